@@ -1,0 +1,1 @@
+"""Adapters: thin, typed, one outside system each.  All raise `AdapterError`."""

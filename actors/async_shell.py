@@ -1,0 +1,168 @@
+"""A shell whose work runs on an asyncio loop, in one thread of the actor's process.
+
+The bridge for asyncio libraries (aiohttp) and, through `asyncio.to_thread`, for blocking ones
+(docker).  Messages for the actor are handed to the loop; what the loop posts is sent by the
+actor's own thread, because Thespian's transport belongs to that one.  A process with such a
+thread must not create child actors: a fork would copy a half-locked interpreter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvloop
+from thespian.actors import ActorAddress
+
+from actors.shell import ShellActor
+from constellation.log import get_logger
+from messages.base import Message
+
+log = get_logger(__name__)
+
+Reply = Callable[[Message], None]
+
+STOP_TIMEOUT_S = 2.0
+EXIT_LOOP_FAILED = 70  # EX_SOFTWARE: the supervisor starts the actor again
+
+
+class AsyncShell(ShellActor):
+    """Base of shells that wait for many things at once.
+
+    Subclasses override `run`, `on_message` and `on_actor_up_async`, all called on the loop.
+    Everything a subclass keeps belongs to the loop's thread.
+    """
+
+    start_timeout_s = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._outbox: deque[tuple[ActorAddress | str, Message]] = deque()
+        self._wake = -1
+        self._thread: threading.Thread | None = None
+        self._main: asyncio.Task[None] | None = None
+        self._ready = threading.Event()
+        self._stopping = False
+
+    # What subclasses override; all of it runs on the loop.
+
+    async def run(self) -> None:
+        """Work until cancelled.  Ending in any other way ends the actor, to be started again.
+
+        Call `self.started()` as soon as messages may be handled.
+        """
+        raise NotImplementedError
+
+    def on_message(self, message: Message, reply: Reply) -> None:
+        """Handle one message; `reply` answers its sender, at once or later."""
+        log.warning("message_unrecognized", to=self.name, kind=type(message).__name__)
+
+    def on_actor_up_async(self, name: str) -> None:
+        """Actor `name` of this node has started, or started again and knows nothing."""
+
+    # What subclasses use, on the loop.
+
+    def started(self) -> None:
+        """Let the supervisor know that the actor works."""
+        self._ready.set()
+
+    def post_soon(self, to: str, message: Message) -> None:
+        """Send `message` to the local actor named `to`.  From the loop's thread."""
+        self._put(to, message)
+
+    def spawn(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
+        """Run `work` beside `run`; an exception in it ends the actor, loudly."""
+        task = asyncio.ensure_future(work)
+
+        def check(done: asyncio.Task[None]) -> None:
+            if not done.cancelled() and done.exception() is not None:
+                self._fail(what, done.exception())
+
+        task.add_done_callback(check)
+        return task
+
+    # The bridge.
+
+    def on_start(self) -> None:
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._thread = threading.Thread(target=self._run_loop, name=self.name, daemon=True)
+        self._thread.start()
+        if not self._ready.wait(timeout=self.start_timeout_s):
+            self._fail("start", TimeoutError(f"not started within {self.start_timeout_s} s"))
+
+    def on_actor_up(self, name: str) -> None:
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.on_actor_up_async, name)
+
+    def on_stop(self) -> None:
+        self._stopping = True
+        if self.loop is None or self._thread is None:
+            return
+        if self._main is not None:
+            self.loop.call_soon_threadsafe(self._main.cancel)
+        self._thread.join(STOP_TIMEOUT_S)
+        self._drain()
+
+    def watched_files(self) -> list[int]:
+        return [self._wake] if self._wake >= 0 else []
+
+    def on_readable(self, ready: list[int]) -> None:
+        os.eventfd_read(self._wake)
+        self._drain()
+
+    def receiveUnrecognizedMessage(self, message: Any, sender: ActorAddress) -> None:
+        """Hand every message of ours to the loop."""
+        if isinstance(message, Message) and self.loop is not None:
+            reply = self._reply_to(sender)
+            self.loop.call_soon_threadsafe(self.on_message, message, reply)
+            return
+        super().receiveUnrecognizedMessage(message, sender)
+
+    def _reply_to(self, sender: ActorAddress) -> Reply:
+        return lambda answer: self._put(sender, answer)
+
+    def _put(self, to: ActorAddress | str, message: Message) -> None:
+        self._outbox.append((to, message))
+        os.eventfd_write(self._wake, 1)
+
+    def _drain(self) -> None:
+        while self._outbox:
+            to, message = self._outbox.popleft()
+            if isinstance(to, str):
+                self.post(to, message)
+            else:
+                self.send(to, message)
+
+    def _run_loop(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            self.loop = runner.get_loop()
+            self.loop.set_exception_handler(self._on_loop_exception)
+            try:
+                runner.run(self._run_main())
+            except asyncio.CancelledError:
+                return
+            except BaseException as error:
+                self._fail("run", error)
+                raise
+        if not self._stopping:
+            self._fail("run", RuntimeError("it returned, which only a stop may make it do"))
+
+    async def _run_main(self) -> None:
+        self._main = asyncio.current_task()
+        await self.run()
+
+    def _on_loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        log.error("callback_failed", detail=context.get("message"), exc_info=error)
+        if isinstance(error, Exception) and "handle" in context:
+            # A callback of ours raised: state may be half changed, a fresh start is not.
+            self._fail("callback", error)
+
+    def _fail(self, what: str, error: BaseException | None) -> None:
+        log.error("actor_failed", what=what, error=repr(error), exc_info=error)
+        os._exit(EXIT_LOOP_FAILED)

@@ -1,0 +1,34 @@
+"""One process's prometheus_client registry as a message."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import CollectorRegistry
+
+from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
+
+KINDS = frozenset({"counter", "gauge", "histogram", "summary", "info"})
+
+
+def metrics_report(actor: str, registry: CollectorRegistry) -> MetricsReport:
+    """Return everything in `registry` now."""
+    families = tuple(
+        MetricFamily(
+            name=family.name,
+            kind=family.type if family.type in KINDS else "unknown",  # type: ignore[arg-type]
+            help=family.documentation,
+            samples=tuple(
+                MetricSample(
+                    name=sample.name,
+                    labels=tuple(
+                        MetricLabel(name=key, value=value) for key, value in sample.labels.items()
+                    ),
+                    value=float(sample.value),
+                )
+                for sample in family.samples
+            ),
+        )
+        for family in registry.collect()
+    )
+    return MetricsReport(actor=actor, process_id=os.getpid(), families=families)

@@ -1,0 +1,30 @@
+"""This process's settings.
+
+Set once by `start.py` before the actor system exists; every actor process is forked from there
+and inherits them in memory.  So secrets reach the actors without ever being in a message.
+"""
+
+from __future__ import annotations
+
+from constellation.config import Settings
+from constellation.errors import ConstellationError
+
+_settings: list[Settings] = []
+
+
+def set_settings(settings: Settings) -> None:
+    """Make `settings` those of this process and of every process forked from it later."""
+    _settings[:] = [settings]
+
+
+def settings() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        ConstellationError: nobody has set them: the process was not started by `start.py`.
+    """
+    if not _settings:
+        raise ConstellationError(
+            "this process has no settings: actors are started by constellation.start only"
+        )
+    return _settings[0]

@@ -1,0 +1,321 @@
+"""Every setting of the agent, with its unit and default, in one model.
+
+Names are the same everywhere: `gossip.port` in a TOML or YAML file, `--set gossip.port=7946`
+on the command line, `CONSTELLATION_GOSSIP__PORT` in the environment.  The command line wins
+over the environment, which wins over the file, which wins over the defaults below.
+Only `constellation/settings_source.py` reads files and the environment.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+CLUSTER_KEY_CHARACTERS_MIN = 32
+
+
+def _check_name(value: str) -> str:
+    if not NAME_PATTERN.fullmatch(value):
+        raise ValueError(
+            f"{value!r} cannot be a DNS label: use 1 to 63 of a-z, 0-9 and '-', "
+            "beginning and ending with a letter or digit"
+        )
+    return value
+
+
+def _check_ip(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address, e.g. 100.64.0.1") from None
+
+
+def _check_bind_ip(value: str) -> str:
+    if ipaddress.ip_address(_check_ip(value)).is_unspecified:
+        raise ValueError(
+            f"{value} would listen on every interface: name this node's tailnet address"
+        )
+    return value
+
+
+def _check_host_port(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"{value!r} is not host:port, e.g. 100.64.0.2:7946")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+IpAddress = Annotated[str, AfterValidator(_check_ip)]
+BindAddress = Annotated[str, AfterValidator(_check_bind_ip)]
+HostPort = Annotated[str, AfterValidator(_check_host_port)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Group(BaseModel):
+    """A group of settings: frozen, and an unknown name in it is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ActorSettings(Group):
+    """The actor system: how processes of one node and of several nodes talk."""
+
+    port: Port = Field(7947, description="TCP port of the actor system, on `bind_address`")
+    leaders: tuple[HostPort, ...] = Field(
+        (),
+        description="actor systems to meet in one convention, host:port; empty: the hosts of "
+        "`gossip.seeds`, each with this node's `actors.port`",
+    )
+    user_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="seconds of unacknowledged data until a peer's socket closes"
+    )
+    peer_queue_bytes_max: int = Field(
+        4 << 20, ge=1 << 16, description="bytes waiting for one peer; more are dropped, counted"
+    )
+
+
+class SupervisorSettings(Group):
+    """Starting dead actors again."""
+
+    backoff_min_s: float = Field(0.2, gt=0, description="wait before the first restart")
+    backoff_max_s: float = Field(4.0, gt=0, description="longest wait before a restart")
+    intensity_count_max: int = Field(
+        10, ge=1, description="restarts of one actor within `intensity_period_s` until given up"
+    )
+    intensity_period_s: float = Field(60.0, gt=0, description="window of `intensity_count_max`")
+    ping_interval_s: float = Field(2.0, gt=0, description="between questions whether one lives")
+    ping_timeout_s: float = Field(
+        10.0, gt=0, description="without an answer for so long an actor is killed and started again"
+    )
+    start_timeout_s: float = Field(15.0, gt=0, description="until a new actor must have answered")
+
+    @model_validator(mode="after")
+    def check_order(self) -> SupervisorSettings:
+        """Refuse a ceiling below its floor, and a timeout below its interval."""
+        if self.backoff_max_s < self.backoff_min_s:
+            raise ValueError("backoff_max_s must not be below backoff_min_s")
+        if self.ping_timeout_s <= self.ping_interval_s:
+            raise ValueError("ping_timeout_s must be above ping_interval_s")
+        return self
+
+
+class GossipSettings(Group):
+    """SWIM membership and state exchange.  Defaults suit one LAN or mesh of up to 100 nodes."""
+
+    port: Port = Field(7946, description="UDP and TCP port, on `bind_address`")
+    seeds: tuple[HostPort, ...] = Field(
+        (), description="members to join through, host:port of their gossip; empty: wait for others"
+    )
+    probe_interval_s: float = Field(1.0, gt=0, description="seconds between probes")
+    probe_timeout_s: float = Field(0.5, gt=0, description="wait for an ack; about the p99 trip")
+    indirect_probes: int = Field(3, ge=0, description="members asked to probe in our place")
+    gossip_interval_s: float = Field(0.2, gt=0, description="seconds between rounds of news")
+    gossip_nodes: int = Field(3, ge=1, description="members told in each round")
+    push_pull_interval_s: float = Field(30.0, gt=0, description="seconds between full exchanges")
+    retransmit_multiplier: int = Field(
+        4, ge=1, description="a piece of news is sent this x ceil(log10(members + 1)) times"
+    )
+    suspicion_multiplier: int = Field(
+        4, ge=1, description="suspicion lasts this x max(1, log10(members)) x probe_interval_s"
+    )
+    suspicion_timeout_max_multiplier: int = Field(
+        6, ge=1, description="an unconfirmed suspicion lasts this many times longer"
+    )
+    tcp_timeout_s: float = Field(10.0, gt=0, description="limit of one exchange over TCP")
+    packet_bytes_max: int = Field(
+        1200, ge=512, le=1400, description="largest UDP payload; 1,200 fits a tailnet"
+    )
+    dead_gossip_s: float = Field(30.0, gt=0, description="news still goes to the dead for so long")
+    record_expiry_s: float = Field(
+        86_400.0, gt=0, description="records of a dead or departed node are kept for so long"
+    )
+    rejoin_interval_s: float = Field(
+        5.0, gt=0, description="seconds between tries to reach seeds that are not members"
+    )
+
+    @model_validator(mode="after")
+    def check_probe_timeout(self) -> GossipSettings:
+        """Refuse settings under which every member would be suspected."""
+        if self.probe_timeout_s >= self.probe_interval_s:
+            raise ValueError(
+                f"probe_timeout_s ({self.probe_timeout_s}) must be below probe_interval_s "
+                f"({self.probe_interval_s}), or a probe has no time for its indirect round"
+            )
+        return self
+
+
+class DockerSettings(Group):
+    """Watching the containers of this host."""
+
+    enabled: bool = Field(True, description="false: do not look for Docker at all")
+    socket: str = Field("/var/run/docker.sock", description="path of the Docker Engine's socket")
+    watch: Literal["enabled", "all"] = Field(
+        "enabled",
+        description="'enabled': containers with the label traefik.enable=true or "
+        "constellation.enable=true; 'all': every container",
+    )
+    reconcile_interval_s: float = Field(
+        10.0, gt=0, description="seconds between full looks, whatever the event stream said"
+    )
+    connect_interval_s: float = Field(
+        2.0, gt=0, description="seconds between tries to reach Docker when it is away"
+    )
+    request_timeout_s: float = Field(10.0, gt=0, description="limit of one request to Docker")
+    publish_address: IpAddress | None = Field(
+        None, description="address others reach published ports at; unset: `bind_address`"
+    )
+
+
+class StaticService(Group):
+    """One service that does not run in Docker, watched by a check."""
+
+    name: Name = Field(description="unique on this node; its host name in routes")
+    address: HostPort = Field(description="host:port where other nodes reach it")
+    check: Literal["http", "tcp"] = Field("tcp", description="how it is checked")
+    path: str = Field("/", pattern="^/", description="for HTTP: 2xx or 3xx is passing")
+    interval_s: float = Field(1.0, gt=0, description="seconds between checks")
+    timeout_s: float = Field(1.0, gt=0, description="limit of one check")
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="as on a container, e.g. traefik.http.routers..."
+    )
+
+
+class MonitorSettings(Group):
+    """From single checks to health."""
+
+    failing_count: int = Field(
+        2, ge=1, description="failing checks in a row of a static service until it is unhealthy"
+    )
+    passing_count: int = Field(
+        1, ge=1, description="passing checks in a row until it is healthy again"
+    )
+    stopped_expiry_s: float = Field(
+        300.0, ge=0, description="a stopped container still listed after so long is withdrawn"
+    )
+
+
+class HttpSettings(Group):
+    """The agent's HTTP listener: Traefik's provider, health, metrics."""
+
+    bind_address: BindAddress | None = Field(
+        None, description="unset: 127.0.0.1, so that only this host's Traefik reads it"
+    )
+    port: Port = Field(8081, description="TCP port of the listener")
+    requests_max: int = Field(128, ge=1, description="requests answered at once; more get 503")
+
+
+class TraefikSettings(Group):
+    """What the Traefik provider puts into its body."""
+
+    http_entry_points: tuple[str, ...] = Field(
+        ("web",), min_length=1, description="entry points of the default routers"
+    )
+    retry_attempts: int = Field(
+        3, ge=0, le=10, description="attempts of the default routers' retry middleware; 0: none"
+    )
+    retry_initial_interval_s: float = Field(
+        0.05, gt=0, le=10, description="first wait of the retry middleware"
+    )
+    ingress_port: int = Field(
+        0, ge=0, le=65535, description="port of this node's Traefik on `bind_address`; 0: none"
+    )
+
+
+class LogSettings(Group):
+    """What the agent writes to standard error."""
+
+    form: Literal["auto", "json", "console"] = Field(
+        "auto", description="'auto': console on a terminal, JSON elsewhere"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="and above")
+
+
+class Settings(Group):
+    """The whole configuration of one agent."""
+
+    node_name: Name = Field(description="unique in the cluster, e.g. 'alpha'; unset: the host name")
+    domain: str = Field(
+        "localhost",
+        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
+        description="services are <service>.<domain> and <service>.<node>.<domain>",
+    )
+    bind_address: BindAddress = Field(
+        "127.0.0.1", description="address this node listens on and is reached at by others"
+    )
+    data_dir: str = Field(
+        min_length=1,
+        description="what must survive a restart; unset: /var/lib/constellation for root, "
+        "else ~/.local/state/constellation",
+    )
+    runtime_dir: str | None = Field(
+        None, description="sockets of the local actors; unset: `run` in data_dir"
+    )
+    cluster_key: SecretStr | None = Field(
+        None,
+        description="shared secret of all nodes, 32 characters or more; unset: one is made in "
+        "data_dir, which serves this host only (bind_address must be loopback)",
+    )
+    cluster_key_file: str | None = Field(None, description="file that holds cluster_key")
+    priority: int = Field(100, ge=0, le=65535, description="lower is preferred as leader")
+    static_services: tuple[StaticService, ...] = Field(
+        (), max_length=256, description="services outside Docker, with their checks"
+    )
+    metrics_interval_s: float = Field(2.0, gt=0, description="between reports of each actor")
+    actors: ActorSettings = ActorSettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
+    gossip: GossipSettings = GossipSettings()
+    docker: DockerSettings = DockerSettings()
+    monitor: MonitorSettings = MonitorSettings()
+    http: HttpSettings = HttpSettings()
+    traefik: TraefikSettings = TraefikSettings()
+    log: LogSettings = LogSettings()
+
+    @field_validator("cluster_key")
+    @classmethod
+    def check_cluster_key(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse a key that could be guessed."""
+        if value is not None and len(value.get_secret_value()) < CLUSTER_KEY_CHARACTERS_MIN:
+            raise ValueError(
+                f"it has {len(value.get_secret_value())} characters, "
+                f"{CLUSTER_KEY_CHARACTERS_MIN} are needed; `constellation keygen` makes one"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def check_static_names(self) -> Settings:
+        """Refuse two static services of one name."""
+        names = [service.name for service in self.static_services]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"static_services: {', '.join(twice)} defined more than once")
+        return self
+
+    @model_validator(mode="after")
+    def check_exposure(self) -> Settings:
+        """Refuse to listen beyond this host without a key that the other nodes know too."""
+        beyond = not ipaddress.ip_address(self.bind_address).is_loopback
+        if beyond and self.cluster_key is None and self.cluster_key_file is None:
+            raise ValueError(
+                f"bind_address {self.bind_address} is reached from other hosts, but cluster_key "
+                "is not set: set the same cluster_key on every node (`constellation keygen` "
+                "makes one), or bind to 127.0.0.1"
+            )
+        return self
+
+    @property
+    def http_bind_address(self) -> str:
+        """Where the HTTP listener is."""
+        return self.http.bind_address or "127.0.0.1"

@@ -1,0 +1,28 @@
+"""What a core may ask its shell to do.  A core that needs another verb defines it beside itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from messages.base import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Deliver `message` to the local actor named `to`.  May be lost: cores must not mind."""
+
+    to: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One structured log event and its counter: `Note("member_suspected", {"node": "alpha"})`.
+
+    The shell logs it at `level` and increments `constellation_<feature>_events_total{event=}`.
+    """
+
+    event: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    level: str = "info"

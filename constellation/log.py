@@ -1,0 +1,47 @@
+"""Structured logging: an event name in past tense, then key=value fields.
+
+`log.info("lease_acquired", term=7)`.  `configure_logging` is called once by `start.py`; actor
+processes inherit it by fork.  Each line is written by one `write` call, so that lines of
+several processes do not mix.  Secrets are `SecretStr` in the settings: their text is stars.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal, TextIO, cast
+
+import structlog
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure_logging(
+    *, form: Literal["json", "console"], level: str, node: str, stream: TextIO | None = None
+) -> None:
+    """Send every event of level `level` and above to `stream` (standard error) as one line."""
+    renderer: Any = structlog.processors.JSONRenderer(default=str)
+    if form == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(node=node)
+
+
+def bind_log_context(**fields: str | int) -> None:
+    """Add fields to every later event of this process, e.g. `actor="gossip"`."""
+    structlog.contextvars.bind_contextvars(**fields)
+
+
+def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    """Return the event logger of one module, named after it."""
+    return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger(module=name))

@@ -1,0 +1,46 @@
+"""Addresses of the actor system: a node's listener, and one process behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from constellation.errors import WireError
+
+ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it the admin
+TEXT_BYTES_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ActorRef:
+    """One actor process: `host:port` of its node's actor system, and its id on that node.
+
+    An id is never used again in one life of a node, so an address of a dead actor stays dead.
+    A node that does not listen (an operator's command) has port 0 and a random host part.
+    """
+
+    host: str
+    port: int
+    actor_id: str
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}/{self.actor_id}"
+
+    @property
+    def node(self) -> tuple[str, int]:
+        """The node's listener."""
+        return self.host, self.port
+
+    @classmethod
+    def parse(cls, text: str) -> ActorRef:
+        """Return the address written as `host:port/id`.
+
+        Raises:
+            WireError: `text` has another form.
+        """
+        node, slash, actor_id = text.partition("/")
+        host, colon, port = node.rpartition(":")
+        valid = slash and colon and host and actor_id and port.isdecimal() and len(port) <= 5
+        if not valid or len(text) > TEXT_BYTES_MAX or int(port) > 65535:
+            raise WireError(f"{text!r:.80} is not an actor address host:port/id", reason="address")
+        return cls(host.removeprefix("[").removesuffix("]"), int(port), actor_id)

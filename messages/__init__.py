@@ -1,0 +1,14 @@
+"""Every message, by feature.  Imports nothing of ours.
+
+base       Message: frozen, strict, uniquely named; REGISTRY
+lifecycle  an actor's start, its neighbours, being watched
+gossip     publishing this node's records, following the cluster's
+monitor    what sources observe of services, what monitors conclude
+warp       the WARP egress of a node
+metrics    what each actor process counts
+admin      the operator's questions and their answers
+"""
+
+from messages import admin, base, gossip, lifecycle, metrics, monitor, warp
+
+__all__ = ["admin", "base", "gossip", "lifecycle", "metrics", "monitor", "warp"]

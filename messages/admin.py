@@ -1,0 +1,101 @@
+"""Messages of the operator: questions to the admin actor and its answers."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from messages.base import Message
+from messages.gossip import MemberState
+from messages.lifecycle import ActorStatus
+from messages.monitor import Endpoint, Health
+
+
+class StatusRequest(Message):
+    """Ask a node how it is.  Answered by `StatusReport`."""
+
+
+class NodeStatusRequest(Message):
+    """Ask one node's admin actor, over the convention, how its own node is.
+
+    Answered by `NodeStatus`.
+    """
+
+
+class NodeStatus(Message):
+    """How one node is, in its own words.  Answer to `NodeStatusRequest`."""
+
+    node: str
+    agent_version: str
+    uptime_s: float = Field(ge=0.0)
+    actors: tuple[ActorStatus, ...]
+    missing: tuple[str, ...] = Field(default=(), description="absent parts, with what to do")
+
+
+class StatusReport(Message):
+    """Answer to `StatusRequest`: the cluster as the asked node sees it."""
+
+    self_node: str
+    nodes_alive: int = Field(ge=0)
+    nodes_total: int = Field(ge=0)
+    services_healthy: int = Field(ge=0)
+    services_total: int = Field(ge=0)
+    degraded: tuple[str, ...] = Field(description="what is wrong, for people; empty: nothing")
+    nodes: tuple[NodeStatus, ...]
+    unanswered: tuple[str, ...] = Field(description="living nodes whose admin did not answer")
+
+
+class NodesRequest(Message):
+    """Ask for the nodes of the cluster.  Answered by `NodesReport`."""
+
+
+class NodeRow(Message):
+    """One node.  Part of `NodesReport`."""
+
+    node: str
+    state: MemberState
+    is_self: bool
+    address: str
+    priority: int
+    cordoned: bool
+    capabilities: tuple[str, ...]
+    agent_version: str
+    services_healthy: int = Field(ge=0)
+    services_total: int = Field(ge=0)
+    changed_ago_s: float = Field(ge=0.0)
+
+
+class NodesReport(Message):
+    """Answer to `NodesRequest`."""
+
+    nodes: tuple[NodeRow, ...]
+
+
+class ServicesRequest(Message):
+    """Ask for the services of the cluster.  Answered by `ServicesReport`."""
+
+
+class ServiceRow(Message):
+    """One service on one node.  Part of `ServicesReport`."""
+
+    service: str
+    node: str
+    health: Health
+    reason: str
+    source: str
+    image: str
+    endpoints: tuple[Endpoint, ...]
+    routable: bool = Field(description="healthy, on a living node that is not cordoned")
+
+
+class ServicesReport(Message):
+    """Answer to `ServicesRequest`."""
+
+    services: tuple[ServiceRow, ...]
+
+
+class RequestRefused(Message):
+    """Answer to a request that cannot be served; says what failed, why, and what to do."""
+
+    what: str
+    why: str
+    fix: str

@@ -1,0 +1,78 @@
+"""Messages of one actor's life: being started, finding its neighbours, being watched."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from messages.base import Message
+
+
+class ActorStart(Message):
+    """Tell a new actor its name on this node.  Answered by `ActorStarted`."""
+
+    name: str = Field(min_length=1, description="unique on the node, e.g. 'gossip'")
+    supervisor: str = Field(description="address of the node supervisor, 'host:port/id'")
+
+
+class ActorStarted(Message):
+    """Answer to `ActorStart`: the actor works and may be sent anything."""
+
+    name: str
+    process_id: int = Field(ge=1)
+
+
+class DirectoryEntry(Message):
+    """Where one actor of this node is.  Part of `ActorDirectory`."""
+
+    name: str
+    address: str = Field(description="'host:port/id'; another one after a restart")
+
+
+class ActorDirectory(Message):
+    """State which actors of this node run now, and where.  Sent on every change.  No answer."""
+
+    entries: tuple[DirectoryEntry, ...]
+
+
+class ActorPing(Message):
+    """Ask whether the actor still takes messages.  Answered by `ActorPong`."""
+
+    seq_no: int = Field(ge=0)
+
+
+class ActorPong(Message):
+    """Answer to `ActorPing`."""
+
+    name: str
+    seq_no: int = Field(ge=0)
+
+
+class SupervisorStart(Message):
+    """Tell a new supervisor to bring up the node's actors.  Answered by `SupervisorStarted`."""
+
+
+class SupervisorStarted(Message):
+    """State that every actor of the node has been started once.  Sent to who asked."""
+
+    process_id: int = Field(ge=1)
+    actors: tuple[str, ...]
+
+
+class SupervisorStatusRequest(Message):
+    """Ask the supervisor what it has done.  Answered by `SupervisorStatus`."""
+
+
+class ActorStatus(Message):
+    """One actor of this node as its supervisor sees it.  Part of `SupervisorStatus`."""
+
+    name: str
+    state: str = Field(description="'running', 'starting', 'backing_off' or 'given_up'")
+    process_id: int = Field(ge=0, description="0 while there is no process")
+    restart_count: int = Field(ge=0, description="restarts since the node started")
+    last_exit: str = Field(default="", description="why it was restarted last; empty if never")
+
+
+class SupervisorStatus(Message):
+    """Answer to `SupervisorStatusRequest`."""
+
+    actors: tuple[ActorStatus, ...]

@@ -1,0 +1,41 @@
+"""Messages of metrics: what each actor process counts, on its way to the scraped page."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from messages.base import Message
+
+
+class MetricLabel(Message):
+    """One label of a sample."""
+
+    name: str
+    value: str
+
+
+class MetricSample(Message):
+    """One number.  Part of `MetricFamily`."""
+
+    name: str = Field(description="with its suffix, e.g. '..._total', '..._bucket'")
+    labels: tuple[MetricLabel, ...] = ()
+    value: float
+
+
+class MetricFamily(Message):
+    """One metric with all its samples.  Part of `MetricsReport`."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram", "summary", "info", "unknown"]
+    help: str
+    samples: tuple[MetricSample, ...]
+
+
+class MetricsReport(Message):
+    """State all metrics of one actor process.  Sent every few seconds to `http`.  No answer."""
+
+    actor: str = Field(min_length=1)
+    process_id: int = Field(ge=1)
+    families: tuple[MetricFamily, ...]

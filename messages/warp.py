@@ -1,0 +1,18 @@
+"""Messages of the WARP egress: whether a node's gateway reaches the outside."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from messages.base import Message
+
+
+class WarpState(Message):
+    """One node's WARP egress as that node judges it.  Travels by gossip."""
+
+    gateway: str = Field(min_length=1, max_length=128)
+    health: Literal["healthy", "unhealthy", "unknown"]
+    reason: str = Field(default="", max_length=512)
+    egress_ip: str = Field(default="", description="address the outside sees; empty: unknown")

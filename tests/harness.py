@@ -1,0 +1,101 @@
+"""Drive one shell without an actor system: deliver messages, see what it sends."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from thespian.actors import ActorAddress, ActorExitRequest, WakeupMessage, WatchMessage
+
+from actors import node
+from actors.shell import ShellActor
+from constellation.config import Settings
+from constellation.transport.address import ActorRef
+from messages.base import Message
+from messages.lifecycle import ActorDirectory, ActorStart, DirectoryEntry
+
+A = TypeVar("A", bound=ShellActor)
+M = TypeVar("M", bound=Message)
+
+SELF = ActorAddress(ActorRef("127.0.0.1", 7947, "self"))
+SENDER = ActorAddress(ActorRef("127.0.0.1", 7947, "sender"))
+SUPERVISOR = ActorAddress(ActorRef("127.0.0.1", 7947, "supervisor"))
+
+
+class _Runtime:
+    """Stands where Thespian's ActorManager stands for an actor (`_myRef`)."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Any]] = []
+        self.address = SELF
+        self.children: list[tuple[type, ActorAddress]] = []
+
+    def actor_send(self, to: ActorAddress, message: Any) -> None:
+        self.sent.append((to.addressDetails.actor_id, message))
+
+    def wakeupAfter(self, period: timedelta, payload: Any = None) -> None:  # noqa: N802 - Thespian's name
+        self.wakeup_payload = payload
+
+    def createActor(self, actor_class: type, *_: Any) -> ActorAddress:  # noqa: N802 - Thespian's name
+        child = ActorAddress(ActorRef("127.0.0.1", 7947, f"child-{len(self.children)}"))
+        self.children.append((actor_class, child))
+        return child
+
+
+class Harness(Generic[A]):
+    """One started shell.  `sent` lists (actor id, message); ids of neighbours are their names."""
+
+    def __init__(
+        self, actor: A, settings: Settings, *, name: str, neighbours: tuple[str, ...] = ()
+    ) -> None:
+        node.set_settings(settings)
+        self.actor = actor
+        self.runtime = _Runtime()
+        actor._myRef = self.runtime
+        self.deliver(ActorStart(name=name, supervisor=str(SUPERVISOR.addressDetails)))
+        self.neighbours(*neighbours)
+
+    @property
+    def sent(self) -> list[tuple[str, Any]]:
+        return self.runtime.sent
+
+    def sent_to(self, name: str) -> list[Any]:
+        return [message for to, message in list(self.sent) if to == name]
+
+    def deliver(self, message: Any, sender: ActorAddress = SENDER) -> None:
+        self.actor.receiveMessage(message, sender)
+
+    def neighbours(self, *names: str, generation: int = 0) -> None:
+        """Tell the shell which neighbours run; another `generation` means they were restarted."""
+        entries = tuple(
+            DirectoryEntry(name=name, address=f"127.0.0.1:{7947 + generation}/{name}")
+            for name in names
+        )
+        self.deliver(ActorDirectory(entries=entries))
+
+    def tick(self) -> None:
+        """Deliver the armed wakeup."""
+        self.deliver(WakeupMessage(timedelta(0), self.runtime.wakeup_payload))
+
+    def pump_until(self, condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
+        """For shells with a loop: deliver what the loop posts until `condition` holds."""
+        deadline_s = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline_s, f"not within {timeout_s} s; sent: {self.sent}"
+            files = self.actor.watched_files()
+            if files:
+                # Not readable: nothing was posted since.
+                with contextlib.suppress(BlockingIOError):
+                    self.deliver(WatchMessage(files))
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        self.deliver(ActorExitRequest())
+
+
+def messages_of(kind: type[M], sent: list[tuple[str, Any]]) -> list[M]:
+    """Return the messages of one class among what was sent."""
+    return [message for _, message in sent if isinstance(message, kind)]
