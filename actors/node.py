@@ -1,4 +1,4 @@
-"""This process's settings.
+"""This process's settings and cluster key.
 
 Set once by `start.py` before the actor system exists; every actor process is forked from there
 and inherits them in memory.  So secrets reach the actors without ever being in a message.
@@ -10,6 +10,7 @@ from constellation.config import Settings
 from constellation.errors import ConstellationError
 
 _settings: list[Settings] = []
+_cluster_key: list[bytes] = []
 
 
 def set_settings(settings: Settings) -> None:
@@ -28,3 +29,21 @@ def settings() -> Settings:
             "this process has no settings: actors are started by constellation.start only"
         )
     return _settings[0]
+
+
+def set_cluster_key(key: bytes) -> None:
+    """Make `key` the cluster key of this process and of every process forked from it later."""
+    _cluster_key[:] = [key]
+
+
+def cluster_key() -> bytes:
+    """Return the secret that all nodes share; derive a key of your own from it for each use.
+
+    Raises:
+        ConstellationError: nobody has set it, as with `settings`.
+    """
+    if not _cluster_key:
+        raise ConstellationError(
+            "this process has no cluster key: actors are started by constellation.start only"
+        )
+    return _cluster_key[0]

@@ -52,6 +52,7 @@ class Harness(Generic[A]):
         self, actor: A, settings: Settings, *, name: str, neighbours: tuple[str, ...] = ()
     ) -> None:
         node.set_settings(settings)
+        node.set_cluster_key(b"the harness shares this one with nobody")
         self.actor = actor
         self.runtime = _Runtime()
         actor._myRef = self.runtime
