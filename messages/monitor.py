@@ -35,6 +35,7 @@ class ServiceObservation(Message):
     source: Literal["docker", "static"]
     instance: str = Field(description="container id, or the address checked")
     running: bool = Field(description="the process exists and is not paused")
+    paused: bool = Field(default=False, description="the process exists but is held still")
     check: Literal["passing", "failing", "starting", "none"] = Field(
         description="what its health check says; 'none' when it has no check"
     )

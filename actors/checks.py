@@ -1,0 +1,110 @@
+"""Checks actor: probes the services that do not run in Docker, each at its own interval."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from prometheus_client import Counter, Histogram
+
+from actors import node
+from actors.async_shell import AsyncShell
+from constellation.config import StaticService
+from constellation.monitor.static_check import http_status_failure, static_observation
+from messages.monitor import ServiceObservation, ServicesObserved
+
+
+class ChecksActor(AsyncShell):
+    """One task a static service; every result goes to `services`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: dict[str, ServiceObservation] = {}
+
+    async def run(self) -> None:
+        self._make_metrics()
+        services = node.settings().static_services
+        self.last = {item.name: static_observation(item, None, checked=False) for item in services}
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            self.started()
+            self._report_all()
+            for service in services:
+                self.spawn(self._watch(service, session), f"check of {service.name}")
+            await asyncio.Event().wait()
+
+    def on_actor_up_async(self, name: str) -> None:
+        if name == "services":
+            self._report_all()
+
+    def _make_metrics(self) -> None:
+        self._results = Counter(
+            "constellation_monitor_checks",
+            "Checks of static services by result",
+            ["service", "result"],
+            registry=self.registry,
+        )
+        self._duration_s = Histogram(
+            "constellation_monitor_check_duration_seconds",
+            "How long a check of a static service took",
+            registry=self.registry,
+        )
+
+    async def _watch(self, service: StaticService, session: aiohttp.ClientSession) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            began_s = loop.time()
+            failure = await check(service, session)
+            self._duration_s.observe(loop.time() - began_s)
+            self._results.labels(service.name, "failing" if failure else "passing").inc()
+            observation = static_observation(service, failure)
+            self.last[service.name] = observation
+            self.post_soon(
+                "services",
+                ServicesObserved(source="static", complete=False, observations=(observation,)),
+            )
+            # From the plan, not from the end of the check; a late one is not made up for.
+            due_s = max(due_s + service.interval_s, loop.time())
+            await asyncio.sleep(due_s - loop.time())
+
+    def _report_all(self) -> None:
+        self.post_soon(
+            "services",
+            ServicesObserved(
+                source="static", complete=True, observations=tuple(self.last.values())
+            ),
+        )
+
+
+async def check(service: StaticService, session: aiohttp.ClientSession) -> str | None:
+    """Check `service` once; return why it failed, None if it passed."""
+    try:
+        async with asyncio.timeout(service.timeout_s):
+            if service.check == "http":
+                return await _check_http(service, session)
+            await _check_tcp(service)
+            return None
+    except TimeoutError:
+        return f"no answer within {service.timeout_s} s"
+    except (OSError, aiohttp.ClientError, ValueError) as error:
+        return _failure(error)
+
+
+async def _check_http(service: StaticService, session: aiohttp.ClientSession) -> str | None:
+    url = f"http://{service.address}{service.path}"
+    async with session.get(url, allow_redirects=False) as response:
+        return http_status_failure(response.status)
+
+
+async def _check_tcp(service: StaticService) -> None:
+    host, _, port = service.address.rpartition(":")
+    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    writer.close()
+
+
+def _failure(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError | aiohttp.ClientConnectorError):
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        return "connection refused" if isinstance(cause, ConnectionRefusedError) else str(cause)
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,60 @@
+"""Monitor actor: one process a service, from observations to the record the cluster reads.
+
+Kept light on purpose, a node may run hundreds: it imports neither Docker nor a web framework.
+"""
+
+from __future__ import annotations
+
+from thespian.actors import ActorAddress
+
+from actors import node
+from actors.shell import ShellActor
+from constellation.log import get_logger
+from constellation.monitor.health import HealthPolicy, ServiceHealth
+from messages.gossip import RecordPublish, RecordWithdraw
+from messages.monitor import MonitorDone, MonitorStop, ServiceObservation, ServiceState
+
+log = get_logger(__name__)
+
+
+class MonitorActor(ShellActor):
+    """Translate observations to health steps, and what is new to records."""
+
+    def on_start(self) -> None:
+        settings = node.settings().monitor
+        self.health = ServiceHealth(HealthPolicy(settings.failing_count, settings.passing_count))
+        self.state: ServiceState | None = None
+
+    def on_actor_up(self, name: str) -> None:
+        if name == "gossip" and self.state is not None:
+            self.post("gossip", RecordPublish(service_states=(self.state,)))
+
+    def receiveMsg_ServiceState(self, message: ServiceState, sender: ActorAddress) -> None:
+        if self.state is None:  # what the monitor before this one had concluded
+            self.health = self.health.resumed(message)
+
+    def receiveMsg_ServiceObservation(
+        self, message: ServiceObservation, sender: ActorAddress
+    ) -> None:
+        before = self.health.health
+        self.health = self.health.step(message)
+        state = self.health.state(message)
+        if state == self.state:
+            return
+        self.state = state
+        self.post("gossip", RecordPublish(service_states=(state,)))
+        if self.supervisor is not None:
+            self.send(self.supervisor, state)
+        if state.health != before:
+            log.info(
+                "service_health_changed",
+                service=state.service,
+                old=before,
+                new=state.health,
+                reason=state.reason,
+            )
+
+    def receiveMsg_MonitorStop(self, message: MonitorStop, sender: ActorAddress) -> None:
+        self.state = None
+        self.post("gossip", RecordWithdraw(kind="service", key=message.service))
+        self.send(sender, MonitorDone(service=message.service))

@@ -1,0 +1,168 @@
+"""Services actor: the parent of this node's monitors, one process a service."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+from thespian.actors import ActorAddress, ActorExitRequest
+
+from actors import node
+from actors.monitor import MonitorActor
+from actors.shell import ShellActor
+from constellation.effects import Note, Send
+from constellation.monitor.roster import MONITORS_MAX, Create, Effect, End, Roster, Tell
+from constellation.supervision.restart import RestartPolicy
+from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.lifecycle import (
+    ActorDirectory,
+    ActorPong,
+    ActorStart,
+    ActorStarted,
+    DirectoryEntry,
+)
+from messages.monitor import MonitorDone, ServicesObserved, ServiceState, ServiceStates
+
+NEIGHBOURS_OF_MONITORS = frozenset({"gossip", "http"})
+HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
+
+
+class ServicesActor(ShellActor):
+    """Translate what sources and monitors say to roster steps, and effects to processes."""
+
+    tick_interval_s = 0.1
+
+    def on_start(self) -> None:
+        settings = node.settings().supervisor
+        policy = RestartPolicy(
+            backoff_min_s=settings.backoff_min_s,
+            backoff_max_s=settings.backoff_max_s,
+            count_max=settings.intensity_count_max,
+            period_s=settings.intensity_period_s,
+        )
+        self.roster = Roster(restart=policy, ping_timeout_s=settings.ping_timeout_s)
+        self.monitors: dict[str, ActorAddress] = {}
+        self.services: dict[str, str] = {}  # by the address text of their monitor
+        self.process_ids: dict[str, int] = {}
+        self._make_metrics()
+
+    def _make_metrics(self) -> None:
+        self._healths = Gauge(
+            "constellation_monitor_services",
+            "Services of this node by the health their monitors concluded",
+            ["health"],
+            registry=self.registry,
+        )
+        monitors = Gauge(
+            "constellation_monitor_actors",
+            f"Monitor processes of this node, at most {MONITORS_MAX}",
+            registry=self.registry,
+        )
+        monitors.set_function(lambda: len(self.monitors))
+        self._observations = Counter(
+            "constellation_monitor_observations",
+            "Observations of services taken in",
+            ["source"],
+            registry=self.registry,
+        )
+        self._created = Counter(
+            "constellation_monitor_created",
+            "Monitor processes created, restarts included",
+            registry=self.registry,
+        )
+
+    def on_actor_up(self, name: str) -> None:
+        if name == "gossip":
+            self.post("gossip", ClusterSubscribe())
+
+    def on_tick(self, now_s: float) -> None:
+        self._perform(self.roster.tick(now_s))
+        counts = self.roster.health_counts()
+        for health in HEALTHS:
+            self._healths.labels(health).set(counts[health])
+
+    def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:
+        before = self._directory_of_monitors()
+        super().receiveMsg_ActorDirectory(message, sender)
+        directory = self._directory_of_monitors()
+        if directory != before:
+            for monitor in self.monitors.values():
+                self.send(monitor, directory)
+
+    def receiveMsg_ServicesObserved(self, message: ServicesObserved, sender: ActorAddress) -> None:
+        self._observations.labels(message.source).inc(len(message.observations))
+        now_s = self.now_s()
+        self._perform(self.roster.observed(message, now_s))
+
+    def receiveMsg_ServiceStatesRequest(self, message: Any, sender: ActorAddress) -> None:
+        self.send(sender, ServiceStates(states=self.roster.states()))
+
+    def receiveMsg_ClusterChanged(self, message: ClusterChanged, sender: ActorAddress) -> None:
+        if self.roster.cluster_changed(message):
+            self.post("gossip", ClusterSubscribe())
+
+    def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
+        service = self.services.get(self.address_text(sender))
+        if service is not None:
+            self.process_ids[service] = message.process_id
+            self.roster.heard(service, self.now_s())
+
+    def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
+        service = self.services.get(self.address_text(sender))
+        if service is not None:
+            self.roster.heard(service, self.now_s())
+
+    def receiveMsg_ServiceState(self, message: ServiceState, sender: ActorAddress) -> None:
+        self.roster.concluded(message)
+
+    def receiveMsg_MonitorDone(self, message: MonitorDone, sender: ActorAddress) -> None:
+        self._perform(self.roster.done(message.service, self.now_s()))
+
+    def on_child_exited(self, address: ActorAddress) -> None:
+        service = self.services.pop(self.address_text(address), None)
+        if service is not None:
+            self._forget(service)
+            self._perform(self.roster.exited(service, self.now_s()))
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Create(service):
+                    self._create(service)
+                case Tell(service, message):
+                    self.send(self.monitors[service], message)
+                case End(service, by_force):
+                    self._end(service, by_force=by_force)
+                case Send() | Note():
+                    self.perform(effect)
+
+    def _create(self, service: str) -> None:
+        monitor = self.createActor(MonitorActor)
+        self._created.inc()
+        self.monitors[service] = monitor
+        self.services[self.address_text(monitor)] = service
+        parent = self.address_text(self.myAddress)
+        self.send(monitor, ActorStart(name=f"monitor/{service}", supervisor=parent))
+        self.send(monitor, self._directory_of_monitors())
+
+    def _end(self, service: str, *, by_force: bool) -> None:
+        process_id = self.process_ids.get(service)
+        if by_force and process_id is not None:
+            os.kill(process_id, signal.SIGKILL)
+        elif service in self.monitors:
+            self.send(self.monitors[service], ActorExitRequest())
+
+    def _forget(self, service: str) -> None:
+        self.monitors.pop(service, None)
+        self.process_ids.pop(service, None)
+
+    def _directory_of_monitors(self) -> ActorDirectory:
+        """Return the part of the directory that monitors need, so that few changes reach them."""
+        return ActorDirectory(
+            entries=tuple(
+                DirectoryEntry(name=name, address=self.address_text(self.directory[name]))
+                for name in sorted(NEIGHBOURS_OF_MONITORS & self.directory.keys())
+            )
+        )

@@ -1,0 +1,10 @@
+"""Service monitoring: from what is seen of a service to what the cluster is told of it.
+
+health           observations of one service -> its health, with hysteresis
+claims           which of several instances with one service name speaks for it
+roster           which service has a monitor: created, restarted, retired, limited
+container        one container, read from what the Docker Engine says of it
+published_ports  port bindings of a container -> endpoints other nodes can reach
+service_name     container -> service name, a DNS label
+inventory        Docker events and full looks -> observations of services; stalled streams
+"""

@@ -1,0 +1,174 @@
+"""One container, read from what the Docker Engine says of it (API 1.41, `ContainerInspect`)."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from constellation.monitor.published_ports import PublishPolicy, endpoints, exposed_tcp_ports
+from constellation.monitor.service_name import service_name
+from messages.monitor import Label, ServiceObservation
+
+Check = Literal["passing", "failing", "starting", "none"]
+Phase = Literal["running", "paused", "stopped"]
+
+LABELS_MAX = 256
+LABEL_VALUE_BYTES_MAX = 4096
+LABELS_BYTES_MAX = 16 << 10  # of one service; every node of the cluster keeps them
+NETWORKS_MAX = 64
+TEXT_CHARACTERS_MAX = 256
+
+# Facts about how a container was made, which no other node has a use for.
+_LOCAL_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "org.label-schema.")
+_KEPT_LABELS = ("com.docker.compose.project", "com.docker.compose.service")
+_ROUTING_LABELS = ("constellation.", "traefik.")
+_WATCH_LABELS = ("traefik.enable", "constellation.enable")
+_CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What is known of one container.  `observation` is what its service's monitor is told."""
+
+    container_id: str
+    name: str
+    phase: Phase
+    observation: ServiceObservation
+    labels_left_out: tuple[str, ...] = ()
+
+    def stopped(self, detail: str) -> Container:
+        """Return it as it is once its process has ended."""
+        seen = self.observation.model_copy(
+            update={"running": False, "paused": False, "check": "none", "detail": detail}
+        )
+        return replace(self, phase="stopped", observation=seen)
+
+    def paused(self) -> Container:
+        """Return it held still."""
+        seen = self.observation.model_copy(
+            update={"running": False, "paused": True, "detail": "paused"}
+        )
+        return replace(self, phase="paused", observation=seen)
+
+    def checked(self, check: Check) -> Container:
+        """Return it with another verdict of its health check."""
+        detail = "health check failing" if check == "failing" else ""
+        return replace(
+            self,
+            observation=self.observation.model_copy(update={"check": check, "detail": detail}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A container that cannot become a service, and why."""
+
+    container_id: str
+    name: str
+    why: str
+
+
+def is_watched(labels: Mapping[str, str], watch: str) -> bool:
+    """Tell whether a container with `labels` is to be watched under `settings.docker.watch`."""
+    lowered = {name.lower(): value.strip().lower() for name, value in labels.items()}
+    return watch == "all" or any(lowered.get(name) == "true" for name in _WATCH_LABELS)
+
+
+def read_container(found: Mapping[str, Any], policy: PublishPolicy) -> Container | Unreadable:
+    """Return the container in the answer of `GET /containers/{id}/json`."""
+    container_id = str(found.get("Id", ""))
+    name = str(found.get("Name", "")).lstrip("/")
+    try:
+        return _read(container_id, name, found, policy)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        why = f"Docker describes it in an unknown form: {type(error).__name__}: {error}"
+        return Unreadable(container_id, name, why[:TEXT_CHARACTERS_MAX])
+
+
+def _read(
+    container_id: str, name: str, found: Mapping[str, Any], policy: PublishPolicy
+) -> Container | Unreadable:
+    config = found["Config"]
+    all_labels = {str(key): str(value) for key, value in (config.get("Labels") or {}).items()}
+    service = service_name(name, all_labels)
+    if service is None:
+        return Unreadable(container_id, name, "no letter or digit in its name to make a DNS label")
+    phase, check, detail = _state(found["State"])
+    network = found.get("NetworkSettings") or {}
+    labels, left_out = kept_labels(all_labels)
+    observation = ServiceObservation(
+        service=service,
+        source="docker",
+        instance=container_id,
+        running=phase == "running",
+        paused=phase == "paused",
+        check=check,
+        detail=detail,
+        image=str(config.get("Image", ""))[:TEXT_CHARACTERS_MAX],
+        networks=tuple(sorted(network.get("Networks") or {})[:NETWORKS_MAX]),
+        labels=labels,
+        endpoints=endpoints(network.get("Ports") or {}, policy),
+        exposed_ports=exposed_tcp_ports(config.get("ExposedPorts") or {}),
+        created_at_utc_s=_utc_s(found.get("Created", "")),
+    )
+    return Container(container_id, name, phase, observation, left_out)
+
+
+def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:
+    """Return phase, check and detail.  The check's own output is left out: it may hold secrets."""
+    health = state.get("Health") or {}
+    check: Check = _CHECKS.get(health.get("Status", ""), "none")
+    if state.get("Paused"):
+        return "paused", check, "paused"
+    if state.get("Running") and not state.get("Restarting"):
+        if check != "failing":
+            return "running", check, ""
+        log = health.get("Log") or [{}]
+        exit_code = log[-1].get("ExitCode")
+        known = "" if exit_code is None else f", last exit code {exit_code}"
+        return "running", check, f"health check failing{known}"
+    if state.get("Status") == "created":
+        return "stopped", "none", "created, never started"
+    reason = f"exited with code {state.get('ExitCode', '?')}"
+    if state.get("OOMKilled"):
+        reason += ", out of memory"
+    return "stopped", "none", f"{reason}, restarting" if state.get("Restarting") else reason
+
+
+def kept_labels(labels: Mapping[str, str]) -> tuple[tuple[Label, ...], tuple[str, ...]]:
+    """Return the labels to publish, by name, and the names of those that are over a limit.
+
+    A value that is too long is left out whole: half of a routing rule may match more than all of
+    it.  Labels that route come first, so that a limit meets the others.
+    """
+    wanted = [
+        name
+        for name in labels
+        if name and (name in _KEPT_LABELS or not name.startswith(_LOCAL_LABELS))
+    ]
+    wanted.sort(key=lambda name: (not name.lower().startswith(_ROUTING_LABELS), name))
+    kept: list[Label] = []
+    left_out: list[str] = []
+    size_bytes = 0
+    for name in wanted:
+        value_bytes = len(labels[name].encode())
+        label_bytes = len(name.encode()) + value_bytes
+        fits = size_bytes + label_bytes <= LABELS_BYTES_MAX and len(kept) < LABELS_MAX
+        if fits and value_bytes <= LABEL_VALUE_BYTES_MAX:
+            kept.append(Label(name=name, value=labels[name]))
+            size_bytes += label_bytes
+        else:
+            left_out.append(name[:TEXT_CHARACTERS_MAX])
+    return tuple(sorted(kept, key=lambda label: label.name)), tuple(left_out)
+
+
+def _utc_s(text: str) -> float:
+    """Return Unix seconds of a time as Docker writes it; 0 for one it never set."""
+    if not text or text.startswith("0001-"):
+        return 0.0
+    # Docker writes nanoseconds, Python reads microseconds at most.
+    seconds, _, fraction = text.removesuffix("Z").partition(".")
+    digits = "".join(character for character in fraction[:6] if character.isdigit()) or "0"
+    return datetime.datetime.fromisoformat(f"{seconds}.{digits:<06}+00:00").timestamp()

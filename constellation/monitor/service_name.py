@@ -1,0 +1,27 @@
+"""The name of the service that a container is an instance of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+SERVICE_LABEL = "constellation.service"
+DNS_LABEL_CHARACTERS_MAX = 63
+
+_NOT_IN_DNS_LABEL = re.compile(r"[^a-z0-9]+")
+
+
+def service_name(container_name: str, labels: Mapping[str, str]) -> str | None:
+    """Return the name as a DNS label, or None if nothing of it can be kept.
+
+    The label `constellation.service` names it; else the container's own name does, as with
+    Traefik's Docker provider: `/proj_web_1` becomes `proj-web-1`.
+    """
+    wanted = labels.get(SERVICE_LABEL, "").strip() or container_name
+    return dns_label(wanted)
+
+
+def dns_label(text: str) -> str | None:
+    """Return `text` with everything a DNS label cannot hold replaced by '-'; None if empty."""
+    label = _NOT_IN_DNS_LABEL.sub("-", text.lower()).strip("-")
+    return label[:DNS_LABEL_CHARACTERS_MAX].rstrip("-") or None

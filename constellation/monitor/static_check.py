@@ -1,0 +1,48 @@
+"""What one check of a static service says, as an observation."""
+
+from __future__ import annotations
+
+from constellation.config import StaticService
+from constellation.monitor.container import Check
+from messages.monitor import Endpoint, Label, ServiceObservation
+
+DETAIL_CHARACTERS_MAX = 200
+
+
+def http_status_failure(status: int) -> str | None:
+    """Return why an HTTP status fails a check; None for 2xx and 3xx."""
+    return None if 200 <= status < 400 else f"HTTP status {status}"
+
+
+def static_observation(
+    service: StaticService, failure: str | None, *, checked: bool = True
+) -> ServiceObservation:
+    """Return the observation after a check; `failure` is None if it passed.
+
+    A check of a program outside Docker sees no process, only an address: it is taken to run, and
+    its check to tell the rest.
+    """
+    host, _, port = service.address.rpartition(":")
+    check: Check = "starting"
+    if checked:
+        check = "passing" if failure is None else "failing"
+    return ServiceObservation(
+        service=service.name,
+        source="static",
+        instance=service.address,
+        running=True,
+        check=check,
+        detail=(failure or "")[:DETAIL_CHARACTERS_MAX],
+        labels=tuple(
+            Label(name=name, value=value) for name, value in sorted(service.labels.items())
+        ),
+        endpoints=(
+            Endpoint(
+                protocol="tcp",
+                host=host.removeprefix("[").removesuffix("]"),
+                port=int(port),
+                container_port=int(port),
+                scheme="http" if service.check == "http" else "",
+            ),
+        ),
+    )

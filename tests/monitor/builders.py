@@ -1,0 +1,22 @@
+"""Settings and observations for tests, each with one thing said about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from constellation.config import Settings
+from messages.monitor import ServiceObservation
+
+
+def settings(**fields: Any) -> Settings:
+    return Settings(node_name="alpha", data_dir="/nonexistent", **fields)
+
+
+def observation(service: str = "web", **fields: Any) -> ServiceObservation:
+    known: dict[str, Any] = {
+        "source": "docker",
+        "instance": f"{service}-id",
+        "running": True,
+        "check": "none",
+    }
+    return ServiceObservation(service=service, **{**known, **fields})
