@@ -12,7 +12,7 @@ from constellation.monitor.service_name import service_name
 from messages.monitor import Label, ServiceObservation
 
 Check = Literal["passing", "failing", "starting", "none"]
-Phase = Literal["running", "paused", "stopped"]
+Phase = Literal["created", "running", "paused", "stopped"]
 
 LABELS_MAX = 256
 LABEL_VALUE_BYTES_MAX = 4096
@@ -39,10 +39,9 @@ class Container:
     labels_left_out: tuple[str, ...] = ()
 
     def stopped(self, detail: str) -> Container:
-        """Return it as it is once its process has ended."""
-        seen = self.observation.model_copy(
-            update={"running": False, "paused": False, "check": "none", "detail": detail}
-        )
+        """Return it as it is once its process has ended, and with it its published ports."""
+        ended = {"running": False, "paused": False, "check": "none", "endpoints": ()}
+        seen = self.observation.model_copy(update={**ended, "detail": detail})
         return replace(self, phase="stopped", observation=seen)
 
     def paused(self) -> Container:
@@ -130,7 +129,7 @@ def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:
         known = "" if exit_code is None else f", last exit code {exit_code}"
         return "running", check, f"health check failing{known}"
     if state.get("Status") == "created":
-        return "stopped", "none", "created, never started"
+        return "created", "none", "created, never started"
     reason = f"exited with code {state.get('ExitCode', '?')}"
     if state.get("OOMKilled"):
         reason += ", out of memory"

@@ -8,6 +8,10 @@ from collections.abc import Mapping
 SERVICE_LABEL = "constellation.service"
 DNS_LABEL_CHARACTERS_MAX = 63
 
+COMPOSE_LABEL = "com.docker.compose.project"
+
+# Docker Compose gives a container such a prefix while another takes its place.
+_REPLACEMENT_PREFIX = re.compile(r"^[0-9a-f]{12}_(?=.)")
 _NOT_IN_DNS_LABEL = re.compile(r"[^a-z0-9]+")
 
 
@@ -17,8 +21,9 @@ def service_name(container_name: str, labels: Mapping[str, str]) -> str | None:
     The label `constellation.service` names it; else the container's own name does, as with
     Traefik's Docker provider: `/proj_web_1` becomes `proj-web-1`.
     """
-    wanted = labels.get(SERVICE_LABEL, "").strip() or container_name
-    return dns_label(wanted)
+    if COMPOSE_LABEL in labels:
+        container_name = _REPLACEMENT_PREFIX.sub("", container_name)
+    return dns_label(labels.get(SERVICE_LABEL, "")) or dns_label(container_name)
 
 
 def dns_label(text: str) -> str | None:

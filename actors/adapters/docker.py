@@ -1,0 +1,135 @@
+"""The Docker Engine of this host, as far as monitoring asks it.  Blocking: call it in threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar, cast
+
+import docker
+import docker.errors
+import requests
+
+from constellation.errors import AdapterError
+from constellation.monitor.docker_event import CONTAINER_ACTIONS, NETWORK_ACTIONS
+
+T = TypeVar("T")
+
+EVENT_FILTERS = {
+    "type": ["container", "network"],
+    "event": [*CONTAINER_ACTIONS, *NETWORK_ACTIONS],
+}
+
+
+class EventStream(Protocol):
+    """Events as the Engine sends them, from the moment the stream was opened."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Wait for events; end when the stream is closed, by whichever side."""
+        ...
+
+    def close(self) -> None:
+        """End the iteration, from any thread.  Safe to repeat."""
+        ...
+
+
+class Engine(Protocol):
+    """What monitoring needs of Docker.  Everything raises `AdapterError` if it does not answer."""
+
+    def open_events(self) -> EventStream:
+        """Return a stream that is open on the Engine's side, so nothing after is missed."""
+        ...
+
+    def list_containers(self) -> list[dict[str, Any]]:
+        """Return one row for each container, running or not."""
+        ...
+
+    def inspect(self, container_id: str) -> dict[str, Any] | None:
+        """Return everything about one container; None if there is none such."""
+        ...
+
+    def close(self) -> None:
+        """Give up all connections."""
+        ...
+
+
+class DockerEngine:
+    """The Engine behind a Unix socket.  Construct it to connect."""
+
+    def __init__(self, socket_path: str, *, request_timeout_s: float) -> None:
+        self.socket_path = socket_path
+        self._client = self._ask(
+            "connect",
+            # The version is negotiated, which is also the question whether anyone answers.
+            lambda: docker.APIClient(
+                base_url=f"unix://{socket_path}",
+                version="auto",
+                timeout=math.ceil(request_timeout_s),
+            ),
+        )
+
+    def open_events(self) -> EventStream:
+        stream = self._ask(
+            "open_events", lambda: self._client.events(decode=True, filters=EVENT_FILTERS)
+        )
+        return cast("EventStream", _Stream(stream))
+
+    def list_containers(self) -> list[dict[str, Any]]:
+        rows = self._ask("list_containers", lambda: self._client.containers(all=True))
+        return cast("list[dict[str, Any]]", rows)
+
+    def inspect(self, container_id: str) -> dict[str, Any] | None:
+        try:
+            found = self._ask("inspect", lambda: self._client.inspect_container(container_id))
+        except AdapterError as error:
+            if isinstance(error.__cause__, docker.errors.NotFound):
+                return None
+            raise
+        return cast("dict[str, Any]", found)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _ask(self, what: str, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+            raise AdapterError(
+                f"Docker at {self.socket_path} did not serve {what}",
+                why=_cause(error),
+                fix="start Docker, or set docker.socket, or docker.enabled=false",
+            ) from error
+
+
+class _Stream:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        try:
+            for event in self._stream:
+                if isinstance(event, dict):
+                    yield event
+        except (requests.RequestException, docker.errors.DockerException, ValueError, OSError):
+            # Cut off in the middle of an event: for the reader that is an end like any other.
+            return
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        except (OSError, AttributeError):
+            # The library reaches for a socket that its reader has let go of already.
+            return
+
+
+def _cause(error: BaseException) -> str:
+    """Return the first cause of an error that libraries have wrapped several times."""
+    text = str(error)
+    for name, plain in (
+        ("FileNotFoundError", "no such socket"),
+        ("ConnectionRefusedError", "nobody listens there"),
+        ("PermissionError", "this user may not use it"),
+    ):
+        if name in text:
+            return plain
+    return text[:200]

@@ -1,0 +1,50 @@
+"""One event of the Docker Engine (API 1.41, `GET /events`), as far as monitoring reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CONTAINER_ACTIONS = (
+    "create",
+    "start",
+    "restart",
+    "die",
+    "stop",
+    "pause",
+    "unpause",
+    "rename",
+    "update",
+    "destroy",
+    "health_status",
+)
+NETWORK_ACTIONS = ("connect", "disconnect")
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEvent:
+    """What happened to one container.  `labels` are its labels, and a few words of the event."""
+
+    action: str  # one of those above; network ones prefixed with 'network_'
+    container_id: str
+    argument: str  # of 'health_status': the status; of 'die': the exit code
+    labels: Mapping[str, str]
+
+
+def read_event(raw: Mapping[str, Any]) -> ContainerEvent | None:
+    """Return the event in one object of the stream; None if it says nothing of a container."""
+    actor = raw.get("Actor")
+    actor = actor if isinstance(actor, Mapping) else {}
+    attributes = actor.get("Attributes")
+    attributes = attributes if isinstance(attributes, Mapping) else {}
+    action, _, argument = str(raw.get("Action", "")).partition(": ")
+    if raw.get("Type") == "network" and action in NETWORK_ACTIONS:
+        container_id = str(attributes.get("container", ""))
+        return ContainerEvent(f"network_{action}", container_id, "", {}) if container_id else None
+    if raw.get("Type") != "container" or action not in CONTAINER_ACTIONS or not actor.get("ID"):
+        return None
+    if action == "die":
+        argument = str(attributes.get("exitCode", "?"))
+    labels = {str(name): str(value) for name, value in attributes.items()}
+    return ContainerEvent(action, str(actor["ID"]), argument, labels)

@@ -1,0 +1,297 @@
+"""The containers of this host that are watched, from Docker's events and from full looks.
+
+An event says at once that a container died, was paused or changed its health; everything else
+makes the container be inspected.  A full look finds what no event told, and that the stream of
+events has stalled.  Answers of Docker may be older than an event that came while they were under
+way: each question takes the `sequence` before it is asked, and what its answer says of a
+container that had an event since is not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from constellation.effects import Note, Send
+from constellation.monitor.claims import winning_claim
+from constellation.monitor.container import (
+    LABEL_VALUE_BYTES_MAX,
+    Check,
+    Container,
+    Unreadable,
+    is_watched,
+    read_container,
+)
+from constellation.monitor.container_row import ContainerRow, read_row
+from constellation.monitor.docker_event import ContainerEvent
+from constellation.monitor.published_ports import PublishPolicy
+from messages.monitor import ServiceObservation, ServicesObserved
+
+CONTAINERS_MAX = 512
+
+_CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Effect: inspect the container, and hand the answer to `inspected`."""
+
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreported:
+    """Effect: ask `has_stalled` a moment later; no event has told what a full look found."""
+
+    container_ids: tuple[str, ...]
+    since: int
+
+
+Effect = Inspect | Unreported | Send | Note
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryPolicy:
+    """What is watched, and how it is published."""
+
+    publish: PublishPolicy
+    watch: str = "enabled"
+    stopped_expiry_s: float = 300.0
+    containers_max: int = CONTAINERS_MAX
+
+
+class Inventory:
+    """Everything known of this host's containers.  `now_s` is monotonic seconds."""
+
+    def __init__(self, policy: InventoryPolicy) -> None:
+        self.policy = policy
+        self.sequence = 0
+        self.containers: dict[str, Container] = {}
+        self.services: dict[str, ServiceObservation] = {}  # what `services` was told last
+        self._listed = False
+        self._event_at: dict[str, int] = {}  # sequence of the last event of a container
+        self._rows: dict[str, str] = {}  # fingerprint of a container in the last full look
+        self._pending: set[str] = set()  # to be inspected
+        self._unreadable: set[str] = set()
+        self._stopped_at_s: dict[str, float] = {}
+        self._noted: set[tuple[str, ...]] = set()  # complaints made, so that each is made once
+
+    @property
+    def complete(self) -> bool:
+        """Every watched container has been read, so a service not among them is gone."""
+        return self._listed and not self._pending
+
+    def everything(self) -> ServicesObserved:
+        """Return all services as they are known now."""
+        return ServicesObserved(
+            source="docker",
+            complete=self.complete,
+            observations=tuple(self.services[service] for service in sorted(self.services)),
+        )
+
+    def disconnected(self) -> None:
+        """Docker is away.  What was known stays known until a full look says otherwise."""
+        self._listed = False
+        self._rows.clear()
+        self._pending.clear()
+
+    # What Docker says.
+
+    def event(self, event: ContainerEvent, now_s: float) -> list[Effect]:
+        """Take in one event."""
+        container_id = event.container_id
+        known = self.containers.get(container_id)
+        if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
+            return []
+        self.sequence += 1
+        self._event_at[container_id] = self.sequence
+        match event.action:
+            case "destroy":
+                return self._forget(container_id, now_s)
+            case "stop":  # told after the death it brought
+                return []
+            case "die" if known is not None:
+                self.containers[container_id] = known.stopped(f"exited with code {event.argument}")
+            case "pause" if known is not None:
+                self.containers[container_id] = known.paused()
+            case "health_status" if known is not None and event.argument in _CHECKS:
+                self.containers[container_id] = known.checked(_CHECKS[event.argument])
+            case _:
+                pass
+        return [*self._changes(now_s), *self._inspect(container_id)]
+
+    def inspected(
+        self, container_id: str, found: Mapping[str, Any] | None, since: int, now_s: float
+    ) -> list[Effect]:
+        """Take in the answer to `Inspect`, asked at `since`; None: there is no such container."""
+        if self._has_event_after(since, container_id):
+            # Its news may be what the answer does not know yet; the event asked again.
+            return self._inspect(container_id)
+        self._pending.discard(container_id)
+        if found is None:
+            return self._forget(container_id, now_s)
+        container = read_container(found, self.policy.publish)
+        if isinstance(container, Unreadable):
+            self.containers.pop(container_id, None)
+            self._unreadable.add(container_id)
+            why = {"container": container.name, "why": container.why}
+            complaint = self._complain("container_unreadable", container_id, why)
+            return [*complaint, *self._changes(now_s)]
+        self._unreadable.discard(container_id)
+        if container_id not in self.containers and self._is_full:
+            return self._refuse(container_id, container.name)
+        self.containers[container_id] = container
+        return [*self._left_out(container), *self._changes(now_s)]
+
+    def not_inspected(self, container_id: str) -> None:
+        """Docker did not answer to `Inspect`.  The next full look asks again."""
+        self._rows.pop(container_id, None)
+
+    def listed(self, found: Iterable[Mapping[str, Any]], since: int, now_s: float) -> list[Effect]:
+        """Take in a full look (`GET /containers/json?all=1`) that was asked for at `since`."""
+        first, self._listed = not self._listed, True
+        rows = {row.container_id: row for row in map(read_row, found)}
+        effects: list[Effect] = []
+        unreported: list[str] = []
+        for container_id, row in rows.items():
+            if self._has_event_after(since, container_id) or not self._is_new(row):
+                continue
+            if not first and self._is_unreported(row):
+                unreported.append(container_id)
+            effects += self._look_closer(row)
+        for container_id in self._known() - rows.keys():
+            if not self._has_event_after(since, container_id):
+                if not first and container_id in self.containers:
+                    unreported.append(container_id)
+                effects += self._forget(container_id, now_s)
+        for container_id in self._event_at.keys() - rows.keys():
+            if not self._has_event_after(since, container_id):
+                del self._event_at[container_id]
+        if unreported:
+            effects.append(Unreported(tuple(unreported), since))
+        return [*effects, *self._changes(now_s)]
+
+    def has_stalled(self, unreported: Unreported) -> bool:
+        """Tell whether still no event came for what a full look found: the stream is dead."""
+        return any(
+            not self._has_event_after(unreported.since, container_id)
+            for container_id in unreported.container_ids
+        )
+
+    # Inside.
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self.containers) >= self.policy.containers_max
+
+    def _known(self) -> set[str]:
+        return self.containers.keys() | self._rows.keys() | self._pending | self._unreadable
+
+    def _inspect(self, container_id: str) -> list[Effect]:
+        self._pending.add(container_id)
+        return [Inspect(container_id)]
+
+    def _has_event_after(self, since: int, container_id: str) -> bool:
+        return self._event_at.get(container_id, 0) > since
+
+    def _is_new(self, row: ContainerRow) -> bool:
+        watched = is_watched(row.labels, self.policy.watch)
+        return watched and self._rows.get(row.container_id) != row.fingerprint
+
+    def _is_unreported(self, row: ContainerRow) -> bool:
+        """Tell whether `row` shows what an event should have told before."""
+        if row.container_id in self._pending or row.container_id in self._unreadable:
+            return False
+        known = self.containers.get(row.container_id)
+        return not self._is_full if known is None else row.contradicts(known)
+
+    def _look_closer(self, row: ContainerRow) -> list[Effect]:
+        if row.container_id not in self.containers and self._is_full:
+            return self._refuse(row.container_id, row.name)
+        self._rows[row.container_id] = row.fingerprint
+        return self._inspect(row.container_id)
+
+    def _left_out(self, container: Container) -> list[Effect]:
+        if not container.labels_left_out:
+            return []
+        fields = {
+            "container": container.name,
+            "labels": container.labels_left_out[:8],
+            "count": len(container.labels_left_out),
+            "limit_bytes": LABEL_VALUE_BYTES_MAX,
+            "fix": "use fewer and shorter labels",
+        }
+        return self._complain("container_labels_left_out", container.container_id, fields)
+
+    def _refuse(self, container_id: str, name: str) -> list[Effect]:
+        fields = {
+            "container": name,
+            "limit": self.policy.containers_max,
+            "fix": "watch fewer containers, see docker.watch",
+        }
+        return self._complain("container_refused", container_id, fields)
+
+    def _forget(self, container_id: str, now_s: float) -> list[Effect]:
+        self.containers.pop(container_id, None)
+        self._rows.pop(container_id, None)
+        self._pending.discard(container_id)
+        self._unreadable.discard(container_id)
+        self._stopped_at_s.pop(container_id, None)
+        self._noted = {complaint for complaint in self._noted if complaint[1] != container_id}
+        return self._changes(now_s)
+
+    def _changes(self, now_s: float) -> list[Effect]:
+        """Tell `services` what is different from what it was told last."""
+        effects: list[Effect] = []
+        claims = self._claims(now_s)
+        services: dict[str, ServiceObservation] = {}
+        for service, rivals in claims.items():
+            holder = self.services.get(service)
+            winner = winning_claim(rivals, holder.instance if holder else None)
+            if winner is None:
+                continue
+            services[service] = winner
+            for container_id, rival in sorted(rivals.items()):
+                if not rival.running or rival is winner:
+                    continue
+                fields = {
+                    "service": service,
+                    "kept": self.containers[winner.instance].name,
+                    "ignored": self.containers[container_id].name,
+                    "fix": "give one of them another name, or the label constellation.service",
+                }
+                effects += self._complain("service_claim_ignored", container_id, fields)
+        changed = tuple(
+            services[name] for name in sorted(services) if services[name] != self.services.get(name)
+        )
+        vanished = tuple(sorted(self.services.keys() - services.keys()))
+        self.services = services
+        if changed or vanished:
+            news = ServicesObserved(
+                source="docker", complete=False, observations=changed, vanished=vanished
+            )
+            effects.insert(0, Send("services", news))
+        return effects
+
+    def _claims(self, now_s: float) -> dict[str, dict[str, ServiceObservation]]:
+        """Return who claims which service name; the long dead claim nothing."""
+        claims: dict[str, dict[str, ServiceObservation]] = {}
+        for container_id, container in self.containers.items():
+            if container.phase == "created":
+                continue  # not yet an instance, and perhaps it has not got its final name
+            if container.phase != "stopped":
+                self._stopped_at_s.pop(container_id, None)
+            else:
+                stopped_s = now_s - self._stopped_at_s.setdefault(container_id, now_s)
+                if stopped_s > self.policy.stopped_expiry_s:
+                    continue
+            seen = container.observation
+            claims.setdefault(seen.service, {})[container_id] = seen
+        return claims
+
+    def _complain(self, event: str, container_id: str, fields: dict[str, Any]) -> list[Effect]:
+        if (event, container_id) in self._noted or len(self._noted) > 4 * CONTAINERS_MAX:
+            return []
+        self._noted.add((event, container_id))
+        return [Note(event, fields, "warning")]
