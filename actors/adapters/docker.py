@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar, cast
 
@@ -58,6 +59,7 @@ class DockerEngine:
 
     def __init__(self, socket_path: str, *, request_timeout_s: float) -> None:
         self.socket_path = socket_path
+        self.request_timeout_s = request_timeout_s
         self._client = self._ask(
             "connect",
             # The version is negotiated, which is also the question whether anyone answers.
@@ -92,6 +94,7 @@ class DockerEngine:
 
     def _ask(self, what: str, ask: Callable[[], T]) -> T:
         try:
+            self._knock()
             return ask()
         except (docker.errors.DockerException, requests.RequestException, OSError) as error:
             raise AdapterError(
@@ -101,11 +104,22 @@ class DockerEngine:
             ) from error
 
 
+    def _knock(self) -> None:
+        """Fail as the system says it, and without the socket the library leaks when it fails."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(self.request_timeout_s)
+            probe.connect(self.socket_path)
+
+
 class _Stream:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        # The library shuts the socket down but leaves it open, so it is closed here.
+        self._response: requests.Response = stream._response  # noqa: SLF001 - no other way to it
+        self._is_read = False
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
+        self._is_read = True
         try:
             for event in self._stream:
                 if isinstance(event, dict):
@@ -113,23 +127,28 @@ class _Stream:
         except (requests.RequestException, docker.errors.DockerException, ValueError, OSError):
             # Cut off in the middle of an event: for the reader that is an end like any other.
             return
+        finally:
+            self._response.close()
 
     def close(self) -> None:
         try:
-            self._stream.close()
+            self._stream.close()  # wakes the reader
         except (OSError, AttributeError):
             # The library reaches for a socket that its reader has let go of already.
             return
+        if not self._is_read:  # else its reader closes it: two at once trip over each other
+            self._response.close()
 
 
 def _cause(error: BaseException) -> str:
-    """Return the first cause of an error that libraries have wrapped several times."""
-    text = str(error)
-    for name, plain in (
-        ("FileNotFoundError", "no such socket"),
-        ("ConnectionRefusedError", "nobody listens there"),
-        ("PermissionError", "this user may not use it"),
-    ):
-        if name in text:
-            return plain
-    return text[:200]
+    match error:
+        case FileNotFoundError():
+            return "no such socket"
+        case ConnectionRefusedError():
+            return "nobody listens there"
+        case PermissionError():
+            return "this user may not use it"
+        case TimeoutError() | requests.Timeout():
+            return "it took too long to answer"
+        case _:
+            return str(error)[:200]

@@ -1,0 +1,30 @@
+"""A Docker Engine, once in memory and once for real, for tests that must hold on both."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.monitor.docker_engine import PrivateDocker, private_docker
+from tests.monitor.fake_engine import FakeDocker
+from tests.monitor.real_docker import RealDocker
+
+REAL = pytest.param(
+    "real", marks=[pytest.mark.integration, pytest.mark.needs("docker"), pytest.mark.slow]
+)
+
+
+@pytest.fixture(scope="session")
+def dockerd() -> Iterator[PrivateDocker]:
+    with private_docker() as daemon:
+        yield daemon
+
+
+@pytest.fixture(params=["fake", REAL])
+def host(request: pytest.FixtureRequest) -> Iterator[FakeDocker | RealDocker]:
+    """Whatever a test does with Docker, it does with both."""
+    if request.param == "fake":
+        yield FakeDocker()
+        return
+    real = RealDocker(request.getfixturevalue("dockerd"))
+    yield real
+    real.close()

@@ -1,0 +1,206 @@
+"""An in-memory twin of the Docker Engine; `test_engine.py` holds it to what the real one does."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import Any
+
+from constellation.errors import AdapterError
+
+IMAGE = "constellation-test/busybox:latest"
+
+
+class FakeStream:
+    def __init__(self) -> None:
+        self.muted = False
+        self._queue: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+
+    def put(self, event: dict[str, Any] | None) -> None:
+        if event is None or not self.muted:
+            self._queue.put(event)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        while (event := self._queue.get()) is not None:
+            yield event
+
+    def close(self) -> None:
+        self._queue.put(None)
+
+
+class FakeDocker:
+    """One host's daemon.  `connect` gives engines; the rest is what its user does."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.connections = 0
+        self.streams: list[FakeStream] = []
+        self.hanging: dict[str, threading.Event] = {}  # container id: until then no inspection
+        self._containers: dict[str, dict[str, Any]] = {}
+        self._count = 0
+
+    def connect(self) -> FakeEngine:
+        self.connections += 1
+        engine = FakeEngine(self)
+        engine.check()
+        return engine
+
+    # What a user does.
+
+    def run(
+        self,
+        name: str,
+        *,
+        labels: dict[str, str] | None = None,
+        ports: dict[int, int] | None = None,
+        checked: bool = False,
+    ) -> str:
+        """Start a container; `ports` maps its TCP ports to those of 127.0.0.1."""
+        self._count += 1
+        container_id = f"{self._count:064x}"
+        bindings = {
+            f"{inside}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(outside)}]
+            for inside, outside in (ports or {}).items()
+        }
+        self._containers[container_id] = {
+            "Id": container_id,
+            "Name": f"/{name}",
+            "Created": f"2026-01-01T00:00:{self._count % 60:02}.123456789Z",
+            "State": {"Status": "created", "Running": False, "Paused": False, "ExitCode": 0},
+            "Config": {
+                "Image": IMAGE,
+                "Labels": {"constellation.enable": "true", **(labels or {})},
+                "ExposedPorts": {port: {} for port in bindings},
+            },
+            "NetworkSettings": {"Ports": {}, "Networks": {"bridge": {}}},
+        }
+        self._tell(container_id, "create")
+        self._set(container_id, Status="running", Running=True)
+        self._containers[container_id]["NetworkSettings"]["Ports"] = bindings
+        if checked:
+            self._set(container_id, Health={"Status": "starting", "Log": []})
+        self._tell(container_id, "start")
+        return container_id
+
+    def kill(self, container_id: str) -> None:
+        self._set(container_id, Status="exited", Running=False, Paused=False, ExitCode=137)
+        self._containers[container_id]["NetworkSettings"]["Ports"] = {}
+        self._tell(container_id, "die", exitCode="137")
+
+    def pause(self, container_id: str) -> None:
+        self._set(container_id, Status="paused", Paused=True)
+        self._tell(container_id, "pause")
+
+    def unpause(self, container_id: str) -> None:
+        self._set(container_id, Status="running", Paused=False)
+        self._tell(container_id, "unpause")
+
+    def set_health(self, container_id: str, status: str) -> None:
+        exit_code = 0 if status == "healthy" else 1
+        self._set(container_id, Health={"Status": status, "Log": [{"ExitCode": exit_code}]})
+        self._tell(container_id, f"health_status: {status}")
+
+    def rename(self, container_id: str, name: str) -> None:
+        self._containers[container_id]["Name"] = f"/{name}"
+        self._tell(container_id, "rename")
+
+    def remove(self, container_id: str) -> None:
+        if self._containers[container_id]["State"]["Running"]:
+            self.kill(container_id)
+        found = self._containers.pop(container_id)
+        self._send(found, "destroy", {})
+
+    def mute(self) -> None:
+        """From now on the open streams tell nothing, and do not end either."""
+        for stream in self.streams:
+            stream.muted = True
+
+    def stop(self) -> None:
+        self.up = False
+        for stream in self.streams:
+            stream.put(None)
+        self.streams.clear()
+
+    def start(self) -> None:
+        self.up = True
+
+    # Inside.
+
+    def found(self, container_id: str) -> dict[str, Any] | None:
+        return copy.deepcopy(self._containers.get(container_id))
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [_row(found) for found in list(self._containers.values())]
+
+    def _set(self, container_id: str, **state: Any) -> None:
+        self._containers[container_id]["State"].update(state)
+
+    def _tell(self, container_id: str, action: str, **attributes: str) -> None:
+        self._send(self._containers[container_id], action, attributes)
+
+    def _send(self, found: dict[str, Any], action: str, attributes: dict[str, str]) -> None:
+        known = {"name": found["Name"].lstrip("/"), "image": IMAGE, **found["Config"]["Labels"]}
+        event = {
+            "Type": "container",
+            "Action": action,
+            "Actor": {"ID": found["Id"], "Attributes": {**known, **attributes}},
+        }
+        for stream in list(self.streams):
+            stream.put(event)
+
+
+class FakeEngine:
+    def __init__(self, host: FakeDocker) -> None:
+        self._host = host
+
+    def check(self) -> None:
+        if not self._host.up:
+            raise AdapterError("Docker did not answer", why="it is down", fix="start it")
+
+    def open_events(self) -> FakeStream:
+        self.check()
+        stream = FakeStream()
+        self._host.streams.append(stream)
+        return stream
+
+    def list_containers(self) -> list[dict[str, Any]]:
+        self.check()
+        return self._host.rows()
+
+    def inspect(self, container_id: str) -> dict[str, Any] | None:
+        self.check()
+        hanging = self._host.hanging.get(container_id)
+        if hanging is not None and not hanging.wait(30):
+            raise AdapterError("Docker did not answer", why="it hangs", fix="start it again")
+        return self._host.found(container_id)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _row(found: dict[str, Any]) -> dict[str, Any]:
+    state = found["State"]
+    health = state.get("Health", {}).get("Status", "")
+    status = f"{state['Status']} 3 seconds"
+    if health and state["Running"]:
+        status += " (health: starting)" if health == "starting" else f" ({health})"
+    ports = [
+        {
+            "IP": "127.0.0.1",
+            "PrivatePort": int(port.partition("/")[0]),
+            "PublicPort": int(bindings[0]["HostPort"]),
+            "Type": "tcp",
+        }
+        for port, bindings in found["NetworkSettings"]["Ports"].items()
+    ]
+    return {
+        "Id": found["Id"],
+        "Names": [found["Name"]],
+        "Labels": dict(found["Config"]["Labels"]),
+        "State": state["Status"],
+        "Status": status,
+        "Ports": ports,
+        "NetworkSettings": {"Networks": {"bridge": {}}},
+    }

@@ -1,0 +1,157 @@
+"""What monitoring relies on in the Docker Engine.  The fake passes the same tests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from actors.adapters.docker import DockerEngine, Engine
+from constellation.errors import AdapterError
+from constellation.monitor.container import Container, read_container
+from constellation.monitor.container_row import read_row
+from constellation.monitor.docker_event import ContainerEvent, read_event
+from constellation.monitor.published_ports import PublishPolicy
+from messages.monitor import Endpoint
+from tests.monitor.fake_engine import IMAGE, FakeDocker
+from tests.monitor.free_port import free_port
+from tests.monitor.real_docker import RealDocker
+
+Host = FakeDocker | RealDocker
+
+LOCAL = PublishPolicy("127.0.0.1", "127.0.0.1")
+
+
+class Listener:
+    """Collects the events of one stream in a thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.events: list[ContainerEvent] = []
+        self.stream = engine.open_events()
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        for raw in self.stream:
+            event = read_event(raw)
+            if event is not None and not event.action.startswith("network_"):
+                self.events.append(event)
+
+    def actions(self) -> list[tuple[str, str]]:
+        return [(event.action, event.argument) for event in self.events]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline_s, "not within 10 s"
+        time.sleep(0.01)
+
+
+def read(engine: Engine, container_id: str) -> Container:
+    found = engine.inspect(container_id)
+    assert found is not None
+    container = read_container(found, LOCAL)
+    assert isinstance(container, Container)
+    return container
+
+
+def test_running_container_is_listed_and_inspected(host: Host) -> None:
+    engine, port = host.connect(), free_port()
+
+    container_id = host.run("proj_web_1", labels={"a": "b"}, ports={80: port})
+
+    container = read(engine, container_id)
+    row = read_row(next(row for row in engine.list_containers() if row["Id"] == container_id))
+    seen = container.observation
+    assert (seen.service, seen.running, seen.check) == ("proj-web-1", True, "none")
+    assert (seen.image, seen.networks, seen.exposed_ports) == (IMAGE, ("bridge",), (80,))
+    assert {label.name: label.value for label in seen.labels}["a"] == "b"
+    assert seen.endpoints == (
+        Endpoint(protocol="tcp", host="127.0.0.1", port=port, container_port=80),
+    )
+    assert seen.created_at_utc_s > 1.7e9
+    assert (row.name, row.phase, row.check) == ("proj_web_1", "running", "none")
+    assert row.labels["a"] == "b"
+    engine.close()
+
+
+def test_a_life_is_told_in_events(host: Host) -> None:
+    engine = host.connect()
+    listener = Listener(engine)
+
+    container_id = host.run("told")
+    host.pause(container_id)
+    host.unpause(container_id)
+    host.rename(container_id, "other")
+    host.kill(container_id)
+    wait_for(lambda: ("die", "137") in listener.actions())
+    host.remove(container_id)
+    wait_for(lambda: ("destroy", "") in listener.actions())
+
+    actions = [action for action, _ in listener.actions()]
+    assert actions == ["create", "start", "pause", "unpause", "rename", "die", "destroy"]
+    assert {event.container_id for event in listener.events} == {container_id}
+    assert all(event.labels["constellation.enable"] == "true" for event in listener.events)
+    listener.stream.close()
+    engine.close()
+
+
+def test_health_is_told_listed_and_inspected(host: Host) -> None:
+    engine = host.connect()
+    listener = Listener(engine)
+
+    container_id = host.run("checked", checked=True)
+    before = read(engine, container_id).observation.check
+    host.set_health(container_id, "healthy")
+    wait_for(lambda: ("health_status", "healthy") in listener.actions())
+    healthy = read(engine, container_id).observation.check
+    host.set_health(container_id, "unhealthy")
+    wait_for(lambda: ("health_status", "unhealthy") in listener.actions())
+
+    container = read(engine, container_id)
+    (row,) = (read_row(row) for row in engine.list_containers() if row["Id"] == container_id)
+    assert (before, healthy, container.observation.check) == ("starting", "passing", "failing")
+    assert container.observation.detail == "health check failing, last exit code 1"
+    assert not row.contradicts(container)
+    listener.stream.close()
+    engine.close()
+
+
+def test_killed_container_has_no_endpoint_and_keeps_the_rest(host: Host) -> None:
+    engine, port = host.connect(), free_port()
+    container_id = host.run("killed", labels={"a": "b"}, ports={80: port})
+    running = read(engine, container_id)
+
+    host.kill(container_id)
+    wait_for(lambda: read(engine, container_id).phase == "stopped")
+
+    # What is told at once, from the event alone, is what an inspection says later.
+    assert read(engine, container_id) == running.stopped("exited with code 137")
+    engine.close()
+
+
+def test_what_is_not_there_is_none(host: Host) -> None:
+    engine = host.connect()
+
+    assert engine.inspect("0123456789abcdef") is None
+    engine.close()
+
+
+def test_closing_a_stream_ends_its_reader(host: Host) -> None:
+    engine = host.connect()
+    listener = Listener(engine)
+
+    listener.stream.close()
+    listener.thread.join(5)
+
+    assert not listener.thread.is_alive()
+    listener.stream.close()
+    engine.close()
+
+
+def test_no_daemon_is_one_clear_error() -> None:
+    with pytest.raises(AdapterError, match="no such socket; start Docker"):
+        DockerEngine("/nonexistent/docker.sock", request_timeout_s=1)
