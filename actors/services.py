@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 from prometheus_client import Counter, Gauge
@@ -148,11 +149,15 @@ class ServicesActor(ShellActor):
         self.send(monitor, self._directory_of_monitors())
 
     def _end(self, service: str, *, by_force: bool) -> None:
+        monitor = self.monitors.get(service)
         process_id = self.process_ids.get(service)
         if by_force and process_id is not None:
-            os.kill(process_id, signal.SIGKILL)
-        elif service in self.monitors:
-            self.send(self.monitors[service], ActorExitRequest())
+            with suppress(ProcessLookupError):  # it has just ended: its exit is on the way
+                os.kill(process_id, signal.SIGKILL)
+        elif monitor is not None:
+            self.send(monitor, ActorExitRequest())
+            if by_force:  # it never said that it started, so its exit may never be told either
+                self.on_child_exited(monitor)
 
     def _forget(self, service: str) -> None:
         self.monitors.pop(service, None)

@@ -125,8 +125,9 @@ def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:
         if check != "failing":
             return "running", check, ""
         log = health.get("Log") or [{}]
+        # Docker also calls a container unhealthy that has just been paused, after a code of 0.
         exit_code = log[-1].get("ExitCode")
-        known = "" if exit_code is None else f", last exit code {exit_code}"
+        known = f", last exit code {exit_code}" if exit_code else ""
         return "running", check, f"health check failing{known}"
     if state.get("Status") == "created":
         return "created", "none", "created, never started"

@@ -88,7 +88,7 @@ class Roster:
         self.monitors_max = monitors_max
         self.entries: dict[str, Entry] = {}
         self.complete_sources: set[str] = set()
-        self._published: dict[str, str] = {}  # records gossip holds for this node: their source
+        self._published: dict[str, ServiceState] = {}  # what gossip holds for this node
         self._cluster_version = -1
         self._gap = False
         self._withdrawn_at_s: dict[str, float] = {}
@@ -241,8 +241,9 @@ class Roster:
         entry.phase = "running"
         entry.heard_at_s = entry.pinged_at_s = now_s
         yield Create(service)
-        if entry.state is not None:
-            yield Tell(service, entry.state)
+        before = entry.state or self._published.get(service)
+        if before is not None:  # the monitor before it, perhaps of a parent before this one
+            yield Tell(service, before)
         if entry.told is not None:
             yield Tell(service, entry.told)
 
@@ -279,15 +280,15 @@ class Roster:
         self._cluster_version = change.version
         for item in change.services:
             if item.node == change.self_node:
-                self._published[item.state.service] = item.state.source
+                self._published[item.state.service] = item.state
         for name in change.removed:
             if name.kind == "service" and name.node == change.self_node:
                 self._published.pop(name.key, None)
         return False
 
     def _sweep(self, now_s: float) -> Iterable[Effect]:
-        for service, source in self._published.items():
-            if service in self.entries or source not in self.complete_sources:
+        for service, state in self._published.items():
+            if service in self.entries or state.source not in self.complete_sources:
                 self._withdrawn_at_s.pop(service, None)
                 continue
             if now_s - self._withdrawn_at_s.get(service, -WITHDRAW_AGAIN_S) >= WITHDRAW_AGAIN_S:

@@ -39,6 +39,7 @@ class FakeDocker:
         self.streams: list[FakeStream] = []
         self.hanging: dict[str, threading.Event] = {}  # container id: until then no inspection
         self._containers: dict[str, dict[str, Any]] = {}
+        self._healthy_before_pause: dict[str, bool] = {}
         self._count = 0
 
     def connect(self) -> FakeEngine:
@@ -91,11 +92,17 @@ class FakeDocker:
 
     def pause(self, container_id: str) -> None:
         self._set(container_id, Status="paused", Paused=True)
+        health = self._containers[container_id]["State"].get("Health")
+        if health:  # the real one does so too, until the first check after
+            self._healthy_before_pause[container_id] = health["Status"] == "healthy"
+            health["Status"] = "unhealthy"
         self._tell(container_id, "pause")
 
     def unpause(self, container_id: str) -> None:
         self._set(container_id, Status="running", Paused=False)
         self._tell(container_id, "unpause")
+        if self._healthy_before_pause.pop(container_id, False):
+            self.set_health(container_id, "healthy")
 
     def set_health(self, container_id: str, status: str) -> None:
         exit_code = 0 if status == "healthy" else 1

@@ -1,0 +1,270 @@
+"""The Docker actor, with a real daemon and with its fake: what `services` is told, and when."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from actors.docker import DockerActor
+from messages.monitor import ServiceObservation, ServicesObserved
+from tests.harness import Harness, messages_of
+from tests.monitor.builders import settings
+from tests.monitor.fake_engine import FakeDocker
+from tests.monitor.free_port import free_port
+from tests.monitor.real_docker import RealDocker
+
+Host = FakeDocker | RealDocker
+Start = Callable[..., "Watched"]
+
+
+class Watched:
+    """A started Docker actor, and what `services` knows from what it was told."""
+
+    def __init__(self, host: Host, **docker: object) -> None:
+        fields = {"reconcile_interval_s": 60.0, "connect_interval_s": 0.2, **docker}
+        self.harness = Harness(
+            DockerActor(host.connect),
+            settings(docker=fields),
+            name="docker",
+            neighbours=("services",),
+        )
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        return self.harness.actor.registry
+
+    def reports(self) -> list[ServicesObserved]:
+        return messages_of(ServicesObserved, self.harness.sent)
+
+    def known(self) -> dict[str, ServiceObservation]:
+        known: dict[str, ServiceObservation] = {}
+        for report in self.reports():
+            seen = {observation.service: observation for observation in report.observations}
+            known = seen if report.complete else {**known, **seen}
+            for service in report.vanished:
+                known.pop(service, None)
+        return known
+
+    def until(self, condition: Callable[[dict[str, ServiceObservation]], bool]) -> float:
+        """Return the seconds until what is known satisfies `condition`."""
+        began_s = time.monotonic()
+        self.harness.pump_until(lambda: condition(self.known()), timeout_s=10)
+        return time.monotonic() - began_s
+
+    def until_complete(self) -> None:
+        self.harness.pump_until(lambda: any(report.complete for report in self.reports()))
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[Watched] = []
+
+    def start(host: Host, **docker: object) -> Watched:
+        started.append(Watched(host, **docker))
+        return started[-1]
+
+    yield start
+    for watched in started:
+        watched.harness.stop()
+
+
+def is_running(service: str) -> Callable[[dict[str, ServiceObservation]], bool]:
+    return lambda known: service in known and known[service].running
+
+
+def is_stopped(service: str) -> Callable[[dict[str, ServiceObservation]], bool]:
+    return lambda known: service in known and not known[service].running
+
+
+def test_what_ran_before_is_reported_completely(host: Host, start: Start) -> None:
+    port = free_port()
+    host.run("proj_web_1", ports={80: port})
+    host.run("bare")
+
+    watched = start(host)
+    watched.until_complete()
+
+    report = watched.reports()[-1]
+    assert [seen.service for seen in report.observations] == ["bare", "proj-web-1"]
+    (endpoint,) = report.observations[1].endpoints
+    assert (endpoint.host, endpoint.port, endpoint.container_port) == ("127.0.0.1", port, 80)
+    assert watched.metric("constellation_docker_connected") == 1
+
+
+def test_start_death_and_removal_are_told_by_events(host: Host, start: Start) -> None:
+    watched = start(host)
+    watched.until_complete()
+
+    container_id = host.run("web")
+    watched.until(is_running("web"))
+    host.kill(container_id)
+    until_stopped_s = watched.until(is_stopped("web"))
+    host.remove(container_id)
+    watched.until(lambda known: "web" not in known)
+
+    assert until_stopped_s < 0.5
+    assert watched.metric("constellation_docker_events_total", action="die") == 1
+    assert watched.metric("constellation_docker_reconciles_total") == 1
+
+
+def test_pause_and_health_are_told_by_events(host: Host, start: Start) -> None:
+    watched = start(host)
+    watched.until_complete()
+
+    container_id = host.run("web", checked=True)
+    watched.until(lambda known: "web" in known and known["web"].check == "starting")
+    host.set_health(container_id, "healthy")
+    watched.until(lambda known: known["web"].check == "passing")
+    host.pause(container_id)
+    watched.until(lambda known: known["web"].paused)
+    host.unpause(container_id)
+    watched.until(lambda known: known["web"].running and known["web"].check == "passing")
+    host.set_health(container_id, "unhealthy")
+    watched.until(lambda known: known["web"].detail.endswith("last exit code 1"))
+
+    assert watched.known()["web"].check == "failing"
+
+
+def test_renamed_container_is_another_service(host: Host, start: Start) -> None:
+    watched = start(host)
+    container_id = host.run("before")
+    watched.until(is_running("before"))
+
+    host.rename(container_id, "after")
+
+    watched.until(lambda known: known.keys() == {"after"})
+
+
+def test_of_two_with_one_name_the_first_keeps_it_until_it_dies(host: Host, start: Start) -> None:
+    watched = start(host)
+    first = host.run("one", labels={"constellation.service": "web"})
+    watched.until(is_running("web"))
+    second = host.run("two", labels={"constellation.service": "web"})
+    name = "constellation_events_total"
+    watched.until(lambda _: watched.metric(name, event="service_claim_ignored") == 1)
+
+    assert watched.known()["web"].instance == first
+    host.kill(first)
+    watched.until(lambda known: known["web"].instance == second)
+    assert watched.known()["web"].running
+
+
+def test_restarted_services_actor_is_told_everything(host: Host, start: Start) -> None:
+    host.run("web")
+    watched = start(host)
+    watched.until_complete()
+    before = len(watched.reports())
+
+    watched.harness.neighbours("services", generation=1)
+
+    watched.harness.pump_until(lambda: len(watched.reports()) > before)
+    assert watched.reports()[-1].complete
+    assert [seen.service for seen in watched.reports()[-1].observations] == ["web"]
+
+
+@pytest.mark.scenario(33)
+def test_daemon_restart_keeps_services_and_brings_the_stream_back(host: Host, start: Start) -> None:
+    container_id = host.run("web")
+    watched = start(host)
+    watched.until(is_running("web"))
+
+    host.stop()
+    watched.until(lambda _: watched.metric("constellation_docker_connected") == 0)
+    assert "web" in watched.known()
+    before, began_s = host.connections, time.monotonic()
+    host.start()
+    watched.until(lambda _: watched.metric("constellation_docker_connected") == 1)
+    back_s = time.monotonic() - began_s
+    other = host.run("other")
+    watched.until(is_running("other"))
+    host.remove(other)
+    host.remove(container_id)
+    watched.until(lambda known: not known)
+
+    assert back_s < 5
+    assert host.connections - before <= 1 + back_s / 0.2
+
+
+@pytest.mark.scenario(33)
+def test_silent_stream_is_noticed_and_opened_again(host: Host, start: Start) -> None:
+    container_id = host.run("web")
+    watched = start(host, reconcile_interval_s=0.3)
+    watched.until(is_running("web"))
+
+    host.mute()
+    host.kill(container_id)
+    watched.until(is_stopped("web"))
+    watched.until(lambda _: watched.metric("constellation_docker_stream_stalls_total") == 1)
+    watched.until(lambda _: len(host.streams) == 2)
+    host.run("later")
+    watched.until(is_running("later"))
+
+    assert watched.metric("constellation_docker_events_total", action="start") == 1
+
+
+def test_looks_that_find_nothing_new_leave_the_stream_alone(host: Host, start: Start) -> None:
+    watched = start(host, reconcile_interval_s=0.05)
+    for number in range(5):
+        container_id = host.run(f"web{number}", checked=True)
+        host.set_health(container_id, "healthy")
+        watched.until(lambda known, name=f"web{number}": name in known)  # type: ignore[misc]
+        host.kill(container_id)
+        host.remove(container_id)
+    watched.until(lambda known: not known)
+
+    watched.until(lambda _: watched.metric("constellation_docker_reconciles_total") > 30)
+
+    assert watched.metric("constellation_docker_stream_stalls_total") == 0
+
+
+def test_container_that_hangs_delays_no_other(start: Start) -> None:
+    host = FakeDocker()
+    stuck = host.run("stuck")
+    host.hanging[stuck] = threading.Event()
+
+    watched = start(host)
+    host.run("web")
+    watched.until(is_running("web"))
+
+    # Not complete, or `services` would take the one that was not read for vanished.
+    assert not any(report.complete for report in watched.reports())
+    host.hanging[stuck].set()
+    watched.until(is_running("stuck"))
+    watched.until_complete()
+
+
+def test_death_is_told_while_nothing_can_be_inspected(start: Start) -> None:
+    host = FakeDocker()
+    container_id = host.run("web")
+    watched = start(host)
+    watched.until(is_running("web"))
+    host.hanging[container_id] = threading.Event()
+
+    host.kill(container_id)
+
+    watched.until(is_stopped("web"))
+    assert watched.known()["web"].detail == "exited with code 137"
+    host.hanging[container_id].set()
+
+
+def test_no_docker_is_said_once_and_tried_again(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = FakeDocker()
+    host.stop()
+
+    watched = start(host, connect_interval_s=0.05)
+    watched.until(lambda _: host.connections > 5)
+    before = capsys.readouterr().out
+    host.start()
+    watched.until_complete()
+
+    assert before.count("docker_away") == 1
+    assert watched.metric("constellation_docker_connected") == 1

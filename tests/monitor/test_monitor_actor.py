@@ -1,0 +1,109 @@
+"""The monitor's shell: a record for what is new, again for a gossip that knows nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from actors.monitor import MonitorActor
+from messages.gossip import RecordPublish, RecordWithdraw
+from messages.monitor import MonitorDone, MonitorStop, ServiceState
+from tests.harness import Harness
+from tests.monitor.builders import observation, settings
+
+
+@pytest.fixture
+def monitor() -> Harness[MonitorActor]:
+    return Harness(MonitorActor(), settings(), name="monitor/web", neighbours=("gossip",))
+
+
+def published(monitor: Harness[MonitorActor]) -> list[ServiceState]:
+    return [
+        state
+        for message in monitor.sent_to("gossip")
+        if isinstance(message, RecordPublish)
+        for state in message.service_states
+    ]
+
+
+def test_healthy_start_is_published(monitor: Harness[MonitorActor]) -> None:
+    monitor.deliver(observation(image="nginx:1", networks=("web",), exposed_ports=(80,)))
+
+    expected = ServiceState(
+        service="web",
+        health="healthy",
+        reason="running, no health check",
+        source="docker",
+        instance="web-id",
+        image="nginx:1",
+        networks=("web",),
+        exposed_ports=(80,),
+    )
+    assert published(monitor) == [expected]
+    assert monitor.sent_to("supervisor")[-1] == expected
+
+
+def test_only_what_is_new_is_published(monitor: Harness[MonitorActor]) -> None:
+    for seen in [observation(), observation(), observation(image="nginx:2"), observation()]:
+        monitor.deliver(seen)
+
+    assert [state.image for state in published(monitor)] == ["", "nginx:2", ""]
+
+
+def test_death_is_published_at_once(monitor: Harness[MonitorActor]) -> None:
+    monitor.deliver(observation())
+    monitor.deliver(observation(running=False, detail="exited with code 137"))
+
+    state = published(monitor)[-1]
+    assert (state.health, state.reason) == ("stopped", "exited with code 137")
+
+
+def test_restarted_gossip_is_told_again(monitor: Harness[MonitorActor]) -> None:
+    monitor.deliver(observation())
+
+    monitor.neighbours("gossip", generation=1)
+
+    assert len(published(monitor)) == 2
+    assert published(monitor)[0] == published(monitor)[1]
+
+
+def test_observation_before_gossip_runs_is_published_when_it_does() -> None:
+    monitor = Harness(MonitorActor(), settings(), name="monitor/web")
+    monitor.deliver(observation())
+
+    monitor.neighbours("gossip")
+
+    assert [state.health for state in published(monitor)] == ["healthy"]
+
+
+def test_stop_withdraws_the_record_and_says_so(monitor: Harness[MonitorActor]) -> None:
+    monitor.deliver(observation())
+
+    monitor.deliver(MonitorStop(service="web"))
+    monitor.neighbours("gossip", generation=1)
+
+    assert monitor.sent_to("gossip")[-1] == RecordWithdraw(kind="service", key="web")
+    assert monitor.sent_to("sender")[-1] == MonitorDone(service="web")
+
+
+def test_successor_of_a_dead_monitor_keeps_its_conclusion(monitor: Harness[MonitorActor]) -> None:
+    failing = observation(source="static", check="failing")
+    healthy = ServiceState(service="web", health="healthy", source="static", instance="web-id")
+
+    monitor.deliver(healthy)
+    monitor.deliver(failing)
+
+    assert [state.health for state in published(monitor)] == ["healthy"]
+
+
+def test_monitor_imports_neither_docker_nor_a_web_framework() -> None:
+    code = (
+        "import sys, actors.monitor; "
+        "print([name for name in ('docker', 'aiohttp', 'requests') if name in sys.modules])"
+    )
+
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+    assert result.stdout.decode().strip() == "[]"

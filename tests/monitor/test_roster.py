@@ -1,0 +1,314 @@
+"""Which services have a monitor, whatever sources, monitors and gossip say in whatever order."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from constellation.effects import Note, Send
+from constellation.monitor.roster import (
+    CREATED_PER_TICK_MAX,
+    RETIRE_TIMEOUT_S,
+    Create,
+    Effect,
+    End,
+    Roster,
+    Tell,
+)
+from constellation.supervision.restart import RestartPolicy
+from messages.gossip import ClusterChanged, NodeServiceState, RecordName, RecordWithdraw
+from messages.monitor import MonitorStop, ServicesObserved, ServiceState
+from tests.monitor.builders import observation
+
+Source = Literal["docker", "static"]
+WITHDRAW = Send("gossip", RecordWithdraw(kind="service", key="web"))
+
+
+def roster(**fields: Any) -> Roster:
+    return Roster(restart=RestartPolicy(), ping_timeout_s=10.0, **fields)
+
+
+def observed(
+    *services: str,
+    source: Source = "docker",
+    complete: bool = False,
+    vanished: tuple[str, ...] = (),
+    **fields: Any,
+) -> ServicesObserved:
+    return ServicesObserved(
+        source=source,
+        complete=complete,
+        observations=tuple(
+            observation(service, source=source, instance=f"{source}-{service}", **fields)
+            for service in services
+        ),
+        vanished=vanished,
+    )
+
+
+def state(service: str = "web", source: Source = "docker") -> ServiceState:
+    return ServiceState(service=service, health="healthy", source=source, instance="1")
+
+
+def events(effects: list[Effect]) -> list[str]:
+    return [effect.event for effect in effects if isinstance(effect, Note)]
+
+
+def running(*services: str) -> Roster:
+    created = roster()
+    created.observed(observed(*services), 0.0)
+    created.tick(0.0)
+    return created
+
+
+def test_unchanged_container_is_no_news() -> None:
+    assert running("web").observed(observed("web"), 1.0) == []
+
+
+def test_each_check_of_a_static_service_counts() -> None:
+    watched = roster()
+    watched.observed(observed("web", source="static", check="failing"), 0.0)
+    watched.tick(0.0)
+
+    effects = watched.observed(observed("web", source="static", check="failing"), 1.0)
+
+    assert [type(effect) for effect in effects] == [Tell]
+
+
+def test_service_missing_from_all_that_its_source_sees_has_vanished() -> None:
+    watched = running("web", "db")
+
+    effects = watched.observed(observed("db", complete=True), 1.0)
+
+    assert effects == [Tell("web", MonitorStop(service="web"))]
+
+
+def test_service_of_another_source_has_not() -> None:
+    assert running("web").observed(observed(source="static", complete=True), 1.0) == []
+
+
+def test_first_running_claim_keeps_the_name_and_the_other_is_reported_once() -> None:
+    watched = running("web")
+
+    first = watched.observed(observed("web", source="static"), 1.0)
+    again = watched.observed(observed("web", source="static"), 2.0)
+
+    assert (events(first), again) == (["service_claim_ignored"], [])
+    assert watched.entries["web"].told == observed("web").observations[0]
+
+
+def test_other_claim_takes_over_from_one_that_vanished() -> None:
+    watched = running("web")
+    static = observed("web", source="static")
+    watched.observed(static, 1.0)
+
+    effects = watched.observed(observed(vanished=("web",)), 2.0)
+
+    assert effects == [Tell("web", static.observations[0])]
+
+
+def test_limit_is_kept_and_said() -> None:
+    watched = roster(monitors_max=2)
+
+    first = watched.observed(observed("a", "b", "c"), 0.0)
+    again = watched.observed(observed("c"), 1.0)
+
+    assert (events(first), again) == (["monitor_refused"], [])
+    assert sorted(watched.entries) == ["a", "b"]
+
+
+def test_room_made_by_one_that_vanished_is_used() -> None:
+    watched = roster(monitors_max=1)
+    watched.observed(observed("a", "b"), 0.0)
+
+    watched.observed(observed("b", complete=True), 1.0)
+    watched.observed(observed("b", complete=True), 2.0)
+
+    assert sorted(watched.entries) == ["b"]
+
+
+def test_restarts_back_off_and_are_given_up_for_a_period() -> None:
+    watched = running("web")
+    now_s, said = 0.0, []
+    for _ in range(11):
+        said += events(watched.exited("web", now_s))
+        now_s = watched.entries["web"].due_at_s
+        assert Create("web") in watched.tick(now_s)
+
+    assert said == ["monitor_exited"] * 10 + ["monitor_given_up"]
+    assert now_s > 60.0
+
+
+def test_no_monitor_is_created_before_its_back_off_has_passed() -> None:
+    watched = running("web")
+    watched.exited("web", 1.0)
+
+    assert watched.tick(1.1) == []
+
+
+def test_monitor_that_dies_while_retiring_is_withdrawn_for() -> None:
+    watched = running("web")
+    watched.observed(observed(vanished=("web",)), 1.0)
+
+    assert watched.exited("web", 1.1) == [WITHDRAW]
+    assert watched.entries == {}
+
+
+def test_monitor_that_hangs_while_retiring_is_withdrawn_for_and_killed() -> None:
+    watched = running("web")
+    watched.observed(observed(vanished=("web",)), 1.0)
+
+    first = watched.tick(1.0 + RETIRE_TIMEOUT_S)
+    then = watched.tick(1.0 + 2 * RETIRE_TIMEOUT_S)
+
+    assert first == [WITHDRAW, End("web")]
+    assert then == [End("web", by_force=True)]
+
+
+def test_service_that_comes_back_while_its_monitor_ends_gets_another() -> None:
+    watched = running("web")
+    watched.observed(observed(vanished=("web",)), 1.0)
+    watched.observed(observed("web"), 1.1)
+    assert watched.done("web", 1.2) == [End("web")]
+
+    watched.exited("web", 1.3)
+    effects = watched.tick(1.3)
+
+    assert effects == [Create("web"), Tell("web", observed("web").observations[0])]
+
+
+def held(*states: ServiceState, snapshot: bool = True, version: int = 1) -> ClusterChanged:
+    return ClusterChanged(
+        version=version,
+        snapshot=snapshot,
+        self_node="alpha",
+        services=(
+            *(NodeServiceState(node="alpha", state=item) for item in states),
+            NodeServiceState(node="beta", state=state("foreign")),
+        ),
+    )
+
+
+def test_left_over_record_is_withdrawn_once_its_source_has_said_what_there_is() -> None:
+    watched = roster()
+    watched.cluster_changed(held(state("web"), state("kept", "static")))
+    before = watched.tick(0.0)
+    watched.observed(observed(complete=True), 1.0)
+
+    assert (before, watched.tick(1.0)) == (
+        [],
+        [Note("service_left_over", {"service": "web"}), WITHDRAW],
+    )
+    assert watched.tick(2.0) == []
+
+
+def test_withdrawal_that_was_lost_is_repeated_and_one_that_was_not_is_not() -> None:
+    watched = roster()
+    watched.observed(observed(complete=True), 0.0)
+    watched.cluster_changed(held(state("web")))
+    watched.tick(0.0)
+    assert WITHDRAW in watched.tick(10.0)
+
+    gone = RecordName(kind="service", node="alpha", key="web")
+    change = ClusterChanged(version=2, snapshot=False, self_node="alpha", removed=(gone,))
+    watched.cluster_changed(change)
+
+    assert watched.tick(20.0) == []
+
+
+def test_gap_in_what_gossip_says_is_asked_about_once() -> None:
+    watched = roster()
+    watched.cluster_changed(held(state("web")))
+
+    asked = [watched.cluster_changed(held(snapshot=False, version=at)) for at in (3, 4, 5)]
+
+    assert asked == [True, False, False]
+    assert not watched.cluster_changed(held(version=9))
+    assert not watched.cluster_changed(held(snapshot=False, version=10))
+
+
+class Story:
+    """A roster, and the processes that its effects would have made."""
+
+    def __init__(self) -> None:
+        self.roster = roster()
+        self.now_s = 0.0
+        self.alive: set[str] = set()
+        self.claims: set[tuple[str, str]] = set()
+
+    def seen(self, service: str, source: Source) -> None:
+        self.claims.add((service, source))
+        self.follow(self.roster.observed(observed(service, source=source), self.now_s))
+
+    def gone(self, service: str, source: Source) -> None:
+        self.claims.discard((service, source))
+        news = observed(source=source, vanished=(service,))
+        self.follow(self.roster.observed(news, self.now_s))
+
+    def done(self, service: str, _: Source) -> None:
+        if service in self.alive:
+            self.follow(self.roster.done(service, self.now_s))
+
+    def exited(self, service: str, _: Source) -> None:
+        if service in self.alive:
+            self.alive.discard(service)
+            self.follow(self.roster.exited(service, self.now_s))
+
+    def tick(self, service: str, _: Source) -> None:
+        self.follow(self.roster.tick(self.now_s))
+
+    def follow(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Create):
+                assert effect.service not in self.alive
+                self.alive.add(effect.service)
+            if isinstance(effect, Tell):
+                assert effect.service in self.alive
+
+    def end(self) -> None:
+        """Let time pass while every monitor does what it is told."""
+        for _ in range(40):
+            self.now_s += 5.0
+            for service in self.alive:
+                self.roster.heard(service, self.now_s)
+            effects = self.roster.tick(self.now_s)
+            self.follow(effects)
+            for effect in effects:
+                if isinstance(effect, End):
+                    self.exited(effect.service, "docker")
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([Story.seen, Story.gone, Story.done, Story.exited, Story.tick]),
+        st.sampled_from(["a", "b", "c"]),
+        st.sampled_from(["docker", "static"]),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_every_claimed_service_and_no_other_ends_with_one_live_monitor(
+    steps: list[tuple[Any, str, Source]],
+) -> None:
+    story = Story()
+    for step, service, source in steps:
+        story.now_s += 0.5
+        step(story, service, source)
+
+    story.end()
+
+    assert story.alive == {service for service, _ in story.claims}
+    assert story.roster.entries.keys() == story.alive
+
+
+def test_creation_is_spread_over_ticks() -> None:
+    watched = roster()
+    watched.observed(observed(*[f"s{number}" for number in range(30)]), 0.0)
+
+    effects = watched.tick(0.0)
+
+    assert sum(isinstance(effect, Create) for effect in effects) == CREATED_PER_TICK_MAX

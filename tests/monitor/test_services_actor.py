@@ -1,0 +1,203 @@
+"""The services actor's shell: processes for services, and messages to the right one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
+
+from actors.monitor import MonitorActor
+from actors.services import ServicesActor
+from messages.gossip import ClusterSubscribe, RecordWithdraw
+from messages.lifecycle import ActorDirectory, ActorPing, ActorPong, ActorStart, ActorStarted
+from messages.monitor import (
+    MonitorDone,
+    MonitorStop,
+    ServicesObserved,
+    ServiceState,
+    ServiceStates,
+    ServiceStatesRequest,
+)
+from tests.harness import Harness
+from tests.monitor.builders import observation, settings
+
+
+class Parent:
+    """A started services actor on a clock of its own."""
+
+    def __init__(self) -> None:
+        actor = ServicesActor()
+        self.now_s = 1000.0
+        actor.now_s = lambda: self.now_s  # type: ignore[method-assign]
+        self.harness = Harness(
+            actor, settings(), name="services", neighbours=("gossip", "http", "docker")
+        )
+
+    def observe(
+        self, *services: str, complete: bool = False, vanished: tuple[str, ...] = ()
+    ) -> None:
+        self.harness.deliver(
+            ServicesObserved(
+                source="docker",
+                complete=complete,
+                observations=tuple(observation(service) for service in services),
+                vanished=vanished,
+            )
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.harness.tick()
+
+    def children(self) -> list[ActorAddress]:
+        return [address for _, address in self.harness.runtime.children]
+
+    def sent_to_child(self, number: int) -> list[Any]:
+        return self.harness.sent_to(f"child-{number}")
+
+    def die(self, number: int) -> None:
+        self.harness.deliver(ChildActorExited(self.children()[number]))
+
+
+@pytest.fixture
+def parent() -> Parent:
+    return Parent()
+
+
+def test_each_service_gets_a_monitor_with_its_name_neighbours_and_news(parent: Parent) -> None:
+    parent.observe("web", "db")
+    parent.pass_time(0.1)
+
+    assert [kind for kind, _ in parent.harness.runtime.children] == [MonitorActor, MonitorActor]
+    start, directory, news = parent.sent_to_child(0)
+    assert start == ActorStart(name="monitor/web", supervisor="127.0.0.1:7947/self")
+    assert [entry.name for entry in directory.entries] == ["gossip", "http"]
+    assert news == observation("web")
+
+
+def test_many_monitors_are_created_a_few_at_a_time(parent: Parent) -> None:
+    parent.observe(*[f"web{number}" for number in range(20)])
+
+    counts = []
+    for _ in range(4):
+        parent.pass_time(0.1)
+        counts.append(len(parent.children()))
+
+    assert counts == [8, 16, 20, 20]
+
+
+def test_dead_monitor_is_created_again_with_what_was_known(parent: Parent) -> None:
+    parent.observe("web")
+    parent.pass_time(0.1)
+    state = ServiceState(service="web", health="healthy", source="docker", instance="web-id")
+    parent.harness.deliver(state, sender=parent.children()[0])
+
+    parent.die(0)
+    parent.pass_time(0.3)
+
+    assert parent.sent_to_child(1)[2:] == [state, observation("web")]
+    assert parent.harness.sent_to("gossip") == [ClusterSubscribe()]
+
+
+def test_vanished_service_is_withdrawn_and_its_process_ended(parent: Parent) -> None:
+    parent.observe("web")
+    parent.pass_time(0.1)
+
+    parent.observe(vanished=("web",))
+    parent.harness.deliver(MonitorDone(service="web"), sender=parent.children()[0])
+    parent.die(0)
+    parent.pass_time(1.0)
+
+    stop, end = parent.sent_to_child(0)[3:]
+    assert stop == MonitorStop(service="web")
+    assert isinstance(end, ActorExitRequest)
+    assert len(parent.children()) == 1
+
+
+def test_monitor_that_does_not_answer_is_killed(parent: Parent) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        parent.observe("web")
+        parent.pass_time(0.1)
+        started = ActorStarted(name="monitor/web", process_id=process.pid)
+        parent.harness.deliver(started, sender=parent.children()[0])
+
+        parent.pass_time(5.0)
+        parent.harness.deliver(ActorPong(name="monitor/web", seq_no=0), sender=parent.children()[0])
+        parent.pass_time(14.0)
+        assert process.poll() is None
+        parent.pass_time(2.0)
+
+        assert process.wait(5) == -signal.SIGKILL
+    assert parent.sent_to_child(0).count(ActorPing(seq_no=0)) == 2
+
+
+def test_monitor_killed_already_is_no_trouble(parent: Parent) -> None:
+    parent.observe("web")
+    parent.pass_time(0.1)
+    process_id = os.fork()
+    if process_id == 0:
+        os._exit(0)
+    os.waitpid(process_id, 0)
+    started = ActorStarted(name="monitor/web", process_id=process_id)
+    parent.harness.deliver(started, sender=parent.children()[0])
+
+    parent.pass_time(20.0)
+    parent.die(0)
+    parent.pass_time(1.0)
+
+    assert len(parent.children()) == 2
+
+
+def test_monitor_that_never_started_is_replaced(parent: Parent) -> None:
+    parent.observe("web")
+    parent.pass_time(0.1)
+
+    parent.pass_time(20.0)
+    parent.pass_time(1.0)
+
+    assert isinstance(parent.sent_to_child(0)[-1], ActorExitRequest)
+    assert parent.sent_to_child(1)[0].name == "monitor/web"
+
+
+def test_monitors_follow_a_restarted_gossip_and_nobody_else(parent: Parent) -> None:
+    parent.observe("web")
+    parent.pass_time(0.1)
+
+    parent.harness.neighbours("gossip", "http", "docker", "checks")
+    before = len(parent.sent_to_child(0))
+    parent.harness.neighbours("gossip", "http", "docker", "checks", generation=1)
+
+    assert before == 3
+    (directory,) = parent.sent_to_child(0)[3:]
+    assert isinstance(directory, ActorDirectory)
+    assert directory.entries[0].address == "127.0.0.1:7948/gossip"
+
+
+def test_states_are_answered_and_counted(parent: Parent) -> None:
+    parent.observe("web")
+    parent.pass_time(0.1)
+    state = ServiceState(service="web", health="unhealthy", source="docker", instance="web-id")
+    parent.harness.deliver(state, sender=parent.children()[0])
+
+    parent.harness.deliver(ServiceStatesRequest())
+    parent.pass_time(0.1)
+
+    assert parent.harness.sent_to("sender")[-1] == ServiceStates(states=(state,))
+    value = parent.harness.actor.registry.get_sample_value
+    assert value("constellation_monitor_services", {"health": "unhealthy"}) == 1
+    assert value("constellation_monitor_actors") == 1
+
+
+def test_service_that_vanishes_before_it_had_a_process_is_withdrawn(parent: Parent) -> None:
+    parent.observe("web")
+
+    parent.observe(vanished=("web",))
+
+    assert parent.harness.sent_to("gossip")[-1] == RecordWithdraw(kind="service", key="web")
+    parent.pass_time(0.1)
+    assert parent.children() == []
