@@ -10,8 +10,12 @@ from prometheus_client import Counter, Histogram
 from actors import node
 from actors.async_shell import AsyncShell
 from constellation.config import StaticService
+from constellation.log import get_logger
+from constellation.monitor.container import kept_labels
 from constellation.monitor.static_check import http_status_failure, static_observation
 from messages.monitor import ServiceObservation, ServicesObserved
+
+log = get_logger(__name__)
 
 
 class ChecksActor(AsyncShell):
@@ -24,6 +28,9 @@ class ChecksActor(AsyncShell):
     async def run(self) -> None:
         self._make_metrics()
         services = node.settings().static_services
+        for item in services:
+            if left_out := kept_labels(item.labels)[1]:
+                log.warning("static_labels_left_out", service=item.name, labels=left_out[:8])
         self.last = {item.name: static_observation(item, None, checked=False) for item in services}
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         async with aiohttp.ClientSession(connector=connector) as session:
@@ -104,7 +111,17 @@ async def _check_tcp(service: StaticService) -> None:
 
 
 def _failure(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError | aiohttp.ClientConnectorError):
-        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-        return "connection refused" if isinstance(cause, ConnectionRefusedError) else str(cause)
-    return f"{type(error).__name__}: {error}"
+    """Return the reason without what was sent or received: either may hold secrets."""
+    match error:
+        case aiohttp.ClientConnectorError():
+            return _failure(error.os_error)
+        case ConnectionRefusedError():
+            return "connection refused"
+        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
+            return "connection closed without an answer"
+        case aiohttp.ClientResponseError():
+            return "the answer is not HTTP"
+        case OSError():
+            return error.strerror or type(error).__name__
+        case _:
+            return type(error).__name__

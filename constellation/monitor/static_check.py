@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from constellation.config import StaticService
-from constellation.monitor.container import Check
-from messages.monitor import Endpoint, Label, ServiceObservation
+from constellation.monitor.container import Check, kept_labels
+from messages.monitor import Endpoint, ServiceObservation
 
 DETAIL_CHARACTERS_MAX = 200
 
@@ -33,9 +33,7 @@ def static_observation(
         running=True,
         check=check,
         detail=(failure or "")[:DETAIL_CHARACTERS_MAX],
-        labels=tuple(
-            Label(name=name, value=value) for name, value in sorted(service.labels.items())
-        ),
+        labels=kept_labels(service.labels)[0],
         endpoints=(
             Endpoint(
                 protocol="tcp",

@@ -90,6 +90,10 @@ class FakeDocker:
         self._containers[container_id]["NetworkSettings"]["Ports"] = {}
         self._tell(container_id, "die", exitCode="137")
 
+    def start_again(self, container_id: str) -> None:
+        self._set(container_id, Status="running", Running=True, ExitCode=0)
+        self._tell(container_id, "start")
+
     def pause(self, container_id: str) -> None:
         self._set(container_id, Status="paused", Paused=True)
         health = self._containers[container_id]["State"].get("Health")

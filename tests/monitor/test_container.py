@@ -1,0 +1,310 @@
+"""What Docker says of a container, read: state, name, ports, labels, and nonsense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from constellation.config import NAME_PATTERN
+from constellation.monitor.claims import winning_claim
+from constellation.monitor.container import (
+    LABEL_VALUE_BYTES_MAX,
+    LABELS_BYTES_MAX,
+    LABELS_MAX,
+    Container,
+    Unreadable,
+    is_watched,
+    kept_labels,
+    read_container,
+)
+from constellation.monitor.container_row import read_row
+from constellation.monitor.docker_event import read_event
+from constellation.monitor.published_ports import PublishPolicy, endpoints
+from constellation.monitor.service_name import dns_label, service_name
+from messages.monitor import Label
+from tests.monitor.builders import observation
+
+TAILNET = PublishPolicy(bind_address="100.64.0.1", publish_address="100.64.0.9")
+LOOPBACK = PublishPolicy(bind_address="127.0.0.1", publish_address="127.0.0.1")
+
+
+def found(**parts: Any) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "Id": "abc",
+        "Name": "/proj_web_1",
+        "Created": "2026-01-02T03:04:05.123456789Z",
+        "State": {"Status": "running", "Running": True},
+        "Config": {"Image": "nginx:1", "Labels": {}},
+        "NetworkSettings": {"Ports": {}, "Networks": {"web": {}, "db": {}}},
+    }
+    return {**known, **parts}
+
+
+def read(**parts: Any) -> Container:
+    container = read_container(found(**parts), TAILNET)
+    assert isinstance(container, Container)
+    return container
+
+
+@pytest.mark.parametrize(
+    ("state", "phase", "check", "detail"),
+    [
+        pytest.param({"Running": True}, "running", "none", "", id="no check"),
+        pytest.param(
+            {"Running": True, "Health": {"Status": "starting"}},
+            *("running", "starting", ""),
+            id="starting",
+        ),
+        pytest.param(
+            {"Running": True, "Health": {"Status": "unhealthy", "Log": [{"ExitCode": 7}]}},
+            *("running", "failing", "health check failing, last exit code 7"),
+            id="unhealthy",
+        ),
+        pytest.param(
+            {"Running": True, "Health": {"Status": "unhealthy", "Log": None}},
+            *("running", "failing", "health check failing"),
+            id="unhealthy without a log",
+        ),
+        pytest.param({"Running": True, "Paused": True}, "paused", "none", "paused", id="paused"),
+        pytest.param(
+            {"Status": "exited", "ExitCode": 137, "OOMKilled": True},
+            *("stopped", "none", "exited with code 137, out of memory"),
+            id="out of memory",
+        ),
+        pytest.param(
+            {"Status": "restarting", "Running": True, "Restarting": True, "ExitCode": 1},
+            *("stopped", "none", "exited with code 1, restarting"),
+            id="restarting",
+        ),
+        pytest.param(
+            {"Status": "created"}, "created", "none", "created, never started", id="created"
+        ),
+    ],
+)
+def test_state_is_read(state: dict[str, Any], phase: str, check: str, detail: str) -> None:
+    container = read(State=state)
+
+    seen = container.observation
+    assert (container.phase, seen.check, seen.detail) == (phase, check, detail)
+    assert (seen.running, seen.paused) == (phase == "running", phase == "paused")
+
+
+def test_output_of_a_health_check_goes_nowhere() -> None:
+    log = [{"ExitCode": 1, "Output": "cannot log in as admin:hunter2"}]
+
+    container = read(State={"Running": True, "Health": {"Status": "unhealthy", "Log": log}})
+
+    assert "hunter2" not in container.observation.model_dump_json()
+
+
+def test_networks_image_and_time_are_read() -> None:
+    seen = read().observation
+
+    assert (seen.networks, seen.image) == (("db", "web"), "nginx:1")
+    assert seen.created_at_utc_s == pytest.approx(1767323045.123456)
+
+
+@pytest.mark.parametrize(
+    ("host_ip", "policy", "host"),
+    [
+        pytest.param("0.0.0.0", TAILNET, "100.64.0.9", id="all interfaces"),
+        pytest.param("::", TAILNET, "100.64.0.9", id="all interfaces, IPv6"),
+        pytest.param("", TAILNET, "100.64.0.9", id="unsaid means all"),
+        pytest.param("100.64.0.3", TAILNET, "100.64.0.3", id="one address"),
+        pytest.param("127.0.0.1", TAILNET, "", id="loopback is not reached from other nodes"),
+        pytest.param("::1", TAILNET, "", id="nor is that of IPv6"),
+        pytest.param("127.0.0.5", LOOPBACK, "127.0.0.5", id="unless all nodes are on this host"),
+        pytest.param("0.0.0.0", LOOPBACK, "127.0.0.1", id="all interfaces of a loopback node"),
+    ],
+)
+def test_published_port_is_reached_at(host_ip: str, policy: PublishPolicy, host: str) -> None:
+    assert policy.host_for(host_ip) == host
+
+
+def test_endpoints_are_by_port_once_and_by_protocol() -> None:
+    ports = {
+        "443/tcp": [
+            {"HostIp": "0.0.0.0", "HostPort": "8443"},
+            {"HostIp": "::", "HostPort": "8443"},
+        ],
+        "53/udp": [{"HostIp": "100.64.0.1", "HostPort": "53"}],
+        "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "80"}],
+        "9000/tcp": None,
+    }
+
+    found = endpoints(ports, TAILNET)
+
+    assert [(item.protocol, item.host, item.port, item.container_port) for item in found] == [
+        ("udp", "100.64.0.1", 53, 53),
+        ("tcp", "100.64.0.9", 8443, 443),
+    ]
+
+
+def test_exposed_tcp_ports_are_lowest_first() -> None:
+    config: dict[str, Any] = {"ExposedPorts": {"8080/tcp": {}, "80/tcp": {}, "53/udp": {}}}
+
+    assert read(Config=config).observation.exposed_ports == (80, 8080)
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "service"),
+    [
+        pytest.param("proj_web_1", {}, "proj-web-1", id="compose of old"),
+        pytest.param("proj-web-1", {}, "proj-web-1", id="compose of today"),
+        pytest.param("Web.Example", {}, "web-example", id="dots and capitals"),
+        pytest.param("__web__", {}, "web", id="no dash at an end"),
+        pytest.param("web", {"constellation.service": "Shop"}, "shop", id="named by a label"),
+        pytest.param("web", {"constellation.service": "_"}, "web", id="a label of nothing"),
+        pytest.param(
+            "0123456789ab_proj-web-1",
+            {"com.docker.compose.project": "proj"},
+            "proj-web-1",
+            id="compose is replacing it",
+        ),
+        pytest.param("0123456789ab_web", {}, "0123456789ab-web", id="not by compose"),
+        pytest.param("___", {}, None, id="nothing left"),
+    ],
+)
+def test_service_is_named(name: str, labels: dict[str, str], service: str | None) -> None:
+    assert service_name(name, labels) == service
+
+
+@given(st.text())
+def test_every_service_name_is_a_dns_label(text: str) -> None:
+    label = dns_label(text)
+
+    assert label is None or NAME_PATTERN.fullmatch(label)
+
+
+@pytest.mark.parametrize(
+    ("labels", "watched"),
+    [
+        pytest.param({}, False, id="no label"),
+        pytest.param({"traefik.enable": "true"}, True, id="Traefik's"),
+        pytest.param({"Traefik.Enable": " True "}, True, id="in any case"),
+        pytest.param({"constellation.enable": "true"}, True, id="ours"),
+        pytest.param({"traefik.enable": "false"}, False, id="said no"),
+    ],
+)
+def test_watched_by_label(labels: dict[str, str], *, watched: bool) -> None:
+    assert is_watched(labels, "enabled") is watched
+    assert is_watched(labels, "all")
+
+
+def test_labels_that_only_matter_here_stay_here() -> None:
+    kept, left_out = kept_labels(
+        {
+            "com.docker.compose.project.working_dir": "/root/secret",
+            "com.docker.compose.project": "proj",
+            "org.opencontainers.image.source": "x",
+            "b": "2",
+            "a": "1",
+        }
+    )
+
+    assert [label.name for label in kept] == ["a", "b", "com.docker.compose.project"]
+    assert left_out == ()
+
+
+def test_long_value_is_left_out_whole_and_named() -> None:
+    long = "x" * (LABEL_VALUE_BYTES_MAX + 1)
+
+    container = read(Config={"Labels": {"traefik.http.routers.web.rule": long, "a": "1"}})
+
+    assert container.observation.labels == (Label(name="a", value="1"),)
+    assert container.labels_left_out == ("traefik.http.routers.web.rule",)
+
+
+@given(st.dictionaries(st.text(max_size=40), st.text(max_size=300), max_size=400))
+def test_labels_keep_their_limits_and_none_is_cut(labels: dict[str, str]) -> None:
+    kept, left_out = kept_labels({**labels, "traefik.enable": "true"})
+
+    size_bytes = sum(len(label.name.encode()) + len(label.value.encode()) for label in kept)
+    assert size_bytes <= LABELS_BYTES_MAX
+    assert len(kept) <= LABELS_MAX
+    assert Label(name="traefik.enable", value="true") in kept
+    assert all({**labels, "traefik.enable": "true"}[label.name] == label.value for label in kept)
+    assert not {label.name for label in kept} & set(left_out)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param({"State": None}, id="no state"),
+        pytest.param({"Config": "text"}, id="text for an object"),
+        pytest.param({"Name": "/___"}, id="no name"),
+        pytest.param({"Created": "yesterday"}, id="no time"),
+        pytest.param({"NetworkSettings": {"Ports": {"http/tcp": []}}}, id="no number"),
+        pytest.param(
+            {"NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "x", "HostPort": "80"}]}}},
+            id="no address",
+        ),
+        pytest.param(
+            {"NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "", "HostPort": "99999"}]}}},
+            id="no port",
+        ),
+    ],
+)
+def test_container_that_makes_no_sense_is_said_to(parts: dict[str, Any]) -> None:
+    container = read_container(found(**parts), TAILNET)
+
+    assert isinstance(container, Unreadable)
+    assert container.why
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(found())), JSON)
+def test_no_answer_of_docker_raises(part: str, value: Any) -> None:
+    read_container(found(**{part: value}), TAILNET)
+    read_row({"Id": "abc", "State": "running", part: value})
+    read_event({"Type": "container", "Action": "die", part: value, "Actor": value})
+
+
+def test_row_changes_with_the_container_and_not_with_its_uptime() -> None:
+    row = {"Id": "abc", "State": "running", "Status": "Up 3 seconds (healthy)", "Ports": [1, 2]}
+
+    assert read_row(row) == read_row({**row, "Status": "Up 4 hours (healthy)", "Ports": [2, 1]})
+    assert read_row(row) != read_row({**row, "Status": "Up 4 hours (unhealthy)"})
+    assert read_row(row) != read_row({**row, "Ports": [1]})
+
+
+def test_events_say_which_container_and_what() -> None:
+    actor = {"ID": "abc", "Attributes": {"exitCode": "137", "name": "web"}}
+    joined = {"ID": "net", "Attributes": {"container": "abc"}}
+    read = [
+        read_event({"Type": kind, "Action": action, "Actor": subject})
+        for kind, action, subject in (
+            ("container", "die", actor),
+            ("container", "health_status: healthy", actor),
+            ("network", "connect", joined),
+            ("container", "exec_die", actor),
+            ("image", "pull", actor),
+        )
+    ]
+
+    assert [(event.action, event.container_id, event.argument) for event in read if event] == [
+        ("die", "abc", "137"),
+        ("health_status", "abc", "healthy"),
+        ("network_connect", "abc", ""),
+    ]
+
+
+def test_claims_are_decided() -> None:
+    old = observation(instance="old", created_at_utc_s=1.0)
+    new = observation(instance="new", created_at_utc_s=2.0)
+    dead = observation(instance="dead", created_at_utc_s=3.0, running=False)
+
+    assert winning_claim({}, None) is None
+    assert winning_claim({"new": new, "old": old, "dead": dead}, None) == old
+    assert winning_claim({"new": new, "old": old, "dead": dead}, "new") == new
+    assert winning_claim({"new": new, "old": old, "dead": dead}, "dead") == old
+    assert winning_claim({"dead": dead}, None) == dead
