@@ -215,6 +215,12 @@ class HttpSettings(Group):
     )
     port: Port = Field(8081, description="TCP port of the listener")
     requests_max: int = Field(128, ge=1, description="requests answered at once; more get 503")
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="until a connection must have sent a whole request head"
+    )
+    idle_timeout_s: float = Field(
+        75.0, gt=0, description="a connection without a request for so long is closed"
+    )
 
 
 class TraefikSettings(Group):
@@ -224,10 +230,32 @@ class TraefikSettings(Group):
         ("web",), min_length=1, description="entry points of the default routers"
     )
     retry_attempts: int = Field(
-        3, ge=0, le=10, description="attempts of the default routers' retry middleware; 0: none"
+        3, ge=0, le=10, description="attempts of the retry middleware of all routers; 0: none"
     )
     retry_initial_interval_s: float = Field(
         0.05, gt=0, le=10, description="first wait of the retry middleware"
+    )
+    entry_points: tuple[str, ...] = Field(
+        (),
+        description="entry points of Traefik that labels may name besides `http_entry_points`; a "
+        "router that names another is left out",
+    )
+    settle_s: float = Field(
+        5.0,
+        gt=0,
+        le=600,
+        description="after a start, seconds from hearing of the cluster until what it says is "
+        "taken as complete; the last body, or 503, is served until then",
+    )
+    alone_s: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="after a start, seconds until a node that expects others and hears of none "
+        "routes to itself only",
+    )
+    last_good_expiry_s: float = Field(
+        86_400.0, gt=0, description="a body saved so long ago is not served after a start"
     )
     ingress_port: int = Field(
         0, ge=0, le=65535, description="port of this node's Traefik on `bind_address`; 0: none"

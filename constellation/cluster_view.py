@@ -1,0 +1,144 @@
+"""The cluster as a reader sees it: immutable, built from gossip's snapshots and deltas.
+
+Deltas are applied in order of `version`.  One that is missing cannot be made up for, so the
+view then keeps what it has, says `gap`, and waits for the next snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from messages.gossip import ClusterChanged, ClusterMember, NodeState
+from messages.monitor import ServiceState
+from messages.warp import WarpState
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+LIVING = frozenset({"alive", "suspect"})  # a suspect is accused, not convicted (SWIM §4.2)
+
+
+def _empty() -> Any:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """Everything one reader knows.  `version` is -1 until the first snapshot."""
+
+    version: int = -1
+    self_node: str = ""
+    gap: bool = False  # a delta was missed: subscribe again
+    members: Mapping[str, ClusterMember] = field(default_factory=_empty)
+    nodes: Mapping[str, NodeState] = field(default_factory=_empty)
+    services: Mapping[str, Mapping[str, ServiceState]] = field(default_factory=_empty)
+    warps: Mapping[str, Mapping[str, WarpState]] = field(default_factory=_empty)
+
+    @property
+    def known(self) -> bool:
+        """A snapshot was received."""
+        return self.version >= 0
+
+    def apply(self, change: ClusterChanged) -> ClusterView:
+        """Return the view after `change`.
+
+        A snapshot replaces everything.  A delta that is older than this view changes nothing;
+        one that does not follow it sets `gap` and changes nothing else.
+        """
+        if change.snapshot:
+            return _merge(ClusterView(), change)
+        if not self.known or change.version > self.version + 1:
+            return replace(self, gap=True)
+        if self.gap or change.version <= self.version:
+            return self
+        return _merge(self, change)
+
+    def is_living(self, node: str) -> bool:
+        """`node` is a member that is alive, or only suspected not to be."""
+        member = self.members.get(node)
+        return member is not None and member.state in LIVING
+
+    def is_cordoned(self, node: str) -> bool:
+        """`node` asks not to be given work; one that has not said anything does not."""
+        state = self.nodes.get(node)
+        return state is not None and state.cordoned
+
+    def is_routable(self, service: str, node: str) -> bool:
+        """The instance of `service` on `node` may be given requests."""
+        state = self.services.get(service, {}).get(node)
+        return (
+            state is not None
+            and state.health == "healthy"
+            and self.is_living(node)
+            and not self.is_cordoned(node)
+        )
+
+    def routable(self, service: str) -> tuple[tuple[str, ServiceState], ...]:
+        """Return the instances of `service` that may be given requests, by node."""
+        instances = self.services.get(service, {})
+        return tuple(
+            (node, instances[node]) for node in sorted(instances) if self.is_routable(service, node)
+        )
+
+    def instances(self) -> Iterator[tuple[str, str, ServiceState]]:
+        """Yield every service, the node it is on, and its state; in order of both names."""
+        for service in sorted(self.services):
+            for node in sorted(self.services[service]):
+                yield service, node, self.services[service][node]
+
+
+def _merge(view: ClusterView, change: ClusterChanged) -> ClusterView:
+    gone: dict[str, list[tuple[str, str]]] = {"node": [], "service": [], "warp": []}
+    for name in change.removed:
+        gone[name.kind].append((name.key, name.node))
+    return ClusterView(
+        version=change.version,
+        self_node=change.self_node,
+        members=_changed(
+            view.members,
+            ((member.node, member) for member in change.members),
+            change.departed_members,
+        ),
+        nodes=_changed(
+            view.nodes,
+            ((item.node, item.state) for item in change.nodes),
+            (node for _, node in gone["node"]),
+        ),
+        services=_changed_by_node(
+            view.services,
+            ((item.state.service, item.node, item.state) for item in change.services),
+            gone["service"],
+        ),
+        warps=_changed_by_node(
+            view.warps,
+            ((item.state.gateway, item.node, item.state) for item in change.warps),
+            gone["warp"],
+        ),
+    )
+
+
+def _changed(old: Mapping[K, V], new: Iterable[tuple[K, V]], gone: Iterable[K]) -> Mapping[K, V]:
+    values = dict(old)
+    values.update(new)
+    for key in gone:
+        values.pop(key, None)
+    return MappingProxyType(values)
+
+
+def _changed_by_node(
+    old: Mapping[str, Mapping[str, V]],
+    new: Iterable[tuple[str, str, V]],
+    gone: Iterable[tuple[str, str]],
+) -> Mapping[str, Mapping[str, V]]:
+    values = dict(old)
+    for name, node, state in new:
+        values[name] = MappingProxyType({**values.get(name, {}), node: state})
+    for name, node in gone:
+        rest = {other: state for other, state in values.get(name, {}).items() if other != node}
+        values[name] = MappingProxyType(rest)
+        if not rest:
+            del values[name]
+    return MappingProxyType(values)

@@ -1,0 +1,62 @@
+"""The last good body, as it survives a restart of the agent.
+
+`{"body": the document, "digest": of both others, "routed": [[service, node], ...],
+"saved_at_utc_s": Unix seconds}`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from constellation.traefik.dynamic_configuration import canonical
+
+FILE_BYTES_MAX = 32 << 20
+
+
+class LastGoodError(ValueError):
+    """The file cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastGood:
+    """A body that was served when everything was known, and what it routes to."""
+
+    body: bytes
+    routed: frozenset[tuple[str, str]]
+    saved_at_utc_s: float
+
+    def encode(self) -> bytes:
+        """Return the content of the file."""
+        fields = {
+            "body": json.loads(self.body),
+            "routed": sorted(map(list, self.routed)),
+            "saved_at_utc_s": self.saved_at_utc_s,
+        }
+        return canonical({**fields, "digest": _digest(fields)})
+
+    @classmethod
+    def decode(cls, content: bytes) -> LastGood:
+        """Return what `encode` wrote.
+
+        Raises:
+            LastGoodError: `content` is too large, damaged, or something else altogether.
+        """
+        if len(content) > FILE_BYTES_MAX:
+            raise LastGoodError(f"it has {len(content)} bytes, the limit is {FILE_BYTES_MAX}")
+        try:
+            fields = json.loads(content)
+            digest = fields.pop("digest")
+            routed = frozenset((str(service), str(node)) for service, node in fields["routed"])
+            body, saved_at_utc_s = canonical(fields["body"]), float(fields["saved_at_utc_s"])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise LastGoodError(f"it is not what this agent writes: {error!r}") from error
+        if digest != _digest(fields):
+            raise LastGoodError("it is damaged: its digest is not that of its content")
+        return cls(body, routed, saved_at_utc_s)
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    return hashlib.blake2b(canonical(fields), digest_size=16).hexdigest()

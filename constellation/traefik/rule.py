@@ -1,0 +1,170 @@
+"""Router rules: which of them Traefik can parse (Traefik documentation, "Rules & Priority", v3).
+
+A rule that Traefik cannot parse disables its router and writes an error line at every change of
+the configuration, so a rule is parsed here first:
+
+    rule   = and { "||" and }        and  = not { "&&" not }
+    not    = "!" not | "(" rule ")" | matcher "(" string { "," string } ")"
+    string = "`" ... "`" | '"' ... '"'
+
+Deviations: a little is refused that Traefik would take.  Regular expressions are those of Go
+(RE2); only what means the same in Go and in Python is accepted.  Escapes in double quotes and
+functions in another case than documented are refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import warnings
+from collections.abc import Callable
+
+RULE_CHARACTERS_MAX = 4096
+NESTING_MAX = 16
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<string>`[^`\n]*`|"[^"\\\n]*")|(?P<word>[A-Za-z]+)|(?P<mark>&&|\|\||[!(),]))"""
+)
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]{1,128}")
+_METHOD = re.compile(r"[A-Za-z]{1,32}")
+_QUERY = re.compile(r"[\x21-\x7e]{1,256}")
+_TEXT = re.compile(r"[\x20-\x7e]{1,1024}")
+_PATH = re.compile(r"/[\x21-\x7e]{0,1023}")
+# Groups with `?`, and escapes whose meaning differs between Go and Python.
+_REGEXP_UNSAFE = re.compile(r"\(\?(?!:)|\\[^\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7edDwWsSbB]|\[\[|\[:")
+_REGEXP_COUNT = re.compile(r"\{\d*,?\d*\}")
+_REGEXP_COUNT_MAX = 100
+
+
+class RuleError(ValueError):
+    """The rule is not one that Traefik can parse; the text says where and why."""
+
+
+def check_rule(rule: str) -> None:
+    """Accept a rule that Traefik can parse.
+
+    Raises:
+        RuleError: it cannot, or it is beyond what is accepted here.
+    """
+    if len(rule) > RULE_CHARACTERS_MAX:
+        raise RuleError(f"it has {len(rule)} characters, the limit is {RULE_CHARACTERS_MAX}")
+    parser = _Parser(_tokens(rule))
+    parser.alternatives(0)
+    if parser.position < len(parser.tokens):
+        raise RuleError(f"unexpected {parser.peek()} after the end of the rule")
+
+
+def _tokens(rule: str) -> list[str]:
+    tokens, position, end = [], 0, len(rule.rstrip())
+    while position < end:
+        match = _TOKEN.match(rule, position)
+        if match is None:
+            raise RuleError(f"cannot be read from {rule[position : position + 20]!r} on")
+        tokens.append(match.group().strip())
+        position = match.end()
+    return tokens
+
+
+class _Parser:
+    """Recursive descent over the tokens of one rule."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens = tokens
+        self.position = 0
+
+    def peek(self) -> str:
+        return self.tokens[self.position] if self.position < len(self.tokens) else "its end"
+
+    def take(self) -> str:
+        token = self.peek()
+        self.position += 1
+        return token
+
+    def expect(self, mark: str) -> None:
+        if (found := self.take()) != mark:
+            raise RuleError(f"{mark!r} expected, found {found}")
+
+    def alternatives(self, depth: int) -> None:
+        if depth > NESTING_MAX:
+            raise RuleError(f"it is nested deeper than {NESTING_MAX}")
+        self.operand(depth)
+        while self.peek() in {"&&", "||"}:
+            self.take()
+            self.operand(depth)
+
+    def operand(self, depth: int) -> None:
+        while self.peek() == "!":
+            self.take()
+        if self.peek() == "(":
+            self.take()
+            self.alternatives(depth + 1)
+            self.expect(")")
+            return
+        self.matcher(self.take())
+
+    def matcher(self, name: str) -> None:
+        checks = _MATCHERS.get(name)
+        if checks is None:
+            raise RuleError(f"{name} is no matcher; there are {', '.join(_MATCHERS)}")
+        self.expect("(")
+        arguments = [self.argument(name)]
+        while self.peek() == ",":
+            self.take()
+            arguments.append(self.argument(name))
+        self.expect(")")
+        if len(arguments) not in {len(checks), _MATCHERS_ALSO.get(name)}:
+            raise RuleError(f"{name} takes {len(checks)} values, found {len(arguments)}")
+        for check, argument in zip(checks, arguments, strict=False):
+            if not check(argument):
+                raise RuleError(f"{name} cannot match {argument!r}")
+
+    def argument(self, name: str) -> str:
+        token = self.take()
+        if token[0] not in '`"':
+            raise RuleError(f"{name} needs a value in backticks, found {token}")
+        return token[1:-1]
+
+
+def _is_regexp(text: str) -> bool:
+    if not _TEXT.fullmatch(text) or _REGEXP_UNSAFE.search(text):
+        return False
+    counts = [int(n) for part in _REGEXP_COUNT.findall(text) for n in re.findall(r"\d+", part)]
+    if any(count > _REGEXP_COUNT_MAX for count in counts):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            re.compile(text)
+    except (re.error, FutureWarning, OverflowError, RecursionError):
+        return False
+    # Python's possessive `a++` and atomic forms; Go refuses two operators in a row.
+    return not re.search(r"(?<!\\)[*+?}][*+]", text)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    return lambda text: pattern.fullmatch(text) is not None
+
+
+_MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
+    "Host": (_matches(_HOST),),
+    "HostRegexp": (_is_regexp,),
+    "Path": (_matches(_PATH),),
+    "PathPrefix": (_matches(_PATH),),
+    "PathRegexp": (_is_regexp,),
+    "Method": (_matches(_METHOD),),
+    "Header": (_matches(_HEADER), _matches(_TEXT)),
+    "HeaderRegexp": (_matches(_HEADER), _is_regexp),
+    "Query": (_matches(_QUERY), _matches(_TEXT)),
+    "QueryRegexp": (_matches(_QUERY), _is_regexp),
+    "ClientIP": (_is_network,),
+}
+_MATCHERS_ALSO = {"Query": 1, "QueryRegexp": 1}  # the value may be left out
