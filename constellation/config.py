@@ -214,7 +214,11 @@ class HttpSettings(Group):
         None, description="unset: 127.0.0.1, so that only this host's Traefik reads it"
     )
     port: Port = Field(8081, description="TCP port of the listener")
-    requests_max: int = Field(128, ge=1, description="requests answered at once; more get 503")
+    requests_max: int = Field(
+        128,
+        ge=1,
+        description="connections held at once; one more takes the place of the idlest, or gets 503",
+    )
     head_timeout_s: float = Field(
         10.0, gt=0, description="until a connection must have sent a whole request head"
     )

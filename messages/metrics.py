@@ -36,6 +36,6 @@ class MetricFamily(Message):
 class MetricsReport(Message):
     """State all metrics of one actor process.  Sent every few seconds to `http`.  No answer."""
 
-    actor: str = Field(min_length=1)
+    actor: str = Field(min_length=1, max_length=256)
     process_id: int = Field(ge=1)
-    families: tuple[MetricFamily, ...]
+    families: tuple[MetricFamily, ...] = Field(max_length=512)

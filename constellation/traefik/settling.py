@@ -13,8 +13,7 @@ SETTLING ends with the first of these:
 - All that the last good body sends requests to is known again, and nothing of it is still
   starting: nothing can be lost by going over to what is known now.
 - There is no last good body to lose, something can be routed, nothing has changed for
-  `QUIET_S`, and
-  another node was heard if one is expected.
+  `QUIET_S`, and another node was heard if one is expected.
 - `settle_s` have passed since another node was heard, or, where none is expected, since the
   first snapshot.  So a route that is really gone does not live on for ever.
 - `alone_s` have passed since the first snapshot, whoever was heard.
@@ -54,18 +53,22 @@ class Settling:
     policy: SettlingPolicy
     last_good: Routed = frozenset()
     phase: Phase = Phase.WAITING
-    snapshot_at_s: float = 0.0
+    snapshot_at_s: float | None = None  # None: not stepped since the snapshot came
     heard_at_s: float | None = None
     changed_at_s: float = 0.0
     routed: Routed = frozenset()
 
+    def begin(self) -> Settling:
+        """Return the state after the first snapshot."""
+        return replace(self, phase=Phase.SETTLING)
+
     def step(self, view: ClusterView, routed: Routed, now_s: float) -> Settling:
         """Return the state at `now_s`, when `view` is known and would be routed to `routed`."""
-        if self.phase is Phase.SETTLED or not view.known:
+        if self.phase is not Phase.SETTLING:
             return self
         new = self
-        if self.phase is Phase.WAITING:
-            new = replace(new, phase=Phase.SETTLING, snapshot_at_s=now_s, changed_at_s=now_s)
+        if self.snapshot_at_s is None:
+            new = replace(new, snapshot_at_s=now_s, changed_at_s=now_s)
         if new.routed != routed:
             new = replace(new, routed=routed, changed_at_s=now_s)
         if new.heard_at_s is None and _hears_another(view):
@@ -76,7 +79,7 @@ class Settling:
 
     def due_at_s(self) -> float | None:
         """Return when to step again though nothing has changed; None: never."""
-        if self.phase is not Phase.SETTLING:
+        if self.phase is not Phase.SETTLING or self.snapshot_at_s is None:
             return None
         if not self.last_good and self._is_met() and self.routed:
             return min(self._deadline_s(), self.changed_at_s + QUIET_S)
@@ -93,6 +96,7 @@ class Settling:
         return is_quiet and self._is_met() and bool(self.routed)
 
     def _deadline_s(self) -> float:
+        assert self.snapshot_at_s is not None
         alone_at_s = self.snapshot_at_s + self.policy.alone_s
         if not self._expects_others():
             return self.snapshot_at_s + self.policy.settle_s

@@ -1,0 +1,66 @@
+"""What the HTTP listener counts of itself."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from constellation.traefik.dynamic_configuration import DynamicConfiguration
+
+BUILD_BUCKETS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+
+
+class HttpMetrics:
+    """Metrics of the listener and of the body it serves."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "constellation_http_requests",
+            "Requests answered, by path and status",
+            ["path", "status"],
+            registry=registry,
+        )
+        self.body_bytes = Gauge(
+            "constellation_traefik_body_bytes", "Size of the served body", registry=registry
+        )
+        self.body_age_s = Gauge(
+            "constellation_traefik_body_age_seconds",
+            "Seconds since the served body last changed",
+            registry=registry,
+        )
+        self.settled = Gauge(
+            "constellation_traefik_settled",
+            "1 when the served body is that of the cluster as it is now known",
+            registry=registry,
+        )
+        self.routers = Gauge(
+            "constellation_traefik_routers", "Routers in the configuration", registry=registry
+        )
+        self.services = Gauge(
+            "constellation_traefik_services", "Services in the configuration", registry=registry
+        )
+        self.rejected = Gauge(
+            "constellation_traefik_rejected",
+            "Labels and instances left out of the configuration; listed at /api/rejected",
+            registry=registry,
+        )
+        self.build_s = Histogram(
+            "constellation_traefik_build_seconds",
+            "Time to build the configuration",
+            buckets=BUILD_BUCKETS_S,
+            registry=registry,
+        )
+        self.saves_failed = Counter(
+            "constellation_traefik_saves_failed",
+            "Times that the last good body could not be saved",
+            registry=registry,
+        )
+        self.actors = Gauge(
+            "constellation_metrics_actors", "Actor processes on this page", registry=registry
+        )
+
+    def built(self, configuration: DynamicConfiguration, build_s: float) -> None:
+        """Count one build."""
+        self.build_s.observe(build_s)
+        self.routers.set(configuration.router_count)
+        self.services.set(configuration.service_count)
+        self.rejected.set(configuration.rejected_count)

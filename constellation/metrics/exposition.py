@@ -1,0 +1,98 @@
+"""The page that Prometheus scrapes: all actors' metrics, one HELP and TYPE a family.
+
+Each sample gets the label `actor`.  A sample that brings one of its own keeps it under
+`exported_actor`, as Prometheus does with labels that clash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from messages.metrics import MetricFamily, MetricsReport
+
+ACTORS_MAX = 2048
+SAMPLES_MAX = 50_000
+
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,255}")
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
+
+
+class ReportBook:
+    """The latest report of each actor.  One that falls silent drops out after `expiry_s`."""
+
+    def __init__(self, expiry_s: float) -> None:
+        self._expiry_s = expiry_s
+        self._reports: dict[str, tuple[float, MetricsReport]] = {}
+        self.refused_count = 0
+
+    def add(self, report: MetricsReport, now_s: float) -> None:
+        """Take up `report` in place of its actor's last; refuse it if there are too many."""
+        if report.actor not in self._reports and len(self._reports) >= ACTORS_MAX:
+            self.forget(now_s)
+            if len(self._reports) >= ACTORS_MAX:
+                self.refused_count += 1
+                return
+        self._reports[report.actor] = (now_s, report)
+
+    def forget(self, now_s: float) -> None:
+        """Drop the reports of actors that fell silent."""
+        self._reports = {
+            actor: (at_s, report)
+            for actor, (at_s, report) in self._reports.items()
+            if now_s - at_s <= self._expiry_s
+        }
+
+    def reports(self, now_s: float) -> tuple[MetricsReport, ...]:
+        """Return the reports that count at `now_s`, by actor."""
+        self.forget(now_s)
+        return tuple(self._reports[actor][1] for actor in sorted(self._reports))
+
+
+class _Page(Collector):
+    """Metrics as the encoders of prometheus_client take them."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = tuple(metrics)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def render(reports: Iterable[MetricsReport], accept: str) -> tuple[bytes, str]:
+    """Return the page and its content type, in the form that the header `accept` asks for."""
+    encode, content_type = choose_encoder(accept)
+    return encode(_Page(merge(reports))), content_type
+
+
+def merge(reports: Iterable[MetricsReport]) -> list[Metric]:
+    """Return every family once, in order of name, with the samples of all actors.
+
+    Left out: names that Prometheus does not take, a family whose kind differs from that of the
+    same name in an earlier report, and samples beyond `SAMPLES_MAX`.
+    """
+    metrics: dict[str, Metric] = {}
+    left_count = SAMPLES_MAX
+    for report in reports:
+        for family in report.families:
+            if not _NAME.fullmatch(family.name):
+                continue
+            metric = metrics.setdefault(family.name, Metric(family.name, family.help, family.kind))
+            if metric.type == family.kind and len(family.samples) <= left_count:
+                left_count -= len(family.samples)
+                _add_samples(metric, family, report.actor)
+    return [metrics[name] for name in sorted(metrics)]
+
+
+def _add_samples(metric: Metric, family: MetricFamily, actor: str) -> None:
+    for sample in family.samples:
+        labels = {label.name: label.value for label in sample.labels}
+        if not _NAME.fullmatch(sample.name) or not all(map(_LABEL.fullmatch, labels)):
+            continue
+        if "actor" in labels:
+            labels["exported_actor"] = labels.pop("actor")
+        metric.add_sample(sample.name, {"actor": actor, **labels}, sample.value)

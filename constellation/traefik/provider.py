@@ -1,0 +1,90 @@
+"""The provider: follows the cluster, and says which body Traefik gets now."""
+
+from __future__ import annotations
+
+from constellation.cluster_view import ClusterView
+from constellation.config import TraefikSettings
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
+from constellation.traefik.last_good import LastGood
+from constellation.traefik.settling import Phase, Settling, SettlingPolicy
+from messages.gossip import ClusterChanged
+
+
+class TraefikProvider:
+    """One node's provider.  Changes are collected by `apply` and take effect at `step`.
+
+    Args:
+        settings: what goes into the body, and how long to settle.
+        domain: below which services are served.
+        expects_others: the settings name other nodes to meet.
+        last_good: the body of an earlier life, if there is one that has not expired.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: TraefikSettings,
+        domain: str,
+        expects_others: bool,
+        last_good: LastGood | None,
+    ) -> None:
+        self.view = ClusterView()
+        self.configuration: DynamicConfiguration | None = None
+        self.body = last_good.body if last_good else None  # None: answer 503
+        self._policy = SettlingPolicy(settings.settle_s, settings.alone_s, expects_others)
+        self._builder = ConfigurationBuilder(settings=settings, domain=domain)
+        self._routed = last_good.routed if last_good else frozenset[tuple[str, str]]()
+        self._settling = Settling(self._policy, self._routed)
+        self._is_stale = False
+
+    @property
+    def phase(self) -> Phase:
+        """How far this node knows the cluster."""
+        return self._settling.phase
+
+    def gossip_started(self) -> None:
+        """Take into account that gossip has started, or started again and knows nothing."""
+        self._settling = Settling(self._policy, self._routed)
+
+    def apply(self, change: ClusterChanged) -> bool:
+        """Take up `change`; False if one before it was missed, so that a snapshot is needed.
+
+        What gossip said before it started again is not mixed with what it says since: while
+        WAITING only a snapshot counts.
+        """
+        if self.phase is Phase.WAITING and not change.snapshot:
+            return False
+        before, self.view = self.view, self.view.apply(change)
+        self._is_stale = self._is_stale or before is not self.view
+        if self.phase is Phase.WAITING:
+            self._settling = self._settling.begin()
+        return not self.view.gap
+
+    def step(self, now_s: float) -> bool:
+        """Build if anything has changed, settle with time; True if there is another body."""
+        if self.phase is Phase.WAITING:
+            return False
+        if self._is_stale or self.configuration is None:
+            self.configuration = self._builder.build(self.view)
+            self._is_stale = False
+        self._settling = self._settling.step(self.view, self.configuration.routed, now_s)
+        if self.phase is not Phase.SETTLED or self.body == self.configuration.body:
+            return False
+        self.body = self.configuration.body
+        self._routed = self.configuration.routed
+        return True
+
+    @property
+    def is_stale(self) -> bool:
+        """A change was taken up that no `step` has used yet."""
+        return self._is_stale
+
+    def due_at_s(self) -> float | None:
+        """Return when to step though nothing changes; None: never."""
+        return self._settling.due_at_s()
+
+    def last_good(self, now_utc_s: float) -> LastGood | None:
+        """Return what should survive a restart; None while that is not known."""
+        if self.phase is not Phase.SETTLED or self.body is None:
+            return None
+        return LastGood(self.body, self._routed, now_utc_s)
