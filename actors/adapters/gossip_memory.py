@@ -1,0 +1,57 @@
+"""What gossip keeps for its next life, in the data directory: its incarnation, and addresses."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from constellation.gossip.member import Address
+
+ADDRESSES_MAX = 1024
+FILE_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was kept.  Empty if nothing was, or nothing readable: the cluster knows the rest."""
+
+    incarnation: int = 0
+    addresses: tuple[Address, ...] = ()
+
+
+class GossipMemory:
+    """One small file, replaced as a whole."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "gossip.json"
+
+    def load(self) -> Remembered:
+        """Return what was kept last."""
+        try:
+            if self._path.stat().st_size > FILE_BYTES_MAX:
+                return Remembered()
+            fields = json.loads(self._path.read_text())
+            addresses = tuple(Address(str(ip), int(port)) for ip, port in fields["addresses"])
+            return Remembered(int(fields["incarnation"]), addresses[:ADDRESSES_MAX])
+        except (OSError, ValueError, KeyError, TypeError):
+            return Remembered()
+
+    def save(self, remembered: Remembered) -> None:
+        """Keep `remembered` instead.
+
+        Raises:
+            OSError: the data directory cannot be written.
+        """
+        fields = {
+            "incarnation": remembered.incarnation,
+            "addresses": remembered.addresses[:ADDRESSES_MAX],
+        }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_suffix(".new")
+        with draft.open("w") as file:
+            json.dump(fields, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)

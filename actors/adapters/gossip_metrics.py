@@ -1,0 +1,76 @@
+"""Gossip's metrics: read from the node and its sockets whenever a report is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from actors.adapters.gossip_transport import GossipTransport
+from constellation.gossip.member import MemberState
+
+STATES: tuple[MemberState, ...] = ("alive", "suspect", "dead", "left")
+ROUND_TRIP_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+COUNTS = {
+    "packets_in": "UDP packets received",
+    "packets_out": "UDP packets sent",
+    "bytes_in": "Bytes in UDP packets received",
+    "bytes_out": "Bytes in UDP packets sent",
+    "stream_bytes_in": "Bytes received over TCP",
+    "stream_bytes_out": "Bytes sent over TCP",
+    "push_pulls": "Whole exchanges begun here that were answered",
+    "exchanges_failed": "TCP exchanges that failed or timed out",
+    "exchanges_refused": "TCP exchanges over the limit of concurrent ones",
+    "send_errors": "UDP packets the network refused",
+}
+
+
+class GossipMetrics(Collector):
+    """Collects from one transport; the histogram of probes is fed as they end."""
+
+    def __init__(self, transport: GossipTransport, registry: CollectorRegistry) -> None:
+        self._transport = transport
+        self.round_trip = Histogram(
+            "constellation_gossip_probe_round_trip_seconds",
+            "From a probe's ping to its ack, by whichever way",
+            buckets=ROUND_TRIP_BUCKETS_S,
+            registry=registry,
+        )
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family."""
+        # A report is made in the actor's thread while the loop works: copy in one step.
+        node, counts = self._transport.node, self._transport.counts.copy()
+        for name, text in COUNTS.items():
+            yield CounterMetricFamily(f"constellation_gossip_{name}", text, value=counts[name])
+        drops = CounterMetricFamily(
+            "constellation_gossip_dropped", "What was received and dropped", labels=["reason"]
+        )
+        for reason, count in self._transport.drops.copy().items():
+            drops.add_metric([reason], count)
+        yield drops
+        members = GaugeMetricFamily(
+            "constellation_gossip_members", "Members by state, this node too", labels=["state"]
+        )
+        states = [member.state for member in node.swim.members.all()]
+        for state in STATES:
+            members.add_metric([state], states.count(state))
+        yield members
+        yield GaugeMetricFamily(
+            "constellation_gossip_local_health_multiplier",
+            "What slowness of this node stretches its probes by; 1 is healthy",
+            value=node.swim.prober.awareness.local_health_multiplier,
+        )
+        yield CounterMetricFamily(
+            "constellation_gossip_refutes",
+            "Accusations against this node that it refuted",
+            value=node.swim.membership.refute_count,
+        )
+        yield GaugeMetricFamily(
+            "constellation_gossip_records",
+            "Records known, tombstones too",
+            value=node.state.table.count,
+        )

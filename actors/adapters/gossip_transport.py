@@ -1,0 +1,270 @@
+"""Gossip's UDP and TCP sockets: performs what a `GossipNode` asks for, on one asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from constellation.effects import Note
+from constellation.errors import AdapterError, WireError
+from constellation.gossip.datagram import Envelope
+from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.member import Address
+from constellation.gossip.outbox import (
+    Effect,
+    MemberChanged,
+    OpenPushPull,
+    OpenTcpPing,
+    ProbeEnded,
+    SendDatagram,
+    SendStream,
+)
+from constellation.gossip.packets import Ack, Ping
+from constellation.gossip.security import NONCE_BYTES
+from constellation.gossip.stream import (
+    PushPull,
+    Refusal,
+    StreamMessage,
+    StreamReader,
+    UserStream,
+    encode_stream,
+    seal_stream,
+)
+
+EXCHANGES_MAX = 64  # TCP connections at once, each way
+READ_BYTES = 1 << 16
+SOCKET_BUFFER_BYTES = 2 << 20
+
+Observer = Callable[[Note | MemberChanged | ProbeEnded], None]
+
+
+class GossipTransport(asyncio.DatagramProtocol):
+    """Sockets and timer of one node.  `observe` is told what is for people and readers."""
+
+    def __init__(
+        self, node: GossipNode, envelope: Envelope, *, tcp_timeout_s: float, observe: Observer
+    ) -> None:
+        self.node = node
+        self.counts: Counter[str] = Counter()  # packets_in, packets_out, bytes_in, ...
+        self.drops: Counter[str] = Counter()  # by reason
+        self._envelope = envelope
+        self._tcp_timeout_s = tcp_timeout_s
+        self._observe = observe
+        self._loop = asyncio.get_running_loop()
+        self._udp: asyncio.DatagramTransport | None = None
+        self._server: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._exchanges: set[asyncio.Task[None]] = set()
+        self._served = 0
+
+    async def open(self, address: Address) -> None:
+        """Listen on `address` only.
+
+        Raises:
+            AdapterError: it is in use, or not an address of this host.
+        """
+        try:
+            udp, _ = await self._loop.create_datagram_endpoint(
+                lambda: self, local_addr=(address.ip, address.port)
+            )
+            self._udp = udp
+            raw: socket.socket = udp.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
+            self._server = await asyncio.start_server(self._serve, *address, limit=READ_BYTES)
+        except OSError as error:
+            await self.close()
+            in_use = error.errno == errno.EADDRINUSE
+            raise AdapterError(
+                f"gossip cannot listen on {address.ip} port {address.port}",
+                why="another program uses that port" if in_use else str(error),
+                fix="end it or set gossip.port" if in_use else "check bind_address",
+            ) from error
+
+    async def close(self) -> None:
+        """Stop everything at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._exchanges):
+            task.cancel()
+        await asyncio.gather(*self._exchanges, return_exceptions=True)
+        if self._udp is not None:
+            self._udp.close()
+
+    def perform(self, effects: list[Effect]) -> None:
+        """Do what the node asks, in order, and sleep until it is due next."""
+        for effect in effects:
+            self._perform(effect)
+        self._arm()
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case SendDatagram(to, parts):
+                self._send(to, parts)
+            case OpenPushPull(to, join):
+                self._open(self._push_pull(to, join=join))
+            case OpenTcpPing():
+                self._open(self._tcp_ping(effect))
+            case SendStream(to, body):
+                self._open(self._send_stream(to, body))
+            case Note() | MemberChanged() | ProbeEnded():
+                self._observe(effect)
+            case _:
+                raise AssertionError(f"an effect nobody performs: {effect!r}")
+
+    # UDP.
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Take one packet, or count why not."""
+        self.counts["packets_in"] += 1
+        self.counts["bytes_in"] += len(data)
+        try:
+            body = self._envelope.open(data)
+            effects = self.node.on_packet(body, Address(*addr[:2]), self._loop.time())
+        except WireError as error:
+            self.drops[error.reason] += 1
+            return
+        self.perform(effects)
+
+    def error_received(self, exc: Exception) -> None:
+        """A packet of ours was refused on the way: the probe will tell."""
+        self.counts["send_errors"] += 1
+
+    def _send(self, to: Address, parts: tuple[bytes, ...]) -> None:
+        if self._udp is None or self._udp.is_closing():
+            return
+        datagram = self._envelope.seal(parts, nonce=os.urandom(NONCE_BYTES))
+        self.counts["packets_out"] += 1
+        self.counts["bytes_out"] += len(datagram)
+        self._udp.sendto(datagram, tuple(to))
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due_s = self.node.next_due_s
+        if due_s is not None:
+            self._timer = self._loop.call_at(due_s, self._on_time)
+
+    def _on_time(self) -> None:
+        self.perform(self.node.on_time(self._loop.time()))
+
+    # TCP, as the side that connects.
+
+    def _open(self, work: Coroutine[Any, Any, None]) -> None:
+        if len(self._exchanges) >= EXCHANGES_MAX:
+            work.close()
+            self.counts["exchanges_refused"] += 1
+            return
+        task = self._loop.create_task(work)
+        self._exchanges.add(task)
+        task.add_done_callback(self._exchanges.discard)
+
+    async def _push_pull(self, to: Address, *, join: bool) -> None:
+        request = self.node.push_pull_request(join=join)
+        answer = await self._ask(to, request, self._tcp_timeout_s)
+        if isinstance(answer, PushPull):
+            self.counts["push_pulls"] += 1
+            effects = self._guard(self.node.on_push_pull_reply, answer, to, self._loop.time())
+            self.perform(effects)
+        elif isinstance(answer, Refusal):
+            self._observe(
+                Note("push_pull_refused", {"by": str(to), "why": answer.text[:200]}, "warning")
+            )
+
+    async def _tcp_ping(self, ping: OpenTcpPing) -> None:
+        timeout_s = max(0.0, ping.deadline_s - self._loop.time())
+        answer = await self._ask(ping.to, Ping(ping.seq_no, ping.node), timeout_s)
+        if isinstance(answer, Ack):
+            self.perform(self.node.on_tcp_ack(answer, self._loop.time()))
+
+    async def _send_stream(self, to: Address, body: bytes) -> None:
+        await self._ask(to, UserStream(body), self._tcp_timeout_s, answered=False)
+
+    async def _ask(
+        self, to: Address, message: StreamMessage, timeout_s: float, *, answered: bool = True
+    ) -> StreamMessage | None:
+        """Return the answer of `to`; None if there is none, for whatever reason."""
+        writer: asyncio.StreamWriter | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                local = (self.node.swim.address.ip, 0)
+                reader, writer = await asyncio.open_connection(*to, local_addr=local)
+                writer.write(self._envelope.header + self._sealed(message))
+                await writer.drain()
+                if not answered:
+                    writer.write_eof()
+                    return None
+                return await self._read(reader, StreamReader(self._envelope, initiated=True))
+        except (OSError, TimeoutError):
+            self.counts["exchanges_failed"] += 1
+        except WireError as error:
+            self.drops[error.reason] += 1
+        finally:
+            if writer is not None:
+                writer.close()
+        return None
+
+    # TCP, as the side that is connected to.
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._served >= EXCHANGES_MAX:
+            self.counts["exchanges_refused"] += 1
+            writer.close()
+            return
+        self._served += 1
+        try:
+            async with asyncio.timeout(self._tcp_timeout_s):
+                message = await self._read(reader, StreamReader(self._envelope))
+                if message is not None:
+                    await self._answer(message, writer)
+        except (OSError, TimeoutError):
+            self.counts["exchanges_failed"] += 1
+        except WireError as error:
+            self.drops[error.reason] += 1
+        finally:
+            self._served -= 1
+            writer.close()
+
+    async def _answer(self, message: StreamMessage, writer: asyncio.StreamWriter) -> None:
+        now_s = self._loop.time()
+        match message:
+            case PushPull():
+                answer, effects = self.node.on_push_pull_request(message, now_s)
+                self.perform(effects)
+                writer.write(self._sealed(answer))
+            case UserStream(body):
+                self.perform(self.node.on_user_stream(body, now_s))
+            case Ping(seq_no, node) if node in ("", self.node.swim.node_name):
+                writer.write(self._sealed(Ack(seq_no)))
+            case _:
+                raise WireError("a stream that is no request", reason="unknown_type")
+        await writer.drain()
+
+    async def _read(
+        self, stream: asyncio.StreamReader, reader: StreamReader
+    ) -> StreamMessage | None:
+        while data := await stream.read(READ_BYTES):
+            self.counts["stream_bytes_in"] += len(data)
+            message = reader.feed(data)
+            if message is not None:
+                return message
+        return None
+
+    def _sealed(self, message: StreamMessage) -> bytes:
+        plain = encode_stream(message)
+        data = seal_stream(plain, self._envelope, nonce=os.urandom(NONCE_BYTES))
+        self.counts["stream_bytes_out"] += len(data)
+        return data
+
+    def _guard(self, step: Callable[..., list[Effect]], *arguments: Any) -> list[Effect]:
+        try:
+            return step(*arguments)
+        except WireError as error:
+            self.drops[error.reason] += 1
+            return []

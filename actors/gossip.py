@@ -1,0 +1,236 @@
+"""Gossip actor: this node's member of the cluster.  Every decision is made in the core."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from random import SystemRandom
+
+from thespian.actors import ActorAddress
+
+from actors import node
+from actors.adapters.gossip_memory import GossipMemory, Remembered
+from actors.adapters.gossip_metrics import GossipMetrics
+from actors.adapters.gossip_transport import GossipTransport
+from actors.async_shell import AsyncShell, Reply
+from constellation.config import GossipSettings, Settings
+from constellation.effects import Note
+from constellation.errors import AdapterError
+from constellation.gossip.datagram import Envelope
+from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.member import Address
+from constellation.gossip.outbox import MemberChanged, ProbeEnded
+from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy
+from constellation.gossip.security import Keyring, derive_gossip_key
+from constellation.log import get_logger
+from messages.base import Message
+from messages.gossip import (
+    ClusterSubscribe,
+    GossipLeave,
+    GossipLeft,
+    RecordPublish,
+    RecordWithdraw,
+)
+from messages.lifecycle import ActorDirectory
+
+log = get_logger(__name__)
+
+COALESCE_S = 0.01  # changes within so long become one message
+HOUSEKEEPING_S = 1.0  # between looks at what to keep, and resolutions of seeds
+LEAVE_POLL_S = 0.02
+LEAVE_TIMEOUT_S = 2.0
+SUBSCRIBERS_MAX = 64
+
+
+class GossipActor(AsyncShell):
+    """Translate messages to steps of the core, and its changes to messages for readers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transport: GossipTransport | None = None
+        self.metrics: GossipMetrics | None = None
+        self._subscribers: dict[str, Reply] = {}  # by the reader's address
+        self._feed_armed = False
+
+    async def run(self) -> None:
+        settings = node.settings()
+        memory = GossipMemory(Path(settings.data_dir))
+        # A life above the last one, made durable before anything is said in it.
+        kept = memory.load()
+        kept = Remembered(kept.incarnation + 1, kept.addresses)
+        memory.save(kept)
+        transport = self._make(settings, kept.incarnation)
+        try:
+            await transport.open(transport.node.swim.address)
+        except AdapterError as error:
+            # The operator must act: one line that says how, and no trace of calls.
+            self.perform(Note("gossip_not_started", {"error": str(error)}, "error"))
+            raise
+        self.transport, self.metrics = transport, GossipMetrics(transport, self.registry)
+        transport.node.swim.seeds = await _resolve(settings.gossip.seeds)
+        transport.perform(transport.node.start(self._time(), known=kept.addresses))
+        self.started()
+        try:
+            while True:
+                await asyncio.sleep(HOUSEKEEPING_S)
+                kept = self._keep(memory, kept)
+                transport.node.swim.seeds = await _resolve(settings.gossip.seeds)
+                self._arm_feed()
+        finally:
+            await transport.close()
+
+    def receiveMsg_ClusterSubscribe(self, message: ClusterSubscribe, sender: ActorAddress) -> None:
+        reply = self._reply_to(sender)
+        self._on_loop(lambda: self._subscribe(self.address_text(sender), reply))
+
+    def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:
+        before = {self.address_text(address) for address in self.directory.values()}
+        super().receiveMsg_ActorDirectory(message, sender)
+        gone = before - {self.address_text(address) for address in self.directory.values()}
+        self._on_loop(lambda: self._unsubscribe(gone))
+
+    def on_message(self, message: Message, reply: Reply) -> None:
+        if self.transport is None:
+            # Not ready yet: who publishes is told of our start, and publishes then.
+            return
+        core, now_s = self.transport.node, self._time()
+        match message:
+            case RecordPublish():
+                self.transport.perform(core.publish(message, now_s))
+            case RecordWithdraw():
+                self.transport.perform(core.withdraw(message, now_s))
+            case GossipLeave():
+                self.spawn(self._leave(self.transport, reply), "leave")
+            case _:
+                super().on_message(message, reply)
+        self._arm_feed()
+
+    def _make(self, settings: Settings, incarnation: int) -> GossipTransport:
+        keyring = Keyring((derive_gossip_key(node.cluster_key()),))
+        envelope = Envelope(keyring)
+        core = GossipNode(
+            node_name=settings.node_name,
+            address=Address(settings.bind_address, settings.gossip.port),
+            policy=gossip_policy(settings.gossip, overhead_bytes=envelope.overhead_bytes),
+            random=SystemRandom(),
+            incarnation=incarnation,
+            now_s=self._time(),
+        )
+        return GossipTransport(
+            core,
+            envelope,
+            tcp_timeout_s=settings.gossip.tcp_timeout_s,
+            observe=self._observe,
+        )
+
+    def _observe(self, effect: Note | MemberChanged | ProbeEnded) -> None:
+        match effect:
+            case Note():
+                self.perform(effect)
+            case ProbeEnded(_, round_trip_s):
+                if self.metrics is not None and round_trip_s is not None:
+                    self.metrics.round_trip.observe(round_trip_s)
+            case MemberChanged():
+                pass  # the feed knows; it is armed below, as for records
+        self._arm_feed()
+
+    def _subscribe(self, reader: str, reply: Reply) -> None:
+        if self.transport is None:
+            return
+        if reader not in self._subscribers and len(self._subscribers) >= SUBSCRIBERS_MAX:
+            log.error("subscriber_refused", reader=reader, limit=SUBSCRIBERS_MAX)
+            return
+        self._send_changes()
+        self._subscribers[reader] = reply
+        reply(self.transport.node.feed.snapshot(self._time()))
+
+    def _unsubscribe(self, readers: set[str]) -> None:
+        for reader in readers:
+            self._subscribers.pop(reader, None)
+
+    def _arm_feed(self) -> None:
+        """Send what has changed soon, with what else changes until then."""
+        if self.transport is None or self._feed_armed or not self.transport.node.feed.is_dirty:
+            return
+        self._feed_armed = True
+        asyncio.get_running_loop().call_later(COALESCE_S, self._send_changes)
+
+    def _send_changes(self) -> None:
+        self._feed_armed = False
+        if self.transport is None or not self.transport.node.feed.is_dirty:
+            return
+        change = self.transport.node.feed.take(self._time())
+        for reply in self._subscribers.values():
+            reply(change)
+
+    async def _leave(self, transport: GossipTransport, reply: Reply) -> None:
+        transport.perform(transport.node.leave(self._time()))
+        deadline_s = self._time() + LEAVE_TIMEOUT_S
+        while not transport.node.swim.has_left and self._time() < deadline_s:
+            await asyncio.sleep(LEAVE_POLL_S)
+        reply(GossipLeft())
+
+    def _keep(self, memory: GossipMemory, kept: Remembered) -> Remembered:
+        """Make durable what has changed of what the next life needs."""
+        assert self.transport is not None
+        core = self.transport.node
+        now = Remembered(core.state.incarnation, core.swim.known_addresses)
+        # One alone keeps the addresses it knew: it may be the one that is cut off.
+        if not now.addresses:
+            now = Remembered(now.incarnation, kept.addresses)
+        if (now.incarnation, set(now.addresses)) == (kept.incarnation, set(kept.addresses)):
+            return kept
+        memory.save(now)
+        return now
+
+    def _on_loop(self, work: Callable[[], None]) -> None:
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(work)
+
+    @staticmethod
+    def _time() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def gossip_policy(settings: GossipSettings, *, overhead_bytes: int) -> GossipPolicy:
+    """Return the core's numbers from the settings."""
+    swim = SwimPolicy(
+        probe_interval_s=settings.probe_interval_s,
+        probe_timeout_s=settings.probe_timeout_s,
+        indirect_probes=settings.indirect_probes,
+        gossip_interval_s=settings.gossip_interval_s,
+        gossip_nodes=settings.gossip_nodes,
+        push_pull_interval_s=settings.push_pull_interval_s,
+        retransmit_multiplier=settings.retransmit_multiplier,
+        suspicion_multiplier=settings.suspicion_multiplier,
+        suspicion_timeout_max_multiplier=settings.suspicion_timeout_max_multiplier,
+        packet_bytes_max=settings.packet_bytes_max - overhead_bytes,
+        dead_gossip_s=settings.dead_gossip_s,
+        rejoin_interval_s=settings.rejoin_interval_s,
+    )
+    return GossipPolicy(swim, StatePolicy(expiry_s=settings.record_expiry_s))
+
+
+async def _resolve(seeds: tuple[str, ...]) -> tuple[Address, ...]:
+    """Return the addresses of `host:port` seeds; names that do not resolve now are left out."""
+    found: list[Address] = []
+    for seed in seeds:
+        host, _, port = seed.rpartition(":")
+        host = host.strip("[]")
+        try:
+            found.append(Address(str(ipaddress.ip_address(host)), int(port)))
+            continue
+        except ValueError:
+            log.debug("seed_is_a_name", seed=seed)
+        try:
+            rows = await asyncio.get_running_loop().getaddrinfo(
+                host, int(port), type=socket.SOCK_DGRAM
+            )
+        except OSError as error:
+            log.warning("seed_not_resolved", seed=seed, error=str(error))
+            continue
+        found += [Address(str(row[4][0]), int(port)) for row in rows]
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,118 @@
+"""What readers are told: everything once, then every change, in order of one local version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from constellation.gossip.cluster_state import readable
+from constellation.gossip.member import Member
+from constellation.gossip.record_table import RecordId, RecordTable
+from messages.gossip import (
+    ClusterChanged,
+    ClusterMember,
+    NamedNodeState,
+    NodeServiceState,
+    NodeWarpState,
+    RecordName,
+)
+
+
+class ChangeFeed:
+    """Collects what changed until it is taken.  A burst of changes becomes one message."""
+
+    def __init__(self, *, node_name: str, table: RecordTable) -> None:
+        self._node_name = node_name
+        self._table = table
+        self._view: dict[str, tuple[ClusterMember, float]] = {}  # and when its state began
+        self._members: set[str] = set()
+        self._records: set[tuple[str, RecordId]] = set()
+        self.version = 0
+
+    @property
+    def is_dirty(self) -> bool:
+        """There is something to take."""
+        return bool(self._members or self._records)
+
+    def mark_record(self, author: str, record_id: RecordId) -> None:
+        """One record has changed, or is gone."""
+        self._records.add((author, record_id))
+
+    def mark_member(self, name: str, member: Member | None) -> None:
+        """One member has changed; None: the protocol has forgotten it, readers not yet."""
+        if member is None:
+            return
+        self._view[name] = (self._member(member), member.state_changed_at_s)
+        self._members.add(name)
+
+    def forget_members(self, now_s: float, *, expiry_s: float) -> None:
+        """Let readers forget members that are gone for `expiry_s`."""
+        for name, (member, since_s) in list(self._view.items()):
+            if member.state in ("dead", "left") and now_s - since_s > expiry_s:
+                del self._view[name]
+                self._members.add(name)
+
+    def take(self, now_s: float) -> ClusterChanged:
+        """Return the changes since the last call, as the next version."""
+        self.version += 1
+        members, records = self._members, self._records
+        self._members, self._records = set(), set()
+        gone = [key for key in records if readable(self._table, *key) is None]
+        return ClusterChanged(
+            version=self.version,
+            snapshot=False,
+            self_node=self._node_name,
+            members=self._sent_members(members & self._view.keys(), now_s),
+            departed_members=tuple(sorted(members - self._view.keys())),
+            removed=tuple(
+                RecordName(kind=record_id.kind, node=author, key=record_id.key)
+                for author, record_id in sorted(gone)
+            ),
+            **self._values(records.difference(gone)),
+        )
+
+    def snapshot(self, now_s: float) -> ClusterChanged:
+        """Return everything, as of the current version.  Take changes first."""
+        records = {
+            (stored.record.node, RecordId(stored.record.kind, stored.record.key))
+            for stored in self._table
+            if not stored.is_tombstone
+        }
+        return ClusterChanged(
+            version=self.version,
+            snapshot=True,
+            self_node=self._node_name,
+            members=self._sent_members(set(self._view), now_s),
+            **self._values(records),
+        )
+
+    def _member(self, member: Member) -> ClusterMember:
+        ip, port = member.address
+        return ClusterMember(
+            node=member.name,
+            state=member.state,
+            address=ip,
+            port=port,
+            incarnation=member.incarnation,
+            is_self=member.name == self._node_name,
+        )
+
+    def _sent_members(self, names: set[str], now_s: float) -> tuple[ClusterMember, ...]:
+        found = ((self._view[name]) for name in sorted(names))
+        return tuple(
+            member.model_copy(update={"changed_ago_s": max(0.0, now_s - since_s)})
+            for member, since_s in found
+        )
+
+    def _values(self, records: set[tuple[str, RecordId]]) -> dict[str, Any]:
+        nodes, services, warps = [], [], []
+        for author, record_id in sorted(records):
+            stored = self._table.get(author, record_id)
+            assert stored is not None
+            record = stored.record
+            if record.node_state is not None:
+                nodes.append(NamedNodeState(node=author, state=record.node_state))
+            if record.service_state is not None:
+                services.append(NodeServiceState(node=author, state=record.service_state))
+            if record.warp_state is not None:
+                warps.append(NodeWarpState(node=author, state=record.warp_state))
+        return {"nodes": tuple(nodes), "services": tuple(services), "warps": tuple(warps)}

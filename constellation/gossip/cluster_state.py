@@ -1,0 +1,212 @@
+"""What each node says of itself, on every node: records that only their author may change.
+
+A record's version is (incarnation, counter): the incarnation grows with each life of its
+author, the counter with each change in one life.  The higher version wins, whoever relays it.
+
+- A withdrawn record stays as a tombstone for `expiry_s`, many times the interval of whole
+  exchanges.  Only a partition that lasts longer can bring the old record back, and then only
+  until its author, which refutes what it did not say, hears of it.
+- Records of a node that is dead, departed or unknown for `expiry_s` are dropped.  Their highest
+  version stays as a floor for twice as long, or a peer that drops later would bring them back.
+- A new life learns from the cluster what its former one published: it takes an incarnation
+  above, publishes again, and withdraws what it has not published again after `grace_s`, so
+  that healthy services do not vanish while their monitors are still to report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from constellation.gossip.policy import StatePolicy
+from constellation.gossip.record_codec import VALUE_FIELDS, value_of
+from constellation.gossip.record_table import RecordId, RecordTable, Stored
+from messages.base import Message
+from messages.gossip import RecordKind, StateRecord
+
+FLOORS_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    version: tuple[int, int]
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step changed: records to tell others, ids that readers see differently."""
+
+    news: tuple[Stored, ...] = ()
+    changed: tuple[tuple[str, RecordId], ...] = ()
+    removed: tuple[tuple[str, RecordId], ...] = ()
+    refused: int = 0
+
+
+class ClusterState:
+    """All records, and the authorship of this node's own."""
+
+    def __init__(
+        self, *, node_name: str, policy: StatePolicy, incarnation: int, now_s: float
+    ) -> None:
+        self.node_name = node_name
+        self.incarnation = incarnation  # of this life; the shell makes it durable
+        self.table = RecordTable()
+        self._policy = policy
+        self._counter = 0
+        self._published: dict[RecordId, Message] = {}
+        self._grace_until_s = now_s + policy.grace_s
+        self._gone_since_s: dict[str, float] = {}
+        self._floors: dict[str, _Floor] = {}
+
+    def publish(self, kind: RecordKind, key: str, value: Message, now_s: float) -> Outcome:
+        """Make `value` what this node says under `key`.  Safe to repeat."""
+        record_id = RecordId(kind, key)
+        if self._published.get(record_id) == value:
+            return Outcome()
+        stored = self._write(record_id, value, now_s)
+        if stored is None:
+            return Outcome(refused=1)
+        self._published[record_id] = value
+        return Outcome(news=(stored,), changed=((self.node_name, record_id),))
+
+    def withdraw(self, kind: RecordKind, key: str, now_s: float) -> Outcome:
+        """Replace what this node says under `key` by a tombstone.  Safe to repeat."""
+        record_id = RecordId(kind, key)
+        self._published.pop(record_id, None)
+        known = self.table.get(self.node_name, record_id)
+        if known is None or known.is_tombstone:
+            return Outcome()
+        stored = self._write(record_id, None, now_s)
+        news = (stored,) if stored else ()
+        return Outcome(news=news, removed=((self.node_name, record_id),))
+
+    def merge(self, records: Iterable[StateRecord], now_s: float) -> Outcome:
+        """Take records from others, whoever wrote them."""
+        news: list[Stored] = []
+        seen: dict[tuple[str, RecordId], bool] = {}
+        refused = 0
+        highest_claim = -1
+        for record in records:
+            record_id = RecordId(record.kind, record.key)
+            if record.node == self.node_name and self._is_foreign(record, record_id):
+                highest_claim = max(highest_claim, record.incarnation)
+            if not self._is_news(record, record_id):
+                continue
+            before = self.table.get(record.node, record_id)
+            stored = self.table.put(record, now_s)
+            if stored is None:
+                refused += 1
+                continue
+            news.append(stored)
+            if not stored.is_tombstone or (before is not None and not before.is_tombstone):
+                seen[record.node, record_id] = stored.is_tombstone
+        outcome = Outcome(
+            tuple(news),
+            tuple(key for key, is_gone in seen.items() if not is_gone),
+            tuple(key for key, is_gone in seen.items() if is_gone),
+            refused,
+        )
+        return self._refute(highest_claim, outcome, now_s) if highest_claim >= 0 else outcome
+
+    def expire(self, living: frozenset[str], now_s: float) -> Outcome:
+        """Drop what has outlived its time; `living` are the members that are not gone."""
+        removed: list[tuple[str, RecordId]] = []
+        for author in self.table.authors:
+            if author == self.node_name or author in living:
+                self._gone_since_s.pop(author, None)
+                removed += self._drop_tombstones(author, now_s)
+            elif now_s - self._gone_since_s.setdefault(author, now_s) > self._policy.expiry_s:
+                removed += self._drop_author(author, now_s)
+        for author, floor in list(self._floors.items()):
+            if now_s - floor.since_s > 2 * self._policy.expiry_s:
+                del self._floors[author]
+        return join_outcomes(self._end_grace(now_s), Outcome(removed=tuple(removed)))
+
+    def _write(self, record_id: RecordId, value: Message | None, now_s: float) -> Stored | None:
+        self._counter += 1
+        record = StateRecord(
+            kind=record_id.kind,
+            node=self.node_name,
+            key=record_id.key,
+            incarnation=self.incarnation,
+            counter=self._counter,
+        )
+        if value is not None:
+            record = record.model_copy(update={VALUE_FIELDS[record_id.kind]: value})
+        return self.table.put(record, now_s)
+
+    def _is_foreign(self, record: StateRecord, record_id: RecordId) -> bool:
+        """Whether others hold something of ours that we did not say in this life."""
+        known = self.table.get(self.node_name, record_id)
+        version = record.incarnation, record.counter
+        if known is not None and known.record.incarnation == self.incarnation:
+            return version > known.version
+        return record.incarnation >= self.incarnation
+
+    def _is_news(self, record: StateRecord, record_id: RecordId) -> bool:
+        version = record.incarnation, record.counter
+        floor = self._floors.get(record.node)
+        if floor is not None and version <= floor.version:
+            return False
+        known = self.table.get(record.node, record_id)
+        return known is None or version > known.version
+
+    def _refute(self, claim: int, outcome: Outcome, now_s: float) -> Outcome:
+        """Take an incarnation above `claim`, and say again what this life has said."""
+        self.incarnation = max(self.incarnation, claim + 1)
+        written = [self._write(record_id, value, now_s) for record_id, value in self._own()]
+        own = Outcome(
+            news=tuple(stored for stored in written if stored),
+            changed=tuple((self.node_name, record_id) for record_id in self._published),
+        )
+        gone = tuple(key for key in outcome.removed if key not in own.changed)
+        return join_outcomes(replace(outcome, removed=gone), own)
+
+    def _own(self) -> tuple[tuple[RecordId, Message], ...]:
+        return tuple(self._published.items())
+
+    def _end_grace(self, now_s: float) -> Outcome:
+        """Withdraw what a former life has said and this one does not."""
+        if now_s < self._grace_until_s:
+            return Outcome()
+        outcome = Outcome()
+        for record_id, stored in list(self.table.of(self.node_name).items()):
+            if record_id not in self._published and not stored.is_tombstone:
+                outcome = join_outcomes(outcome, self.withdraw(*record_id, now_s))
+        return outcome
+
+    def _drop_tombstones(self, author: str, now_s: float) -> list[tuple[str, RecordId]]:
+        for record_id, stored in list(self.table.of(author).items()):
+            if stored.is_tombstone and now_s - stored.stored_at_s > self._policy.expiry_s:
+                self.table.drop(author, record_id)
+        return []
+
+    def _drop_author(self, author: str, now_s: float) -> list[tuple[str, RecordId]]:
+        records = dict(self.table.of(author))
+        if len(self._floors) >= FLOORS_MAX:
+            del self._floors[next(iter(self._floors))]
+        highest = max(stored.version for stored in records.values())
+        self._floors[author] = _Floor(highest, now_s)
+        self._gone_since_s.pop(author, None)
+        for record_id in records:
+            self.table.drop(author, record_id)
+        return [(author, key) for key, stored in records.items() if not stored.is_tombstone]
+
+
+def join_outcomes(first: Outcome, second: Outcome) -> Outcome:
+    """Return two outcomes as one, the second being the later."""
+    return Outcome(
+        first.news + second.news,
+        first.changed + second.changed,
+        first.removed + second.removed,
+        first.refused + second.refused,
+    )
+
+
+def readable(table: RecordTable, author: str, record_id: RecordId) -> Message | None:
+    """Return what a reader is told of one record; None if it is not there any more."""
+    stored = table.get(author, record_id)
+    value = value_of(stored.record) if stored else None
+    assert value is None or isinstance(value, Message)
+    return value

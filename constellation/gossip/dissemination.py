@@ -1,0 +1,70 @@
+"""News on their way: least sent goes first, each is sent O(log n) times (SWIM §4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from math import ceil, log10
+
+PART_OVERHEAD_BYTES = 2  # a part's length in a compound
+
+
+def transmits_max(multiplier: int, members: int) -> int:
+    """Return how often one node sends a piece of news in a cluster of `members`."""
+    return multiplier * ceil(log10(members + 1))
+
+
+@dataclass(slots=True)
+class _News:
+    body: bytes
+    number: int  # grows: the newest has the highest
+    transmits: int = 0
+
+
+class BroadcastQueue:
+    """News by subject: news of a subject replace older ones.
+
+    At most `items_max`; beyond, what was sent most often makes room.
+    """
+
+    def __init__(self, *, items_max: int) -> None:
+        self._items_max = items_max
+        self._news: dict[Hashable, _News] = {}
+        self._number = 0
+        self.fresh = False  # news came in since this was last cleared
+
+    def __len__(self) -> int:
+        return len(self._news)
+
+    def __contains__(self, subject: Hashable) -> bool:
+        return subject in self._news
+
+    def put(self, subject: Hashable, body: bytes) -> None:
+        """Queue `body` as the newest about `subject`."""
+        if subject not in self._news and len(self._news) >= self._items_max:
+            worn = max(self._news, key=lambda key: self._news[key].transmits)
+            del self._news[worn]
+        self.fresh = True
+        self._number += 1
+        self._news[subject] = _News(body, self._number)
+
+    def take(self, budget_bytes: int, *, limit: int, parts_max: int = 255) -> list[bytes]:
+        """Return what to send now in `budget_bytes`, counting each as sent once.
+
+        News sent `limit` times are forgotten.
+        """
+        chosen: list[bytes] = []
+        order = sorted(
+            self._news.items(),
+            key=lambda item: (item[1].transmits, -len(item[1].body), -item[1].number),
+        )
+        for subject, news in order:
+            size = len(news.body) + PART_OVERHEAD_BYTES
+            if size > budget_bytes or len(chosen) >= parts_max:
+                continue
+            budget_bytes -= size
+            chosen.append(news.body)
+            news.transmits += 1
+            if news.transmits >= limit:
+                del self._news[subject]
+        return chosen

@@ -1,0 +1,243 @@
+"""Members and records as one node: what the shell drives and the simulation runs.
+
+Records travel as news beside those of SWIM when they fit in a packet, else by TCP to the
+same random members; whole exchanges compare digests and carry only what the other lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+from constellation.effects import Note
+from constellation.errors import WireError
+from constellation.gossip import record_codec
+from constellation.gossip.change_feed import ChangeFeed
+from constellation.gossip.cluster_state import (
+    ClusterState,
+    Outcome,
+    join_outcomes,
+)
+from constellation.gossip.dissemination import BroadcastQueue
+from constellation.gossip.member import Address
+from constellation.gossip.outbox import Effect, MemberChanged, SendStream, UserReceived
+from constellation.gossip.packets import Ack
+from constellation.gossip.policy import GossipPolicy
+from constellation.gossip.stream import PushPull
+from constellation.gossip.swim import SwimNode
+from messages.base import Message
+from messages.gossip import RecordKind, RecordPublish, RecordWithdraw
+
+LARGE_DELAY_S = 0.005  # lets a burst become one stream
+LARGE_INTERVAL_S = 0.2  # between rounds of records too large for packets
+LARGE_BATCH_BYTES = 1 << 20
+EXPIRY_INTERVAL_S = 1.0
+LARGE_ITEMS_MAX = 8192
+
+
+class GossipNode:
+    """One node of the cluster, without I/O.  Every method returns what the shell must do."""
+
+    def __init__(
+        self,
+        *,
+        node_name: str,
+        address: Address,
+        policy: GossipPolicy,
+        random: Random,
+        incarnation: int,
+        now_s: float,
+    ) -> None:
+        self.swim = SwimNode(
+            node_name=node_name, address=address, policy=policy.swim, random=random
+        )
+        self.state = ClusterState(
+            node_name=node_name, policy=policy.state, incarnation=incarnation, now_s=now_s
+        )
+        self.feed = ChangeFeed(node_name=node_name, table=self.state.table)
+        self._expiry_s = policy.state.expiry_s
+        self._records = policy.records
+        self._large = BroadcastQueue(items_max=LARGE_ITEMS_MAX)
+        self._large_due_s: float | None = None
+        self._expiry_due_s = now_s
+        self.feed.mark_member(node_name, self.swim.membership.me)
+
+    @property
+    def next_due_s(self) -> float | None:
+        """When `on_time` must be called next."""
+        dues = (self.swim.next_due_s, self._large_due_s, self._expiry_due_s)
+        return min((due for due in dues if due is not None), default=None)
+
+    def start(self, now_s: float, *, known: Iterable[Address] = ()) -> list[Effect]:
+        """Begin; see `SwimNode.start`."""
+        effects = self._end(self.swim.start(now_s, known=known), now_s)
+        self.feed.mark_member(self.swim.node_name, self.swim.membership.me)
+        return effects
+
+    def on_packet(self, body: bytes, source: Address, now_s: float) -> list[Effect]:
+        """Take one packet, decrypted.
+
+        Raises:
+            WireError: it is malformed.  Nothing has changed.
+        """
+        return self._end(self.swim.on_packet(body, source, now_s), now_s)
+
+    def on_tcp_ack(self, ack: Ack, now_s: float) -> list[Effect]:
+        """Take the answer to `OpenTcpPing`."""
+        return self._end(self.swim.on_tcp_ack(ack, now_s), now_s)
+
+    def on_user_stream(self, body: bytes, now_s: float) -> list[Effect]:
+        """Take a user message that came over TCP.
+
+        Raises:
+            WireError: it is malformed.  Nothing has changed.
+        """
+        if not self._records:
+            return []
+        outcome = self.state.merge(record_codec.unpack_records(body), now_s)
+        return self._end(self._apply(outcome, now_s), now_s)
+
+    def on_time(self, now_s: float) -> list[Effect]:
+        """Do all that is due."""
+        effects = self.swim.on_time(now_s)
+        if self._expiry_due_s <= now_s:
+            self._expiry_due_s = now_s + EXPIRY_INTERVAL_S
+            living = frozenset(m.name for m in self.swim.members if m.is_living)
+            effects += self._apply(self.state.expire(living, now_s), now_s)
+            self.feed.forget_members(now_s, expiry_s=self._expiry_s)
+        if self._large_due_s is not None and self._large_due_s <= now_s:
+            effects += self._send_large(now_s)
+        return self._end(effects, now_s)
+
+    def publish(self, message: RecordPublish, now_s: float) -> list[Effect]:
+        """Publish this node's records."""
+        outcome = Outcome()
+        for kind, key, value in _rows(message):
+            outcome = join_outcomes(outcome, self.state.publish(kind, key, value, now_s))
+        return self._end(self._apply(outcome, now_s), now_s)
+
+    def withdraw(self, message: RecordWithdraw, now_s: float) -> list[Effect]:
+        """Withdraw one of this node's records."""
+        outcome = self.state.withdraw(message.kind, message.key, now_s)
+        return self._end(self._apply(outcome, now_s), now_s)
+
+    def leave(self, now_s: float) -> list[Effect]:
+        """Begin to leave; `swim.has_left` says when it is told."""
+        return self._end(self.swim.leave(now_s), now_s)
+
+    def push_pull_request(self, *, join: bool) -> PushPull:
+        """Return what begins a whole exchange: the members, and digests of the records."""
+        table = self.swim.push_pull(join=join)
+        if not self._records or self.swim.name_taken:
+            return table
+        user_state = record_codec.pack_exchange(self.state.table.digests(), ())
+        return PushPull(table.nodes, user_state, join)
+
+    def on_push_pull_request(self, remote: PushPull, now_s: float) -> tuple[PushPull, list[Effect]]:
+        """Return the answer to a whole exchange, and what follows from it.
+
+        Raises:
+            WireError: the records are malformed.  Nothing has changed.
+        """
+        exchange = self._exchange(remote)
+        table = self.swim.push_pull(join=remote.join)
+        answer = table
+        if self._records:
+            user_state = record_codec.pack_exchange(
+                self.state.table.digests(), self._lacking(exchange)
+            )
+            answer = PushPull(table.nodes, user_state, remote.join)
+        self.swim.on_push_pull(remote, now_s, initiated=False)
+        return answer, self._end(self.swim.end_step(now_s), now_s)
+
+    def on_push_pull_reply(self, remote: PushPull, peer: Address, now_s: float) -> list[Effect]:
+        """Take the answer to a whole exchange with `peer`; send it what it lacks.
+
+        Raises:
+            WireError: the records are malformed.  Nothing has changed.
+        """
+        exchange = self._exchange(remote)
+        accepted = self.swim.on_push_pull(remote, now_s, initiated=True)
+        effects = self.swim.end_step(now_s)
+        if not accepted or exchange is None:
+            return self._end(effects, now_s)
+        effects += self._apply(self.state.merge(exchange.records, now_s), now_s)
+        lacking = self._lacking(exchange)
+        if lacking:
+            effects.append(SendStream(peer, record_codec.pack_records(lacking)))
+        return self._end(effects, now_s)
+
+    def _exchange(self, remote: PushPull) -> record_codec.Exchange | None:
+        return record_codec.unpack_exchange(remote.user_state) if self._records else None
+
+    def _lacking(self, exchange: record_codec.Exchange | None) -> list[bytes]:
+        """Return our records of every author of whom the other side has something else."""
+        if exchange is None or (not exchange.digests and not self.state.table.authors):
+            return []
+        table = self.state.table
+        return [
+            stored.encoded
+            for author, digest in table.digests().items()
+            if exchange.digests.get(author) != digest
+            for stored in table.of(author).values()
+        ]
+
+    def _apply(self, outcome: Outcome, now_s: float) -> list[Effect]:
+        for author, record_id in (*outcome.changed, *outcome.removed):
+            self.feed.mark_record(author, record_id)
+        for stored in outcome.news if self._records else ():
+            record = stored.record
+            subject = (record.node, record.kind, record.key)
+            message = record_codec.pack_records([stored.encoded])
+            if not self.swim.broadcast(subject, message):
+                self._large.put(subject, stored.encoded)
+                self._large_due_s = self._large_due_s or now_s + LARGE_DELAY_S
+        effects = self.swim.end_step(now_s)
+        if outcome.refused:
+            effects.append(Note("records_refused", {"count": outcome.refused}, "warning"))
+        return effects
+
+    def _send_large(self, now_s: float) -> list[Effect]:
+        """Send records that fit in no packet to random members."""
+        targets = self.swim.gossip_targets(now_s)
+        limit = self.swim.outbox.transmits_max
+        effects: list[Effect] = []
+        for member in targets:
+            batch = self._large.take(LARGE_BATCH_BYTES, limit=limit)
+            if batch:
+                effects.append(SendStream(member.address, record_codec.pack_records(batch)))
+        self._large_due_s = now_s + LARGE_INTERVAL_S if len(self._large) and targets else None
+        return effects
+
+    def _end(self, effects: list[Effect], now_s: float) -> list[Effect]:
+        """Consume what is for this layer."""
+        rest: list[Effect] = []
+        for effect in effects:
+            match effect:
+                case UserReceived(body):
+                    rest += self._on_user(body, now_s)
+                case MemberChanged(name):
+                    self.feed.mark_member(name, self.swim.members.get(name))
+                    rest.append(effect)
+                case _:
+                    rest.append(effect)
+        return rest
+
+    def _on_user(self, body: bytes, now_s: float) -> list[Effect]:
+        if not self._records or body[:1] < bytes([record_codec.RECORDS_PLAIN]):
+            return []
+        try:
+            records = record_codec.unpack_records(body)
+        except WireError as error:
+            # The packet's other messages were good and have been taken.
+            return [Note("user_message_refused", {"reason": error.reason}, "warning")]
+        return self._apply(self.state.merge(records, now_s), now_s)
+
+
+def _rows(message: RecordPublish) -> Iterable[tuple[RecordKind, str, Message]]:
+    if message.node_state is not None:
+        yield "node", "", message.node_state
+    for service in message.service_states:
+        yield "service", service.service, service
+    for warp in message.warp_states:
+        yield "warp", warp.gateway, warp

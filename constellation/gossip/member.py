@@ -1,0 +1,131 @@
+"""A member of the cluster as this node knows it, and the table of all of them."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Literal, NamedTuple
+
+from constellation.gossip.packets import Alive
+
+MemberState = Literal["alive", "suspect", "dead", "left"]
+LIVING = frozenset({"alive", "suspect"})
+
+
+class Address(NamedTuple):
+    """Where a member's gossip is reached, over UDP and TCP."""
+
+    ip: str
+    port: int
+
+    @property
+    def packed(self) -> bytes:
+        """The IP address as it travels."""
+        return ipaddress.ip_address(self.ip).packed
+
+
+def unpacked(addr: bytes, port: int) -> Address:
+    """Return the address in wire form as a socket takes it; IPv4 in IPv6 becomes IPv4."""
+    ip = ipaddress.ip_address(addr)
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return Address(str(mapped or ip), port)
+
+
+@dataclass(slots=True)
+class Member:
+    """What is known of one member.  `claim` is kept as received: peers compare it bytewise."""
+
+    claim: Alive
+    state: MemberState
+    incarnation: int  # of the newest news, also of an accusation
+    state_changed_at_s: float
+
+    @property
+    def name(self) -> str:
+        """Unique in the cluster."""
+        return self.claim.node
+
+    @property
+    def address(self) -> Address:
+        """Where it is reached."""
+        return unpacked(self.claim.addr, self.claim.port)
+
+    @property
+    def is_living(self) -> bool:
+        """It may still answer: alive, or accused and not yet convicted (SWIM §4.2)."""
+        return self.state in LIVING
+
+
+class MemberTable:
+    """All members, this node too, and the order in which they are probed.
+
+    The order is a shuffled round-robin with newcomers at random places, so that each member
+    is probed within two rounds (SWIM §4.3).
+    """
+
+    def __init__(self, *, random: Random, members_max: int) -> None:
+        self._random = random
+        self._members_max = members_max
+        self._members: dict[str, Member] = {}
+        self._order: list[str] = []
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self._members.values())
+
+    def get(self, name: str) -> Member | None:
+        """Return the member called `name`; None if there is none."""
+        return self._members.get(name)
+
+    def all(self) -> tuple[Member, ...]:
+        """Return every member; safe in another thread than the one that changes the table."""
+        return tuple(self._members.values())
+
+    @property
+    def is_full(self) -> bool:
+        """No other member can be taken in."""
+        return len(self._members) >= self._members_max
+
+    @property
+    def living_count(self) -> int:
+        """How many are alive or suspect, this node too."""
+        return sum(member.is_living for member in self._members.values())
+
+    def add(self, member: Member) -> None:
+        """Take in a member whose name is new."""
+        self._members[member.name] = member
+        self._order.insert(self._random.randint(0, len(self._order)), member.name)
+
+    def forget(self, name: str) -> None:
+        """Drop a member."""
+        del self._members[name]
+        index = self._order.index(name)
+        del self._order[index]
+        if index < self._next:
+            self._next -= 1
+
+    def next_to_probe(self, *, but: str) -> tuple[Member | None, bool]:
+        """Return the living member whose turn it is, and whether a new round began."""
+        wrapped = False
+        for _ in range(2 * len(self._order) + 1):
+            if self._next >= len(self._order):
+                if wrapped:
+                    break
+                wrapped, self._next = True, 0
+                self._random.shuffle(self._order)
+                continue
+            member = self._members[self._order[self._next]]
+            self._next += 1
+            if member.name != but and member.is_living:
+                return member, wrapped
+        return None, wrapped
+
+    def choose(self, count: int, fits: Callable[[Member], bool]) -> list[Member]:
+        """Return up to `count` random members that fit."""
+        fitting = [member for member in self._members.values() if fits(member)]
+        return self._random.sample(fitting, min(count, len(fitting)))

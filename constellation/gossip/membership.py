@@ -1,0 +1,232 @@
+"""What is believed of each member: the rules by which news change the table (SWIM §4.2).
+
+alive(N) < suspect(N) < alive(N+1) < dead; only the member itself raises its incarnation, by
+which it refutes what is said of it.
+
+Deviation from memberlist: the suspicion time counts living members only.  Counting those dead
+or departed but not yet forgotten makes deaths take twice as long just after one has left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from constellation.gossip.member import Address, Member, MemberState, MemberTable, unpacked
+from constellation.gossip.outbox import MemberChanged, Outbox
+from constellation.gossip.packets import U32_MAX, Alive, Dead, Suspect, encode
+from constellation.gossip.policy import SwimPolicy
+from constellation.gossip.suspicion import Suspicion
+from constellation.gossip.timers import Timers
+
+FORMER_EXPIRY_S = 86_400.0
+
+
+class Membership:
+    """The member table of one node, and what it says of itself."""
+
+    def __init__(
+        self, own: Alive, policy: SwimPolicy, *, table: MemberTable, timers: Timers, outbox: Outbox
+    ) -> None:
+        self._policy = policy
+        self._timers = timers
+        self._outbox = outbox
+        self._suspicions: dict[str, Suspicion] = {}
+        self.table = table
+        self.me = Member(own, "alive", own.incarnation, 0.0)
+        self.former: dict[Address, float] = {}  # where dead members were, and since when
+        self.leaving = False
+        self.refute_count = 0
+        table.add(self.me)
+
+    def on_alive(self, claim: Alive, now_s: float) -> None:
+        """Believe what a member says of itself, if it is news."""
+        if not claim.port:
+            claim = replace(claim, port=self.me.claim.port)
+        if claim.node == self.me.name:
+            self._on_own_alive(claim)
+            return
+        low, high = claim.versions[0], claim.versions[1]
+        if not claim.addr or not 0 < low <= high or claim.incarnation > U32_MAX - 1:
+            self._outbox.note("member_refused", "warning", member=claim.node, why="versions")
+            return
+        member = self.table.get(claim.node)
+        if member is None:
+            self._admit(claim, now_s)
+            return
+        moved = (claim.addr, claim.port) != (member.claim.addr, member.claim.port)
+        if moved and not self._may_move(member, now_s):
+            self._conflict(member, claim)
+        elif moved or claim.incarnation > member.incarnation:
+            self._revive(member, claim, now_s)
+
+    def on_suspect(self, news: Suspect, now_s: float) -> None:
+        """Suspect a member that another cannot reach."""
+        member = self.table.get(news.node)
+        if member is None or news.incarnation < member.incarnation:
+            return
+        if member is self.me:
+            self._refute(news.incarnation)
+            return
+        suspicion = self._suspicions.get(news.node)
+        if suspicion is not None:
+            confirmed = suspicion.confirm(news.accuser)
+            if confirmed is not None:
+                self._suspicions[news.node] = confirmed
+                self._timers.set(("suspicion", news.node), confirmed.ends_at_s)
+                self._spread(news)
+            return
+        if member.state == "alive":
+            self._suspect(member, news, now_s)
+
+    def on_dead(self, news: Dead, now_s: float) -> None:
+        """Give up a member that another has given up, or that says it leaves."""
+        member = self.table.get(news.node)
+        if member is None or news.incarnation < member.incarnation:
+            return
+        if member is self.me:
+            if not self.leaving:
+                self._refute(news.incarnation)
+            return
+        if not member.is_living:
+            return
+        left = news.accuser == news.node
+        self._end_suspicion(member)
+        member.incarnation = news.incarnation
+        self._enter(member, "left" if left else "dead", now_s)
+        self._spread(news)
+        if left:
+            self.former.pop(member.address, None)
+        else:
+            self._remember(member.address, now_s)
+        event, level = ("member_left", "info") if left else ("member_failed", "warning")
+        self._outbox.note(event, level, member=member.name, accuser=news.accuser)
+
+    def on_suspicion_end(self, name: str, now_s: float) -> None:
+        """Nobody has heard a refutation in time."""
+        member = self.table.get(name)
+        if member is not None and member.state == "suspect":
+            self.on_dead(Dead(member.incarnation, name, self.me.name), now_s)
+
+    def leave(self) -> None:
+        """Tell that this node goes."""
+        self.leaving = True
+        own = self.me.incarnation
+        self._spread(Dead(own, self.me.name, self.me.name))
+
+    def reap(self, now_s: float) -> None:
+        """Forget members dead or departed for long; whoever lives on will say so."""
+        for member in list(self.table):
+            gone_s = now_s - member.state_changed_at_s
+            if not member.is_living and gone_s > self._policy.dead_gossip_s:
+                self.table.forget(member.name)
+                self._outbox.add(MemberChanged(member.name))
+        for address, since_s in list(self.former.items()):
+            if now_s - since_s > FORMER_EXPIRY_S:
+                del self.former[address]
+        self._count()
+
+    def remember(self, addresses: tuple[Address, ...], now_s: float) -> None:
+        """Take up where members were in an earlier life."""
+        for address in addresses:
+            self._remember(address, now_s)
+
+    def _remember(self, address: Address, now_s: float) -> None:
+        if address == self.me.address:
+            return
+        if len(self.former) >= self._policy.former_max:
+            del self.former[next(iter(self.former))]
+        self.former[address] = now_s
+
+    def _admit(self, claim: Alive, now_s: float) -> None:
+        if self.table.is_full:
+            self._outbox.note("member_refused", "warning", member=claim.node, why="table full")
+            return
+        member = Member(claim, "dead", 0, now_s)
+        self.table.add(member)
+        self._revive(member, claim, now_s)
+
+    def _may_move(self, member: Member, now_s: float) -> bool:
+        gone_s = now_s - member.state_changed_at_s
+        dead = member.state == "dead" and gone_s >= self._policy.dead_reclaim_s
+        return member.state == "left" or dead
+
+    def _conflict(self, member: Member, claim: Alive) -> None:
+        self._outbox.note(
+            "member_name_conflict",
+            "error",
+            member=member.name,
+            known=str(member.address),
+            claimed=str(unpacked(claim.addr, claim.port)),
+            fix="give each node a node_name of its own",
+        )
+
+    def _revive(self, member: Member, claim: Alive, now_s: float) -> None:
+        was, meta = member.state, member.claim.meta
+        self._end_suspicion(member)
+        member.claim = claim
+        member.incarnation = claim.incarnation
+        self.former.pop(member.address, None)
+        self._spread(claim)
+        if was != "alive":
+            self._enter(member, "alive", now_s)
+        if was in ("dead", "left"):
+            self._outbox.note("member_joined", member=member.name, address=str(member.address))
+        elif was == "suspect":
+            self._outbox.note("member_refuted", member=member.name)
+        elif meta != claim.meta:
+            self._outbox.note("member_updated", member=member.name)
+            self._outbox.add(MemberChanged(member.name))
+
+    def _suspect(self, member: Member, news: Suspect, now_s: float) -> None:
+        member.incarnation = news.incarnation
+        suspicion = Suspicion.start(
+            news.accuser,
+            now_s,
+            members=self.table.living_count,
+            multiplier=self._policy.suspicion_multiplier,
+            probe_interval_s=self._policy.probe_interval_s,
+            max_multiplier=self._policy.suspicion_timeout_max_multiplier,
+        )
+        self._suspicions[member.name] = suspicion
+        self._timers.set(("suspicion", member.name), suspicion.ends_at_s)
+        self._enter(member, "suspect", now_s)
+        self._spread(news)
+        self._outbox.note("member_suspected", member=member.name, accuser=news.accuser)
+
+    def _end_suspicion(self, member: Member) -> None:
+        self._suspicions.pop(member.name, None)
+        self._timers.cancel(("suspicion", member.name))
+
+    def _on_own_alive(self, claim: Alive) -> None:
+        mine = self.me.claim
+        if self.leaving or claim.incarnation < self.me.incarnation:
+            return
+        if (claim.addr, claim.port) != (mine.addr, mine.port):
+            self._conflict(self.me, claim)
+            return
+        same = (claim.meta, claim.versions) == (mine.meta, mine.versions)
+        if claim.incarnation > self.me.incarnation or not same:
+            self._refute(claim.incarnation)
+
+    def _refute(self, accused: int) -> None:
+        if accused >= U32_MAX:
+            self._outbox.note("accusation_refused", "warning", incarnation=accused)
+            return
+        incarnation = max(self.me.incarnation, accused) + 1
+        self.me.claim = replace(self.me.claim, incarnation=incarnation)
+        self.me.incarnation = incarnation
+        self.refute_count += 1
+        self._spread(self.me.claim)
+        self._outbox.note("accusation_refuted", incarnation=incarnation)
+
+    def _enter(self, member: Member, state: MemberState, now_s: float) -> None:
+        member.state = state
+        member.state_changed_at_s = now_s
+        self._outbox.add(MemberChanged(member.name))
+        self._count()
+
+    def _count(self) -> None:
+        self._outbox.member_count = len(self.table)
+
+    def _spread(self, news: Alive | Suspect | Dead) -> None:
+        self._outbox.membership.put(news.node, encode(news))

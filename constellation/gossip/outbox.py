@@ -1,0 +1,141 @@
+"""What the core asks its shell to do, collected during one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from constellation.effects import Note
+from constellation.gossip.dissemination import PART_OVERHEAD_BYTES, BroadcastQueue, transmits_max
+from constellation.gossip.member import Address
+from constellation.gossip.packets import COMPOUND_PARTS_MAX
+from constellation.gossip.policy import SwimPolicy
+
+QUEUE_ITEMS_MAX = 8192
+COMPOUND_HEADER_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SendDatagram:
+    """Send `parts` as one datagram.  May be lost."""
+
+    to: Address
+    parts: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPushPull:
+    """Exchange whole states over TCP; tell `push_pull_reply` or `push_pull_failed`."""
+
+    to: Address
+    join: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTcpPing:
+    """Ping over TCP until `deadline_s`; tell `tcp_ack` of an answer, and nothing else."""
+
+    to: Address
+    node: str
+    seq_no: int
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SendStream:
+    """Send a user message over TCP.  May be lost."""
+
+    to: Address
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanged:
+    """A member joined, was suspected, refuted, died, left, or changed what it says of itself."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeEnded:
+    """A probe round trip, for the metrics; None: nobody answered."""
+
+    node: str
+    round_trip_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserReceived:
+    """A user message came; for the layer above."""
+
+    body: bytes
+
+
+Effect = (
+    SendDatagram
+    | OpenPushPull
+    | OpenTcpPing
+    | SendStream
+    | MemberChanged
+    | ProbeEnded
+    | UserReceived
+    | Note
+)
+
+
+class Outbox:
+    """Effects of the running step, and the news that every packet takes along."""
+
+    def __init__(self, policy: SwimPolicy) -> None:
+        self._policy = policy
+        self._effects: list[Effect] = []
+        self.membership = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
+        self.user = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
+        self.member_count = 1
+        self.user_news = True  # False: peers of another kind would not understand ours
+
+    def take(self) -> list[Effect]:
+        """Return the effects of the step, in order."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    @property
+    def fresh(self) -> bool:
+        """News came in since `clear_fresh`."""
+        return self.membership.fresh or self.user.fresh
+
+    def clear_fresh(self) -> None:
+        """Take note that there are fresh news."""
+        self.membership.fresh = self.user.fresh = False
+
+    def add(self, effect: Effect) -> None:
+        """Ask the shell for `effect`."""
+        self._effects.append(effect)
+
+    def note(self, event: str, level: str = "info", **fields: Any) -> None:
+        """Log and count `event`."""
+        self._effects.append(Note(event, fields, level))
+
+    @property
+    def transmits_max(self) -> int:
+        """How often each piece of news is sent."""
+        return transmits_max(self._policy.retransmit_multiplier, self.member_count)
+
+    def send(self, to: Address, *parts: bytes) -> None:
+        """Send `parts`, and with them what news fit (SWIM §4.1)."""
+        self.add(SendDatagram(to, (*parts, *self.news(parts))))
+
+    def send_bare(self, to: Address, *parts: bytes) -> None:
+        """Send `parts` alone."""
+        self.add(SendDatagram(to, parts))
+
+    def news(self, parts: tuple[bytes, ...] = ()) -> list[bytes]:
+        """Return news that fit in a packet beside `parts`, counting them as sent."""
+        used = COMPOUND_HEADER_BYTES + sum(len(part) + PART_OVERHEAD_BYTES for part in parts)
+        budget, limit = self._policy.packet_bytes_max - used, self.transmits_max
+        room = COMPOUND_PARTS_MAX - len(parts)
+        chosen = self.membership.take(budget, limit=limit, parts_max=room)
+        if self.user_news:
+            budget -= sum(len(part) + PART_OVERHEAD_BYTES for part in chosen)
+            chosen += self.user.take(budget, limit=limit, parts_max=room - len(chosen))
+        return chosen

@@ -1,0 +1,187 @@
+"""Probing one member at a time, directly, then through others and over TCP (SWIM §3.1).
+
+Local health stretches the interval (Lifeguard §IV-A).  A helper says so when its target is
+silent, at 80 % of the probe timeout, so that its nack arrives before the round ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from constellation.gossip.awareness import Awareness
+from constellation.gossip.member import Address, Member, MemberTable, unpacked
+from constellation.gossip.outbox import OpenTcpPing, Outbox, ProbeEnded
+from constellation.gossip.packets import (
+    U32_MAX,
+    Ack,
+    IndirectPing,
+    Nack,
+    Ping,
+    Suspect,
+    encode,
+)
+from constellation.gossip.policy import SwimPolicy
+from constellation.gossip.timers import Timers
+
+NACK_SHARE = 0.8
+RELAYS_MAX = 1024
+TCP_PING_VERSION = 3  # highest protocol version a peer must speak to answer these
+NACK_VERSION = 4
+
+
+@dataclass(slots=True)
+class _Round:
+    target: Member
+    seq_no: int
+    started_at_s: float
+    deadline_s: float
+    helpers: int = 0  # asked, of those that answer with a nack
+    nacks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Relay:
+    seq_no: int  # the requester's
+    requester: Address
+    nack: bool
+
+
+class Prober:
+    """The probe that runs, and the probes run for others."""
+
+    def __init__(
+        self,
+        *,
+        node_name: str,
+        address: Address,
+        policy: SwimPolicy,
+        members: MemberTable,
+        timers: Timers,
+        outbox: Outbox,
+    ) -> None:
+        self._node_name = node_name
+        self._address = address
+        self._policy = policy
+        self._members = members
+        self._timers = timers
+        self._outbox = outbox
+        self._seq_no = 0
+        self._round: _Round | None = None
+        self._relays: dict[int, _Relay] = {}
+        self.awareness = Awareness()
+
+    def start(self, target: Member, now_s: float) -> None:
+        """Begin a round.  The one before it must have ended."""
+        interval_s = self._policy.probe_interval_s * self.awareness.local_health_multiplier
+        self._round = _Round(target, self._next_seq_no(), now_s, now_s + interval_s)
+        parts = [encode(self._ping(self._round.seq_no, target.name))]
+        if target.state == "suspect":
+            # The buddy system: whom we suspect learns it at once, and can refute (Lifeguard).
+            parts.append(encode(Suspect(target.incarnation, target.name, self._node_name)))
+        self._outbox.send(target.address, *parts)
+        self._timers.set("probe_timeout", now_s + self._policy.probe_timeout_s)
+        self._timers.set("probe_deadline", self._round.deadline_s)
+
+    def on_timeout(self) -> None:
+        """No ack came directly: ask others, and try TCP."""
+        probe = self._round
+        if probe is None:
+            return
+        target = probe.target
+        helpers = self._members.choose(
+            self._policy.indirect_probes,
+            lambda member: (
+                member.state == "alive" and member.name not in (self._node_name, target.name)
+            ),
+        )
+        for helper in helpers:
+            nack = helper.claim.versions[1] >= NACK_VERSION
+            probe.helpers += nack
+            request = IndirectPing(
+                probe.seq_no,
+                target.claim.addr,
+                target.claim.port,
+                target.name,
+                nack,
+                self._address.packed,
+                self._address.port,
+                self._node_name,
+            )
+            self._outbox.send(helper.address, encode(request))
+        if target.claim.versions[1] >= TCP_PING_VERSION:
+            self._outbox.add(
+                OpenTcpPing(target.address, target.name, probe.seq_no, probe.deadline_s)
+            )
+
+    def on_deadline(self) -> Member | None:
+        """End the round; return the member that did not answer."""
+        probe, self._round = self._round, None
+        if probe is None:
+            return None
+        missed = probe.helpers - min(probe.nacks, probe.helpers) if probe.helpers else 1
+        self.awareness = self.awareness.add(missed)
+        self._outbox.add(ProbeEnded(probe.target.name, None))
+        return probe.target
+
+    def on_ack(self, ack: Ack, now_s: float) -> None:
+        """Take the answer to our probe, or pass on the answer to a probe for another."""
+        if self._round is not None and ack.seq_no == self._round.seq_no:
+            self._outbox.add(ProbeEnded(self._round.target.name, now_s - self._round.started_at_s))
+            self.abandon()
+            self.awareness = self.awareness.add(-1)
+            return
+        relay = self._relays.pop(ack.seq_no, None)
+        if relay is not None:
+            self._timers.cancel(("relay", ack.seq_no))
+            self._outbox.send(relay.requester, encode(Ack(relay.seq_no)))
+
+    def on_nack(self, nack: Nack) -> None:
+        """A helper lives although the target is silent."""
+        if self._round is not None and nack.seq_no == self._round.seq_no:
+            self._round.nacks += 1
+
+    def on_ping(self, ping: Ping, source: Address) -> None:
+        """Answer, to where the ping says."""
+        if ping.node in ("", self._node_name):
+            self._outbox.send(_requester(ping, source), encode(Ack(ping.seq_no)))
+
+    def on_indirect_ping(self, request: IndirectPing, source: Address, now_s: float) -> None:
+        """Probe in another's place."""
+        if len(self._relays) >= RELAYS_MAX:
+            self._outbox.note("indirect_probe_refused", "warning", running=len(self._relays))
+            return
+        seq_no = self._next_seq_no()
+        self._relays[seq_no] = _Relay(request.seq_no, _requester(request, source), request.nack)
+        port = request.port or self._address.port
+        self._outbox.send(unpacked(request.target, port), encode(self._ping(seq_no, request.node)))
+        self._timers.set(("relay", seq_no), now_s + NACK_SHARE * self._policy.probe_timeout_s)
+        self._timers.set(("relay_end", seq_no), now_s + 2 * self._policy.probe_timeout_s)
+
+    def on_relay_timeout(self, seq_no: int) -> None:
+        """The target of a probe for another is silent so far; a late ack is still passed on."""
+        relay = self._relays.get(seq_no)
+        if relay is not None and relay.nack:
+            self._outbox.send(relay.requester, encode(Nack(relay.seq_no)))
+
+    def on_relay_end(self, seq_no: int) -> None:
+        """Nobody waits for that answer any more."""
+        self._relays.pop(seq_no, None)
+
+    def abandon(self) -> None:
+        """End the round without a verdict."""
+        self._round = None
+        self._timers.cancel("probe_timeout")
+        self._timers.cancel("probe_deadline")
+
+    def _next_seq_no(self) -> int:
+        self._seq_no = self._seq_no % U32_MAX + 1
+        return self._seq_no
+
+    def _ping(self, seq_no: int, node: str) -> Ping:
+        return Ping(seq_no, node, self._address.packed, self._address.port, self._node_name)
+
+
+def _requester(request: Ping | IndirectPing, source: Address) -> Address:
+    if request.source_addr and request.source_port:
+        return unpacked(request.source_addr, request.source_port)
+    return source

@@ -1,0 +1,158 @@
+"""Records and digests as bytes: in user messages, and in the user state of whole exchanges."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgpack
+from pydantic import ValidationError
+
+from constellation.errors import WireError
+from messages.gossip import StateRecord
+
+RECORDS_PLAIN = 65  # first byte of a user message; below 64 they are Serf's
+RECORDS_DEFLATED = 66
+EXCHANGE = 67
+
+RECORD_BYTES_MAX = 64 << 10
+MESSAGE_BYTES_MAX = 18 << 20
+RECORDS_MAX = 1 << 16
+AUTHORS_MAX = 1 << 12
+VERSION_MAX = 1 << 48
+DEFLATE_MIN_BYTES = 256
+DIGEST_BYTES = 16
+
+VALUE_FIELDS = {"node": "node_state", "service": "service_state", "warp": "warp_state"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One side of a whole exchange: what it has of each author, and records the other lacks."""
+
+    digests: Mapping[str, bytes]
+    records: tuple[StateRecord, ...] = ()
+
+
+def value_of(record: StateRecord) -> Any:
+    """Return what the record says; None if it is a tombstone."""
+    return getattr(record, VALUE_FIELDS[record.kind])
+
+
+def encode_record(record: StateRecord) -> bytes:
+    """Return one record, for `pack_records`."""
+    value = value_of(record)
+    fields = value.model_dump(exclude_defaults=True) if value is not None else None
+    row = [record.kind, record.node, record.key, record.incarnation, record.counter, fields]
+    return cast("bytes", msgpack.packb(row))
+
+
+def pack_records(encoded: Iterable[bytes]) -> bytes:
+    """Return the user message of some records, the shorter of plain and deflated."""
+    rows = list(encoded)
+    plain = cast("bytes", msgpack.Packer().pack_array_header(len(rows))) + b"".join(rows)
+    if len(plain) >= DEFLATE_MIN_BYTES:
+        deflated = zlib.compress(plain, 6)
+        if len(deflated) < len(plain):
+            return bytes([RECORDS_DEFLATED]) + deflated
+    return bytes([RECORDS_PLAIN]) + plain
+
+
+def pack_exchange(digests: Mapping[str, bytes], encoded: Iterable[bytes]) -> bytes:
+    """Return the user state of a whole exchange."""
+    row = [dict(digests), pack_records(encoded)]
+    return bytes([EXCHANGE]) + cast("bytes", msgpack.packb(row))
+
+
+def unpack_records(message: bytes) -> tuple[StateRecord, ...]:
+    """Return the records of a user message.
+
+    Raises:
+        WireError: it is none of ours, too large, or one record is invalid.
+    """
+    kind, body = message[:1], message[1:]
+    if kind == bytes([RECORDS_DEFLATED]):
+        body = _inflate(body)
+    elif kind != bytes([RECORDS_PLAIN]):
+        raise WireError(f"unknown user message {kind.hex() or 'empty'}", reason="unknown_user")
+    rows = _unpack(body)
+    if not isinstance(rows, tuple):
+        raise WireError("records are not a list", reason="record")
+    return tuple(_record(row) for row in rows)
+
+
+def unpack_exchange(user_state: bytes) -> Exchange:
+    """Return one side of a whole exchange; an empty one from a member without records.
+
+    Raises:
+        WireError: it is malformed.
+    """
+    if not user_state:
+        return Exchange({})
+    if user_state[0] != EXCHANGE:
+        raise WireError("user state of another kind of member", reason="unknown_user")
+    row = _unpack(user_state[1:])
+    if not isinstance(row, tuple) or len(row) != 2 or not isinstance(row[1], bytes):
+        raise WireError("exchange is not digests and records", reason="record")
+    if not isinstance(row[0], dict) or len(row[0]) > AUTHORS_MAX:
+        raise WireError("digests are no map, or too many", reason="record")
+    for author, digest in row[0].items():
+        if not isinstance(author, str) or not isinstance(digest, bytes):
+            raise WireError("a digest is not bytes by author", reason="record")
+    return Exchange(row[0], unpack_records(row[1]))
+
+
+def _inflate(body: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        plain = inflater.decompress(body, MESSAGE_BYTES_MAX)
+    except zlib.error as error:
+        raise WireError(f"records do not inflate: {error}", reason="record") from error
+    if not inflater.eof:
+        raise WireError("records inflate to too much, or are cut off", reason="inflated")
+    return plain
+
+
+def _unpack(body: bytes) -> Any:
+    try:
+        return msgpack.unpackb(
+            body,
+            use_list=False,
+            strict_map_key=True,
+            max_array_len=RECORDS_MAX,
+            max_map_len=AUTHORS_MAX,
+            max_ext_len=0,
+        )
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise WireError(f"records are not msgpack: {error!r:.100}", reason="record") from error
+
+
+def _record(row: Any) -> StateRecord:
+    if not isinstance(row, tuple) or len(row) != 6:
+        raise WireError("a record has not six fields", reason="record")
+    kind, node, key, incarnation, counter, value = row
+    if not isinstance(kind, str) or kind not in VALUE_FIELDS:
+        raise WireError(f"a record of unknown kind {kind!r:.40}", reason="record")
+    fields = {"kind": kind, "node": node, "key": key}
+    versioned = {**fields, "incarnation": incarnation, "counter": counter}
+    try:
+        record = StateRecord.model_validate({**versioned, VALUE_FIELDS[kind]: value})
+    except ValidationError as error:
+        summary = "; ".join(str(error).splitlines()[1:3])[:200]
+        raise WireError(f"a {kind} record does not validate: {summary}", reason="record") from error
+    if record.incarnation > VERSION_MAX or record.counter > VERSION_MAX:
+        raise WireError("a record's version is out of range", reason="record")
+    if record.key != key_of(record):
+        raise WireError(f"a {kind} record under a key that is not its own", reason="record")
+    return record
+
+
+def key_of(record: StateRecord) -> str:
+    """Return the key that the record's value calls for; its own if it is a tombstone."""
+    if record.service_state is not None:
+        return record.service_state.service
+    if record.warp_state is not None:
+        return record.warp_state.gateway
+    return "" if record.kind == "node" else record.key

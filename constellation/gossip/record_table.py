@@ -1,0 +1,122 @@
+"""All records known, of every author, within limits, with a digest for each author."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from constellation.gossip.record_codec import (
+    AUTHORS_MAX,
+    DIGEST_BYTES,
+    RECORD_BYTES_MAX,
+    encode_record,
+    value_of,
+)
+from messages.gossip import RecordKind, StateRecord
+
+AUTHOR_RECORDS_MAX = 2048
+AUTHOR_BYTES_MAX = 4 << 20
+TOTAL_BYTES_MAX = 16 << 20
+
+
+class RecordId(NamedTuple):
+    """What is unique to a record within its author."""
+
+    kind: RecordKind
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record, as it travels, and when it came."""
+
+    record: StateRecord
+    encoded: bytes
+    stored_at_s: float
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Its author has withdrawn it."""
+        return value_of(self.record) is None
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The higher wins."""
+        return self.record.incarnation, self.record.counter
+
+
+class RecordTable:
+    """Records by author and id."""
+
+    def __init__(self) -> None:
+        self._authors: dict[str, dict[RecordId, Stored]] = {}
+        self._bytes: dict[str, int] = {}
+        self._digests: dict[str, bytes] = {}
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Who has records."""
+        return tuple(self._authors)
+
+    @property
+    def count(self) -> int:
+        """How many records there are, tombstones too."""
+        return sum(map(len, list(self._authors.values())))
+
+    def of(self, author: str) -> dict[RecordId, Stored]:
+        """Return one author's records.  Not to be changed."""
+        return self._authors.get(author, {})
+
+    def get(self, author: str, record_id: RecordId) -> Stored | None:
+        """Return one record; None if it is not known."""
+        return self._authors.get(author, {}).get(record_id)
+
+    def __iter__(self) -> Iterator[Stored]:
+        for records in self._authors.values():
+            yield from records.values()
+
+    def put(self, record: StateRecord, now_s: float) -> Stored | None:
+        """Keep `record` in place of its predecessor; None if a limit forbids it."""
+        author, record_id = record.node, RecordId(record.kind, record.key)
+        encoded = encode_record(record)
+        records = self._authors.get(author, {})
+        before = records.get(record_id)
+        grown = len(encoded) - (len(before.encoded) if before else 0)
+        full = (
+            len(encoded) > RECORD_BYTES_MAX
+            or (not records and len(self._authors) >= AUTHORS_MAX)
+            or (before is None and len(records) >= AUTHOR_RECORDS_MAX)
+            or self._bytes.get(author, 0) + grown > AUTHOR_BYTES_MAX
+            or sum(self._bytes.values()) + grown > TOTAL_BYTES_MAX
+        )
+        if full:
+            return None
+        stored = Stored(record, encoded, now_s)
+        self._authors.setdefault(author, {})[record_id] = stored
+        self._bytes[author] = self._bytes.get(author, 0) + grown
+        self._digests.pop(author, None)
+        return stored
+
+    def drop(self, author: str, record_id: RecordId) -> None:
+        """Forget one record."""
+        stored = self._authors[author].pop(record_id)
+        self._bytes[author] -= len(stored.encoded)
+        self._digests.pop(author, None)
+        if not self._authors[author]:
+            del self._authors[author], self._bytes[author]
+
+    def digest(self, author: str) -> bytes:
+        """Return what is equal on two nodes exactly if their records of `author` are."""
+        digest = self._digests.get(author)
+        if digest is None:
+            state = hashlib.blake2b(digest_size=DIGEST_BYTES)
+            for record_id, stored in sorted(self.of(author).items()):
+                state.update(repr((record_id, stored.version)).encode())
+            digest = self._digests[author] = state.digest()
+        return digest
+
+    def digests(self) -> dict[str, bytes]:
+        """Return the digest of every author."""
+        return {author: self.digest(author) for author in self._authors}

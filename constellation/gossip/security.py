@@ -1,0 +1,108 @@
+"""Encryption of gossip: AES-GCM with a ring of keys, and the key of the ring's first entry.
+
+Every holder of a key is trusted with everything: the cipher proves membership of the cluster,
+not which node speaks, and does not notice a repeated packet.  Repeats are harmless because all
+state carries versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from constellation.errors import ConfigError, WireError
+
+KEY_SIZES = (16, 24, 32)
+NONCE_BYTES = 12
+TAG_BYTES = 16
+VERSION_PADDED = 0  # plaintext padded to blocks of 16; accepted, never sent
+VERSION_PLAIN = 1
+OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES
+BLOCK_BYTES = 16
+KEYS_MAX = 8
+
+
+def derive_gossip_key(cluster_key: bytes) -> bytes:
+    """Return the 32-byte gossip key; no other use of the cluster key yields the same."""
+    secret = hashlib.blake2b(cluster_key, digest_size=64).digest()
+    return hashlib.blake2b(b"gossip", digest_size=32, key=secret, person=b"constellation").digest()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keyring:
+    """Keys in use.  The first one encrypts, each may decrypt; none means plaintext."""
+
+    keys: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.keys) > KEYS_MAX:
+            raise ConfigError(f"{len(self.keys)} gossip keys; at most {KEYS_MAX} can be in use")
+        for key in self.keys:
+            if len(key) not in KEY_SIZES:
+                raise ConfigError(f"gossip key of {len(key)} bytes; it must have 16, 24 or 32")
+
+    @property
+    def encrypts(self) -> bool:
+        """There is a key, so nothing leaves and nothing is accepted in plaintext."""
+        return bool(self.keys)
+
+    @property
+    def overhead_bytes(self) -> int:
+        """What encryption adds to a packet."""
+        return OVERHEAD_BYTES if self.keys else 0
+
+    def install(self, key: bytes) -> Keyring:
+        """Return the ring that also decrypts with `key`.  Safe to repeat."""
+        return self if key in self.keys else Keyring((*self.keys, key))
+
+    def use(self, key: bytes) -> Keyring:
+        """Return the ring that encrypts with `key`.
+
+        Raises:
+            ConfigError: `key` is not installed.
+        """
+        if key not in self.keys:
+            raise ConfigError("gossip key not installed: install it on every node before using it")
+        return Keyring((key, *(other for other in self.keys if other != key)))
+
+    def remove(self, key: bytes) -> Keyring:
+        """Return the ring without `key`.
+
+        Raises:
+            ConfigError: `key` is the one that encrypts.
+        """
+        if self.keys[:1] == (key,):
+            raise ConfigError("gossip key is the one in use: use another one before removing it")
+        return Keyring(tuple(other for other in self.keys if other != key))
+
+    def seal(self, plaintext: bytes, *, associated: bytes, nonce: bytes) -> bytes:
+        """Return version, `nonce`, ciphertext and tag.  A nonce must never be used twice."""
+        sealed = AESGCM(self.keys[0]).encrypt(nonce, plaintext, associated)
+        return bytes([VERSION_PLAIN]) + nonce + sealed
+
+    def open(self, payload: bytes, *, associated: bytes) -> bytes:
+        """Return the plaintext of what `seal` made, here or in another implementation.
+
+        Raises:
+            WireError: too short, of an unknown version, or no key fits.
+        """
+        if len(payload) < OVERHEAD_BYTES or payload[0] not in (VERSION_PADDED, VERSION_PLAIN):
+            raise WireError("packet is not encrypted, or in an unknown way", reason="not_encrypted")
+        nonce, sealed = payload[1 : 1 + NONCE_BYTES], payload[1 + NONCE_BYTES :]
+        for key in self.keys:
+            try:
+                plaintext = AESGCM(key).decrypt(nonce, sealed, associated)
+            except InvalidTag:
+                continue
+            return _unpad(plaintext) if payload[0] == VERSION_PADDED else plaintext
+        raise WireError("packet does not open with any key of this cluster", reason="wrong_key")
+
+
+def _unpad(plaintext: bytes) -> bytes:
+    count = plaintext[-1] if plaintext else 0
+    if not 1 <= count <= min(BLOCK_BYTES, len(plaintext)):
+        raise WireError("padding of a packet is broken", reason="padding")
+    return plaintext[:-count]

@@ -1,0 +1,320 @@
+"""One member of a SWIM cluster with Lifeguard, as a pure protocol node.
+
+The shell hands in packets, answers over TCP and the passing of time, performs the effects it
+gets back in order, and calls `on_time` at `next_due_s`.  What is decoded is checked whole
+before anything changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from math import ceil, log2
+from random import Random
+
+from constellation.gossip import packets
+from constellation.gossip.member import Address, Member, MemberTable
+from constellation.gossip.membership import Membership
+from constellation.gossip.outbox import Effect, OpenPushPull, Outbox, UserReceived
+from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, Ping, Suspect, User
+from constellation.gossip.policy import SwimPolicy
+from constellation.gossip.prober import Prober
+from constellation.gossip.stream import NodeEntry, PushPull
+from constellation.gossip.timers import Timers
+
+EAGER_DELAY_S = 0.005  # lets a burst of news become one packet
+EAGER_INTERVAL_S = 0.02
+LEAVE_TIMEOUT_S = 3.0
+LEAVE_SPEED = 4  # gossip rounds while leaving, per usual one
+PUSH_PULL_STEP_MEMBERS = 32
+REJOIN_SEEDS_MAX = 8
+
+
+class SwimNode:
+    """The protocol state of one member.  Not started until `start`."""
+
+    def __init__(
+        self,
+        *,
+        node_name: str,
+        address: Address,
+        policy: SwimPolicy,
+        random: Random,
+        incarnation: int = 1,
+    ) -> None:
+        self.policy = policy
+        self.node_name = node_name
+        self.address = address
+        self.seeds: tuple[Address, ...] = ()
+        self.name_taken = False  # another node has our name: keep silent until it is gone
+        self._random = random
+        self._accepted = False
+        self._eager_at_s = float("-inf")
+        self._timers = Timers()
+        self.outbox = Outbox(policy)
+        self.members = MemberTable(random=random, members_max=policy.members_max)
+        own = Alive(
+            incarnation, node_name, address.packed, address.port, policy.meta, policy.versions
+        )
+        self.membership = Membership(
+            own, policy, table=self.members, timers=self._timers, outbox=self.outbox
+        )
+        self.prober = Prober(
+            node_name=node_name,
+            address=address,
+            policy=policy,
+            members=self.members,
+            timers=self._timers,
+            outbox=self.outbox,
+        )
+
+    @property
+    def next_due_s(self) -> float | None:
+        """When `on_time` must be called next; None before the start."""
+        return self._timers.next_due_s
+
+    @property
+    def has_left(self) -> bool:
+        """A leave was asked for, and told as often as news are told."""
+        told = self.node_name not in self.outbox.membership
+        return self.membership.leaving and (told or self.members.living_count <= 1)
+
+    @property
+    def known_addresses(self) -> tuple[Address, ...]:
+        """Where others are or were, for the next life of this node."""
+        living = [m.address for m in self.members if m.is_living and m.name != self.node_name]
+        return (*living, *self.membership.former)
+
+    def start(self, now_s: float, *, known: Iterable[Address] = ()) -> list[Effect]:
+        """Begin to probe, to gossip and to look for others, `known` from an earlier life."""
+        self.membership.me.state_changed_at_s = now_s
+        self.membership.remember(tuple(known), now_s)
+        for name, interval_s in (
+            ("probe", self.policy.probe_interval_s),
+            ("gossip", self.policy.gossip_interval_s),
+            ("push_pull", self.policy.push_pull_interval_s),
+        ):
+            self._timers.set(name, now_s + self._random.uniform(0.0, interval_s))
+        self._rejoin(now_s)
+        return self._end(now_s)
+
+    def on_packet(self, body: bytes, source: Address, now_s: float) -> list[Effect]:
+        """Take one packet, decrypted.
+
+        Raises:
+            WireError: it is malformed.  Nothing has changed.
+        """
+        for packet in packets.decode(body):
+            self._on_packet(packet, source, now_s)
+        return self._end(now_s)
+
+    def on_time(self, now_s: float) -> list[Effect]:
+        """Do all that is due."""
+        for name in self._timers.take_due(now_s):
+            self._on_timer(name, now_s)
+        return self._end(now_s)
+
+    def on_tcp_ack(self, ack: Ack, now_s: float) -> list[Effect]:
+        """Take the answer to `OpenTcpPing`."""
+        self.prober.on_ack(ack, now_s)
+        return self._end(now_s)
+
+    def broadcast(self, subject: object, body: bytes) -> bool:
+        """Queue a user message as news; False if it can never fit in a packet."""
+        message = packets.encode(User(body))
+        if len(message) > self.user_bytes_max:
+            return False
+        self.outbox.user.put(subject, message)
+        return True
+
+    @property
+    def user_bytes_max(self) -> int:
+        """Largest user message, with its type byte, that a packet may carry."""
+        return self.policy.packet_bytes_max - 8
+
+    def push_pull(self, *, join: bool) -> PushPull:
+        """Return what this node tells of members in a whole exchange."""
+        entries = tuple(_entry(member) for member in self.members)
+        if self.membership.leaving:
+            own = NodeEntry(self.membership.me.claim, "left")
+            entries = tuple(own if e.alive.node == self.node_name else e for e in entries)
+        return PushPull(entries, join=join)
+
+    def on_push_pull(self, remote: PushPull, now_s: float, *, initiated: bool) -> bool:
+        """Merge another's table; False if it is not for us.
+
+        The caller takes the effects with `end_step`.
+        """
+        if initiated and not self._check_name(remote):
+            return False
+        for entry in remote.nodes:
+            self._merge(entry, now_s)
+        return True
+
+    def end_step(self, now_s: float) -> list[Effect]:
+        """Return the effects of `on_push_pull` and of `broadcast`."""
+        return self._end(now_s)
+
+    def leave(self, now_s: float) -> list[Effect]:
+        """Begin to leave; `has_left` says when it is told.  Safe to repeat."""
+        if not self.membership.leaving:
+            self.membership.leave()
+            self._timers.set("leave", now_s + LEAVE_TIMEOUT_S)
+            self._timers.set("gossip", now_s)
+        return self._end(now_s)
+
+    def gossip_targets(self, now_s: float) -> list[Member]:
+        """Return random members that news are sent to: living, or dead for a short time."""
+
+        def fits(member: Member) -> bool:
+            dead_s = now_s - member.state_changed_at_s
+            recently = member.state == "dead" and dead_s <= self.policy.dead_gossip_s
+            return member.name != self.node_name and (member.is_living or recently)
+
+        return self.members.choose(self.policy.gossip_nodes, fits)
+
+    def _end(self, now_s: float) -> list[Effect]:
+        self._hasten(now_s)
+        return self.outbox.take()
+
+    def _hasten(self, now_s: float) -> None:
+        """Let fresh news leave at once, when the last such round is not too near."""
+        due_s = self._timers.due_s("gossip")
+        news = self.outbox.fresh
+        self.outbox.clear_fresh()
+        if due_s is None or not news:
+            return
+        eager_s = max(now_s + EAGER_DELAY_S, self._eager_at_s + EAGER_INTERVAL_S)
+        if eager_s < due_s:
+            self._eager_at_s = eager_s
+            self._timers.set("gossip", eager_s)
+
+    def _on_packet(self, packet: packets.Packet, source: Address, now_s: float) -> None:
+        match packet:
+            case Ping():
+                self.prober.on_ping(packet, source)
+            case IndirectPing():
+                self.prober.on_indirect_ping(packet, source, now_s)
+            case Ack():
+                self.prober.on_ack(packet, now_s)
+            case Nack():
+                self.prober.on_nack(packet)
+            case Alive():
+                self.membership.on_alive(packet, now_s)
+            case Suspect():
+                self.membership.on_suspect(packet, now_s)
+            case Dead():
+                self.membership.on_dead(packet, now_s)
+            case User(body):
+                self.outbox.add(UserReceived(body))
+
+    def _on_timer(self, name: object, now_s: float) -> None:
+        match name:
+            case "probe":
+                self._probe(now_s)
+            case "probe_timeout":
+                self.prober.on_timeout()
+            case "probe_deadline":
+                self._end_probe(now_s)
+            case ("relay", int(seq_no)):
+                self.prober.on_relay_timeout(seq_no)
+            case ("relay_end", int(seq_no)):
+                self.prober.on_relay_end(seq_no)
+            case ("suspicion", str(member)):
+                self.membership.on_suspicion_end(member, now_s)
+            case "gossip":
+                self._gossip(now_s)
+            case "push_pull":
+                self._exchange(now_s)
+            case "rejoin":
+                self._rejoin(now_s)
+            case _:
+                assert name == "leave", f"a timer nobody handles: {name!r}"
+
+    def _probe(self, now_s: float) -> None:
+        target, wrapped = self.members.next_to_probe(but=self.node_name)
+        if wrapped:
+            self.membership.reap(now_s)
+        interval_s = self.policy.probe_interval_s * self.prober.awareness.local_health_multiplier
+        self._timers.set("probe", now_s + interval_s)
+        if target is not None and not self.membership.leaving:
+            self.prober.start(target, now_s)
+            # A round ends before the next begins, also when both are due at once.
+            self._timers.set("probe", now_s + interval_s + 1e-6)
+
+    def _end_probe(self, now_s: float) -> None:
+        silent = self.prober.on_deadline()
+        current = self.members.get(silent.name) if silent is not None else None
+        if current is not None and current is silent and silent.is_living:
+            accusation = Suspect(silent.incarnation, silent.name, self.node_name)
+            self.membership.on_suspect(accusation, now_s)
+
+    def _gossip(self, now_s: float) -> None:
+        speed = LEAVE_SPEED if self.membership.leaving else 1
+        self._timers.set("gossip", now_s + self.policy.gossip_interval_s / speed)
+        for member in self.gossip_targets(now_s):
+            news = self.outbox.news()
+            if not news:
+                return
+            self.outbox.send_bare(member.address, *news)
+
+    def _exchange(self, now_s: float) -> None:
+        living = self.members.living_count
+        steps = 1
+        if living > PUSH_PULL_STEP_MEMBERS:
+            steps = ceil(log2(living) - log2(PUSH_PULL_STEP_MEMBERS)) + 1
+        self._timers.set("push_pull", now_s + self.policy.push_pull_interval_s * steps)
+        peers = self.members.choose(
+            1, lambda member: member.state == "alive" and member.name != self.node_name
+        )
+        if peers and not self.membership.leaving:
+            self.outbox.add(OpenPushPull(peers[0].address, join=False))
+
+    def _rejoin(self, now_s: float) -> None:
+        """Look for seeds that are no members, and for one member that was lost."""
+        self._timers.set("rejoin", now_s + self.policy.rejoin_interval_s)
+        if self.membership.leaving:
+            return
+        living = {member.address for member in self.members if member.is_living}
+        missing = [seed for seed in self.seeds if seed not in living and seed != self.address]
+        lost = [address for address in self.membership.former if address not in living]
+        targets = self._random.sample(missing, min(len(missing), REJOIN_SEEDS_MAX))
+        if lost:
+            targets.append(self._random.choice(lost))
+        for address in dict.fromkeys(targets):
+            self.outbox.add(OpenPushPull(address, join=True))
+
+    def _check_name(self, remote: PushPull) -> bool:
+        """Whether the cluster we join has no other living node of our name."""
+        if self._accepted:
+            return True
+        own = self.membership.me.claim
+        for entry in remote.nodes:
+            moved = (entry.alive.addr, entry.alive.port) != (own.addr, own.port)
+            if entry.alive.node == own.node and moved and entry.state in ("alive", "suspect"):
+                self.outbox.note(
+                    "node_name_taken",
+                    "error",
+                    node=own.node,
+                    fix="another node has this node_name: give this one another and restart it",
+                )
+                self.name_taken = True
+                return False
+        self.name_taken = False
+        self._accepted = True
+        return True
+
+    def _merge(self, entry: NodeEntry, now_s: float) -> None:
+        claim = entry.alive
+        if entry.state == "alive":
+            self.membership.on_alive(claim, now_s)
+        elif entry.state == "left":
+            self.membership.on_dead(Dead(claim.incarnation, claim.node, claim.node), now_s)
+        else:
+            # A death by hearsay is only a suspicion: the member may refute it.
+            accusation = Suspect(claim.incarnation, claim.node, self.node_name)
+            self.membership.on_suspect(accusation, now_s)
+
+
+def _entry(member: Member) -> NodeEntry:
+    return NodeEntry(replace(member.claim, incarnation=member.incarnation), member.state)

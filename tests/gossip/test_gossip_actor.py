@@ -1,0 +1,126 @@
+"""Two gossip actors over loopback: they meet, records spread, a silent one is declared dead."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.gossip import GossipActor
+from constellation.config import GossipSettings, Settings
+from messages.gossip import (
+    ClusterChanged,
+    ClusterSubscribe,
+    GossipLeave,
+    GossipLeft,
+    RecordPublish,
+    RecordWithdraw,
+)
+from messages.monitor import Label, ServiceState
+from tests.harness import Harness, messages_of
+
+Start = Callable[..., Harness[GossipActor]]
+
+
+def free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    running: list[Harness[GossipActor]] = []
+
+    def start(name: str, port: int, *seeds: int, wait_s: float = 0.2) -> Harness[GossipActor]:
+        gossip = GossipSettings(
+            port=port,
+            seeds=tuple(f"127.0.0.1:{seed}" for seed in seeds),
+            probe_interval_s=wait_s,
+            probe_timeout_s=wait_s / 2,
+            rejoin_interval_s=0.2,
+        )
+        settings = Settings(node_name=name, data_dir=str(tmp_path / name), gossip=gossip)
+        harness = Harness(GossipActor(), settings, name="gossip")
+        running.append(harness)
+        return harness
+
+    yield start
+    for harness in running:
+        harness.stop()
+
+
+def service(name: str, *, labels: int = 0) -> ServiceState:
+    return ServiceState(
+        service=name,
+        health="healthy",
+        source="static",
+        instance="127.0.0.1:80",
+        labels=tuple(
+            Label(name=f"label-{i * 7919}", value=f"{i * 104729:x}") for i in range(labels)
+        ),
+    )
+
+
+def services(harness: Harness[GossipActor]) -> set[tuple[str, str]]:
+    known: set[tuple[str, str]] = set()
+    for change in messages_of(ClusterChanged, harness.sent):
+        known |= {(item.node, item.state.service) for item in change.services}
+        known -= {(item.node, item.key) for item in change.removed if item.kind == "service"}
+    return known
+
+
+def states(harness: Harness[GossipActor]) -> dict[str, str]:
+    known: dict[str, str] = {}
+    for change in messages_of(ClusterChanged, harness.sent):
+        known.update({member.node: member.state for member in change.members})
+    return known
+
+
+def pair(start: Start) -> tuple[Harness[GossipActor], Harness[GossipActor]]:
+    alpha_port, beta_port = free_port("127.0.0.1"), free_port("127.0.0.1")
+    alpha, beta = start("alpha", alpha_port), start("beta", beta_port, alpha_port)
+    for harness in (alpha, beta):
+        harness.deliver(ClusterSubscribe())
+        harness.pump_until(lambda h=harness: states(h) == {"alpha": "alive", "beta": "alive"})  # type: ignore[misc]
+    return alpha, beta
+
+
+def test_records_of_any_size_spread_and_are_withdrawn(start: Start) -> None:
+    alpha, beta = pair(start)
+
+    alpha.deliver(RecordPublish(service_states=(service("web"), service("big", labels=400))))
+    beta.pump_until(lambda: services(beta) == {("alpha", "web"), ("alpha", "big")})
+    alpha.deliver(RecordWithdraw(kind="service", key="web"))
+    beta.pump_until(lambda: services(beta) == {("alpha", "big")})
+
+    versions = [change.version for change in messages_of(ClusterChanged, beta.sent)]
+    assert versions == list(range(versions[0], versions[0] + len(versions)))
+
+
+def test_member_that_is_killed_is_declared_dead(start: Start) -> None:
+    alpha, beta = pair(start)
+
+    beta.stop()
+
+    alpha.pump_until(lambda: states(alpha)["beta"] == "dead", timeout_s=10)
+
+
+@pytest.mark.scenario(18)
+def test_member_that_leaves_is_no_failure(start: Start) -> None:
+    alpha, beta = pair(start)
+
+    beta.deliver(GossipLeave())
+    beta.pump_until(lambda: bool(messages_of(GossipLeft, beta.sent)))
+    beta.stop()
+
+    alpha.pump_until(lambda: states(alpha)["beta"] == "left", timeout_s=10)
+    seen = [
+        m.state
+        for c in messages_of(ClusterChanged, alpha.sent)
+        for m in c.members
+        if m.node == "beta"
+    ]
+    assert "dead" not in seen
