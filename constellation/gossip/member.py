@@ -20,6 +20,9 @@ class Address(NamedTuple):
     ip: str
     port: int
 
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
     @property
     def packed(self) -> bytes:
         """The IP address as it travels."""

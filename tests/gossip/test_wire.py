@@ -1,0 +1,185 @@
+"""memberlist's wire format: known bytes, wrappers, hostile input."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from constellation.errors import ConfigError, WireError
+from constellation.gossip import packets
+from constellation.gossip.datagram import Envelope
+from constellation.gossip.lzw import decompress
+from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, Ping, Suspect, User
+from constellation.gossip.security import Keyring, derive_gossip_key
+from constellation.gossip.stream import (
+    NodeEntry,
+    PushPull,
+    StreamReader,
+    UserStream,
+    encode_stream,
+    seal_stream,
+)
+
+LOOPBACK = bytes([127, 0, 0, 1])
+VERSIONS = bytes([1, 5, 2, 0, 0, 0])
+ALIVE = Alive(1, "n1", LOOPBACK, 7946, b"", VERSIONS)
+PACKETS = [
+    Ping(1, "n1", LOOPBACK, 7946, "me"),
+    Ping(7, ""),
+    IndirectPing(3, LOOPBACK, 7946, "n2", True, LOOPBACK, 1, "me"),
+    Ack(1),
+    Ack(1, b"payload"),
+    Nack(4),
+    Suspect(1, "n1", "n2"),
+    ALIVE,
+    Dead(2, "n1", "n1"),
+    User(b"\x41hello"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wire", "packet"),
+    [
+        (
+            "00 85 a44e6f6465 a26e31 a55365714e6f 07 aa536f7572636541646472 a47f000001 "
+            "aa536f757263654e6f6465 a26d65 aa536f75726365506f7274 cd1f0a",
+            Ping(7, "n1", LOOPBACK, 7946, "me"),
+        ),
+        ("02 82 a75061796c6f6164 c0 a55365714e6f 01", Ack(1)),
+        (
+            "04 86 a441646472 a47f000001 ab496e6361726e6174696f6e 01 a44d657461 c0 "
+            "a44e6f6465 a26e31 a4506f7274 cd1f0a a356736e a6010502000000",
+            ALIVE,
+        ),
+        (
+            "03 83 a446726f6d a26e32 ab496e6361726e6174696f6e 01 a44e6f6465 a26e31",
+            Suspect(1, "n1", "n2"),
+        ),
+    ],
+)
+def test_bytes_of_memberlist_are_understood(wire: str, packet: packets.Packet) -> None:
+    assert packets.decode(bytes.fromhex(wire)) == [packet]
+
+
+@pytest.mark.parametrize("packet", PACKETS, ids=repr)
+def test_packet_survives_the_wire(packet: packets.Packet) -> None:
+    assert packets.decode(packets.encode(packet)) == [packet]
+
+
+@pytest.mark.parametrize(
+    ("packed", "text"),
+    [
+        ("000302", b""),
+        ("00c30404", b"a"),
+        ("00c388114870a0c180", b"abababababab"),
+        ("00a93c1152e48914274fa80824687061c183090302", b"TOBEORNOTTOBEORTOBEORNOT"),
+    ],
+)
+def test_lzw_of_go_is_unpacked(packed: str, text: bytes) -> None:
+    assert decompress(bytes.fromhex(packed), bytes_max=100) == text
+
+
+def test_lzw_bomb_stops_at_the_limit() -> None:
+    with pytest.raises(WireError) as caught:
+        decompress(bytes.fromhex("00c388114870a0c180"), bytes_max=5)
+
+    assert caught.value.reason == "inflated"
+
+
+@pytest.mark.parametrize(
+    ("wire", "reason"),
+    [
+        (b"", "empty"),
+        (b"\x63\x80", "unknown_type"),
+        (b"\x07\x00", "compound"),
+        (b"\x07\x01\x00\x00", "empty"),
+        (b"\x0c\x00\x00\x00\x00\x02\x80", "checksum"),
+        (b"\x02\xc1", "malformed"),
+        (b"\x04\x81\xa3Vsn\xa3abc", "field"),
+        (b"\x07\x01\x00\x10" + b"\x07\x01\x00\x0c" + b"\x07\x01\x00\x08" + b"\x07\x01\x00\x04\x07\x01\x00\x00", "nesting"),
+    ],
+)  # fmt: skip
+def test_broken_packet_is_refused(wire: bytes, reason: str) -> None:
+    with pytest.raises(WireError) as caught:
+        packets.decode(wire)
+
+    assert caught.value.reason == reason
+
+
+def test_truncated_compound_yields_its_complete_parts() -> None:
+    whole = packets.compound([packets.encode(Ack(1)), packets.encode(Ack(2))])
+
+    assert packets.decode(whole[:-1]) == [Ack(1)]
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        Alive(1, "n1", LOOPBACK, 7946, b"", b"\x01\x05"),
+        Alive(1, "n1", LOOPBACK, 7946, bytes(513), VERSIONS),
+        Alive(1 << 32, "n1", LOOPBACK, 7946, b"", VERSIONS),
+        User(b""),
+    ],
+)
+def test_what_kills_old_peers_is_never_sent(packet: packets.Packet) -> None:
+    with pytest.raises(ValueError, match="."):
+        packets.encode(packet)
+
+
+@given(st.binary(max_size=300))
+def test_junk_is_decoded_or_refused(junk: bytes) -> None:
+    with contextlib.suppress(WireError):
+        packets.decode(junk)
+    with contextlib.suppress(WireError):
+        StreamReader(Envelope()).feed(junk)
+    with contextlib.suppress(WireError):
+        decompress(junk, bytes_max=1000)
+
+
+KEY, OTHER = derive_gossip_key(b"one"), derive_gossip_key(b"two")
+
+
+@pytest.mark.parametrize("label", [b"", b"lab"])
+def test_datagram_opens_with_any_installed_key_only(label: bytes) -> None:
+    sealed = Envelope(Keyring((KEY,)), label).seal([b"\x02\x80"], nonce=bytes(12))
+
+    assert Envelope(Keyring((OTHER, KEY)), label).open(sealed) == b"\x02\x80"
+    for stranger in (Envelope(Keyring((OTHER,)), label), Envelope(Keyring((KEY,)), b"else")):
+        with pytest.raises(WireError):
+            stranger.open(sealed)
+    with pytest.raises(WireError):
+        Envelope(Keyring((KEY,)), label).open(b"\x02\x80")
+
+
+def test_keys_rotate_by_install_use_remove() -> None:
+    ring = Keyring((KEY,)).install(OTHER).use(OTHER).remove(KEY)
+
+    assert ring == Keyring((OTHER,))
+    with pytest.raises(ConfigError):
+        ring.remove(OTHER)
+
+
+@pytest.mark.parametrize("keys", [(), (KEY,)], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("step", [1, 7, 1 << 16])
+@pytest.mark.parametrize(
+    "message",
+    [
+        PushPull((NodeEntry(ALIVE, "alive"), NodeEntry(ALIVE, "left")), b"state", join=True),
+        UserStream(b"\x41body"),
+        Ping(3, "n1"),
+    ],
+)
+def test_stream_is_read_from_pieces_of_any_size(
+    keys: tuple[bytes, ...], step: int, message: PushPull | UserStream | Ping
+) -> None:
+    envelope = Envelope(Keyring(keys), b"lab")
+    wire = envelope.header + seal_stream(encode_stream(message), envelope, nonce=bytes(12))
+    reader = StreamReader(envelope)
+
+    results = [reader.feed(wire[at : at + step]) for at in range(0, len(wire), step)]
+
+    assert results[-1] == message
+    assert not any(results[:-1])

@@ -1,0 +1,169 @@
+"""A cluster of gossip nodes in one process: virtual clock, lossy network, one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+
+from constellation.effects import Note
+from constellation.gossip import packets
+from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.member import Address
+from constellation.gossip.outbox import Effect, OpenPushPull, OpenTcpPing, SendDatagram, SendStream
+from constellation.gossip.packets import Ack
+from constellation.gossip.policy import GossipPolicy
+
+TCP_RETRANSMIT_S = 0.25  # a lost segment is sent again after so long
+TCP_TRIES_MAX = 8
+
+
+class SimNetwork:
+    """Nodes by name, and everything that is under way between them."""
+
+    def __init__(self, *, seed: int, loss: float = 0.0, trip_s: float = 0.001) -> None:
+        self.random = Random(seed)
+        self.loss = loss
+        self.trip_s = trip_s  # there and back
+        self.duplication = 0.01
+        self.now_s = 0.0
+        self.nodes: dict[str, GossipNode] = {}
+        self.notes: list[tuple[float, str, Note]] = []
+        self._sides: dict[str, int] = {}
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._wakes: dict[str, float] = {}
+
+    def start(
+        self, name: str, ip: str, *seeds: str, policy: GossipPolicy | None = None, life: int = 1
+    ) -> GossipNode:
+        node = GossipNode(
+            node_name=name,
+            address=Address(ip, 7946),
+            policy=policy or GossipPolicy(),
+            random=Random(self.random.random()),
+            incarnation=life,
+            now_s=self.now_s,
+        )
+        node.swim.seeds = tuple(Address(seed, 7946) for seed in seeds)
+        self.nodes[ip] = node
+        self.perform(ip, node.start(self.now_s))
+        return node
+
+    def kill(self, ip: str) -> None:
+        del self.nodes[ip]
+
+    def split(self, *sides: set[str]) -> None:
+        self._sides = {ip: index for index, side in enumerate(sides) for ip in side}
+
+    def heal(self) -> None:
+        self._sides = {}
+
+    def run(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
+        """Let time pass; True as soon as `until` holds."""
+        end_s = self.now_s + seconds
+        while self._events and self._events[0][0] <= end_s:
+            self.now_s, _, work = heappop(self._events)
+            work()
+            if until is not None and until():
+                return True
+        self.now_s = end_s
+        return until is not None and until()
+
+    def perform(self, ip: str, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case SendDatagram(to, parts):
+                    body = packets.compound(parts)
+                    for _ in range(1 + (self.random.random() < self.duplication)):
+                        if self.random.random() >= self.loss:
+                            self._carry(
+                                ip,
+                                to,
+                                lambda n, b=body, f=ip: n.on_packet(
+                                    b, Address(f, 7946), self.now_s
+                                ),
+                            )  # type: ignore[misc]
+                case OpenTcpPing(to, _, seq_no, deadline_s):
+                    self._tcp_ping(ip, to, seq_no, deadline_s)
+                case OpenPushPull(to, join):
+                    self._push_pull(ip, to, join)
+                case SendStream(to, body):
+                    self._carry(ip, to, lambda n, b=body: n.on_user_stream(b, self.now_s), tcp=True)  # type: ignore[misc]
+                case Note():
+                    self.notes.append((self.now_s, ip, effect))
+                case _:
+                    pass
+        self._arm(ip)
+
+    def _arm(self, ip: str) -> None:
+        node = self.nodes.get(ip)
+        due_s = node.next_due_s if node else None
+        if due_s is None or self._wakes.get(ip, -1.0) == due_s:
+            return
+        self._wakes[ip] = due_s
+
+        def wake() -> None:
+            if self.nodes.get(ip) is node and node is not None and self._wakes.get(ip) == due_s:
+                self._wakes.pop(ip)
+                self.perform(ip, node.on_time(self.now_s))
+
+        self._at(max(due_s, self.now_s), wake)
+
+    def _at(self, due_s: float, work: Callable[[], None]) -> None:
+        heappush(self._events, (due_s, next(self._numbers), work))
+
+    def _reaches(self, ip: str, to: Address) -> bool:
+        return to.ip in self.nodes and self._sides.get(ip) == self._sides.get(to.ip)
+
+    def _carry(
+        self, ip: str, to: Address, step: Callable[[GossipNode], list[Effect]], *, tcp: bool = False
+    ) -> None:
+        delay_s = self._tcp_delay_s() if tcp else self._delay_s()
+        if delay_s is None:
+            return
+
+        def arrive() -> None:
+            if self._reaches(ip, to):
+                self.perform(to.ip, step(self.nodes[to.ip]))
+
+        self._at(self.now_s + delay_s, arrive)
+
+    def _delay_s(self) -> float:
+        return self.trip_s / 2 * self.random.uniform(0.8, 1.2)
+
+    def _tcp_delay_s(self) -> float | None:
+        """Handshake and data, each sent again when lost; None if it gives up."""
+        delay_s = 0.0
+        for _ in range(2):
+            for _ in range(TCP_TRIES_MAX):
+                delay_s += self._delay_s()
+                if self.random.random() >= self.loss:
+                    break
+                delay_s += TCP_RETRANSMIT_S
+            else:
+                return None
+        return delay_s
+
+    def _tcp_ping(self, ip: str, to: Address, seq_no: int, deadline_s: float) -> None:
+        there_s, back_s = self._tcp_delay_s(), self._tcp_delay_s()
+        if there_s is None or back_s is None or self.now_s + there_s + back_s > deadline_s:
+            return
+
+        def answer() -> None:
+            if self._reaches(ip, to) and ip in self.nodes:
+                self.perform(ip, self.nodes[ip].on_tcp_ack(Ack(seq_no), self.now_s))
+
+        self._at(self.now_s + there_s + back_s, answer)
+
+    def _push_pull(self, ip: str, to: Address, join: bool) -> None:
+        request = self.nodes[ip].push_pull_request(join=join)
+
+        def serve(node: GossipNode) -> list[Effect]:
+            reply, effects = node.on_push_pull_request(request, self.now_s)
+            back = lambda n: n.on_push_pull_reply(reply, to, self.now_s)  # noqa: E731
+            self._carry(to.ip, Address(ip, 7946), back, tcp=True)
+            return effects
+
+        self._carry(ip, to, serve, tcp=True)
