@@ -3,8 +3,14 @@
 alive(N) < suspect(N) < alive(N+1) < dead; only the member itself raises its incarnation, by
 which it refutes what is said of it.
 
-Deviation from memberlist: the suspicion time counts living members only.  Counting those dead
-or departed but not yet forgotten makes deaths take twice as long just after one has left.
+Deviations from memberlist, both unseen by its peers:
+
+- the suspicion time counts living members only.  Counting those dead or departed but not yet
+  forgotten makes deaths take twice as long just after one has left;
+- who suspects a member tells it so directly, again and again until it refutes, and an accused
+  member answers its accuser directly, also if it has refuted long ago.  News travel by chance
+  and are sent a limited number of times: at 20 % loss the one node that missed a refutation
+  would declare a healthy member dead.
 """
 
 from __future__ import annotations
@@ -77,6 +83,14 @@ class Membership:
             return
         if member.state == "alive":
             self._suspect(member, news, now_s)
+
+    def on_reminder(self, name: str, now_s: float) -> None:
+        """Tell a suspect directly what it is accused of (the buddy system of Lifeguard)."""
+        member = self.table.get(name)
+        if member is not None and member.state == "suspect":
+            accusation = Suspect(member.incarnation, name, self.me.name)
+            self._outbox.send_bare(member.address, encode(accusation))
+            self._timers.set(("reminder", name), now_s + self._policy.probe_timeout_s)
 
     def on_dead(self, news: Dead, now_s: float) -> None:
         """Give up a member that another has given up, or that says it leaves."""
@@ -189,6 +203,7 @@ class Membership:
         )
         self._suspicions[member.name] = suspicion
         self._timers.set(("suspicion", member.name), suspicion.ends_at_s)
+        self._timers.set(("reminder", member.name), now_s + self._policy.probe_timeout_s)
         self._enter(member, "suspect", now_s)
         self._spread(news)
         self._outbox.note("member_suspected", member=member.name, accuser=news.accuser)
@@ -196,6 +211,7 @@ class Membership:
     def _end_suspicion(self, member: Member) -> None:
         self._suspicions.pop(member.name, None)
         self._timers.cancel(("suspicion", member.name))
+        self._timers.cancel(("reminder", member.name))
 
     def _on_own_alive(self, claim: Alive) -> None:
         mine = self.me.claim

@@ -203,10 +203,17 @@ class SwimNode:
                 self.membership.on_alive(packet, now_s)
             case Suspect():
                 self.membership.on_suspect(packet, now_s)
+                self._answer_accusation(packet, source)
             case Dead():
                 self.membership.on_dead(packet, now_s)
             case User(body):
                 self.outbox.add(UserReceived(body))
+
+    def _answer_accusation(self, news: Suspect, source: Address) -> None:
+        """Let whoever accuses this node hear the refutation without relying on chance."""
+        if news.node == self.node_name and not self.membership.leaving:
+            claim = packets.encode(self.membership.me.claim)
+            self.outbox.send_bare(source, claim)
 
     def _on_timer(self, name: object, now_s: float) -> None:
         match name:
@@ -222,6 +229,8 @@ class SwimNode:
                 self.prober.on_relay_end(seq_no)
             case ("suspicion", str(member)):
                 self.membership.on_suspicion_end(member, now_s)
+            case ("reminder", str(member)):
+                self.membership.on_reminder(member, now_s)
             case "gossip":
                 self._gossip(now_s)
             case "push_pull":
