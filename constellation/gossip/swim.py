@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import ceil, log2
 from random import Random
+from typing import Any
 
 from constellation.gossip import packets
 from constellation.gossip.member import Address, Member, MemberTable
@@ -223,14 +224,8 @@ class SwimNode:
                 self.prober.on_timeout()
             case "probe_deadline":
                 self._end_probe(now_s)
-            case ("relay", int(seq_no)):
-                self.prober.on_relay_timeout(seq_no)
-            case ("relay_end", int(seq_no)):
-                self.prober.on_relay_end(seq_no)
-            case ("suspicion", str(member)):
-                self.membership.on_suspicion_end(member, now_s)
-            case ("reminder", str(member)):
-                self.membership.on_reminder(member, now_s)
+            case (str(kind), subject):
+                self._on_timer_of(kind, subject, now_s)
             case "gossip":
                 self._gossip(now_s)
             case "push_pull":
@@ -239,6 +234,18 @@ class SwimNode:
                 self._rejoin(now_s)
             case _:
                 assert name == "leave", f"a timer nobody handles: {name!r}"
+
+    def _on_timer_of(self, kind: str, subject: Any, now_s: float) -> None:
+        match kind:
+            case "relay":
+                self.prober.on_relay_timeout(subject)
+            case "relay_end":
+                self.prober.on_relay_end(subject)
+            case "suspicion":
+                self.membership.on_suspicion_end(subject, now_s)
+            case _:
+                assert kind == "reminder", f"a timer nobody handles: {kind!r}"
+                self.membership.on_reminder(subject, now_s)
 
     def _probe(self, now_s: float) -> None:
         target, wrapped = self.members.next_to_probe(but=self.node_name)

@@ -44,14 +44,18 @@ PACKETS = [
     ("wire", "packet"),
     [
         (
-            "00 85 a44e6f6465 a26e31 a55365714e6f 07 aa536f7572636541646472 a47f000001 "
-            "aa536f757263654e6f6465 a26d65 aa536f75726365506f7274 cd1f0a",
+            (
+                "00 85 a44e6f6465 a26e31 a55365714e6f 07 aa536f7572636541646472 a47f000001 "
+                "aa536f757263654e6f6465 a26d65 aa536f75726365506f7274 cd1f0a"
+            ),
             Ping(7, "n1", LOOPBACK, 7946, "me"),
         ),
         ("02 82 a75061796c6f6164 c0 a55365714e6f 01", Ack(1)),
         (
-            "04 86 a441646472 a47f000001 ab496e6361726e6174696f6e 01 a44d657461 c0 "
-            "a44e6f6465 a26e31 a4506f7274 cd1f0a a356736e a6010502000000",
+            (
+                "04 86 a441646472 a47f000001 ab496e6361726e6174696f6e 01 a44d657461 c0 "
+                "a44e6f6465 a26e31 a4506f7274 cd1f0a a356736e a6010502000000"
+            ),
             ALIVE,
         ),
         (
@@ -99,9 +103,9 @@ def test_lzw_bomb_stops_at_the_limit() -> None:
         (b"\x0c\x00\x00\x00\x00\x02\x80", "checksum"),
         (b"\x02\xc1", "malformed"),
         (b"\x04\x81\xa3Vsn\xa3abc", "field"),
-        (b"\x07\x01\x00\x10" + b"\x07\x01\x00\x0c" + b"\x07\x01\x00\x08" + b"\x07\x01\x00\x04\x07\x01\x00\x00", "nesting"),
+        (bytes.fromhex("07010010 0701000c 07010008 07010004 07010000"), "nesting"),
     ],
-)  # fmt: skip
+)
 def test_broken_packet_is_refused(wire: bytes, reason: str) -> None:
     with pytest.raises(WireError) as caught:
         packets.decode(wire)
@@ -125,7 +129,7 @@ def test_truncated_compound_yields_its_complete_parts() -> None:
     ],
 )
 def test_what_kills_old_peers_is_never_sent(packet: packets.Packet) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"bytes|number|empty"):
         packets.encode(packet)
 
 

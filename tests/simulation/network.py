@@ -76,26 +76,29 @@ class SimNetwork:
             match effect:
                 case SendDatagram(to, parts):
                     body = packets.compound(parts)
-                    for _ in range(1 + (self.random.random() < self.duplication)):
-                        if self.random.random() >= self.loss:
-                            self._carry(
-                                ip,
-                                to,
-                                lambda n, b=body, f=ip: n.on_packet(
-                                    b, Address(f, 7946), self.now_s
-                                ),
-                            )  # type: ignore[misc]
+                    self._send(ip, to, body)
                 case OpenTcpPing(to, _, seq_no, deadline_s):
                     self._tcp_ping(ip, to, seq_no, deadline_s)
                 case OpenPushPull(to, join):
                     self._push_pull(ip, to, join)
                 case SendStream(to, body):
-                    self._carry(ip, to, lambda n, b=body: n.on_user_stream(b, self.now_s), tcp=True)  # type: ignore[misc]
+                    self._send_stream(ip, to, body)
                 case Note():
                     self.notes.append((self.now_s, ip, effect))
                 case _:
                     pass
         self._arm(ip)
+
+    def _send(self, ip: str, to: Address, body: bytes) -> None:
+        def step(node: GossipNode) -> list[Effect]:
+            return node.on_packet(body, Address(ip, 7946), self.now_s)
+
+        for _ in range(1 + (self.random.random() < self.duplication)):
+            if self.random.random() >= self.loss:
+                self._carry(ip, to, step)
+
+    def _send_stream(self, ip: str, to: Address, body: bytes) -> None:
+        self._carry(ip, to, lambda node: node.on_user_stream(body, self.now_s), tcp=True)
 
     def _arm(self, ip: str) -> None:
         node = self.nodes.get(ip)

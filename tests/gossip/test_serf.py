@@ -1,0 +1,157 @@
+"""A real Serf agent and a member of ours in one pool: each sees the other live, die, leave."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from random import Random
+
+import pytest
+
+from actors.adapters.gossip_transport import GossipTransport
+from constellation.gossip.datagram import Envelope
+from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.member import Address
+from constellation.gossip.policy import SERF_VERSIONS, GossipPolicy, SwimPolicy
+from constellation.gossip.security import Keyring, derive_gossip_key
+from constellation.gossip.serf import leave_intent
+
+SERF = shutil.which("serf") or ""
+KEY = derive_gossip_key(b"a key for this test only")
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.needs("serf"),
+    pytest.mark.scenario(22),
+    pytest.mark.skipif(not SERF, reason="serf is not installed: apt-get install serf"),
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class SerfAgent:
+    def __init__(self, keys: tuple[bytes, ...]) -> None:
+        self.address = Address("127.0.0.1", free_port())
+        self.rpc = f"127.0.0.1:{free_port()}"
+        command = [SERF, "agent", "-node=serf", f"-bind={self.address}", f"-rpc-addr={self.rpc}"]
+        if keys:
+            command.append(f"-encrypt={base64.b64encode(keys[0]).decode()}")
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def members(self) -> dict[str, str]:
+        command = [SERF, "members", "-format=json", f"-rpc-addr={self.rpc}"]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=10)
+        if done.returncode:
+            return {}
+        return {row["name"]: row["status"] for row in json.loads(done.stdout)["members"]}
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(params=[(), (KEY,)], ids=["plain", "encrypted"])
+def serf(request: pytest.FixtureRequest) -> Iterator[tuple[SerfAgent, Keyring]]:
+    agent = SerfAgent(request.param)
+    deadline_s = time.monotonic() + 10
+    while not agent.members():
+        assert time.monotonic() < deadline_s, "serf did not start within 10 s"
+        time.sleep(0.1)
+    yield agent, Keyring(request.param)
+    agent.kill()
+
+
+async def join(agent: SerfAgent, keyring: Keyring, port: int) -> GossipTransport:
+    now_s = asyncio.get_running_loop().time()
+    node = GossipNode(
+        node_name="ours",
+        address=Address("127.0.0.1", port),
+        policy=GossipPolicy(SwimPolicy(versions=SERF_VERSIONS), records=False),
+        random=Random(1),
+        incarnation=1,
+        now_s=now_s,
+    )
+    node.swim.seeds = (agent.address,)
+    transport = GossipTransport(
+        node, Envelope(keyring), tcp_timeout_s=5.0, observe=lambda effect: None
+    )
+    await transport.open(node.swim.address)
+    transport.perform(node.start(now_s))
+    return transport
+
+
+async def reached(condition: Callable[[], bool], timeout_s: float) -> bool:
+    deadline_s = time.monotonic() + timeout_s
+    while not await asyncio.to_thread(condition):
+        if time.monotonic() > deadline_s:
+            return False
+        await asyncio.sleep(0.1)
+    return True
+
+
+def state_of_serf(transport: GossipTransport) -> str:
+    member = transport.node.swim.members.get("serf")
+    return member.state if member else "unknown"
+
+
+def test_a_member_of_ours_lives_and_leaves_among_serf(serf: tuple[SerfAgent, Keyring]) -> None:
+    agent, keyring = serf
+
+    async def story() -> None:
+        transport = await join(agent, keyring, free_port())
+        node, loop = transport.node, asyncio.get_running_loop()
+        both = {"serf": "alive", "ours": "alive"}
+        assert await reached(lambda: agent.members() == both, 10)
+        assert state_of_serf(transport) == "alive"
+
+        await asyncio.sleep(8)  # longer than an unanswered probe and its suspicion
+        assert agent.members() == both
+        assert state_of_serf(transport) == "alive"
+        assert node.swim.prober.awareness.score == 0
+        assert not transport.drops
+
+        node.swim.broadcast("leave", leave_intent("ours", 100))
+        transport.perform(node.swim.end_step(loop.time()))
+        assert await reached(lambda: agent.members().get("ours") == "leaving", 5)
+        transport.perform(node.leave(loop.time()))
+        assert await reached(lambda: node.swim.has_left, 5)
+        assert await reached(lambda: agent.members().get("ours") == "left", 5)
+        await transport.close()
+
+    asyncio.run(story())
+
+
+def test_a_death_is_seen_from_both_sides(serf: tuple[SerfAgent, Keyring]) -> None:
+    agent, keyring = serf
+
+    port = free_port()
+
+    async def story() -> None:
+        transport = await join(agent, keyring, port)
+        assert await reached(lambda: agent.members().get("ours") == "alive", 10)
+
+        await transport.close()
+        assert await reached(lambda: agent.members().get("ours") == "failed", 15)
+
+        transport = await join(agent, keyring, port)
+        assert await reached(lambda: agent.members().get("ours") == "alive", 15)
+        agent.kill()
+        assert await reached(lambda: state_of_serf(transport) == "dead", 15)
+        await transport.close()
+
+    asyncio.run(story())
