@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from constellation.gossip.fields import U32_MAX
 from constellation.gossip.member import Address, Member, MemberState, MemberTable, unpacked
 from constellation.gossip.outbox import MemberChanged, Outbox
-from constellation.gossip.packets import U32_MAX, Alive, Dead, Suspect, encode
+from constellation.gossip.packets import Alive, Dead, Suspect, encode
 from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.suspicion import Suspicion
 from constellation.gossip.timers import Timers
@@ -52,6 +53,9 @@ class Membership:
             self._on_own_alive(claim)
             return
         low, high = claim.versions[0], claim.versions[1]
+        if not claim.node.isprintable():
+            self._outbox.note("member_refused", "warning", member=repr(claim.node), why="name")
+            return
         if not claim.addr or not 0 < low <= high or claim.incarnation > U32_MAX - 1:
             self._outbox.note("member_refused", "warning", member=claim.node, why="versions")
             return

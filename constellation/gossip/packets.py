@@ -9,21 +9,29 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
-
-import msgpack
+from typing import Any
 
 from constellation.errors import WireError
+from constellation.gossip.fields import (
+    NAME_BYTES_MAX,
+    U32_MAX,
+    flag,
+    ip_bytes,
+    pack_map,
+    raw,
+    required_name,
+    text,
+    uint,
+    unpack_map,
+)
 from constellation.gossip.lzw import decompress
 
 PING, INDIRECT_PING, ACK, SUSPECT, ALIVE, DEAD, PUSH_PULL = range(7)
 COMPOUND, USER, COMPRESS, ENCRYPT, NACK, HAS_CRC, ERROR = range(7, 14)
 HAS_LABEL = 244
 
-NAME_BYTES_MAX = 255
 META_BYTES_MAX = 512
 VERSIONS_BYTES = 6
-U32_MAX = (1 << 32) - 1
 COMPOUND_PARTS_MAX = 255
 NESTING_MAX = 4
 PACKET_PARTS_MAX = 1024  # of one datagram, through all its compounds
@@ -220,66 +228,6 @@ def inflate(data: bytes, *, bytes_max: int) -> bytes:
     return decompress(raw(fields, "Buf", len(data)), bytes_max=bytes_max)
 
 
-def unpack_map(data: bytes) -> dict[bytes, Any]:
-    """Return the msgpack map that `data` begins with; what follows it is ignored, as by peers.
-
-    Raises:
-        WireError: `data` begins with something else.
-    """
-    try:
-        unpacker = msgpack.Unpacker(
-            raw=True, strict_map_key=False, max_buffer_size=max(len(data), 1), max_ext_len=0
-        )
-        unpacker.feed(data)
-        value = unpacker.unpack()
-    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise WireError(f"not msgpack: {error!r:.100}", reason="malformed") from error
-    if not isinstance(value, dict):
-        raise WireError("a message is not a map", reason="malformed")
-    return value
-
-
-def uint(fields: dict[bytes, Any], name: str, highest: int = U32_MAX) -> int:
-    """Return the integer called `name`, 0 if it is missing."""
-    value = fields.get(name.encode(), 0)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= highest:
-        raise WireError(f"{name} is {value!r:.40}, not 0 to {highest}", reason="field")
-    return value
-
-
-def raw(fields: dict[bytes, Any], name: str, bytes_max: int) -> bytes:
-    """Return the bytes called `name`, empty if they are missing or nil."""
-    value = fields.get(name.encode())
-    if value is None:
-        return b""
-    if isinstance(value, list) and all(type(item) is int and 0 <= item < 256 for item in value):
-        value = bytes(value)
-    if not isinstance(value, bytes) or len(value) > bytes_max:
-        raise WireError(f"{name} is not raw, or over {bytes_max} bytes", reason="field")
-    return value
-
-
-def text(fields: dict[bytes, Any], name: str) -> str:
-    """Return the name called `name`, empty if missing."""
-    return raw(fields, name, NAME_BYTES_MAX).decode("utf-8", "surrogateescape")
-
-
-def flag(fields: dict[bytes, Any], name: str) -> bool:
-    """Return the truth value called `name`, False if missing."""
-    value = fields.get(name.encode(), False)
-    if not isinstance(value, bool):
-        raise WireError(f"{name} is {value!r:.40}, not true or false", reason="field")
-    return value
-
-
-def ip_bytes(fields: dict[bytes, Any], name: str) -> bytes:
-    """Return the IP address called `name`: 4 or 16 bytes, or empty if missing."""
-    value = raw(fields, name, 16)
-    if len(value) not in (0, 4, 16):
-        raise WireError(f"{name} has {len(value)} bytes, an address has 4 or 16", reason="field")
-    return value
-
-
 def alive_from(fields: dict[bytes, Any], *, name: str) -> Alive:
     """Return what a map says of a living node whose name is in the field `name`."""
     versions = raw(fields, "Vsn", 64)
@@ -293,14 +241,6 @@ def alive_from(fields: dict[bytes, Any], *, name: str) -> Alive:
         raw(fields, "Meta", META_BYTES_MAX),
         versions or bytes(VERSIONS_BYTES),
     )
-
-
-def required_name(fields: dict[bytes, Any], field: str) -> str:
-    """Return a node's name, which may not be empty."""
-    name = text(fields, field)
-    if not name:
-        raise WireError(f"{field} is empty", reason="field")
-    return name
 
 
 def _decode_ping(fields: dict[bytes, Any]) -> Packet:
@@ -388,13 +328,6 @@ def _source(packet: Ping | IndirectPing) -> dict[str, Any]:
 
 def _pack(kind: int, fields: dict[str, Any]) -> bytes:
     return bytes([kind]) + pack_map(fields)
-
-
-def pack_map(fields: dict[str, Any]) -> bytes:
-    """Return `fields` in the old msgpack spec: strings and bytes are both raw."""
-    return cast(
-        "bytes", msgpack.packb(fields, use_bin_type=False, unicode_errors="surrogateescape")
-    )
 
 
 def _u32(value: int) -> int:

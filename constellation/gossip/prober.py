@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from constellation.gossip.awareness import Awareness
+from constellation.gossip.fields import U32_MAX
 from constellation.gossip.member import Address, Member, MemberTable, unpacked
 from constellation.gossip.outbox import OpenTcpPing, Outbox, ProbeEnded
 from constellation.gossip.packets import (
-    U32_MAX,
     Ack,
     IndirectPing,
     Nack,

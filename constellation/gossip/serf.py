@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from constellation.gossip.packets import pack_map
+from constellation.gossip.fields import pack_map
 
 LEAVE_INTENT = 0
 

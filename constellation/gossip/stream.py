@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 
 from constellation.errors import WireError
-from constellation.gossip import packets
+from constellation.gossip import fields, packets
 from constellation.gossip.datagram import Envelope
 from constellation.gossip.packets import Ack, Alive, Ping
 
@@ -68,13 +68,13 @@ def encode_stream(message: StreamMessage) -> bytes:
         case PushPull(nodes, user_state, join):
             _check_size("user state", user_state)
             header = {"Nodes": len(nodes), "UserStateLen": len(user_state), "Join": join}
-            body = b"".join(packets.pack_map(_entry_fields(entry)) for entry in nodes)
-            return bytes([packets.PUSH_PULL]) + packets.pack_map(header) + body + user_state
+            body = b"".join(fields.pack_map(_entry_fields(entry)) for entry in nodes)
+            return bytes([packets.PUSH_PULL]) + fields.pack_map(header) + body + user_state
         case UserStream(body):
             _check_size("user message", body)
-            return bytes([packets.USER]) + packets.pack_map({"UserMsgLen": len(body)}) + body
+            return bytes([packets.USER]) + fields.pack_map({"UserMsgLen": len(body)}) + body
         case Refusal(text):
-            return bytes([packets.ERROR]) + packets.pack_map({"Error": text[:ERROR_BYTES_MAX]})
+            return bytes([packets.ERROR]) + fields.pack_map({"Error": text[:ERROR_BYTES_MAX]})
         case _:
             return packets.encode(message)
 
@@ -216,10 +216,10 @@ class _Parser:
         if kind == packets.PUSH_PULL:
             return self._push_pull()
         if kind == packets.USER:
-            body = self._rest(packets.uint(self._map(), "UserMsgLen", USER_STATE_BYTES_MAX))
+            body = self._rest(fields.uint(self._map(), "UserMsgLen", USER_STATE_BYTES_MAX))
             return None if body is None else UserStream(body)
         if kind == packets.ERROR:
-            error = packets.raw(self._map(), "Error", ERROR_BYTES_MAX)
+            error = fields.raw(self._map(), "Error", ERROR_BYTES_MAX)
             return Refusal(error.decode("utf-8", "replace"))
         if kind in (packets.PING, packets.ACK):
             self._map()
@@ -228,17 +228,17 @@ class _Parser:
 
     def _push_pull(self) -> PushPull | None:
         header = self._map()
-        count = packets.uint(header, "Nodes", NODES_MAX)
-        size = packets.uint(header, "UserStateLen", USER_STATE_BYTES_MAX)
-        join = packets.flag(header, "Join")
+        count = fields.uint(header, "Nodes", NODES_MAX)
+        size = fields.uint(header, "UserStateLen", USER_STATE_BYTES_MAX)
+        join = fields.flag(header, "Join")
         entries = tuple(self._entry() for _ in range(count))
         user_state = self._rest(size)
         return None if user_state is None else PushPull(entries, user_state, join)
 
     def _entry(self) -> NodeEntry:
-        fields = self._map()
-        state = packets.uint(fields, "State", len(WIRE_STATES) - 1)
-        return NodeEntry(packets.alive_from(fields, name="Name"), WIRE_STATES[state])
+        entry = self._map()
+        state = fields.uint(entry, "State", len(WIRE_STATES) - 1)
+        return NodeEntry(packets.alive_from(entry, name="Name"), WIRE_STATES[state])
 
     def _map(self) -> dict[bytes, Any]:
         value = self._unpacker.unpack()
