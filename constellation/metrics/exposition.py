@@ -19,6 +19,7 @@ ACTORS_MAX = 2048
 SAMPLES_MAX = 50_000
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,255}")
+_SUFFIX = {"counter": "_total", "info": "_info"}  # of the name that the page shows
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
 
 
@@ -76,15 +77,20 @@ def merge(reports: Iterable[MetricsReport]) -> list[Metric]:
     same name in an earlier report, and samples beyond `SAMPLES_MAX`.
     """
     metrics: dict[str, Metric] = {}
+    owners: dict[str, tuple[str, str]] = {}
     left_count = SAMPLES_MAX
     for report in reports:
         for family in report.families:
-            if not _NAME.fullmatch(family.name):
+            own = (family.name, family.kind)
+            # The text form shows a counter `x` as `x_total`, OpenMetrics as `x`: it needs both.
+            shown = {family.name, family.name + _SUFFIX.get(family.kind, "")}
+            is_ours = all(owners.get(name, own) == own for name in shown)
+            if not is_ours or not _NAME.fullmatch(family.name) or len(family.samples) > left_count:
                 continue
+            owners.update(dict.fromkeys(shown, own))
+            left_count -= len(family.samples)
             metric = metrics.setdefault(family.name, Metric(family.name, family.help, family.kind))
-            if metric.type == family.kind and len(family.samples) <= left_count:
-                left_count -= len(family.samples)
-                _add_samples(metric, family, report.actor)
+            _add_samples(metric, family, report.actor)
     return [metrics[name] for name in sorted(metrics)]
 
 

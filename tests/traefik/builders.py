@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from constellation.cluster_view import ClusterView
 from messages.gossip import (
     ClusterChanged,
@@ -23,7 +25,7 @@ def state(
     health: Health = "healthy",
     endpoints: tuple[Endpoint, ...] | None = None,
     exposed_ports: tuple[int, ...] = (),
-    **labels: str,
+    **labels: Any,
 ) -> ServiceState:
     """`labels` are written with `__` for dots and start below `traefik.`."""
     return ServiceState(

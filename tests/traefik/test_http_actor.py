@@ -11,20 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from actors import node
 from actors.http import HttpActor
 from constellation.config import HttpSettings, Settings, TraefikSettings
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
 from tests.harness import Harness
 from tests.traefik.builders import on, snapshot, state
+from tests.traefik.conftest import connects, free_port, wait_until
 
 Start = Callable[..., Harness[HttpActor]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -53,23 +49,9 @@ def stop(harness: Harness[HttpActor]) -> None:
         harness.stop()
 
 
-def connects(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, f"not within {timeout_s} s"
-        time.sleep(0.01)
-
-
 def get(
     harness: Harness[HttpActor], path: str, *, method: str = "GET", accept: str = "*/*"
 ) -> tuple[int, bytes, dict[str, str]]:
-    from actors import node
-
     connection = http.client.HTTPConnection("127.0.0.1", node.settings().http.port, timeout=5)
     try:
         connection.request(method, path, headers={"Accept": accept})
@@ -262,8 +244,6 @@ def test_other_paths_and_methods_are_refused_with_what_there_is(start: Start) ->
 
 
 def test_listens_on_the_configured_address_only(start: Start) -> None:
-    from actors import node
-
     start()
 
     with socket.socket() as probe:
@@ -271,8 +251,6 @@ def test_listens_on_the_configured_address_only(start: Start) -> None:
 
 
 def test_a_connection_that_never_asks_is_closed(start: Start) -> None:
-    from actors import node
-
     start(head_timeout_s=0.2)
     with socket.create_connection(("127.0.0.1", node.settings().http.port)) as slow:
         slow.sendall(b"GET /api/dyn")
@@ -282,8 +260,6 @@ def test_a_connection_that_never_asks_is_closed(start: Start) -> None:
 
 
 def test_idle_connections_give_way_when_all_are_taken(start: Start) -> None:
-    from actors import node
-
     harness = start(requests_max=3)
     address = ("127.0.0.1", node.settings().http.port)
     idle = [socket.create_connection(address) for _ in range(3)]

@@ -1,0 +1,342 @@
+"""From the cluster's state to the body (Traefik documentation, "HTTP provider", v3)."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constellation.cluster_view import ClusterView
+from constellation.config import TraefikSettings
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
+from constellation.traefik.endpoints import NOT_HTTP_PORTS
+from messages.gossip import ClusterChanged
+from messages.monitor import Endpoint, Label, ServiceState
+from tests.traefik.builders import endpoint, member, node_state, on, state, view
+from tests.traefik.strategies import snapshots
+from tests.traefik.traefik_model import Body
+
+WITH_PORT: dict[str, Any] = {"http__services__web__loadbalancer__server__port": "8080"}
+
+
+def build(seen: ClusterView, **fields: Any) -> DynamicConfiguration:
+    builder = ConfigurationBuilder(settings=TraefikSettings(**fields), domain="example.org")
+    return builder.build(seen)
+
+
+def servers(made: DynamicConfiguration) -> dict[str, list[str]]:
+    http = json.loads(made.body)["http"]
+    services = http.get("services", {})
+    return {
+        name: [server["url"] for server in services[router["service"]]["loadBalancer"]["servers"]]
+        for name, router in http.get("routers", {}).items()
+    }
+
+
+def test_a_service_is_routed_by_name_and_by_node() -> None:
+    made = build(
+        view(
+            on("beta", state(endpoints=(endpoint(host="10.0.0.2"),))),
+            on("alpha", state(endpoints=(endpoint(host="10.0.0.1"),))),
+        )
+    )
+
+    assert json.loads(made.body) == {
+        "http": {
+            "middlewares": {
+                "constellation-retry": {"retry": {"attempts": 3, "initialInterval": "50ms"}}
+            },
+            "routers": {
+                name: {
+                    "entryPoints": ["web"],
+                    "middlewares": ["constellation-retry"],
+                    "rule": f"Host(`{name}`)",
+                    "service": name,
+                }
+                for name in ("web.example.org", "web.alpha.example.org", "web.beta.example.org")
+            },
+            "services": {
+                "web.example.org": {
+                    "loadBalancer": {
+                        "servers": [
+                            {"url": "http://10.0.0.1:8080"},
+                            {"url": "http://10.0.0.2:8080"},
+                        ]
+                    }
+                },
+                "web.alpha.example.org": {
+                    "loadBalancer": {"servers": [{"url": "http://10.0.0.1:8080"}]}
+                },
+                "web.beta.example.org": {
+                    "loadBalancer": {"servers": [{"url": "http://10.0.0.2:8080"}]}
+                },
+            },
+        }
+    }
+    assert made.routed == {("web", "alpha"), ("web", "beta")}
+
+
+@pytest.mark.parametrize(
+    "unroutable",
+    [
+        pytest.param(state(health="unhealthy"), id="unhealthy"),
+        pytest.param(state(health="starting"), id="starting"),
+        pytest.param(state(health="stopped", endpoints=()), id="stopped, its ports gone"),
+    ],
+)
+def test_a_service_without_a_routable_instance_keeps_its_routes(unroutable: ServiceState) -> None:
+    made = build(view(on("alpha", unroutable)))
+
+    assert servers(made) == {"web.example.org": [], "web.alpha.example.org": []}
+    assert made.rejected == ()
+
+
+def test_a_dead_or_cordoned_node_gets_no_requests() -> None:
+    made = build(
+        view(
+            *(on(node, state()) for node in ("alpha", "beta", "gamma")),
+            members=(member("alpha"), member("beta", "dead"), member("gamma")),
+            nodes=(node_state("gamma", cordoned=True),),
+        )
+    )
+
+    assert made.routed == {("web", "alpha")}
+    assert servers(made)["web.beta.example.org"] == []
+
+
+@pytest.mark.parametrize(
+    ("service_state", "url"),
+    [
+        pytest.param(
+            state(endpoints=(endpoint(8080, 1), endpoint(80, 2))),
+            "http://127.0.0.1:2",
+            id="the lowest port of the container",
+        ),
+        pytest.param(
+            state(endpoints=(endpoint(80, 1), endpoint(8080, 2)), **WITH_PORT),
+            "http://127.0.0.1:2",
+            id="the port that the label names",
+        ),
+        pytest.param(
+            state(endpoints=(endpoint(22, 1), endpoint(3000, 2))),
+            "http://127.0.0.1:2",
+            id="not SSH, though it is lower",
+        ),
+        pytest.param(
+            state(endpoints=(endpoint(host="fd00::0:1"),)), "http://[fd00::1]:8080", id="IPv6"
+        ),
+        pytest.param(
+            state(http__services__web__loadbalancer__server__scheme="https"),
+            "https://127.0.0.1:8080",
+            id="the scheme that the label names",
+        ),
+        pytest.param(
+            state(
+                endpoints=(
+                    Endpoint(
+                        protocol="tcp", host="a.lan", port=9, container_port=5432, scheme="https"
+                    ),
+                )
+            ),
+            "https://a.lan:9",
+            id="a scheme that is known says that it is HTTP",
+        ),
+        pytest.param(
+            state(
+                endpoints=(
+                    Endpoint(protocol="udp", host="127.0.0.1", port=1, container_port=70),
+                    endpoint(),
+                )
+            ),
+            "http://127.0.0.1:8080",
+            id="never a UDP port",
+        ),
+    ],
+)
+def test_which_server_gets_the_requests(service_state: ServiceState, url: str) -> None:
+    assert servers(build(view(on("alpha", service_state))))["web.example.org"] == [url]
+
+
+@pytest.mark.parametrize(
+    "service_state",
+    [
+        pytest.param(state(endpoints=(endpoint(5432),)), id="a database"),
+        pytest.param(state(endpoints=(), exposed_ports=(6379,)), id="a database, unpublished"),
+        pytest.param(state(tcp__routers__x__rule="HostSNI(`*`)"), id="only TCP labels"),
+        pytest.param(state(enable="false"), id="switched off"),
+        pytest.param(
+            state().model_copy(
+                update={"labels": (Label(name="constellation.http", value="false"),)}
+            ),
+            id="HTTP switched off",
+        ),
+        pytest.param(
+            state(endpoints=(Endpoint(protocol="udp", host="1.1.1.1", port=1, container_port=1),)),
+            id="UDP only",
+        ),
+    ],
+)
+def test_what_is_not_http_gets_no_router(service_state: ServiceState) -> None:
+    made = build(view(on("alpha", service_state)))
+
+    assert servers(made) == {}
+    assert not [item for item in made.rejected if "publish" in item.reason]
+
+
+@pytest.mark.scenario(25)
+@pytest.mark.parametrize(
+    ("broken", "label", "reason"),
+    [
+        (state("bad", endpoints=()), "", "no TCP port is published"),
+        (state("bad", endpoints=(endpoint(host="0.0.0.0"),)), "", "cannot be reached"),
+        (
+            state("bad", http__services__x__loadbalancer__server__port="http"),
+            "traefik.http.services.x.loadbalancer.server.port",
+            "no port",
+        ),
+        (
+            state("bad", http__services__x__loadbalancer__server__port="81"),
+            "traefik.http.services.x.loadbalancer.server.port",
+            "port 81 of the container is not published; published are 80",
+        ),
+        (state("\u00e9t\u00e9"), "", "host name"),
+        (state("bad", enable="perhaps"), "traefik.enable", "neither true nor false"),
+    ],
+)
+def test_a_broken_instance_takes_down_itself_only(
+    broken: ServiceState, label: str, reason: str
+) -> None:
+    made = build(view(on("alpha", broken), on("alpha", state())))
+
+    assert set(servers(made)) == {"web.example.org", "web.alpha.example.org"}
+    (rejection,) = made.rejected
+    assert (rejection.service, rejection.node) == (broken.service, "alpha")
+    assert rejection.label == label
+    assert reason in rejection.reason
+    assert rejection.remedy
+
+
+@pytest.mark.parametrize(
+    ("labels", "label"),
+    [
+        ({"rule": "Host("}, "rule"),
+        ({"rule": "Host(`a`)", "priority": "high"}, "priority"),
+        ({"rule": "Host(`a`)", "entrypoints": "nowhere"}, "entrypoints"),
+        ({"rule": "Host(`a`)", "service": "other"}, "service"),
+        ({"rule": "Host(`a`)", "tls__certresolver": "le"}, "tls.certresolver"),
+        ({"entrypoints": "web"}, ""),
+    ],
+)
+def test_a_broken_router_leaves_the_default_routes(labels: dict[str, str], label: str) -> None:
+    named: dict[str, Any] = {f"http__routers__x__{name}": value for name, value in labels.items()}
+
+    made = build(view(on("alpha", state(**named))))
+
+    assert set(servers(made)) == {"web.example.org", "web.alpha.example.org"}
+    assert [item.label for item in made.rejected] == [f"traefik.http.routers.x.{label}".rstrip(".")]
+
+
+def test_a_router_from_labels_is_published_beside_the_default_ones() -> None:
+    named: dict[str, Any] = {
+        "HTTP__Routers__X__Rule": "Host(`a`) && PathPrefix(`/x`)",
+        "http__routers__x__entryPoints": "web, internal",
+        "http__routers__x__priority": "7",
+        **WITH_PORT,
+    }
+
+    made = build(
+        view(on("alpha", state(endpoints=(endpoint(8080, 1),), **named))),
+        entry_points=("internal",),
+    )
+
+    assert json.loads(made.body)["http"]["routers"]["x"] == {
+        "rule": "Host(`a`) && PathPrefix(`/x`)",
+        "entryPoints": ["web", "internal"],
+        "priority": 7,
+        "service": "web",
+        "middlewares": ["constellation-retry"],
+    }
+    assert servers(made)["x"] == servers(made)["web.example.org"] == ["http://127.0.0.1:1"]
+
+
+def test_a_router_that_asks_for_middlewares_opens_no_way_around_them() -> None:
+    named: dict[str, Any] = {
+        "http__routers__x__rule": "Host(`a`)",
+        "http__routers__x__middlewares": "auth",
+    }
+
+    made = build(view(on("alpha", state(**named))))
+
+    assert servers(made) == {}
+    assert [item.label for item in made.rejected] == ["traefik.http.routers.x.middlewares"]
+
+
+def test_a_router_that_nodes_define_differently_is_that_of_the_first() -> None:
+    made = build(
+        view(
+            on("beta", state(http__routers__x__rule="Host(`b`)")),
+            on("alpha", state(http__routers__x__rule="Host(`a`)", health="unhealthy")),
+        )
+    )
+
+    assert json.loads(made.body)["http"]["routers"]["x"]["rule"] == "Host(`a`)"
+    assert [(item.node, item.label) for item in made.rejected] == [
+        ("beta", "traefik.http.routers.x")
+    ]
+
+
+def test_names_become_host_names_and_the_exact_one_goes_first() -> None:
+    made = build(view(on("alpha", state("my_app")), on("alpha", state("my-app"))))
+
+    assert set(servers(made)) == {"my-app.example.org", "my-app.alpha.example.org"}
+    assert [item.service for item in made.rejected] == ["my_app"]
+
+
+def test_no_service_at_all_is_still_not_an_empty_body() -> None:
+    made = build(view())
+
+    assert Body.model_validate_json(made.body).http.middlewares
+    assert servers(made) == {}
+
+
+def test_without_retries_there_is_no_middleware() -> None:
+    made = build(view(on("alpha", state())), retry_attempts=0)
+
+    assert "middlewares" not in json.loads(made.body)["http"]
+    Body.model_validate_json(made.body)
+
+
+@pytest.mark.scenario(23)
+@settings(max_examples=300, deadline=None)
+@given(snapshots(), st.randoms(use_true_random=False))
+def test_every_body_is_one_that_traefik_accepts_and_equal_states_give_equal_bytes(
+    told: ClusterChanged, random: Random
+) -> None:
+    made = build(ClusterView().apply(told))
+
+    Body.model_validate_json(made.body)
+    shuffled = told.model_copy(
+        update={
+            name: tuple(random.sample(getattr(told, name), len(getattr(told, name))))
+            for name in ("services", "members", "nodes")
+        }
+    )
+    assert build(ClusterView().apply(shuffled)) == made
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(snapshots(), min_size=2, max_size=4))
+def test_a_builder_that_has_built_before_builds_the_same(told: list[ClusterChanged]) -> None:
+    builder = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org")
+    for change in told:
+        made = builder.build(ClusterView().apply(change))
+
+        assert made == build(ClusterView().apply(change))
+
+
+def test_ports_of_http_are_not_among_those_that_are_not() -> None:
+    assert not NOT_HTTP_PORTS & {80, 443, 3000, 8000, 8080, 8081, 8443, 9000, 9090}

@@ -1,0 +1,228 @@
+"""What a real Traefik makes of the bodies, and what it keeps while the agent is away."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from actors import node
+from actors.http import HttpActor
+from constellation.cluster_view import ClusterView
+from constellation.config import HttpSettings, Settings, TraefikSettings
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder
+from messages.gossip import ClusterChanged
+from tests.harness import Harness
+from tests.traefik.builders import endpoint, member, on, snapshot, state
+from tests.traefik.conftest import (
+    Answering,
+    Traefik,
+    answering,
+    connects,
+    free_port,
+    wait_until,
+)
+from tests.traefik.strategies import snapshots
+
+pytestmark = [pytest.mark.integration, pytest.mark.needs("traefik"), pytest.mark.slow]
+
+RunTraefik = Callable[[str], Traefik]
+BUILDER = ConfigurationBuilder(settings=TraefikSettings(), domain="localhost")
+
+
+@pytest.fixture(scope="module")
+def polled(run_traefik: RunTraefik) -> Iterator[tuple[Answering, Traefik]]:
+    with answering(BUILDER.build(ClusterView().apply(snapshot())).body) as source:
+        yield source, run_traefik(f"http://127.0.0.1:{source.server_port}/")
+
+
+def random_bodies(count: int) -> list[bytes]:
+    """Return different bodies with routers, the same ones in every run."""
+    found: dict[bytes, None] = {}
+
+    @settings(
+        max_examples=4 * count,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(snapshots(services_min=4))
+    def collect(told: ClusterChanged) -> None:
+        made = BUILDER.build(ClusterView().apply(told))
+        if made.router_count:
+            found[made.body] = None
+
+    collect()
+    assert len(found) >= count
+    return list(found)[:count]
+
+
+@pytest.mark.scenario(23)
+def test_every_body_is_accepted_without_an_error_line(polled: tuple[Answering, Traefik]) -> None:
+    source, traefik = polled
+    label_routers_count = 0
+    for body in random_bodies(100):
+        source.body = body
+
+        wait_until(partial(accepted, traefik, body))
+        routers = traefik.routers()
+        label_routers_count += sum("." not in name for name in routers)
+        wrong = [router for router in routers.values() if router["status"] != "enabled"]
+        assert (wrong, traefik.complaints()) == ([], [])
+    assert label_routers_count > 50
+
+
+def accepted(traefik: Traefik, body: bytes) -> bool:
+    """Traefik has exactly the routers and servers of `body`."""
+    told = json.loads(body)["http"]
+    rules = {name: router["rule"] for name, router in traefik.routers().items()}
+    return rules == {name: router["rule"] for name, router in told["routers"].items()} and (
+        traefik.servers()
+        == {
+            name: sorted(server["url"] for server in service["loadBalancer"]["servers"])
+            for name, service in told["services"].items()
+        }
+    )
+
+
+def test_a_body_of_nothing_empties_the_routes_without_an_error_line(
+    polled: tuple[Answering, Traefik],
+) -> None:
+    source, traefik = polled
+    source.body = BUILDER.build(ClusterView().apply(snapshot(on("alpha", state())))).body
+    wait_until(lambda: len(traefik.routers()) == 2)
+
+    source.body = BUILDER.build(ClusterView().apply(snapshot())).body
+
+    wait_until(lambda: not traefik.routers())
+    assert traefik.complaints() == []
+
+
+class Agent:
+    """The HTTP actor of one node, without the rest of the agent."""
+
+    def __init__(self, data_dir: Path, port: int) -> None:
+        settings = Settings(
+            node_name="alpha",
+            data_dir=str(data_dir),
+            http=HttpSettings(port=port),
+            traefik=TraefikSettings(settle_s=0.5, alone_s=30.0),
+        )
+        self.harness = Harness(HttpActor(), settings, name="http")
+        wait_until(lambda: connects(node.settings().http.port))
+
+    def stop(self) -> None:
+        self.harness.stop()
+
+
+def cluster(*backends: Answering, version: int = 1) -> ClusterChanged:
+    names = ("alpha", "beta")
+    return snapshot(
+        *(
+            on(name, state(endpoints=(endpoint(80, backend.server_port),)))
+            for name, backend in zip(names, backends, strict=False)
+        ),
+        version=version,
+        members=tuple(member(name) for name in names),
+    )
+
+
+@pytest.mark.scenario(24)
+def test_requests_are_routed_and_routes_stay_while_the_agent_is_away(
+    run_traefik: RunTraefik, tmp_path: Path
+) -> None:
+    port, again_dir = free_port(), tmp_path / "again"
+    again_dir.mkdir()
+    with answering(b"alpha") as alpha, answering(b"beta") as beta:
+        agent = Agent(tmp_path, port)
+        agent.harness.deliver(cluster(alpha, beta))
+        traefik = run_traefik(f"http://127.0.0.1:{port}/api/dynamic")
+        wait_until(lambda: traefik.get("web.localhost")[0] == 200)
+
+        served = [traefik.get("web.localhost") for _ in range(20)]
+        only_beta = [traefik.get("web.beta.localhost") for _ in range(5)]
+        assert {body for _, body in served} == {b"alpha", b"beta"}
+        assert set(only_beta) == {(200, b"beta")}
+
+        agent.stop()
+        assert requests_for(traefik, 3.0) == {200}
+
+        # It knows nothing and remembers nothing: no body.
+        forgetful = Agent(again_dir, port)
+        forgetful.harness.deliver(snapshot())
+        assert requests_for(traefik, 0.4) == {200}
+        forgetful.stop()
+
+        # It knows nothing but remembers.
+        mindful = Agent(tmp_path, port)
+        mindful.harness.deliver(snapshot())
+        assert requests_for(traefik, 2.0) == {200}
+        mindful.harness.deliver(cluster(alpha, version=2))
+        wait_until(lambda: "web.beta.localhost" not in traefik.routers())
+        assert requests_for(traefik, 0.5) == {200}
+        mindful.stop()
+
+
+def test_a_backend_that_refuses_is_passed_over_before_gossip_knows(
+    run_traefik: RunTraefik, tmp_path: Path
+) -> None:
+    port = free_port()
+    with answering(b"alpha") as alpha:
+        beta = Answering(b"beta")
+        agent = Agent(tmp_path, port)
+        agent.harness.deliver(cluster(alpha, beta))
+        traefik = run_traefik(f"http://127.0.0.1:{port}/api/dynamic")
+        wait_until(lambda: traefik.get("web.localhost")[0] == 200)
+
+        beta.stop()
+        assert requests_for(traefik, 1.0) == {200}
+
+        agent.harness.deliver(cluster(version=2))
+        wait_until(lambda: not traefik.routers())
+        agent.stop()
+
+
+def test_a_service_without_a_healthy_instance_answers_503(
+    run_traefik: RunTraefik, tmp_path: Path
+) -> None:
+    port = free_port()
+    agent = Agent(tmp_path, port)
+    agent.harness.deliver(snapshot(on("alpha", state(health="unhealthy"))))
+    traefik = run_traefik(f"http://127.0.0.1:{port}/api/dynamic")
+
+    wait_until(lambda: "web.localhost" in traefik.routers(), 10.0)
+
+    assert traefik.get("web.localhost")[0] == 503
+    agent.stop()
+
+
+def test_the_list_of_rejections_is_never_taken_for_a_configuration(
+    run_traefik: RunTraefik, tmp_path: Path
+) -> None:
+    with answering(
+        BUILDER.build(ClusterView().apply(snapshot(on("alpha", state())))).body
+    ) as source:
+        traefik = run_traefik(f"http://127.0.0.1:{source.server_port}/")
+        wait_until(lambda: len(traefik.routers()) == 2)
+
+        source.body = b'[{"service": "bad"}]'
+        asked_count = source.requests_count
+        wait_until(lambda: source.requests_count > asked_count + 1, 10.0)
+
+        assert len(traefik.routers()) == 2
+
+
+def requests_for(traefik: Traefik, seconds: float) -> set[int]:
+    """Return every status seen in a while of steady requests."""
+    until_s, seen = time.monotonic() + seconds, set[int]()
+    while time.monotonic() < until_s:
+        seen.add(traefik.get("web.localhost")[0])
+        time.sleep(0.005)
+    return seen

@@ -1,0 +1,187 @@
+"""Which body is served while this node does not know everything yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from constellation.config import TraefikSettings
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder
+from constellation.traefik.last_good import LastGood, LastGoodError
+from constellation.traefik.provider import TraefikProvider
+from constellation.traefik.settling import QUIET_S, Phase
+from messages.gossip import ClusterChanged
+from tests.traefik.builders import member, on, snapshot, state, view
+
+SETTINGS = TraefikSettings(settle_s=5.0, alone_s=60.0)
+BOTH = (on("alpha", state()), on("beta", state()))
+
+
+def remembered() -> LastGood:
+    made = ConfigurationBuilder(settings=SETTINGS, domain="localhost").build(view(*BOTH))
+    return LastGood(made.body, made.routed, 0.0)
+
+
+def provider(last_good: LastGood | None = None, *, others: bool = False) -> TraefikProvider:
+    return TraefikProvider(
+        settings=SETTINGS, domain="localhost", expects_others=others, last_good=last_good
+    )
+
+
+def step(made: TraefikProvider, change: ClusterChanged, now_s: float) -> Phase:
+    made.apply(change)
+    made.step(now_s)
+    return made.phase
+
+
+def test_nothing_known_and_nothing_remembered_is_no_body() -> None:
+    made = provider()
+
+    assert not made.step(1000.0)
+    assert (made.body, made.phase) == (None, Phase.WAITING)
+
+
+@pytest.mark.scenario(24)
+def test_nothing_known_serves_what_is_remembered() -> None:
+    made = provider(remembered())
+
+    made.step(1000.0)
+
+    assert made.body == remembered().body
+
+
+@pytest.mark.scenario(24)
+def test_a_first_snapshot_of_only_ourselves_does_not_take_routes_away() -> None:
+    made = provider(remembered())
+
+    phase = step(made, snapshot(), 0.0)
+
+    assert (phase, made.body) == (Phase.SETTLING, remembered().body)
+
+
+def test_all_that_was_routed_is_known_again_so_nothing_can_be_lost() -> None:
+    made = provider(remembered())
+    step(made, snapshot(), 0.0)
+
+    starting = snapshot(BOTH[0], on("beta", state(health="starting")), version=2)
+    assert step(made, starting, 0.1) is Phase.SETTLING
+    ill = snapshot(BOTH[0], on("beta", state(health="unhealthy")), version=3)
+    assert step(made, ill, 0.2) is Phase.SETTLED
+
+    assert made.body != remembered().body
+
+
+def test_alone_for_a_minute_the_node_routes_to_itself() -> None:
+    made = provider(remembered())
+    step(made, snapshot(BOTH[0]), 0.0)
+
+    made.step(59.9)
+    assert made.body == remembered().body
+    assert made.due_at_s() == 60.0
+    made.step(60.0)
+
+    assert made.phase is Phase.SETTLED
+    assert made.body != remembered().body
+
+
+def test_once_others_are_heard_what_they_say_is_complete_after_a_while() -> None:
+    made = provider(remembered())
+    step(made, snapshot(BOTH[0]), 0.0)
+    heard = snapshot(BOTH[0], members=(member("alpha"), member("gamma")), version=2)
+
+    assert step(made, heard, 10.0) is Phase.SETTLING
+    assert made.due_at_s() == 15.0
+    made.step(15.0)
+
+    assert made.phase is Phase.SETTLED
+
+
+def test_a_new_node_serves_as_soon_as_the_cluster_is_quiet() -> None:
+    made = provider()
+
+    assert step(made, snapshot(BOTH[0]), 0.0) is Phase.SETTLING
+    assert step(made, snapshot(*BOTH, version=2), 0.3) is Phase.SETTLING
+    assert made.due_at_s() == 0.3 + QUIET_S
+    made.step(0.3 + QUIET_S)
+
+    assert made.phase is Phase.SETTLED
+    assert made.body is not None
+
+
+def test_a_new_node_that_expects_others_waits_to_hear_one() -> None:
+    made = provider(others=True)
+    step(made, snapshot(BOTH[0]), 0.0)
+
+    made.step(20.0)
+    assert (made.phase, made.body) == (Phase.SETTLING, None)
+    step(made, snapshot(*BOTH, version=2), 21.0)
+    made.step(21.0 + QUIET_S)
+
+    assert made.phase is Phase.SETTLED
+
+
+def test_a_cluster_without_services_says_so_after_a_while() -> None:
+    made = provider()
+    step(made, snapshot(), 0.0)
+
+    made.step(4.9)
+    assert made.body is None
+    made.step(5.0)
+
+    assert made.body is not None
+
+
+def test_settled_is_for_good_so_changes_are_served_at_once() -> None:
+    made = provider(remembered())
+    step(made, snapshot(*BOTH), 0.0)
+    before = made.body
+
+    step(made, snapshot(BOTH[0], version=2), 0.1)
+
+    assert made.phase is Phase.SETTLED
+    assert made.body != before
+
+
+def test_a_delta_of_the_old_gossip_is_not_taken_for_what_the_new_one_says() -> None:
+    made = provider()
+    step(made, snapshot(*BOTH), 0.0)
+    made.step(5.0)
+    before = made.body
+
+    made.gossip_started()
+    late = ClusterChanged(
+        version=2, snapshot=False, self_node="alpha", departed_members=("alpha", "beta")
+    )
+    assert not made.apply(late)
+    made.step(1000.0)
+
+    assert (made.phase, made.body) == (Phase.WAITING, before)
+
+
+def test_only_what_is_settled_is_remembered() -> None:
+    made = provider()
+    step(made, snapshot(*BOTH), 0.0)
+    assert made.last_good(7.0) is None
+    made.step(5.0)
+
+    kept = made.last_good(7.0)
+
+    assert kept is not None
+    assert LastGood.decode(kept.encode()) == kept
+    assert kept.routed == {("web", "alpha"), ("web", "beta")}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b'{"body": {}}', id="fields missing"),
+        pytest.param(b"\xff\xfe", id="no text"),
+        pytest.param(b"[" * 100_000, id="nested"),
+        pytest.param(remembered().encode().replace(b"alpha", b"omega"), id="changed"),
+        pytest.param(remembered().encode()[:-20], id="cut"),
+    ],
+)
+def test_a_damaged_memory_is_refused(content: bytes) -> None:
+    with pytest.raises(LastGoodError, match=r"\w"):
+        LastGood.decode(content)
