@@ -1,0 +1,64 @@
+"""Options shared by all tests, the marks of this project, and the real components as fixtures."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests import needs
+from tests.components.fixtures import (
+    docker_engine,
+    make_hosts,
+    private_engine,
+    start_backend,
+    start_serf,
+    start_traefik,
+)
+
+__all__ = [
+    "docker_engine",
+    "make_hosts",
+    "private_engine",
+    "start_backend",
+    "start_serf",
+    "start_traefik",
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite", action="store_true", help="rewrite scenario files with what happened"
+    )
+    parser.addoption("--sim-seed", type=int, help="replay one simulation seed")
+    parser.addoption("--sim-runs", type=int, default=20, help="how many seeds to simulate")
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in a random order")
+
+
+@pytest.fixture
+def rewrite(request: pytest.FixtureRequest) -> bool:
+    """Rewrite, then read the diff: commit it only if you can say why each line changed."""
+    return bool(request.config.getoption("--rewrite"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "sim_seed" in metafunc.fixturenames:
+        one = metafunc.config.getoption("--sim-seed")
+        seeds = [one] if one is not None else range(metafunc.config.getoption("--sim-runs"))
+        metafunc.parametrize("sim_seed", seeds, ids="seed={}".format)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    needs.check_marks(items)
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        Random(seed).shuffle(items)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    needs.check_components(item)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in needs.summary_lines(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line)
