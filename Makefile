@@ -1,0 +1,61 @@
+# Everything here works on a fresh machine with Python 3.11 or newer, and again at once.
+# A step says one line; what it said in full is in build/log/.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup components lint test test-fast demo bench scenarios settings lock clean
+
+PYTHON ?=
+RUN := .venv/bin/python
+STEP := scripts/step.sh
+CODE := messages constellation actors tests bench scripts $(wildcard demo)
+BENCHMARKS := $(filter-out figures __init__,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
+export PYTHON
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help:  ## say what there is to make
+	@sed -n 's/^\([a-zA-Z-]*\):.*## \(.*\)/  make \1 - \2/p' $(MAKEFILE_LIST)
+	@echo "  make bench-NAME - run one benchmark: $(BENCHMARKS)"
+
+setup:  ## make .venv with the locked dependencies
+	@$(STEP) setup scripts/setup_venv.sh
+
+components: setup  ## fetch the real programs that tests run against
+	@$(STEP) components scripts/components.sh
+	@cat build/log/components.log
+
+lint: setup  ## check style, types and import layers
+	@$(STEP) "ruff check" $(RUN) -m ruff check .
+	@$(STEP) "ruff format" $(RUN) -m ruff format --check .
+	@$(STEP) mypy $(RUN) -m mypy $(CODE)
+	@$(STEP) "import layers" .venv/bin/lint-imports
+
+test: components lint  ## lint, and run all tests; PYTEST_ARGS="-k word" for some
+	@$(RUN) -m pytest $(PYTEST_ARGS)
+
+test-fast: setup  ## run the tests that need nothing outside the process
+	@$(RUN) -m pytest -m "not integration" $(PYTEST_ARGS)
+
+demo: setup  ## three agents and Traefik on this machine; CHECK=1 for programs
+	@$(STEP) traefik scripts/components.sh traefik
+	@$(RUN) -m demo $(if $(CHECK),--check)
+
+bench: $(addprefix bench-,$(BENCHMARKS))  ## run all benchmarks
+
+bench-%: components
+	@test -f bench/$*.py || { echo "no benchmark $*: there are $(BENCHMARKS)" >&2; exit 2; }
+	@$(RUN) -m bench.$*
+
+scenarios: setup  ## list which lines of docs/SCENARIOS.md are proven, and by which tests
+	@$(RUN) -m scripts.scenarios_table
+
+settings: setup  ## write docs/settings.md and the examples in deploy/ anew
+	@$(RUN) -m scripts.settings_reference
+
+lock: setup  ## write requirements.lock anew from what .venv has
+	@{ sed -n '/^#/p' requirements.lock; $(RUN) -m pip freeze --exclude-editable; } > build/requirements.lock
+	@mv build/requirements.lock requirements.lock
+
+clean:  ## remove everything that was made here
+	@rm -rf .venv build .demo .components .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache *.egg-info bench/results/*.json
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

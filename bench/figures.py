@@ -1,0 +1,203 @@
+"""The one language of all benchmarks: a line a figure, and the same as JSON.
+
+    with Figures("actors") as figures:
+        figures.add("round_trip_p50", 0.41, "ms", goal=0.75, peer=Peer("thespian", 0.75))
+        figures.absent("etcd", "not on this machine")
+
+prints `actors.round_trip_p50 0.41 ms peer=thespian peer_value=0.75 ratio=0.55 goal=0.75 ok` and
+writes bench/results/actors.json with the machine described.  A missed goal is said, never raised.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TextIO
+
+RESULTS_DIRECTORY = Path(__file__).parent / "results"
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What another program reached at the same work in the same run."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number.  `better` says on which side of `goal` it should be."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float
+    better: Literal["lower", "higher"]
+    peer: Peer | None = None
+
+    @property
+    def meets_goal(self) -> bool:
+        """Whether the goal is reached; equal is enough."""
+        return self.value <= self.goal if self.better == "lower" else self.value >= self.goal
+
+    @property
+    def ratio(self) -> float:
+        """Ours to the peer's; not a number when the peer measured zero."""
+        if self.peer is None or self.peer.value == 0:
+            return math.nan
+        return self.value / self.peer.value
+
+    def line(self, benchmark: str) -> str:
+        """Return the printed line."""
+        words = [f"{benchmark}.{self.name}", shown(self.value), self.unit]
+        if self.peer is not None:
+            words += [f"peer={self.peer.name}", f"peer_value={shown(self.peer.value)}"]
+            words.append(f"ratio={shown(self.ratio)}")
+        return " ".join([*words, f"goal={shown(self.goal)}", "ok" if self.meets_goal else "short"])
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figure for the results file."""
+        peer = None
+        if self.peer is not None:
+            ratio = None if math.isnan(self.ratio) else self.ratio
+            peer = {"name": self.peer.name, "value": self.peer.value, "ratio": ratio}
+        return {
+            "name": self.name,
+            "value": self.value,
+            "unit": self.unit,
+            "goal": self.goal,
+            "better": self.better,
+            "meets_goal": self.meets_goal,
+            "peer": peer,
+        }
+
+
+class Figures:
+    """The figures of one benchmark: printed as they come, written when the block ends.
+
+    What was measured before an error is written too.
+    """
+
+    def __init__(
+        self, benchmark: str, *, directory: Path = RESULTS_DIRECTORY, out: TextIO | None = None
+    ) -> None:
+        self.benchmark = _checked(benchmark)
+        self.figures: list[Figure] = []
+        self.absent_peers: dict[str, str] = {}
+        self._directory = directory
+        self._out = out or sys.stdout
+        self._began_utc = datetime.now(UTC)
+
+    def add(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        *,
+        goal: float,
+        better: Literal["lower", "higher"] = "lower",
+        peer: Peer | None = None,
+    ) -> Figure:
+        """Print one figure and keep it.
+
+        Raises:
+            ValueError: the name or unit cannot be read back from the line, the name was used
+                before, or a number is none.
+        """
+        figure = Figure(_checked(name), float(value), _checked_unit(unit), goal, better, peer)
+        if name in {other.name for other in self.figures}:
+            raise ValueError(f"{self.benchmark}.{name} was measured twice: give each its own name")
+        if not math.isfinite(value) or not math.isfinite(goal):
+            raise ValueError(f"{self.benchmark}.{name} is no number: {value=} {goal=}")
+        self.figures.append(figure)
+        self._print(figure.line(self.benchmark))
+        return figure
+
+    def absent(self, peer: str, reason: str) -> None:
+        """Name a peer that could not be measured here."""
+        self.absent_peers[peer] = reason
+        self._print(f"{self.benchmark}: peer {peer} is absent: {reason}")
+
+    def __enter__(self) -> Figures:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        content = {
+            "benchmark": self.benchmark,
+            "began_utc": self._began_utc.isoformat(timespec="seconds"),
+            "complete": error is None,
+            "machine": machine(),
+            "figures": [figure.as_json() for figure in self.figures],
+            "absent_peers": self.absent_peers,
+        }
+        file = self._directory / f"{self.benchmark}.json"
+        file.write_text(json.dumps(content, indent=2) + "\n")
+
+    def _print(self, line: str) -> None:
+        self._out.write(f"{line}\n")
+        self._out.flush()
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the smallest value that at least `share` (above 0, at most 1) of all are within."""
+    if not values or not 0 < share <= 1:
+        raise ValueError(f"no percentile {share} of {len(values)} values")
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine that the figures were measured on."""
+    return {
+        "cpu": _after_colon(Path("/proc/cpuinfo"), "model name") or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
+
+
+def shown(value: float) -> str:
+    """Return a number with four significant digits or all its integer digits, never as 1e+06."""
+    if math.isnan(value):
+        return "nan"
+    if value == 0:
+        return "0"
+    decimals = max(0, 3 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _after_colon(file: Path, key: str) -> str:
+    if file.exists():
+        for line in file.read_text().splitlines():
+            if line.startswith(key):
+                return line.partition(":")[2].strip()
+    return ""
+
+
+def _checked(name: str) -> str:
+    if not NAME_PATTERN.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a figure: use a-z, 0-9 and _, a letter first")
+    return name
+
+
+def _checked_unit(unit: str) -> str:
+    if not unit or any(character.isspace() for character in unit):
+        raise ValueError(f"{unit!r} is no unit: one word, e.g. ms, messages/s, MiB")
+    return unit
