@@ -1,0 +1,71 @@
+"""Every setting is documented, and the reference and the examples are in step with the model."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from constellation.config import Group, Settings, StaticService
+from scripts.settings_reference import FILES, ROOT, Setting, all_settings
+
+SETTINGS = [*all_settings(), *all_settings(StaticService, "static_services")]
+REQUIRED = {"node_name": "alpha", "data_dir": "/var/lib/constellation"}
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.path)
+def test_every_setting_says_what_it_means(setting: Setting) -> None:
+    assert len(setting.description) >= 5, f"{setting.path}: describe it in constellation/config.py"
+
+
+@pytest.mark.parametrize(
+    "group",
+    [model for model in Group.__subclasses__() if model.__module__ == "constellation.config"],
+    ids=lambda group: group.__name__,
+)
+def test_every_group_says_what_it_is_for(group: type[Group]) -> None:
+    assert group.__doc__
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_reference_and_examples_are_in_step_with_the_model(name: str) -> None:
+    written = (ROOT / name).read_text()
+
+    assert written == FILES[name](), f"{name} is out of date: run `make settings`"
+
+
+def test_the_toml_example_without_its_comment_signs_holds_the_defaults() -> None:
+    text = Path(ROOT / "deploy/agent.toml.example").read_text()
+    uncommented = re.sub(r"^#(?=\w+ = )", "", text, flags=re.MULTILINE)
+
+    values = tomllib.loads(uncommented)
+    values.pop("static_services")  # an example of one, where the default is none
+    for path in ("cluster_key", "cluster_key_file", "runtime_dir"):
+        values.pop(path)  # examples too: unset by default
+    for group, name in (("docker", "publish_address"), ("http", "bind_address")):
+        values[group].pop(name)
+
+    assert Settings(**values) == Settings(**REQUIRED)
+
+
+def test_the_toml_example_shows_a_static_service_that_is_valid() -> None:
+    text = Path(ROOT / "deploy/agent.toml.example").read_text()
+    line = re.findall(r"^#(static_services = .*)$", text, flags=re.MULTILINE)[0]
+
+    settings = Settings(**REQUIRED, **tomllib.loads(line))
+
+    assert settings.static_services[0].check == "http"
+
+
+def test_environment_names_are_unique() -> None:
+    names = [setting.environment_name for setting in all_settings()]
+
+    assert len(set(names)) == len(names)
+    assert "CONSTELLATION_GOSSIP__PROBE_INTERVAL_S" in names
+
+
+def test_no_example_holds_a_secret() -> None:
+    for name in FILES:
+        assert not re.search(r"^#\w*(?i:cluster_key)\s*=\s*\"?\w", (ROOT / name).read_text(), re.M)
