@@ -1,0 +1,189 @@
+"""What `deploy/` offers works as it is, as far as a machine can try it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from constellation.config import Settings
+from scripts.settings_reference import all_settings
+from tests.components import http_backend
+from tests.components.availability import binary
+from tests.components.fixtures import MakeHosts
+from tests.components.processes import wait_until
+from tests.components.prometheus import promtool
+
+ROOT = Path(__file__).parent.parent.parent
+DEPLOY = ROOT / "deploy"
+UNIT = DEPLOY / "constellation-agent.service"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+AGENTS = ("alpha", "beta", "gamma")
+FROM_HOST = re.compile(r"\$\{(\w+):\?[^}]*\}")
+
+
+def settings_of(environment: dict[str, str]) -> Settings:
+    """Read an agent's environment as pydantic-settings does: nested names, lists as JSON."""
+    values: dict[str, Any] = {"data_dir": "/var/lib/constellation"}
+    for name, text in environment.items():
+        *groups, last = name.removeprefix("CONSTELLATION_").lower().split("__")
+        target = values
+        for group in groups:
+            target = target.setdefault(group, {})
+        value = FROM_HOST.sub("k" * 64, text)
+        target[last] = json.loads(value) if value.startswith(("[", "{")) else value
+    return Settings(**values)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_agents_to_try_out_have_valid_settings(agent: str) -> None:
+    service = COMPOSE["services"][agent]
+
+    settings = settings_of(service["environment"])
+
+    assert settings.node_name == agent
+    assert settings.bind_address == service["networks"]["mesh"]["ipv4_address"]
+    assert f"{settings.bind_address}:{settings.gossip.port}" in settings.gossip.seeds
+    assert settings.static_services[0].address.startswith(f"{settings.bind_address}:")
+
+
+def test_agents_to_try_out_use_known_settings_and_no_key_of_ours() -> None:
+    known = {setting.environment_name for setting in all_settings()}
+    for agent in AGENTS:
+        environment = COMPOSE["services"][agent]["environment"]
+        assert set(environment) <= known
+        assert FROM_HOST.match(environment["CONSTELLATION_CLUSTER_KEY"])
+
+
+def test_the_image_holds_what_the_project_ships() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    taken = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()}
+    copied = {
+        name
+        for line in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, flags=re.MULTILINE)
+        for name in line.split()
+    }
+
+    assert copied <= taken
+    assert {"messages", "constellation", "actors"} <= copied
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    names = set(re.findall(r"CONSTELLATION_[A-Z_]+", dockerfile))
+    assert names <= {setting.environment_name for setting in all_settings()}
+    assert "\nUSER constellation\n" in dockerfile
+
+
+def test_the_unit_sets_only_known_settings() -> None:
+    names = set(re.findall(r"^Environment=(\w+)=", UNIT.read_text(), flags=re.MULTILINE))
+
+    assert names
+    assert names <= {setting.environment_name for setting in all_settings()}
+
+
+def test_the_runbook_names_only_files_that_exist() -> None:
+    text = (DEPLOY / "README.md").read_text()
+
+    for name in re.findall(r"deploy/([\w./-]+\w)", text):
+        assert (DEPLOY / name).exists(), name
+    for link in re.findall(r"\]\((?!http)([^)]+)\)", text):
+        assert (DEPLOY / link).exists(), link
+
+
+@pytest.mark.integration
+@pytest.mark.needs("systemd")
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / UNIT.name
+    unit.write_text(UNIT.read_text().replace("/opt/constellation/bin/python", sys.executable))
+
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+    )
+
+    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+
+
+def alert_expressions() -> list[str]:
+    groups = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"]
+    return [rule["expr"] for group in groups for rule in group["rules"]]
+
+
+@pytest.mark.integration
+@pytest.mark.needs("prometheus")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "config", DEPLOY / "prometheus/prometheus.yml"),
+        ("check", "rules", DEPLOY / "prometheus/alerts.yml"),
+        ("test", "rules", DEPLOY / "prometheus/alerts_test.yml"),
+    ],
+    ids=["config", "rules", "rules fire"],
+)
+def test_promtool_is_content(arguments: tuple[str, ...]) -> None:
+    content, said = promtool(*arguments)
+
+    assert content, said
+
+
+def test_every_alert_is_tested_to_fire() -> None:
+    alerts = (DEPLOY / "prometheus/alerts.yml").read_text()
+    tests = (DEPLOY / "prometheus/alerts_test.yml").read_text()
+
+    names = re.findall(r"- alert: (\w+)", alerts)
+
+    assert len(names) == len(alert_expressions())
+    assert [name for name in names if f'alertname="{name}"' not in tests] == []
+
+
+def test_alerts_use_metrics_that_the_agent_has() -> None:
+    source = "\n".join(path.read_text() for path in (ROOT / "actors").rglob("*.py"))
+    used = {name for text in alert_expressions() for name in re.findall(r"constellation_\w+", text)}
+
+    assert used
+    for name in used:
+        assert f'"{name.removesuffix("_total")}"' in source, f"no actor has a metric {name}"
+
+
+@pytest.mark.integration
+@pytest.mark.slow
+@pytest.mark.needs("traefik", "netns")
+def test_traefik_routes_with_its_static_configuration_as_it_is(
+    make_hosts: MakeHosts, tmp_path: Path
+) -> None:
+    host = make_hosts(1)[0]  # its ports 80 and 8081 are nobody else's
+    configuration = {
+        "http": {
+            "routers": {"web": {"rule": "Host(`web.localhost`)", "service": "web"}},
+            "services": {"web": {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:8000"}]}}},
+        }
+    }
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api/dynamic").write_text(json.dumps(configuration))
+    host.start(
+        ["busybox", "httpd", "-f", "-p", "127.0.0.1:8081", "-h", str(tmp_path)],
+        log_file=tmp_path / "provider.log",
+    )
+    backend = [sys.executable, http_backend.__file__, "--name", "web-1", "--port", "8000"]
+    host.start(backend, log_file=tmp_path / "backend.log")
+
+    traefik = host.start(
+        [binary("traefik"), f"--configFile={DEPLOY / 'traefik/traefik.yaml'}"],
+        log_file=tmp_path / "traefik.log",
+    )
+
+    def answer() -> str:
+        asked = ["busybox", "wget", "-q", "-O", "-", "--header", "Host: web.localhost"]
+        done = subprocess.run(
+            [*asked, f"http://{host.address}/"], capture_output=True, text=True, check=False
+        )
+        return done.stdout
+
+    traefik.wait_for(lambda: "web-1" in answer(), timeout_s=15, what="the route to web-1")
+    levels = [json.loads(line)["level"] for line in traefik.log_text().splitlines()]
+    assert not {"error", "fatal", "panic"} & set(levels)
+    traefik.stop()
+    wait_until(lambda: not answer(), timeout_s=5, what="Traefik's end")
