@@ -103,7 +103,6 @@ class DockerEngine:
                 fix="start Docker, or set docker.socket, or docker.enabled=false",
             ) from error
 
-
     def _knock(self) -> None:
         """Fail as the system says it, and without the socket the library leaks when it fails."""
         with socket.socket(socket.AF_UNIX) as probe:

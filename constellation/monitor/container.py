@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from constellation.monitor.published_ports import PublishPolicy, endpoints, exposed_tcp_ports
+from constellation.monitor.published_ports import (
+    PublishPolicy,
+    endpoints,
+    exposed_tcp_ports,
+    host_network_endpoints,
+)
 from constellation.monitor.service_name import service_name
 from messages.monitor import Label, ServiceObservation
 
@@ -96,7 +101,12 @@ def _read(
         return Unreadable(container_id, name, "no letter or digit in its name to make a DNS label")
     phase, check, detail = _state(found["State"])
     network = found.get("NetworkSettings") or {}
+    exposed = config.get("ExposedPorts") or {}
     labels, left_out = kept_labels(all_labels)
+    if (found.get("HostConfig") or {}).get("NetworkMode") == "host":
+        reached = host_network_endpoints(exposed, all_labels, policy)
+    else:
+        reached = endpoints(network.get("Ports") or {}, policy)
     observation = ServiceObservation(
         service=service,
         source="docker",
@@ -108,8 +118,8 @@ def _read(
         image=str(config.get("Image", ""))[:TEXT_CHARACTERS_MAX],
         networks=tuple(sorted(network.get("Networks") or {})[:NETWORKS_MAX]),
         labels=labels,
-        endpoints=endpoints(network.get("Ports") or {}, policy),
-        exposed_ports=exposed_tcp_ports(config.get("ExposedPorts") or {}),
+        endpoints=reached if phase in {"running", "paused"} else (),
+        exposed_ports=exposed_tcp_ports(exposed),
         created_at_utc_s=_utc_s(found.get("Created", "")),
     )
     return Container(container_id, name, phase, observation, left_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,10 @@ from typing import Any
 from messages.monitor import Endpoint
 
 ENDPOINTS_MAX = 64
+
+_SERVER_PORT_LABEL = re.compile(
+    r"traefik\.(http|tcp|udp)\.services\.[^.]+\.loadbalancer\.server\.port", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,31 @@ def endpoints(ports: Mapping[str, Any], policy: PublishPolicy) -> tuple[Endpoint
             container_port=number,
         )
         for number, protocol, host, port in sorted(found)[:ENDPOINTS_MAX]
+        if protocol in {"tcp", "udp"}
+    )
+
+
+def host_network_endpoints(
+    exposed: Mapping[str, Any], labels: Mapping[str, str], policy: PublishPolicy
+) -> tuple[Endpoint, ...]:
+    """Return the endpoints of a container that shares the host's network.
+
+    Nothing is published for it: its own ports are the host's.  They are those it declares, and
+    those its labels name as a server's, because many an image declares none.
+    """
+    ports = {_port(port) for port in exposed}
+    for name, value in labels.items():
+        named = _SERVER_PORT_LABEL.fullmatch(name)
+        if named and value.strip().isdecimal():
+            ports.add((int(value), "udp" if named[1].lower() == "udp" else "tcp"))
+    return tuple(
+        Endpoint(
+            protocol="udp" if protocol == "udp" else "tcp",
+            host=policy.publish_address,
+            port=number,
+            container_port=number,
+        )
+        for number, protocol in sorted(ports)[:ENDPOINTS_MAX]
         if protocol in {"tcp", "udp"}
     )
 

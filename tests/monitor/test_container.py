@@ -143,6 +143,28 @@ def test_endpoints_are_by_port_once_and_by_protocol() -> None:
     ]
 
 
+def test_ports_of_a_container_on_the_hosts_network_are_the_hosts() -> None:
+    labels = {
+        "traefik.http.services.web.loadbalancer.server.port": "8096",
+        "traefik.udp.services.web.loadbalancer.server.port": "1900",
+        "traefik.http.services.other.loadbalancer.server.port": "eighty",
+    }
+    config = {"ExposedPorts": {"80/tcp": {}}, "Labels": labels}
+
+    running = read(Config=config, HostConfig={"NetworkMode": "host"})
+    exited = read(Config=config, HostConfig={"NetworkMode": "host"}, State={"Status": "exited"})
+
+    assert [
+        (item.protocol, item.host, item.port, item.container_port)
+        for item in running.observation.endpoints
+    ] == [
+        ("tcp", "100.64.0.9", 80, 80),
+        ("udp", "100.64.0.9", 1900, 1900),
+        ("tcp", "100.64.0.9", 8096, 8096),
+    ]
+    assert exited.observation.endpoints == ()
+
+
 def test_exposed_tcp_ports_are_lowest_first() -> None:
     config: dict[str, Any] = {"ExposedPorts": {"8080/tcp": {}, "80/tcp": {}, "53/udp": {}}}
 
