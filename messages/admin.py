@@ -13,6 +13,8 @@ from messages.monitor import Endpoint, Health
 class StatusRequest(Message):
     """Ask a node how it is.  Answered by `StatusReport`."""
 
+    crosses_nodes = True
+
 
 class NodeStatusRequest(Message):
     """Ask one node's admin actor, over the convention, how its own node is.
@@ -20,9 +22,13 @@ class NodeStatusRequest(Message):
     Answered by `NodeStatus`.
     """
 
+    crosses_nodes = True
+
 
 class NodeStatus(Message):
     """How one node is, in its own words.  Answer to `NodeStatusRequest`."""
+
+    crosses_nodes = True
 
     node: str
     agent_version: str
@@ -33,6 +39,8 @@ class NodeStatus(Message):
 
 class StatusReport(Message):
     """Answer to `StatusRequest`: the cluster as the asked node sees it."""
+
+    crosses_nodes = True
 
     self_node: str
     nodes_alive: int = Field(ge=0)
@@ -46,6 +54,8 @@ class StatusReport(Message):
 
 class NodesRequest(Message):
     """Ask for the nodes of the cluster.  Answered by `NodesReport`."""
+
+    crosses_nodes = True
 
 
 class NodeRow(Message):
@@ -67,11 +77,15 @@ class NodeRow(Message):
 class NodesReport(Message):
     """Answer to `NodesRequest`."""
 
+    crosses_nodes = True
+
     nodes: tuple[NodeRow, ...]
 
 
 class ServicesRequest(Message):
     """Ask for the services of the cluster.  Answered by `ServicesReport`."""
+
+    crosses_nodes = True
 
 
 class ServiceRow(Message):
@@ -90,11 +104,15 @@ class ServiceRow(Message):
 class ServicesReport(Message):
     """Answer to `ServicesRequest`."""
 
+    crosses_nodes = True
+
     services: tuple[ServiceRow, ...]
 
 
 class RequestRefused(Message):
     """Answer to a request that cannot be served; says what failed, why, and what to do."""
+
+    crosses_nodes = True
 
     what: str
     why: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,7 +12,14 @@ REGISTRY: dict[str, type[Message]] = {}
 class Message(BaseModel):
     """One immutable fact or request sent between actors."""
 
+    # Only what is meant for other nodes is taken from them; everything else stays inside one.
+    crosses_nodes: ClassVar[bool] = False
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def __str__(self) -> str:
+        """Return the class name: Thespian makes this text of every message it passes on."""
+        return type(self).__name__
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from constellation.errors import WireError
 
 ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it the admin
 TEXT_BYTES_MAX = 200
+# Ids name sockets in the runtime directory, so nothing that could lead out of it.
+_ACTOR_ID = re.compile(r"@?[a-z0-9][a-z0-9-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,7 @@ class ActorRef:
     """One actor process: `host:port` of its node's actor system, and its id on that node.
 
     An id is never used again in one life of a node, so an address of a dead actor stays dead.
+    An id beginning with '@' is a name that whoever plays that part now has claimed ('@admin').
     A node that does not listen (an operator's command) has port 0 and a random host part.
     """
 
@@ -40,7 +44,12 @@ class ActorRef:
         """
         node, slash, actor_id = text.partition("/")
         host, colon, port = node.rpartition(":")
-        valid = slash and colon and host and actor_id and port.isdecimal() and len(port) <= 5
-        if not valid or len(text) > TEXT_BYTES_MAX or int(port) > 65535:
+        valid = slash and colon and host and port.isdecimal() and len(port) <= 5
+        if (
+            not valid
+            or not _ACTOR_ID.fullmatch(actor_id)
+            or len(text) > TEXT_BYTES_MAX
+            or int(port) > 65535
+        ):
             raise WireError(f"{text!r:.80} is not an actor address host:port/id", reason="address")
         return cls(host.removeprefix("[").removesuffix("]"), int(port), actor_id)

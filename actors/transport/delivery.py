@@ -1,0 +1,269 @@
+"""Where an envelope goes, and where it came from.  Knows nothing of Thespian.
+
+Each process of a node listens on a Unix socket named after its actor id in the runtime directory
+(mode 0600, directory 0700).  One of them, Thespian's admin, also holds the node's one TCP
+listener and passes what comes in on to the actor it is for, without decoding it.  To other nodes
+each process connects by itself.  An operator's command has no listener: it is answered on the
+connection it made.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from actors.transport import stats
+from actors.transport.local_links import LocalLink, accept_local
+from actors.transport.peer_links import (
+    PeerInbound,
+    PeerInboundOwner,
+    PeerLink,
+    set_peer_options,
+)
+from actors.transport.process import SOCKET_SUFFIX, write_pid_file
+from actors.transport.reactor import READ, Reactor
+from constellation.errors import WireError
+from constellation.transport.address import ADMIN_ID, ActorRef
+from constellation.transport.envelope import Envelope
+from constellation.transport.session import derive_key
+
+PEERS_INBOUND_MAX = 256
+EXTERNAL_PREFIX = "ext-"  # of processes outside the actor system: the guardian, a command
+_LOCAL_BACKLOG = 1024
+
+Delivered = Enum("Delivered", "YES DEAD_TARGET FAILED")
+
+
+@dataclass(frozen=True)
+class TransportSettings:
+    """What every process of one node shares.  Inherited by fork, so the key is in no message."""
+
+    host: str
+    port: int
+    cluster_key: bytes = field(repr=False)
+    runtime_dir: Path | None = None  # None: an operator's command; it does not listen
+    listener: socket.socket | None = field(default=None, repr=False)
+    user_timeout_s: float = 5.0
+    peer_queue_bytes_max: int = 4 << 20
+    # Part of every actor id, so that an address of an earlier life of the node reaches nobody.
+    life: str = field(default_factory=lambda: secrets.token_hex(3))
+
+
+class Delivery(PeerInboundOwner):
+    """The connections of one process."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        settings: TransportSettings,
+        actor_id: str,
+        on_envelope: Callable[[Envelope], None],
+    ) -> None:
+        self.reactor = reactor
+        self.settings = settings
+        self.queue_bytes_max = settings.peer_queue_bytes_max
+        self._on_envelope = on_envelope
+        if settings.runtime_dir is None:
+            self.ref = ActorRef(f"client-{secrets.token_hex(8)}", 0, actor_id)
+        else:
+            self.ref = ActorRef(settings.host, settings.port, actor_id)
+        self._key = derive_key(settings.cluster_key, b"actors")
+        self._local_links: dict[str, LocalLink] = {}
+        self._peer_links: dict[tuple[str, int], PeerLink] = {}
+        self._peers_inbound: dict[str, PeerInbound] = {}
+        self._peers_pending: set[PeerInbound] = set()
+        self._listener = self._listen_locally() if settings.runtime_dir is not None else None
+        self._peer_listener = settings.listener if actor_id == ADMIN_ID else None
+        if self._peer_listener is not None:
+            self._peer_listener.setblocking(False)
+            reactor.register(self._peer_listener, READ, self._accept_peer)
+
+    def _socket_path(self, actor_id: str) -> Path:
+        assert self.settings.runtime_dir is not None
+        return self.settings.runtime_dir / f"{actor_id}{SOCKET_SUFFIX}"
+
+    def _listen_locally(self) -> socket.socket:
+        path = self._socket_path(self.ref.actor_id)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        path.unlink(missing_ok=True)
+        mask = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(mask)
+        listener.listen(_LOCAL_BACKLOG)
+        listener.setblocking(False)
+        self.reactor.register(
+            listener.fileno(),
+            READ,
+            lambda _: accept_local(self.reactor, listener, self._local_body),
+        )
+        if not self.ref.actor_id.startswith("ext-"):
+            assert self.settings.runtime_dir is not None
+            write_pid_file(self.settings.runtime_dir, self.ref.actor_id)
+        return listener
+
+    def claim_name(self, name: str) -> None:
+        """Make this process the one that '@name' addresses, here and from other nodes."""
+        link = self._socket_path(f"@{name}")
+        new = self._socket_path(f"new-{self.ref.actor_id}")
+        new.unlink(missing_ok=True)
+        new.symlink_to(self._socket_path(self.ref.actor_id).name)
+        new.replace(link)
+
+    def close(self) -> None:
+        """Close everything; what was not taken yet is lost."""
+        for local in self._local_links.values():
+            local.close()
+        for link in self._peer_links.values():
+            link.close()
+        for peer in (*self._peers_inbound.values(), *self._peers_pending):
+            peer.connection.close("closing")
+        if self._listener is not None:
+            self._listener.close()
+            self._socket_path(self.ref.actor_id).unlink(missing_ok=True)
+
+    def close_local_link(self, actor_id: str) -> None:
+        """Forget an actor of this node that has ended."""
+        link = self._local_links.pop(actor_id, None)
+        if link is not None:
+            link.close()
+
+    def pending_count(self, *, peers: bool) -> int:
+        """Return how many connections have something that the other side has not taken yet."""
+        links: list[LocalLink | PeerLink] = list(self._local_links.values())
+        if peers:
+            links.extend(self._peer_links.values())
+        return sum(link.pending() for link in links)
+
+    def send(self, target: ActorRef, payload: bytes) -> Delivered:
+        """Hand a message to `target`'s connection, or straight back if it is this process."""
+        envelope = Envelope(str(target), str(self.ref), payload)
+        if target == self.ref:
+            self._on_envelope(envelope)
+            return Delivered.YES
+        return self._route(target, envelope.pack())
+
+    def _route(self, target: ActorRef, packed: bytes) -> Delivered:
+        """Pass a packed envelope on towards `target`."""
+        if target.node == self.ref.node:
+            return self._to_local(target.actor_id, packed)
+        if target.port == 0:
+            peer = self._peers_inbound.get(str(target.node))
+            if self.ref.actor_id != ADMIN_ID:
+                return self._to_local(ADMIN_ID, packed)
+            if peer is not None and peer.send(packed):
+                stats.count("sent", "peer")
+                return Delivered.YES
+            stats.dropped("peer_unreachable", target=str(target), detail="it has disconnected")
+            return Delivered.DEAD_TARGET
+        return self._to_peer(target.node, packed)
+
+    def _to_local(self, actor_id: str, packed: bytes) -> Delivered:
+        link = self._local_links.get(actor_id)
+        if link is None:
+            link = LocalLink(self.reactor, self._socket_path(actor_id))
+            self._local_links[actor_id] = link
+        try:
+            if link.send(packed):
+                stats.count("sent", "local")
+                return Delivered.YES
+        except OSError:
+            self._local_links.pop(actor_id, None)
+            return Delivered.DEAD_TARGET
+        stats.dropped("queue_full", target=actor_id, detail="the actor does not keep up")
+        return Delivered.FAILED
+
+    def _to_peer(self, node: tuple[str, int], packed: bytes) -> Delivered:
+        link = self._peer_links.get(node)
+        if link is None:
+            link = PeerLink(
+                self.reactor,
+                node,
+                key=self._key,
+                identity=str(self.ref),
+                on_body=self._answer_body,
+                queue_bytes_max=self.settings.peer_queue_bytes_max,
+                user_timeout_s=self.settings.user_timeout_s,
+            )
+            self._peer_links[node] = link
+        if link.send(packed):
+            stats.count("sent", "peer")
+            return Delivered.YES
+        stats.dropped("peer_backlog", target=link.name, detail="not connected, or it is too slow")
+        return Delivered.FAILED
+
+    def _local_body(self, body: bytes) -> None:
+        envelope = Envelope.unpack(body)
+        stats.count("received", "local")
+        target = envelope.target_ref()
+        if target.node != self.ref.node and self.ref.actor_id == ADMIN_ID:
+            self._route(target, body)  # the answer to an operator, from an actor of this node
+            return
+        self._on_envelope(envelope)
+
+    def _answer_body(self, body: bytes, source: str) -> None:
+        """A peer answers on the connection that this process made."""
+        envelope = Envelope.unpack(body)
+        if ActorRef.parse(envelope.target).node != self.ref.node:
+            raise WireError(f"envelope for {envelope.target} is not ours", reason="misrouted")
+        stats.count("received", "peer")
+        self._on_envelope(envelope)
+
+    def _accept_peer(self, _: int) -> None:
+        assert self._peer_listener is not None
+        try:
+            connected, (host, *_rest) = self._peer_listener.accept()
+        except OSError:
+            return
+        if len(self._peers_inbound) + len(self._peers_pending) >= PEERS_INBOUND_MAX:
+            stats.refused("too_many_peers", source=str(host), detail=f"over {PEERS_INBOUND_MAX}")
+            connected.close()
+            return
+        set_peer_options(connected, self.settings.user_timeout_s)
+        peer = PeerInbound(
+            self.reactor,
+            connected,
+            key=self._key,
+            acceptor_address=f"{self.settings.host}:{self.settings.port}",
+            owner=self,
+        )
+        self._peers_pending.add(peer)
+
+    def peer_joined(self, peer: PeerInbound) -> None:
+        """Remember an authenticated peer, to answer those that do not listen."""
+        identity = ActorRef.parse(peer.identity)
+        if identity.node == self.ref.node:
+            raise WireError("a peer claims to be this node itself", reason="misrouted")
+        self._peers_pending.discard(peer)
+        # A node's processes each have a connection; only of a command, port 0, is it looked up.
+        peer.key = str(identity.node) if identity.port == 0 else peer.identity
+        peer.node = identity.node
+        self._peers_inbound[peer.key] = peer
+
+    def peer_left(self, peer: PeerInbound) -> None:
+        """Forget a peer."""
+        self._peers_pending.discard(peer)
+        if self._peers_inbound.get(peer.key) is peer:
+            del self._peers_inbound[peer.key]
+
+    def peer_body(self, body: bytes, peer: PeerInbound) -> None:
+        """Pass an authenticated envelope on to the actor it is for, undecoded."""
+        envelope = Envelope.unpack(body)
+        target = envelope.target_ref()
+        if target.node != self.ref.node:
+            raise WireError(f"envelope for {envelope.target} is not ours", reason="misrouted")
+        if ActorRef.parse(envelope.sender).node != peer.node:
+            raise WireError(
+                f"{peer.identity} speaks in the name of {envelope.sender}", reason="misrouted"
+            )
+        stats.count("received", "peer")
+        if target.actor_id == self.ref.actor_id:
+            self._on_envelope(envelope)
+        elif self._to_local(target.actor_id, body) is Delivered.DEAD_TARGET:
+            stats.refused("no_such_actor", source=peer.identity, detail=envelope.target)

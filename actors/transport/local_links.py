@@ -1,0 +1,96 @@
+"""Connections between the processes of one node: Unix sockets with mode 0600.
+
+The kernel says who is at the other end, so local frames carry no code.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from actors.transport import stats
+from actors.transport.connection import Connection
+from actors.transport.reactor import Reactor
+from constellation.transport.frame import FRAME_BYTES_MAX
+
+LOCAL_QUEUE_BYTES_MAX = 2 * FRAME_BYTES_MAX
+_PEER_CREDENTIALS = struct.Struct("3i")  # process id, user id, group id
+
+
+class LocalLink:
+    """Sends to one actor of this node.  Connects when first used."""
+
+    def __init__(self, reactor: Reactor, path: Path) -> None:
+        self._reactor = reactor
+        self._path = path
+        self._connection: Connection | None = None
+
+    def send(self, body: bytes) -> bool:
+        """Send one envelope.
+
+        Raises:
+            FileNotFoundError, ConnectionRefusedError: there is no such actor (any more).
+        """
+        for _ in range(2):
+            connection = self._connection or self._connect()
+            self._connection = connection
+            if connection.send(body):
+                return True
+            if self._connection is connection:
+                return False  # its queue is full
+        return False  # it broke, and broke again at once
+
+    def pending(self) -> bool:
+        """Whether bytes wait for the actor to take them."""
+        return self._connection is not None and bool(self._connection.queue)
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close("no longer needed")
+
+    def _connect(self) -> Connection:
+        connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Blocking, because a Unix socket connects at once unless its owner's backlog is full.
+            connecting.settimeout(1.0)
+            connecting.connect(str(self._path))
+        except OSError:
+            connecting.close()
+            raise
+        return Connection(
+            self._reactor,
+            connecting,
+            on_frame=lambda _: None,  # answers come over a link of the other's own
+            on_closed=self._closed,
+            queue_bytes_max=LOCAL_QUEUE_BYTES_MAX,
+        )
+
+    def _closed(self, _: str) -> None:
+        self._connection = None
+
+
+def accept_local(
+    reactor: Reactor, listener: socket.socket, on_body: Callable[[bytes], None]
+) -> None:
+    """Take one connection of a process of this node, if it is ours or root's."""
+    try:
+        connected, _ = listener.accept()
+    except OSError:
+        return
+    packed = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
+    _, user_id, _ = _PEER_CREDENTIALS.unpack(packed)
+    if user_id not in {0, os.geteuid()}:
+        stats.refused("user", source=f"user {user_id}", detail="socket of another user")
+        connected.close()
+        return
+    Connection(
+        reactor,
+        connected,
+        on_frame=on_body,
+        on_closed=lambda _: None,
+        queue_bytes_max=0,
+    )

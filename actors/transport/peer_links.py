@@ -1,0 +1,261 @@
+"""Connections between nodes: TCP, authenticated, flow-controlled.
+
+PeerLink       to another node's listener
+PeerInbound    from another node, or from an operator's command
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from actors.transport import stats
+from actors.transport.connection import Connection, peer_name
+from actors.transport.reactor import WRITE, Reactor
+from constellation.transport import session
+from constellation.transport.frame import FRAME_BYTES_MAX
+
+CONNECT_TIMEOUT_S = 3.0
+HANDSHAKE_TIMEOUT_S = 5.0
+RECONNECT_WAIT_S = 0.25
+
+
+class PeerLink:
+    """Sends to another node's listener; what it answers on the same connection is handed up.
+
+    While connecting, envelopes wait, within `queue_bytes_max`.  When the connection fails they
+    are dropped and counted: a node that comes back wants news, not what it missed.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is needed once, where the transport makes the link
+        self,
+        reactor: Reactor,
+        node: tuple[str, int],
+        *,
+        key: bytes,
+        identity: str,
+        on_body: Callable[[bytes, str], None],
+        queue_bytes_max: int,
+        user_timeout_s: float,
+    ) -> None:
+        self._reactor = reactor
+        self.node = node
+        self.name = f"{node[0]}:{node[1]}"
+        self._key = key
+        self._identity = identity.encode()
+        self._on_body = on_body
+        self._queue_bytes_max = queue_bytes_max
+        self._user_timeout_s = user_timeout_s
+        self._connection: Connection | None = None
+        self._connecting: socket.socket | None = None
+        self._handshake: session.Handshake | None = None
+        self._channel: session.Channel | None = None
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._try_again_at_s = 0.0
+        self._attempt = 0
+
+    def send(self, body: bytes) -> bool:
+        """Send one envelope, or keep it until connected; False if it was dropped."""
+        if self._channel is not None and self._connection is not None:
+            if len(self._connection.queue) + len(body) > self._queue_bytes_max:
+                return False  # looked at before sealing: a sealed frame has used up its number
+            return self._connection.send(self._channel.seal(body))
+        if self._waiting_bytes + len(body) > self._queue_bytes_max:
+            return False
+        if self._connecting is None and self._connection is None:
+            if time.monotonic() < self._try_again_at_s:
+                return False
+            self._connect()
+            if self._connecting is None:
+                return False
+        self._waiting.append(body)
+        self._waiting_bytes += len(body)
+        return True
+
+    def pending(self) -> bool:
+        """Whether something has not left yet."""
+        queued = self._connection is not None and bool(self._connection.queue)
+        return bool(self._waiting) or queued
+
+    def close(self) -> None:
+        """Close and drop what waits."""
+        self._failed("closed by us")
+
+    def _connect(self) -> None:
+        family = socket.AF_INET6 if ":" in self.node[0] else socket.AF_INET
+        connecting = socket.socket(family, socket.SOCK_STREAM)
+        connecting.setblocking(False)
+        set_peer_options(connecting, self._user_timeout_s)
+        self._attempt += 1
+        attempt = self._attempt
+        try:
+            connecting.connect(self.node)
+        except BlockingIOError:
+            pass  # the usual case: it connects while we go on
+        except OSError as error:
+            connecting.close()
+            self._failed(str(error))
+            return
+        self._connecting = connecting
+        self._reactor.register(connecting, WRITE, self._connected)
+        self._reactor.call_at(
+            time.monotonic() + CONNECT_TIMEOUT_S, lambda: self._expire_attempt(attempt)
+        )
+
+    def _expire_attempt(self, attempt: int) -> None:
+        if attempt == self._attempt and self._channel is None:
+            self._failed(f"no answer within {CONNECT_TIMEOUT_S} s")
+
+    def _connected(self, _: int) -> None:
+        connecting = self._connecting
+        assert connecting is not None
+        self._connecting = None
+        self._reactor.unregister(connecting.fileno())
+        error = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            connecting.close()
+            self._failed(os.strerror(error))
+            return
+        self._connection = Connection(
+            self._reactor,
+            connecting,
+            on_frame=self._on_frame,
+            on_closed=self._failed,
+            queue_bytes_max=self._queue_bytes_max,
+        )
+        self._connection.reader.bytes_max = session.HANDSHAKE_FRAME_BYTES_MAX
+
+    def _on_frame(self, body: bytes) -> None:
+        assert self._connection is not None
+        if self._channel is not None:
+            self._on_body(self._channel.open(body), self.name)
+        elif self._handshake is None:
+            self._handshake = session.Handshake(
+                self._key,
+                session.read_greeting(body),
+                os.urandom(session.NONCE_BYTES),
+                self._identity,
+                self.name.encode(),
+            )
+            self._connection.send(session.introduction(self._handshake))
+        else:
+            session.check_acceptance(body, self._handshake)
+            self._connection.reader.bytes_max = FRAME_BYTES_MAX
+            self._channel = self._handshake.channel(initiator=True)
+            waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+            for envelope in waiting:
+                self.send(envelope)
+
+    def _failed(self, reason: str) -> None:
+        connection, self._connection = self._connection, None
+        connecting, self._connecting = self._connecting, None
+        if connection is not None:
+            connection.close(reason)
+        if connecting is not None:
+            self._reactor.unregister(connecting.fileno())
+            connecting.close()
+        self._handshake = self._channel = None
+        for _ in self._waiting:
+            stats.dropped("peer_unreachable", target=self.name, detail=reason)
+        self._waiting, self._waiting_bytes = [], 0
+        self._try_again_at_s = time.monotonic() + RECONNECT_WAIT_S
+
+
+class PeerInbound:
+    """One connection that another node, or an operator's command, made to this node's listener.
+
+    Before the introduction has been checked nothing is decoded and at most
+    `HANDSHAKE_FRAME_BYTES_MAX` bytes are held.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        connected: socket.socket,
+        *,
+        key: bytes,
+        acceptor_address: str,
+        owner: PeerInboundOwner,
+    ) -> None:
+        self.identity = ""
+        self.key = ""  # under which the owner keeps it; empty before the introduction
+        self.node = ("", 0)
+        self.source = peer_name(connected)
+        self._key = key
+        self._acceptor_address = acceptor_address.encode()
+        self._owner = owner
+        self._nonce = os.urandom(session.NONCE_BYTES)
+        self._channel: session.Channel | None = None
+        self.connection = Connection(
+            reactor,
+            connected,
+            on_frame=self._on_frame,
+            on_closed=self._closed,
+            queue_bytes_max=owner.queue_bytes_max,
+        )
+        self.connection.reader.bytes_max = session.HANDSHAKE_FRAME_BYTES_MAX
+        reactor.call_at(time.monotonic() + HANDSHAKE_TIMEOUT_S, self._expire)
+        self.connection.send(session.greeting(self._nonce))
+
+    def send(self, body: bytes) -> bool:
+        """Answer on the connection that the peer made; False if it cannot be taken."""
+        if self._channel is None:
+            return False
+        if len(self.connection.queue) + len(body) > self._owner.queue_bytes_max:
+            return False
+        return self.connection.send(self._channel.seal(body))
+
+    def _on_frame(self, body: bytes) -> None:
+        if self._channel is not None:
+            self._owner.peer_body(self._channel.open(body), self)
+            return
+        handshake = session.read_introduction(
+            body,
+            key=self._key,
+            acceptor_nonce=self._nonce,
+            acceptor_address=self._acceptor_address,
+        )
+        self.identity = handshake.identity.decode(errors="replace")
+        self.connection.reader.bytes_max = FRAME_BYTES_MAX
+        self.connection.send(session.acceptance(handshake))
+        self._channel = handshake.channel(initiator=False)
+        self._owner.peer_joined(self)
+
+    def _expire(self) -> None:
+        if self._channel is None:
+            self.connection.close("no introduction in time")
+
+    def _closed(self, _: str) -> None:
+        self._owner.peer_left(self)
+
+
+class PeerInboundOwner:
+    """What a `PeerInbound` tells the transport that accepted it."""
+
+    queue_bytes_max: int
+
+    def peer_joined(self, peer: PeerInbound) -> None:
+        """The peer has proved that it knows the cluster key."""
+        raise NotImplementedError
+
+    def peer_left(self, peer: PeerInbound) -> None:
+        """The connection is gone."""
+        raise NotImplementedError
+
+    def peer_body(self, body: bytes, peer: PeerInbound) -> None:
+        """An authenticated envelope arrived."""
+        raise NotImplementedError
+
+
+def set_peer_options(peer: socket.socket, user_timeout_s: float) -> None:
+    """Have the kernel give a silent peer up soon, and send small frames at once."""
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout_s * 1000))
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    interval_s = max(1, int(user_timeout_s / 3))
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval_s)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval_s)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

@@ -1,0 +1,85 @@
+"""A process's ties to its parent, and what an earlier life of the node left behind.
+
+Every process of a node asks the kernel to be killed when its parent ends (PR_SET_PDEATHSIG), so
+that even `kill -9` of the agent leaves no orphan.  In case one survives all the same (its parent
+was being debugged, the kernel does not know the request), each writes its process id and start
+time to the runtime directory, and the next start ends those that still run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+PID_SUFFIX = ".pid"
+SOCKET_SUFFIX = ".sock"
+
+
+def die_with_parent(parent_process_id: int) -> None:
+    """Have the kernel kill this process when its parent ends; end now if it has ended already."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent_process_id:
+        os._exit(0)
+
+
+def start_time_ticks(process_id: int) -> int | None:
+    """Return when a process started, in clock ticks since boot; None if there is none such.
+
+    Together with the process id it names one process for ever, although ids are used again.
+    """
+    try:
+        stat = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    # The second field is the name in parentheses and may hold spaces; the state follows it.
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+def write_pid_file(runtime_dir: Path, name: str) -> None:
+    """Leave a note of this process for `end_leftovers` of a later start."""
+    process_id = os.getpid()
+    text = f"{process_id} {start_time_ticks(process_id)}\n"
+    (runtime_dir / f"{name}{PID_SUFFIX}").write_text(text, encoding="ascii")
+
+
+def running_processes(runtime_dir: Path) -> list[int]:
+    """Return the ids of processes noted in `runtime_dir` that still run."""
+    running = []
+    for path in runtime_dir.glob(f"*{PID_SUFFIX}"):
+        try:
+            process_id, ticks = (int(word) for word in path.read_text(encoding="ascii").split())
+        except (OSError, ValueError):
+            continue  # cut short by a crash: such a process had only begun
+        if start_time_ticks(process_id) == ticks:
+            running.append(process_id)
+    return running
+
+
+def end_leftovers(runtime_dir: Path, *, timeout_s: float = 2.0) -> list[int]:
+    """Kill every process noted in `runtime_dir`, remove what is in it, return their ids.
+
+    Raises:
+        TimeoutError: one of them could not be killed within `timeout_s`.
+    """
+    leftovers = running_processes(runtime_dir)
+    for process_id in leftovers:
+        try:
+            os.kill(process_id, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    deadline_s = time.monotonic() + timeout_s
+    while running_processes(runtime_dir):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"processes {leftovers} of an earlier start cannot be killed")
+        time.sleep(0.01)
+    for path in runtime_dir.iterdir():
+        if path.suffix in {PID_SUFFIX, SOCKET_SUFFIX}:
+            path.unlink(missing_ok=True)
+    return leftovers

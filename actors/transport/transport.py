@@ -1,0 +1,273 @@
+"""What Thespian asks of a transport, answered by `delivery` and `payload`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+from thespian.actors import ActorAddress, ActorExitRequest, WatchMessage
+from thespian.system.addressManager import ActorLocalAddress, CannotPickleAddress
+from thespian.system.messages.convention import CONV_ADDR_IPV4_CAPABILITY
+from thespian.system.messages.multiproc import ChildMayHaveDied
+from thespian.system.transport import (
+    ExternalInterfaceTransportInit,
+    ReceiveEnvelope,
+    SendStatus,
+    Thespian__Run_Expired,
+    Thespian__Run_HandlerResult,
+    Thespian__Run_Terminated,
+    Thespian__UpdateWork,
+    TransmitIntent,
+    TransmitOnly,
+    TransportInit__Base,
+)
+from thespian.system.transport.wakeupTransportBase import wakeupTransportBase
+
+from actors.transport import payload, stats
+from actors.transport.delivery import EXTERNAL_PREFIX, Delivered, Delivery, TransportSettings
+from actors.transport.reactor import READ, Reactor
+from constellation.errors import WireError
+from constellation.transport.address import ADMIN_ID, ActorRef
+from constellation.transport.envelope import Envelope
+
+NODE_CAPABILITY = "Constellation Node"  # 'host:port' of the node's actor system
+DRAIN_PEERS_S = 1.0  # at most so long a stopping process waits for other nodes to take its words
+
+_STATUS = {
+    Delivered.YES: SendStatus.Sent,
+    Delivered.DEAD_TARGET: SendStatus.DeadTarget,
+    Delivered.FAILED: SendStatus.Failed,
+}
+_current: list[TransportSettings] = []
+_in_this_process: list[Transport] = []
+_external_ids = count(1)
+
+
+def configure(settings: TransportSettings) -> None:
+    """Set what transports made later in this process, and in forked ones, use."""
+    _current[:] = [settings]
+
+
+def forget_inherited() -> None:
+    """In a forked process: close the parent's sockets, which are not this process's business."""
+    for transport in _in_this_process:
+        transport.close_inherited()
+    _in_this_process.clear()
+    stats.forget()
+
+
+class Endpoint(TransportInit__Base):
+    """Where a process that is about to be forked will be."""
+
+    def __init__(self, actor_id: str, instance: int | None) -> None:
+        self.actor_id = actor_id
+        self.addrInst = instance  # Thespian's name
+
+
+class Transport(wakeupTransportBase):
+    """The transport of one process."""
+
+    def __init__(self, init: object, *_: object) -> None:
+        super().__init__()
+        if isinstance(init, Endpoint):
+            actor_id = init.actor_id
+        else:
+            assert isinstance(init, ExternalInterfaceTransportInit)
+            actor_id = f"{EXTERNAL_PREFIX}{os.getpid()}-{next(_external_ids)}"
+        self.reactor = Reactor()
+        self.delivery = Delivery(self.reactor, _current[0], actor_id, self._arrive)
+        self.myAddress = ActorAddress(self.delivery.ref)
+        self.run_time: Any = None
+        self._arrived: deque[ReceiveEnvelope] = deque()
+        self._watches: set[int] = set()
+        self._watch_told = False
+        self._child_ids = count(1)
+        self._aborting: Thespian__Run_Terminated | None = None
+        self._shutdown_signalled = False
+        self._children_signalled = False
+        _in_this_process.append(self)
+
+    # Life.
+
+    def close(self) -> None:
+        """Close everything; what was not taken yet is lost."""
+        if self in _in_this_process:
+            _in_this_process.remove(self)
+            self.delivery.close()
+            self.reactor.close()
+
+    def close_inherited(self) -> None:
+        """In a forked process: close the parent's files without a word to anybody."""
+        self.reactor.close_inherited()
+
+    def external_transport_clone(self) -> Transport:
+        """Return a second endpoint of an outside process, for one conversation."""
+        return Transport(ExternalInterfaceTransportInit())
+
+    def protectedFileNumList(self) -> list[int]:
+        """Nothing closes files by number here."""
+        return []
+
+    def childResetFileNumList(self) -> list[int]:
+        """Nothing: `forget_inherited` does it."""
+        return []
+
+    def _updateStatusResponse(self, response: object) -> None:
+        super()._updateStatusResponse(response)
+
+    # Addresses.
+
+    @staticmethod
+    def getAdminAddr(capabilities: dict[str, Any]) -> ActorAddress:
+        """Return the address of the node's admin process."""
+        return Transport.getAddressFromString(capabilities[NODE_CAPABILITY])
+
+    @staticmethod
+    def getAddressFromString(text: str) -> ActorAddress:
+        """Return the address of the admin of the node 'host:port'."""
+        return ActorAddress(ActorRef.parse(f"{text}/{ADMIN_ID}"))
+
+    @staticmethod
+    def getConventionAddress(capabilities: dict[str, Any]) -> list[ActorAddress] | None:
+        """Return the admins of all convention leaders."""
+        leaders: Sequence[str] = capabilities.get(CONV_ADDR_IPV4_CAPABILITY) or ()
+        return [Transport.getAddressFromString(leader) for leader in leaders] or None
+
+    def prepEndpoint(self, assigned: ActorAddress, _capabilities: dict[str, Any]) -> Endpoint:
+        """Return where a child to be forked will be."""
+        details = assigned.addressDetails
+        if not isinstance(details, ActorLocalAddress):
+            return Endpoint(details.actor_id, None)
+        own_id = self.delivery.ref.actor_id
+        parent = self.delivery.settings.life if own_id == ADMIN_ID else own_id
+        return Endpoint(f"{parent}-{next(self._child_ids)}", details.addressInstanceNum)
+
+    def connectEndpoint(self, endpoint: Endpoint) -> None:
+        """Nothing: the child makes itself known."""
+
+    def deadAddress(self, address_manager: Any, address: ActorAddress) -> None:
+        """Drop the connection to an actor that has ended; ids are never used again."""
+        details = address.addressDetails
+        if isinstance(details, ActorRef) and details.node == self.delivery.ref.node:
+            self.delivery.close_local_link(details.actor_id)
+
+    def setAddressManager(self, address_manager: Any) -> None:
+        """Nothing: `scheduleTransmit` is given it each time."""
+
+    def enableRXPauseFlowControl(self, enable: bool = True) -> None:
+        """Nothing: queues are bounded one by one, and none pauses another."""
+
+    def lostRemote(self, address: ActorAddress) -> None:
+        """Nothing: a lost node's connection closes by itself."""
+
+    # Sending.
+
+    def scheduleTransmit(
+        self, address_manager: Any, intent: TransmitIntent, has_exclusive_flag: bool = False
+    ) -> None:
+        """Send `intent` now, or hand it to the queue of its connection.
+
+        Raises:
+            CannotPickleAddress: it names an actor that is still being created.
+        """
+        if isinstance(intent.message, Thespian__UpdateWork):
+            intent.tx_done(SendStatus.Sent)
+            return
+        if address_manager is not None:
+            target, message = address_manager.prepMessageSend(intent.targetAddr, intent.message)
+            if target is None:
+                raise CannotPickleAddress(intent.targetAddr)
+            intent.changeTargetAddr(target)
+            intent.changeMessage(message)
+        body = payload.encode(intent.message)
+        intent.tx_done(_STATUS[self.delivery.send(intent.targetAddr.addressDetails, body)])
+
+    # Receiving.
+
+    def _arrive(self, envelope: Envelope) -> None:
+        sender = ActorRef.parse(envelope.sender)
+        try:
+            message = payload.decode(
+                envelope.payload,
+                source=envelope.sender,
+                from_this_node=sender.node == self.delivery.ref.node,
+            )
+        except WireError as error:
+            # The frame was whole, so the connection goes on; only this message is lost.
+            stats.refused(error.reason, source=envelope.sender, detail=str(error))
+            return
+        self._arrived.append(ReceiveEnvelope(ActorAddress(sender), message))
+
+    # Running.
+
+    def set_watch(self, files: Sequence[int]) -> None:
+        """Tell the actor when one of `files` can be read."""
+        wanted = set(files)
+        for file in self._watches - wanted:
+            self.reactor.unregister(file)
+        for file in wanted - self._watches:
+            self.reactor.register(file, READ, self._watch_ready)
+        self._watches = wanted
+        self._watch_told = False
+
+    def _watch_ready(self, _: int) -> None:
+        if not self._watch_told:
+            self._watch_told = True
+            self._arrived.append(ReceiveEnvelope(self.myAddress, WatchMessage(list(self._watches))))
+
+    def interrupt_wait(self, signal_shutdown: bool = False, check_children: bool = False) -> None:
+        """From a signal handler: look at children, or stop, as soon as possible."""
+        self._shutdown_signalled |= signal_shutdown
+        self._children_signalled |= check_children
+        self.reactor.wake()
+
+    def abort_run(self, drain: bool = False) -> None:
+        """Make `run` return; what is queued is drained by a `TransmitOnly` run that follows."""
+        self._aborting = Thespian__Run_Terminated()
+
+    def _next_envelope(self) -> ReceiveEnvelope | None:
+        if self._children_signalled:
+            self._children_signalled = False
+            return ReceiveEnvelope(self.myAddress, ChildMayHaveDied())
+        if self._shutdown_signalled:
+            self._shutdown_signalled = False
+            return ReceiveEnvelope(self.myAddress, ActorExitRequest())
+        return self._arrived.popleft() if self._arrived else None
+
+    def _runWithExpiry(self, handler: Callable[[ReceiveEnvelope], object] | type | None) -> object:
+        self._aborting = None
+        if handler is TransmitOnly or isinstance(handler, TransmitOnly):
+            return self._drain()
+        # Taken into account whatever the time: a run of no time takes what is already there.
+        self.reactor.poll(0.0)
+        while self._aborting is None:
+            envelope = self._next_envelope()
+            if envelope is not None:
+                if handler is None:
+                    return envelope
+                result = Thespian__Run_HandlerResult(handler(envelope))
+                if not result:
+                    return result
+                if self.run_time.view().expired():
+                    break
+                continue
+            left = self.run_time.view()
+            if left.expired():
+                break
+            self.reactor.poll(left.remainingSeconds())
+        aborted, self._aborting = self._aborting, None
+        return aborted if aborted is not None else Thespian__Run_Expired()
+
+    def _drain(self) -> int:
+        """Send until nothing waits; other nodes are waited for only so long."""
+        give_up_at_s = time.monotonic() + DRAIN_PEERS_S
+        while pending := self.delivery.pending_count(peers=time.monotonic() < give_up_at_s):
+            left = self.run_time.view()
+            if left.expired() or self._aborting is not None:
+                return pending
+            self.reactor.poll(0.05)
+        return 0

@@ -1,0 +1,56 @@
+"""What is inside a frame: to whom, from whom, and the message's bytes, still undecoded.
+
+A node's listener passes envelopes on to local actors by `target` alone, without decoding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from struct import error as StructError  # noqa: N812 - a class by any other name
+
+from constellation.errors import WireError
+from constellation.transport.address import ActorRef
+
+_LENGTHS = Struct(">BB")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message on its way."""
+
+    target: str
+    sender: str
+    payload: bytes
+
+    def pack(self) -> bytes:
+        """Return the bytes of the envelope."""
+        target, sender = self.target.encode(), self.sender.encode()
+        return _LENGTHS.pack(len(target), len(sender)) + target + sender + self.payload
+
+    @classmethod
+    def unpack(cls, body: bytes) -> Envelope:
+        """Return the envelope in `body`.
+
+        Raises:
+            WireError: it is cut short, or an address is not text.
+        """
+        try:
+            target_length, sender_length = _LENGTHS.unpack_from(body)
+            sender_at = _LENGTHS.size + target_length
+            payload_at = sender_at + sender_length
+            target = body[_LENGTHS.size : sender_at].decode()
+            sender = body[sender_at:payload_at].decode()
+        except (StructError, UnicodeDecodeError) as error:
+            raise WireError(f"envelope refused: {error}", reason="malformed") from error
+        if len(body) < payload_at:
+            raise WireError("envelope refused: cut short", reason="malformed")
+        return cls(target, sender, body[payload_at:])
+
+    def target_ref(self) -> ActorRef:
+        """Return the parsed target.
+
+        Raises:
+            WireError: it is no address.
+        """
+        return ActorRef.parse(self.target)

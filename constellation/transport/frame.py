@@ -1,0 +1,55 @@
+"""Frames of a byte stream: four bytes of length (big-endian), then that many bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct
+
+from constellation.errors import WireError
+from constellation.wire import MAX_FRAME_BYTES
+
+_LENGTH = Struct(">I")
+# The message itself, its two addresses and its authentication code.
+FRAME_BYTES_MAX = MAX_FRAME_BYTES + 1024
+
+
+def frame(body: bytes) -> bytes:
+    """Return `body` with its length in front."""
+    return _LENGTH.pack(len(body)) + body
+
+
+class FrameReader:
+    """Cuts a stream into frames.  Holds at most one incomplete frame of `bytes_max`."""
+
+    def __init__(self, bytes_max: int = FRAME_BYTES_MAX) -> None:
+        self.bytes_max = bytes_max
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Add `data` and yield every frame that is now complete.
+
+        The limit is looked at before each frame, so that it may be raised in between, once the
+        sender is known.
+
+        Raises:
+            WireError: a frame announces more than `bytes_max`.  The stream is then useless.
+        """
+        buffer = self._buffer
+        buffer += data
+        start = 0
+        try:
+            while len(buffer) - start >= _LENGTH.size:
+                (length,) = _LENGTH.unpack_from(buffer, start)
+                if length > self.bytes_max:
+                    raise WireError(
+                        f"frame of {length} bytes announced, the limit is {self.bytes_max}",
+                        reason="oversized",
+                    )
+                end = start + _LENGTH.size + length
+                if len(buffer) < end:
+                    return
+                body = bytes(memoryview(buffer)[start + _LENGTH.size : end])
+                start = end
+                yield body
+        finally:
+            del buffer[:start]

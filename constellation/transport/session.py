@@ -1,0 +1,172 @@
+"""One authenticated connection between two nodes: handshake, then numbered, keyed frames.
+
+    acceptor  -> initiator   magic, acceptor's nonce
+    initiator -> acceptor    initiator's nonce, who it is, code over both nonces and both addresses
+    acceptor  -> initiator   code over the same
+    then each frame: code over (direction's key, frame number, body), body
+
+Codes are BLAKE2b keyed with a key derived from the cluster key.  Both nonces are fresh and
+random, so a recorded connection cannot be played again, neither later nor to a restarted node;
+the frame number makes a repeated, dropped or reordered frame within one connection fail.  The
+initiator signs the address it dialled, so a handshake cannot be relayed to another node.
+Secrecy is the mesh's part (Tailscale encrypts); this proves origin, order and completeness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from hmac import compare_digest
+from struct import Struct
+
+from constellation.errors import WireError
+
+MAGIC = b"CNSTL\x00\x00\x01"  # the last byte is the version of this handshake
+NONCE_BYTES = 32
+CODE_BYTES = 16
+IDENTITY_BYTES_MAX = 200
+HANDSHAKE_FRAME_BYTES_MAX = NONCE_BYTES + CODE_BYTES + IDENTITY_BYTES_MAX
+_NUMBER = Struct(">Q")
+
+
+def derive_key(cluster_key: bytes, purpose: bytes) -> bytes:
+    """Return a 32-byte key that serves one `purpose` (at most 16 bytes) only."""
+    # BLAKE2b takes keys of up to 64 bytes; a longer cluster key is first brought to that.
+    root = blake2b(cluster_key, person=b"constellation").digest()
+    return blake2b(key=root, person=purpose, digest_size=32).digest()
+
+
+def _code(key: bytes, purpose: bytes, *parts: bytes) -> bytes:
+    code = blake2b(key=key, person=purpose, digest_size=CODE_BYTES)
+    for part in parts:
+        # Lengths keep ("ab", "c") and ("a", "bc") apart.
+        code.update(_NUMBER.pack(len(part)))
+        code.update(part)
+    return code.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What both sides sign.  `key` is `derive_key(cluster_key, b"actors")`."""
+
+    key: bytes
+    acceptor_nonce: bytes
+    initiator_nonce: bytes
+    identity: bytes  # the initiator's own address, at most IDENTITY_BYTES_MAX
+    acceptor_address: bytes  # 'host:port' that the initiator dialled
+
+    def code(self, purpose: bytes) -> bytes:
+        """Return the code that proves knowledge of the key, for one side."""
+        return _code(
+            self.key,
+            purpose,
+            self.acceptor_nonce,
+            self.initiator_nonce,
+            self.identity,
+            self.acceptor_address,
+        )
+
+    def channel(self, *, initiator: bool) -> Channel:
+        """Return the frame codes of this connection as one of its sides uses them."""
+        up = self.code(b"key initiator")
+        down = self.code(b"key acceptor")
+        return Channel(up, down) if initiator else Channel(down, up)
+
+
+def greeting(acceptor_nonce: bytes) -> bytes:
+    """Return the acceptor's first frame."""
+    return MAGIC + acceptor_nonce
+
+
+def read_greeting(body: bytes) -> bytes:
+    """Return the acceptor's nonce.
+
+    Raises:
+        WireError: the peer is no actor system of ours, or one of another version.
+    """
+    if len(body) != len(MAGIC) + NONCE_BYTES or body[: len(MAGIC)] != MAGIC:
+        raise WireError(
+            "the peer does not speak this actor system's protocol: upgrade the older agent, or "
+            "correct the port",
+            reason="protocol",
+        )
+    return body[len(MAGIC) :]
+
+
+def introduction(handshake: Handshake) -> bytes:
+    """Return the initiator's answer to the greeting."""
+    return handshake.initiator_nonce + handshake.code(b"initiator") + handshake.identity
+
+
+def read_introduction(
+    body: bytes, *, key: bytes, acceptor_nonce: bytes, acceptor_address: bytes
+) -> Handshake:
+    """Return the handshake that the initiator signed.
+
+    Raises:
+        WireError: it does not know the cluster key, or meant another node.
+    """
+    prefix_bytes = NONCE_BYTES + CODE_BYTES
+    if not prefix_bytes < len(body) <= HANDSHAKE_FRAME_BYTES_MAX:
+        raise WireError(f"introduction of {len(body)} bytes refused", reason="unauthenticated")
+    handshake = Handshake(
+        key, acceptor_nonce, body[:NONCE_BYTES], body[prefix_bytes:], acceptor_address
+    )
+    if not compare_digest(body[NONCE_BYTES:prefix_bytes], handshake.code(b"initiator")):
+        raise WireError(
+            "introduction with a wrong code refused: the peer has another cluster_key, or dialled "
+            "another address than this node's bind_address",
+            reason="unauthenticated",
+        )
+    return handshake
+
+
+def acceptance(handshake: Handshake) -> bytes:
+    """Return the acceptor's proof."""
+    return handshake.code(b"acceptor")
+
+
+def check_acceptance(body: bytes, handshake: Handshake) -> None:
+    """Return if the acceptor knows the cluster key.
+
+    Raises:
+        WireError: it does not.
+    """
+    if not compare_digest(body, handshake.code(b"acceptor")):
+        raise WireError(
+            "the node dialled has another cluster_key: set the same one on every node",
+            reason="unauthenticated",
+        )
+
+
+class Channel:
+    """Seals frames of one direction and opens those of the other, each numbered from 0."""
+
+    def __init__(self, seal_key: bytes, open_key: bytes) -> None:
+        self._seal_key = seal_key
+        self._open_key = open_key
+        self._sealed_count = 0
+        self._opened_count = 0
+
+    def seal(self, body: bytes) -> bytes:
+        """Return `body` with its code in front.  Frames must be sent in the order sealed."""
+        code = _code(self._seal_key, b"frame", _NUMBER.pack(self._sealed_count), body)
+        self._sealed_count += 1
+        return code + body
+
+    def open(self, sealed: bytes) -> bytes:
+        """Return the body of the next frame.
+
+        Raises:
+            WireError: the frame is not the peer's next one.  The connection is then useless.
+        """
+        code, body = sealed[:CODE_BYTES], sealed[CODE_BYTES:]
+        expected = _code(self._open_key, b"frame", _NUMBER.pack(self._opened_count), body)
+        if not compare_digest(code, expected):
+            raise WireError(
+                f"frame {self._opened_count} with a wrong code refused: forged, repeated, or out "
+                "of order",
+                reason="unauthenticated",
+            )
+        self._opened_count += 1
+        return body
