@@ -9,7 +9,6 @@ connection it made.
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -18,14 +17,14 @@ from enum import Enum
 from pathlib import Path
 
 from actors.transport import stats
-from actors.transport.local_links import LocalLink, accept_local
+from actors.transport.local_links import LocalLink, accept_local, listen_at
 from actors.transport.peer_links import (
     PeerInbound,
     PeerInboundOwner,
     PeerLink,
     set_peer_options,
 )
-from actors.transport.process import SOCKET_SUFFIX, write_pid_file
+from actors.transport.process import PID_SUFFIX, SOCKET_SUFFIX, write_pid_file
 from actors.transport.reactor import READ, Reactor
 from constellation.errors import WireError
 from constellation.transport.address import ADMIN_ID, ActorRef
@@ -34,7 +33,6 @@ from constellation.transport.session import derive_key
 
 PEERS_INBOUND_MAX = 256
 EXTERNAL_PREFIX = "ext-"  # of processes outside the actor system: the guardian, a command
-_LOCAL_BACKLOG = 1024
 
 Delivered = Enum("Delivered", "YES DEAD_TARGET FAILED")
 
@@ -53,9 +51,18 @@ class TransportSettings:
     # Part of every actor id, so that an address of an earlier life of the node reaches nobody.
     life: str = field(default_factory=lambda: secrets.token_hex(3))
 
+    def socket_path(self, actor_id: str) -> Path:
+        """Return where the actor `actor_id` of this node listens."""
+        assert self.runtime_dir is not None
+        return self.runtime_dir / f"{actor_id}{SOCKET_SUFFIX}"
+
 
 class Delivery(PeerInboundOwner):
-    """The connections of one process."""
+    """The connections of one process.
+
+    `listener` is the socket that a parent made for it before the fork, so that nothing sent to a
+    new actor is lost.  None: it makes its own, or needs none.
+    """
 
     def __init__(
         self,
@@ -63,6 +70,7 @@ class Delivery(PeerInboundOwner):
         settings: TransportSettings,
         actor_id: str,
         on_envelope: Callable[[Envelope], None],
+        listener: socket.socket | None = None,
     ) -> None:
         self.reactor = reactor
         self.settings = settings
@@ -77,44 +85,30 @@ class Delivery(PeerInboundOwner):
         self._peer_links: dict[tuple[str, int], PeerLink] = {}
         self._peers_inbound: dict[str, PeerInbound] = {}
         self._peers_pending: set[PeerInbound] = set()
-        self._listener = self._listen_locally() if settings.runtime_dir is not None else None
+        self._listener = listener
+        if settings.runtime_dir is not None:
+            self._listener = self._listen_locally(listener)
         self._peer_listener = settings.listener if actor_id == ADMIN_ID else None
         if self._peer_listener is not None:
             self._peer_listener.setblocking(False)
             reactor.register(self._peer_listener, READ, self._accept_peer)
 
-    def _socket_path(self, actor_id: str) -> Path:
-        assert self.settings.runtime_dir is not None
-        return self.settings.runtime_dir / f"{actor_id}{SOCKET_SUFFIX}"
-
-    def _listen_locally(self) -> socket.socket:
-        path = self._socket_path(self.ref.actor_id)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        path.unlink(missing_ok=True)
-        mask = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(mask)
-        listener.listen(_LOCAL_BACKLOG)
-        listener.setblocking(False)
+    def _listen_locally(self, listener: socket.socket | None) -> socket.socket:
+        opened = listener or listen_at(self.settings.socket_path(self.ref.actor_id))
         self.reactor.register(
-            listener.fileno(),
-            READ,
-            lambda _: accept_local(self.reactor, listener, self._local_body),
+            opened, READ, lambda _: accept_local(self.reactor, opened, self._local_body)
         )
-        if not self.ref.actor_id.startswith("ext-"):
+        if listener is not None:  # a process of the actor system, not one beside it
             assert self.settings.runtime_dir is not None
             write_pid_file(self.settings.runtime_dir, self.ref.actor_id)
-        return listener
+        return opened
 
     def claim_name(self, name: str) -> None:
         """Make this process the one that '@name' addresses, here and from other nodes."""
-        link = self._socket_path(f"@{name}")
-        new = self._socket_path(f"new-{self.ref.actor_id}")
+        new = self.settings.socket_path(f"new-{self.ref.actor_id}")
         new.unlink(missing_ok=True)
-        new.symlink_to(self._socket_path(self.ref.actor_id).name)
-        new.replace(link)
+        new.symlink_to(self.settings.socket_path(self.ref.actor_id).name)
+        new.replace(self.settings.socket_path(f"@{name}"))
 
     def close(self) -> None:
         """Close everything; what was not taken yet is lost."""
@@ -126,13 +120,19 @@ class Delivery(PeerInboundOwner):
             peer.connection.close("closing")
         if self._listener is not None:
             self._listener.close()
-            self._socket_path(self.ref.actor_id).unlink(missing_ok=True)
+            self._remove_files(self.ref.actor_id)
 
-    def close_local_link(self, actor_id: str) -> None:
-        """Forget an actor of this node that has ended."""
+    def forget_actor(self, actor_id: str) -> None:
+        """Remove what is left of an actor of this node that has ended."""
         link = self._local_links.pop(actor_id, None)
         if link is not None:
             link.close()
+        self._remove_files(actor_id)
+
+    def _remove_files(self, actor_id: str) -> None:
+        path = self.settings.socket_path(actor_id)
+        path.unlink(missing_ok=True)
+        path.with_suffix(PID_SUFFIX).unlink(missing_ok=True)
 
     def pending_count(self, *, peers: bool) -> int:
         """Return how many connections have something that the other side has not taken yet."""
@@ -167,7 +167,7 @@ class Delivery(PeerInboundOwner):
     def _to_local(self, actor_id: str, packed: bytes) -> Delivered:
         link = self._local_links.get(actor_id)
         if link is None:
-            link = LocalLink(self.reactor, self._socket_path(actor_id))
+            link = LocalLink(self.reactor, self.settings.socket_path(actor_id))
             self._local_links[actor_id] = link
         try:
             if link.send(packed):

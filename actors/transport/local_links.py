@@ -17,7 +17,29 @@ from actors.transport.reactor import Reactor
 from constellation.transport.frame import FRAME_BYTES_MAX
 
 LOCAL_QUEUE_BYTES_MAX = 2 * FRAME_BYTES_MAX
+_BACKLOG = 1024
 _PEER_CREDENTIALS = struct.Struct("3i")  # process id, user id, group id
+
+
+def listen_at(path: Path) -> socket.socket:
+    """Return a listening socket at `path`, which only this user may connect to.
+
+    Raises:
+        OSError: the path is too long for a socket, or its directory cannot be written.
+    """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path.unlink(missing_ok=True)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(mask)
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
 
 
 class LocalLink:

@@ -1,4 +1,4 @@
-"""A process's ties to its parent, and what an earlier life of the node left behind.
+"""Processes by fork, their ties to their parent, and what an earlier life of the node left.
 
 Every process of a node asks the kernel to be killed when its parent ends (PR_SET_PDEATHSIG), so
 that even `kill -9` of the agent leaves no orphan.  In case one survives all the same (its parent
@@ -12,11 +12,71 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NoReturn
+
+from constellation.log import get_logger
+
+log = get_logger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 PID_SUFFIX = ".pid"
 SOCKET_SUFFIX = ".sock"
+
+
+# Signals that a parent handles in its own way.  Held back while it forks, so that none is lost.
+_HANDLED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+
+
+class ChildProcess:
+    """A forked process, with the questions that Thespian asks of one."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        """Run `run` in a new process, which ends with it."""
+        parent_id = os.getpid()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+        try:
+            self.process_id = os.fork()
+            if self.process_id == 0:
+                _run_and_exit(run, parent_id, mask)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        self._ended = False
+
+    def is_alive(self) -> bool:
+        """Whether it still runs; if not, it is reaped."""
+        if not self._ended:
+            try:
+                self._ended = os.waitpid(self.process_id, os.WNOHANG)[0] != 0
+            except ChildProcessError:
+                self._ended = True  # reaped already
+        return not self._ended
+
+    def join(self, timeout_s: float) -> None:
+        """Nothing: `is_alive` has reaped it when it says no."""
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.is_alive():
+            os.kill(self.process_id, signal.SIGKILL)
+
+
+def _run_and_exit(run: Callable[[], None], parent_id: int, mask: Iterable[int]) -> NoReturn:
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the parent ends us
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        die_with_parent(parent_id)
+        run()
+        code = 0
+    except BaseException:  # the stack below belongs to the parent: nothing may get there
+        log.exception("process_failed")
+    finally:
+        os._exit(code)
 
 
 def die_with_parent(parent_process_id: int) -> None:

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from thespian.actors import ActorAddress, ActorExitRequest, WatchMessage
-from thespian.system.addressManager import ActorLocalAddress, CannotPickleAddress
+from thespian.system.addressManager import CannotPickleAddress
 from thespian.system.messages.convention import CONV_ADDR_IPV4_CAPABILITY
 from thespian.system.messages.multiproc import ChildMayHaveDied
 from thespian.system.transport import (
@@ -29,10 +29,14 @@ from thespian.system.transport.wakeupTransportBase import wakeupTransportBase
 
 from actors.transport import payload, stats
 from actors.transport.delivery import EXTERNAL_PREFIX, Delivered, Delivery, TransportSettings
+from actors.transport.local_links import listen_at
 from actors.transport.reactor import READ, Reactor
 from constellation.errors import WireError
+from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
 from constellation.transport.envelope import Envelope
+
+log = get_logger(__name__)
 
 NODE_CAPABILITY = "Constellation Node"  # 'host:port' of the node's actor system
 DRAIN_PEERS_S = 1.0  # at most so long a stopping process waits for other nodes to take its words
@@ -52,6 +56,12 @@ def configure(settings: TransportSettings) -> None:
     _current[:] = [settings]
 
 
+def claim_name(name: str) -> None:
+    """Make this process the one that '@name' addresses on this node."""
+    for transport in _in_this_process:
+        transport.delivery.claim_name(name)
+
+
 def forget_inherited() -> None:
     """In a forked process: close the parent's sockets, which are not this process's business."""
     for transport in _in_this_process:
@@ -63,9 +73,11 @@ def forget_inherited() -> None:
 class Endpoint(TransportInit__Base):
     """Where a process that is about to be forked will be."""
 
-    def __init__(self, actor_id: str, instance: int | None) -> None:
+    def __init__(self, actor_id: str) -> None:
+        self.settings = _current[0]
         self.actor_id = actor_id
-        self.addrInst = instance  # Thespian's name
+        self.ref = ActorRef(self.settings.host, self.settings.port, actor_id)
+        self.listener = listen_at(self.settings.socket_path(actor_id))
 
 
 class Transport(wakeupTransportBase):
@@ -73,13 +85,15 @@ class Transport(wakeupTransportBase):
 
     def __init__(self, init: object, *_: object) -> None:
         super().__init__()
+        self.reactor = Reactor()
         if isinstance(init, Endpoint):
-            actor_id = init.actor_id
+            self.delivery = Delivery(
+                self.reactor, init.settings, init.actor_id, self._arrive, init.listener
+            )
         else:
             assert isinstance(init, ExternalInterfaceTransportInit)
             actor_id = f"{EXTERNAL_PREFIX}{os.getpid()}-{next(_external_ids)}"
-        self.reactor = Reactor()
-        self.delivery = Delivery(self.reactor, _current[0], actor_id, self._arrive)
+            self.delivery = Delivery(self.reactor, _current[0], actor_id, self._arrive)
         self.myAddress = ActorAddress(self.delivery.ref)
         self.run_time: Any = None
         self._arrived: deque[ReceiveEnvelope] = deque()
@@ -108,17 +122,6 @@ class Transport(wakeupTransportBase):
         """Return a second endpoint of an outside process, for one conversation."""
         return Transport(ExternalInterfaceTransportInit())
 
-    def protectedFileNumList(self) -> list[int]:
-        """Nothing closes files by number here."""
-        return []
-
-    def childResetFileNumList(self) -> list[int]:
-        """Nothing: `forget_inherited` does it."""
-        return []
-
-    def _updateStatusResponse(self, response: object) -> None:
-        super()._updateStatusResponse(response)
-
     # Addresses.
 
     @staticmethod
@@ -137,23 +140,17 @@ class Transport(wakeupTransportBase):
         leaders: Sequence[str] = capabilities.get(CONV_ADDR_IPV4_CAPABILITY) or ()
         return [Transport.getAddressFromString(leader) for leader in leaders] or None
 
-    def prepEndpoint(self, assigned: ActorAddress, _capabilities: dict[str, Any]) -> Endpoint:
-        """Return where a child to be forked will be."""
-        details = assigned.addressDetails
-        if not isinstance(details, ActorLocalAddress):
-            return Endpoint(details.actor_id, None)
+    def child_endpoint(self) -> Endpoint:
+        """Return where a child to be forked will be; it can be sent to at once."""
         own_id = self.delivery.ref.actor_id
         parent = self.delivery.settings.life if own_id == ADMIN_ID else own_id
-        return Endpoint(f"{parent}-{next(self._child_ids)}", details.addressInstanceNum)
-
-    def connectEndpoint(self, endpoint: Endpoint) -> None:
-        """Nothing: the child makes itself known."""
+        return Endpoint(f"{parent}-{next(self._child_ids)}")
 
     def deadAddress(self, address_manager: Any, address: ActorAddress) -> None:
         """Drop the connection to an actor that has ended; ids are never used again."""
         details = address.addressDetails
         if isinstance(details, ActorRef) and details.node == self.delivery.ref.node:
-            self.delivery.close_local_link(details.actor_id)
+            self.delivery.forget_actor(details.actor_id)
 
     def setAddressManager(self, address_manager: Any) -> None:
         """Nothing: `scheduleTransmit` is given it each time."""
@@ -242,6 +239,13 @@ class Transport(wakeupTransportBase):
         self._aborting = None
         if handler is TransmitOnly or isinstance(handler, TransmitOnly):
             return self._drain()
+        try:
+            return self._run(handler)
+        except Exception:  # Thespian would end the process without a word
+            log.exception("transport_failed")
+            raise
+
+    def _run(self, handler: Callable[[ReceiveEnvelope], object] | None) -> object:
         # Taken into account whatever the time: a run of no time takes what is already there.
         self.reactor.poll(0.0)
         while self._aborting is None:
@@ -259,8 +263,12 @@ class Transport(wakeupTransportBase):
             if left.expired():
                 break
             self.reactor.poll(left.remainingSeconds())
-        aborted, self._aborting = self._aborting, None
-        return aborted if aborted is not None else Thespian__Run_Expired()
+        aborted = self._take_abort()  # it counts as false, like all results of a run
+        return Thespian__Run_Expired() if aborted is None else aborted
+
+    def _take_abort(self) -> Thespian__Run_Terminated | None:
+        aborting, self._aborting = self._aborting, None
+        return aborting
 
     def _drain(self) -> int:
         """Send until nothing waits; other nodes are waited for only so long."""

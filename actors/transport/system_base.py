@@ -1,0 +1,239 @@
+"""The actor system of a node: its admin process, and children by fork.
+
+In place of Thespian's `multiprocTCPBase`.  Differences, each for a reason:
+
+- A child's socket is made before the fork, so its address is known and can be sent to at once:
+  no handshake with a new process, and nothing sent to it is lost.
+- Processes stay in the agent's session and are killed with their parent: no daemon, no orphan.
+- No logger process: every process writes its own lines, as `constellation.log` configured.
+- No rate limit of Thespian's on sending: queues are bounded where they are.
+- A class named in a request is looked up among what is loaded; nothing is imported for a message.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from functools import partial
+from typing import Any
+
+from setproctitle import setproctitle
+from thespian.actors import (
+    Actor,
+    ActorAddress,
+    InvalidActorSpecification,
+    NoCompatibleSystemForActor,
+)
+from thespian.system.multiprocCommon import (
+    ChildInfo,
+    MultiProcAdmin,
+    MultiProcManager,
+)
+from thespian.system.systemBase import ExternalOpsToActors, systemBase
+from thespian.system.transport import (
+    ExternalInterfaceTransportInit,
+    ReceiveEnvelope,
+    TransmitIntent,
+)
+from thespian.system.utilis import checkActorCapabilities, thesplog_control
+
+from actors.transport.delivery import TransportSettings
+from actors.transport.process import ChildProcess
+from actors.transport.transport import (
+    NODE_CAPABILITY,
+    Endpoint,
+    Transport,
+    configure,
+    forget_inherited,
+)
+from constellation.errors import AdapterError
+from constellation.log import get_logger
+from constellation.transport.address import ADMIN_ID, ActorRef
+
+log = get_logger(__name__)
+
+TITLE_CAPABILITY = "Constellation Title"  # what the processes of the node are called
+_CRITICAL = 50
+
+
+class NodeSystemBase(systemBase):
+    """Starts the actor system of this node; what `ActorSystem` takes as its base."""
+
+    def __init__(self, settings: TransportSettings, *, title: str, leaders: list[str]) -> None:
+        """Fork the admin process.
+
+        Raises:
+            AdapterError: it does not answer.
+        """
+        _quieten_thespian()
+        configure(settings)
+        capabilities = _capabilities(settings, leaders, title)
+        self.transport = Transport(ExternalInterfaceTransportInit())
+        ExternalOpsToActors.__init__(self, Transport.getAdminAddr(capabilities))
+        endpoint = Endpoint(ADMIN_ID)
+        self.admin_process = ChildProcess(partial(_run_admin, endpoint, capabilities))
+        endpoint.listener.close()
+        if settings.listener is not None:
+            settings.listener.close()  # the admin process's own copy lives on
+        if not self._verifyAdminRunning():
+            self.admin_process.kill()
+            self.transport.close()
+            raise AdapterError(
+                "the actor system did not start",
+                why=f"its process {self.admin_process.process_id} does not answer",
+                fix="see the events logged before this one",
+            )
+
+    def close(self) -> None:
+        """Kill the admin process, and with it every other process of the node."""
+        self.admin_process.kill()
+        self.transport.close()
+
+
+class OperatorSystemBase(systemBase):
+    """Speaks to the actor system of a node from outside, over its authenticated listener."""
+
+    def __init__(self, settings: TransportSettings) -> None:
+        _quieten_thespian()
+        configure(settings)
+        self.transport = Transport(ExternalInterfaceTransportInit())
+        admin = ActorAddress(ActorRef(settings.host, settings.port, ADMIN_ID))
+        ExternalOpsToActors.__init__(self, admin)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.transport.close()
+
+
+class _Replicator:
+    """How the admin and every actor create actors."""
+
+    transport: Transport
+    capabilities: dict[str, Any]
+    address: ActorAddress
+    _child_procs: list[ChildInfo]
+
+    def _startChildActor(
+        self,
+        childAddr: ActorAddress,
+        childClass: type[Actor] | str,
+        globalName: str | None,
+        parentAddr: ActorAddress,
+        notifyAddr: ActorAddress,
+        childRequirements: object = None,
+        sourceHash: str | None = None,
+        sourceToLoad: object = None,
+    ) -> None:
+        actor_class = _loaded_class(childClass)
+        if not checkActorCapabilities(actor_class, self.capabilities, childRequirements):
+            raise NoCompatibleSystemForActor(actor_class, "this node lacks what it requires")
+        endpoint = self.transport.child_endpoint()
+        run = partial(_run_actor, actor_class, endpoint, parentAddr, self.capabilities, globalName)
+        child = ChildProcess(run)
+        endpoint.listener.close()
+        instance = childAddr.addressDetails.addressInstanceNum
+        info = ChildInfo(childAddr, actor_class, child, instance)
+        info.childRealAddr = ActorAddress(endpoint.ref)
+        self._child_procs = [*getattr(self, "_child_procs", ()), info]
+        self._pendingActorReady(instance, info.childRealAddr)  # type: ignore[attr-defined]
+
+    def _send_intent(self, intent: TransmitIntent, curtime: object = None) -> None:
+        self._send_intent_to_transport(intent)  # type: ignore[attr-defined]
+
+
+class NodeAdmin(_Replicator, MultiProcAdmin):
+    """The process that listens for the node, and parent of its supervisor."""
+
+    def handleIncoming(self, envelope: ReceiveEnvelope) -> object:
+        """Handle one message; one that cannot be handled is lost, not the node."""
+        try:
+            return super().handleIncoming(envelope)
+        except Exception:
+            kind = type(envelope.message).__name__
+            log.exception("system_message_failed", kind=kind, source=str(envelope.sender))
+            return True
+
+    def _cleanupAdmin(self, finish_cleanup: Any) -> None:
+        finish_cleanup()  # there is no logger process to end
+
+
+class NodeActorManager(_Replicator, MultiProcManager):
+    """What runs an actor in its process."""
+
+    def createActor(
+        self,
+        newActorClass: type[Actor],
+        targetActorRequirements: object,
+        globalName: str | None,
+        sourceHash: str | None = None,
+    ) -> ActorAddress:
+        """Create a child; its address is that by which everybody knows it."""
+        local = super().createActor(newActorClass, targetActorRequirements, globalName, sourceHash)
+        return self._addrManager.exportAddr(local) or local
+
+
+def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any]) -> None:
+    forget_inherited()
+    setproctitle(f"{capabilities[TITLE_CAPABILITY]} actor-system")
+    transport = Transport(endpoint)
+    admin = NodeAdmin(transport, transport.myAddress, capabilities, None, None)
+    admin.asLogger = transport.myAddress  # Thespian asks whether there is one; nothing is sent
+    signal.signal(signal.SIGCHLD, admin.signalChildDied)
+    admin._activate()
+    admin.run()
+    transport.close()
+
+
+def _run_actor(
+    actor_class: type[Actor],
+    endpoint: Endpoint,
+    parent: ActorAddress,
+    capabilities: dict[str, Any],
+    global_name: str | None,
+) -> None:
+    forget_inherited()
+    transport = Transport(endpoint)
+    manager = NodeActorManager(
+        actor_class,
+        global_name,
+        transport,
+        None,
+        None,
+        parent,
+        Transport.getAdminAddr(capabilities),
+        None,
+        capabilities,
+        None,
+        None,
+    )
+    manager.asLogger = transport.myAddress
+    signal.signal(signal.SIGCHLD, manager.signalChildDied)
+    signal.signal(signal.SIGTERM, lambda *_: transport.interrupt_wait(signal_shutdown=True))
+    manager.run()
+    transport.close()
+
+
+def _loaded_class(named: type[Actor] | str) -> type[Actor]:
+    if isinstance(named, str):
+        module, _, name = named.rpartition(".")
+        found = getattr(sys.modules.get(module), name, None)
+    else:
+        found = named
+    if not isinstance(found, type) or not issubclass(found, Actor):
+        raise InvalidActorSpecification(named, "no actor class of that name is loaded")
+    return found
+
+
+def _capabilities(settings: TransportSettings, leaders: list[str], title: str) -> dict[str, Any]:
+    return {
+        NODE_CAPABILITY: f"{settings.host}:{settings.port}",
+        TITLE_CAPABILITY: title,
+        "Convention Address.IPv4": leaders,
+        "AllowRemoteActorSources": "no",
+    }
+
+
+def _quieten_thespian() -> None:
+    # Its internal log is a file that all programs of a machine share; what matters to an operator
+    # comes through `logging` as well.
+    thesplog_control(_CRITICAL, useLogging=False, tmpFileMaxSize=0)
