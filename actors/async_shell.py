@@ -9,6 +9,7 @@ thread must not create child actors: a fork would copy a half-locked interpreter
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import threading
 from collections import deque
@@ -21,6 +22,7 @@ from thespian.actors import ActorAddress
 from actors.shell import ShellActor
 from constellation.log import get_logger
 from messages.base import Message
+from messages.lifecycle import ActorPing, ActorPong
 
 log = get_logger(__name__)
 
@@ -90,7 +92,11 @@ class AsyncShell(ShellActor):
 
     def on_start(self) -> None:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._thread = threading.Thread(target=self._run_loop, name=self.name, daemon=True)
+        # In a copy of this thread's context: it holds what every logged event says.
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=context.run, args=(self._run_loop,), name=self.name, daemon=True
+        )
         self._thread.start()
         if not self._ready.wait(timeout=self.start_timeout_s):
             self._fail("start", TimeoutError(f"not started within {self.start_timeout_s} s"))
@@ -114,6 +120,13 @@ class AsyncShell(ShellActor):
     def on_readable(self, ready: list[int]) -> None:
         os.eventfd_read(self._wake)
         self._drain()
+
+    def receiveMsg_ActorPing(self, message: ActorPing, sender: ActorAddress) -> None:
+        # Answered by the loop: an actor whose loop hangs does not work.
+        if self.loop is not None:
+            reply = self._reply_to(sender)
+            pong = ActorPong(name=self.name, seq_no=message.seq_no)
+            self.loop.call_soon_threadsafe(reply, pong)
 
     def receiveUnrecognizedMessage(self, message: Any, sender: ActorAddress) -> None:
         """Hand every message of ours to the loop."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from contextlib import suppress
 from typing import Any
 
 from prometheus_client import Counter, Gauge
@@ -37,17 +34,15 @@ class ServicesActor(ShellActor):
 
     def on_start(self) -> None:
         settings = node.settings().supervisor
-        policy = RestartPolicy(
-            backoff_min_s=settings.backoff_min_s,
-            backoff_max_s=settings.backoff_max_s,
-            count_max=settings.intensity_count_max,
-            period_s=settings.intensity_period_s,
-        )
+        policy = RestartPolicy.of(settings)
         self.roster = Roster(restart=policy, ping_timeout_s=settings.ping_timeout_s)
         self.monitors: dict[str, ActorAddress] = {}
         self.services: dict[str, str] = {}  # by the address text of their monitor
-        self.process_ids: dict[str, int] = {}
+        self._stopping = False
         self._make_metrics()
+
+    def on_stop(self) -> None:
+        self._stopping = True  # Thespian ends the monitors: they are not to be replaced
 
     def _make_metrics(self) -> None:
         self._healths = Gauge(
@@ -79,6 +74,8 @@ class ServicesActor(ShellActor):
             self.post("gossip", ClusterSubscribe())
 
     def on_tick(self, now_s: float) -> None:
+        if self._stopping:
+            return
         self._perform(self.roster.tick(now_s))
         counts = self.roster.health_counts()
         for health in HEALTHS:
@@ -107,7 +104,6 @@ class ServicesActor(ShellActor):
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
         service = self.services.get(self.address_text(sender))
         if service is not None:
-            self.process_ids[service] = message.process_id
             self.roster.heard(service, self.now_s())
 
     def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
@@ -123,8 +119,8 @@ class ServicesActor(ShellActor):
 
     def on_child_exited(self, address: ActorAddress) -> None:
         service = self.services.pop(self.address_text(address), None)
-        if service is not None:
-            self._forget(service)
+        if service is not None and not self._stopping:
+            self.monitors.pop(service, None)
             self._perform(self.roster.exited(service, self.now_s()))
 
     def _perform(self, effects: list[Effect]) -> None:
@@ -150,18 +146,12 @@ class ServicesActor(ShellActor):
 
     def _end(self, service: str, *, by_force: bool) -> None:
         monitor = self.monitors.get(service)
-        process_id = self.process_ids.get(service)
-        if by_force and process_id is not None:
-            with suppress(ProcessLookupError):  # it has just ended: its exit is on the way
-                os.kill(process_id, signal.SIGKILL)
-        elif monitor is not None:
+        if monitor is None:
+            return
+        if by_force:
+            self.kill_child(monitor)
+        else:
             self.send(monitor, ActorExitRequest())
-            if by_force:  # it never said that it started, so its exit may never be told either
-                self.on_child_exited(monitor)
-
-    def _forget(self, service: str) -> None:
-        self.monitors.pop(service, None)
-        self.process_ids.pop(service, None)
 
     def _directory_of_monitors(self) -> ActorDirectory:
         """Return the part of the directory that monitors need, so that few changes reach them."""

@@ -27,6 +27,7 @@ from thespian.actors import (
 
 from actors import node
 from actors.metrics_report import metrics_report
+from actors.transport.transport import claim_name
 from constellation.effects import Note, Send
 from constellation.log import bind_log_context, get_logger
 from constellation.transport.address import ActorRef
@@ -110,6 +111,10 @@ class ShellActor(ActorTypeDispatcher):
                 self._events.labels(event).inc()
                 getattr(log, level)(event, **fields)
 
+    def kill_child(self, address: ActorAddress) -> None:
+        """Kill the process of an actor that this one created; its exit is told as any other."""
+        self._myRef.kill_child(address)
+
     @staticmethod
     def address_text(address: ActorAddress) -> str:
         """Return an actor's address as messages carry it."""
@@ -134,6 +139,8 @@ class ShellActor(ActorTypeDispatcher):
         settings = node.settings()
         bind_log_context(actor=self.name)
         setproctitle(f"constellation: {settings.node_name} {self.name}")
+        if "/" not in self.name:  # other nodes may address it by name; monitors they may not
+            claim_name(self.name)
         self.on_start()
         interval_s = min(
             self.tick_interval_s or settings.metrics_interval_s, settings.metrics_interval_s

@@ -7,6 +7,7 @@ several processes do not mix.  Secrets are `SecretStr` in the settings: their te
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any, Literal, TextIO, cast
 
@@ -35,6 +36,18 @@ def configure_logging(
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(node=node)
+    # What libraries say through `logging`, Thespian's report of a failed handler for instance.
+    logging.root.handlers[:] = [_LibraryHandler(level=logging.WARNING)]
+
+
+class _LibraryHandler(logging.Handler):
+    """Makes an event of a library's log record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = record.exc_info if record.exc_info and record.exc_info[0] else None
+        get_logger(record.name).log(
+            record.levelno, "library_said", text=record.getMessage(), exc_info=trace
+        )
 
 
 def bind_log_context(**fields: str | int) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from messages.base import Message
+
+ActorState = Literal["starting", "running", "backing_off", "given_up", "stopped"]
 
 
 class ActorStart(Message):
@@ -52,10 +56,22 @@ class SupervisorStart(Message):
 
 
 class SupervisorStarted(Message):
-    """State that every actor of the node has been started once.  Sent to who asked."""
+    """State that every actor of the node works.  Answer to `SupervisorStart`."""
 
-    process_id: int = Field(ge=1)
     actors: tuple[str, ...]
+
+
+class SupervisorStop(Message):
+    """Tell the supervisor to take leave of the cluster and end the node's actors.
+
+    Answered by `SupervisorStopped`.
+    """
+
+
+class SupervisorStopped(Message):
+    """Answer to `SupervisorStop`: no actor runs any more, or those named would not end."""
+
+    unended: tuple[str, ...] = ()
 
 
 class SupervisorStatusRequest(Message):
@@ -66,7 +82,7 @@ class ActorStatus(Message):
     """One actor of this node as its supervisor sees it.  Part of `SupervisorStatus`."""
 
     name: str
-    state: str = Field(description="'running', 'starting', 'backing_off' or 'given_up'")
+    state: ActorState
     process_id: int = Field(ge=0, description="0 while there is no process")
     restart_count: int = Field(ge=0, description="restarts since the node started")
     last_exit: str = Field(default="", description="why it was restarted last; empty if never")

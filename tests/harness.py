@@ -32,9 +32,13 @@ class _Runtime:
         self.sent: list[tuple[str, Any]] = []
         self.address = SELF
         self.children: list[tuple[type, ActorAddress]] = []
+        self.killed: list[str] = []
 
     def actor_send(self, to: ActorAddress, message: Any) -> None:
         self.sent.append((to.addressDetails.actor_id, message))
+
+    def kill_child(self, address: ActorAddress) -> None:
+        self.killed.append(address.addressDetails.actor_id)
 
     def wakeupAfter(self, period: timedelta, payload: Any = None) -> None:  # noqa: N802 - Thespian's name
         self.wakeup_payload = payload

@@ -8,6 +8,7 @@ time to the runtime directory, and the next start ends those that still run.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -21,6 +22,7 @@ from constellation.log import get_logger
 log = get_logger(__name__)
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 PID_SUFFIX = ".pid"
 SOCKET_SUFFIX = ".sock"
 
@@ -65,9 +67,10 @@ class ChildProcess:
 def _run_and_exit(run: Callable[[], None], parent_id: int, mask: Iterable[int]) -> NoReturn:
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the parent ends us
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # A terminal or a service manager may signal all processes of the agent at once; the first
+        # one ends the others in order then.
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         die_with_parent(parent_id)
@@ -81,11 +84,30 @@ def _run_and_exit(run: Callable[[], None], parent_id: int, mask: Iterable[int]) 
 
 def die_with_parent(parent_process_id: int) -> None:
     """Have the kernel kill this process when its parent ends; end now if it has ended already."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_process_id:
         os._exit(0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose parent ends, so that `reap` can bury them.
+
+    In a container nobody else may do it, and the dead would fill the process table.
+    """
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def reap() -> None:
+    """Bury every child that has ended, born or adopted."""
+    with contextlib.suppress(ChildProcessError):  # there are no children at all
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _prctl(option: int, argument: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, argument, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
 def start_time_ticks(process_id: int) -> int | None:

@@ -171,6 +171,12 @@ class NodeActorManager(_Replicator, MultiProcManager):
         local = super().createActor(newActorClass, targetActorRequirements, globalName, sourceHash)
         return self._addrManager.exportAddr(local) or local
 
+    def kill_child(self, address: ActorAddress) -> None:
+        """Kill the process of a child, if it still runs."""
+        for info in getattr(self, "_child_procs", ()):
+            if info.childRealAddr == address:
+                info.childProc.kill()
+
 
 def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any]) -> None:
     forget_inherited()
@@ -208,7 +214,6 @@ def _run_actor(
     )
     manager.asLogger = transport.myAddress
     signal.signal(signal.SIGCHLD, manager.signalChildDied)
-    signal.signal(signal.SIGTERM, lambda *_: transport.interrupt_wait(signal_shutdown=True))
     manager.run()
     transport.close()
 

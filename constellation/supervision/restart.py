@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from constellation.config import SupervisorSettings
+
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
@@ -18,6 +20,16 @@ class RestartPolicy:
     backoff_max_s: float = 4.0
     count_max: int = 10
     period_s: float = 60.0
+
+    @classmethod
+    def of(cls, settings: SupervisorSettings) -> RestartPolicy:
+        """Return the policy that the operator set."""
+        return cls(
+            backoff_min_s=settings.backoff_min_s,
+            backoff_max_s=settings.backoff_max_s,
+            count_max=settings.intensity_count_max,
+            period_s=settings.intensity_period_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""The agent's first process: starts the actor system, watches over it, and ends it in order.
+
+It is no actor.  It owns the data directory's lock, tells systemd, and takes signals.  When the
+actor system's admin process or the supervisor dies, or no longer answers, it starts them again.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import time
+
+from setproctitle import setproctitle
+
+from actors.adapters.node_directory import NodeDirectories
+from actors.adapters.systemd import tell_systemd
+from actors.node_life import NodeLife
+from actors.transport.process import adopt_orphans, end_leftovers
+from constellation import __version__
+from constellation.config import Settings
+from constellation.log import get_logger
+from constellation.supervision.restart import RestartHistory, RestartPolicy
+
+log = get_logger(__name__)
+
+EXIT_GIVEN_UP = 1
+
+
+class Guardian:
+    """One run of the agent, from start to stop."""
+
+    def __init__(self, settings: Settings, directories: NodeDirectories) -> None:
+        self.settings = settings
+        self.directories = directories
+        self.history = RestartHistory()
+        self._signalled = False
+        self._began_at_s = 0.0
+
+    def run(self) -> int:
+        """Work until told to stop; return the exit code.
+
+        Raises:
+            AdapterError: the first start failed: the operator must act.
+        """
+        setproctitle(f"constellation: {self.settings.node_name}")
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        adopt_orphans()
+        gc.collect()
+        gc.freeze()  # so that collections in forked processes copy nothing of what they share
+        while True:
+            self._began_at_s = time.monotonic()
+            life = self._start_life()
+            try:
+                why = life.watch(lambda: self._signalled, self._on_ready)
+                if why is None:
+                    return self._stop(life)
+            finally:
+                life.close()
+            if not self._wait_to_restart(why):
+                return 0 if self._signalled else EXIT_GIVEN_UP
+
+    def _start_life(self) -> NodeLife:
+        leftovers = end_leftovers(self.directories.runtime_dir)
+        if leftovers:
+            log.warning("leftovers_ended", process_ids=leftovers)
+        return NodeLife(self.settings, self.directories)
+
+    def _on_ready(self, missing: tuple[str, ...]) -> None:
+        tell_systemd("READY=1")
+        duration_s = round(time.monotonic() - self._began_at_s, 3)
+        if missing:
+            log.error("agent_started_in_part", not_running=missing, duration_s=duration_s)
+        else:
+            log.info("agent_started", version=__version__, duration_s=duration_s)
+
+    def _stop(self, life: NodeLife) -> int:
+        began_s = time.monotonic()
+        tell_systemd("STOPPING=1")
+        log.info("agent_stopping")
+        self._signalled = False  # a second signal cuts the patience short
+        unended = life.stop(lambda: self._signalled)
+        log.info("agent_stopped", unended=unended, duration_s=round(time.monotonic() - began_s, 3))
+        return 0
+
+    def _wait_to_restart(self, why: str) -> bool:
+        now_s = time.monotonic()
+        policy = RestartPolicy.of(self.settings.supervisor)
+        self.history, again = self.history.exited(policy, now_s)
+        if again.given_up:
+            log.error("agent_given_up", why=why, fix="see the events logged before this one")
+            return False
+        log.error("actor_system_restarted", why=why, again_in_s=round(again.at_s - now_s, 3))
+        while time.monotonic() < again.at_s and not self._signalled:
+            time.sleep(0.02)
+        return not self._signalled
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        self._signalled = True

@@ -1,0 +1,182 @@
+"""One life of a node's actor system, as the guardian sees it from outside."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from thespian.actors import ActorAddress, ActorSystem
+from thespian.system.messages.admin import QueryAck, QueryExists, SystemShutdown
+from thespian.system.transport import ReceiveEnvelope
+
+from actors import node
+from actors.adapters.node_directory import NodeDirectories
+from actors.supervisor import SupervisorActor
+from actors.transport.delivery import TransportSettings
+from actors.transport.process import end_leftovers, reap, start_time_ticks
+from actors.transport.system_base import NodeSystemBase
+from constellation.config import Settings
+from constellation.errors import AdapterError
+from messages.base import Message
+from messages.lifecycle import (
+    ActorPing,
+    ActorPong,
+    ActorStart,
+    ActorStarted,
+    SupervisorStart,
+    SupervisorStarted,
+    SupervisorStatus,
+    SupervisorStatusRequest,
+    SupervisorStop,
+    SupervisorStopped,
+)
+
+POLL_S = 0.1
+STOP_TIMEOUT_S = 4.3  # so that the whole stop takes less than 5 s
+LAST_WORDS_S = 0.2
+
+OnReady = Callable[[tuple[str, ...]], None]  # with the names of actors that do not run yet
+
+
+class NodeLife:
+    """The actor system, the supervisor in it, and how they are."""
+
+    def __init__(self, settings: Settings, directories: NodeDirectories) -> None:
+        """Start it, with the supervisor in it.
+
+        Raises:
+            AdapterError: the port is taken, or the processes do not start.
+        """
+        self.settings = settings
+        self.directories = directories
+        transport = TransportSettings(
+            host=settings.bind_address,
+            port=settings.actors.port,
+            cluster_key=node.cluster_key(),
+            runtime_dir=directories.runtime_dir,
+            listener=_listen(settings.bind_address, settings.actors.port),
+            user_timeout_s=settings.actors.user_timeout_s,
+            peer_queue_bytes_max=settings.actors.peer_queue_bytes_max,
+        )
+        self.base = NodeSystemBase(
+            transport,
+            title=f"constellation: {settings.node_name}",
+            leaders=convention_leaders(settings),
+        )
+        self.system = ActorSystem(systemBase=self.base, transientUnique=True)
+        self.supervisor: ActorAddress = self.system.createActor(SupervisorActor)
+        self.supervisor_process: tuple[int, int | None] | None = None  # id and start time
+        self._heard_at_s = dict.fromkeys(("supervisor", "actor-system"), time.monotonic())
+        guardian = str(self.base.transport.myAddress.addressDetails)
+        self._send(ActorStart(name="supervisor", supervisor=guardian))
+
+    def watch(self, is_signalled: Callable[[], bool], on_ready: OnReady) -> str | None:
+        """Return None when signalled, else why this life must end."""
+        supervision = self.settings.supervisor
+        pinged_at_s = time.monotonic()
+        ready_by_s: float | None = pinged_at_s + supervision.start_timeout_s
+        while not is_signalled():
+            match self._receive():
+                case ActorStarted(process_id=process_id):
+                    self.supervisor_process = process_id, start_time_ticks(process_id)
+                    self._send(SupervisorStart())
+                case SupervisorStarted() if ready_by_s is not None:
+                    ready_by_s = None
+                    on_ready(())
+                case SupervisorStatus(actors=actors):
+                    on_ready(tuple(one.name for one in actors if one.state != "running"))
+                case _:
+                    pass
+            now_s = time.monotonic()
+            if ready_by_s is not None and now_s >= ready_by_s:
+                ready_by_s = None
+                self._send(SupervisorStatusRequest())
+            if now_s - pinged_at_s >= supervision.ping_interval_s:
+                pinged_at_s = now_s
+                self._ping()
+            if why := self._death(now_s):
+                return why
+        return None
+
+    def stop(self, is_impatient: Callable[[], bool]) -> tuple[str, ...]:
+        """End the actors in order; return which would not end."""
+        self._send(SupervisorStop())
+        give_up_at_s = time.monotonic() + STOP_TIMEOUT_S
+        while time.monotonic() < give_up_at_s and not is_impatient():
+            answer = self._receive()
+            if isinstance(answer, SupervisorStopped):
+                self._say_goodbye()
+                return answer.unended
+            if self._death(time.monotonic()):
+                break
+        return ("supervisor",)
+
+    def close(self) -> None:
+        """Kill what is left."""
+        self.base.close()
+        end_leftovers(self.directories.runtime_dir)
+        reap()
+
+    def _say_goodbye(self) -> None:
+        """Let the admin process leave the convention; it need not be waited for long."""
+        self.system.tell(self.base.adminAddr, SystemShutdown())
+        deadline_s = time.monotonic() + LAST_WORDS_S
+        while self.base.admin_process.is_alive() and time.monotonic() < deadline_s:
+            self.base.transport.run(None, timedelta(seconds=0.02))
+
+    def _ping(self) -> None:
+        self._send(ActorPing(seq_no=0))
+        self.system.tell(self.base.adminAddr, QueryExists())
+
+    def _receive(self) -> Message | None:
+        received = self.base.transport.run(None, timedelta(seconds=POLL_S))
+        if not isinstance(received, ReceiveEnvelope):
+            return None
+        message = received.message
+        if isinstance(message, ActorPong):
+            self._heard_at_s["supervisor"] = time.monotonic()
+        elif isinstance(message, QueryAck):
+            self._heard_at_s["actor-system"] = time.monotonic()
+        elif isinstance(message, Message):
+            return message
+        return None
+
+    def _death(self, now_s: float) -> str | None:
+        reap()
+        if not self.base.admin_process.is_alive():
+            return "the process of the actor system ended"
+        if self.supervisor_process is not None:
+            process_id, started = self.supervisor_process
+            if start_time_ticks(process_id) != started:
+                return "the supervisor's process ended"
+        supervision = self.settings.supervisor
+        patience_s = supervision.ping_interval_s + supervision.ping_timeout_s
+        for name, heard_at_s in self._heard_at_s.items():
+            if now_s - heard_at_s > patience_s:
+                return f"the {name} did not answer for {patience_s:g} s"
+        return None
+
+    def _send(self, message: Message) -> None:
+        self.system.tell(self.supervisor, message)
+
+
+def convention_leaders(settings: Settings) -> list[str]:
+    """Return the actor systems to meet, 'host:port': as set, or on the hosts of the seeds."""
+    if settings.actors.leaders:
+        return list(settings.actors.leaders)
+    hosts = dict.fromkeys(seed.rpartition(":")[0] for seed in settings.gossip.seeds)
+    return [f"{host}:{settings.actors.port}" for host in hosts]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise AdapterError(
+            f"{host}:{port} cannot be listened on for the actor system",
+            why=error.strerror or str(error),
+            fix="see whether another agent runs, or correct bind_address or actors.port",
+        ) from error

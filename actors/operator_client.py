@@ -1,0 +1,65 @@
+"""One question to an agent from outside: an operator's command, with the cluster key."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from datetime import timedelta
+
+from thespian.actors import ActorAddress
+from thespian.system.transport import ReceiveEnvelope, TransmitIntent
+
+from actors.transport import stats
+from actors.transport.delivery import TransportSettings
+from actors.transport.system_base import OperatorSystemBase
+from constellation.config import Settings
+from constellation.errors import AdapterError
+from constellation.transport.address import ActorRef
+from messages.base import Message
+
+ADMIN = "@admin"  # whoever is the node's admin actor now
+
+
+def ask_agent(settings: Settings, key: bytes, request: Message, *, timeout_s: float) -> Message:
+    """Ask the admin actor of the agent that `settings` describe; return its answer.
+
+    Raises:
+        AdapterError: no agent answers there, or it has another key.
+    """
+    host, port = settings.bind_address, settings.actors.port
+    stats.forget()
+    base = OperatorSystemBase(TransportSettings(host=host, port=port, cluster_key=key))
+    with closing(base):
+        address = ActorAddress(ActorRef(host, port, ADMIN))
+        base.transport.scheduleTransmit(None, TransmitIntent(address, request))
+        deadline_s = time.monotonic() + timeout_s
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            received = base.transport.run(None, timedelta(seconds=min(left_s, 0.1)))
+            if isinstance(received, ReceiveEnvelope) and isinstance(received.message, Message):
+                return received.message
+            if failure := _failure(host, port):
+                raise failure
+    raise AdapterError(
+        f"the agent at {host}:{port} did not answer",
+        why=f"nothing came within {timeout_s:g} s; it may be starting, or stuck",
+        fix="try again; if that does not help, see its log",
+    )
+
+
+def _failure(host: str, port: int) -> AdapterError | None:
+    """Return why the connection cannot be used, if the transport has noticed that."""
+    if stats.COUNTERS["refused", "unauthenticated"]:
+        return AdapterError(
+            f"the agent at {host}:{port} refused this command",
+            why="it has another cluster_key",
+            fix="name the agent's own settings: constellation --config FILE ...",
+        )
+    dropped = [reason for kind, reason in stats.COUNTERS if kind == "dropped"]
+    if dropped:
+        return AdapterError(
+            f"no agent answers at {host}:{port}",
+            why=dropped[0],
+            fix="start it: python -m constellation.start (or systemctl start constellation-agent); "
+            "if it has other settings, name them: constellation --config FILE ...",
+        )
+    return None

@@ -1,0 +1,176 @@
+"""Supervisor actor: parent of this node's actors.  What to start and when is the core's."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+from thespian.actors import ActorAddress, ActorExitRequest
+
+from actors import node
+from actors.admin import AdminActor
+from actors.checks import ChecksActor
+from actors.docker import DockerActor
+from actors.gossip import GossipActor
+from actors.http import HttpActor
+from actors.services import ServicesActor
+from actors.shell import ShellActor
+from constellation.config import Settings
+from constellation.effects import Note
+from constellation.supervision.restart import RestartPolicy
+from constellation.supervision.watch import (
+    Announce,
+    Create,
+    Effect,
+    End,
+    Report,
+    Tell,
+    Watch,
+    WatchPolicy,
+)
+from messages.base import Message
+from messages.gossip import GossipLeft
+from messages.lifecycle import (
+    ActorDirectory,
+    ActorPong,
+    ActorStart,
+    ActorStarted,
+    DirectoryEntry,
+    SupervisorStart,
+    SupervisorStarted,
+    SupervisorStatus,
+    SupervisorStatusRequest,
+    SupervisorStop,
+)
+
+
+def actors_of(settings: Settings) -> dict[str, type[ShellActor]]:
+    """Return the actors of a node by name, in the order in which they start."""
+    actors: dict[str, type[ShellActor]] = {
+        "gossip": GossipActor,
+        "http": HttpActor,
+        "admin": AdminActor,
+        "services": ServicesActor,
+    }
+    if settings.static_services:
+        actors["checks"] = ChecksActor
+    if settings.docker.enabled:
+        actors["docker"] = DockerActor
+    return actors
+
+
+class SupervisorActor(ShellActor):
+    """Translate what actors do to steps of the watch, and its effects to processes."""
+
+    tick_interval_s = 0.05
+
+    def on_start(self) -> None:
+        settings = node.settings()
+        supervision = settings.supervisor
+        self.classes = actors_of(settings)
+        self.watch = Watch(
+            tuple(self.classes),
+            WatchPolicy(
+                RestartPolicy.of(supervision),
+                supervision.ping_interval_s,
+                supervision.ping_timeout_s,
+                supervision.start_timeout_s,
+            ),
+        )
+        self.children: dict[str, ActorAddress] = {}
+        self.names: dict[str, str] = {}  # of children, by the text of their address
+        self.asker: ActorAddress | None = None
+        self._restarts = Counter(
+            "constellation_supervisor_restarts",
+            "Actors whose process ended and is started again",
+            ["name"],
+            registry=self.registry,
+        )
+        self._up = Gauge(
+            "constellation_supervisor_actor_up",
+            "1 while the actor works",
+            ["name"],
+            registry=self.registry,
+        )
+
+    def on_tick(self, now_s: float) -> None:
+        if self.asker is not None:
+            self._perform(self.watch.tick(now_s))
+        for status in self.watch.status():
+            self._up.labels(status.name).set(status.state == "running")
+
+    def receiveMsg_SupervisorStart(self, message: SupervisorStart, sender: ActorAddress) -> None:
+        self.asker = sender
+        self._perform(self.watch.tick(self.now_s()))
+
+    def receiveMsg_SupervisorStop(self, message: SupervisorStop, sender: ActorAddress) -> None:
+        self.asker = sender
+        self._perform(self.watch.stop(self.now_s()))
+
+    def receiveMsg_SupervisorStatusRequest(
+        self, message: SupervisorStatusRequest, sender: ActorAddress
+    ) -> None:
+        self.send(sender, SupervisorStatus(actors=self.watch.status()))
+
+    def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
+        name = self.names.get(self.address_text(sender))
+        if name is not None:
+            self._perform(self.watch.started(name, message.process_id, self.now_s()))
+
+    def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
+        name = self.names.get(self.address_text(sender))
+        if name is not None:
+            self.watch.heard(name, self.now_s())
+
+    def receiveMsg_GossipLeft(self, message: GossipLeft, sender: ActorAddress) -> None:
+        self._perform(self.watch.left(self.now_s()))
+
+    def on_child_exited(self, address: ActorAddress) -> None:
+        # Told twice of an actor that ends in peace: by itself, and by the kernel.
+        name = self.names.pop(self.address_text(address), None)
+        if name is not None:
+            del self.children[name]
+            self._restarts.labels(name).inc()
+            self._perform(self.watch.exited(name, self.now_s()))
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Create(name):
+                    self._create(name)
+                case Tell(name, message):
+                    self.send(self.children[name], message)
+                case End(name, by_force):
+                    self._end(self.children[name], by_force=by_force)
+                case Announce():
+                    self._announce()
+                case Report(message):
+                    self._report(message)
+                case Note():
+                    self.perform(effect)
+
+    def _create(self, name: str) -> None:
+        child = self.createActor(self.classes[name])
+        self.children[name] = child
+        self.names[self.address_text(child)] = name
+        start = ActorStart(name=name, supervisor=self.address_text(self.myAddress))
+        self.send(child, start)
+
+    def _end(self, child: ActorAddress, *, by_force: bool) -> None:
+        if by_force:
+            self.kill_child(child)
+        else:
+            self.send(child, ActorExitRequest())
+
+    def _announce(self) -> None:
+        directory = ActorDirectory(
+            entries=tuple(
+                DirectoryEntry(name=name, address=self.address_text(child))
+                for name, child in self.children.items()
+            )
+        )
+        self.directory = dict(self.children)
+        for child in self.children.values():
+            self.send(child, directory)
+
+    def _report(self, message: Message | None) -> None:
+        assert self.asker is not None  # nothing runs before somebody asked for it
+        self.send(self.asker, message or SupervisorStarted(actors=tuple(self.classes)))

@@ -1,0 +1,246 @@
+"""All actors of one supervisor: created in order, asked whether they live, restarted, ended.
+
+    waiting -> starting    its process is created, in the order of the names
+    starting -> running    it said that it works
+    starting, running -> waiting     its process ended, or did not answer and was killed:
+                                     created again after a back-off
+    stopping: what faces the outside ends first, then the node takes leave of the cluster,
+    then the rest ends; nothing is created again
+
+The order at the end matters.  The HTTP actor goes first, because once this node has left the
+cluster it would tell this host's Traefik to route past it; without it Traefik keeps its routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from constellation.effects import Note
+from constellation.supervision.restart import RestartHistory, RestartPolicy
+from messages.base import Message
+from messages.gossip import GossipLeave
+from messages.lifecycle import ActorPing, ActorState, ActorStatus, SupervisorStopped
+
+FACES_OUTSIDE = frozenset({"http"})
+LEAVES = "gossip"
+FACING_TIMEOUT_S = 1.0
+LEAVE_TIMEOUT_S = 2.2  # gossip itself waits up to 2 s for its leave to spread
+END_TIMEOUT_S = 1.0
+
+Phase = Literal["waiting", "starting", "running", "ended"]
+Stage = Literal["up", "facing", "leaving", "ending", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Effect: create the process of actor `name`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Effect: send `message` to actor `name`."""
+
+    name: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Effect: tell the process of `name` to end; or kill it, if it does not listen any more."""
+
+    name: str
+    by_force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Effect: tell every actor which of them run now, and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Effect: tell who asked for it, once, that all actors work or that none runs any more."""
+
+    message: SupervisorStopped | None  # None: all work
+
+
+Effect = Create | Tell | End | Announce | Report | Note
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPolicy:
+    """Patience in seconds, and how restarts are spaced."""
+
+    restart: RestartPolicy
+    ping_interval_s: float = 2.0
+    ping_timeout_s: float = 10.0
+    start_timeout_s: float = 15.0
+
+
+@dataclass(slots=True)
+class Entry:
+    """One actor."""
+
+    phase: Phase = "waiting"
+    due_at_s: float = 0.0  # waiting: create then
+    heard_at_s: float = 0.0
+    pinged_at_s: float = 0.0
+    process_id: int = 0
+    restart_count: int = 0
+    given_up: bool = False
+    last_exit: str = ""
+    killed_because: str = ""
+    history: RestartHistory = field(default_factory=RestartHistory)
+
+
+class Watch:
+    """All actors of one node.  `now_s` is monotonic seconds."""
+
+    def __init__(self, names: Sequence[str], policy: WatchPolicy) -> None:
+        self.policy = policy
+        self.entries = {name: Entry() for name in names}
+        self.stage: Stage = "up"
+        self._due_at_s = 0.0  # of the stage, once stopping
+        self._has_reported = False
+
+    def running(self) -> tuple[str, ...]:
+        """Return the actors that may be sent to: those whose process exists."""
+        return tuple(
+            name for name, entry in self.entries.items() if entry.phase in {"starting", "running"}
+        )
+
+    def status(self) -> tuple[ActorStatus, ...]:
+        """Return how each actor is, in the order of their creation."""
+        return tuple(
+            ActorStatus(
+                name=name,
+                state=_state(entry),
+                process_id=entry.process_id,
+                restart_count=entry.restart_count,
+                last_exit=entry.last_exit,
+            )
+            for name, entry in self.entries.items()
+        )
+
+    # What the actors do.
+
+    def started(self, name: str, process_id: int, now_s: float) -> list[Effect]:
+        """`name` works and may be sent anything."""
+        entry = self.entries[name]
+        entry.phase, entry.process_id, entry.heard_at_s = "running", process_id, now_s
+        if self._has_reported or any(one.phase != "running" for one in self.entries.values()):
+            return []
+        self._has_reported = True
+        return [Report(None)]
+
+    def heard(self, name: str, now_s: float) -> None:
+        """`name` still takes messages."""
+        self.entries[name].heard_at_s = now_s
+
+    def left(self, now_s: float) -> list[Effect]:
+        """This node has taken leave of the cluster."""
+        return self._end_rest(now_s) if self.stage == "leaving" else []
+
+    def exited(self, name: str, now_s: float) -> list[Effect]:
+        """The process of `name` has ended, asked or not."""
+        entry = self.entries[name]
+        entry.process_id = 0
+        if self.stage != "up":
+            entry.phase = "ended"
+            return [Announce(), *self._advance(now_s)]
+        entry.last_exit = entry.killed_because or "its process ended"
+        entry.killed_because = ""
+        entry.history, again = entry.history.exited(self.policy.restart, now_s)
+        entry.phase, entry.due_at_s, entry.given_up = "waiting", again.at_s, again.given_up
+        entry.restart_count += 1
+        fields = {"name": name, "why": entry.last_exit, "again_in_s": round(again.at_s - now_s, 3)}
+        if again.given_up:
+            fields["fix"] = "see the events that this actor logged before it ended"
+            return [Announce(), Note("actor_given_up", fields, "error")]
+        return [Announce(), Note("actor_exited", fields, "warning")]
+
+    # The passing of time.
+
+    def tick(self, now_s: float) -> list[Effect]:
+        """Create what is due, ask who lives, lose patience with what hangs."""
+        if self.stage != "up":
+            return self._advance(now_s)
+        effects: list[Effect] = []
+        for name, entry in self.entries.items():
+            if entry.phase == "waiting" and entry.due_at_s <= now_s:
+                entry.phase = "starting"
+                entry.heard_at_s = entry.pinged_at_s = now_s
+                effects.append(Create(name))
+            else:
+                effects += self._patience(name, entry, now_s)
+        if any(isinstance(effect, Create) for effect in effects):
+            effects.append(Announce())
+        return effects
+
+    def _patience(self, name: str, entry: Entry, now_s: float) -> list[Effect]:
+        if entry.phase not in {"starting", "running"}:
+            return []
+        timeout_s = self.policy.ping_interval_s + self.policy.ping_timeout_s
+        if entry.phase == "starting":
+            timeout_s = self.policy.start_timeout_s
+        if now_s - entry.heard_at_s > timeout_s:
+            entry.heard_at_s = now_s  # its exit is told soon; if not, it is killed again
+            entry.killed_because = f"it did not answer for {timeout_s:g} s"
+            return [Note("actor_hung", {"name": name}, "warning"), End(name, by_force=True)]
+        if entry.phase == "running" and now_s - entry.pinged_at_s >= self.policy.ping_interval_s:
+            entry.pinged_at_s = now_s
+            return [Tell(name, ActorPing(seq_no=0))]
+        return []
+
+    # The end.
+
+    def stop(self, now_s: float) -> list[Effect]:
+        """Begin to end everything; safe to repeat."""
+        if self.stage != "up":
+            return []
+        for entry in self.entries.values():
+            if entry.phase == "waiting":
+                entry.phase = "ended"
+        self.stage, self._due_at_s = "facing", now_s + FACING_TIMEOUT_S
+        facing = [End(name) for name in self.running() if name in FACES_OUTSIDE]
+        return [*facing, *self._advance(now_s)]
+
+    def _advance(self, now_s: float) -> list[Effect]:
+        """Go on to the next stage if this one is done, or took too long."""
+        running = self.running()
+        is_late = now_s >= self._due_at_s
+        if self.stage == "facing" and (is_late or not FACES_OUTSIDE & set(running)):
+            self.stage, self._due_at_s = "leaving", now_s + LEAVE_TIMEOUT_S
+            if LEAVES in running:
+                return [Tell(LEAVES, GossipLeave())]
+        if self.stage == "leaving" and (is_late or LEAVES not in running):
+            return self._end_rest(now_s)
+        if self.stage == "ending" and (is_late or not running):
+            self.stage = "stopped"
+            return [Report(SupervisorStopped(unended=running))]
+        return []
+
+    def _end_rest(self, now_s: float) -> list[Effect]:
+        self.stage, self._due_at_s = "ending", now_s + END_TIMEOUT_S
+        running = self.running()
+        if not running:
+            return self._advance(now_s)
+        return [End(name) for name in reversed(running)]
+
+
+def _state(entry: Entry) -> ActorState:
+    match entry.phase:
+        case "starting" | "running":
+            return entry.phase
+        case "ended":
+            return "stopped"
+        case "waiting" if entry.given_up:
+            return "given_up"
+        case "waiting" if entry.restart_count:
+            return "backing_off"
+        case _:
+            return "starting"
