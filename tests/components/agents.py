@@ -30,10 +30,18 @@ ACTOR_PORT = 7947
 
 
 class Agent:
-    """One agent: its settings, and its process once started."""
+    """One agent: its settings, and its process once started.
+
+    `prefix` is put before its command, e.g. what runs it in a network namespace.
+    """
 
     def __init__(
-        self, directory: Path, name: str, address: str, settings: Mapping[str, Any]
+        self,
+        directory: Path,
+        name: str,
+        address: str,
+        settings: Mapping[str, Any],
+        prefix: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.address = address
@@ -43,6 +51,7 @@ class Agent:
         self.log_file = self.directory / "agent.log"
         self.directory.mkdir(parents=True, exist_ok=True)
         self.configure(settings)
+        self._prefix = tuple(prefix)
         self._process: Process | None = None
 
     @property
@@ -73,7 +82,7 @@ class Agent:
         """Start it, and return once all its actors work."""
         lines_before = self.log().count("\n") if self.log_file.exists() else 0
         self._process = Process(
-            [sys.executable, "-m", "constellation.start", "--config", self.config],
+            [*self._prefix, sys.executable, "-m", "constellation.start", "--config", self.config],
             log_file=self.log_file,
             name=f"agent {self.name}",
             env={"PYTHONPATH": str(ROOT)},
@@ -231,6 +240,8 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(old, value) if both else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged(old, value)
+        else:
+            merged[key] = value
     return merged

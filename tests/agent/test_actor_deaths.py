@@ -1,0 +1,134 @@
+"""Any process of a running agent is killed: it is back within 5 s and the cluster stays whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.components.agents import Agent, agents
+from tests.components.http_backend import __file__ as backend_file
+from tests.components.ports import free_port
+from tests.components.processes import Process, running, wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+BACK_WITHIN_S = 5.0
+ROUTERS = 4  # of one service on three nodes: the one over all, and one for each
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Agent]]:
+    """Three agents, each of which watches the same running service as its own."""
+    directory = tmp_path_factory.mktemp("cluster")
+    port = free_port()
+    command = ["python3", backend_file, "--name", "web", "--port", str(port)]
+    web = {"name": "web", "address": f"127.0.0.1:{port}", "check": "http", "interval_s": 0.3}
+    with running(command, log_file=directory / "web.log") as backend:
+        backend.wait_for_port(port)
+        with agents(directory, 3, settings={"static_services": [web]}) as nodes:
+            for agent in nodes:
+                wait_until(
+                    lambda agent=agent: is_whole(agent),  # type: ignore[misc]
+                    timeout_s=20,
+                    what="a whole cluster",
+                )
+            yield nodes
+
+
+def is_whole(agent: Agent) -> bool:
+    """All its actors run, it knows three members, and it routes to all of them."""
+    health = agent.health()
+    return (
+        health.get("members_alive") == 3
+        and health.get("routers") == ROUTERS
+        and health.get("routes") == "settled"
+        and bool(agent.process_id_of("monitor/web"))
+    )
+
+
+@pytest.mark.scenario(42)
+@pytest.mark.parametrize(
+    "actor",
+    [
+        "gossip",
+        "http",
+        "admin",
+        "services",
+        "checks",
+        "monitor/web",
+        "supervisor",
+        "actor-system",
+    ],
+)
+def test_killed_process_is_back_within_5_s(cluster: list[Agent], actor: str) -> None:
+    victim, *others = cluster
+    before = victim.process_id_of(actor)
+
+    os.kill(before, signal.SIGKILL)
+    killed_at_s = time.monotonic()
+    wait_until(
+        lambda: victim.process_id_of(actor) not in {0, before} and victim.health(),
+        timeout_s=BACK_WITHIN_S,
+        what=f"another process for {actor}",
+    )
+    assert time.monotonic() - killed_at_s < BACK_WITHIN_S
+
+    wait_until(lambda: is_whole(victim), timeout_s=10, what=lambda: f"whole: {victim.health()}")
+    assert all(is_whole(other) for other in others)
+    assert victim.process.is_running
+
+
+@pytest.mark.scenario(42)
+def test_hung_process_is_noticed_and_replaced(tmp_path: Path) -> None:
+    impatient = {"supervisor": {"ping_interval_s": 0.3, "ping_timeout_s": 1.0}}
+    with agents(tmp_path, 1, settings=impatient) as (agent,):
+        for actor in ("gossip", "http", "supervisor", "actor-system"):
+            before = agent.process_id_of(actor)
+
+            os.kill(before, signal.SIGSTOP)
+
+            wait_until(
+                lambda actor=actor, before=before: (  # type: ignore[misc]
+                    agent.process_id_of(actor) not in {0, before} and agent.health()
+                ),
+                timeout_s=BACK_WITHIN_S,
+                what=f"another process for {actor}",
+            )
+
+
+@pytest.mark.scenario(42)
+def test_killed_agent_rejoins_at_its_next_start_and_the_cluster_is_whole_again(
+    cluster: list[Agent],
+) -> None:
+    victim, *others = cluster
+    process: Process = victim.process
+
+    process.kill()
+    wait_until(lambda: not victim.process_ids(), timeout_s=2, what="its actors to end with it")
+    assert all(other.process.is_running for other in others)
+    victim.start()
+
+    for agent in cluster:
+        wait_until(lambda: is_whole(agent), timeout_s=15, what=lambda: f"{agent.health()}")  # noqa: B023
+    assert victim.events("agent_started")[-1]["duration_s"] < 5
+
+
+def test_actor_that_cannot_work_is_given_up_loudly_while_the_others_go_on(tmp_path: Path) -> None:
+    restless = {"supervisor": {"backoff_min_s": 0.05, "backoff_max_s": 0.1}}
+    with agents(tmp_path, 1, settings=restless) as (agent,):
+        for _ in range(20):
+            if agent.events("actor_given_up"):
+                break
+            wait_until(lambda: agent.process_id_of("admin"), timeout_s=5, what="the admin actor")
+            os.kill(agent.process_id_of("admin"), signal.SIGKILL)
+            wait_until(lambda: not agent.process_id_of("admin"), timeout_s=5, what="its end")
+
+        (given_up,) = agent.events("actor_given_up")
+        assert given_up["name"] == "admin"
+        assert given_up["again_in_s"] == pytest.approx(60)
+        assert agent.health()["members_alive"] == 1

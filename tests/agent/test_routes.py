@@ -1,0 +1,236 @@
+"""Three agents, a Docker Engine for each, and a Traefik that polls one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.components.agents import Agent, agents
+from tests.components.availability import ComponentUnavailableError
+from tests.components.docker_engine import PrivateDocker, private_docker
+from tests.components.ports import free_port
+from tests.components.processes import wait_until
+from tests.components.prometheus import prometheus
+from tests.components.traefik import Traefik, traefik
+from tests.needs import give_up
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.needs("docker", "traefik"),
+    pytest.mark.timeout(300),
+]
+
+HOST = "whoami.localhost"
+GONE_WITHIN_S = 1.0
+PROBE_INTERVAL_S = 0.01
+
+
+@dataclass
+class Rig:
+    """The cluster and what runs in it."""
+
+    agents: list[Agent]
+    engines: list[PrivateDocker]
+    traefik: Traefik
+    containers: list[Any]
+
+    def whole(self) -> bool:
+        return all(len(agent.servers("whoami.localhost")) == 3 for agent in self.agents)
+
+    def whoami(self, number: int) -> Any:
+        """Start one instance of the service, which answers with its node's name."""
+        agent = self.agents[number]
+        page = f"mkdir /www; echo {agent.name} > /www/index.html; exec httpd -f -p 80 -h /www"
+        return self.engines[number].run(
+            "whoami",
+            *("sh", "-c", page),
+            labels={"traefik.enable": "true"},
+            ports={"80/tcp": (agent.address, free_port(agent.address))},
+        )
+
+
+@dataclass
+class Load:
+    """Requests through Traefik, one after the other, in a thread; with when each began."""
+
+    traefik: Traefik
+    answers: list[tuple[float, int, bytes]] = field(default_factory=list)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            began_s = time.monotonic()
+            try:
+                status, body = self.traefik.get(HOST, timeout_s=5)
+            except OSError as error:
+                status, body = 0, str(error).encode()
+            self.answers.append((began_s, status, body.strip()))
+            time.sleep(PROBE_INTERVAL_S)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Load]:
+        self._stop = threading.Event()
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def failed(self, *, since_s: float = 0.0) -> list[tuple[float, int, bytes]]:
+        return [one for one in self.answers if one[1] != 200 and one[0] >= since_s]
+
+    def served_by(self, *, since_s: float = 0.0) -> set[bytes]:
+        return {
+            body for began_s, status, body in self.answers if status == 200 and began_s > since_s
+        }
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    directory = tmp_path_factory.mktemp("rig")
+    with contextlib.ExitStack() as stack:
+        try:
+            engines = [stack.enter_context(private_docker()) for _ in range(3)]
+        except ComponentUnavailableError as error:
+            give_up("docker", str(error))
+        settings = [
+            {"docker": {"enabled": True, "socket": str(engine.socket)}} for engine in engines
+        ]
+        nodes = stack.enter_context(agents(directory, 3, settings=settings))
+        polled = nodes[1].endpoint
+        web = stack.enter_context(traefik(polled, directory / "traefik"))
+        made = Rig(nodes, engines, web, [])
+        made.containers = [made.whoami(number) for number in range(3)]
+        wait_until(made.whole, timeout_s=30, what=lambda: f"{nodes[0].servers('whoami.localhost')}")
+        web.wait_for_router("whoami.localhost")
+        wait_until(
+            lambda: len(web.servers()["whoami.localhost"]) == 3, timeout_s=10, what="servers"
+        )
+        yield made
+
+
+def test_traefik_that_polls_one_node_reaches_the_instances_of_all(rig: Rig) -> None:
+    served = {rig.traefik.get(HOST)[1].strip() for _ in range(12)}
+
+    assert served == {b"alpha", b"beta", b"gamma"}
+    for agent in rig.agents:
+        status, body = rig.traefik.get(f"whoami.{agent.name}.localhost")
+        assert (status, body.strip()) == (200, agent.name.encode())
+    assert rig.traefik.complaints() == []
+
+
+@pytest.mark.scenario(26)
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_container_that_dies_is_in_no_body_after_1_s_and_no_request_fails(
+    rig: Rig, how: str
+) -> None:
+    with Load(rig.traefik).running() as load:
+        wait_until(lambda: len(load.answers) > 20, timeout_s=10, what="some load")
+        began_s = time.monotonic()
+        if how == "kill":
+            rig.containers[0].kill()
+        else:
+            rig.containers[0].stop(timeout=1)
+        died_s = time.monotonic()
+        wait_until(
+            lambda: all(len(agent.servers("whoami.localhost")) == 2 for agent in rig.agents),
+            timeout_s=10,
+            what="it to be in no body",
+        )
+        gone_s = time.monotonic()
+        wait_until(
+            lambda: len(rig.traefik.servers()["whoami.localhost"]) == 2,
+            timeout_s=5,
+            what="Traefik to take that up",
+        )
+        rest_s = time.monotonic()
+        wait_until(lambda: load.answers[-1][0] > rest_s + 0.5, timeout_s=10, what="more load")
+
+    rig.containers[0].remove(force=True)
+    rig.containers[0] = rig.whoami(0)
+    wait_until(rig.whole, timeout_s=20, what="the new container in every body")
+    wait_until(
+        lambda: len(rig.traefik.servers()["whoami.localhost"]) == 3, timeout_s=5, what="Traefik"
+    )
+
+    assert gone_s - died_s < GONE_WITHIN_S
+    assert load.failed(since_s=began_s) == []
+    assert load.served_by(since_s=rest_s) == {b"beta", b"gamma"}
+
+
+@pytest.mark.scenario(24)
+def test_routes_stay_while_the_agent_is_down_and_when_it_returns_knowing_nothing(rig: Rig) -> None:
+    polled = rig.agents[1]
+    before = rig.traefik.servers()
+
+    polled.process.kill()
+    away_s = time.monotonic()
+    while time.monotonic() < away_s + 60:
+        assert rig.traefik.servers() == before
+        assert rig.traefik.get(HOST)[0] == 200
+        time.sleep(1)
+    (polled.data_dir / "traefik-last-good.json").unlink()
+    with Load(rig.traefik).running() as load:
+        polled.start(wait=False)
+        seen = []
+
+        def settled() -> bool:
+            seen.append(rig.traefik.servers())
+            return polled.health().get("routes") == "settled"
+
+        wait_until(settled, timeout_s=30, what=lambda: f"{polled.health()}")
+        wait_until(rig.whole, timeout_s=10, what="the whole cluster in every body")
+
+    assert [servers for servers in seen if servers != before] == []
+    assert load.failed() == []
+    assert rig.traefik.servers() == before
+
+
+@pytest.mark.scenario(25)
+def test_container_with_a_broken_label_is_left_out_alone_and_listed(rig: Rig) -> None:
+    before = rig.traefik.servers()
+    broken = rig.engines[2].run(
+        "broken",
+        labels={"traefik.enable": "true", "traefik.http.routers.broken.rule": "Host(`a`"},
+        ports={"80/tcp": (rig.agents[2].address, free_port(rig.agents[2].address))},
+    )
+    try:
+        wait_until(
+            lambda: b"broken" in rig.agents[1].get("/api/rejected")[1],
+            timeout_s=10,
+            what="it to be listed",
+        )
+        time.sleep(1)  # time for Traefik to poll what the agent now serves
+        after = rig.traefik.servers()
+    finally:
+        broken.remove(force=True)
+
+    assert {name: after[name] for name in before} == before
+    assert b"rule" in rig.agents[1].get("/api/rejected")[1]
+    assert rig.traefik.error_lines() == []
+
+
+@pytest.mark.needs("prometheus")
+def test_prometheus_reads_the_metrics_of_every_actor_process(rig: Rig, tmp_path: Path) -> None:
+    targets = [agent.endpoint.split("/")[2] for agent in rig.agents]
+    with prometheus(targets, tmp_path) as server:
+        server.wait_for_targets_up()
+        wait_until(
+            lambda: len(server.query('process_start_time_seconds{actor!=""}')) >= 3 * 7,
+            timeout_s=15,
+            what="a start time of each process",
+        )
+        found = {row["metric"]["actor"] for row in server.query("process_start_time_seconds")}
+
+    assert found >= {
+        "admin", "docker", "gossip", "http", "monitor/whoami", "services", "supervisor",
+    }  # fmt: skip
