@@ -18,6 +18,7 @@ from constellation.log import get_logger
 from constellation.monitor.docker_event import read_event
 from constellation.monitor.inventory import Effect, Inspect, Inventory, InventoryPolicy, Unreported
 from constellation.monitor.published_ports import PublishPolicy
+from messages.admin import PartReported, PartState
 
 log = get_logger(__name__)
 
@@ -50,6 +51,7 @@ class DockerActor(AsyncShell):
         self._slots = asyncio.Semaphore(INSPECTIONS_MAX)
         self._report_due = True
         self._away_told = False
+        self._part = PartReported(part="docker", state="absent", why="it was not reached yet")
         self._make_metrics()
         self.started()
         while True:
@@ -62,6 +64,8 @@ class DockerActor(AsyncShell):
                 await asyncio.sleep(self.settings.connect_interval_s)
 
     def on_actor_up_async(self, name: str) -> None:
+        if name == "admin":
+            self.post_soon("admin", self._part)
         if name == "services":
             self.post_soon("services", self.inventory.everything())
             self._report_due = not self.inventory.complete
@@ -121,6 +125,7 @@ class DockerActor(AsyncShell):
         await self._look()
         self._connected.set(1)
         self._away_told = False
+        self._tell_part(PartReported(part="docker", state="present"))
         log.info("docker_connected", socket=self.settings.socket)
         while not self._ended.done():
             await asyncio.wait({self._ended}, timeout=self.settings.reconcile_interval_s)
@@ -204,6 +209,9 @@ class DockerActor(AsyncShell):
         self._errors.labels("session").inc()
         if not self._away_told:
             self._away_told = True
+            state: PartState = "absent" if self._part.state == "absent" else "lost"
+            why = f"{error.what}: {error.why}"
+            self._tell_part(PartReported(part="docker", state=state, why=why[:512], fix=error.fix))
             log.warning(
                 "docker_away",
                 what=error.what,
@@ -211,6 +219,10 @@ class DockerActor(AsyncShell):
                 fix=error.fix,
                 retry_s=self.settings.connect_interval_s,
             )
+
+    def _tell_part(self, part: PartReported) -> None:
+        self._part = part
+        self.post_soon("admin", part)
 
 
 def _end(future: asyncio.Future[str], how: str) -> None:

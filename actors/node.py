@@ -6,16 +6,25 @@ and inherits them in memory.  So secrets reach the actors without ever being in 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from constellation.config import Settings
 from constellation.errors import ConstellationError
 
 _settings: list[Settings] = []
 _cluster_key: list[bytes] = []
+_started_at_utc_s: list[float] = []
 
 
 def set_settings(settings: Settings) -> None:
     """Make `settings` those of this process and of every process forked from it later."""
     _settings[:] = [settings]
+    _started_at_utc_s[:] = [datetime.now(UTC).timestamp()]
+
+
+def started_at_utc_s() -> float:
+    """Return when the agent started, in Unix seconds; 0 if it did not.  For people only."""
+    return _started_at_utc_s[0] if _started_at_utc_s else 0.0
 
 
 def settings() -> Settings:

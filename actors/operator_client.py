@@ -48,17 +48,16 @@ def ask_agent(settings: Settings, key: bytes, request: Message, *, timeout_s: fl
 
 def _failure(host: str, port: int) -> AdapterError | None:
     """Return why the connection cannot be used, if the transport has noticed that."""
-    if stats.COUNTERS["refused", "unauthenticated"]:
+    if stats.COUNTERS["refused", "unauthenticated"] or stats.COUNTERS["dropped", "peer_refused"]:
         return AdapterError(
             f"the agent at {host}:{port} refused this command",
             why="it has another cluster_key",
             fix="name the agent's own settings: constellation --config FILE ...",
         )
-    dropped = [reason for kind, reason in stats.COUNTERS if kind == "dropped"]
-    if dropped:
+    if any(kind == "dropped" for kind, _ in stats.COUNTERS):
         return AdapterError(
             f"no agent answers at {host}:{port}",
-            why=dropped[0],
+            why="nothing there speaks its protocol",
             fix="start it: python -m constellation.start (or systemctl start constellation-agent); "
             "if it has other settings, name them: constellation --config FILE ...",
         )

@@ -13,11 +13,10 @@ import sys
 from collections.abc import Sequence
 from typing import Literal, NoReturn
 
-from actors.adapters.cluster_key import load_cluster_key
-from actors.adapters.parts import find_missing
-
 from actors import node
+from actors.adapters.cluster_key import load_cluster_key
 from actors.adapters.node_directory import NodeDirectories
+from actors.adapters.parts import find_missing
 from actors.guardian import Guardian
 from constellation import __version__
 from constellation.config import LogSettings, Settings

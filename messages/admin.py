@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from messages.base import Message
 from messages.gossip import MemberState
 from messages.lifecycle import ActorStatus
 from messages.monitor import Endpoint, Health
+
+# 'absent' was never there since the agent started; 'lost' was there and is gone.
+PartState = Literal["present", "absent", "lost"]
 
 
 class StatusRequest(Message):
@@ -25,6 +30,15 @@ class NodeStatusRequest(Message):
     crosses_nodes = True
 
 
+class PartReported(Message):
+    """State how a part of this host is that an actor uses.  Sent to `admin`.  No answer."""
+
+    part: str = Field(min_length=1, max_length=64, description="e.g. 'docker'")
+    state: PartState
+    why: str = Field(default="", max_length=512)
+    fix: str = Field(default="", max_length=512)
+
+
 class NodeStatus(Message):
     """How one node is, in its own words.  Answer to `NodeStatusRequest`."""
 
@@ -34,7 +48,7 @@ class NodeStatus(Message):
     agent_version: str
     uptime_s: float = Field(ge=0.0)
     actors: tuple[ActorStatus, ...]
-    missing: tuple[str, ...] = Field(default=(), description="absent parts, with what to do")
+    parts: tuple[PartReported, ...] = Field(default=(), description="what is not present")
 
 
 class StatusReport(Message):

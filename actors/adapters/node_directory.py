@@ -9,8 +9,6 @@ from pathlib import Path
 from constellation.errors import AdapterError
 
 LOCK_NAME = "agent.lock"
-SOCKET_PATH_BYTES_MAX = 107  # of a Unix socket's address
-SOCKET_NAME_BYTES_MAX = 48  # the longest name of an actor's socket
 
 
 class NodeDirectories:
@@ -28,7 +26,6 @@ class NodeDirectories:
         """
         self.data_dir = Path(data_dir)
         self.runtime_dir = Path(runtime_dir) if runtime_dir else self.data_dir / "run"
-        _check_length(self.runtime_dir)
         _make(self.data_dir, "data_dir")
         _make(self.runtime_dir, "runtime_dir")
         self._lock = _lock(self.data_dir)
@@ -49,17 +46,6 @@ def _make(path: Path, setting: str) -> None:
             why=error.strerror or str(error),
             fix=f"make it writable for this user, or set {setting}",
         ) from error
-
-
-def _check_length(runtime_dir: Path) -> None:
-    length = len(os.fsencode(runtime_dir)) + 1 + SOCKET_NAME_BYTES_MAX
-    if length > SOCKET_PATH_BYTES_MAX:
-        longest = SOCKET_PATH_BYTES_MAX - 1 - SOCKET_NAME_BYTES_MAX
-        raise AdapterError(
-            f"{runtime_dir} cannot hold the actors' sockets",
-            why=f"a path of more than {longest} bytes is too long for them",
-            fix="set runtime_dir to a shorter one, e.g. /run/constellation",
-        )
 
 
 def _lock(data_dir: Path) -> int:

@@ -5,10 +5,11 @@ The kernel says who is at the other end, so local frames carry no code.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from actors.transport import stats
@@ -18,20 +19,35 @@ from constellation.transport.frame import FRAME_BYTES_MAX
 
 LOCAL_QUEUE_BYTES_MAX = 2 * FRAME_BYTES_MAX
 _BACKLOG = 1024
+_ADDRESS_BYTES_MAX = 107  # the kernel's limit, less the closing zero
 _PEER_CREDENTIALS = struct.Struct("3i")  # process id, user id, group id
+
+
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """Yield an address of `path` that fits a socket: if too long, by way of its directory."""
+    if len(os.fsencode(path)) <= _ADDRESS_BYTES_MAX:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
 
 
 def listen_at(path: Path) -> socket.socket:
     """Return a listening socket at `path`, which only this user may connect to.
 
     Raises:
-        OSError: the path is too long for a socket, or its directory cannot be written.
+        OSError: its directory cannot be written.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     path.unlink(missing_ok=True)
     mask = os.umask(0o177)
     try:
-        listener.bind(str(path))
+        with _address(path) as address:
+            listener.bind(address)
     except OSError:
         listener.close()
         raise
@@ -79,7 +95,8 @@ class LocalLink:
         try:
             # Blocking, because a Unix socket connects at once unless its owner's backlog is full.
             connecting.settimeout(1.0)
-            connecting.connect(str(self._path))
+            with _address(self._path) as address:
+                connecting.connect(address)
         except OSError:
             connecting.close()
             raise

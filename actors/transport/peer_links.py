@@ -20,6 +20,7 @@ from constellation.transport.frame import FRAME_BYTES_MAX
 CONNECT_TIMEOUT_S = 3.0
 HANDSHAKE_TIMEOUT_S = 5.0
 RECONNECT_WAIT_S = 0.25
+REFUSED = "it has another cluster_key, or another bind_address than the one dialled"
 
 
 class PeerLink:
@@ -157,9 +158,13 @@ class PeerLink:
         if connecting is not None:
             self._reactor.unregister(connecting.fileno())
             connecting.close()
+        was_refused = self._handshake is not None and self._channel is None
         self._handshake = self._channel = None
         for _ in self._waiting:
-            stats.dropped("peer_unreachable", target=self.name, detail=reason)
+            if was_refused:  # it hung up on our introduction
+                stats.dropped("peer_refused", target=self.name, detail=REFUSED)
+            else:
+                stats.dropped("peer_unreachable", target=self.name, detail=reason)
         self._waiting, self._waiting_bytes = [], 0
         self._try_again_at_s = time.monotonic() + RECONNECT_WAIT_S
 

@@ -1,0 +1,76 @@
+"""Which of the parts that a node can use are not on this host."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+from constellation.config import Settings
+
+TAILSCALE_SOCKET = "/var/run/tailscale/tailscaled.sock"
+CONNECT_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPart:
+    """One part that is absent: why that is thought, and what to do about it."""
+
+    part: str
+    why: str
+    fix: str
+
+
+def find_missing(settings: Settings) -> tuple[MissingPart, ...]:
+    """Return what is missing now, each part once.  Quick, and raises nothing."""
+    return tuple(part for part in (_docker(settings), _tailscale(settings), _cloudflare()) if part)
+
+
+def _docker(settings: Settings) -> MissingPart | None:
+    if not settings.docker.enabled:
+        return None
+    why = _cannot_connect(settings.docker.socket)
+    if not why:
+        return None
+    return MissingPart(
+        "docker",
+        f"{settings.docker.socket}: {why}; no container is watched until it answers",
+        "install or start Docker, let this user use its socket, or set docker.enabled=false",
+    )
+
+
+def _tailscale(settings: Settings) -> MissingPart | None:
+    if not ipaddress.ip_address(settings.bind_address).is_loopback:
+        return None  # on another network, which may be a mesh of another kind
+    if _cannot_connect(TAILSCALE_SOCKET):
+        return MissingPart(
+            "tailscale",
+            f"bind_address is {settings.bind_address} and no Tailscale runs here; other hosts "
+            "cannot reach this node",
+            "install Tailscale (or another mesh) and set bind_address to this node's address in it",
+        )
+    return MissingPart(
+        "tailscale",
+        f"it runs here, but bind_address is {settings.bind_address}; other hosts cannot reach "
+        "this node",
+        "set bind_address to the address that `tailscale ip -4` prints",
+    )
+
+
+def _cloudflare() -> MissingPart:
+    return MissingPart(
+        "cloudflare",
+        "this version keeps no DNS records",
+        "let *.<domain> point at one or more of the nodes yourself",
+    )
+
+
+def _cannot_connect(path: str) -> str:
+    """Return why the Unix socket at `path` does not answer; "" when it does."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(CONNECT_TIMEOUT_S)
+        try:
+            probe.connect(path)
+        except OSError as error:
+            return (error.strerror or "it does not answer").lower()
+    return ""

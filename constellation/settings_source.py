@@ -1,0 +1,276 @@
+"""From file, environment and command line to `Settings`: the one module that reads them.
+
+Sources, the later ones win: the file, the environment, `--set`.  An unknown name or a wrong value
+in any of them is one line that names the setting, where it stands, and how to mend it; a value is
+never repeated where it could be a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import socket
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from constellation.config import Settings
+from constellation.errors import ConfigError
+
+PREFIX = "CONSTELLATION_"
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+ERRORS_SHOWN_MAX = 3
+_SECRET = re.compile(r"key|token|secret|password")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """All names of the model, dotted: those that hold a value, and the groups."""
+
+    fields: Mapping[str, FieldInfo]
+    groups: frozenset[str]
+
+
+def load_settings(
+    *, config_file: str | None, assignments: Sequence[str], environ: Mapping[str, str]
+) -> Settings:
+    """Return the settings of this agent.
+
+    Args:
+        config_file: a TOML or YAML file; None: the one that CONSTELLATION_CONFIG names, or none.
+        assignments: `name=value` as given to `--set`.
+        environ: the environment.
+
+    Raises:
+        ConfigError: a source cannot be read, or a setting is unknown or wrong.
+    """
+    known = _known(Settings)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}  # where each dotted name was set, for errors
+    for name, value, origin in (
+        *_of_file(config_file or environ.get(CONFIG_VARIABLE) or None, known),
+        *_of_environment(environ, known),
+        *_of_assignments(assignments, known),
+    ):
+        _put(values, name, value)
+        origins[name] = origin
+    values.setdefault("node_name", _host_name())
+    values.setdefault("data_dir", _default_data_dir(environ))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_summary(error.errors(), origins)) from None
+
+
+# The names there are.
+
+
+def _known(model: type[BaseModel], prefix: str = "") -> _Known:
+    fields: dict[str, FieldInfo] = {}
+    groups: set[str] = set()
+    for name, field in model.model_fields.items():
+        dotted = f"{prefix}{name}"
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            below = _known(inner, f"{dotted}.")
+            fields |= below.fields
+            groups |= {dotted, *below.groups}
+        else:
+            fields[dotted] = field
+    return _Known(fields, frozenset(groups))
+
+
+def _refuse_unknown(name: str, shown: str, known: _Known, spell: Any) -> None:
+    """Raise unless `name` is a setting; `spell` writes a name as this source does."""
+    if name in known.fields:
+        return
+    names = {spell(one): one for one in known.fields}
+    close = difflib.get_close_matches(shown, names, n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]}?" if close else "docs/settings.md lists all settings"
+    if name in known.groups:
+        hint = f"it is a group: name one of its settings, e.g. {_first_below(name, names, known)}"
+    raise ConfigError(f"{shown}: there is no such setting; {hint}")
+
+
+def _first_below(group: str, names: Mapping[str, str], known: _Known) -> str:
+    return next(shown for shown, name in names.items() if name.startswith(f"{group}."))
+
+
+# The three sources.
+
+_Setting = tuple[str, Any, str]  # dotted name, value, where it stands
+
+
+def _of_file(file: str | None, known: _Known) -> Iterator[_Setting]:
+    if file is None:
+        return
+    for name, value in _flatten(_read_file(Path(file)), known):
+        try:
+            _refuse_unknown(name, name, known, str)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from None
+        yield name, value, f"in {file}"
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"settings file {path} cannot be read: {why}") from None
+    try:
+        if path.suffix == ".toml":
+            return tomllib.loads(text)
+        if path.suffix in {".yaml", ".yml"}:
+            content = yaml.load(text, _UniqueKeys)  # noqa: S506 - a subclass of the safe loader
+            return _table(content, path)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"settings file {path} is not TOML: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise ConfigError(
+            f"settings file {path} is not YAML: {error.problem} (at line {line})"
+        ) from None
+    except yaml.YAMLError:
+        raise ConfigError(f"settings file {path} is not YAML: a character is not allowed") from None
+    raise ConfigError(f"settings file {path}: its name must end in .toml, .yaml or .yml")
+
+
+def _table(content: Any, path: Path) -> dict[str, Any]:
+    if content is None:
+        return {}  # a file of comments
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(
+            f"settings file {path} must hold names with values, e.g. node_name: alpha"
+        )
+    return content
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML lets the second of two equal keys win silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's signature
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and keys.count(key.value) > 1:
+                problem = f"{key.value} is set twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _flatten(
+    table: Mapping[str, Any], known: _Known, prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if name in known.groups and isinstance(value, Mapping):
+            yield from _flatten(value, known, f"{name}.")
+        else:
+            yield name, value
+
+
+def _of_environment(environ: Mapping[str, str], known: _Known) -> Iterator[_Setting]:
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        name = variable.removeprefix(PREFIX).lower().replace("__", ".")
+        _refuse_unknown(name, variable, known, environment_name)
+        yield name, _value(environ[variable], known.fields[name]), f"in {variable}"
+
+
+def environment_name(name: str) -> str:
+    """Return the environment variable of a dotted name."""
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def _of_assignments(assignments: Sequence[str], known: _Known) -> Iterator[_Setting]:
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigError(
+                f"--set {name!r:.80} sets nothing: write --set NAME=VALUE, e.g. gossip.port=7946"
+            )
+        _refuse_unknown(name, name, known, str)
+        yield name, _value(value, known.fields[name]), "by --set"
+
+
+def _value(text: str, field: FieldInfo) -> Any:
+    """Return what a text stands for: lists and tables are written as JSON."""
+    is_text = str in (field.annotation, *get_args(field.annotation))
+    if is_text or not text.lstrip().startswith(("[", "{")):
+        return None if text == "" and not is_text else text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # its validation says what was expected
+
+
+def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *groups, name = dotted.split(".")
+    for group in groups:
+        values = values.setdefault(group, {})
+    values[name] = value
+
+
+# What is set when nobody sets it.
+
+
+def _host_name() -> str:
+    label = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().partition(".")[0].lower())
+    return label.strip("-")[:63].rstrip("-") or "node"
+
+
+def _default_data_dir(environ: Mapping[str, str]) -> str:
+    if os.geteuid() == 0:
+        return "/var/lib/constellation"
+    state = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return str(Path(state) / "constellation")
+
+
+# What is wrong, in one line.
+
+
+def _summary(errors: Sequence[ErrorDetails], origins: Mapping[str, str]) -> str:
+    lines = [_line(error, origins) for error in errors[:ERRORS_SHOWN_MAX]]
+    more = len(errors) - len(lines)
+    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
+
+
+def _line(error: ErrorDetails, origins: Mapping[str, str]) -> str:
+    name = _dotted(error["loc"])
+    origin = next((origins[one] for one in _prefixes(name) if one in origins), "")
+    problem = " ".join(error["msg"].removeprefix("Value error, ").split())
+    problem = problem[:1].lower() + problem[1:]
+    if error["type"] == "extra_forbidden":
+        return f"{name} {origin}: there is no such setting; docs/settings.md lists all".strip()
+    if error["type"] == "missing":
+        problem = "it is required here"
+    shown = error["input"]
+    is_shown = isinstance(shown, str | int | float) and not _SECRET.search(name)
+    said = f" (it is {shown!r:.60})" if is_shown and repr(shown) not in problem else ""
+    where = f"{name} {origin}".strip()
+    return f"{where}: {problem}{said}" if where else problem
+
+
+def _dotted(location: Sequence[int | str]) -> str:
+    name = ""
+    for part in location:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
+    return name
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """Yield `a.b[1].c`, `a.b`, `a`: a list is set as a whole."""
+    yield name
+    parts = re.split(r"\.|\[", name)
+    for count in range(len(parts) - 1, 0, -1):
+        yield ".".join(part for part in parts[:count] if not part.endswith("]"))
