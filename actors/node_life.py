@@ -64,6 +64,7 @@ class NodeLife:
             transport,
             title=f"constellation: {settings.node_name}",
             leaders=convention_leaders(settings),
+            metrics_interval_s=settings.metrics_interval_s,
         )
         self.system = ActorSystem(systemBase=self.base, transientUnique=True)
         self.supervisor: ActorAddress = self.system.createActor(SupervisorActor)

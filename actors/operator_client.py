@@ -54,10 +54,10 @@ def _failure(host: str, port: int) -> AdapterError | None:
             why="it has another cluster_key",
             fix="name the agent's own settings: constellation --config FILE ...",
         )
-    if any(kind == "dropped" for kind, _ in stats.COUNTERS):
+    if stats.LATEST:
         return AdapterError(
             f"no agent answers at {host}:{port}",
-            why="nothing there speaks its protocol",
+            why=next(iter(stats.LATEST.values())).lower(),
             fix="start it: python -m constellation.start (or systemctl start constellation-agent); "
             "if it has other settings, name them: constellation --config FILE ...",
         )

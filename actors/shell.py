@@ -27,6 +27,7 @@ from thespian.actors import (
 
 from actors import node
 from actors.metrics_report import metrics_report
+from actors.transport import stats
 from actors.transport.transport import claim_name
 from constellation.effects import Note, Send
 from constellation.log import bind_log_context, get_logger
@@ -53,6 +54,7 @@ class ShellActor(ActorTypeDispatcher):
         self._tick = 0
         self._metrics_due_at_s = 0.0
         ProcessCollector(registry=self.registry)
+        self.registry.register(stats.TransportCollector())
         self._unroutable = Counter(
             "constellation_actor_unroutable",
             "Messages to an actor of this node that was not running",

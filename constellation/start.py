@@ -24,7 +24,7 @@ from constellation.errors import AdapterError, ConfigError
 from constellation.log import configure_logging, get_logger
 from constellation.settings_source import load_settings
 
-log = get_logger(__name__)
+log = get_logger("constellation.start")  # its __name__ is that of a program
 
 EXIT_CANNOT_RUN = 1
 EXIT_WRONG_SETTINGS = 2

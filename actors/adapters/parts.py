@@ -45,14 +45,13 @@ def _tailscale(settings: Settings) -> MissingPart | None:
     if _cannot_connect(TAILSCALE_SOCKET):
         return MissingPart(
             "tailscale",
-            f"bind_address is {settings.bind_address} and no Tailscale runs here; other hosts "
-            "cannot reach this node",
+            "it does not run here and bind_address is on loopback, so no other host reaches this "
+            "node",
             "install Tailscale (or another mesh) and set bind_address to this node's address in it",
         )
     return MissingPart(
         "tailscale",
-        f"it runs here, but bind_address is {settings.bind_address}; other hosts cannot reach "
-        "this node",
+        "it runs here, but bind_address is on loopback, so no other host reaches this node",
         "set bind_address to the address that `tailscale ip -4` prints",
     )
 

@@ -12,6 +12,7 @@ from constellation.log import get_logger
 log = get_logger(__name__)
 
 COUNTERS: Counter[tuple[str, str]] = Counter()
+LATEST: dict[tuple[str, str], str] = {}  # the detail of the latest refusal or drop of each reason
 LOGGED_UP_TO = 10  # of each kind; afterwards every power of ten, so that an attacker fills no disk
 
 _HELP = {
@@ -29,24 +30,32 @@ def count(kind: str, label: str) -> None:
 
 def refused(reason: str, *, source: str, detail: str) -> None:
     """Count and, within bounds, log that something from outside was not taken."""
-    _counted_event("refused", reason, "frame_refused", source, detail)
+    _counted_event("refused", reason, source, detail)
 
 
 def dropped(reason: str, *, target: str, detail: str) -> None:
     """Count and, within bounds, log that a message of ours did not leave."""
-    _counted_event("dropped", reason, "message_dropped", target, detail)
+    _counted_event("dropped", reason, target, detail)
 
 
-def _counted_event(kind: str, reason: str, event: str, peer: str, detail: str) -> None:
+def _counted_event(kind: str, reason: str, peer: str, detail: str) -> None:
     count(kind, reason)
+    LATEST[kind, reason] = detail
     total = COUNTERS[kind, reason]
     if total <= LOGGED_UP_TO or str(total).strip("0") == "1":
-        log.warning(event, reason=reason, peer=peer, detail=detail, total=total)
+        fields = {"reason": reason, "peer": peer, "detail": detail, "total": total}
+        if kind == "refused":
+            log.warning("frame_refused", **fields)
+        elif reason.startswith("peer_"):  # a node that is away is gossip's news, not ours
+            log.info("message_dropped", **fields)
+        else:
+            log.warning("message_dropped", **fields)
 
 
 def forget() -> None:
     """Begin anew: a forked process has sent nothing yet."""
     COUNTERS.clear()
+    LATEST.clear()
 
 
 class TransportCollector:

@@ -14,15 +14,19 @@ from __future__ import annotations
 
 import signal
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from prometheus_client import CollectorRegistry, ProcessCollector
 from setproctitle import setproctitle
 from thespian.actors import (
     Actor,
     ActorAddress,
     InvalidActorSpecification,
     NoCompatibleSystemForActor,
+    WakeupMessage,
 )
 from thespian.system.multiprocCommon import (
     ChildInfo,
@@ -37,8 +41,10 @@ from thespian.system.transport import (
 )
 from thespian.system.utilis import checkActorCapabilities, thesplog_control
 
+from actors.metrics_report import metrics_report
 from actors.transport.delivery import TransportSettings
 from actors.transport.process import ChildProcess
+from actors.transport.stats import TransportCollector
 from actors.transport.transport import (
     NODE_CAPABILITY,
     Endpoint,
@@ -52,14 +58,24 @@ from constellation.transport.address import ADMIN_ID, ActorRef
 
 log = get_logger(__name__)
 
+ACTOR_SYSTEM = "actor-system"  # what the admin process is called
+METRICS_NAME = "@http"  # whoever gathers the node's metrics
 TITLE_CAPABILITY = "Constellation Title"  # what the processes of the node are called
 _CRITICAL = 50
+_NO_LOGGER = ""  # not None, for which Thespian would wait; nothing is sent to what counts as false
 
 
 class NodeSystemBase(systemBase):
     """Starts the actor system of this node; what `ActorSystem` takes as its base."""
 
-    def __init__(self, settings: TransportSettings, *, title: str, leaders: list[str]) -> None:
+    def __init__(
+        self,
+        settings: TransportSettings,
+        *,
+        title: str,
+        leaders: list[str],
+        metrics_interval_s: float = 2.0,
+    ) -> None:
         """Fork the admin process.
 
         Raises:
@@ -71,7 +87,9 @@ class NodeSystemBase(systemBase):
         self.transport = Transport(ExternalInterfaceTransportInit())
         ExternalOpsToActors.__init__(self, Transport.getAdminAddr(capabilities))
         endpoint = Endpoint(ADMIN_ID)
-        self.admin_process = ChildProcess(partial(_run_admin, endpoint, capabilities))
+        self.admin_process = ChildProcess(
+            partial(_run_admin, endpoint, capabilities, metrics_interval_s)
+        )
         endpoint.listener.close()
         if settings.listener is not None:
             settings.listener.close()  # the admin process's own copy lives on
@@ -142,11 +160,31 @@ class _Replicator:
 
 
 class NodeAdmin(_Replicator, MultiProcAdmin):
-    """The process that listens for the node, and parent of its supervisor."""
+    """The process that listens for the node, and parent of its supervisor.
+
+    It counts what strangers send to the node, so it reports its metrics as every actor does.
+    """
+
+    def report_metrics_every(self, interval_s: float) -> None:
+        """Begin to report to the node's HTTP actor."""
+        self._interval = timedelta(seconds=interval_s)
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._registry.register(TransportCollector())
+        self.transport.addWakeup(self._interval, None)
+
+    def _report_metrics(self) -> None:
+        self.transport.addWakeup(self._interval, None)
+        own = self.transport.delivery.ref
+        http = ActorAddress(replace(own, actor_id=METRICS_NAME))
+        self._send_intent(TransmitIntent(http, metrics_report(ACTOR_SYSTEM, self._registry)))
 
     def handleIncoming(self, envelope: ReceiveEnvelope) -> object:
         """Handle one message; one that cannot be handled is lost, not the node."""
         try:
+            if isinstance(envelope.message, WakeupMessage):
+                self._report_metrics()
+                return True
             return super().handleIncoming(envelope)
         except Exception:
             kind = type(envelope.message).__name__
@@ -178,14 +216,15 @@ class NodeActorManager(_Replicator, MultiProcManager):
                 info.childProc.kill()
 
 
-def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any]) -> None:
+def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any], metrics_interval_s: float) -> None:
     forget_inherited()
-    setproctitle(f"{capabilities[TITLE_CAPABILITY]} actor-system")
+    setproctitle(f"{capabilities[TITLE_CAPABILITY]} {ACTOR_SYSTEM}")
     transport = Transport(endpoint)
     admin = NodeAdmin(transport, transport.myAddress, capabilities, None, None)
-    admin.asLogger = transport.myAddress  # Thespian asks whether there is one; nothing is sent
+    admin.asLogger = _NO_LOGGER
     signal.signal(signal.SIGCHLD, admin.signalChildDied)
     admin._activate()
+    admin.report_metrics_every(metrics_interval_s)
     admin.run()
     transport.close()
 
@@ -212,7 +251,7 @@ def _run_actor(
         None,
         None,
     )
-    manager.asLogger = transport.myAddress
+    manager.asLogger = _NO_LOGGER
     signal.signal(signal.SIGCHLD, manager.signalChildDied)
     manager.run()
     transport.close()

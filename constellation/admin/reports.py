@@ -50,6 +50,8 @@ def _problems(
         elif view.members[name].state == "suspect":
             yield f"node {name} is suspected to be dead: it did not answer the last probes"
     for name in sorted(unanswered):
+        if name in view.members and view.members[name].state != "alive":
+            continue  # that says it
         yield f"node {name} lives, but its agent did not say how it is in time"
     for status in answered:
         yield from _problems_of_node(status)

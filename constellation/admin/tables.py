@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from io import StringIO
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -53,18 +53,25 @@ def status_text(report: StatusReport) -> RenderableType:
         table.add_row(Text(f"  ! {problem}", style="yellow", overflow="fold"))
     table.add_row("")
     table.add_row(_node_statuses(report))
-    notes = [
-        Text(f"  {part.part} on {status.node}: {part.why}; {part.fix}", "dim", overflow="fold")
-        for status in report.nodes
-        for part in status.parts
-        if part.state == "absent"
-    ]
+    notes = _absent_parts(report)
     if notes:
         table.add_row("")
-        table.add_row("Not there, and not missed:")
+        table.add_row("Not used:")
         for note in notes:
-            table.add_row(note)
+            table.add_row(Text(f"  {note}", style="dim", overflow="fold"))
     return table
+
+
+def _absent_parts(report: StatusReport) -> list[str]:
+    """Return a line for each part that was never there, with the nodes that lack it."""
+    nodes: dict[tuple[str, str, str], list[str]] = {}
+    for status in report.nodes:
+        for part in status.parts:
+            if part.state == "absent":
+                nodes.setdefault((part.part, part.why, part.fix), []).append(status.node)
+    return [
+        f"{part} ({', '.join(names)}): {why}; {fix}" for (part, why, fix), names in nodes.items()
+    ]
 
 
 def _headline(report: StatusReport) -> Text:
@@ -113,11 +120,8 @@ def nodes_text(report: NodesReport) -> RenderableType:
             ", ".join(row.capabilities) or "-",
             row.agent_version or "?",
         )
-    table.caption = (
-        "* the node that was asked.  Services: healthy of all.  Priority: lower is preferred."
-    )
-    table.caption_justify = "left"
-    return table
+    legend = "* asked.  Services: healthy of all.  Priority: lower is preferred as leader."
+    return Group(table, "", Text(legend, style="dim"))
 
 
 def _node_state(row: NodeRow) -> Text:

@@ -119,14 +119,18 @@ def test_killed_agent_rejoins_at_its_next_start_and_the_cluster_is_whole_again(
 
 
 def test_actor_that_cannot_work_is_given_up_loudly_while_the_others_go_on(tmp_path: Path) -> None:
-    restless = {"supervisor": {"backoff_min_s": 0.05, "backoff_max_s": 0.1}}
+    restless = {"supervisor": {"backoff_min_s": 0.05, "intensity_count_max": 3}}
     with agents(tmp_path, 1, settings=restless) as (agent,):
-        for _ in range(20):
-            if agent.events("actor_given_up"):
-                break
+        for exits in range(1, 5):
             wait_until(lambda: agent.process_id_of("admin"), timeout_s=5, what="the admin actor")
             os.kill(agent.process_id_of("admin"), signal.SIGKILL)
-            wait_until(lambda: not agent.process_id_of("admin"), timeout_s=5, what="its end")
+            wait_until(
+                lambda exits=exits: (  # type: ignore[misc]
+                    len(agent.events("actor_exited") + agent.events("actor_given_up")) == exits
+                ),
+                timeout_s=5,
+                what="its end to be told",
+            )
 
         (given_up,) = agent.events("actor_given_up")
         assert given_up["name"] == "admin"
