@@ -230,6 +230,12 @@ class HttpSettings(Group):
 class TraefikSettings(Group):
     """What the Traefik provider puts into its body."""
 
+    version: Literal["3.0", "3.7"] = Field(
+        "3.0",
+        description="oldest Traefik that polls, of those named; it refuses a whole configuration "
+        "for one key that it does not know, so from 3.7 on only: an idempotent request that a "
+        "server answered with 502 is tried at another",
+    )
     http_entry_points: tuple[str, ...] = Field(
         ("web",), min_length=1, description="entry points of the default routers"
     )

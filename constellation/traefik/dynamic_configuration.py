@@ -86,7 +86,14 @@ class ConfigurationBuilder:
 
     def _retry(self) -> dict[str, Any]:
         wait_ms = max(1, round(self._settings.retry_initial_interval_s * 1000))
-        return {"attempts": self._settings.retry_attempts, "initialInterval": f"{wait_ms}ms"}
+        retry: dict[str, Any] = {
+            "attempts": self._settings.retry_attempts,
+            "initialInterval": f"{wait_ms}ms",
+        }
+        if self._settings.version == "3.7":
+            # 502 is also what Traefik itself says of a server that hung up before it answered.
+            retry["status"] = ["502"]
+        return retry
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

@@ -338,5 +338,18 @@ def test_a_builder_that_has_built_before_builds_the_same(told: list[ClusterChang
         assert made == build(ClusterView().apply(change))
 
 
+def test_only_a_traefik_that_knows_the_key_is_told_to_retry_after_a_502() -> None:
+    seen = view(on("alpha", state()))
+    retries = {
+        version: json.loads(build(seen, version=version).body)["http"]["middlewares"][
+            "constellation-retry"
+        ]["retry"]
+        for version in ("3.0", "3.7")
+    }
+
+    assert "status" not in retries["3.0"]
+    assert retries["3.7"] == retries["3.0"] | {"status": ["502"]}
+
+
 def test_ports_of_http_are_not_among_those_that_are_not() -> None:
     assert not NOT_HTTP_PORTS & {80, 443, 3000, 8000, 8080, 8081, 8443, 9000, 9090}
