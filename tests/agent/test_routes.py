@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from tests.components.agents import Agent, agents
 from tests.components.availability import ComponentUnavailableError
 from tests.components.docker_engine import PrivateDocker, private_docker
+from tests.components.load import Load
 from tests.components.ports import free_port
 from tests.components.processes import wait_until
 from tests.components.prometheus import prometheus
@@ -30,7 +30,6 @@ pytestmark = [
 
 HOST = "whoami.localhost"
 GONE_WITHIN_S = 1.0
-PROBE_INTERVAL_S = 0.01
 
 
 @dataclass
@@ -59,43 +58,6 @@ class Rig:
             labels={"traefik.enable": "true"},
             ports={"80/tcp": (agent.address, free_port(agent.address))},
         )
-
-
-@dataclass
-class Load:
-    """Requests through Traefik, one after the other, in a thread; with when each began."""
-
-    traefik: Traefik
-    answers: list[tuple[float, int, bytes]] = field(default_factory=list)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            began_s = time.monotonic()
-            try:
-                status, body = self.traefik.get(HOST, timeout_s=5)
-            except OSError as error:
-                status, body = 0, str(error).encode()
-            self.answers.append((began_s, status, body.strip()))
-            time.sleep(PROBE_INTERVAL_S)
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[Load]:
-        self._stop = threading.Event()
-        thread = threading.Thread(target=self._run)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._stop.set()
-            thread.join()
-
-    def failed(self, *, since_s: float = 0.0) -> list[tuple[float, int, bytes]]:
-        return [one for one in self.answers if one[1] != 200 and one[0] >= since_s]
-
-    def served_by(self, *, since_s: float = 0.0) -> set[bytes]:
-        return {
-            body for began_s, status, body in self.answers if status == 200 and began_s > since_s
-        }
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +103,7 @@ def test_traefik_that_polls_one_node_reaches_the_instances_of_all(rig: Rig) -> N
 def test_container_that_dies_is_in_no_body_after_1_s_and_no_request_fails(
     rig: Rig, how: str
 ) -> None:
-    with Load(rig.traefik).running() as load:
+    with Load(rig.traefik, HOST).running() as load:
         wait_until(lambda: len(load.answers) > 20, timeout_s=10, what="some load")
         began_s = time.monotonic()
         if how == "kill":
@@ -161,7 +123,7 @@ def test_container_that_dies_is_in_no_body_after_1_s_and_no_request_fails(
             what="Traefik to take that up",
         )
         rest_s = time.monotonic()
-        wait_until(lambda: load.answers[-1][0] > rest_s + 0.5, timeout_s=10, what="more load")
+        wait_until(lambda: load.answers[-1].began_s > rest_s + 0.5, timeout_s=10, what="more load")
 
     rig.containers[0].remove(force=True)
     rig.containers[0] = rig.whoami(0)
@@ -172,7 +134,7 @@ def test_container_that_dies_is_in_no_body_after_1_s_and_no_request_fails(
 
     assert gone_s - died_s < GONE_WITHIN_S
     assert load.failed(since_s=began_s) == []
-    assert load.served_by(since_s=rest_s) == {b"beta", b"gamma"}
+    assert load.served_by(since_s=rest_s) == {"beta", "gamma"}
 
 
 @pytest.mark.scenario(24)
@@ -187,7 +149,7 @@ def test_routes_stay_while_the_agent_is_down_and_when_it_returns_knowing_nothing
         assert rig.traefik.get(HOST)[0] == 200
         time.sleep(1)
     (polled.data_dir / "traefik-last-good.json").unlink()
-    with Load(rig.traefik).running() as load:
+    with Load(rig.traefik, HOST).running() as load:
         polled.start(wait=False)
         seen = []
 

@@ -55,6 +55,7 @@ class Backend(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet, or the second waits for an acknowledgement
     server: Backend
 
     def _answer(self) -> None:

@@ -1,0 +1,126 @@
+"""What runs in the demonstration: on each of three nodes an agent and a small HTTP service."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.components import http_backend
+from tests.components.agents import Agent, agents
+from tests.components.processes import Process, wait_until
+from tests.components.traefik import Traefik, traefik
+
+NODES = 3
+SERVICE = "hello"
+SERVICE_PORT = 8000
+HOST = f"{SERVICE}.localhost"
+# Short, so that one sees things happen; an operator's defaults spare the machine instead.
+POLL_INTERVAL_S = 0.2
+THROTTLE_S = 0.1
+
+
+def agent_settings() -> dict[str, Any]:
+    """Return what all agents are set to."""
+    return {
+        "traefik": {"version": "3.7", "settle_s": 1.0, "retry_attempts": 4},
+        "metrics_interval_s": 1.0,
+    }
+
+
+class Stage:
+    """Agents, services, and the Traefik that polls the first agent."""
+
+    def __init__(self, directory: Path, nodes: list[Agent]) -> None:
+        self.directory = directory
+        self.agents = nodes
+        self.services: dict[str, Process] = {}
+        self._traefik: Traefik | None = None
+
+    @property
+    def traefik(self) -> Traefik:
+        """The Traefik, once it runs."""
+        assert self._traefik is not None, "Traefik was not started"
+        return self._traefik
+
+    def runs_traefik(self, running: Traefik) -> None:
+        """Take up a Traefik that has been started."""
+        self._traefik = running
+
+    @property
+    def url(self) -> str:
+        """Where a person finds the service; browsers and curl know what *.localhost is."""
+        return f"http://{HOST}:{self.traefik.web_port}/"
+
+    def agent(self, name: str) -> Agent:
+        """Return one node's agent."""
+        return next(agent for agent in self.agents if agent.name == name)
+
+    def start_service(self, node: str) -> None:
+        """Start a node's service, and return once it answers."""
+        address = self.agent(node).address
+        process = Process(
+            [
+                *(sys.executable, http_backend.__file__, "--name", f"{SERVICE} on {node}"),
+                *("--host", address, "--port", str(SERVICE_PORT)),
+            ],
+            log_file=self.directory / f"service-{node}.log",
+            name=f"{SERVICE} on {node}",
+        )
+        self.services[node] = process
+        process.wait_for_port(SERVICE_PORT, address)
+
+    def served_by(self) -> str:
+        """Send one request through Traefik; return who served it, or what went wrong."""
+        status, body = self.traefik.get(HOST)
+        return str(json.loads(body)["name"]) if status == 200 else f"status {status}"
+
+    def wait_for_routes(self, count: int, *, agents: list[Agent], timeout_s: float = 30.0) -> None:
+        """Return once each of `agents` serves so many instances to its Traefik."""
+        for agent in agents:
+            agent.wait_for_servers(HOST, count, timeout_s=timeout_s)
+
+    def wait_for_traefik(self, count: int, *, timeout_s: float = 30.0) -> None:
+        """Return once Traefik itself routes to so many instances."""
+        wait_until(
+            lambda: len(self.traefik.servers().get(HOST, ())) == count,
+            timeout_s=timeout_s,
+            what=lambda: f"Traefik to have {count} instances; it has {self.traefik.servers()}",
+        )
+
+
+@contextlib.contextmanager
+def stage(directory: Path) -> Iterator[Stage]:
+    """Prepare the stage; nothing runs yet.  At the end of the block nothing does any more."""
+    with agents(directory, NODES, settings=agent_settings(), start=False) as nodes:
+        made = Stage(directory, nodes)
+        for agent in nodes:
+            watched = {
+                "name": SERVICE,
+                "address": f"{agent.address}:{SERVICE_PORT}",
+                "check": "http",
+                "path": "/healthz",
+                "interval_s": 0.25,
+            }
+            agent.configure({**agent.settings, "static_services": [watched]})
+        try:
+            yield made
+        finally:
+            for service in made.services.values():
+                service.stop()
+
+
+@contextlib.contextmanager
+def traefik_on(made: Stage) -> Iterator[Traefik]:
+    """Run the Traefik of the stage for the length of the block."""
+    with traefik(
+        made.agents[0].endpoint,
+        made.directory / "traefik",
+        poll_interval_s=POLL_INTERVAL_S,
+        throttle_s=THROTTLE_S,
+    ) as running:
+        made.runs_traefik(running)
+        yield running

@@ -1,0 +1,117 @@
+"""The steps of the demonstration, and what must hold in each.  A step that does not hold raises.
+
+All the while requests go through Traefik.  None may fail, but for those begun within one second
+of a kill: so long Traefik may take to hear of it.  Its retry middleware mostly bridges that too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+from demo.narration import Narrator
+from demo.stage import HOST, NODES, Stage, stage, traefik_on
+from tests.components.load import Answer, Load
+from tests.components.processes import wait_until
+
+GRACE_S = 1.0
+ROUNDS_MAX = 60
+ENTER = "Press Enter to go on."
+
+
+def tell(directory: Path, narrator: Narrator) -> bool:
+    """Tell the whole story; return whether no request failed that must not."""
+    with stage(directory) as made, contextlib.ExitStack() as stack:
+        _start(made, narrator, stack)
+        kills_s: list[float] = []
+        with Load(made.traefik, HOST).running() as load:
+            _serve_in_turn(made, narrator)
+            narrator.ask(ENTER)
+            _kill_service(made, narrator, kills_s)
+            narrator.ask(ENTER)
+            _kill_node(made, narrator, kills_s)
+        failed = [one for one in load.answers if not one.succeeded]
+        late = [one for one in failed if not _within_grace(one, kills_s)]
+        narrator.end(
+            requests=len(load.answers),
+            failed=len(late),
+            failed_first_second=len(failed) - len(late),
+        )
+        narrator.ask("All of it runs until you press Enter.")
+        return not late
+
+
+def _start(made: Stage, narrator: Narrator, stack: contextlib.ExitStack) -> None:
+    with narrator.step("services_start", f"Starting {NODES} small HTTP services, one a node"):
+        for agent in made.agents:
+            made.start_service(agent.name)
+    with narrator.step("agents_start", f"Starting {NODES} agents"):
+        for agent in made.agents:
+            agent.start(wait=False)
+        for agent in made.agents:
+            agent.process.wait_for_line("agent_started", timeout_s=30.0)
+    with narrator.step("agents_meet", "They find one another by gossip"):
+        for agent in made.agents:
+            agent.wait_for_members(alive=NODES)
+    with narrator.step("routes_ready", "Every agent offers routes to all services"):
+        made.wait_for_routes(NODES, agents=made.agents)
+    with narrator.step("traefik_ready", f"Starting a Traefik that polls {made.agents[0].name}"):
+        stack.enter_context(traefik_on(made))
+        made.wait_for_traefik(NODES)
+    narrator.show(made)
+
+
+def _serve_in_turn(made: Stage, narrator: Narrator) -> None:
+    with narrator.step("served_in_turn", "Requests are served by all nodes in turn") as result:
+        seen: dict[str, int] = {}
+        for _ in range(ROUNDS_MAX):
+            name = made.served_by()
+            seen[name] = seen.get(name, 0) + 1
+            if len(seen) >= NODES:
+                break
+        if len(seen) != NODES or not all(name.startswith("hello on ") for name in seen):
+            raise AssertionError(f"{NODES} nodes should have served, but: {seen}")
+        result(", ".join(seen))
+
+
+def _kill_service(made: Stage, narrator: Narrator, kills_s: list[float]) -> None:
+    victim = made.agents[1].name
+    narrator.say(f"\nNow the service on {victim} is killed, with SIGKILL.")
+    with narrator.step("service_killed", "Out of the routes of every agent"):
+        kills_s.append(time.monotonic())
+        made.services[victim].kill()
+        made.wait_for_routes(NODES - 1, agents=made.agents)
+    with narrator.step("service_out_of_traefik", "and of Traefik") as result:
+        made.wait_for_traefik(NODES - 1)
+        result(f"{NODES - 1} nodes serve on")
+    with narrator.step("service_healed", f"The service on {victim} is started again"):
+        made.start_service(victim)
+        made.wait_for_routes(NODES, agents=made.agents)
+        made.wait_for_traefik(NODES)
+
+
+def _kill_node(made: Stage, narrator: Narrator, kills_s: list[float]) -> None:
+    victim, others = made.agents[2], made.agents[:2]
+    narrator.say(f"\nNow all of {victim.name} is killed, agent and service, with SIGKILL.")
+    with narrator.step("node_killed", "Gossip finds out, and the others route past it"):
+        kills_s.append(time.monotonic())
+        made.services[victim.name].kill()
+        victim.process.kill()
+        made.wait_for_routes(NODES - 1, agents=others)
+    with narrator.step("node_leaves_nothing", f"Of {victim.name}'s agent no process is left"):
+        wait_until(lambda: not victim.process_ids(), timeout_s=5, what="its actors to end")
+    with narrator.step("node_out_of_traefik", "Traefik routes past it too") as result:
+        made.wait_for_traefik(NODES - 1)
+        result(f"{NODES - 1} nodes serve on")
+    with narrator.step("node_healed", f"{victim.name} is started again"):
+        made.start_service(victim.name)
+        victim.start()
+        for agent in made.agents:
+            agent.wait_for_members(alive=NODES)
+        made.wait_for_routes(NODES, agents=made.agents)
+        made.wait_for_traefik(NODES)
+
+
+def _within_grace(answer: Answer, kills_s: list[float]) -> bool:
+    return any(kill_s - 0.1 <= answer.began_s < kill_s + GRACE_S for kill_s in kills_s)
