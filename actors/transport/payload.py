@@ -9,6 +9,7 @@ the cluster key, can make this node import a class, load source, create or end a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -43,7 +44,7 @@ from thespian.system.messages.multiproc import EndpointConnected
 
 from constellation import wire
 from constellation.errors import WireError
-from constellation.transport.address import ActorRef
+from constellation.transport.address import ADMIN_ID, ActorRef
 from messages.base import Message
 
 _OURS = b"\x01"
@@ -118,7 +119,7 @@ def encode(message: object) -> bytes:
     return _THESPIANS + cast("bytes", packed)
 
 
-def decode(payload: bytes, *, source: str, from_this_node: bool) -> object:
+def decode(payload: bytes, *, source: ActorRef, from_this_node: bool) -> object:
     """Return the message in `payload`, which has been authenticated.
 
     Raises:
@@ -126,29 +127,50 @@ def decode(payload: bytes, *, source: str, from_this_node: bool) -> object:
     """
     kind, body = payload[:1], memoryview(payload)[1:]
     if kind == _OURS:
-        message = wire.decode(body, source=source)
-        if not from_this_node and not message.crosses_nodes:
-            raise WireError(
-                f"{type(message).__name__} from {source} refused: it is for use inside a node",
-                reason="not_allowed",
-            )
-        return message
+        return _decode_ours(body, source, from_this_node=from_this_node)
     if kind != _THESPIANS:
         raise WireError(f"payload of unknown kind from {source} refused", reason="unknown")
     return _decode_thespians(body, source, from_this_node=from_this_node)
 
 
-def _decode_thespians(body: memoryview, source: str, *, from_this_node: bool) -> object:
+def _decode_ours(body: memoryview, source: ActorRef, *, from_this_node: bool) -> Message:
+    message = wire.decode(body, source=str(source))
+    if not from_this_node and not message.crosses_nodes:
+        raise WireError(
+            f"{type(message).__name__} from {source} refused: it is for use inside a node",
+            reason="not_allowed",
+        )
+    return message
+
+
+def _decode_thespians(body: memoryview, source: ActorRef, *, from_this_node: bool) -> object:
+    def unpack_special(code: int, data: bytes) -> object:
+        if code == _EXT_ADDRESS:
+            return ActorAddress(ActorRef.parse(data.decode()))
+        if code == _EXT_TIMEDELTA:
+            return timedelta(seconds=float(data))
+        if code == _EXT_MESSAGE and data[:1] == _OURS:
+            return _decode_ours(memoryview(data)[1:], source, from_this_node=from_this_node)
+        if code == _EXT_MESSAGE:
+            return None  # Thespian's in Thespian's would get past the allow-list
+        raise ValueError(f"extension type {code}")
+
     try:
         name, values = msgpack.unpackb(
             body,
-            ext_hook=_unpack_special,
+            ext_hook=unpack_special,
             strict_map_key=False,
             max_array_len=_ITEMS_MAX,
             max_map_len=_ITEMS_MAX,
         )
         kind = _BY_NAME.get(name)
-    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        msgpack.UnpackException,
+        RecursionError,
+    ) as error:
         raise WireError(f"payload from {source} refused: {error!r}", reason="malformed") from error
     allowed = _FROM_THIS_NODE if from_this_node else _FROM_OTHER_NODES
     if kind is None or kind not in allowed:
@@ -159,10 +181,34 @@ def _decode_thespians(body: memoryview, source: str, *, from_this_node: bool) ->
     attributes = allowed[kind]
     if not isinstance(values, list) or len(values) != len(attributes):
         raise WireError(f"{name} from {source} refused: wrong attributes", reason="malformed")
+    if not from_this_node and not _speaks_for_itself(kind, values, source):
+        raise WireError(
+            f"{name} from {source} refused: not about the sender's own node, or not as Thespian "
+            "makes it",
+            reason="not_allowed",
+        )
     # Not through __init__, whose parameters have other names than its attributes.
     message: object = object.__new__(kind)
     message.__dict__.update(zip(attributes, values, strict=True))
     return message
+
+
+def _speaks_for_itself(kind: type, values: list[object], source: ActorRef) -> bool:
+    """Return whether a message about membership is of the right form and about its sender.
+
+    Thespian trusts both: it would answer whatever address it is given, and look things up in
+    whatever it is given as capabilities.
+    """
+    if kind not in {ConventionRegister, ConventionDeRegister}:
+        return True
+    address = values[0]
+    is_own = isinstance(address, ActorAddress) and (
+        address.addressDetails == replace(source, actor_id=ADMIN_ID)
+    )
+    return is_own and (
+        kind is ConventionDeRegister
+        or (isinstance(values[1], dict) and all(isinstance(key, str) for key in values[1]))
+    )
 
 
 def _pack_special(value: object) -> object:
@@ -184,14 +230,3 @@ def _exported(address: ActorAddress) -> ActorAddress:
     if usable is None:
         raise CannotPickleAddress(address)
     return usable
-
-
-def _unpack_special(code: int, data: bytes) -> object:
-    if code == _EXT_ADDRESS:
-        return ActorAddress(ActorRef.parse(data.decode()))
-    if code == _EXT_TIMEDELTA:
-        return timedelta(seconds=float(data))
-    if code == _EXT_MESSAGE:
-        # Only messages of ours nest: Thespian's in Thespian's would bypass the allow-list.
-        return wire.decode(memoryview(data)[1:]) if data[:1] == _OURS else None
-    raise ValueError(f"extension type {code}")

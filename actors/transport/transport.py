@@ -190,7 +190,7 @@ class Transport(wakeupTransportBase):
         try:
             message = payload.decode(
                 envelope.payload,
-                source=envelope.sender,
+                source=sender,
                 from_this_node=sender.node == self.delivery.ref.node,
             )
         except WireError as error:
