@@ -40,10 +40,10 @@ class _Runtime:
     def kill_child(self, address: ActorAddress) -> None:
         self.killed.append(address.addressDetails.actor_id)
 
-    def wakeupAfter(self, period: timedelta, payload: Any = None) -> None:  # noqa: N802 - Thespian's name
+    def wakeupAfter(self, period: timedelta, payload: Any = None) -> None:
         self.wakeup_payload = payload
 
-    def createActor(self, actor_class: type, *_: Any) -> ActorAddress:  # noqa: N802 - Thespian's name
+    def createActor(self, actor_class: type, *_: Any) -> ActorAddress:
         child = ActorAddress(ActorRef("127.0.0.1", 7947, f"child-{len(self.children)}"))
         self.children.append((actor_class, child))
         return child

@@ -245,6 +245,9 @@ class Delivery(PeerInboundOwner):
         peer.key = str(identity.node) if identity.port == 0 else peer.identity
         peer.node = identity.node
         self._peers_inbound[peer.key] = peer
+        link = self._peer_links.get(identity.node)
+        if link is not None:
+            link.try_now()  # it is back
 
     def peer_left(self, peer: PeerInbound) -> None:
         """Forget a peer."""

@@ -26,8 +26,9 @@ REFUSED = "it has another cluster_key, or another bind_address than the one dial
 class PeerLink:
     """Sends to another node's listener; what it answers on the same connection is handed up.
 
-    While connecting, envelopes wait, within `queue_bytes_max`.  When the connection fails they
-    are dropped and counted: a node that comes back wants news, not what it missed.
+    Until connected, envelopes wait, within `queue_bytes_max`.  When an attempt fails they are
+    dropped and counted: a node that comes back wants news, not what it missed.  The next attempt is
+    made after `RECONNECT_WAIT_S`, or at once when the node itself has connected to this one.
     """
 
     def __init__(  # noqa: PLR0913 - each is needed once, where the transport makes the link
@@ -66,15 +67,20 @@ class PeerLink:
             return self._connection.send(self._channel.seal(body))
         if self._waiting_bytes + len(body) > self._queue_bytes_max:
             return False
-        if self._connecting is None and self._connection is None:
-            if time.monotonic() < self._try_again_at_s:
-                return False
-            self._connect()
-            if self._connecting is None:
-                return False
         self._waiting.append(body)
         self._waiting_bytes += len(body)
-        return True
+        if self._connecting is None and self._connection is None:
+            if time.monotonic() >= self._try_again_at_s:
+                self._connect()
+            elif len(self._waiting) == 1:
+                self._reactor.call_at(self._try_again_at_s, self.try_now)
+        return bool(self._waiting)
+
+    def try_now(self) -> None:
+        """Connect if something waits for it: the node is there, or it is time to look."""
+        self._try_again_at_s = 0.0
+        if self._waiting and self._connecting is None and self._connection is None:
+            self._connect()
 
     def pending(self) -> bool:
         """Whether something has not left yet."""

@@ -68,7 +68,10 @@ class Reactor:
             heapq.heappop(self._timers)[2]()
 
     def close(self) -> None:
-        """Close the selector itself; the files registered belong to others."""
+        """Close the selector, and the sockets still registered with it."""
+        for registered in self._sockets.values():
+            registered.close()
+        self._sockets.clear()
         self._handlers.clear()
         self._timers.clear()
         self._epoll.close()

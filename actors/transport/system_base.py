@@ -35,7 +35,6 @@ from thespian.system.multiprocCommon import (
 )
 from thespian.system.systemBase import ExternalOpsToActors, systemBase
 from thespian.system.transport import (
-    ExternalInterfaceTransportInit,
     ReceiveEnvelope,
     TransmitIntent,
 )
@@ -48,8 +47,8 @@ from actors.transport.stats import TransportCollector
 from actors.transport.transport import (
     NODE_CAPABILITY,
     Endpoint,
+    External,
     Transport,
-    configure,
     forget_inherited,
 )
 from constellation.errors import AdapterError
@@ -82,11 +81,10 @@ class NodeSystemBase(systemBase):
             AdapterError: it does not answer.
         """
         _quieten_thespian()
-        configure(settings)
         capabilities = _capabilities(settings, leaders, title)
-        self.transport = Transport(ExternalInterfaceTransportInit())
+        self.transport = Transport(External(settings))
         ExternalOpsToActors.__init__(self, Transport.getAdminAddr(capabilities))
-        endpoint = Endpoint(ADMIN_ID)
+        endpoint = Endpoint(settings, ADMIN_ID)
         self.admin_process = ChildProcess(
             partial(_run_admin, endpoint, capabilities, metrics_interval_s)
         )
@@ -113,8 +111,7 @@ class OperatorSystemBase(systemBase):
 
     def __init__(self, settings: TransportSettings) -> None:
         _quieten_thespian()
-        configure(settings)
-        self.transport = Transport(ExternalInterfaceTransportInit())
+        self.transport = Transport(External(settings))
         admin = ActorAddress(ActorRef(settings.host, settings.port, ADMIN_ID))
         ExternalOpsToActors.__init__(self, admin)
 

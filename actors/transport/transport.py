@@ -46,14 +46,8 @@ _STATUS = {
     Delivered.DEAD_TARGET: SendStatus.DeadTarget,
     Delivered.FAILED: SendStatus.Failed,
 }
-_current: list[TransportSettings] = []
 _in_this_process: list[Transport] = []
 _external_ids = count(1)
-
-
-def configure(settings: TransportSettings) -> None:
-    """Set what transports made later in this process, and in forked ones, use."""
-    _current[:] = [settings]
 
 
 def claim_name(name: str) -> None:
@@ -73,11 +67,18 @@ def forget_inherited() -> None:
 class Endpoint(TransportInit__Base):
     """Where a process that is about to be forked will be."""
 
-    def __init__(self, actor_id: str) -> None:
-        self.settings = _current[0]
+    def __init__(self, settings: TransportSettings, actor_id: str) -> None:
+        self.settings = settings
         self.actor_id = actor_id
-        self.ref = ActorRef(self.settings.host, self.settings.port, actor_id)
-        self.listener = listen_at(self.settings.socket_path(actor_id))
+        self.ref = ActorRef(settings.host, settings.port, actor_id)
+        self.listener = listen_at(settings.socket_path(actor_id))
+
+
+class External(ExternalInterfaceTransportInit):
+    """Where a process beside the actor system is: the guardian, an operator's command."""
+
+    def __init__(self, settings: TransportSettings) -> None:
+        self.settings = settings
 
 
 class Transport(wakeupTransportBase):
@@ -91,9 +92,9 @@ class Transport(wakeupTransportBase):
                 self.reactor, init.settings, init.actor_id, self._arrive, init.listener
             )
         else:
-            assert isinstance(init, ExternalInterfaceTransportInit)
+            assert isinstance(init, External)
             actor_id = f"{EXTERNAL_PREFIX}{os.getpid()}-{next(_external_ids)}"
-            self.delivery = Delivery(self.reactor, _current[0], actor_id, self._arrive)
+            self.delivery = Delivery(self.reactor, init.settings, actor_id, self._arrive)
         self.myAddress = ActorAddress(self.delivery.ref)
         self.run_time: Any = None
         self._arrived: deque[ReceiveEnvelope] = deque()
@@ -120,7 +121,7 @@ class Transport(wakeupTransportBase):
 
     def external_transport_clone(self) -> Transport:
         """Return a second endpoint of an outside process, for one conversation."""
-        return Transport(ExternalInterfaceTransportInit())
+        return Transport(External(self.delivery.settings))
 
     # Addresses.
 
@@ -144,7 +145,7 @@ class Transport(wakeupTransportBase):
         """Return where a child to be forked will be; it can be sent to at once."""
         own_id = self.delivery.ref.actor_id
         parent = self.delivery.settings.life if own_id == ADMIN_ID else own_id
-        return Endpoint(f"{parent}-{next(self._child_ids)}")
+        return Endpoint(self.delivery.settings, f"{parent}-{next(self._child_ids)}")
 
     def deadAddress(self, address_manager: Any, address: ActorAddress) -> None:
         """Drop the connection to an actor that has ended; ids are never used again."""

@@ -1,0 +1,308 @@
+"""The actor system of one node and of several: processes, children, names, and lost peers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from thespian.actors import (
+    ActorAddress,
+    ActorExitRequest,
+    ActorSystem,
+    ActorSystemConventionUpdate,
+    ActorTypeDispatcher,
+    ChildActorExited,
+    InvalidActorSpecification,
+)
+
+from actors.transport.delivery import TransportSettings
+from actors.transport.process import running_processes, start_time_ticks
+from actors.transport.system_base import NodeSystemBase
+from actors.transport.transport import claim_name
+from constellation.transport.address import ActorRef
+from messages.base import Message
+from tests.components.agents import loopback_addresses
+from tests.components.ports import free_port
+from tests.components.processes import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+KEY = b"k" * 32
+
+
+class PairAsk(Message):
+    """Ask an actor something.  Answered by `PairTell`."""
+
+    crosses_nodes = True
+
+    what: str = ""
+
+
+class PairTell(Message):
+    """Answer to `PairAsk`."""
+
+    crosses_nodes = True
+
+    text: str = ""
+
+
+class PairInside(Message):
+    """Only for actors of one node."""
+
+
+class Worker(ActorTypeDispatcher):
+    """Answers with its process id; remembers how often it was asked from inside."""
+
+    inside_count = 0
+
+    def receiveMsg_PairAsk(self, message: PairAsk, sender: ActorAddress) -> None:
+        if message.what == "name":
+            claim_name("worker")
+        if message.what == "inside":
+            self.send(sender, PairTell(text=str(self.inside_count)))
+            return
+        self.send(sender, PairTell(text=str(os.getpid())))
+
+    def receiveMsg_PairInside(self, message: PairInside, sender: ActorAddress) -> None:
+        self.inside_count += 1
+
+
+class Boss(ActorTypeDispatcher):
+    """Makes a worker, asks it at once, and tells of its end."""
+
+    worker: ActorAddress
+
+    def receiveMsg_PairAsk(self, message: PairAsk, sender: ActorAddress) -> None:
+        self.asker = sender
+        if message.what == "kill":
+            self._myRef.kill_child(self.worker)
+            return
+        if message.what == "end":
+            self.send(self.worker, ActorExitRequest())
+            return
+        self.worker = self.createActor(Worker)
+        for _ in range(100):
+            self.send(self.worker, PairInside())
+        self.send(self.worker, PairAsk(what="inside"))
+
+    def receiveMsg_PairTell(self, message: PairTell, sender: ActorAddress) -> None:
+        assert sender.actorAddressString == self.worker.actorAddressString
+        self.send(self.asker, message)
+
+    def receiveMsg_ChildActorExited(self, message: ChildActorExited, sender: ActorAddress) -> None:
+        if message.childAddress == self.worker:
+            self.send(self.asker, PairTell(text="ended"))
+
+
+class Caller(ActorTypeDispatcher):
+    """Asks whoever is named in the question, 'host:port/id', and passes the answer on."""
+
+    def receiveMsg_PairAsk(self, message: PairAsk, sender: ActorAddress) -> None:
+        self.asker = sender
+        self.send(ActorAddress(ActorRef.parse(message.what)), PairAsk())
+
+    def receiveMsg_PairTell(self, message: PairTell, sender: ActorAddress) -> None:
+        self.send(self.asker, message)
+
+
+class Watcher(ActorTypeDispatcher):
+    """Tells which nodes of the convention it has heard of."""
+
+    def receiveMsg_PairAsk(self, message: PairAsk, sender: ActorAddress) -> None:
+        if message.what == "start":
+            self.known: list[str] = []
+            self.notifyOnSystemRegistrationChanges(True)
+        self.send(sender, PairTell(text=" ".join(sorted(self.known))))
+
+    def receiveMsg_ActorSystemConventionUpdate(
+        self, message: ActorSystemConventionUpdate, sender: ActorAddress
+    ) -> None:
+        node = ":".join(map(str, message.remoteAdminAddress.addressDetails.node))
+        if message.remoteAdded:
+            self.known.append(node)
+        else:
+            self.known.remove(node)
+
+
+class Node:
+    """One actor system."""
+
+    def __init__(self, directory: Path, host: str, port: int, leaders: list[str]) -> None:
+        directory.mkdir()
+        self.directory, self.host, self.port = directory, host, port
+        listener = socket.create_server((host, port))
+        settings = TransportSettings(host, port, KEY, directory, listener, user_timeout_s=2.0)
+        self.base = NodeSystemBase(settings, title=f"test {port}", leaders=leaders)
+        self.system = ActorSystem(systemBase=self.base, transientUnique=True)
+
+    def make(self, kind: type) -> ActorAddress:
+        return self.system.createActor(kind)
+
+    def ask(self, actor: ActorAddress, what: str = "", timeout_s: float = 5.0) -> str | None:
+        answer = self.system.ask(actor, PairAsk(what=what), timeout_s)
+        return answer.text if isinstance(answer, PairTell) else None
+
+
+@contextlib.contextmanager
+def nodes(directory: Path, count: int, leaders: int = 0) -> Iterator[list[Node]]:
+    hosts, port = loopback_addresses(count), free_port()
+    named = [f"{host}:{port}" for host in hosts[:leaders]]
+    made: list[Node] = []
+    try:
+        for host in hosts:
+            made.append(Node(directory / host, host, port, named))
+        yield made
+    finally:
+        for one in made:
+            one.base.close()
+        for one in made:
+            wait_until(
+                lambda one=one: not running_processes(one.directory),  # type: ignore[misc]
+                timeout_s=2,
+                what="all its processes to end",
+            )
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    with nodes(tmp_path, 1) as (one,):
+        yield one
+
+
+def test_what_is_sent_to_a_new_actor_at_once_arrives_whole_and_in_order(node: Node) -> None:
+    boss = node.make(Boss)
+
+    assert node.ask(boss) == "100"
+
+
+def test_child_that_is_killed_or_ends_is_told_to_its_parent(node: Node) -> None:
+    boss = node.make(Boss)
+
+    for how in ("kill", "end"):
+        node.ask(boss)
+        assert node.ask(boss, how) == "ended"
+
+
+def test_ended_actor_leaves_no_file_behind(node: Node) -> None:
+    boss = node.make(Boss)
+    node.ask(boss)
+    before = sorted(path.name for path in node.directory.iterdir())
+
+    for _ in range(3):
+        node.ask(boss, "kill")
+        node.ask(boss)
+
+    kinds = [name.rpartition(".")[2] for name in before]
+    after = [path.name.rpartition(".")[2] for path in node.directory.iterdir()]
+    assert sorted(after) == sorted(kinds)
+
+
+def test_sockets_are_for_this_user_alone(node: Node) -> None:
+    node.make(Worker)
+
+    modes = {path.stat().st_mode & 0o777 for path in node.directory.glob("*.sock")}
+
+    assert modes == {0o600}
+
+
+def test_processes_end_with_their_parent_even_when_that_is_killed(node: Node) -> None:
+    boss = node.make(Boss)
+    node.ask(boss)
+    below = running_processes(node.directory)
+    assert len(below) == 3
+
+    os.kill(node.base.admin_process.process_id, signal.SIGKILL)
+
+    wait_until(
+        lambda: all(start_time_ticks(one) is None for one in below), timeout_s=2, what="their end"
+    )
+
+
+def test_shutdown_ends_every_process(node: Node) -> None:
+    boss = node.make(Boss)
+    node.ask(boss)
+
+    node.system.shutdown()
+
+    wait_until(lambda: not running_processes(node.directory), timeout_s=2, what="their end")
+
+
+def test_class_that_is_not_loaded_is_not_imported_for_a_request(node: Node) -> None:
+    with pytest.raises(InvalidActorSpecification):
+        node.system.createActor("antigravity.Actor")
+
+
+def test_actor_of_another_node_is_reached_by_name_and_after_its_restart(tmp_path: Path) -> None:
+    with nodes(tmp_path, 2) as (one, other):
+        caller = one.make(Caller)
+        name = f"{other.host}:{other.port}/@worker"
+        for _ in range(2):
+            worker = other.make(Worker)
+            process_id = other.ask(worker, "name")
+
+            assert one.ask(caller, name) == process_id
+
+            other.system.tell(worker, ActorExitRequest())
+            wait_until(
+                lambda: start_time_ticks(int(process_id or 0)) is None,  # noqa: B023
+                timeout_s=2,
+                what="it to end",
+            )
+
+
+def test_message_for_the_inside_of_a_node_is_refused_from_another(tmp_path: Path) -> None:
+    with nodes(tmp_path, 2) as (one, other):
+        worker = other.make(Worker)
+        other.ask(worker, "name")
+        named = ActorAddress(ActorRef(other.host, other.port, "@worker"))
+
+        one.system.tell(named, PairInside())
+        other.system.tell(worker, PairInside())
+        # Over the same connection and so after it, whatever became of it.
+        assert one.ask(named) is not None
+
+        assert other.ask(worker, "inside") == "1"
+
+
+def test_peer_that_is_away_delays_nobody_else(tmp_path: Path) -> None:
+    with nodes(tmp_path, 3) as (one, other, lost):
+        worker = other.make(Worker)
+        other.ask(worker, "name")
+        caller = one.make(Caller)
+        away = one.make(Caller)
+        living, dead = (f"{at.host}:{at.port}/@worker" for at in (other, lost))
+        os.kill(lost.base.admin_process.process_id, signal.SIGSTOP)  # accepts, and never answers
+        try:
+            times_s = []
+            for _ in range(100):
+                one.system.tell(away, PairAsk(what=dead))
+                began_s = time.monotonic()
+                assert one.ask(caller, living) is not None
+                times_s.append(time.monotonic() - began_s)
+        finally:
+            os.kill(lost.base.admin_process.process_id, signal.SIGCONT)
+
+        assert sorted(times_s)[94] < 0.1
+
+
+def test_convention_forms_and_a_lost_leader_does_not_matter(tmp_path: Path) -> None:
+    with nodes(tmp_path, 3, leaders=2) as (first, second, third):
+        watcher = second.make(Watcher)
+        second.ask(watcher, "start")
+        others = sorted(f"{one.host}:{one.port}" for one in (first, third))
+        wait_until(
+            lambda: second.ask(watcher) == " ".join(others), timeout_s=10, what="the convention"
+        )
+
+        first.base.close()
+        worker = third.make(Worker)
+        third.ask(worker, "name")
+        caller = second.make(Caller)
+
+        assert second.ask(caller, f"{third.host}:{third.port}/@worker") is not None
