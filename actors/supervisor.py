@@ -128,7 +128,8 @@ class SupervisorActor(ShellActor):
         name = self.names.pop(self.address_text(address), None)
         if name is not None:
             del self.children[name]
-            self._restarts.labels(name).inc()
+            if self.watch.stage == "up":
+                self._restarts.labels(name).inc()
             self._perform(self.watch.exited(name, self.now_s()))
 
     def _perform(self, effects: list[Effect]) -> None:

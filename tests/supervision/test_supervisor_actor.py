@@ -1,0 +1,144 @@
+"""The supervisor's shell: processes for names, and the watch's words to whom they are for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
+
+from actors.gossip import GossipActor
+from actors.supervisor import SupervisorActor, actors_of
+from constellation.config import DockerSettings, Settings, StaticService
+from messages.gossip import GossipLeave, GossipLeft
+from messages.lifecycle import (
+    ActorDirectory,
+    ActorPing,
+    ActorStart,
+    ActorStarted,
+    SupervisorStart,
+    SupervisorStarted,
+    SupervisorStatus,
+    SupervisorStatusRequest,
+    SupervisorStop,
+    SupervisorStopped,
+)
+from tests.harness import Harness
+
+SETTINGS = Settings(node_name="alpha", data_dir="/nowhere", docker=DockerSettings(enabled=False))
+
+
+class Tree:
+    """A started supervisor on a clock of its own."""
+
+    def __init__(self) -> None:
+        actor = SupervisorActor()
+        self.now_s = 1000.0
+        actor.now_s = lambda: self.now_s  # type: ignore[method-assign]
+        self.harness = Harness(actor, SETTINGS, name="supervisor")
+        self.harness.deliver(SupervisorStart())
+
+    def child(self, number: int) -> ActorAddress:
+        return self.harness.runtime.children[number][1]
+
+    def told(self, number: int) -> list[Any]:
+        return self.harness.sent_to(f"child-{number}")
+
+    def all_start(self) -> None:
+        for number, (_, child) in enumerate(self.harness.runtime.children):
+            started = ActorStarted(name="any", process_id=100 + number)
+            self.harness.deliver(started, sender=child)
+
+    def pass_time(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.harness.tick()
+
+    def asker_told(self, kind: type) -> list[Any]:
+        return [one for one in self.harness.sent_to("sender") if isinstance(one, kind)]
+
+
+@pytest.fixture
+def tree() -> Tree:
+    return Tree()
+
+
+def test_each_actor_is_created_named_and_told_of_all_others(tree: Tree) -> None:
+    kinds = [kind for kind, _ in tree.harness.runtime.children]
+    assert kinds == list(actors_of(SETTINGS).values())
+    assert kinds[0] is GossipActor
+
+    start, directory = tree.told(0)
+
+    assert start == ActorStart(name="gossip", supervisor="127.0.0.1:7947/self")
+    assert isinstance(directory, ActorDirectory)
+    assert [entry.name for entry in directory.entries] == list(actors_of(SETTINGS))
+
+
+def test_sources_run_only_where_there_is_something_to_watch() -> None:
+    service = StaticService(name="web", address="127.0.0.1:80")
+    both = Settings(node_name="alpha", data_dir="/nowhere", static_services=(service,))
+
+    assert {"docker", "checks"} <= set(actors_of(both))
+    assert not {"docker", "checks"} & set(actors_of(SETTINGS))
+
+
+def test_who_asked_is_told_once_all_actors_work(tree: Tree) -> None:
+    tree.all_start()
+
+    assert tree.asker_told(SupervisorStarted) == [
+        SupervisorStarted(actors=tuple(actors_of(SETTINGS)))
+    ]
+
+
+def test_dead_actor_is_replaced_under_its_name_and_the_others_are_told(tree: Tree) -> None:
+    tree.all_start()
+    before = len(tree.harness.runtime.children)
+    dead = tree.child(1)
+
+    for _ in range(2):  # by itself, and by the kernel
+        tree.harness.deliver(ChildActorExited(dead))
+    tree.pass_time(0.3)
+
+    assert len(tree.harness.runtime.children) == before + 1
+    assert tree.told(before)[0].name == "http"
+    news = tree.told(0)[-1]
+    assert {entry.name: entry.address for entry in news.entries}["http"].endswith(
+        f"/child-{before}"
+    )
+
+
+def test_actor_that_does_not_answer_is_killed(tree: Tree) -> None:
+    tree.all_start()
+
+    tree.pass_time(2.1)
+    assert ActorPing(seq_no=0) in tree.told(2)
+    tree.pass_time(12.1)
+
+    assert "child-2" in tree.harness.runtime.killed
+
+
+def test_status_names_every_actor_with_its_process(tree: Tree) -> None:
+    tree.all_start()
+
+    tree.harness.deliver(SupervisorStatusRequest())
+
+    (status,) = tree.asker_told(SupervisorStatus)
+    assert [(one.name, one.state) for one in status.actors] == [
+        (name, "running") for name in actors_of(SETTINGS)
+    ]
+    assert [one.process_id for one in status.actors] == [100, 101, 102, 103]
+
+
+def test_stop_ends_http_then_leaves_then_ends_the_rest_and_says_so(tree: Tree) -> None:
+    tree.all_start()
+
+    tree.harness.deliver(SupervisorStop())
+    assert isinstance(tree.told(1)[-1], ActorExitRequest)
+    tree.harness.deliver(ChildActorExited(tree.child(1)))
+    assert tree.told(0)[-1] == GossipLeave()
+    tree.harness.deliver(GossipLeft(), sender=tree.child(0))
+    for number in (3, 2, 0):
+        assert any(isinstance(one, ActorExitRequest) for one in tree.told(number))
+        tree.harness.deliver(ChildActorExited(tree.child(number)))
+
+    assert tree.asker_told(SupervisorStopped) == [SupervisorStopped()]

@@ -1,0 +1,75 @@
+"""What is logged: one line an event, with who says it, and a library's words among ours."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+import structlog
+
+from constellation.log import bind_log_context, configure_logging, get_logger
+
+
+@pytest.fixture
+def out() -> Iterator[StringIO]:
+    stream = StringIO()
+    handlers = logging.root.handlers[:]
+    configure_logging(form="json", level="info", node="alpha", stream=stream)
+    yield stream
+    logging.root.handlers[:] = handlers
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def lines(out: StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_event_is_one_line_with_its_fields_and_the_process_context(out: StringIO) -> None:
+    bind_log_context(actor="gossip")
+
+    get_logger("somewhere").warning("member_failed", member="beta", age_s=1.5)
+
+    (line,) = lines(out)
+    assert line.pop("timestamp")
+    assert line == {
+        "event": "member_failed",
+        "level": "warning",
+        "node": "alpha",
+        "actor": "gossip",
+        "module": "somewhere",
+        "member": "beta",
+        "age_s": 1.5,
+    }
+
+
+def test_events_below_the_level_are_not_written(out: StringIO) -> None:
+    get_logger("somewhere").debug("packet_sent")
+
+    assert lines(out) == []
+
+
+def test_exception_is_part_of_its_line(out: StringIO) -> None:
+    try:
+        int("no such thing")
+    except ValueError:
+        get_logger("somewhere").exception("work_failed")
+
+    (line,) = lines(out)
+    assert "no such thing" in str(line["exception"])
+
+
+def test_what_a_library_says_is_an_event_too(out: StringIO) -> None:
+    logging.getLogger("thespian").error("actor %s failed", "x")
+    logging.getLogger("thespian").info("idle talk")
+
+    (line,) = lines(out)
+    assert (line["event"], line["text"], line["level"], line["module"]) == (
+        "library_said",
+        "actor x failed",
+        "error",
+        "thespian",
+    )
