@@ -11,6 +11,7 @@ from pathlib import Path
 
 from demo.narration import Narrator
 from demo.story import tell
+from tests.components.availability import missing
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,6 +21,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--check", action="store_true", help="do not wait for a person")
     check = parser.parse_args().check
+    if reason := missing("traefik"):
+        sys.stderr.write(f"demo: FAILED: {reason}; `make demo` does that\n")
+        return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends all that was started
     made = ROOT / ".demo"
     made.mkdir(exist_ok=True)

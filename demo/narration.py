@@ -76,6 +76,14 @@ class Narrator:
 
     def end(self, *, requests: int, failed: int, failed_first_second: int) -> None:
         """Tell the sum of it."""
+        if not self.check:
+            lost = (
+                "none failed"
+                if not failed + failed_first_second
+                else (f"{failed_first_second} failed within a second of a kill, {failed} later")
+            )
+            self._console.print(f"\n[bold]{requests:,} requests meanwhile; {lost}.[/bold]")
+            return
         steps_ms = " ".join(f"{name}_ms={took_ms:.0f}" for name, took_ms in self.steps_ms)
         word = "ok" if failed == 0 else "FAILED"
         self._print(

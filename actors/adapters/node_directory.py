@@ -9,6 +9,7 @@ from pathlib import Path
 from constellation.errors import AdapterError
 
 LOCK_NAME = "agent.lock"
+_WRITE_BY_OTHERS = 0o022
 
 
 class NodeDirectories:
@@ -36,10 +37,16 @@ class NodeDirectories:
 
 
 def _make(path: Path, setting: str) -> None:
+    """Make `path`, or check that nobody else can put anything into it."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(path, os.W_OK | os.X_OK):
             raise PermissionError(13, "it may not be written by this user")
+        found = path.stat()
+        if found.st_uid not in {0, os.geteuid()}:
+            raise PermissionError(1, f"it belongs to another user (id {found.st_uid})")
+        if found.st_mode & _WRITE_BY_OTHERS:
+            path.chmod(found.st_mode & ~_WRITE_BY_OTHERS & 0o7777)
     except OSError as error:
         raise AdapterError(
             f"{path} cannot be used",

@@ -32,6 +32,7 @@ from constellation.transport.envelope import Envelope
 from constellation.transport.session import derive_key
 
 PEERS_INBOUND_MAX = 256
+PEERS_PENDING_MAX = 64  # of whom nothing is known yet
 EXTERNAL_PREFIX = "ext-"  # of processes outside the actor system: the guardian, a command
 
 Delivered = Enum("Delivered", "YES DEAD_TARGET FAILED")
@@ -84,7 +85,7 @@ class Delivery(PeerInboundOwner):
         self._local_links: dict[str, LocalLink] = {}
         self._peer_links: dict[tuple[str, int], PeerLink] = {}
         self._peers_inbound: dict[str, PeerInbound] = {}
-        self._peers_pending: set[PeerInbound] = set()
+        self._peers_pending: dict[PeerInbound, None] = {}  # the oldest first
         self._listener = listener
         if settings.runtime_dir is not None:
             self._listener = self._listen_locally(listener)
@@ -221,10 +222,15 @@ class Delivery(PeerInboundOwner):
             connected, (host, *_rest) = self._peer_listener.accept()
         except OSError:
             return
-        if len(self._peers_inbound) + len(self._peers_pending) >= PEERS_INBOUND_MAX:
+        if len(self._peers_inbound) >= PEERS_INBOUND_MAX:
             stats.refused("too_many_peers", source=str(host), detail=f"over {PEERS_INBOUND_MAX}")
             connected.close()
             return
+        if len(self._peers_pending) >= PEERS_PENDING_MAX:
+            # Strangers that say nothing must not keep a node out that would introduce itself.
+            oldest = next(iter(self._peers_pending))
+            stats.refused("too_many_strangers", source=oldest.source, detail="no introduction yet")
+            oldest.connection.close("a newer one takes its place")
         set_peer_options(connected, self.settings.user_timeout_s)
         peer = PeerInbound(
             self.reactor,
@@ -233,14 +239,14 @@ class Delivery(PeerInboundOwner):
             acceptor_address=f"{self.settings.host}:{self.settings.port}",
             owner=self,
         )
-        self._peers_pending.add(peer)
+        self._peers_pending[peer] = None
 
     def peer_joined(self, peer: PeerInbound) -> None:
         """Remember an authenticated peer, to answer those that do not listen."""
         identity = ActorRef.parse(peer.identity)
         if identity.node == self.ref.node:
             raise WireError("a peer claims to be this node itself", reason="misrouted")
-        self._peers_pending.discard(peer)
+        self._peers_pending.pop(peer, None)
         # A node's processes each have a connection; only of a command, port 0, is it looked up.
         peer.key = str(identity.node) if identity.port == 0 else peer.identity
         peer.node = identity.node
@@ -251,7 +257,7 @@ class Delivery(PeerInboundOwner):
 
     def peer_left(self, peer: PeerInbound) -> None:
         """Forget a peer."""
-        self._peers_pending.discard(peer)
+        self._peers_pending.pop(peer, None)
         if self._peers_inbound.get(peer.key) is peer:
             del self._peers_inbound[peer.key]
 
