@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from prometheus_client import Counter
@@ -11,8 +12,17 @@ from actors import node
 from actors.adapters.parts import find_missing
 from actors.shell import ShellActor
 from constellation import __version__
+from constellation.admin.peers import find_peers, states_since_s
 from constellation.admin.reports import nodes_report, services_report, status_report
-from constellation.admin.status_round import Answer, Ask, Effect, StatusRound, TooMany
+from constellation.admin.status_round import (
+    Answer,
+    AnswerOfOne,
+    Ask,
+    Effect,
+    StatusRound,
+    TooMany,
+    Unexpected,
+)
 from constellation.cluster_view import ClusterView
 from constellation.log import get_logger
 from constellation.transport.address import ActorRef
@@ -32,7 +42,6 @@ from messages.lifecycle import SupervisorStatus, SupervisorStatusRequest
 log = get_logger(__name__)
 
 ADMIN = "@admin"  # whoever is a node's admin actor now
-ROUND_AGE_MAX_S = 1.0
 FROM_START = ("tailscale", "cloudflare")  # parts that no actor reports on
 
 
@@ -42,24 +51,33 @@ class AdminActor(ShellActor):
     tick_interval_s = 0.1
 
     def on_start(self) -> None:
+        settings = node.settings()
+        self._own_name = settings.node_name
         self.view = ClusterView()
-        self.since_s: dict[str, float] = {}  # when each member's state began
+        self.since_s: Mapping[str, float] = {}  # when each member's state began
         self.round = StatusRound()
         self.parts = {
             part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
-            for part in find_missing(node.settings())
+            for part in find_missing(settings)
             if part.part in FROM_START
         }
-        self._waiting_for_own: list[ActorAddress] = []
+        self._make_metrics()
+
+    def _make_metrics(self) -> None:
         self._requests = Counter(
             "constellation_admin_requests",
             "Questions of operators and of other nodes",
             ["kind"],
             registry=self.registry,
         )
+        self._unanswered = Counter(
+            "constellation_admin_unanswered",
+            "Nodes that did not say in time how they are, for each operator who asked",
+            registry=self.registry,
+        )
         self._unexpected = Counter(
             "constellation_admin_unexpected_answers",
-            "Answers that are not from the node they are about",
+            "Answers that were not owed, or not from the node they are about",
             registry=self.registry,
         )
 
@@ -71,19 +89,13 @@ class AdminActor(ShellActor):
             self._publish()
 
     def receiveMsg_ClusterChanged(self, message: ClusterChanged, sender: ActorAddress) -> None:
-        had_gap = self.view.gap
-        self.view = self.view.apply(message)
+        before = self.view
+        self.view = before.apply(message)
         if self.view.gap:
-            if not had_gap:
+            if not before.gap:
                 self.post("gossip", ClusterSubscribe())
-            return
-        now_s = self.now_s()
-        if message.snapshot:
-            self.since_s.clear()
-        for member in message.members:
-            self.since_s[member.node] = now_s - member.changed_ago_s
-        for name in message.departed_members:
-            self.since_s.pop(name, None)
+        elif self.view is not before:
+            self.since_s = states_since_s(self.since_s, message, self.now_s())
 
     def receiveMsg_PartReported(self, message: PartReported, sender: ActorAddress) -> None:
         before = self.parts.get(message.part)
@@ -110,6 +122,17 @@ class AdminActor(ShellActor):
 
     # The operator.
 
+    def receiveMsg_StatusRequest(self, message: StatusRequest, sender: ActorAddress) -> None:
+        if self._is_known(message, sender):
+            peers = find_peers(self.view)
+            effects = self.round.asked(
+                self.address_text(sender),
+                (self._own_name, *peers.addresses),
+                self.now_s(),
+                unreachable=peers.unreachable,
+            )
+            self._perform(effects)
+
     def receiveMsg_NodesRequest(self, message: NodesRequest, sender: ActorAddress) -> None:
         if self._is_known(message, sender):
             now_s = self.now_s()
@@ -119,11 +142,6 @@ class AdminActor(ShellActor):
     def receiveMsg_ServicesRequest(self, message: ServicesRequest, sender: ActorAddress) -> None:
         if self._is_known(message, sender):
             self.send(sender, services_report(self.view))
-
-    def receiveMsg_StatusRequest(self, message: StatusRequest, sender: ActorAddress) -> None:
-        if self._is_known(message, sender):
-            asker = self.address_text(sender)
-            self._perform(self.round.asked(asker, self._living(), self.now_s()))
 
     def _is_known(self, message: Message, sender: ActorAddress) -> bool:
         """Return whether there is something to say; refuse if not."""
@@ -138,67 +156,67 @@ class AdminActor(ShellActor):
         self.send(sender, refusal)
         return False
 
-    def _living(self) -> tuple[str, ...]:
-        return tuple(name for name in self.view.members if self.view.is_living(name))
-
-    # How this node is.
+    # How each node is.
 
     def receiveMsg_NodeStatusRequest(
         self, message: NodeStatusRequest, sender: ActorAddress
     ) -> None:
-        self._requests.labels("NodeStatusRequest").inc()
-        if len(self._waiting_for_own) < self.round.askers_max and self.supervisor is not None:
-            self._waiting_for_own.append(sender)
-            self.send(self.supervisor, SupervisorStatusRequest())
+        self._requests.labels(type(message).__name__).inc()
+        asker = self.address_text(sender)
+        self._perform(self.round.asked_of_one(asker, self._own_name, self.now_s()))
 
     def receiveMsg_SupervisorStatus(self, message: SupervisorStatus, sender: ActorAddress) -> None:
-        absent = (part for part in self.parts.values() if part.state != "present")
+        not_present = (part for part in self.parts.values() if part.state != "present")
         status = NodeStatus(
-            node=node.settings().node_name,
+            node=self._own_name,
             agent_version=__version__,
             uptime_s=max(0.0, datetime.now(UTC).timestamp() - node.started_at_utc_s()),
             actors=message.actors,
-            parts=tuple(sorted(absent, key=lambda part: part.part)),
+            parts=tuple(sorted(not_present, key=lambda part: part.part)),
         )
-        waiting, self._waiting_for_own = self._waiting_for_own, []
-        for asker in waiting:
-            self.send(asker, status)
-        self._perform(self.round.answered(status.node, status))
+        self._perform(self.round.answered(status.node, status, self.now_s()))
 
     def receiveMsg_NodeStatus(self, message: NodeStatus, sender: ActorAddress) -> None:
-        state = self.view.nodes.get(message.node)
-        expected = (state.address, state.actor_port) if state else None
-        if sender.addressDetails.node != expected:
+        if find_peers(self.view).addresses.get(message.node) == sender.addressDetails.node:
+            self._perform(self.round.answered(message.node, message, self.now_s()))
+        else:
             self._unexpected.inc()
-            return
-        self._perform(self.round.answered(message.node, message))
+
+    def receiveMsg_RequestRefused(self, message: RequestRefused, sender: ActorAddress) -> None:
+        log.info("node_status_refused", by=self.address_text(sender), why=message.why)
 
     def on_tick(self, now_s: float) -> None:
-        self._perform(self.round.tick(self._living(), now_s))
+        self._perform(self.round.tick(now_s))
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Ask(nodes):
-                    for name in nodes:
-                        self._ask(name)
-                case Answer(askers, statuses, unanswered):
+                    self._ask(nodes)
+                case Answer(asker, statuses, unanswered):
+                    self._unanswered.inc(len(unanswered))
                     report = status_report(self.view, statuses, unanswered)
-                    for asker in askers:
-                        self.send(self.address_of(asker), report)
+                    self.send(self.address_of(asker), report)
+                case AnswerOfOne(asker, status):
+                    self.send(self.address_of(asker), status)
                 case TooMany(asker, limit):
-                    refusal = RequestRefused(
-                        what="this node does not answer now",
-                        why=f"{limit} others wait for an answer already",
-                        fix="ask again in a second",
-                    )
-                    self.send(self.address_of(asker), refusal)
+                    self.send(self.address_of(asker), _too_many(limit))
+                case Unexpected():
+                    self._unexpected.inc()
 
-    def _ask(self, name: str) -> None:
-        state = self.view.nodes.get(name)
-        if name == self.view.self_node:
-            if self.supervisor is not None:
+    def _ask(self, names: tuple[str, ...]) -> None:
+        addresses = find_peers(self.view).addresses
+        for name in names:
+            if name in addresses:
+                host, port = addresses[name]
+                self.send(ActorAddress(ActorRef(host, port, ADMIN)), NodeStatusRequest())
+            elif self.supervisor is not None:  # this node itself
                 self.send(self.supervisor, SupervisorStatusRequest())
-        elif state is not None:
-            address = ActorAddress(ActorRef(state.address, state.actor_port, ADMIN))
-            self.send(address, NodeStatusRequest())
+
+
+def _too_many(limit: int) -> RequestRefused:
+    return RequestRefused(
+        what="this node does not answer now",
+        why=f"{limit} others wait for an answer already",
+        fix="ask again in a second",
+    )

@@ -207,11 +207,11 @@ class DockerActor(AsyncShell):
 
     def _note_away(self, error: AdapterError) -> None:
         self._errors.labels("session").inc()
+        state: PartState = "absent" if self._part.state == "absent" else "lost"
+        why = f"{error.what}: {error.why}"
+        self._tell_part(PartReported(part="docker", state=state, why=why[:512], fix=error.fix))
         if not self._away_told:
             self._away_told = True
-            state: PartState = "absent" if self._part.state == "absent" else "lost"
-            why = f"{error.what}: {error.why}"
-            self._tell_part(PartReported(part="docker", state=state, why=why[:512], fix=error.fix))
             log.warning(
                 "docker_away",
                 what=error.what,
@@ -221,8 +221,9 @@ class DockerActor(AsyncShell):
             )
 
     def _tell_part(self, part: PartReported) -> None:
-        self._part = part
-        self.post_soon("admin", part)
+        if part != self._part:
+            self._part = part
+            self.post_soon("admin", part)
 
 
 def _end(future: asyncio.Future[str], how: str) -> None:

@@ -1,4 +1,7 @@
-"""Messages of the operator: questions to the admin actor and its answers."""
+"""Messages of the operator: questions to the admin actor and its answers.
+
+The fields of the three reports are also what `constellation ... --json` prints.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +49,8 @@ class NodeStatus(Message):
 
     node: str
     agent_version: str
-    uptime_s: float = Field(ge=0.0)
-    actors: tuple[ActorStatus, ...]
+    uptime_s: float = Field(ge=0.0, description="since its agent started")
+    actors: tuple[ActorStatus, ...] = Field(description="in the order in which they start")
     parts: tuple[PartReported, ...] = Field(default=(), description="what is not present")
 
 
@@ -56,13 +59,20 @@ class StatusReport(Message):
 
     crosses_nodes = True
 
-    self_node: str
-    nodes_alive: int = Field(ge=0)
-    nodes_total: int = Field(ge=0)
-    services_healthy: int = Field(ge=0)
-    services_total: int = Field(ge=0)
-    degraded: tuple[str, ...] = Field(description="what is wrong, for people; empty: nothing")
-    nodes: tuple[NodeStatus, ...]
+    self_node: str = Field(description="the node that was asked")
+    nodes_alive: int = Field(ge=0, description="neither suspected nor dead")
+    nodes_total: int = Field(ge=0, description="without those that left")
+    services_healthy: int = Field(ge=0, description="instances that requests can go to")
+    services_total: int = Field(
+        ge=0, description="instances that should run: not stopped, not on a node that left"
+    )
+    degraded: tuple[str, ...] = Field(
+        description="what to act on, for people, the worst first; empty: nothing"
+    )
+    notes: tuple[str, ...] = Field(
+        default=(), description="what is not as it could be, yet nothing to act on; for people"
+    )
+    nodes: tuple[NodeStatus, ...] = Field(description="of the nodes that answered, by name")
     unanswered: tuple[str, ...] = Field(description="living nodes whose admin did not answer")
 
 
@@ -77,23 +87,24 @@ class NodeRow(Message):
 
     node: str
     state: MemberState
-    is_self: bool
+    is_self: bool = Field(description="it is the node that was asked")
     address: str
-    priority: int
-    cordoned: bool
-    capabilities: tuple[str, ...]
-    agent_version: str
-    services_healthy: int = Field(ge=0)
-    services_total: int = Field(ge=0)
-    changed_ago_s: float = Field(ge=0.0)
+    priority: int = Field(description="lower is preferred as leader")
+    cordoned: bool = Field(description="it asks not to be given work")
+    capabilities: tuple[str, ...] = Field(description="e.g. 'docker', 'traefik'")
+    agent_version: str = Field(description="empty: not known")
+    services_healthy: int = Field(ge=0, description="as in `StatusReport`")
+    services_total: int = Field(ge=0, description="as in `StatusReport`")
+    changed_ago_s: float = Field(ge=0.0, description="how long it has been in `state`")
 
 
 class NodesReport(Message):
-    """Answer to `NodesRequest`."""
+    """Answer to `NodesRequest`: those in trouble first, then by name."""
 
     crosses_nodes = True
 
     nodes: tuple[NodeRow, ...]
+    degraded: tuple[str, ...] = Field(default=(), description="as in `StatusReport`, of nodes")
 
 
 class ServicesRequest(Message):
@@ -107,8 +118,8 @@ class ServiceRow(Message):
 
     service: str
     node: str
-    health: Health
-    reason: str
+    health: Health = Field(description="as its node said last")
+    reason: str = Field(description="why it is not healthy or not routable; may be empty")
     source: str
     image: str
     endpoints: tuple[Endpoint, ...]
@@ -116,11 +127,12 @@ class ServiceRow(Message):
 
 
 class ServicesReport(Message):
-    """Answer to `ServicesRequest`."""
+    """Answer to `ServicesRequest`: services in trouble first, then by name and node."""
 
     crosses_nodes = True
 
     services: tuple[ServiceRow, ...]
+    degraded: tuple[str, ...] = Field(default=(), description="as in `StatusReport`, of services")
 
 
 class RequestRefused(Message):

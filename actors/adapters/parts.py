@@ -72,4 +72,6 @@ def _cannot_connect(path: str) -> str:
             probe.connect(path)
         except OSError as error:
             return (error.strerror or "it does not answer").lower()
+        except ValueError:
+            return "that cannot be the path of a socket"
     return ""

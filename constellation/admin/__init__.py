@@ -1,7 +1,10 @@
 """What an operator is told.
 
-status_round  asking the other nodes how they are: whom, how long, for whom
+peers         whom to ask, and where
+status_round  asking them how they are: how long, and for whom
+problems      what of all that is degraded, and what is only worth a note
 reports       the cluster's view and those answers -> the reports of `messages.admin`
+words         text that is safe on a terminal, and time spans
 tables        reports -> what a person reads
 documents     reports -> what a program reads
 """

@@ -11,5 +11,5 @@ from messages.base import Message
 
 
 def document(report: Message) -> str:
-    """Return one JSON object with a line's end."""
+    """Return one JSON object with a line's end.  It is ASCII, whatever the terminal speaks."""
     return json.dumps(report.model_dump(mode="json"), indent=2) + "\n"

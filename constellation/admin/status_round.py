@@ -1,13 +1,13 @@
-"""Asking all living nodes how they are, for several askers at once.
+"""Asking nodes how they are, for several askers at once.
 
-One round at a time: who asks while one is under way waits for the next.  A peer that has not
-answered is not asked again for a while, only waited for.  So a cut-off peer has at most one
-question of this node in `ASK_AGAIN_S`, however many operators ask.
+Each asker is answered as soon as all nodes have answered, or after `timeout_s` with those that
+have.  A node has at most one unanswered question of ours: askers share it.  A question or its
+answer may have been lost, so a node that was silent for `ASK_AGAIN_S` may be asked again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from messages.admin import NodeStatus
@@ -19,18 +19,26 @@ ASKERS_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Effect: ask `nodes`: this one's supervisor, and the admin actors of the others."""
+    """Effect: ask `nodes` how they are."""
 
     nodes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Effect: tell `askers` what was learned."""
+    """Effect: tell `asker` what was learned of all nodes, by name."""
 
-    askers: tuple[str, ...]
+    asker: str
     statuses: tuple[NodeStatus, ...]
     unanswered: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOfOne:
+    """Effect: tell `asker` how the one node is that it asked about."""
+
+    asker: str
+    status: NodeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,67 +49,84 @@ class TooMany:
     limit: int
 
 
-Effect = Ask | Answer | TooMany
+@dataclass(frozen=True, slots=True)
+class Unexpected:
+    """Effect: count an answer that `node` did not owe."""
+
+    node: str
+
+
+Effect = Ask | Answer | AnswerOfOne | TooMany | Unexpected
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """One asker, and what it has so far."""
+
+    asker: str
+    due_at_s: float
+    awaited: set[str]
+    unreachable: tuple[str, ...] = ()
+    is_about_one: bool = False
+    statuses: dict[str, NodeStatus] = field(default_factory=dict)
+
+    def answer(self) -> list[Effect]:
+        statuses = tuple(self.statuses[node] for node in sorted(self.statuses))
+        if self.is_about_one:  # who got nothing in time has given up waiting, too
+            return [AnswerOfOne(self.asker, status) for status in statuses]
+        unanswered = tuple(sorted({*self.awaited, *self.unreachable}))
+        return [Answer(self.asker, statuses, unanswered)]
 
 
 @dataclass(slots=True)
 class StatusRound:
-    """State of the asking.  Askers and nodes are named by text; `now_s` is monotonic seconds."""
+    """Who waits for what.  Askers and nodes are named by text; `now_s` is monotonic seconds."""
 
     timeout_s: float = ROUND_TIMEOUT_S
     askers_max: int = ASKERS_MAX
-    _askers: list[str] = field(default_factory=list)  # of the round under way
-    _next_askers: list[str] = field(default_factory=list)
-    _awaited: set[str] = field(default_factory=set)
-    _statuses: dict[str, NodeStatus] = field(default_factory=dict)
-    _asked_at_s: dict[str, float] = field(default_factory=dict)  # who still owes an answer
-    _due_at_s: float = 0.0
+    _waiting: list[_Waiting] = field(default_factory=list)
+    _owing_since_s: dict[str, float] = field(default_factory=dict)  # who owes an answer
 
-    @property
-    def is_under_way(self) -> bool:
-        """Somebody waits for answers."""
-        return bool(self._askers)
+    def asked(
+        self, asker: str, nodes: Iterable[str], now_s: float, *, unreachable: Sequence[str] = ()
+    ) -> list[Effect]:
+        """`asker` wants to know how `nodes` are; of `unreachable` it is told that they are."""
+        due_at_s = now_s + self.timeout_s
+        return self._wait(_Waiting(asker, due_at_s, set(nodes), tuple(unreachable)), now_s)
 
-    def asked(self, asker: str, nodes: Iterable[str], now_s: float) -> list[Effect]:
-        """`asker` wants to know; `nodes` are this one and all other living ones."""
-        if len(self._askers) + len(self._next_askers) >= self.askers_max:
-            return [TooMany(asker, self.askers_max)]
-        if self.is_under_way:
-            self._next_askers.append(asker)
-            return []
-        return self._begin([asker], nodes, now_s)
+    def asked_of_one(self, asker: str, node: str, now_s: float) -> list[Effect]:
+        """`asker` wants to know how `node` is."""
+        due_at_s = now_s + self.timeout_s
+        return self._wait(_Waiting(asker, due_at_s, {node}, is_about_one=True), now_s)
 
-    def _begin(self, askers: list[str], nodes: Iterable[str], now_s: float) -> list[Effect]:
-        self._askers, self._next_askers = askers, []
-        self._awaited, self._statuses = set(nodes), {}
-        self._due_at_s = now_s + self.timeout_s
-        owing = {node for node, at_s in self._asked_at_s.items() if now_s < at_s + ASK_AGAIN_S}
-        ask = sorted(self._awaited - owing)
-        # Nodes that are gone owe nothing any more.
-        kept = {node: at_s for node, at_s in self._asked_at_s.items() if node in self._awaited}
-        self._asked_at_s = kept | dict.fromkeys(ask, now_s)
-        return [Ask(tuple(ask))]
+    def _wait(self, waiting: _Waiting, now_s: float) -> list[Effect]:
+        if len(self._waiting) >= self.askers_max:
+            return [TooMany(waiting.asker, self.askers_max)]
+        self._owing_since_s = {
+            node: since_s
+            for node, since_s in self._owing_since_s.items()
+            if now_s < since_s + ASK_AGAIN_S
+        }
+        ask = sorted(waiting.awaited - self._owing_since_s.keys())
+        self._owing_since_s.update(dict.fromkeys(ask, now_s))
+        self._waiting.append(waiting)
+        return [*([Ask(tuple(ask))] if ask else []), *self._finish(now_s)]
 
-    def answered(self, node: str, status: NodeStatus) -> list[Effect]:
-        """`node` said how it is.  An answer that nobody waits for changes nothing."""
-        self._asked_at_s.pop(node, None)
-        if node not in self._awaited:
-            return []
-        self._awaited.discard(node)
-        self._statuses[node] = status
-        return [] if self._awaited else self._finish()
+    def answered(self, node: str, status: NodeStatus, now_s: float) -> list[Effect]:
+        """`node` said how it is.  An answer that it does not owe changes nothing."""
+        if self._owing_since_s.pop(node, None) is None:
+            return [Unexpected(node)]
+        for waiting in self._waiting:
+            if node in waiting.awaited:
+                waiting.awaited.discard(node)
+                waiting.statuses[node] = status
+        return self._finish(now_s)
 
-    def tick(self, nodes: Iterable[str], now_s: float) -> list[Effect]:
-        """End a round that took too long, and begin the next if somebody waits for it."""
-        effects: list[Effect] = []
-        if self.is_under_way and now_s >= self._due_at_s:
-            effects += self._finish()
-        if not self.is_under_way and self._next_askers:
-            effects += self._begin(self._next_askers, nodes, now_s)
-        return effects
+    def tick(self, now_s: float) -> list[Effect]:
+        """Answer those who have waited long enough."""
+        return self._finish(now_s)
 
-    def _finish(self) -> list[Effect]:
-        statuses = tuple(self._statuses[node] for node in sorted(self._statuses))
-        answer = Answer(tuple(self._askers), statuses, tuple(sorted(self._awaited)))
-        self._askers, self._awaited, self._statuses = [], set(), {}
-        return [answer]
+    def _finish(self, now_s: float) -> list[Effect]:
+        done = [one for one in self._waiting if not one.awaited or now_s >= one.due_at_s]
+        self._waiting = [one for one in self._waiting if one.awaited and now_s < one.due_at_s]
+        return [effect for one in done for effect in one.answer()]

@@ -1,14 +1,17 @@
-"""Reports as a person reads them: the most important first, words besides colours."""
+"""Reports as a person reads them: the most important first, words besides colours.
+
+Cells are `Text`: in a plain string rich would take '[x]' for markup, and fail at '[/x]'.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from io import StringIO
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from constellation.admin.words import duration, plain, reached_at
 from messages.admin import (
     NodeRow,
     NodesReport,
@@ -17,7 +20,6 @@ from messages.admin import (
     ServicesReport,
     StatusReport,
 )
-from messages.monitor import Endpoint
 
 STYLES = {
     "alive": "green",
@@ -39,39 +41,27 @@ def render(content: RenderableType, *, width: int, color: bool) -> str:
     """Return what is printed for `content`."""
     out = StringIO()
     console = Console(
-        file=out, width=width, force_terminal=color, no_color=not color, highlight=False
+        file=out,
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
     console.print(content)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def status_text(report: StatusReport) -> RenderableType:
-    """Return one line that says it all, what is wrong, and how each node is."""
-    table = Table.grid(padding=(0, 0))
-    table.add_row(_headline(report))
-    for problem in report.degraded:
-        table.add_row(Text(f"  ! {problem}", style="yellow", overflow="fold"))
-    table.add_row("")
-    table.add_row(_node_statuses(report))
-    notes = _absent_parts(report)
-    if notes:
-        table.add_row("")
-        table.add_row("Not used:")
-        for note in notes:
-            table.add_row(Text(f"  {note}", style="dim", overflow="fold"))
-    return table
-
-
-def _absent_parts(report: StatusReport) -> list[str]:
-    """Return a line for each part that was never there, with the nodes that lack it."""
-    nodes: dict[tuple[str, str, str], list[str]] = {}
-    for status in report.nodes:
-        for part in status.parts:
-            if part.state == "absent":
-                nodes.setdefault((part.part, part.why, part.fix), []).append(status.node)
-    return [
-        f"{part} ({', '.join(names)}): {why}; {fix}" for (part, why, fix), names in nodes.items()
-    ]
+    """Return one line that says it all, what is wrong, how each node is, and the notes."""
+    parts: list[RenderableType] = [_headline(report)]
+    if report.degraded:
+        parts.append(_list(report.degraded, mark="!", style="yellow"))
+    parts += ["", _node_statuses(report)]
+    if report.notes:
+        parts += ["", "Notes:", _list(report.notes, mark="-", style="dim")]
+    return Group(*parts)
 
 
 def _headline(report: StatusReport) -> Text:
@@ -80,21 +70,31 @@ def _headline(report: StatusReport) -> Text:
         f": {report.nodes_alive} of {report.nodes_total} nodes alive, "
         f"{report.services_healthy} of {report.services_total} service instances serving"
     )
-    return Text.assemble((word, style), counts, f" (as {report.self_node} sees it)")
+    return Text.assemble((word, style), counts, f" (as {plain(report.self_node)} sees it)")
+
+
+def _list(lines: tuple[str, ...], *, mark: str, style: str) -> Table:
+    """Return lines with a mark before each; what does not fit goes on under its beginning."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column()
+    table.add_column(overflow="fold")
+    for line in lines:
+        table.add_row(Text(f"  {mark}", style=style), _text(line, style))
+    return table
 
 
 def _node_statuses(report: StatusReport) -> Table:
     table = _table("Node", "Agent", "Up", "Actors", "Restarts")
     for status in report.nodes:
         table.add_row(
-            status.node,
-            status.agent_version,
-            duration(status.uptime_s),
+            _text(status.node),
+            _text(status.agent_version or "?"),
+            _text(duration(status.uptime_s)),
             _actors(status),
-            str(sum(actor.restart_count for actor in status.actors)),
+            _text(str(sum(actor.restart_count for actor in status.actors))),
         )
     for node in report.unanswered:
-        table.add_row(node, "?", "?", Text("no answer", style="yellow"), "?")
+        table.add_row(_text(node), "?", "?", _text("no answer", "yellow"), "?")
     return table
 
 
@@ -102,7 +102,7 @@ def _actors(status: NodeStatus) -> Text:
     ailing = [actor for actor in status.actors if actor.state != "running"]
     text = Text(f"{len(status.actors) - len(ailing)} running")
     for actor in ailing:
-        text.append(f", {actor.name} {_words(actor.state)}", style=STYLES[actor.state])
+        text.append(f", {plain(actor.name)} {_words(actor.state)}", style=STYLES[actor.state])
     return text
 
 
@@ -111,21 +111,21 @@ def nodes_text(report: NodesReport) -> RenderableType:
     table = _table("Node", "State", "For", "Address", "Services", "Priority", "Has", "Agent")
     for row in report.nodes:
         table.add_row(
-            f"{row.node} *" if row.is_self else row.node,
+            _text(f"{row.node} *" if row.is_self else row.node),
             _node_state(row),
-            duration(row.changed_ago_s),
-            row.address,
-            f"{row.services_healthy}/{row.services_total}",
-            str(row.priority),
-            ", ".join(row.capabilities) or "-",
-            row.agent_version or "?",
+            _text(duration(row.changed_ago_s)),
+            _text(row.address),
+            _text(f"{row.services_healthy}/{row.services_total}"),
+            _text(str(row.priority)),
+            _text(", ".join(row.capabilities) or "-"),
+            _text(row.agent_version or "?"),
         )
-    legend = "* asked.  Services: healthy of all.  Priority: lower is preferred as leader."
+    legend = "* asked.  Services: serving of all.  Priority: lower is preferred as leader."
     return Group(table, "", Text(legend, style="dim"))
 
 
 def _node_state(row: NodeRow) -> Text:
-    text = Text(row.state, style=STYLES[row.state])
+    text = _text(row.state, STYLES[row.state])
     if row.cordoned:
         text.append(", cordoned", style="yellow")
     return text
@@ -140,35 +140,24 @@ def services_text(report: ServicesReport) -> RenderableType:
             overflow="fold",
         )
     table = _table("Service", "Node", "Health", "Serving", "Reached at", "Why")
-    for row, is_first in _with_first(report.services, lambda row: row.service):
+    before = ""
+    for row in report.services:
         table.add_row(
-            row.service if is_first else "",
-            row.node,
-            Text(row.health, style=STYLES[row.health]),
+            _text("" if row.service == before else row.service),
+            _text(row.node),
+            _health(row),
             "yes" if row.routable else "no",
-            _endpoints(row.endpoints),
-            row.reason,
+            _text(reached_at(row.endpoints, ENDPOINTS_SHOWN_MAX)),
+            _text(row.reason),
         )
+        before = row.service
     return table
 
 
-def _endpoints(endpoints: tuple[Endpoint, ...]) -> str:
-    shown = [
-        f"{one.host}:{one.port}{'/udp' if one.protocol == 'udp' else ''}"
-        for one in endpoints
-        if one.port
-    ]
-    more = f" +{len(shown) - ENDPOINTS_SHOWN_MAX}" if len(shown) > ENDPOINTS_SHOWN_MAX else ""
-    return (", ".join(shown[:ENDPOINTS_SHOWN_MAX]) + more) or "-"
-
-
-def _with_first(
-    rows: Iterable[ServiceRow], key: Callable[[ServiceRow], str]
-) -> Iterable[tuple[ServiceRow, bool]]:
-    before: str | None = None
-    for row in rows:
-        yield row, key(row) != before
-        before = key(row)
+def _health(row: ServiceRow) -> Text:
+    """Return the health that was said last; one that nobody can use now is not shown as good."""
+    is_idle = row.health == "healthy" and not row.routable
+    return _text(row.health, "dim" if is_idle else STYLES[row.health])
 
 
 def _table(*columns: str) -> Table:
@@ -178,17 +167,9 @@ def _table(*columns: str) -> Table:
     return table
 
 
+def _text(value: str, style: str = "") -> Text:
+    return Text(plain(value), style=style)
+
+
 def _words(state: str) -> str:
     return state.replace("_", " ")
-
-
-def duration(seconds: float) -> str:
-    """Return a time span in its two largest units, e.g. '3 h 12 min'."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"

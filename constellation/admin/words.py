@@ -1,0 +1,37 @@
+"""Text as a terminal may show it, and numbers as people say them."""
+
+from __future__ import annotations
+
+from messages.monitor import Endpoint
+
+
+def plain(text: str) -> str:
+    """Return `text` on one line, without characters that a terminal would obey.
+
+    Reasons and names come from containers and from other nodes.
+    """
+    return "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in its two largest units, e.g. '3 h 12 min'."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def reached_at(endpoints: tuple[Endpoint, ...], shown_max: int) -> str:
+    """Return the published addresses of a service, the first `shown_max` in full; '-' if none."""
+    published = [_address(one) for one in endpoints if one.port]
+    more = f" +{len(published) - shown_max}" if len(published) > shown_max else ""
+    return (", ".join(published[:shown_max]) + more) or "-"
+
+
+def _address(endpoint: Endpoint) -> str:
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"{host}:{endpoint.port}" + ("/udp" if endpoint.protocol == "udp" else "")

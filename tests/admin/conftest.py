@@ -1,0 +1,74 @@
+"""The operator's command run in this process, with an agent that says what a test wants."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from actors import operator_client
+from constellation import cli
+from constellation.config import Settings
+from messages.base import Message
+from messages.gossip import GossipLeft
+
+KEY = "k" * 32
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The one line that was said on standard error."""
+        assert self.out == ""
+        assert self.err.startswith("constellation: ")
+        assert self.err.endswith("\n")
+        assert self.err.count("\n") == 1, self.err
+        return self.err
+
+
+class Agent:
+    """Stands for the agent: gives one answer, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answer: Message | Exception = GossipLeft()
+        self.asked: list[tuple[Settings, bytes, Message]] = []
+
+    def ask(self, settings: Settings, key: bytes, request: Message, *, timeout_s: float) -> Message:
+        assert timeout_s > 2  # the agent itself waits a second for other nodes
+        self.asked.append((settings, key, request))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch) -> Agent:
+    made = Agent()
+    monkeypatch.setattr(operator_client, "ask_agent", made.ask)
+    monkeypatch.setattr(cli, "DEFAULT_CONFIG", "/nonexistent/agent.toml")
+    for name in [one for one in os.environ if one.startswith("CONSTELLATION_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CONSTELLATION_CLUSTER_KEY", KEY)
+    return made
+
+
+@pytest.fixture
+def run(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ran]:
+    def run(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["constellation", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return Ran(int(ended.value.code or 0), out, err)
+
+    return run

@@ -1,0 +1,111 @@
+"""The admin actor's shell: what it says of this node, and what it answers at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from constellation import __version__
+from messages.admin import (
+    NodesReport,
+    NodesRequest,
+    RequestRefused,
+    ServicesReport,
+    ServicesRequest,
+    StatusRequest,
+)
+from messages.gossip import ClusterChanged, ClusterSubscribe, RecordPublish
+from tests.admin.builders import members, part
+from tests.admin.started_admin import Admin
+
+
+@pytest.fixture
+def admin() -> Admin:
+    return Admin()
+
+
+# Gossip.
+
+
+def test_gossip_is_followed_and_told_of_this_node_when_it_comes_up_and_again(admin: Admin) -> None:
+    first = admin.harness.sent_to("gossip")
+    admin.harness.neighbours("gossip", generation=1)
+
+    assert [type(one) for one in first] == [ClusterSubscribe, RecordPublish]
+    assert admin.harness.sent_to("gossip")[2:] == first
+
+
+def test_gap_is_healed_by_one_new_subscription(admin: Admin) -> None:
+    admin.know_three_nodes()
+    for version in (5, 6):
+        admin.know(ClusterChanged(version=version, snapshot=False, self_node="alpha"))
+
+    assert admin.harness.sent_to("gossip").count(ClusterSubscribe()) == 2
+
+
+def test_node_says_what_its_settings_say() -> None:
+    admin = Admin(
+        bind_address="127.0.0.9",
+        priority=7,
+        gossip={"port": 1001},
+        actors={"port": 1002},
+        traefik={"ingress_port": 1003},
+    )
+
+    (state,) = admin.published()
+
+    assert state is not None
+    assert (state.address, state.gossip_port, state.actor_port) == ("127.0.0.9", 1001, 1002)
+    assert (state.ingress_port, state.priority, state.cordoned) == (1003, 7, False)
+    assert (state.capabilities, state.agent_version) == (("traefik",), __version__)
+    assert state.started_at_utc_s > 0
+
+
+def test_docker_is_a_capability_while_it_is_connected(admin: Admin) -> None:
+    for state in ("absent", "present", "present", "lost"):
+        admin.harness.deliver(part("docker", state))
+
+    assert [state.capabilities for state in admin.published() if state] == [
+        (), (), ("docker",), (),
+    ]  # fmt: skip
+
+
+# What is answered at once.
+
+
+@pytest.mark.parametrize("request_", [StatusRequest(), NodesRequest(), ServicesRequest()])
+def test_before_gossip_has_said_anything_all_is_refused(admin: Admin, request_: Any) -> None:
+    admin.ask(request_)
+
+    (refusal,) = admin.told()
+    assert isinstance(refusal, RequestRefused)
+    assert "starting" in refusal.why
+    assert admin.harness.sent_to("supervisor") == []
+
+
+def test_nodes_and_services_are_answered_at_once(admin: Admin) -> None:
+    admin.know_three_nodes()
+    admin.now_s += 8.0
+
+    admin.ask(NodesRequest())
+    admin.ask(ServicesRequest())
+
+    of_nodes, of_services = admin.told()
+    assert isinstance(of_nodes, NodesReport)
+    assert [(row.node, row.changed_ago_s) for row in of_nodes.nodes] == [
+        ("gamma", 8.0), ("alpha", 8.0), ("beta", 8.0),
+    ]  # fmt: skip
+    assert isinstance(of_services, ServicesReport)
+    assert [(row.service, row.node) for row in of_services.services] == [("web", "beta")]
+
+
+def test_age_of_a_state_is_not_touched_by_changes_that_are_skipped(admin: Admin) -> None:
+    admin.know_three_nodes()
+    admin.now_s += 8.0
+    old = ClusterChanged(version=1, snapshot=False, self_node="alpha", members=members(beta="dead"))
+
+    admin.know(old)
+    admin.ask(NodesRequest())
+
+    assert {row.changed_ago_s for row in admin.told()[-1].nodes} == {8.0}

@@ -1,0 +1,128 @@
+"""The operator's command: what it prints where, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from constellation.admin.reports import nodes_report, services_report, status_report
+from constellation.errors import AdapterError
+from messages.admin import (
+    NodesReport,
+    NodesRequest,
+    RequestRefused,
+    ServicesReport,
+    ServicesRequest,
+    StatusReport,
+    StatusRequest,
+)
+from messages.base import Message
+from messages.gossip import GossipLeft
+from tests.admin.builders import cluster_in_trouble, members, said, service, status, statuses
+from tests.admin.conftest import Agent, Ran
+from tests.traefik.builders import view
+
+Run = Callable[..., Ran]
+
+WELL = view(
+    service("web", "alpha"), members=members(beta="left"), nodes=(said("alpha"), said("beta"))
+)
+WELL_REPORTS = {
+    "status": status_report(WELL, [status("alpha")], ()),
+    "nodes": nodes_report(WELL, {}),
+    "services": services_report(WELL),
+}
+BAD_REPORTS = {
+    "status": status_report(cluster_in_trouble(), statuses(), ()),
+    "nodes": nodes_report(cluster_in_trouble(), {}),
+    "services": services_report(cluster_in_trouble()),
+}
+REQUESTS = {"status": StatusRequest(), "nodes": NodesRequest(), "services": ServicesRequest()}
+KINDS: dict[str, type[Message]] = {
+    "status": StatusReport,
+    "nodes": NodesReport,
+    "services": ServicesReport,
+}
+
+
+# Answered.
+
+
+@pytest.mark.parametrize("command", REQUESTS)
+@pytest.mark.parametrize(
+    ("reports", "code"), [(WELL_REPORTS, 0), (BAD_REPORTS, 2)], ids=["well", "degraded"]
+)
+def test_exit_code_says_how_it_is_in_both_forms(
+    agent: Agent, run: Run, command: str, reports: dict[str, Message], code: int
+) -> None:
+    agent.answer = reports[command]
+
+    table, document = run(command), run(command, "--json")
+
+    assert (table.code, table.err, document.code, document.err) == (code, "", code, "")
+    assert [request for _, _, request in agent.asked] == [REQUESTS[command]] * 2
+    assert "alpha" in table.out
+    assert KINDS[command].model_validate_json(document.out) == reports[command]
+
+
+def test_output_that_is_no_terminal_has_no_colour_and_one_line_a_row(
+    agent: Agent, run: Run
+) -> None:
+    long = view(service("web", "alpha", "unhealthy", "because " * 60))
+    agent.answer = services_report(long)
+
+    ran = run("services")
+
+    assert "\x1b" not in ran.out
+    assert len(ran.out.splitlines()) == 2
+
+
+# Not answered.
+
+
+@pytest.mark.parametrize("command", REQUESTS)
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
+def test_unanswered_question_is_one_line_and_exit_code_1(
+    agent: Agent, run: Run, command: str, form: Sequence[str]
+) -> None:
+    agent.answer = AdapterError("no agent answers", why="connection refused", fix="start it")
+
+    ran = run(command, *form)
+
+    assert ran.code == 1
+    assert "no agent answers: connection refused; start it" in ran.line
+
+
+def test_refusal_is_told_with_its_reason_and_what_to_do(agent: Agent, run: Run) -> None:
+    agent.answer = RequestRefused(what="nothing to say", why="it is starting", fix="ask again")
+
+    ran = run("status")
+
+    assert ran.code == 1
+    assert "nothing to say: it is starting; ask again" in ran.line
+
+
+def test_answer_of_another_kind_is_blamed_on_the_version(agent: Agent, run: Run) -> None:
+    agent.answer = GossipLeft()
+
+    ran = run("status")
+
+    assert ran.code == 1
+    assert "another version" in ran.line
+
+
+def test_file_that_may_not_be_read_is_one_line(agent: Agent, run: Run) -> None:
+    agent.answer = PermissionError(13, "Permission denied", "/var/lib/constellation/cluster_key")
+
+    ran = run("status")
+
+    assert ran.code == 1
+    assert "Permission denied (/var/lib/constellation/cluster_key)" in ran.line
+    assert "root" in ran.line
+
+
+def test_error_text_cannot_command_the_terminal(agent: Agent, run: Run) -> None:
+    agent.answer = RequestRefused(what="a\nb", why="\x1b[2J", fix="c")
+
+    assert "a b: ?[2J; c" in run("status").line

@@ -1,0 +1,98 @@
+"""Which settings the operator's command takes, and what it says of wrong ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from constellation import cli
+from constellation.admin.reports import nodes_report
+from tests.admin.builders import members
+from tests.admin.conftest import KEY, Agent, Ran
+from tests.traefik.builders import view
+
+Run = Callable[..., Ran]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--set", "gossip.prot=1", "status"], "gossip.port"),
+        (["--set", "nonsense", "status"], "NAME=VALUE"),
+        (["--config", "/nonexistent/a.toml", "status"], "/nonexistent/a.toml"),
+        (["stats"], "status"),
+        (["status", "--jsn"], "--json"),
+        (["status", "surplus"], "surplus"),
+        (["--config"], "--config"),
+        ([], "command"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_one_line_and_exit_code_1(
+    agent: Agent, run: Run, arguments: list[str], named: str
+) -> None:
+    ran = run(*arguments)
+
+    assert ran.code == 1
+    assert named in ran.line
+    assert agent.asked == []
+
+
+def test_settings_are_those_of_the_agent(
+    agent: Agent, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.answer = nodes_report(view(members=members()), {})
+    for name, port in (("default", 1001), ("variable", 1002), ("flag", 1003)):
+        (tmp_path / f"{name}.toml").write_text(f"[actors]\nport = {port}\n")
+
+    monkeypatch.setattr(cli, "DEFAULT_CONFIG", str(tmp_path / "default.toml"))
+    run("nodes")
+    monkeypatch.setenv("CONSTELLATION_CONFIG", str(tmp_path / "variable.toml"))
+    run("nodes")
+    run("--config", str(tmp_path / "flag.toml"), "nodes")
+    run("--set", "actors.port=1004", "nodes")
+    run("nodes")
+
+    ports = [settings.actors.port for settings, _, _ in agent.asked]
+    assert ports == [1001, 1002, 1003, 1004, 1002]
+    assert {key for _, key, _ in agent.asked} == {KEY.encode()}
+
+
+def test_where_no_agent_has_run_no_key_is_made(
+    agent: Agent, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONSTELLATION_CLUSTER_KEY")
+    data_dir = tmp_path / "data"
+
+    ran = run("--set", f"data_dir={data_dir}", "status")
+
+    assert ran.code == 1
+    assert "no agent has run" in ran.line
+    assert "sudo" not in ran.line
+    assert not data_dir.exists()
+    assert agent.asked == []
+
+
+@pytest.mark.parametrize("unreadable", ["directory", "file"])
+def test_user_who_may_not_read_the_usual_settings_is_told_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unreadable: str
+) -> None:
+    config = tmp_path / "agent.toml"
+    config.touch()
+    monkeypatch.delenv("CONSTELLATION_CLUSTER_KEY")
+    monkeypatch.setattr(cli, "DEFAULT_CONFIG", str(config))
+
+    def access(path: str | Path, mode: int) -> bool:  # tests may run as root, who may all
+        if Path(path) == tmp_path:
+            return mode == os.F_OK or unreadable == "file"
+        return mode == os.F_OK and unreadable == "file"
+
+    monkeypatch.setattr(os, "access", access)
+
+    ran = run("--set", f"data_dir={tmp_path}/none", "status")
+
+    assert f"cannot read {config}" in ran.line
+    assert "sudo" in ran.line

@@ -1,0 +1,67 @@
+"""What a program reads: the keys are a promise, the numbers are exact."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from constellation.admin.documents import document
+from constellation.admin.reports import nodes_report, services_report, status_report
+from messages.admin import (
+    NodeRow,
+    NodesReport,
+    NodeStatus,
+    ServiceRow,
+    ServicesReport,
+    StatusReport,
+)
+from messages.base import Message
+from tests.admin.builders import AGES_S, cluster_in_trouble, statuses
+
+STATUS = status_report(cluster_in_trouble(), statuses(), ("delta",))
+NODES = nodes_report(cluster_in_trouble(), AGES_S)
+SERVICES = services_report(cluster_in_trouble())
+
+# A key may be added here; a program somewhere reads every one that is here already.
+KEYS: dict[type[Message], set[str]] = {
+    StatusReport: {
+        "self_node", "nodes_alive", "nodes_total", "services_healthy", "services_total",
+        "degraded", "notes", "nodes", "unanswered",
+    },
+    NodeStatus: {"node", "agent_version", "uptime_s", "actors", "parts"},
+    NodesReport: {"nodes", "degraded"},
+    NodeRow: {
+        "node", "state", "is_self", "address", "priority", "cordoned", "capabilities",
+        "agent_version", "services_healthy", "services_total", "changed_ago_s",
+    },
+    ServicesReport: {"services", "degraded"},
+    ServiceRow: {
+        "service", "node", "health", "reason", "source", "image", "endpoints", "routable",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KEYS, ids=lambda kind: kind.__name__)
+def test_keys_are_those_that_were_promised(kind: type[Message]) -> None:
+    assert set(kind.model_fields) == KEYS[kind]
+
+
+@pytest.mark.parametrize("report", [STATUS, NODES, SERVICES], ids=lambda one: type(one).__name__)
+def test_document_is_one_object_that_holds_the_whole_report(report: Message) -> None:
+    text = document(report)
+
+    assert type(report).model_validate_json(text) == report
+    assert set(json.loads(text)) == KEYS[type(report)]
+    assert text.isascii()
+    assert text.endswith("}\n")
+
+
+def test_numbers_are_exact_and_lists_are_lists() -> None:
+    content = json.loads(document(NODES))
+
+    assert [row["changed_ago_s"] for row in content["nodes"]] == [
+        42.0, 3.5, 11_530.4, 11_500.0, 200_000.0,
+    ]  # fmt: skip
+    assert content["nodes"][2]["capabilities"] == ["docker", "traefik"]
+    assert content["nodes"][2]["is_self"] is True

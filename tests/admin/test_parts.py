@@ -1,0 +1,90 @@
+"""What a node can use and this host lacks."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.adapters import parts
+from actors.adapters.parts import MissingPart, find_missing
+from constellation.config import Settings
+from tests.monitor.builders import settings
+
+KEY = "k" * 32
+
+
+def missing(given: Settings) -> dict[str, MissingPart]:
+    found = find_missing(given)
+    by_name = {one.part: one for one in found}
+    assert len(by_name) == len(found), "a part was named twice"
+    assert all(one.why and one.fix for one in found)
+    return by_name
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "listening.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def no_tailscale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "TAILSCALE_SOCKET", str(tmp_path / "no-tailscale.sock"))
+
+
+def test_docker_that_listens_is_not_missing(listening: Path) -> None:
+    assert "docker" not in missing(settings(docker={"socket": str(listening)}))
+
+
+@pytest.mark.parametrize("path", ["/nonexistent/docker.sock", "/etc/hostname", "x" * 300, "\ud800"])
+def test_docker_that_does_not_listen_is_missing_whatever_its_path_is(path: str) -> None:
+    assert path in missing(settings(docker={"socket": path}))["docker"].why
+
+
+def test_docker_that_has_died_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "dead.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+    assert "refused" in missing(settings(docker={"socket": str(path)}))["docker"].why
+
+
+def test_docker_that_is_not_wanted_is_not_missing() -> None:
+    given = settings(docker={"enabled": False, "socket": "/nonexistent/docker.sock"})
+
+    assert "docker" not in missing(given)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.9", "::1"])
+def test_tailscale_is_missing_on_a_node_that_no_other_can_reach(address: str) -> None:
+    found = missing(settings(bind_address=address))["tailscale"]
+
+    assert "does not run here" in found.why
+
+
+def test_tailscale_that_runs_but_is_not_used_is_said_to_be_so(
+    listening: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "TAILSCALE_SOCKET", str(listening))
+
+    found = missing(settings())["tailscale"]
+
+    assert "it runs here" in found.why
+    assert "bind_address" in found.fix
+
+
+def test_tailscale_is_not_missed_on_a_node_that_others_reach() -> None:
+    assert "tailscale" not in missing(settings(bind_address="100.64.0.1", cluster_key=KEY))
+
+
+def test_cloudflare_is_the_operators_own_business_in_this_version() -> None:
+    found = missing(settings())["cloudflare"]
+
+    assert "keeps no DNS records" in found.why
+    assert "*.<domain>" in found.fix

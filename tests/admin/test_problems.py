@@ -1,0 +1,198 @@
+"""What an operator is told to act on, what is only noted, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from constellation.admin.problems import degraded, nodes_degraded, notes, services_degraded
+from constellation.cluster_view import ClusterView
+from messages.admin import NodeStatus
+from tests.admin.builders import (
+    actor,
+    cluster_in_trouble,
+    members,
+    part,
+    said,
+    service,
+    status,
+    statuses,
+)
+from tests.traefik.builders import view
+
+NOTHING: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "problems"),
+    [
+        pytest.param(view(members=members(beta="alive")), NOTHING, id="all alive"),
+        pytest.param(view(members=members(beta="left")), NOTHING, id="one left"),
+        pytest.param(
+            view(members=members(beta="dead")), ("node beta is dead: it answers nobody",), id="dead"
+        ),
+        pytest.param(
+            view(members=members(beta="suspect")),
+            ("node beta is suspected to be dead: it did not answer the last probes",),
+            id="suspect",
+        ),
+    ],
+)
+def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
+    assert nodes_degraded(cluster) == problems
+    assert degraded(cluster, (), ()) == problems
+
+
+@pytest.mark.parametrize(
+    ("cluster", "problems"),
+    [
+        pytest.param(view(service("web", "alpha")), NOTHING, id="healthy"),
+        pytest.param(view(service("web", "alpha", "stopped")), NOTHING, id="stopped by its user"),
+        pytest.param(
+            view(service("web", "alpha"), service("web", "beta", "unhealthy", "refused")),
+            ("service web on beta is unhealthy: refused",),
+            id="one of two",
+        ),
+        pytest.param(
+            view(service("web", "alpha"), service("web", "beta", "unhealthy")),
+            ("service web on beta is unhealthy: its check does not say why",),
+            id="no reason",
+        ),
+        pytest.param(
+            view(service("web", "alpha"), service("web", "beta", "starting")),
+            NOTHING,
+            id="second one starts",
+        ),
+        pytest.param(
+            view(service("web", "alpha", "unhealthy", "refused")),
+            ("service web cannot be reached anywhere: unhealthy on alpha (refused)",),
+            id="the only one is unhealthy: said once",
+        ),
+        pytest.param(
+            view(service("web", "alpha", "starting")),
+            ("service web cannot be reached anywhere: starting on alpha",),
+            id="the only one starts",
+        ),
+        pytest.param(
+            view(service("web", "beta"), members=members(beta="dead")),
+            ("service web cannot be reached anywhere: on beta (its node is dead)",),
+            id="its node is dead",
+        ),
+        pytest.param(
+            view(service("web", "beta"), members=members()),
+            ("service web cannot be reached anywhere: on beta (its node is not known)",),
+            id="its node is not known",
+        ),
+        pytest.param(
+            view(service("web", "alpha"), nodes=(said("alpha", cordoned=True),)),
+            ("service web cannot be reached anywhere: healthy on alpha (its node is cordoned)",),
+            id="its node is cordoned",
+        ),
+        pytest.param(
+            view(service("web", "beta"), members=members(beta="left")), NOTHING, id="its node left"
+        ),
+        pytest.param(
+            view(
+                service("web", "alpha", "unhealthy", "refused"),
+                service("web", "beta"),
+                members=members(beta="left"),
+            ),
+            ("service web cannot be reached anywhere: unhealthy on alpha (refused)",),
+            id="left nodes are not named",
+        ),
+        pytest.param(
+            view(
+                service("web", "alpha"),
+                service("web", "beta", "unhealthy", "x"),
+                members=members(beta="dead"),
+            ),
+            NOTHING,
+            id="what a dead node said last is no news",
+        ),
+        pytest.param(
+            view(*(service("web", f"n{number}", "unhealthy", "x") for number in range(5))),
+            (
+                (
+                    "service web cannot be reached anywhere: unhealthy on n0 (x); "
+                    "unhealthy on n1 (x); unhealthy on n2 (x); and 2 more"
+                ),
+            ),
+            id="many",
+        ),
+    ],
+)
+def test_services(cluster: ClusterView, problems: tuple[str, ...]) -> None:
+    assert services_degraded(cluster) == problems
+
+
+@pytest.mark.parametrize(
+    ("said_of_itself", "problems"),
+    [
+        (status("beta", actor("gossip", "running"), actor("http", "starting")), NOTHING),
+        (status("beta", actor("gossip", "stopped")), NOTHING),
+        (
+            status("beta", actor("docker", "backing_off", last_exit="its process ended")),
+            ("actor docker on beta is being restarted: its process ended",),
+        ),
+        (
+            status("beta", actor("docker", "given_up")),
+            ("actor docker on beta keeps failing and is given up for now",),
+        ),
+        (
+            status("beta", parts=(part("docker", "lost", "refused", "start it"),)),
+            ("docker on beta is gone: refused; start it",),
+        ),
+        (status("beta", parts=(part("docker", "lost"),)), ("docker on beta is gone",)),
+        (status("beta", parts=(part("docker", "absent", "no socket"),)), NOTHING),
+        (status("beta", parts=(part("docker", "present"),)), NOTHING),
+    ],
+    ids=lambda value: "-" if isinstance(value, NodeStatus) else " ".join(value) or "nothing",
+)
+def test_what_a_node_says_of_itself(said_of_itself: NodeStatus, problems: tuple[str, ...]) -> None:
+    assert degraded(view(members=members(beta="alive")), [said_of_itself], ()) == problems
+
+
+@pytest.mark.parametrize(("state", "count"), [("alive", 1), ("suspect", 0), ("dead", 0)])
+def test_silent_agent_is_told_unless_its_node_is_in_trouble_anyway(state: str, count: int) -> None:
+    cluster = view(members=members(beta=state))  # type: ignore[arg-type]
+
+    silent = [one for one in degraded(cluster, (), ("beta",)) if "did not say how it is" in one]
+
+    assert len(silent) == count
+
+
+def test_the_worst_comes_first() -> None:
+    first_words = [
+        problem.partition(":")[0]
+        for problem in degraded(cluster_in_trouble(), statuses(), ("delta", "beta"))
+    ]
+
+    assert first_words == [
+        "node gamma is dead",
+        "service db cannot be reached anywhere",
+        "service api on beta is unhealthy",
+        "node delta is suspected to be dead",
+        "actor docker on alpha keeps failing and is given up for now",
+        "docker on beta is gone",
+        "actor http on alpha is being restarted",
+        "node beta is there, but its agent did not say how it is in time",
+    ]
+
+
+def test_departures_and_what_never_was_are_notes_each_once() -> None:
+    absent = part("docker", "absent", "no socket", "install it")
+    answered = [status("alpha", parts=(absent,)), status("beta", parts=(absent,))]
+
+    said_once = notes(view(members=members(beta="alive", gamma="left")), answered)
+
+    assert said_once == (
+        "node gamma has left the cluster",
+        "docker on alpha, beta is not there: no socket; install it",
+    )
+
+
+def test_well_cluster_has_neither() -> None:
+    cluster = view(service("web", "alpha"), members=members(beta="alive"))
+    answered = [status("alpha"), status("beta")]
+
+    assert degraded(cluster, answered, ()) == ()
+    assert notes(cluster, answered) == ()

@@ -1,0 +1,130 @@
+"""What a person reads: whole tables as they are, and what holds for any text in them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import RenderableType
+
+from constellation.admin.reports import nodes_report, services_report, status_report
+from constellation.admin.tables import nodes_text, render, services_text, status_text
+from messages.admin import NodesReport, ServicesReport
+from tests.admin.builders import (
+    AGES_S,
+    at,
+    cluster_in_trouble,
+    members,
+    part,
+    said,
+    service,
+    status,
+    statuses,
+)
+from tests.traefik.builders import view
+
+GOLDEN = Path(__file__).parent / "golden"
+WELL = view(
+    service("web", "alpha", endpoints=(at("10.0.0.1", 8080),)),
+    members=members(beta="alive"),
+    nodes=(said("alpha"), said("beta", "10.0.0.2")),
+)
+TABLES = {
+    "status": status_text(status_report(cluster_in_trouble(), statuses(), ("delta",))),
+    "status_well": status_text(status_report(WELL, [status("alpha"), status("beta")], ())),
+    "nodes": nodes_text(nodes_report(cluster_in_trouble(), AGES_S)),
+    "services": services_text(services_report(cluster_in_trouble())),
+    "services_none": services_text(ServicesReport(services=())),
+}
+
+
+def words(text: str) -> list[str]:
+    return sorted(re.findall(r"\S+", text))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_table_at_100_columns(name: str, *, rewrite: bool) -> None:
+    text = render(TABLES[name], width=100, color=False)
+
+    golden = GOLDEN / f"{name}.txt"
+    if rewrite:
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut_off(name: str) -> None:
+    narrow = render(TABLES[name], width=72, color=False)
+    wide = render(TABLES[name], width=1000, color=False)
+
+    assert max(map(len, narrow.splitlines())) <= 72
+    assert sorted("".join(words(narrow))) == sorted("".join(words(wide)))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_colour_adds_nothing_that_words_do_not_say(name: str) -> None:
+    colored = render(TABLES[name], width=100, color=True)
+
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored).split() == (
+        render(TABLES[name], width=100, color=False).split()
+    )
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_without_colour_there_is_no_escape_sequence(name: str) -> None:
+    assert "\x1b" not in render(TABLES[name], width=100, color=False)
+
+
+def reason_shown(reason: str) -> RenderableType:
+    cluster = view(service("web", "alpha", "unhealthy", reason, endpoints=(at("fd00::1", 80),)))
+    return services_text(services_report(cluster))
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("exec [/bin/sh] failed", "exec [/bin/sh] failed"),
+        ("[bold]no[/bold] :smile:", "[bold]no[/bold] :smile:"),
+        ("two\nlines\tand a tab", "two lines and a tab"),
+        ("\x1b]0;title\x07\x1b[2Jgone", "?]0;title??[2Jgone"),
+        ("\u202egnp.exe \x9b31m", "?gnp.exe ?31m"),
+        ("größer als 3 µs", "größer als 3 µs"),
+    ],
+)
+def test_reason_is_shown_as_text_and_never_obeyed(reason: str, shown: str) -> None:
+    text = render(reason_shown(reason), width=200, color=False)
+
+    assert text.splitlines()[1].endswith(f"  {shown}")
+    assert "[fd00::1]:80" in text
+
+
+@given(st.text(max_size=200), st.integers(20, 200))
+def test_any_text_of_others_can_be_printed(text: str, width: int) -> None:
+    report = status_report(
+        view(service("web", "alpha", "unhealthy", text[:100])),
+        [status(text[:60] or "-", agent_version=text, parts=(part("p", "absent", text, text),))],
+        (text,),
+    )
+
+    for shown in (status_text(report), reason_shown(text)):
+        printed = render(shown, width=width, color=False)
+        assert all(one.isprintable() for one in printed.replace("\n", ""))
+
+
+def test_of_many_addresses_the_first_are_shown() -> None:
+    cluster = view(service("web", "alpha", endpoints=tuple(at("10.0.0.1", n) for n in range(6))))
+
+    text = render(services_text(services_report(cluster)), width=200, color=False)
+
+    assert "10.0.0.1:1, 10.0.0.1:2, 10.0.0.1:3 +2" in text
+    assert "10.0.0.1:0" not in text
+
+
+def test_cordoned_node_says_so() -> None:
+    cluster = view(members=members(), nodes=(said("alpha", cordoned=True),))
+    report: NodesReport = nodes_report(cluster, {})
+
+    assert "alive, cordoned" in render(nodes_text(report), width=200, color=False)
