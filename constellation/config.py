@@ -240,7 +240,11 @@ class TraefikSettings(Group):
         ("web",), min_length=1, description="entry points of the default routers"
     )
     retry_attempts: int = Field(
-        3, ge=0, le=10, description="attempts of the retry middleware of all routers; 0: none"
+        6,
+        ge=0,
+        le=10,
+        description="attempts of the retry middleware of all routers; 0: none.  Traefik may try "
+        "the same server again, so with few servers it takes some to find another",
     )
     retry_initial_interval_s: float = Field(
         0.05, gt=0, le=10, description="first wait of the retry middleware"

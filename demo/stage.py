@@ -26,7 +26,7 @@ THROTTLE_S = 0.1
 def agent_settings() -> dict[str, Any]:
     """Return what all agents are set to."""
     return {
-        "traefik": {"version": "3.7", "settle_s": 1.0, "retry_attempts": 4},
+        "traefik": {"version": "3.7", "settle_s": 1.0},
         "metrics_interval_s": 1.0,
     }
 

@@ -22,7 +22,7 @@ from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.policy import SERF_VERSIONS, GossipPolicy, SwimPolicy
 from constellation.gossip.security import Keyring, derive_gossip_key
-from constellation.gossip.serf import leave_intent
+from tests.gossip.serf_guest import leave_intent
 
 SERF = shutil.which("serf") or ""
 KEY = derive_gossip_key(b"a key for this test only")

@@ -48,7 +48,7 @@ def test_a_service_is_routed_by_name_and_by_node() -> None:
     assert json.loads(made.body) == {
         "http": {
             "middlewares": {
-                "constellation-retry": {"retry": {"attempts": 3, "initialInterval": "50ms"}}
+                "constellation-retry": {"retry": {"attempts": 6, "initialInterval": "50ms"}}
             },
             "routers": {
                 name: {
