@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.monitor.docker_engine import PrivateDocker, private_docker
 from tests.monitor.fake_engine import FakeDocker
 from tests.monitor.real_docker import RealDocker
 
@@ -13,18 +12,12 @@ REAL = pytest.param(
 )
 
 
-@pytest.fixture(scope="session")
-def dockerd() -> Iterator[PrivateDocker]:
-    with private_docker() as daemon:
-        yield daemon
-
-
 @pytest.fixture(params=["fake", REAL])
 def host(request: pytest.FixtureRequest) -> Iterator[FakeDocker | RealDocker]:
     """Whatever a test does with Docker, it does with both."""
     if request.param == "fake":
         yield FakeDocker()
         return
-    real = RealDocker(request.getfixturevalue("dockerd"))
+    real = RealDocker(request.getfixturevalue("docker_engine"))
     yield real
     real.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.adapters.docker import DockerEngine, Engine, EventStream
-from tests.monitor.docker_engine import PrivateDocker
+from tests.components.docker_engine import PrivateDocker
 
 
 class MutableStream:

@@ -12,9 +12,9 @@ import pytest
 
 from actors.checks import ChecksActor
 from messages.monitor import ServiceObservation, ServicesObserved
+from tests.components.ports import free_port
 from tests.harness import Harness, messages_of
 from tests.monitor.builders import settings
-from tests.monitor.free_port import free_port
 
 
 class Site(ThreadingHTTPServer):

@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from actors.docker import DockerActor
 from messages.monitor import ServiceObservation, ServicesObserved
+from tests.components.ports import free_port
 from tests.harness import Harness, messages_of
 from tests.monitor.builders import settings
 from tests.monitor.fake_engine import FakeDocker
-from tests.monitor.free_port import free_port
 from tests.monitor.real_docker import RealDocker
 
 Host = FakeDocker | RealDocker

