@@ -11,7 +11,8 @@ from actors import node
 from actors.monitor import MonitorActor
 from actors.shell import ShellActor
 from constellation.effects import Note, Send
-from constellation.monitor.roster import MONITORS_MAX, Create, Effect, End, Roster, Tell
+from constellation.monitor.roster import MONITORS_MAX, Effect, Roster
+from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.lifecycle import (

@@ -15,17 +15,9 @@ from actors.services import ServicesActor
 from actors.shell import ShellActor
 from constellation.config import Settings
 from constellation.effects import Note
+from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
-from constellation.supervision.watch import (
-    Announce,
-    Create,
-    Effect,
-    End,
-    Report,
-    Tell,
-    Watch,
-    WatchPolicy,
-)
+from constellation.supervision.watch import Announce, Effect, Report, Watch, WatchPolicy
 from messages.base import Message
 from messages.gossip import GossipLeft
 from messages.lifecycle import (

@@ -21,8 +21,8 @@ from typing import Literal
 
 from constellation.effects import Note, Send
 from constellation.monitor.claims import winning_claim
+from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartHistory, RestartPolicy
-from messages.base import Message
 from messages.gossip import ClusterChanged, RecordWithdraw
 from messages.lifecycle import ActorPing
 from messages.monitor import MonitorStop, ServiceObservation, ServicesObserved, ServiceState
@@ -36,29 +36,7 @@ PING_INTERVAL_S = 5.0
 Phase = Literal["waiting", "running", "retiring", "ending"]
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
-    """Effect: create the monitor process of `service`."""
-
-    service: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Effect: send `message` to the monitor of `service`."""
-
-    service: str
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Effect: end the monitor process of `service`; by force if it does not answer any more."""
-
-    service: str
-    by_force: bool = False
-
-
+# Processes are named after their services.
 Effect = Create | Tell | End | Send | Note
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from constellation.effects import Note
+from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartHistory, RestartPolicy
-from messages.base import Message
 from messages.gossip import GossipLeave
 from messages.lifecycle import ActorPing, ActorState, ActorStatus, SupervisorStopped
 
@@ -31,29 +31,6 @@ END_TIMEOUT_S = 1.0
 
 Phase = Literal["waiting", "starting", "running", "ended"]
 Stage = Literal["up", "facing", "leaving", "ending", "stopped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """Effect: create the process of actor `name`."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Effect: send `message` to actor `name`."""
-
-    name: str
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Effect: tell the process of `name` to end; or kill it, if it does not listen any more."""
-
-    name: str
-    by_force: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,10 @@ from constellation.effects import Note, Send
 from constellation.monitor.roster import (
     CREATED_PER_TICK_MAX,
     RETIRE_TIMEOUT_S,
-    Create,
     Effect,
-    End,
     Roster,
-    Tell,
 )
+from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
 from messages.gossip import ClusterChanged, NodeServiceState, RecordName, RecordWithdraw
 from messages.monitor import MonitorStop, ServicesObserved, ServiceState
@@ -262,10 +260,10 @@ class Story:
     def follow(self, effects: list[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Create):
-                assert effect.service not in self.alive
-                self.alive.add(effect.service)
+                assert effect.name not in self.alive
+                self.alive.add(effect.name)
             if isinstance(effect, Tell):
-                assert effect.service in self.alive
+                assert effect.name in self.alive
 
     def end(self) -> None:
         """Let time pass while every monitor does what it is told."""
@@ -277,7 +275,7 @@ class Story:
             self.follow(effects)
             for effect in effects:
                 if isinstance(effect, End):
-                    self.exited(effect.service, "docker")
+                    self.exited(effect.name, "docker")
 
 
 STEPS = st.lists(

@@ -7,17 +7,9 @@ from typing import TypeVar
 import pytest
 
 from constellation.effects import Note
+from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
-from constellation.supervision.watch import (
-    Announce,
-    Create,
-    Effect,
-    End,
-    Report,
-    Tell,
-    Watch,
-    WatchPolicy,
-)
+from constellation.supervision.watch import Announce, Effect, Report, Watch, WatchPolicy
 from messages.gossip import GossipLeave
 from messages.lifecycle import ActorPing, SupervisorStopped
 
