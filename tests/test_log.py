@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from io import StringIO
 
 import pytest
-import structlog
 
 from constellation.log import bind_log_context, configure_logging, get_logger
 
 
 @pytest.fixture
-def out() -> Iterator[StringIO]:
+def out() -> StringIO:
     stream = StringIO()
-    handlers = logging.root.handlers[:]
     configure_logging(form="json", level="info", node="alpha", stream=stream)
-    yield stream
-    logging.root.handlers[:] = handlers
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    return stream
 
 
 def lines(out: StringIO) -> list[dict[str, object]]:
