@@ -165,6 +165,18 @@ def test_routes_stay_while_the_agent_is_down_and_when_it_returns_knowing_nothing
     assert rig.traefik.servers() == before
 
 
+@pytest.mark.scenario(43)
+def test_no_request_fails_while_all_agents_are_restarted_in_turn(rig: Rig) -> None:
+    with Load(rig.traefik, HOST).running() as load:
+        for agent in rig.agents:
+            assert agent.stop() == 0
+            agent.start()
+            wait_until(rig.whole, timeout_s=20, what="every body to be whole again")
+
+    assert len(load.answers) > 100
+    assert load.failed() == []
+
+
 @pytest.mark.scenario(25)
 def test_container_with_a_broken_label_is_left_out_alone_and_listed(rig: Rig) -> None:
     before = rig.traefik.servers()
