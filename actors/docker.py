@@ -212,7 +212,9 @@ class DockerActor(AsyncShell):
         self._tell_part(PartReported(part="docker", state=state, why=why[:512], fix=error.fix))
         if not self._away_told:
             self._away_told = True
-            log.warning(
+            # The start of the agent has named what was not there to begin with.
+            say = log.debug if state == "absent" else log.warning
+            say(
                 "docker_away",
                 what=error.what,
                 why=error.why,
