@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO, cast
 
 import structlog
@@ -29,6 +30,7 @@ def configure_logging(
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _what_happened_first,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -38,6 +40,15 @@ def configure_logging(
     structlog.contextvars.bind_contextvars(node=node)
     # What libraries say through `logging`, Thespian's report of a failed handler for instance.
     logging.root.handlers[:] = [_LibraryHandler(level=logging.WARNING)]
+
+
+def _what_happened_first(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Order an event as a person reads it: when, how bad, what, where, and then the rest."""
+    first = ("timestamp", "level", "event", "node", "actor")
+    ordered = {key: event[key] for key in first if key in event}
+    return {**ordered, **event}
 
 
 class _LibraryHandler(logging.Handler):

@@ -28,6 +28,7 @@ def test_event_is_one_line_with_its_fields_and_the_process_context(out: StringIO
     get_logger("somewhere").warning("member_failed", member="beta", age_s=1.5)
 
     (line,) = lines(out)
+    assert [*line][:5] == ["timestamp", "level", "event", "node", "actor"]
     assert line.pop("timestamp")
     assert line == {
         "event": "member_failed",
