@@ -337,6 +337,13 @@ class Settings(Group):
         return value
 
     @model_validator(mode="after")
+    def check_one_key(self) -> Settings:
+        """Refuse two places for one secret."""
+        if self.cluster_key is not None and self.cluster_key_file is not None:
+            raise ValueError("cluster_key and cluster_key_file are both set: take one of them out")
+        return self
+
+    @model_validator(mode="after")
     def check_static_names(self) -> Settings:
         """Refuse two static services of one name."""
         names = [service.name for service in self.static_services]

@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -53,6 +53,15 @@ def load_settings(
     Raises:
         ConfigError: a source cannot be read, or a setting is unknown or wrong.
     """
+    try:
+        return _load(config_file, assignments, environ)
+    except ConfigError as error:
+        raise ConfigError(_on_one_line(str(error))) from None
+
+
+def _load(
+    config_file: str | None, assignments: Sequence[str], environ: Mapping[str, str]
+) -> Settings:
     known = _known(Settings)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}  # where each dotted name was set, for errors
@@ -159,11 +168,12 @@ class _UniqueKeys(yaml.SafeLoader):
     """YAML lets the second of two equal keys win silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's signature
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        seen: set[str] = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and keys.count(key.value) > 1:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 problem = f"{key.value} is set twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
 
@@ -205,9 +215,8 @@ def _of_assignments(assignments: Sequence[str], known: _Known) -> Iterator[_Sett
 
 def _value(text: str, field: FieldInfo) -> Any:
     """Return what a text stands for: lists and tables are written as JSON."""
-    is_text = str in (field.annotation, *get_args(field.annotation))
-    if is_text or not text.lstrip().startswith(("[", "{")):
-        return None if text == "" and not is_text else text
+    if get_origin(field.annotation) not in {tuple, dict}:
+        return None if text == "" and type(None) in get_args(field.annotation) else text
     try:
         return json.loads(text)
     except ValueError:
@@ -239,6 +248,11 @@ def _default_data_dir(environ: Mapping[str, str]) -> str:
 # What is wrong, in one line.
 
 
+def _on_one_line(text: str) -> str:
+    """Return `text` with what a terminal would obey spelt out: names come from anywhere."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def _summary(errors: Sequence[ErrorDetails], origins: Mapping[str, str]) -> str:
     lines = [_line(error, origins) for error in errors[:ERRORS_SHOWN_MAX]]
     more = len(errors) - len(lines)
@@ -250,6 +264,7 @@ def _line(error: ErrorDetails, origins: Mapping[str, str]) -> str:
     origin = next((origins[one] for one in _prefixes(name) if one in origins), "")
     problem = " ".join(error["msg"].removeprefix("Value error, ").split())
     problem = problem[:1].lower() + problem[1:]
+    problem = problem.replace("a valid tuple", "a list, in text as JSON")
     if error["type"] == "extra_forbidden":
         return f"{name} {origin}: there is no such setting; docs/settings.md lists all".strip()
     if error["type"] == "missing":
