@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import msgpack
+from pydantic import ValidationError
 
 from constellation.errors import WireError
 from messages.base import REGISTRY, Message
@@ -12,51 +13,95 @@ from messages.base import REGISTRY, Message
 WIRE_VERSION = 1
 # A snapshot of 10,000 services with a dozen labels each is under 16 MiB; the rest is malice.
 MAX_FRAME_BYTES = 16 << 20
-MAX_ITEMS = 1 << 20
+MAX_ITEMS = 1 << 20  # in all arrays and maps of a frame together; such a snapshot has 600,000
+_ERRORS_SHOWN_MAX = 16
 
 
 def encode(message: Message) -> bytes:
     """Return the frame for one message.
 
     Raises:
-        WireError: the frame would be larger than any receiver accepts.
+        WireError: the frame would be larger than any receiver accepts, or a number in it is.
     """
-    frame = cast("bytes", msgpack.packb(to_wire(message)))
+    name = type(message).__name__
+    try:
+        frame = cast("bytes", msgpack.packb(to_wire(message)))
+    except (ValueError, OverflowError) as error:
+        raise WireError(
+            f"{name} not sent: it cannot be written as msgpack: {error}", reason="unencodable"
+        ) from error
     if len(frame) > MAX_FRAME_BYTES:
         raise WireError(
-            f"{type(message).__name__} not sent: {len(frame)} bytes, the limit is "
-            f"{MAX_FRAME_BYTES}; split it",
+            f"{name} not sent: {len(frame)} bytes, the limit is {MAX_FRAME_BYTES}; split it",
             reason="oversized",
         )
     return frame
 
 
-def decode(frame: bytes | memoryview, *, source: str = "an unnamed sender") -> Message:
+def decode(
+    frame: bytes | memoryview, *, source: str = "an unnamed sender", crossing: bool = False
+) -> Message:
     """Return the message in `frame`; `source` names its sender in errors.
+
+    `crossing` refuses, before its fields are looked at, a message that is for use inside a node.
 
     Raises:
         WireError: the frame is too large, not msgpack, of another wire version, of an unknown
             class, or its fields do not validate.  Drop the frame and count it.
+    """
+    value = unpack(frame, source=source, use_list=False, max_ext_len=0)
+    return from_wire(value, source=source, crossing=crossing)
+
+
+def unpack(frame: bytes | memoryview, *, source: str, **options: Any) -> Any:
+    """Return the msgpack value in `frame`, at a cost in proportion to its length.
+
+    Raises:
+        WireError: it is too large, has too many items, or is not msgpack.
     """
     if len(frame) > MAX_FRAME_BYTES:
         raise WireError(
             f"frame from {source} refused: {len(frame)} bytes, the limit is {MAX_FRAME_BYTES}",
             reason="oversized",
         )
+    counted = _ItemCount()
     try:
-        value = msgpack.unpackb(
-            frame,
-            use_list=False,
-            max_array_len=MAX_ITEMS,
-            max_map_len=MAX_ITEMS,
-            max_ext_len=0,
+        _check_complete(frame)
+        return msgpack.unpackb(
+            frame, object_hook=counted.mapping, list_hook=counted.sequence, **options
         )
-    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
         raise WireError(
-            f"frame from {source} refused: {len(frame)} bytes are not msgpack: {error!r}",
+            f"frame from {source} refused: {len(frame)} bytes are not msgpack: {error!r:.200}",
             reason="malformed",
         ) from error
-    return from_wire(value, source=source)
+
+
+def _check_complete(frame: bytes | memoryview) -> None:
+    # Memory is set aside for as many items as a header announces: see first that all are there.
+    unpacker = msgpack.Unpacker(max_buffer_size=max(1, len(frame)))
+    unpacker.feed(frame)
+    unpacker.skip()
+
+
+class _ItemCount:
+    """Counts what is unpacked: an empty map is one byte on the wire and 72 in memory."""
+
+    def __init__(self) -> None:
+        self._left = MAX_ITEMS
+
+    def mapping(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        self._take(len(value))
+        return value
+
+    def sequence(self, value: Any) -> Any:
+        self._take(len(value))
+        return value
+
+    def _take(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise ValueError(f"more than {MAX_ITEMS} items")
 
 
 def to_wire(message: Message) -> list[Any]:
@@ -64,7 +109,7 @@ def to_wire(message: Message) -> list[Any]:
     return [WIRE_VERSION, type(message).__name__, message.model_dump()]
 
 
-def from_wire(value: Any, *, source: str = "an unnamed sender") -> Message:
+def from_wire(value: Any, *, source: str = "an unnamed sender", crossing: bool = False) -> Message:
     """Return the message in an unpacked frame; the inverse of `to_wire`.
 
     Raises:
@@ -75,21 +120,38 @@ def from_wire(value: Any, *, source: str = "an unnamed sender") -> Message:
             f"frame from {source} refused: not [version, class, fields]", reason="malformed"
         )
     version, name, fields = value
-    if version != WIRE_VERSION:
+    if type(version) is not int or version != WIRE_VERSION:
         raise WireError(
-            f"frame from {source} refused: it speaks wire version {version!r}, "
+            f"frame from {source} refused: it speaks wire version {_shown(version)}, "
             f"this agent speaks {WIRE_VERSION}; upgrade the older of the two",
             reason="wire_version",
         )
-    if not isinstance(name, str) or name not in REGISTRY:
+    kind = REGISTRY.get(name) if isinstance(name, str) else None
+    if kind is None:
         raise WireError(
-            f"frame from {source} refused: unknown message class {name!r:.80}", reason="unknown"
+            f"frame from {source} refused: unknown message class {_shown(name)}", reason="unknown"
+        )
+    if crossing and not kind.crosses_nodes:
+        raise WireError(
+            f"{name} from {source} refused: it is for use inside a node", reason="not_allowed"
         )
     try:
-        return REGISTRY[name].model_validate(fields)
-    except ValueError as error:
-        # pydantic's text repeats the input, which may be long: the first line names the class.
-        summary = "; ".join(str(error).splitlines()[1:3])[:200]
+        return kind.model_validate(fields)
+    except ValidationError as error:
         raise WireError(
-            f"frame from {source} refused: {name} does not validate: {summary}", reason="invalid"
+            f"frame from {source} refused: {name} does not validate: {_summary(error)}",
+            reason="invalid",
         ) from error
+
+
+def _shown(value: object) -> str:
+    # Only of these is the text short to make: that of nested tuples may even exceed the stack.
+    return f"{value!r:.80}" if isinstance(value, (int, str)) else f"of type {type(value).__name__}"
+
+
+def _summary(error: ValidationError) -> str:
+    count = error.error_count()
+    if count > _ERRORS_SHOWN_MAX:
+        return f"{count} errors"
+    # pydantic's text repeats the input, which may be long: the first line names the class.
+    return "; ".join(str(error).splitlines()[1:3])[:200]

@@ -2,14 +2,14 @@
 
 Messages of ours are encoded as everywhere (`constellation.wire`).  Of Thespian's own messages
 only those in the tables below exist for this transport, with only the attributes named there;
-from another node only those that a convention needs are taken, and of ours those that say
-`crosses_nodes`.  So no peer, not even one with
-the cluster key, can make this node import a class, load source, create or end an actor.
+from another node only those that a convention needs are taken, each attribute of the type that
+Thespian makes it, and of ours those that say `crosses_nodes`.  So no peer, not even one with the
+cluster key, can make this node import a class, load source, create or end an actor.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import timedelta
 from typing import cast
 
@@ -36,7 +36,6 @@ from thespian.system.messages.admin import (
 )
 from thespian.system.messages.convention import (
     ConventionDeRegister,
-    ConventionInvite,
     ConventionRegister,
     NotifyOnSystemRegistration,
 )
@@ -50,18 +49,67 @@ from messages.base import Message
 _OURS = b"\x01"
 _THESPIANS = b"\x02"
 
-# Attributes as Thespian 4 stores them in its instances.
-_FROM_OTHER_NODES: dict[type, tuple[str, ...]] = {
-    ConventionRegister: ("adminAddress", "capabilities", "firstTime", "preRegister"),
-    ConventionDeRegister: ("adminAddress", "preRegistered"),
-    ConventionInvite: (),
-    QueryExists: (),
-    QueryAck: ("systemName", "systemVersion", "inShutdown"),
-    DeadEnvelope: ("deadMessage", "deadAddress"),
-    PoisonMessage: ("_poison", "_details"),
+_CAPABILITIES_MAX = 64
+
+Check = Callable[[object, ActorRef], bool]
+
+
+def _is_flag(value: object, _: ActorRef) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _is_text(value: object, _: ActorRef) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_address(value: object, _: ActorRef) -> bool:
+    return value is None or isinstance(value, ActorAddress)
+
+
+def _is_message(value: object, _: ActorRef) -> bool:
+    return value is None or isinstance(value, (str, Message))
+
+
+def _is_sender(value: object, source: ActorRef) -> bool:
+    # Thespian answers whatever address it is given as that of another node's admin.
+    is_admin = source.actor_id == ADMIN_ID and source.port != 0
+    return is_admin and isinstance(value, ActorAddress) and value.addressDetails == source
+
+
+def _is_unset(value: object, _: ActorRef) -> bool:
+    return not value  # Thespian would call on a node that registers in advance for ever
+
+
+def _is_capabilities(value: object, _: ActorRef) -> bool:
+    # Thespian keeps them, makes text of them and passes them on: none may be deep.
+    return (
+        isinstance(value, dict)
+        and len(value) <= _CAPABILITIES_MAX
+        and all(isinstance(key, str) and _is_flat(item) for key, item in value.items())
+    )
+
+
+def _is_flat(value: object) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return all(item is None or isinstance(item, (str, int, float)) for item in items)
+
+
+# Attributes as Thespian 4 stores them in its instances, and what each may be.
+_FROM_OTHER_NODES: dict[type, dict[str, Check]] = {
+    ConventionRegister: {
+        "adminAddress": _is_sender,
+        "capabilities": _is_capabilities,
+        "firstTime": _is_flag,
+        "preRegister": _is_unset,
+    },
+    ConventionDeRegister: {"adminAddress": _is_sender, "preRegistered": _is_unset},
+    QueryExists: {},
+    QueryAck: {"systemName": _is_text, "systemVersion": _is_text, "inShutdown": _is_flag},
+    DeadEnvelope: {"deadMessage": _is_message, "deadAddress": _is_address},
+    PoisonMessage: {"_poison": _is_message, "_details": _is_text},
 }
 _FROM_THIS_NODE: dict[type, tuple[str, ...]] = {
-    **_FROM_OTHER_NODES,
+    **{kind: tuple(checks) for kind, checks in _FROM_OTHER_NODES.items()},
     ActorExitRequest: ("_recursive",),
     ActorSystemConventionUpdate: ("_remoteAdminAddress", "_capabilities", "_added"),
     ChildActorExited: ("_childAddr",),
@@ -115,8 +163,22 @@ def encode(message: object) -> bytes:
             reason="unknown",
         )
     values = [getattr(message, name, None) for name in attributes]
-    packed = msgpack.packb([type(message).__name__, values], default=_pack_special)
-    return _THESPIANS + cast("bytes", packed)
+    return _THESPIANS + _packed(type(message).__name__, values)
+
+
+def _packed(name: str, values: list[object]) -> bytes:
+    try:
+        packed = cast("bytes", msgpack.packb([name, values], default=_pack_special))
+    except (ValueError, OverflowError) as error:
+        raise WireError(
+            f"{name} not sent: it cannot be written as msgpack: {error}", reason="unencodable"
+        ) from error
+    if len(packed) > wire.MAX_FRAME_BYTES:
+        raise WireError(
+            f"{name} not sent: {len(packed)} bytes, the limit is {wire.MAX_FRAME_BYTES}",
+            reason="oversized",
+        )
+    return packed
 
 
 def decode(payload: bytes, *, source: ActorRef, from_this_node: bool) -> object:
@@ -127,88 +189,71 @@ def decode(payload: bytes, *, source: ActorRef, from_this_node: bool) -> object:
     """
     kind, body = payload[:1], memoryview(payload)[1:]
     if kind == _OURS:
-        return _decode_ours(body, source, from_this_node=from_this_node)
+        return wire.decode(body, source=str(source), crossing=not from_this_node)
     if kind != _THESPIANS:
         raise WireError(f"payload of unknown kind from {source} refused", reason="unknown")
-    return _decode_thespians(body, source, from_this_node=from_this_node)
-
-
-def _decode_ours(body: memoryview, source: ActorRef, *, from_this_node: bool) -> Message:
-    message = wire.decode(body, source=str(source))
-    if not from_this_node and not message.crosses_nodes:
+    name, values = _unpacked(body, source, from_this_node=from_this_node)
+    system_kind = _BY_NAME.get(name)
+    if system_kind is None or not (from_this_node or system_kind in _FROM_OTHER_NODES):
         raise WireError(
-            f"{type(message).__name__} from {source} refused: it is for use inside a node",
+            f"system message {name!r:.60} from {source} refused: not on the allow-list",
             reason="not_allowed",
         )
+    attributes = _FROM_THIS_NODE[system_kind]
+    if len(values) != len(attributes):
+        raise WireError(f"{name} from {source} refused: wrong attributes", reason="malformed")
+    if not from_this_node:
+        _check_attributes(system_kind, values, source)
+    # Not through __init__, whose parameters have other names than its attributes.
+    message: object = object.__new__(system_kind)
+    message.__dict__.update(zip(attributes, values, strict=True))
     return message
 
 
-def _decode_thespians(body: memoryview, source: ActorRef, *, from_this_node: bool) -> object:
+def _unpacked(
+    body: memoryview, source: ActorRef, *, from_this_node: bool
+) -> tuple[str, list[object]]:
     def unpack_special(code: int, data: bytes) -> object:
         if code == _EXT_ADDRESS:
             return ActorAddress(ActorRef.parse(data.decode()))
         if code == _EXT_TIMEDELTA:
             return timedelta(seconds=float(data))
         if code == _EXT_MESSAGE and data[:1] == _OURS:
-            return _decode_ours(memoryview(data)[1:], source, from_this_node=from_this_node)
+            return wire.decode(
+                memoryview(data)[1:], source=str(source), crossing=not from_this_node
+            )
         if code == _EXT_MESSAGE:
             return None  # Thespian's in Thespian's would get past the allow-list
         raise ValueError(f"extension type {code}")
 
-    try:
-        name, values = msgpack.unpackb(
-            body,
-            ext_hook=unpack_special,
-            strict_map_key=False,
-            max_array_len=_ITEMS_MAX,
-            max_map_len=_ITEMS_MAX,
-        )
-        kind = _BY_NAME.get(name)
-    except (
-        ValueError,
-        TypeError,
-        OverflowError,
-        msgpack.UnpackException,
-        RecursionError,
-    ) as error:
-        raise WireError(f"payload from {source} refused: {error!r}", reason="malformed") from error
-    allowed = _FROM_THIS_NODE if from_this_node else _FROM_OTHER_NODES
-    if kind is None or kind not in allowed:
-        raise WireError(
-            f"system message {name!r:.60} from {source} refused: not on the allow-list",
-            reason="not_allowed",
-        )
-    attributes = allowed[kind]
-    if not isinstance(values, list) or len(values) != len(attributes):
-        raise WireError(f"{name} from {source} refused: wrong attributes", reason="malformed")
-    if not from_this_node and not _speaks_for_itself(kind, values, source):
-        raise WireError(
-            f"{name} from {source} refused: not about the sender's own node, or not as Thespian "
-            "makes it",
-            reason="not_allowed",
-        )
-    # Not through __init__, whose parameters have other names than its attributes.
-    message: object = object.__new__(kind)
-    message.__dict__.update(zip(attributes, values, strict=True))
-    return message
+    unpacked = wire.unpack(
+        body,
+        source=str(source),
+        ext_hook=unpack_special,
+        strict_map_key=False,
+        max_array_len=_ITEMS_MAX,
+        max_map_len=_ITEMS_MAX,
+    )
+    if isinstance(unpacked, list) and len(unpacked) == 2:
+        name, values = unpacked
+        if isinstance(name, str) and isinstance(values, list):
+            return name, values
+    raise WireError(f"payload from {source} refused: not [name, values]", reason="malformed")
 
 
-def _speaks_for_itself(kind: type, values: list[object], source: ActorRef) -> bool:
-    """Return whether a message about membership is of the right form and about its sender.
+def _check_attributes(kind: type, values: list[object], source: ActorRef) -> None:
+    """Return if every attribute is what Thespian makes it: it uses them without looking.
 
-    Thespian trusts both: it would answer whatever address it is given, and look things up in
-    whatever it is given as capabilities.
+    Raises:
+        WireError: one is not, or the message speaks for another node than its sender's.
     """
-    if kind not in {ConventionRegister, ConventionDeRegister}:
-        return True
-    address = values[0]
-    is_own = isinstance(address, ActorAddress) and (
-        address.addressDetails == replace(source, actor_id=ADMIN_ID)
-    )
-    return is_own and (
-        kind is ConventionDeRegister
-        or (isinstance(values[1], dict) and all(isinstance(key, str) for key in values[1]))
-    )
+    for (name, is_valid), value in zip(_FROM_OTHER_NODES[kind].items(), values, strict=True):
+        if not is_valid(value, source):
+            raise WireError(
+                f"{kind.__name__} from {source} refused: {name} is not the sender's own, or not "
+                "as Thespian makes it",
+                reason="not_allowed",
+            )
 
 
 def _pack_special(value: object) -> object:

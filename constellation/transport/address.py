@@ -11,6 +11,8 @@ ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it 
 TEXT_BYTES_MAX = 200
 # Ids name sockets in the runtime directory, so nothing that could lead out of it.
 _ACTOR_ID = re.compile(r"@?[a-z0-9][a-z0-9-]{0,99}")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?")
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,16 @@ class ActorRef:
             WireError: `text` has another form.
         """
         node, slash, actor_id = text.partition("/")
-        host, colon, port = node.rpartition(":")
-        valid = slash and colon and host and port.isdecimal() and len(port) <= 5
-        if (
-            not valid
-            or not _ACTOR_ID.fullmatch(actor_id)
-            or len(text) > TEXT_BYTES_MAX
-            or int(port) > 65535
-        ):
+        host, _, port = node.rpartition(":")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        valid = (
+            len(text) <= TEXT_BYTES_MAX
+            and slash
+            and _HOST.fullmatch(host)
+            and _PORT.fullmatch(port)
+            and _ACTOR_ID.fullmatch(actor_id)
+        )
+        if not valid or int(port) > 65535:
             raise WireError(f"{text!r:.80} is not an actor address host:port/id", reason="address")
-        return cls(host.removeprefix("[").removesuffix("]"), int(port), actor_id)
+        return cls(host, int(port), actor_id)

@@ -10,7 +10,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - a class by any other name
 
 from constellation.errors import WireError
-from constellation.transport.address import ActorRef
+from constellation.transport.address import TEXT_BYTES_MAX, ActorRef
 
 _LENGTHS = Struct(">BB")
 
@@ -24,8 +24,18 @@ class Envelope:
     payload: bytes
 
     def pack(self) -> bytes:
-        """Return the bytes of the envelope."""
+        """Return the bytes of the envelope.
+
+        Raises:
+            WireError: an address is longer than any that can be parsed.
+        """
         target, sender = self.target.encode(), self.sender.encode()
+        if max(len(target), len(sender)) > TEXT_BYTES_MAX:
+            raise WireError(
+                f"not sent from {self.sender:.80} to {self.target:.80}: such an address is over "
+                f"{TEXT_BYTES_MAX} bytes",
+                reason="address",
+            )
         return _LENGTHS.pack(len(target), len(sender)) + target + sender + self.payload
 
     @classmethod

@@ -9,6 +9,7 @@ from constellation.errors import WireError
 from constellation.wire import MAX_FRAME_BYTES
 
 _LENGTH = Struct(">I")
+LENGTH_BYTES = _LENGTH.size
 # The message itself, its two addresses and its authentication code.
 FRAME_BYTES_MAX = MAX_FRAME_BYTES + 1024
 
@@ -38,17 +39,17 @@ class FrameReader:
         buffer += data
         start = 0
         try:
-            while len(buffer) - start >= _LENGTH.size:
+            while len(buffer) - start >= LENGTH_BYTES:
                 (length,) = _LENGTH.unpack_from(buffer, start)
                 if length > self.bytes_max:
                     raise WireError(
                         f"frame of {length} bytes announced, the limit is {self.bytes_max}",
                         reason="oversized",
                     )
-                end = start + _LENGTH.size + length
+                end = start + LENGTH_BYTES + length
                 if len(buffer) < end:
                     return
-                body = bytes(memoryview(buffer)[start + _LENGTH.size : end])
+                body = bytes(memoryview(buffer)[start + LENGTH_BYTES : end])
                 start = end
                 yield body
         finally:

@@ -14,7 +14,7 @@ Secrecy is the mesh's part (Tailscale encrypts); this proves origin, order and c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from hmac import compare_digest
 from struct import Struct
@@ -49,7 +49,7 @@ def _code(key: bytes, purpose: bytes, *parts: bytes) -> bytes:
 class Handshake:
     """What both sides sign.  `key` is `derive_key(cluster_key, b"actors")`."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     acceptor_nonce: bytes
     initiator_nonce: bytes
     identity: bytes  # the initiator's own address, at most IDENTITY_BYTES_MAX

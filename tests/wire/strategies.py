@@ -1,0 +1,71 @@
+"""Any valid message of a class, built from what its fields say of themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from functools import cache
+from typing import Any, Literal
+
+from hypothesis import strategies as st
+from pydantic.fields import FieldInfo
+
+import messages
+from messages.base import REGISTRY, Message
+
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # what msgpack can write
+KINDS = sorted(
+    (kind for kind in REGISTRY.values() if kind.__module__.startswith(messages.__name__ + ".")),
+    key=lambda kind: kind.__name__,
+)
+_TEXT_LENGTH_MAX = 40
+_ITEMS_MAX = 2
+
+
+@cache
+def messages_of(kind: type[Message]) -> st.SearchStrategy[Message]:
+    """Return messages of `kind`; fields that have a default are left out at times."""
+    fields = kind.model_fields
+    required = {name: _values_of(at) for name, at in fields.items() if at.is_required()}
+    optional = {name: _values_of(at) for name, at in fields.items() if not at.is_required()}
+    drawn = st.fixed_dictionaries(required, optional=optional)
+    return drawn.map(lambda values: kind(**values))
+
+
+def any_message() -> st.SearchStrategy[Message]:
+    """Return messages of any class."""
+    return st.sampled_from(KINDS).flatmap(messages_of)
+
+
+def _values_of(field: FieldInfo) -> st.SearchStrategy[Any]:
+    limits = {
+        name: value for part in field.metadata for name, value in dataclasses.asdict(part).items()
+    }
+    assert limits.keys() <= {"ge", "le", "min_length", "max_length"}, "add the others below"
+    return _values(field.annotation, limits)
+
+
+def _values(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return st.sampled_from(parts)
+    if origin in {typing.Union, types.UnionType}:
+        return st.one_of(*(_values(part, limits) for part in parts))
+    if origin is tuple:
+        items = st.lists(_values(parts[0], {}), max_size=_ITEMS_MAX)
+        return items.map(tuple)
+    if isinstance(annotation, type) and issubclass(annotation, Message):
+        return messages_of(annotation)
+    return _scalars(annotation, limits)
+
+
+def _scalars(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if annotation is str:
+        longest = min(_TEXT_LENGTH_MAX, limits.get("max_length", _TEXT_LENGTH_MAX))
+        return st.text(min_size=limits.get("min_length", 0), max_size=longest)
+    if annotation is int:
+        return st.integers(limits.get("ge", INTEGER_MIN), limits.get("le", INTEGER_MAX))
+    if annotation is float:
+        return st.floats(limits.get("ge"), limits.get("le"), allow_nan=False)
+    return {bool: st.booleans(), bytes: st.binary(), type(None): st.none()}[annotation]
