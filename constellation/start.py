@@ -67,9 +67,17 @@ def _run(settings: Settings) -> int:
 
 
 def _limit_resources() -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the cluster key
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = {
+        resource.RLIMIT_CORE: (0, 0),  # a core file would hold the cluster key
+        resource.RLIMIT_NOFILE: (files_max, files_max),
+    }
+    for limit, value in wanted.items():
+        try:
+            resource.setrlimit(limit, value)
+        except (OSError, ValueError) as error:
+            # A service manager may forbid the call; it sets both limits itself then.
+            log.debug("limit_not_set", limit=limit, error=str(error))
 
 
 def _form(settings: LogSettings) -> Literal["json", "console"]:
