@@ -21,15 +21,13 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from constellation.config import Settings
 from constellation.errors import ConfigError
+from constellation.settings_complaint import complaint, on_one_line
 
 PREFIX = "CONSTELLATION_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
-ERRORS_SHOWN_MAX = 3
-_SECRET = re.compile(r"key|token|secret|password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def load_settings(
     try:
         return _load(config_file, assignments, environ)
     except ConfigError as error:
-        raise ConfigError(_on_one_line(str(error))) from None
+        raise ConfigError(on_one_line(str(error))) from None
 
 
 def _load(
@@ -77,7 +75,7 @@ def _load(
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_summary(error.errors(), origins)) from None
+        raise ConfigError(complaint(error.errors(), origins)) from None
 
 
 # The names there are.
@@ -243,49 +241,3 @@ def _default_data_dir(environ: Mapping[str, str]) -> str:
         return "/var/lib/constellation"
     state = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return str(Path(state) / "constellation")
-
-
-# What is wrong, in one line.
-
-
-def _on_one_line(text: str) -> str:
-    """Return `text` with what a terminal would obey spelt out: names come from anywhere."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
-def _summary(errors: Sequence[ErrorDetails], origins: Mapping[str, str]) -> str:
-    lines = [_line(error, origins) for error in errors[:ERRORS_SHOWN_MAX]]
-    more = len(errors) - len(lines)
-    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
-
-
-def _line(error: ErrorDetails, origins: Mapping[str, str]) -> str:
-    name = _dotted(error["loc"])
-    origin = next((origins[one] for one in _prefixes(name) if one in origins), "")
-    problem = " ".join(error["msg"].removeprefix("Value error, ").split())
-    problem = problem[:1].lower() + problem[1:]
-    problem = problem.replace("a valid tuple", "a list, in text as JSON")
-    if error["type"] == "extra_forbidden":
-        return f"{name} {origin}: there is no such setting; docs/settings.md lists all".strip()
-    if error["type"] == "missing":
-        problem = "it is required here"
-    shown = error["input"]
-    is_shown = isinstance(shown, str | int | float) and not _SECRET.search(name)
-    said = f" (it is {shown!r:.60})" if is_shown and repr(shown) not in problem else ""
-    where = f"{name} {origin}".strip()
-    return f"{where}: {problem}{said}" if where else problem
-
-
-def _dotted(location: Sequence[int | str]) -> str:
-    name = ""
-    for part in location:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
-    return name
-
-
-def _prefixes(name: str) -> Iterator[str]:
-    """Yield `a.b[1].c`, `a.b`, `a`: a list is set as a whole."""
-    yield name
-    parts = re.split(r"\.|\[", name)
-    for count in range(len(parts) - 1, 0, -1):
-        yield ".".join(part for part in parts[:count] if not part.endswith("]"))
