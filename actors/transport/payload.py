@@ -263,6 +263,8 @@ def _pack_special(value: object) -> object:
         return msgpack.ExtType(_EXT_TIMEDELTA, repr(value.total_seconds()).encode())
     if isinstance(value, Message) or type(value) in _FROM_THIS_NODE:
         return msgpack.ExtType(_EXT_MESSAGE, encode(value))
+    if isinstance(value, (list, tuple, dict)):  # the text of it may exceed the stack
+        raise WireError("not sent: nested too deeply", reason="unencodable")
     # Something that another program put where Thespian allows anything: told as text.
     return repr(value)
 

@@ -171,7 +171,7 @@ def test_message_with_something_strange_in_it_is_sent_with_the_text_of_that() ->
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        pytest.param(CapabilityUpdate("n", nested(1000)), "unencodable", id="too deep"),
+        pytest.param(CapabilityUpdate("n", nested(5000)), "unencodable", id="too deep"),
         pytest.param(CapabilityUpdate("\ud800", 1), "unencodable", id="half a character"),
         pytest.param(
             PoisonMessage(CROSSING, "x" * wire.MAX_FRAME_BYTES), "oversized", id="too large"
