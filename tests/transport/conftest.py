@@ -10,7 +10,7 @@ from actors.transport import payload, stats
 from actors.transport.reactor import Reactor
 from constellation import wire
 from constellation.transport.envelope import Envelope
-from tests.transport.ends import Acceptor
+from tests.transport.ends import Acceptor, Dialler
 
 
 @pytest.fixture
@@ -25,6 +25,13 @@ def reactor() -> Iterator[Reactor]:
 @pytest.fixture
 def acceptor(reactor: Reactor) -> Iterator[Acceptor]:
     made = Acceptor(reactor)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def link(reactor: Reactor, acceptor: Acceptor) -> Iterator[Dialler]:
+    made = Dialler(reactor, acceptor.node)
     yield made
     made.close()
 
