@@ -13,7 +13,10 @@ from collections.abc import Callable
 from actors.transport import stats
 from actors.transport.reactor import READ, WRITE, Reactor
 from constellation.errors import WireError
-from constellation.transport.frame import FrameReader, frame
+from constellation.log import get_logger
+from constellation.transport.frame import LENGTH_BYTES, FrameReader, frame
+
+log = get_logger(__name__)
 
 _RECEIVE_BYTES = 1 << 18
 _ERROR_EVENTS = ~(READ | WRITE)
@@ -38,16 +41,21 @@ class Connection:
         self._on_frame = on_frame
         self._on_closed = on_closed
         self._queue_bytes_max = queue_bytes_max
-        self._open = True
+        self.is_open = True
         connected.setblocking(False)
         reactor.register(connected, READ, self._ready)
 
+    def has_room(self, body_bytes: int) -> bool:
+        """Whether `send` takes a frame with a body of that length now."""
+        queued_bytes = len(self.queue) + LENGTH_BYTES + body_bytes
+        return self.is_open and queued_bytes <= self._queue_bytes_max
+
     def send(self, body: bytes) -> bool:
-        """Send one frame; False if the queue is full: nothing of it was sent."""
+        """Send one frame; False if it is closed or the queue full: nothing of it was sent."""
+        if not self.has_room(len(body)):
+            return False
         framed = frame(body)
         if self.queue:
-            if len(self.queue) + len(framed) > self._queue_bytes_max:
-                return False
             self.queue += framed
             return True
         try:
@@ -64,16 +72,17 @@ class Connection:
 
     def close(self, reason: str) -> None:
         """Close and tell the owner, once."""
-        if self._open:
-            self._open = False
+        if self.is_open:
+            self.is_open = False
             self.reactor.unregister(self.socket.fileno())
             self.socket.close()
             self._on_closed(reason)
+            self.queue.clear()
 
     def _ready(self, events: int) -> None:
         if events & WRITE:
             self._flush()
-        if self._open and events & (READ | _ERROR_EVENTS):
+        if self.is_open and events & (READ | _ERROR_EVENTS):
             self._receive()
 
     def _flush(self) -> None:
@@ -102,11 +111,15 @@ class Connection:
         try:
             for body in self.reader.feed(data):
                 self._on_frame(body)
-                if not self._open:
+                if not self.is_open:
                     return
         except WireError as error:
             stats.refused(error.reason, source=peer_name(self.socket), detail=str(error))
             self.close(str(error))
+        except Exception:  # a bug of ours, met by one frame, must not end the process for all
+            log.exception("frame_failed", peer=peer_name(self.socket))
+            stats.refused("failed", source=peer_name(self.socket), detail="see frame_failed")
+            self.close("its frame could not be handled")
 
 
 def peer_name(connected: socket.socket) -> str:

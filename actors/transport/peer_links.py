@@ -6,6 +6,7 @@ PeerInbound    from another node, or from an operator's command
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import time
@@ -13,7 +14,7 @@ from collections.abc import Callable
 
 from actors.transport import stats
 from actors.transport.connection import Connection, peer_name
-from actors.transport.reactor import WRITE, Reactor
+from actors.transport.reactor import NEVER, WRITE, Reactor, Timer
 from constellation.transport import session
 from constellation.transport.frame import FRAME_BYTES_MAX
 
@@ -57,14 +58,13 @@ class PeerLink:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._try_again_at_s = 0.0
-        self._attempt = 0
+        self._try_again: Timer = NEVER
+        self._expiry: Timer = NEVER
 
     def send(self, body: bytes) -> bool:
         """Send one envelope, or keep it until connected; False if it was dropped."""
         if self._channel is not None and self._connection is not None:
-            if len(self._connection.queue) + len(body) > self._queue_bytes_max:
-                return False  # looked at before sealing: a sealed frame has used up its number
-            return self._connection.send(self._channel.seal(body))
+            return _send_sealed(self._connection, self._channel, body)
         if self._waiting_bytes + len(body) > self._queue_bytes_max:
             return False
         self._waiting.append(body)
@@ -72,13 +72,14 @@ class PeerLink:
         if self._connecting is None and self._connection is None:
             if time.monotonic() >= self._try_again_at_s:
                 self._connect()
-            elif len(self._waiting) == 1:
-                self._reactor.call_at(self._try_again_at_s, self.try_now)
+            elif not self._try_again.is_waiting:
+                self._try_again = self._reactor.call_at(self._try_again_at_s, self.try_now)
         return bool(self._waiting)
 
     def try_now(self) -> None:
         """Connect if something waits for it: the node is there, or it is time to look."""
         self._try_again_at_s = 0.0
+        self._try_again.cancel()
         if self._waiting and self._connecting is None and self._connection is None:
             self._connect()
 
@@ -92,29 +93,20 @@ class PeerLink:
         self._failed("closed by us")
 
     def _connect(self) -> None:
-        family = socket.AF_INET6 if ":" in self.node[0] else socket.AF_INET
-        connecting = socket.socket(family, socket.SOCK_STREAM)
-        connecting.setblocking(False)
-        set_peer_options(connecting, self._user_timeout_s)
-        self._attempt += 1
-        attempt = self._attempt
         try:
-            connecting.connect(self.node)
-        except BlockingIOError:
-            pass  # the usual case: it connects while we go on
-        except OSError as error:
-            connecting.close()
+            connecting = _begin_connecting(self.node, self._user_timeout_s)
+        except (OSError, ValueError) as error:
             self._failed(str(error))
             return
         self._connecting = connecting
         self._reactor.register(connecting, WRITE, self._connected)
-        self._reactor.call_at(
-            time.monotonic() + CONNECT_TIMEOUT_S, lambda: self._expire_attempt(attempt)
+        self._expiry = self._reactor.call_at(
+            time.monotonic() + CONNECT_TIMEOUT_S, self._expire_attempt
         )
 
-    def _expire_attempt(self, attempt: int) -> None:
-        if attempt == self._attempt and self._channel is None:
-            self._failed(f"no answer within {CONNECT_TIMEOUT_S} s")
+    def _expire_attempt(self) -> None:
+        self._handshake = None  # it has not hung up on us: nothing is said about keys
+        self._failed(f"no answer within {CONNECT_TIMEOUT_S} s")
 
     def _connected(self, _: int) -> None:
         connecting = self._connecting
@@ -152,14 +144,23 @@ class PeerLink:
             session.check_acceptance(body, self._handshake)
             self._connection.reader.bytes_max = FRAME_BYTES_MAX
             self._channel = self._handshake.channel(initiator=True)
-            waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-            for envelope in waiting:
-                self.send(envelope)
+            self._expiry.cancel()
+            self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        for envelope in waiting:
+            if not self.send(envelope):
+                stats.dropped("peer_backlog", target=self.name, detail="it takes no more")
 
     def _failed(self, reason: str) -> None:
         connection, self._connection = self._connection, None
         connecting, self._connecting = self._connecting, None
+        self._expiry.cancel()
         if connection is not None:
+            if connection.queue:
+                detail = f"{reason}; {len(connection.queue)} bytes were still to be taken"
+                stats.dropped("peer_lost", target=self.name, detail=detail)
             connection.close(reason)
         if connecting is not None:
             self._reactor.unregister(connecting.fileno())
@@ -172,6 +173,7 @@ class PeerLink:
             else:
                 stats.dropped("peer_unreachable", target=self.name, detail=reason)
         self._waiting, self._waiting_bytes = [], 0
+        self._try_again.cancel()
         self._try_again_at_s = time.monotonic() + RECONNECT_WAIT_S
 
 
@@ -208,16 +210,12 @@ class PeerInbound:
             queue_bytes_max=owner.queue_bytes_max,
         )
         self.connection.reader.bytes_max = session.HANDSHAKE_FRAME_BYTES_MAX
-        reactor.call_at(time.monotonic() + HANDSHAKE_TIMEOUT_S, self._expire)
+        self._expiry = reactor.call_at(time.monotonic() + HANDSHAKE_TIMEOUT_S, self._expire)
         self.connection.send(session.greeting(self._nonce))
 
     def send(self, body: bytes) -> bool:
         """Answer on the connection that the peer made; False if it cannot be taken."""
-        if self._channel is None:
-            return False
-        if len(self.connection.queue) + len(body) > self._owner.queue_bytes_max:
-            return False
-        return self.connection.send(self._channel.seal(body))
+        return self._channel is not None and _send_sealed(self.connection, self._channel, body)
 
     def _on_frame(self, body: bytes) -> None:
         if self._channel is not None:
@@ -229,17 +227,20 @@ class PeerInbound:
             acceptor_nonce=self._nonce,
             acceptor_address=self._acceptor_address,
         )
+        self._expiry.cancel()
         self.identity = handshake.identity.decode(errors="replace")
         self.connection.reader.bytes_max = FRAME_BYTES_MAX
-        self.connection.send(session.acceptance(handshake))
         self._channel = handshake.channel(initiator=False)
-        self._owner.peer_joined(self)
+        if self.connection.send(session.acceptance(handshake)):
+            self._owner.peer_joined(self)  # not of one that has gone meanwhile: none would leave
 
     def _expire(self) -> None:
-        if self._channel is None:
-            self.connection.close("no introduction in time")
+        detail = f"no introduction within {HANDSHAKE_TIMEOUT_S} s"
+        stats.refused("no_introduction", source=self.source, detail=detail)
+        self.connection.close(detail)
 
     def _closed(self, _: str) -> None:
+        self._expiry.cancel()
         self._owner.peer_left(self)
 
 
@@ -259,6 +260,34 @@ class PeerInboundOwner:
     def peer_body(self, body: bytes, peer: PeerInbound) -> None:
         """An authenticated envelope arrived."""
         raise NotImplementedError
+
+
+def _send_sealed(connection: Connection, channel: session.Channel, body: bytes) -> bool:
+    # Looked at before sealing: a sealed frame has used up its number.
+    sealed_bytes = session.CODE_BYTES + len(body)
+    return connection.has_room(sealed_bytes) and connection.send(channel.seal(body))
+
+
+def _begin_connecting(node: tuple[str, int], user_timeout_s: float) -> socket.socket:
+    """Return a socket that is connecting to `node`.
+
+    Raises:
+        OSError: it could not even begin.
+        ValueError: the host is no IP address; looking a name up would hold everybody up.
+    """
+    version = ipaddress.ip_address(node[0]).version
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+    connecting = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connecting.setblocking(False)
+        set_peer_options(connecting, user_timeout_s)
+        connecting.connect(node)
+    except BlockingIOError:
+        pass  # the usual case: it connects while we go on
+    except OSError:
+        connecting.close()
+        raise
+    return connecting
 
 
 def set_peer_options(peer: socket.socket, user_timeout_s: float) -> None:

@@ -14,6 +14,35 @@ READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 
 Handler = Callable[[int], None]
+_CANCELLED_MIN = 64  # with fewer, the timers are not worth going through
+
+
+class Timer:
+    """A call that will be made, unless cancelled.  Made by `Reactor.call_at`."""
+
+    def __init__(self, call: Callable[[], None] | None, on_cancelled: Callable[[], None]) -> None:
+        self._call = call
+        self._on_cancelled = on_cancelled
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the call is still to be made."""
+        return self._call is not None
+
+    def cancel(self) -> None:
+        """Do not make the call, and let go of what it holds.  May be repeated."""
+        if self._call is not None:
+            self._call = None
+            self._on_cancelled()
+
+    def run(self) -> None:
+        """Make the call, if it is still to be made."""
+        call, self._call = self._call, None
+        if call is not None:
+            call()
+
+
+NEVER = Timer(None, lambda: None)  # for where no timer is set
 
 
 class Reactor:
@@ -23,7 +52,8 @@ class Reactor:
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         self._sockets: dict[int, socket.socket] = {}
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._cancelled_count = 0  # of those in `_timers`, or a few more
         self._order = count()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.register(self._wake, READ, self._woken)
@@ -31,10 +61,10 @@ class Reactor:
     def register(self, file: int | socket.socket, events: int, handler: Handler) -> None:
         """Call `handler` with the ready events whenever `file` is ready for one of `events`."""
         number = file if isinstance(file, int) else file.fileno()
+        self._epoll.register(number, events)
+        self._handlers[number] = handler
         if isinstance(file, socket.socket):
             self._sockets[number] = file
-        self._handlers[number] = handler
-        self._epoll.register(number, events)
 
     def modify(self, file: int, events: int) -> None:
         """Change what `file` is watched for."""
@@ -46,13 +76,24 @@ class Reactor:
         if self._handlers.pop(file, None) is not None:
             self._epoll.unregister(file)
 
-    def call_at(self, at_s: float, call: Callable[[], None]) -> None:
+    def call_at(self, at_s: float, call: Callable[[], None]) -> Timer:
         """Call once, at monotonic time `at_s` or as soon after as `poll` runs."""
-        heapq.heappush(self._timers, (at_s, next(self._order), call))
+        timer = Timer(call, self._timer_cancelled)
+        heapq.heappush(self._timers, (at_s, next(self._order), timer))
+        return timer
+
+    def _timer_cancelled(self) -> None:
+        # Most timers guard something that soon succeeds: kept, they would fill the heap.
+        self._cancelled_count += 1
+        if self._cancelled_count > max(_CANCELLED_MIN, len(self._timers) // 2):
+            self._timers = [entry for entry in self._timers if entry[2].is_waiting]
+            heapq.heapify(self._timers)
+            self._cancelled_count = 0
 
     def wake(self) -> None:
         """Make a waiting `poll` return.  May be called from a signal handler or a thread."""
-        os.eventfd_write(self._wake, 1)
+        if not self._epoll.closed:  # a signal may come after the end; the number may be another's
+            os.eventfd_write(self._wake, 1)
 
     def poll(self, timeout_s: float | None) -> None:
         """Wait until something is ready, at most `timeout_s`, and call what it is for."""
@@ -65,7 +106,7 @@ class Reactor:
             if handler is not None:
                 handler(events)
         while self._timers and self._timers[0][0] <= time.monotonic():
-            heapq.heappop(self._timers)[2]()
+            heapq.heappop(self._timers)[2].run()
 
     def close(self) -> None:
         """Close the selector, and the sockets still registered with it."""

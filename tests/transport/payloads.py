@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+import pytest
 from thespian.actors import (
     ActorAddress,
     ActorExitRequest,
@@ -32,7 +33,9 @@ from thespian.system.messages.convention import (
 )
 from thespian.system.messages.multiproc import EndpointConnected
 
+from actors.transport import payload
 from constellation import wire
+from constellation.errors import WireError
 from constellation.transport.address import ADMIN_ID, ActorRef
 from messages.admin import StatusRequest
 from messages.base import Message
@@ -111,3 +114,23 @@ def pickle_that_touches(path: Path) -> bytes:
 def state(message: object) -> dict[str, object]:
     """Return the attributes of a message of Thespian's, whose classes compare only some."""
     return dict(vars(message))
+
+
+def kind_name(message: object) -> str:
+    return type(message).__name__
+
+
+def from_peer(body: bytes, source: ActorRef = PEER) -> object:
+    return payload.decode(body, source=source, from_this_node=False)
+
+
+def from_here(body: bytes) -> object:
+    return payload.decode(body, source=HERE, from_this_node=True)
+
+
+def refusal(body: bytes, source: ActorRef = PEER) -> str:
+    """Return why it is refused from another node."""
+    with pytest.raises(WireError) as caught:
+        from_peer(body, source)
+    assert len(str(caught.value)) < 500
+    return caught.value.reason
