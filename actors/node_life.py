@@ -19,6 +19,7 @@ from actors.transport.process import end_leftovers, reap, start_time_ticks
 from actors.transport.system_base import NodeSystemBase
 from constellation.config import Settings
 from constellation.errors import AdapterError
+from constellation.log import get_logger
 from messages.base import Message
 from messages.lifecycle import (
     ActorPing,
@@ -32,6 +33,8 @@ from messages.lifecycle import (
     SupervisorStop,
     SupervisorStopped,
 )
+
+log = get_logger(__name__)
 
 POLL_S = 0.1
 STOP_TIMEOUT_S = 4.3  # so that the whole stop takes less than 5 s
@@ -164,11 +167,26 @@ class NodeLife:
 
 
 def convention_leaders(settings: Settings) -> list[str]:
-    """Return the actor systems to meet, 'host:port': as set, or on the hosts of the seeds."""
-    if settings.actors.leaders:
-        return list(settings.actors.leaders)
-    hosts = dict.fromkeys(seed.rpartition(":")[0] for seed in settings.gossip.seeds)
-    return [f"{host}:{settings.actors.port}" for host in hosts]
+    """Return the actor systems to meet, 'address:port': as set, or on the hosts of the seeds."""
+    named = settings.actors.leaders or tuple(
+        f"{seed.rpartition(':')[0]}:{settings.actors.port}" for seed in settings.gossip.seeds
+    )
+    found = dict.fromkeys(address for one in named for address in _addresses(one))
+    return list(found)
+
+
+def _addresses(host_port: str) -> list[str]:
+    """Return `host_port` with its name looked up: the actor system itself never waits for DNS."""
+    host, _, port = host_port.rpartition(":")
+    try:
+        rows = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except OSError as error:
+        log.warning("leader_not_resolved", leader=host_port, error=error.strerror or str(error))
+        return []
+    return [
+        f"[{at[0]}]:{at[1]}" if family == socket.AF_INET6 else f"{at[0]}:{at[1]}"
+        for family, _, _, _, at in rows
+    ]
 
 
 def _listen(host: str, port: int) -> socket.socket:

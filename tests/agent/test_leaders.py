@@ -1,0 +1,39 @@
+"""Which actor systems a node meets in the convention."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.node_life import convention_leaders
+from constellation.config import ActorSettings, GossipSettings, Settings
+
+
+def leaders(seeds: tuple[str, ...] = (), named: tuple[str, ...] = ()) -> list[str]:
+    return convention_leaders(
+        Settings(
+            node_name="alpha",
+            data_dir="/nowhere",
+            gossip=GossipSettings(seeds=seeds),
+            actors=ActorSettings(leaders=named, port=7000),
+        )
+    )
+
+
+def test_leaders_are_on_the_hosts_of_the_seeds_each_once() -> None:
+    seeds = ("127.0.0.1:7946", "127.0.0.2:7946", "127.0.0.1:1234")
+
+    assert leaders(seeds) == ["127.0.0.1:7000", "127.0.0.2:7000"]
+
+
+def test_leaders_that_are_set_count_instead() -> None:
+    assert leaders(("127.0.0.1:7946",), ("127.0.0.3:1", "[::1]:2")) == ["127.0.0.3:1", "[::1]:2"]
+
+
+def test_names_are_looked_up_and_those_that_are_none_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = leaders(named=("localhost:5", "no-such-host.invalid:5"))
+
+    assert "127.0.0.1:5" in found
+    assert not any("invalid" in one for one in found)
+    assert "no-such-host.invalid:5" in capsys.readouterr().out
