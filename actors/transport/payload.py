@@ -50,6 +50,7 @@ _OURS = b"\x01"
 _THESPIANS = b"\x02"
 
 _CAPABILITIES_MAX = 64
+_CAPABILITY_LENGTH_MAX = 1024  # of a text, and of a list of them
 
 Check = Callable[[object, ActorRef], bool]
 
@@ -85,13 +86,19 @@ def _is_capabilities(value: object, _: ActorRef) -> bool:
     return (
         isinstance(value, dict)
         and len(value) <= _CAPABILITIES_MAX
-        and all(isinstance(key, str) and _is_flat(item) for key, item in value.items())
+        and all(isinstance(key, str) and _is_small(key) for key in value)
+        and all(_is_flat(item if isinstance(item, list) else [item]) for item in value.values())
     )
 
 
-def _is_flat(value: object) -> bool:
-    items = value if isinstance(value, list) else [value]
-    return all(item is None or isinstance(item, (str, int, float)) for item in items)
+def _is_flat(values: list[object]) -> bool:
+    return len(values) <= _CAPABILITY_LENGTH_MAX and all(map(_is_small, values))
+
+
+def _is_small(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _CAPABILITY_LENGTH_MAX
+    return value is None or isinstance(value, (int, float))
 
 
 # Attributes as Thespian 4 stores them in its instances, and what each may be.
