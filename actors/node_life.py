@@ -183,10 +183,8 @@ def _addresses(host_port: str) -> list[str]:
     except OSError as error:
         log.warning("leader_not_resolved", leader=host_port, error=error.strerror or str(error))
         return []
-    return [
-        f"[{at[0]}]:{at[1]}" if family == socket.AF_INET6 else f"{at[0]}:{at[1]}"
-        for family, _, _, _, at in rows
-    ]
+    found = (str(row[4][0]) for row in rows)
+    return [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in found]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from actors.transport import stats
-from actors.transport.local_links import LocalLink, accept_local, listen_at
+from actors.transport.local_links import LocalLink, accept, accept_local, listen_at
 from actors.transport.peer_links import (
     PeerInbound,
     PeerInboundOwner,
@@ -33,6 +33,7 @@ from constellation.transport.session import derive_key
 
 PEERS_INBOUND_MAX = 256
 PEERS_PENDING_MAX = 64  # of whom nothing is known yet
+PEER_LINKS_MAX = 1024
 EXTERNAL_PREFIX = "ext-"  # of processes outside the actor system: the guardian, a command
 
 Delivered = Enum("Delivered", "YES DEAD_TARGET FAILED")
@@ -113,7 +114,7 @@ class Delivery(PeerInboundOwner):
 
     def close(self) -> None:
         """Close everything; what was not taken yet is lost."""
-        for local in self._local_links.values():
+        for local in list(self._local_links.values()):  # each forgets itself as it closes
             local.close()
         for link in self._peer_links.values():
             link.close()
@@ -155,28 +156,40 @@ class Delivery(PeerInboundOwner):
         if target.node == self.ref.node:
             return self._to_local(target.actor_id, packed)
         if target.port == 0:
-            peer = self._peers_inbound.get(str(target.node))
-            if self.ref.actor_id != ADMIN_ID:
-                return self._to_local(ADMIN_ID, packed)
-            if peer is not None and peer.send(packed):
-                stats.count("sent", "peer")
-                return Delivered.YES
-            stats.dropped("peer_unreachable", target=str(target), detail="it has disconnected")
-            return Delivered.DEAD_TARGET
+            return self._to_command(target, packed)
         return self._to_peer(target.node, packed)
 
-    def _to_local(self, actor_id: str, packed: bytes) -> Delivered:
-        link = self._local_links.get(actor_id)
-        if link is None:
-            link = LocalLink(self.reactor, self.settings.socket_path(actor_id))
-            self._local_links[actor_id] = link
-        try:
-            if link.send(packed):
-                stats.count("sent", "local")
-                return Delivered.YES
-        except OSError:
-            self._local_links.pop(actor_id, None)
+    def _to_command(self, target: ActorRef, packed: bytes) -> Delivered:
+        """Answer an operator's command, on the connection that it made to the node's listener."""
+        if self.ref.actor_id != ADMIN_ID:
+            return self._to_local(ADMIN_ID, packed)
+        peer = self._peers_inbound.get(str(target.node))
+        if peer is None:
+            stats.dropped("peer_unreachable", target=str(target), detail="it has disconnected")
             return Delivered.DEAD_TARGET
+        if peer.send(packed):
+            stats.count("sent", "peer")
+            return Delivered.YES
+        stats.dropped("peer_backlog", target=str(target), detail="it is too slow")
+        return Delivered.FAILED
+
+    def _to_local(self, actor_id: str, packed: bytes) -> Delivered:
+        link = self._local_links.pop(actor_id, None)
+        if link is None:
+            link = LocalLink(
+                self.reactor,
+                self.settings.socket_path(actor_id),
+                on_closed=lambda: self._local_links.pop(actor_id, None),
+            )
+        try:
+            is_sent = link.send(packed)
+        except OSError:
+            return Delivered.DEAD_TARGET
+        if link.is_connected:
+            self._local_links[actor_id] = link
+        if is_sent:
+            stats.count("sent", "local")
+            return Delivered.YES
         stats.dropped("queue_full", target=actor_id, detail="the actor does not keep up")
         return Delivered.FAILED
 
@@ -192,6 +205,8 @@ class Delivery(PeerInboundOwner):
                 queue_bytes_max=self.settings.peer_queue_bytes_max,
                 user_timeout_s=self.settings.user_timeout_s,
             )
+            if len(self._peer_links) >= PEER_LINKS_MAX:
+                self._peer_links.pop(next(iter(self._peer_links))).close()
             self._peer_links[node] = link
         if link.send(packed):
             stats.count("sent", "peer")
@@ -213,15 +228,18 @@ class Delivery(PeerInboundOwner):
         envelope = Envelope.unpack(body)
         if ActorRef.parse(envelope.target).node != self.ref.node:
             raise WireError(f"envelope for {envelope.target} is not ours", reason="misrouted")
+        host, port = ActorRef.parse(envelope.sender).node
+        if f"{host}:{port}" != source:  # in our own name it could order what only we may
+            raise WireError(f"{source} speaks in the name of {envelope.sender}", reason="misrouted")
         stats.count("received", "peer")
         self._on_envelope(envelope)
 
     def _accept_peer(self, _: int) -> None:
         assert self._peer_listener is not None
-        try:
-            connected, (host, *_rest) = self._peer_listener.accept()
-        except OSError:
+        accepted = accept(self.reactor, self._peer_listener)
+        if accepted is None:
             return
+        connected, (host, *_rest) = accepted
         if len(self._peers_inbound) >= PEERS_INBOUND_MAX:
             stats.refused("too_many_peers", source=str(host), detail=f"over {PEERS_INBOUND_MAX}")
             connected.close()
@@ -239,7 +257,8 @@ class Delivery(PeerInboundOwner):
             acceptor_address=f"{self.settings.host}:{self.settings.port}",
             owner=self,
         )
-        self._peers_pending[peer] = None
+        if peer.connection.is_open:  # the greeting may have found it gone already
+            self._peers_pending[peer] = None
 
     def peer_joined(self, peer: PeerInbound) -> None:
         """Remember an authenticated peer, to answer those that do not listen."""
@@ -250,7 +269,10 @@ class Delivery(PeerInboundOwner):
         # A node's processes each have a connection; only of a command, port 0, is it looked up.
         peer.key = str(identity.node) if identity.port == 0 else peer.identity
         peer.node = identity.node
+        replaced = self._peers_inbound.get(peer.key)
         self._peers_inbound[peer.key] = peer
+        if replaced is not None:
+            replaced.connection.close("the same process has connected anew")
         link = self._peer_links.get(identity.node)
         if link is not None:
             link.try_now()  # it is back

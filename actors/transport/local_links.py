@@ -11,6 +11,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from actors.transport import stats
 from actors.transport.connection import Connection
@@ -18,6 +19,7 @@ from actors.transport.reactor import Reactor
 from constellation.transport.frame import FRAME_BYTES_MAX
 
 LOCAL_QUEUE_BYTES_MAX = 2 * FRAME_BYTES_MAX
+ACCEPT_AGAIN_S = 0.1
 _BACKLOG = 1024
 _ADDRESS_BYTES_MAX = 107  # the kernel's limit, less the closing zero
 _PEER_CREDENTIALS = struct.Struct("3i")  # process id, user id, group id
@@ -61,9 +63,10 @@ def listen_at(path: Path) -> socket.socket:
 class LocalLink:
     """Sends to one actor of this node.  Connects when first used."""
 
-    def __init__(self, reactor: Reactor, path: Path) -> None:
+    def __init__(self, reactor: Reactor, path: Path, on_closed: Callable[[], object]) -> None:
         self._reactor = reactor
         self._path = path
+        self._on_closed = on_closed
         self._connection: Connection | None = None
 
     def send(self, body: bytes) -> bool:
@@ -80,6 +83,11 @@ class LocalLink:
             if self._connection is connection:
                 return False  # its queue is full
         return False  # it broke, and broke again at once
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection stands, as far as is known."""
+        return self._connection is not None
 
     def pending(self) -> bool:
         """Whether bytes wait for the actor to take them."""
@@ -110,16 +118,32 @@ class LocalLink:
 
     def _closed(self, _: str) -> None:
         self._connection = None
+        self._on_closed()
+
+
+def accept(reactor: Reactor, listener: socket.socket) -> tuple[socket.socket, Any] | None:
+    """Take one connection of a listener that is ready, and where it is from; None if it cannot.
+
+    When this process has no file descriptors left the kernel keeps it for a while.
+    """
+    try:
+        return listener.accept()
+    except (BlockingIOError, ConnectionAbortedError):
+        return None  # gone again
+    except OSError as error:
+        stats.refused("not_accepted", source="unknown", detail=str(error))
+        reactor.pause(listener, ACCEPT_AGAIN_S)
+        return None
 
 
 def accept_local(
     reactor: Reactor, listener: socket.socket, on_body: Callable[[bytes], None]
 ) -> None:
     """Take one connection of a process of this node, if it is ours or root's."""
-    try:
-        connected, _ = listener.accept()
-    except OSError:
+    accepted = accept(reactor, listener)
+    if accepted is None:
         return
+    connected, _ = accepted
     packed = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
     _, user_id, _ = _PEER_CREDENTIALS.unpack(packed)
     if user_id not in {0, os.geteuid()}:

@@ -76,6 +76,17 @@ class Reactor:
         if self._handlers.pop(file, None) is not None:
             self._epoll.unregister(file)
 
+    def pause(self, file: socket.socket, for_s: float) -> None:
+        """Do not watch `file` for a while."""
+        handler = self._handlers[file.fileno()]
+        self.unregister(file.fileno())
+
+        def go_on() -> None:
+            if file.fileno() >= 0:  # it may have been closed meanwhile
+                self.register(file, READ, handler)
+
+        self.call_at(time.monotonic() + for_s, go_on)
+
     def call_at(self, at_s: float, call: Callable[[], None]) -> Timer:
         """Call once, at monotonic time `at_s` or as soon after as `poll` runs."""
         timer = Timer(call, self._timer_cancelled)

@@ -187,8 +187,8 @@ class Transport(wakeupTransportBase):
     # Receiving.
 
     def _arrive(self, envelope: Envelope) -> None:
-        sender = ActorRef.parse(envelope.sender)
         try:
+            sender = ActorRef.parse(envelope.sender)
             message = payload.decode(
                 envelope.payload,
                 source=sender,

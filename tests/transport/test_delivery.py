@@ -26,7 +26,6 @@ from tests.transport.ends import (
 )
 
 # In `delivery`, which these tests describe as it has to be.
-NOT_YET = "its delivery does not yet"
 
 
 class Node:
@@ -175,7 +174,6 @@ def test_three_hundred_strangers_at_once_do_not_keep_a_node_out(
     assert not node.delivery._peers_pending
 
 
-@pytest.mark.xfail(reason=f"{NOT_YET} look whether the greeting has closed it", strict=True)
 def test_strangers_that_vanish_at_once_are_not_remembered(reactor: Reactor, node: Node) -> None:
     for _ in range(PEERS_PENDING_MAX):
         RawPeer(reactor, node.ref.node).reset()
@@ -184,7 +182,6 @@ def test_strangers_that_vanish_at_once_are_not_remembered(reactor: Reactor, node
     assert not node.delivery._peers_pending
 
 
-@pytest.mark.xfail(reason=f"{NOT_YET} look in whose name an answer speaks", strict=True)
 def test_node_that_was_dialled_answers_in_no_other_name(
     reactor: Reactor, node: Node, acceptor: Acceptor
 ) -> None:
@@ -199,7 +196,6 @@ def test_node_that_was_dialled_answers_in_no_other_name(
     assert node.arrived == []
 
 
-@pytest.mark.xfail(reason=f"{NOT_YET} close the connection that a new one replaces", strict=True)
 def test_peer_that_connects_again_and_again_has_one_connection(
     reactor: Reactor, node: Node
 ) -> None:
