@@ -18,12 +18,9 @@ from pathlib import Path
 
 from actors.transport import stats
 from actors.transport.local_links import LocalLink, accept, accept_local, listen_at
-from actors.transport.peer_links import (
-    PeerInbound,
-    PeerInboundOwner,
-    PeerLink,
-    set_peer_options,
-)
+from actors.transport.peer_connection import set_peer_options
+from actors.transport.peer_inbound import PeerInbound, PeerInboundOwner
+from actors.transport.peer_links import PeerLink
 from actors.transport.process import PID_SUFFIX, SOCKET_SUFFIX, write_pid_file
 from actors.transport.reactor import READ, Reactor
 from constellation.errors import WireError

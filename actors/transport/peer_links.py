@@ -1,8 +1,4 @@
-"""Connections between nodes: TCP, authenticated, flow-controlled.
-
-PeerLink       to another node's listener
-PeerInbound    from another node, or from an operator's command
-"""
+"""Connections to the listeners of other nodes: TCP, authenticated, flow-controlled."""
 
 from __future__ import annotations
 
@@ -13,13 +9,13 @@ import time
 from collections.abc import Callable
 
 from actors.transport import stats
-from actors.transport.connection import Connection, peer_name
+from actors.transport.connection import Connection
+from actors.transport.peer_connection import send_sealed, set_peer_options
 from actors.transport.reactor import NEVER, WRITE, Reactor, Timer
 from constellation.transport import session
 from constellation.transport.frame import FRAME_BYTES_MAX
 
 CONNECT_TIMEOUT_S = 3.0
-HANDSHAKE_TIMEOUT_S = 5.0
 RECONNECT_WAIT_S = 0.25
 REFUSED = "it has another cluster_key, or another bind_address than the one dialled"
 
@@ -64,7 +60,7 @@ class PeerLink:
     def send(self, body: bytes) -> bool:
         """Send one envelope, or keep it until connected; False if it was dropped."""
         if self._channel is not None and self._connection is not None:
-            return _send_sealed(self._connection, self._channel, body)
+            return send_sealed(self._connection, self._channel, body)
         if self._waiting_bytes + len(body) > self._queue_bytes_max:
             return False
         self._waiting.append(body)
@@ -177,97 +173,6 @@ class PeerLink:
         self._try_again_at_s = time.monotonic() + RECONNECT_WAIT_S
 
 
-class PeerInbound:
-    """One connection that another node, or an operator's command, made to this node's listener.
-
-    Before the introduction has been checked nothing is decoded and at most
-    `HANDSHAKE_FRAME_BYTES_MAX` bytes are held.
-    """
-
-    def __init__(
-        self,
-        reactor: Reactor,
-        connected: socket.socket,
-        *,
-        key: bytes,
-        acceptor_address: str,
-        owner: PeerInboundOwner,
-    ) -> None:
-        self.identity = ""
-        self.key = ""  # under which the owner keeps it; empty before the introduction
-        self.node = ("", 0)
-        self.source = peer_name(connected)
-        self._key = key
-        self._acceptor_address = acceptor_address.encode()
-        self._owner = owner
-        self._nonce = os.urandom(session.NONCE_BYTES)
-        self._channel: session.Channel | None = None
-        self.connection = Connection(
-            reactor,
-            connected,
-            on_frame=self._on_frame,
-            on_closed=self._closed,
-            queue_bytes_max=owner.queue_bytes_max,
-        )
-        self.connection.reader.bytes_max = session.HANDSHAKE_FRAME_BYTES_MAX
-        self._expiry = reactor.call_at(time.monotonic() + HANDSHAKE_TIMEOUT_S, self._expire)
-        self.connection.send(session.greeting(self._nonce))
-
-    def send(self, body: bytes) -> bool:
-        """Answer on the connection that the peer made; False if it cannot be taken."""
-        return self._channel is not None and _send_sealed(self.connection, self._channel, body)
-
-    def _on_frame(self, body: bytes) -> None:
-        if self._channel is not None:
-            self._owner.peer_body(self._channel.open(body), self)
-            return
-        handshake = session.read_introduction(
-            body,
-            key=self._key,
-            acceptor_nonce=self._nonce,
-            acceptor_address=self._acceptor_address,
-        )
-        self._expiry.cancel()
-        self.identity = handshake.identity.decode(errors="replace")
-        self.connection.reader.bytes_max = FRAME_BYTES_MAX
-        self._channel = handshake.channel(initiator=False)
-        if self.connection.send(session.acceptance(handshake)):
-            self._owner.peer_joined(self)  # not of one that has gone meanwhile: none would leave
-
-    def _expire(self) -> None:
-        detail = f"no introduction within {HANDSHAKE_TIMEOUT_S} s"
-        stats.refused("no_introduction", source=self.source, detail=detail)
-        self.connection.close(detail)
-
-    def _closed(self, _: str) -> None:
-        self._expiry.cancel()
-        self._owner.peer_left(self)
-
-
-class PeerInboundOwner:
-    """What a `PeerInbound` tells the transport that accepted it."""
-
-    queue_bytes_max: int
-
-    def peer_joined(self, peer: PeerInbound) -> None:
-        """The peer has proved that it knows the cluster key."""
-        raise NotImplementedError
-
-    def peer_left(self, peer: PeerInbound) -> None:
-        """The connection is gone."""
-        raise NotImplementedError
-
-    def peer_body(self, body: bytes, peer: PeerInbound) -> None:
-        """An authenticated envelope arrived."""
-        raise NotImplementedError
-
-
-def _send_sealed(connection: Connection, channel: session.Channel, body: bytes) -> bool:
-    # Looked at before sealing: a sealed frame has used up its number.
-    sealed_bytes = session.CODE_BYTES + len(body)
-    return connection.has_room(sealed_bytes) and connection.send(channel.seal(body))
-
-
 def _begin_connecting(node: tuple[str, int], user_timeout_s: float) -> socket.socket:
     """Return a socket that is connecting to `node`.
 
@@ -288,14 +193,3 @@ def _begin_connecting(node: tuple[str, int], user_timeout_s: float) -> socket.so
         connecting.close()
         raise
     return connecting
-
-
-def set_peer_options(peer: socket.socket, user_timeout_s: float) -> None:
-    """Have the kernel give a silent peer up soon, and send small frames at once."""
-    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout_s * 1000))
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    interval_s = max(1, int(user_timeout_s / 3))
-    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval_s)
-    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval_s)
-    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from itertools import count
 
-from actors.transport.peer_links import PeerInbound, PeerInboundOwner, PeerLink
+from actors.transport.peer_inbound import PeerInbound, PeerInboundOwner
+from actors.transport.peer_links import PeerLink
 from actors.transport.reactor import READ, Reactor
 from constellation.transport import session
 from constellation.transport.frame import FrameReader, frame

@@ -15,7 +15,7 @@ from thespian.system.messages.admin import CapabilityUpdate
 from thespian.system.messages.convention import ConventionInvite, ConventionRegister
 from thespian.system.messages.logcontrol import SetLogging
 
-from actors.transport import payload
+from actors.transport import payload, system_messages
 from constellation import wire
 from constellation.errors import WireError
 from tests.transport.payloads import (
@@ -46,9 +46,9 @@ def nested(depth: int) -> list[Any]:
 
 
 def test_samples_below_are_of_every_kind_in_the_tables() -> None:
-    assert {type(one) for one in FROM_OTHER_NODES} == payload._FROM_OTHER_NODES.keys()
+    assert {type(one) for one in FROM_OTHER_NODES} == system_messages.FROM_OTHER_NODES.keys()
     samples = {type(one) for one in (*FROM_OTHER_NODES, *ONLY_FROM_THIS_NODE)}
-    assert samples == payload._FROM_THIS_NODE.keys()
+    assert samples == system_messages.FROM_THIS_NODE.keys()
 
 
 @pytest.mark.parametrize("message", [*FROM_OTHER_NODES, *ONLY_FROM_THIS_NODE], ids=kind_name)

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from actors.transport import peer_links, stats
+from actors.transport import peer_inbound, stats
 from actors.transport.reactor import Reactor
 from constellation.transport import session
 from constellation.transport.envelope import Envelope
@@ -93,7 +93,7 @@ def test_stranger_that_never_stops_is_hung_up_on_at_once(
 def test_stranger_that_does_not_introduce_itself_in_time_is_hung_up_on(
     reactor: Reactor, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch, drips: bool
 ) -> None:
-    monkeypatch.setattr(peer_links, "HANDSHAKE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(peer_inbound, "HANDSHAKE_TIMEOUT_S", 0.1)
     stranger = RawPeer(reactor, acceptor.node)
     introduction = iter(frame(bytes(100)))
 
@@ -259,7 +259,7 @@ def test_peer_that_is_gone_when_its_introduction_is_read_never_joins(
 def test_three_hundred_strangers_at_once_do_not_keep_a_node_out(
     reactor: Reactor, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peer_links, "HANDSHAKE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(peer_inbound, "HANDSHAKE_TIMEOUT_S", 0.5)
     before = open_files()
     strangers = [RawPeer(reactor, acceptor.node) for _ in range(300)]
     for number, stranger in enumerate(strangers):

@@ -1,0 +1,101 @@
+"""Connections that others make to this node's listener: other nodes, and operators' commands."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+from actors.transport import stats
+from actors.transport.connection import Connection, peer_name
+from actors.transport.peer_connection import send_sealed
+from actors.transport.reactor import Reactor
+from constellation.transport import session
+from constellation.transport.frame import FRAME_BYTES_MAX
+
+HANDSHAKE_TIMEOUT_S = 5.0
+
+
+class PeerInbound:
+    """One connection that another node, or an operator's command, made to this node's listener.
+
+    Before the introduction has been checked nothing is decoded and at most
+    `HANDSHAKE_FRAME_BYTES_MAX` bytes are held.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        connected: socket.socket,
+        *,
+        key: bytes,
+        acceptor_address: str,
+        owner: PeerInboundOwner,
+    ) -> None:
+        self.identity = ""
+        self.key = ""  # under which the owner keeps it; empty before the introduction
+        self.node = ("", 0)
+        self.source = peer_name(connected)
+        self._key = key
+        self._acceptor_address = acceptor_address.encode()
+        self._owner = owner
+        self._nonce = os.urandom(session.NONCE_BYTES)
+        self._channel: session.Channel | None = None
+        self.connection = Connection(
+            reactor,
+            connected,
+            on_frame=self._on_frame,
+            on_closed=self._closed,
+            queue_bytes_max=owner.queue_bytes_max,
+        )
+        self.connection.reader.bytes_max = session.HANDSHAKE_FRAME_BYTES_MAX
+        self._expiry = reactor.call_at(time.monotonic() + HANDSHAKE_TIMEOUT_S, self._expire)
+        self.connection.send(session.greeting(self._nonce))
+
+    def send(self, body: bytes) -> bool:
+        """Answer on the connection that the peer made; False if it cannot be taken."""
+        return self._channel is not None and send_sealed(self.connection, self._channel, body)
+
+    def _on_frame(self, body: bytes) -> None:
+        if self._channel is not None:
+            self._owner.peer_body(self._channel.open(body), self)
+            return
+        handshake = session.read_introduction(
+            body,
+            key=self._key,
+            acceptor_nonce=self._nonce,
+            acceptor_address=self._acceptor_address,
+        )
+        self._expiry.cancel()
+        self.identity = handshake.identity.decode(errors="replace")
+        self.connection.reader.bytes_max = FRAME_BYTES_MAX
+        self._channel = handshake.channel(initiator=False)
+        if self.connection.send(session.acceptance(handshake)):
+            self._owner.peer_joined(self)  # not of one that has gone meanwhile: none would leave
+
+    def _expire(self) -> None:
+        detail = f"no introduction within {HANDSHAKE_TIMEOUT_S} s"
+        stats.refused("no_introduction", source=self.source, detail=detail)
+        self.connection.close(detail)
+
+    def _closed(self, _: str) -> None:
+        self._expiry.cancel()
+        self._owner.peer_left(self)
+
+
+class PeerInboundOwner:
+    """What a `PeerInbound` tells the transport that accepted it."""
+
+    queue_bytes_max: int
+
+    def peer_joined(self, peer: PeerInbound) -> None:
+        """The peer has proved that it knows the cluster key."""
+        raise NotImplementedError
+
+    def peer_left(self, peer: PeerInbound) -> None:
+        """The connection is gone."""
+        raise NotImplementedError
+
+    def peer_body(self, body: bytes, peer: PeerInbound) -> None:
+        """An authenticated envelope arrived."""
+        raise NotImplementedError
