@@ -106,7 +106,6 @@ class GossipActor(AsyncShell):
                 self.spawn(self._leave(self.transport, reply), "leave")
             case _:
                 super().on_message(message, reply)
-        self._arm_feed()
 
     def _make(self, settings: Settings, incarnation: int) -> GossipTransport:
         keyring = Keyring((derive_gossip_key(node.cluster_key()),))
@@ -124,6 +123,7 @@ class GossipActor(AsyncShell):
             envelope,
             tcp_timeout_s=settings.gossip.tcp_timeout_s,
             observe=self._observe,
+            stepped=self._arm_feed,
         )
 
     def _observe(self, effect: Note | MemberChanged | ProbeEnded) -> None:
@@ -134,8 +134,7 @@ class GossipActor(AsyncShell):
                 if self.metrics is not None and round_trip_s is not None:
                     self.metrics.round_trip.observe(round_trip_s)
             case MemberChanged():
-                pass  # the feed knows; it is armed below, as for records
-        self._arm_feed()
+                pass  # the feed knows, as of records
 
     def _subscribe(self, reader: str, reply: Reply) -> None:
         if self.transport is None:

@@ -12,6 +12,7 @@ import socket
 import tempfile
 import time
 from pathlib import Path
+from random import SystemRandom
 from statistics import median
 from typing import Any
 
@@ -31,6 +32,7 @@ FIXED_PROCESSES = 9  # the guardian, the actor system, and the actors that are a
 SETTLE_S = 3.0
 DEATHS = 20
 POLL_S = 0.002
+PHASE_S = 0.5  # drawn anew for each death, or all would fall on one phase of the gossip interval
 
 
 def main() -> None:
@@ -98,6 +100,7 @@ def death_ms(engine: PrivateDocker, node: Agent, other: Agent) -> float:
     page = "mkdir /www; exec httpd -f -p 80 -h /www"
     container = engine.run("victim", "sh", "-c", page, ports=ports)
     other.wait_for_servers(name, 1)
+    time.sleep(SystemRandom().uniform(0.0, PHASE_S))
     began_s = time.monotonic()
     container.kill()
     while other.servers(name):

@@ -44,10 +44,20 @@ Observer = Callable[[Note | MemberChanged | ProbeEnded], None]
 
 
 class GossipTransport(asyncio.DatagramProtocol):
-    """Sockets and timer of one node.  `observe` is told what is for people and readers."""
+    """Sockets and timer of one node.
+
+    `observe` is told what is for people and readers; `stepped` is called after every step of the
+    node, because any may have changed what readers follow.
+    """
 
     def __init__(
-        self, node: GossipNode, envelope: Envelope, *, tcp_timeout_s: float, observe: Observer
+        self,
+        node: GossipNode,
+        envelope: Envelope,
+        *,
+        tcp_timeout_s: float,
+        observe: Observer,
+        stepped: Callable[[], None],
     ) -> None:
         self.node = node
         self.counts: Counter[str] = Counter()  # packets_in, packets_out, bytes_in, ...
@@ -55,6 +65,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         self._envelope = envelope
         self._tcp_timeout_s = tcp_timeout_s
         self._observe = observe
+        self._stepped = stepped
         self._loop = asyncio.get_running_loop()
         self._udp: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
@@ -102,6 +113,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         for effect in effects:
             self._perform(effect)
         self._arm()
+        self._stepped()
 
     def _perform(self, effect: Effect) -> None:
         match effect:

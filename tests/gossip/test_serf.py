@@ -88,7 +88,11 @@ async def join(agent: SerfAgent, keyring: Keyring, port: int) -> GossipTransport
     )
     node.swim.seeds = (agent.address,)
     transport = GossipTransport(
-        node, Envelope(keyring), tcp_timeout_s=5.0, observe=lambda effect: None
+        node,
+        Envelope(keyring),
+        tcp_timeout_s=5.0,
+        observe=lambda effect: None,
+        stepped=lambda: None,
     )
     await transport.open(node.swim.address)
     transport.perform(node.start(now_s))

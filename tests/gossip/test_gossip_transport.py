@@ -1,0 +1,86 @@
+"""The sockets of a member: who follows the cluster hears of a record as soon as it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+
+from actors.adapters.gossip_transport import GossipTransport
+from constellation.gossip.datagram import Envelope
+from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.member import Address
+from constellation.gossip.policy import GossipPolicy, SwimPolicy
+from constellation.gossip.security import Keyring, derive_gossip_key
+from messages.gossip import RecordPublish
+from messages.monitor import ServiceState
+from tests.components.ports import free_port
+
+# So slow that nothing but the record's own packet can be what is heard of.
+SLOW = SwimPolicy(probe_interval_s=60.0, push_pull_interval_s=60.0, rejoin_interval_s=60.0)
+
+
+class Member:
+    """One member on loopback, and what its reader was told."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.node = GossipNode(
+            node_name=name,
+            address=Address("127.0.0.1", port),
+            policy=GossipPolicy(SLOW),
+            random=Random(1),
+            incarnation=1,
+            now_s=asyncio.get_running_loop().time(),
+        )
+        self.heard_of: set[str] = set()
+        self.heard = asyncio.Event()
+        keyring = Keyring((derive_gossip_key(b"k" * 32),))
+        self.transport = GossipTransport(
+            self.node,
+            Envelope(keyring),
+            tcp_timeout_s=5.0,
+            observe=lambda effect: None,
+            stepped=self._stepped,
+        )
+
+    def _stepped(self) -> None:
+        if self.node.feed.is_dirty:
+            change = self.node.feed.take(asyncio.get_running_loop().time())
+            self.heard_of |= {item.state.service for item in change.services}
+            self.heard_of |= {member.node for member in change.members}
+            self.heard.set()
+
+    async def start(self, *seeds: Address) -> None:
+        self.node.swim.seeds = seeds
+        await self.transport.open(self.node.swim.address)
+        self.transport.perform(self.node.start(asyncio.get_running_loop().time()))
+
+    async def hears_of(self, what: str) -> None:
+        async with asyncio.timeout(2.0):
+            while what not in self.heard_of:
+                self.heard.clear()
+                await self.heard.wait()
+
+
+@pytest.mark.integration
+def test_reader_hears_of_a_record_when_its_packet_arrives_not_at_the_next_probe() -> None:
+    async def scenario() -> None:
+        alpha, beta = Member("alpha", free_port()), Member("beta", free_port())
+        await alpha.start()
+        await beta.start(alpha.node.swim.address)
+        try:
+            await beta.hears_of("alpha")
+            await alpha.hears_of("beta")
+            state = ServiceState(service="web", health="healthy", source="static", instance="x")
+            now_s = asyncio.get_running_loop().time()
+            alpha.transport.perform(
+                alpha.node.publish(RecordPublish(service_states=(state,)), now_s)
+            )
+
+            await beta.hears_of("web")
+        finally:
+            await alpha.transport.close()
+            await beta.transport.close()
+
+    asyncio.run(scenario())
