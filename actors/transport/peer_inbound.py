@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from typing import Protocol
 
 from actors.transport import stats
 from actors.transport.connection import Connection, peer_name
@@ -83,19 +84,16 @@ class PeerInbound:
         self._owner.peer_left(self)
 
 
-class PeerInboundOwner:
+class PeerInboundOwner(Protocol):
     """What a `PeerInbound` tells the transport that accepted it."""
 
     queue_bytes_max: int
 
     def peer_joined(self, peer: PeerInbound) -> None:
         """The peer has proved that it knows the cluster key."""
-        raise NotImplementedError
 
     def peer_left(self, peer: PeerInbound) -> None:
         """The connection is gone."""
-        raise NotImplementedError
 
     def peer_body(self, body: bytes, peer: PeerInbound) -> None:
         """An authenticated envelope arrived."""
-        raise NotImplementedError
