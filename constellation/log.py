@@ -23,7 +23,9 @@ def configure_logging(
     """Send every event of level `level` and above to `stream` (standard error) as one line."""
     renderer: Any = structlog.processors.JSONRenderer(default=str)
     if form == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=(stream or sys.stderr).isatty(), sort_keys=False
+        )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -45,10 +47,11 @@ def configure_logging(
 def _what_happened_first(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Order an event as a person reads it: when, how bad, what, where, and then the rest."""
+    """Order an event as a person reads it: when, how bad, what, where; the code's name last."""
     first = ("timestamp", "level", "event", "node", "actor")
-    ordered = {key: event[key] for key in first if key in event}
-    return {**ordered, **event}
+    ordered = {key: event.pop(key) for key in first if key in event}
+    last = {key: event.pop(key) for key in ("module",) if key in event}
+    return {**ordered, **event, **last}
 
 
 class _LibraryHandler(logging.Handler):
