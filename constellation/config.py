@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import string
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -18,12 +19,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 CLUSTER_KEY_CHARACTERS_MIN = 32
+_PORT = re.compile(r"[0-9]{1,5}")  # `isdigit` is true of digits that `int` refuses
 
 
 def _check_name(value: str) -> str:
@@ -52,7 +55,7 @@ def _check_bind_ip(value: str) -> str:
 
 def _check_host_port(value: str) -> str:
     host, separator, port = value.rpartition(":")
-    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not separator or not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
         raise ValueError(f"{value!r} is not host:port, e.g. 100.64.0.2:7946")
     return value
 
@@ -65,9 +68,20 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Group(BaseModel):
-    """A group of settings: frozen, and an unknown name in it is refused."""
+    """A group of settings: frozen; an unknown name in it is refused, and a number has an end."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def check_numbers(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse `port = true`, which Python takes for 1."""
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and field.annotation in {int, float}:
+            raise ValueError("must be a number")
+        return value
 
 
 class ActorSettings(Group):
@@ -328,13 +342,18 @@ class Settings(Group):
     @field_validator("cluster_key")
     @classmethod
     def check_cluster_key(cls, value: SecretStr | None) -> SecretStr | None:
-        """Refuse a key that could be guessed."""
-        if value is not None and len(value.get_secret_value()) < CLUSTER_KEY_CHARACTERS_MIN:
+        """Refuse a key that could be guessed; space around one does not count, as in its file."""
+        if value is None:
+            return None
+        key = value.get_secret_value().strip(string.whitespace)
+        if len(key) < CLUSTER_KEY_CHARACTERS_MIN:
             raise ValueError(
-                f"it has {len(value.get_secret_value())} characters, "
-                f"{CLUSTER_KEY_CHARACTERS_MIN} are needed; `constellation keygen` makes one"
+                f"it has {len(key)} characters, {CLUSTER_KEY_CHARACTERS_MIN} are needed; "
+                "`constellation keygen` makes one"
             )
-        return value
+        if not key.isprintable():
+            raise ValueError("it holds more than printable text; `constellation keygen` makes one")
+        return SecretStr(key)
 
     @model_validator(mode="after")
     def check_one_key(self) -> Settings:
