@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -27,13 +30,26 @@ def key_file(tmp_path: Path, content: str = f"{KEY}\n", mode: int = 0o640) -> Pa
     return path
 
 
-def test_key_of_the_settings_is_taken_as_it_is(tmp_path: Path) -> None:
-    assert load_cluster_key(settings(tmp_path, cluster_key=KEY)) == KEY.encode()
+@pytest.mark.parametrize("content", [KEY, f"{KEY}\n", f"{KEY}\r\n", f" {KEY}\t \n\n", f"{KEY}é"])
+def test_key_is_the_same_from_the_settings_and_from_a_file(tmp_path: Path, content: str) -> None:
+    file = key_file(tmp_path, content)
+
+    of_settings = load_cluster_key(settings(tmp_path, cluster_key=content))
+    of_file = load_cluster_key(settings(tmp_path, cluster_key_file=str(file)))
+
+    assert of_settings == of_file == content.strip().encode()
     assert not (tmp_path / "data").exists()
 
 
-def test_key_of_a_file_is_taken_without_its_line_end(tmp_path: Path) -> None:
-    file = key_file(tmp_path)
+@pytest.mark.parametrize("key", [" " * 99, f"{'k' * 31}\n", "\udce4" * 32, "k" * 31 + "\nk"])
+def test_key_of_the_settings_that_is_short_or_no_text_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="constellation keygen"):
+        settings(tmp_path, cluster_key=key)
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o600, 0o640, 0o660])
+def test_file_may_be_read_by_its_owner_and_group(tmp_path: Path, mode: int) -> None:
+    file = key_file(tmp_path, mode=mode)
 
     assert load_cluster_key(settings(tmp_path, cluster_key_file=str(file))) == KEY.encode()
 
@@ -77,35 +93,80 @@ def test_file_that_others_read_or_that_holds_no_key_is_refused(
     assert KEY not in str(caught.value)
 
 
-def test_missing_file_is_named_with_its_setting(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"/nowhere: No such file.*cluster_key_file"):
-        load_cluster_key(settings(tmp_path, cluster_key_file="/nowhere"))
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        pytest.param("/nowhere", "No such file", id="missing"),
+        pytest.param("/proc/self", "Is a directory", id="a directory"),
+        pytest.param("a\0", "null byte", id="no name"),
+    ],
+)
+def test_file_that_cannot_be_read_is_named_with_its_setting(
+    tmp_path: Path, file: str, why: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"from {file}: .*{why}.*; correct cluster_key_file"):
+        load_cluster_key(settings(tmp_path, cluster_key_file=file))
+
+
+def test_device_without_an_end_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="/dev/zero is open to every user"):
+        load_cluster_key(settings(tmp_path, cluster_key_file="/dev/zero"))
+
+
+def test_key_that_was_made_is_refused_once_others_can_read_it(tmp_path: Path) -> None:
+    load_cluster_key(settings(tmp_path))
+    made = tmp_path / "data" / FILE_NAME
+    made.chmod(0o644)
+
+    with pytest.raises(ConfigError, match=f"chmod 0640 {made}"):
+        load_cluster_key(settings(tmp_path))
+
+
+def test_data_directory_that_is_none_is_named_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+
+    with pytest.raises(ConfigError, match=rf"{tmp_path}/data/.*; correct data_dir"):
+        load_cluster_key(settings(tmp_path))
+
+
+@pytest.mark.parametrize("failing", ["os.link", "os.fsync", "tempfile.mkstemp"])
+def test_key_that_cannot_be_made_leaves_nothing_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(failing, fail)
+
+    with pytest.raises(ConfigError, match=r"data: No space left.*; correct data_dir"):
+        load_cluster_key(settings(tmp_path))
+
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_file_of_a_start_that_was_killed_does_not_stop_the_next(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    # In a container the next process has the same id.
+    (tmp_path / "data" / f"{FILE_NAME}.{os.getpid()}").write_text("")
+    (tmp_path / "data" / f".{FILE_NAME}.left").write_text("")
+
+    assert len(load_cluster_key(settings(tmp_path))) >= CLUSTER_KEY_CHARACTERS_MIN
 
 
 def test_starts_that_race_agree_on_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    both_looked = threading.Barrier(2)
-    exists = Path.exists
+    both_wrote = threading.Barrier(2)
+    link = os.link
 
-    def look(path: Path) -> bool:
-        found = exists(path)
-        if path.name == FILE_NAME:
-            both_looked.wait(timeout=5)
-        return found
+    def link_together(source: str, target: Path) -> None:
+        both_wrote.wait(timeout=5)
+        link(source, target)
 
-    monkeypatch.setattr(Path, "exists", look)
-    monkeypatch.setattr("os.getpid", threading.get_ident)
-    keys: list[bytes] = []
-    threads = [
-        threading.Thread(target=lambda: keys.append(load_cluster_key(settings(tmp_path))))
-        for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    monkeypatch.setattr(os, "link", link_together)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(load_cluster_key, [settings(tmp_path)] * 2)
 
-    assert len(keys) == 2
-    assert keys[0] == keys[1]
+    assert first == second
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [FILE_NAME]
 
 
 def test_new_keys_differ_and_are_long_enough() -> None:
