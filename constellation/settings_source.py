@@ -1,41 +1,42 @@
 """From file, environment and command line to `Settings`: the one module that reads them.
 
-Sources, the later ones win: the file, the environment, `--set`.  An unknown name or a wrong value
-in any of them is one line that names the setting, where it stands, and how to mend it; a value is
-never repeated where it could be a secret.
+Sources, the later ones win: the file, the environment, `--set`.  All that is wrong in them becomes
+one line that names each setting, where it stands, and how to mend it; a value is never repeated
+where it could be a secret.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
 import socket
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from constellation.config import Settings
 from constellation.errors import ConfigError
-from constellation.settings_complaint import complaint, on_one_line
+from constellation.settings_complaint import complaint, joined, on_one_line
+from constellation.settings_file import SUFFIXES, parse_settings_file
+from constellation.settings_names import SettingNames, names_of, shown_name, why_unknown
 
 PREFIX = "CONSTELLATION_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """All names of the model, dotted: those that hold a value, and the groups."""
+class _Entry:
+    """What one source says of one setting."""
 
-    fields: Mapping[str, FieldInfo]
-    groups: frozenset[str]
+    name: str  # dotted
+    value: Any  # a text, unless it is from a file
+    origin: str  # in words, to stand behind the name
+    is_text: bool = True
 
 
 def load_settings(
@@ -60,139 +61,109 @@ def load_settings(
 def _load(
     config_file: str | None, assignments: Sequence[str], environ: Mapping[str, str]
 ) -> Settings:
-    known = _known(Settings)
+    names = names_of(Settings)
+    problems: list[str] = []
     values: dict[str, Any] = {}
-    origins: dict[str, str] = {}  # where each dotted name was set, for errors
-    for name, value, origin in (
-        *_of_file(config_file or environ.get(CONFIG_VARIABLE) or None, known),
-        *_of_environment(environ, known),
-        *_of_assignments(assignments, known),
+    origins: dict[str, str] = {}
+    for entry in (
+        *_of_file(config_file, environ, names, problems),
+        *_of_environment(environ, names, problems),
+        *_of_assignments(assignments, names, problems),
     ):
-        _put(values, name, value)
-        origins[name] = origin
-    values.setdefault("node_name", _host_name())
-    values.setdefault("data_dir", _default_data_dir(environ))
+        origins[entry.name] = entry.origin
+        try:
+            value = _value(entry.value, names.fields[entry.name]) if entry.is_text else entry.value
+        except ConfigError as error:
+            problems.append(f"{entry.name} {entry.origin}: {error}")
+            continue
+        _put(values, entry.name, value)
+    _set_defaults(values, environ)
+    return _validated(values, origins, names, problems)
+
+
+def _validated(
+    values: Mapping[str, Any],
+    origins: Mapping[str, str],
+    names: SettingNames,
+    problems: Sequence[str],
+) -> Settings:
+    found = list(problems)
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(complaint(error.errors(), origins)) from None
-
-
-# The names there are.
-
-
-def _known(model: type[BaseModel], prefix: str = "") -> _Known:
-    fields: dict[str, FieldInfo] = {}
-    groups: set[str] = set()
-    for name, field in model.model_fields.items():
-        dotted = f"{prefix}{name}"
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            below = _known(inner, f"{dotted}.")
-            fields |= below.fields
-            groups |= {dotted, *below.groups}
-        else:
-            fields[dotted] = field
-    return _Known(fields, frozenset(groups))
-
-
-def _refuse_unknown(name: str, shown: str, known: _Known, spell: Any) -> None:
-    """Raise unless `name` is a setting; `spell` writes a name as this source does."""
-    if name in known.fields:
-        return
-    names = {spell(one): one for one in known.fields}
-    close = difflib.get_close_matches(shown, names, n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]}?" if close else "docs/settings.md lists all settings"
-    if name in known.groups:
-        hint = f"it is a group: name one of its settings, e.g. {_first_below(name, names, known)}"
-    raise ConfigError(f"{shown}: there is no such setting; {hint}")
-
-
-def _first_below(group: str, names: Mapping[str, str], known: _Known) -> str:
-    return next(shown for shown, name in names.items() if name.startswith(f"{group}."))
+        # What is wrong with all of them together may follow from a name that was refused.
+        errors = [one for one in error.errors() if one["loc"] or not problems]
+        found += [complaint(one, origins, names) for one in errors]
+    else:
+        if not found:
+            return settings
+    raise ConfigError(joined(found))
 
 
 # The three sources.
 
-_Setting = tuple[str, Any, str]  # dotted name, value, where it stands
 
-
-def _of_file(file: str | None, known: _Known) -> Iterator[_Setting]:
+def _of_file(
+    config_file: str | None, environ: Mapping[str, str], names: SettingNames, problems: list[str]
+) -> Iterator[_Entry]:
+    named_by = "--config" if config_file is not None else CONFIG_VARIABLE
+    file = config_file if config_file is not None else environ.get(CONFIG_VARIABLE) or None
     if file is None:
         return
-    for name, value in _flatten(_read_file(Path(file)), known):
-        try:
-            _refuse_unknown(name, name, known, str)
-        except ConfigError as error:
-            raise ConfigError(f"{file}: {error}") from None
-        yield name, value, f"in {file}"
+    table = parse_settings_file(_text_of(file, named_by), file)
+    seen: set[str] = set()
+    for name, value in _flatten(table, names):
+        origin = f"in {file}"
+        if name not in names.fields:
+            why = why_unknown(name, names, is_table=isinstance(value, Mapping))
+            problems.append(f"{shown_name(name, names)} {origin}: {why}")
+        elif name in seen:
+            problems.append(f"{name} {origin}: it is set twice; take one of them out")
+        else:
+            seen.add(name)
+            yield _Entry(name, value, origin, is_text=False)
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _text_of(file: str, named_by: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"settings file {path} cannot be read: {why}") from None
-    try:
-        if path.suffix == ".toml":
-            return tomllib.loads(text)
-        if path.suffix in {".yaml", ".yml"}:
-            content = yaml.load(text, _UniqueKeys)  # noqa: S506 - a subclass of the safe loader
-            return _table(content, path)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"settings file {path} is not TOML: {error}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        text = Path(file).read_text(encoding="utf-8-sig")  # some editors put a mark first
+    except UnicodeDecodeError:
+        raise ConfigError(f"settings file {file} is not UTF-8 text; save it as UTF-8") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its name holds a NUL"
         raise ConfigError(
-            f"settings file {path} is not YAML: {error.problem} (at line {line})"
+            f"settings file {file} cannot be read: {why}; correct the path in {named_by}, or let "
+            "this user read it"
         ) from None
-    except yaml.YAMLError:
-        raise ConfigError(f"settings file {path} is not YAML: a character is not allowed") from None
-    raise ConfigError(f"settings file {path}: its name must end in .toml, .yaml or .yml")
-
-
-def _table(content: Any, path: Path) -> dict[str, Any]:
-    if content is None:
-        return {}  # a file of comments
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ConfigError(
-            f"settings file {path} must hold names with values, e.g. node_name: alpha"
-        )
-    return content
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML lets the second of two equal keys win silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's signature
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                problem = f"{key.value} is set twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
+    if not file.endswith(SUFFIXES):
+        raise ConfigError(f"settings file {file}: its name must end in .toml, .yaml or .yml")
+    return text
 
 
 def _flatten(
-    table: Mapping[str, Any], known: _Known, prefix: str = ""
+    table: Mapping[str, Any], names: SettingNames, prefix: str = ""
 ) -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
         name = f"{prefix}{key}"
-        if name in known.groups and isinstance(value, Mapping):
-            yield from _flatten(value, known, f"{name}.")
-        else:
+        if name in names.groups and isinstance(value, Mapping):
+            yield from _flatten(value, names, f"{name}.")
+        elif name not in names.groups or value is not None:  # YAML: all of it commented out
             yield name, value
 
 
-def _of_environment(environ: Mapping[str, str], known: _Known) -> Iterator[_Setting]:
+def _of_environment(
+    environ: Mapping[str, str], names: SettingNames, problems: list[str]
+) -> Iterator[_Entry]:
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
             continue
         name = variable.removeprefix(PREFIX).lower().replace("__", ".")
-        _refuse_unknown(name, variable, known, environment_name)
-        yield name, _value(environ[variable], known.fields[name]), f"in {variable}"
+        # Another spelling of a name would be a second place for one setting.
+        if name in names.fields and variable == environment_name(name):
+            yield _Entry(name, environ[variable], f"in {variable}")
+        else:
+            why = why_unknown(name, names, spell=environment_name)
+            problems.append(f"{variable} in the environment: {why}")
 
 
 def environment_name(name: str) -> str:
@@ -200,25 +171,38 @@ def environment_name(name: str) -> str:
     return PREFIX + name.replace(".", "__").upper()
 
 
-def _of_assignments(assignments: Sequence[str], known: _Known) -> Iterator[_Setting]:
+def _of_assignments(
+    assignments: Sequence[str], names: SettingNames, problems: list[str]
+) -> Iterator[_Entry]:
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
-            raise ConfigError(
-                f"--set {name!r:.80} sets nothing: write --set NAME=VALUE, e.g. gossip.port=7946"
-            )
-        _refuse_unknown(name, name, known, str)
-        yield name, _value(value, known.fields[name]), "by --set"
+            # It is shown as far as it is a name: what follows could be a secret.
+            shown = re.split(r"[^a-z_.]", name)[0]
+            given = f" {shown}" if shown in names.fields or shown in names.groups else ""
+            problems.append(f"--set{given}: write --set NAME=VALUE, e.g. --set gossip.port=7946")
+        elif name in names.fields:
+            yield _Entry(name, value, "by --set")
+        else:
+            why = why_unknown(name, names)
+            problems.append(f"{shown_name(name, names)} by --set: {why}")
 
 
 def _value(text: str, field: FieldInfo) -> Any:
-    """Return what a text stands for: lists and tables are written as JSON."""
+    """Return what a text stands for: lists and tables are written as JSON.
+
+    Raises:
+        ConfigError: it is not JSON; the text is not repeated, which may be long.
+    """
     if get_origin(field.annotation) not in {tuple, dict}:
         return None if text == "" and type(None) in get_args(field.annotation) else text
     try:
         return json.loads(text)
-    except ValueError:
-        return text  # its validation says what was expected
+    except json.JSONDecodeError as error:
+        why = f"{error.msg} at character {error.pos + 1}"
+    except (ValueError, RecursionError):
+        why = "a number in it is too long, or it is nested too deeply"
+    raise ConfigError(f'write it as JSON, e.g. ["a", "b"] ({why})')
 
 
 def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
@@ -231,6 +215,16 @@ def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
 # What is set when nobody sets it.
 
 
+def _set_defaults(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    defaults: Mapping[str, Callable[[], str]] = {
+        "node_name": _host_name,
+        "data_dir": lambda: _default_data_dir(environ),
+    }
+    for name, default in defaults.items():
+        if name not in values:
+            values[name] = default()
+
+
 def _host_name() -> str:
     label = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().partition(".")[0].lower())
     return label.strip("-")[:63].rstrip("-") or "node"
@@ -239,5 +233,11 @@ def _host_name() -> str:
 def _default_data_dir(environ: Mapping[str, str]) -> str:
     if os.geteuid() == 0:
         return "/var/lib/constellation"
-    state = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return str(Path(state) / "constellation")
+    state = environ.get("XDG_STATE_HOME", "")
+    if Path(state).is_absolute():  # the XDG Base Directory Specification ignores another
+        return str(Path(state) / "constellation")
+    try:
+        home = environ.get("HOME") or Path.home()
+    except RuntimeError:
+        raise ConfigError("data_dir: this user has no home directory; set data_dir") from None
+    return str(Path(home) / ".local" / "state" / "constellation")

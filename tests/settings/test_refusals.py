@@ -1,0 +1,225 @@
+"""What a wrong setting is told: one line that names it, where it stands, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from constellation.config import Group
+from constellation.errors import ConfigError
+from constellation.settings_complaint import joined
+from constellation.settings_file import parse_settings_file
+from constellation.settings_source import environment_name
+from scripts.settings_reference import all_settings
+from tests.settings.loading import KEY, said_of
+
+Write = Callable[[str, str | bytes], Path]
+
+
+def check_said(said: str, words: Sequence[str]) -> None:
+    assert len(said.splitlines()) == 1, said
+    for word in words:
+        assert word in said, said
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("gossip.prot=1", ["gossip.prot by --set: ", "did you mean gossip.port?"]),
+        ("nodename=a", ["nodename by --set: ", "did you mean node_name?"]),
+        ("DOMAIN=a", ["DOMAIN by --set: ", "did you mean domain?"]),
+        ("quux=a", ["quux by --set: ", "docs/settings.md lists all"]),
+        ("gossip=1", ["gossip by --set: it is a group", "e.g. gossip.port"]),
+        ("gossip.port", ["--set gossip.port: write --set NAME=VALUE"]),
+        ("", ["--set: write --set NAME=VALUE"]),
+        ("gossip.port=high", ["gossip.port by --set: must be a whole number (it is 'high')"]),
+        ("gossip.port=7.5", ["gossip.port by --set: must be a whole number"]),
+        ("gossip.port=70000", ["gossip.port by --set: must be at most 65535"]),
+        ("gossip.port=0", ["gossip.port by --set: must be 1 or more"]),
+        ("metrics_interval_s=0", ["metrics_interval_s by --set: must be above 0"]),
+        ("metrics_interval_s=inf", ["metrics_interval_s by --set: must be a finite number"]),
+        ("metrics_interval_s=nan", ["metrics_interval_s by --set: must be a finite number"]),
+        ("docker.enabled=maybe", ["docker.enabled by --set: must be true or false"]),
+        ("log.level=trace", ["log.level by --set: must be 'debug', 'info'"]),
+        ("bind_address=0.0.0.0", ["bind_address by --set: ", "every interface"]),
+        ("node_name=Alpha", ["node_name by --set: 'Alpha' cannot be a DNS label"]),
+        ("domain=a b", ["domain by --set: must match "]),
+        ("gossip.seeds=[1", ["gossip.seeds by --set: write it as JSON", "at character 3"]),
+        ("gossip.seeds=a:1,b:2", ["gossip.seeds by --set: write it as JSON"]),
+        ("gossip.seeds=" + "[" * 99_999, ["gossip.seeds by --set: write it as JSON"]),
+        ("gossip.seeds=" + "9" * 9_999, ["gossip.seeds by --set: write it as JSON"]),
+        ("gossip.seeds={}", ["gossip.seeds by --set: must be a list"]),
+        ('gossip.seeds=["a:1", "b"]', ["gossip.seeds[1] by --set: 'b' is not host:port"]),
+        ('gossip.seeds=["a:²"]', ["gossip.seeds[0] by --set: 'a:²' is not host:port"]),
+        ("traefik.http_entry_points=[]", ["traefik.http_entry_points by --set: must have 1 "]),
+        ("static_services=[3]", ["static_services[0] by --set: must be a table"]),
+        (
+            'static_services=[{"name": "a", "address": "1:2"}, {"name": "b"}]',
+            ["static_services[1].address by --set: it is required here"],
+        ),
+        (
+            'static_services=[{"name": "a", "address": "1:2", "chek": "tcp"}]',
+            ["static_services[0].chek by --set: ", "did you mean check?"],
+        ),
+    ],
+)
+def test_wrong_assignment_is_named_with_what_to_write(
+    assignment: str, words: Sequence[str]
+) -> None:
+    check_said(said_of(assignment), words)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("NODENAME", "a", ["CONSTELLATION_NODENAME in the env", "CONSTELLATION_NODE_NAME?"]),
+        ("GOSSIP_PORT", "1", ["CONSTELLATION_GOSSIP_PORT in", "CONSTELLATION_GOSSIP__PORT?"]),
+        ("gossip__port", "1", ["CONSTELLATION_gossip__port in", "CONSTELLATION_GOSSIP__PORT?"]),
+        ("GOSSIP", "{}", ["CONSTELLATION_GOSSIP in", "group", "CONSTELLATION_GOSSIP__PORT"]),
+        ("QUUX", "1", ["CONSTELLATION_QUUX in", "docs/settings.md lists all"]),
+        ("GOSSIP__PORT", "x", ["gossip.port in CONSTELLATION_GOSSIP__PORT: must be a whole"]),
+        ("GOSSIP__PORT", "", ["gossip.port in CONSTELLATION_GOSSIP__PORT: must be a whole"]),
+    ],
+)
+def test_wrong_variable_is_named_as_it_is_spelt(
+    variable: str, value: str, words: Sequence[str]
+) -> None:
+    check_said(said_of(environ={f"CONSTELLATION_{variable}": value}), words)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("agent.toml", "a = [", ["not TOML", "at end of"]),
+        ("agent.toml", "domain = 'a'\ndomain = 'b'\n", ["not TOML", "line 2"]),
+        ("agent.toml", "a = " + "[" * 9_999, ["not TOML: it is nested too deeply"]),
+        ("agent.toml", "a = " + "9" * 9_999, ["not TOML: a number in it is too long"]),
+        ("agent.toml", b"a = '\xff'", ["is not UTF-8 text"]),
+        ("agent.yaml", "b: 1\na: [1", ["not YAML", "line 2"]),
+        ("agent.yaml", "a: 1\na: 2", ["a is set twice (at line 2)"]),
+        ("agent.yaml", "gossip: {port: 1, port: 2}", ["port is set twice (at line 1)"]),
+        ("agent.yaml", "gossip: {port: 1}\ngossip.port: 2", ["gossip.port in ", "set twice"]),
+        ("agent.yaml", "a: " + "[" * 999, ["not YAML: it is nested too deeply"]),
+        ("agent.yaml", "b: 1\na: \0", ["a character is not allowed (at line 2)"]),
+        ("agent.yaml", "\nnode_name: 2026-02-31", ["put it in quotes (at line 2)"]),
+        ("agent.yaml", "a: !!bool x", ["put it in quotes (at line 1)"]),
+        ("agent.yaml", "a: !!map x", ["not YAML", "line 1"]),
+        ("agent.yaml", "a: !!python/object:os.system {}", ["not YAML", "line 1"]),
+        ("agent.yaml", "- a", ["must hold names"]),
+        ("agent.yaml", "3: a", ["must hold names"]),
+        ("agent.yaml", "node_name: 007", ["node_name in ", "must be a text; put it in quotes"]),
+        ("agent.ini", "a=1", [".toml, .yaml or .yml"]),
+        ("agent.toml", "[gossip]\nprot = 1", ["gossip.prot in ", "did you mean gossip.port?"]),
+        ("agent.toml", "[gosip]\nport = 1", ["gosip in ", "did you mean gossip?"]),
+        ("agent.toml", "gossip = 3", ["gossip in ", "it is a group"]),
+        ("agent.toml", "[domain]\na = 3", ["domain in ", "must be a text"]),
+        ("agent.toml", "[gossip]\nport = 'x'", ["gossip.port in ", "must be a whole number"]),
+        ("agent.toml", "[gossip]\nport = true", ["gossip.port in ", "must be a number"]),
+    ],
+)
+def test_wrong_file_is_named_with_the_line_or_the_setting(
+    write: Write, name: str, content: str | bytes, words: Sequence[str]
+) -> None:
+    file = write(name, content)
+
+    check_said(said_of(file=file), [str(file), *words])
+
+
+@pytest.mark.parametrize(
+    ("file", "environ", "words"),
+    [
+        ("/nowhere/a.toml", {}, ["/nowhere/a.toml cannot be read: No such file", "in --config"]),
+        (None, {"CONSTELLATION_CONFIG": "/nowhere/a.toml"}, ["/nowhere/a.toml", "_CONFIG, or"]),
+        ("/proc", {}, ["/proc cannot be read: Is a directory"]),
+        ("a\0.toml", {}, ["cannot be read: its name holds a NUL"]),
+    ],
+)
+def test_file_that_cannot_be_read_is_named_with_who_named_it(
+    file: str | None, environ: Mapping[str, str], words: Sequence[str]
+) -> None:
+    check_said(said_of(file=file, environ=environ), words)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "environ", "words"),
+    [
+        (
+            ["gossip.probe_timeout_s=3"],
+            {"CONSTELLATION_GOSSIP__PROBE_INTERVAL_S": "2"},
+            [
+                "gossip: probe_timeout_s (3.0) must be below probe_interval_s (2.0)",
+                "gossip.probe_timeout_s by --set",
+                "gossip.probe_interval_s in CONSTELLATION_GOSSIP__PROBE_INTERVAL_S",
+            ],
+        ),
+        (
+            ["cluster_key_file=/key"],
+            {"CONSTELLATION_CLUSTER_KEY": KEY},
+            ["take one of them out", "cluster_key in CONSTELLATION_CLUSTER_KEY", "file by --set"],
+        ),
+        (["bind_address=10.0.0.1"], {}, ["cluster_key is not set", "(here: bind_address by --set"]),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_all_named_with_where_they_stand(
+    assignments: Sequence[str], environ: Mapping[str, str], words: Sequence[str]
+) -> None:
+    check_said(said_of(*assignments, environ=environ), words)
+
+
+def test_what_is_wrong_in_several_sources_is_said_at_once(write: Write) -> None:
+    file = write("agent.toml", "quux = 1\n")
+
+    said = said_of("gossip.port=x", file=file, environ={"CONSTELLATION_PRIORITY": "y"})
+
+    check_said(said, [f"quux in {file}", "gossip.port by --set", "priority in CONSTELLATION_"])
+
+
+def test_more_problems_than_a_line_holds_are_counted() -> None:
+    assert joined(["a", "b", "c"]) == "a; b; c"
+    assert joined(["a", "b", "c", "d", "e"]) == "a; b; c; and 2 more"
+
+
+def test_misspelt_key_is_not_also_called_missing() -> None:
+    said = said_of("bind_address=10.0.0.1", f"cluster_keey={KEY}")
+
+    assert said == "cluster_keey by --set: there is no such setting; did you mean cluster_key?"
+
+
+@pytest.mark.parametrize("group", Group.__subclasses__(), ids=lambda group: group.__name__)
+def test_no_number_of_any_group_may_be_a_truth_value(group: type[Group]) -> None:
+    numbers = [name for name, one in group.model_fields.items() if one.annotation in {int, float}]
+
+    for name in numbers:
+        with pytest.raises(ValueError, match=f"{name}\n.*must be a number"):
+            group.model_validate({name: True})
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_any_assignment_loads_or_is_refused_in_one_line(name: str, value: str) -> None:
+    assert len(said_of(f"{name}={value}").splitlines()) <= 1
+
+
+@given(st.sampled_from([setting.path for setting in all_settings()]), st.text(max_size=30))
+def test_any_value_of_a_setting_loads_or_is_refused_by_its_name(name: str, value: str) -> None:
+    said = said_of(environ={environment_name(name): value})
+
+    assert len(said.splitlines()) <= 1
+    assert not said or name.partition(".")[0] in said
+
+
+TOKENS = ["a", "1", ":", " ", "- ", "\n", "[", "]", "{", "}", ",", "!!", "!!int ", "&", "*", "'"]
+
+
+@given(
+    st.sampled_from(["a.toml", "a.yaml"]),
+    st.text(max_size=40) | st.lists(st.sampled_from(TOKENS), max_size=20).map("".join),
+)
+def test_any_text_is_a_table_or_is_refused_by_the_name_of_its_file(name: str, text: str) -> None:
+    try:
+        assert isinstance(parse_settings_file(text, name), dict)
+    except ConfigError as error:
+        assert name in str(error)  # noqa: PT017 - either is right

@@ -1,0 +1,77 @@
+"""No refusal, and nothing that is printed of the settings, repeats the cluster key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.settings.loading import KEY, load, said_of
+
+Write = Callable[[str, str | bytes], Path]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.toml", f'cluster_key = "{KEY[:20]}"'),
+        ("a.toml", f'cluster_key = ["{KEY}"]'),
+        ("a.toml", f"cluster_key = {KEY}"),
+        ("a.toml", f'cluster_keys = "{KEY}"'),
+        ("a.toml", f'cluster_key = "{KEY}'),
+        ("a.toml", f'cluster_key = "{KEY}"\ncluster_key = "{KEY}"'),
+        ("a.toml", f'cluster_key = "{KEY}"\ncluster_key_file = "/key"'),
+        ("a.toml", f'cluster_key = "{KEY}"\npriority = "x"'),
+        ("a.toml", f'cluster_key = "{KEY}\\u0007"'),
+        ("a.toml", f'[cluster_key]\n"{KEY}" = "{KEY}"'),
+        ("a.yaml", f"cluster_key: *{KEY}"),
+        ("a.yaml", f"cluster_key: !{KEY} a"),
+        ("a.yaml", f"cluster_key: !{KEY}!a b"),
+        ("a.yaml", f"cluster_key: &{KEY} a\ndomain: &{KEY} a"),
+        ("a.yaml", f"cluster_key: @{KEY}"),
+        ("a.yaml", f"cluster_key: {KEY}: a"),
+        ("a.yaml", f"cluster_key: '{KEY}"),
+        ("a.yaml", f"cluster_key: !!int {KEY}"),
+        ("a.yaml", f"cluster_key:{KEY}"),
+        ("a.yaml", f"cluster_key:{KEY}: a"),
+        ("a.yaml", f"{KEY}: a\n{KEY}: a"),
+    ],
+)
+def test_no_refusal_of_a_file_repeats_its_secret(write: Write, name: str, content: str) -> None:
+    said = said_of(file=write(name, content))
+
+    assert said
+    assert KEY[:20] not in said
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [f"cluster_key={KEY[:20]}", f"cluster_key {KEY[:20]}", f"cluster_key:{KEY}", KEY, f"{KEY}="],
+)
+def test_no_refusal_of_an_assignment_repeats_its_secret(assignment: str) -> None:
+    said = said_of(assignment)
+
+    assert said
+    assert KEY[:20] not in said
+
+
+def test_no_refusal_of_an_assignment_takes_a_secret_of_letters_for_a_name() -> None:
+    letters = KEY.replace("-", "")
+
+    for assignment in (letters, f"{letters}=", f"cluster_key:{letters}"):
+        assert letters not in said_of(assignment)
+
+
+@pytest.mark.parametrize("variable", ["CLUSTER_KEY", "CLUSTER_KEYS"])
+def test_no_refusal_of_a_variable_repeats_its_secret(variable: str) -> None:
+    said = said_of(environ={f"CONSTELLATION_{variable}": KEY[:20]})
+
+    assert f"CONSTELLATION_{variable}" in said
+    assert KEY[:20] not in said
+
+
+def test_key_does_not_show_in_what_is_printed_of_the_settings() -> None:
+    settings = load(f"cluster_key={KEY}")
+
+    assert KEY not in f"{settings!r} {settings} {settings.model_dump_json()}"
