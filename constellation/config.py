@@ -314,7 +314,7 @@ class Settings(Group):
     data_dir: str = Field(
         min_length=1,
         description="what must survive a restart; unset: /var/lib/constellation for root, "
-        "else ~/.local/state/constellation",
+        "else $XDG_STATE_HOME/constellation or ~/.local/state/constellation",
     )
     runtime_dir: str | None = Field(
         None, description="sockets of the local actors; unset: `run` in data_dir"

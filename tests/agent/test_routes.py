@@ -44,6 +44,16 @@ class Rig:
     def whole(self) -> bool:
         return all(len(agent.servers("whoami.localhost")) == 3 for agent in self.agents)
 
+    def wait_until_whole(self) -> None:
+        """Wait until every body has all three, and Traefik has taken that up."""
+        wait_until(self.whole, timeout_s=20, what="the whole cluster in every body")
+        wait_until(self._whole_in_traefik, timeout_s=10, what=lambda: f"{self.traefik.servers()}")
+
+    def _whole_in_traefik(self) -> bool:
+        servers = self.traefik.servers()
+        names = ["whoami.localhost", *(f"whoami.{agent.name}.localhost" for agent in self.agents)]
+        return [len(servers.get(name, ())) for name in names] == [3, 1, 1, 1]
+
     def complaints(self) -> list[str]:
         """Return Traefik's error lines, but for those of polls while the agent is away."""
         return [line for line in self.traefik.error_lines() if "Provider error" not in line]
@@ -80,11 +90,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         web = stack.enter_context(traefik(polled, directory / "traefik"))
         made = Rig(nodes, engines, web, [])
         made.containers = [made.whoami(number) for number in range(3)]
-        wait_until(made.whole, timeout_s=30, what=lambda: f"{nodes[0].servers('whoami.localhost')}")
-        web.wait_for_router("whoami.localhost")
-        wait_until(
-            lambda: len(web.servers()["whoami.localhost"]) == 3, timeout_s=10, what="servers"
-        )
+        made.wait_until_whole()
         yield made
 
 
@@ -127,10 +133,7 @@ def test_container_that_dies_is_in_no_body_after_1_s_and_no_request_fails(
 
     rig.containers[0].remove(force=True)
     rig.containers[0] = rig.whoami(0)
-    wait_until(rig.whole, timeout_s=20, what="the new container in every body")
-    wait_until(
-        lambda: len(rig.traefik.servers()["whoami.localhost"]) == 3, timeout_s=5, what="Traefik"
-    )
+    rig.wait_until_whole()
 
     assert gone_s - died_s < GONE_WITHIN_S
     assert load.failed(since_s=began_s) == []
@@ -139,6 +142,7 @@ def test_container_that_dies_is_in_no_body_after_1_s_and_no_request_fails(
 
 @pytest.mark.scenario(24)
 def test_routes_stay_while_the_agent_is_down_and_when_it_returns_knowing_nothing(rig: Rig) -> None:
+    rig.wait_until_whole()
     polled = rig.agents[1]
     before = rig.traefik.servers()
 
@@ -179,6 +183,7 @@ def test_no_request_fails_while_all_agents_are_restarted_in_turn(rig: Rig) -> No
 
 @pytest.mark.scenario(25)
 def test_container_with_a_broken_label_is_left_out_alone_and_listed(rig: Rig) -> None:
+    rig.wait_until_whole()
     before = rig.traefik.servers()
     broken = rig.engines[2].run(
         "broken",
