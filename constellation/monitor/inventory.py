@@ -71,6 +71,7 @@ class Inventory:
         self.services: dict[str, ServiceObservation] = {}  # what `services` was told last
         self._listed = False
         self._event_at: dict[str, int] = {}  # sequence of the last event of a container
+        self._untold: dict[str, int] = {}  # `Unreported.since` of containers still without an event
         self._rows: dict[str, str] = {}  # fingerprint of a container in the last full look
         self._pending: set[str] = set()  # to be inspected
         self._unreadable: set[str] = set()
@@ -95,12 +96,14 @@ class Inventory:
         self._listed = False
         self._rows.clear()
         self._pending.clear()
+        self._untold.clear()
 
     # What Docker says.
 
     def event(self, event: ContainerEvent, now_s: float) -> list[Effect]:
         """Take in one event."""
         container_id = event.container_id
+        self._untold.pop(container_id, None)
         known = self.containers.get(container_id)
         if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
             return []
@@ -169,15 +172,20 @@ class Inventory:
             if not self._has_event_after(since, container_id):
                 del self._event_at[container_id]
         if unreported:
+            self._untold |= dict.fromkeys(unreported, since)
             effects.append(Unreported(tuple(unreported), since))
         return [*effects, *self._changes(now_s)]
 
     def has_stalled(self, unreported: Unreported) -> bool:
         """Tell whether still no event came for what a full look found: the stream is dead."""
-        return any(
-            not self._has_event_after(unreported.since, container_id)
+        untold = [
+            container_id
             for container_id in unreported.container_ids
-        )
+            if self._untold.get(container_id) == unreported.since
+        ]
+        for container_id in untold:
+            del self._untold[container_id]
+        return bool(untold)
 
     # Inside.
 

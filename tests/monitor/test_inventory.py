@@ -183,6 +183,23 @@ def test_events_a_little_later_than_the_look_clear_the_stream() -> None:
     assert not lab.inventory.has_stalled(unreported)
 
 
+def test_events_of_a_container_that_is_gone_by_the_next_look_clear_the_stream_too() -> None:
+    lab = Lab()
+    web = lab.docker.run("web")
+    lab.settle()
+    lab.look()
+    lab.inspect()
+    lab.docker.kill(web)
+    lab.look()
+
+    lab.docker.remove(web)
+    lab.hear()
+    lab.look()
+
+    (unreported,) = lab.unreported
+    assert not lab.inventory.has_stalled(unreported)
+
+
 def test_first_look_accuses_no_stream() -> None:
     lab = Lab()
     lab.docker.mute()
