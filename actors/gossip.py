@@ -16,7 +16,7 @@ from actors.adapters.gossip_memory import GossipMemory, Remembered
 from actors.adapters.gossip_metrics import GossipMetrics
 from actors.adapters.gossip_transport import GossipTransport
 from actors.async_shell import AsyncShell, Reply
-from constellation.config import GossipSettings, Settings
+from constellation.config import Settings
 from constellation.effects import Note
 from constellation.errors import AdapterError
 from constellation.gossip.datagram import Envelope
@@ -26,6 +26,7 @@ from constellation.gossip.outbox import MemberChanged, ProbeEnded
 from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy
 from constellation.gossip.security import Keyring, derive_gossip_key
 from constellation.log import get_logger
+from constellation.settings_gossip import GossipSettings
 from messages.base import Message
 from messages.gossip import (
     ClusterSubscribe,
@@ -109,7 +110,7 @@ class GossipActor(AsyncShell):
 
     def _make(self, settings: Settings, incarnation: int) -> GossipTransport:
         keyring = Keyring((derive_gossip_key(node.cluster_key()),))
-        envelope = Envelope(keyring)
+        envelope = Envelope(keyring, settings.gossip.label.encode())
         core = GossipNode(
             node_name=settings.node_name,
             address=Address(settings.bind_address, settings.gossip.port),
@@ -208,6 +209,8 @@ def gossip_policy(settings: GossipSettings, *, overhead_bytes: int) -> GossipPol
         suspicion_timeout_max_multiplier=settings.suspicion_timeout_max_multiplier,
         packet_bytes_max=settings.packet_bytes_max - overhead_bytes,
         dead_gossip_s=settings.dead_gossip_s,
+        dead_reclaim_s=settings.dead_reclaim_s,
+        local_health_multiplier_max=settings.local_health_multiplier_max,
         rejoin_interval_s=settings.rejoin_interval_s,
     )
     return GossipPolicy(swim, StatePolicy(expiry_s=settings.record_expiry_s))

@@ -9,79 +9,22 @@ Only `constellation/settings_source.py` reads files and the environment.
 from __future__ import annotations
 
 import ipaddress
-import re
 import string
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-    model_validator,
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from constellation.settings_gossip import GossipSettings
+from constellation.settings_types import (
+    BindAddress,
+    Group,
+    HostPort,
+    IpAddress,
+    Name,
+    Port,
 )
 
-NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 CLUSTER_KEY_CHARACTERS_MIN = 32
-_PORT = re.compile(r"[0-9]{1,5}")  # `isdigit` is true of digits that `int` refuses
-
-
-def _check_name(value: str) -> str:
-    if not NAME_PATTERN.fullmatch(value):
-        raise ValueError(
-            f"{value!r} cannot be a DNS label: use 1 to 63 of a-z, 0-9 and '-', "
-            "beginning and ending with a letter or digit"
-        )
-    return value
-
-
-def _check_ip(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        raise ValueError(f"{value!r} is not an IP address, e.g. 100.64.0.1") from None
-
-
-def _check_bind_ip(value: str) -> str:
-    if ipaddress.ip_address(_check_ip(value)).is_unspecified:
-        raise ValueError(
-            f"{value} would listen on every interface: name this node's tailnet address"
-        )
-    return value
-
-
-def _check_host_port(value: str) -> str:
-    host, separator, port = value.rpartition(":")
-    if not separator or not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
-        raise ValueError(f"{value!r} is not host:port, e.g. 100.64.0.2:7946")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_check_name)]
-IpAddress = Annotated[str, AfterValidator(_check_ip)]
-BindAddress = Annotated[str, AfterValidator(_check_bind_ip)]
-HostPort = Annotated[str, AfterValidator(_check_host_port)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Group(BaseModel):
-    """A group of settings: frozen; an unknown name in it is refused, and a number has an end."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def check_numbers(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse `port = true`, which Python takes for 1."""
-        field = cls.model_fields[info.field_name or ""]
-        if isinstance(value, bool) and field.annotation in {int, float}:
-            raise ValueError("must be a number")
-        return value
 
 
 class ActorSettings(Group):
@@ -123,51 +66,6 @@ class SupervisorSettings(Group):
             raise ValueError("backoff_max_s must not be below backoff_min_s")
         if self.ping_timeout_s <= self.ping_interval_s:
             raise ValueError("ping_timeout_s must be above ping_interval_s")
-        return self
-
-
-class GossipSettings(Group):
-    """SWIM membership and state exchange.  Defaults suit one LAN or mesh of up to 100 nodes."""
-
-    port: Port = Field(7946, description="UDP and TCP port, on `bind_address`")
-    seeds: tuple[HostPort, ...] = Field(
-        (), description="members to join through, host:port of their gossip; empty: wait for others"
-    )
-    probe_interval_s: float = Field(1.0, gt=0, description="seconds between probes")
-    probe_timeout_s: float = Field(0.5, gt=0, description="wait for an ack; about the p99 trip")
-    indirect_probes: int = Field(3, ge=0, description="members asked to probe in our place")
-    gossip_interval_s: float = Field(0.2, gt=0, description="seconds between rounds of news")
-    gossip_nodes: int = Field(3, ge=1, description="members told in each round")
-    push_pull_interval_s: float = Field(30.0, gt=0, description="seconds between full exchanges")
-    retransmit_multiplier: int = Field(
-        4, ge=1, description="a piece of news is sent this x ceil(log10(members + 1)) times"
-    )
-    suspicion_multiplier: int = Field(
-        4, ge=1, description="suspicion lasts this x max(1, log10(members)) x probe_interval_s"
-    )
-    suspicion_timeout_max_multiplier: int = Field(
-        6, ge=1, description="an unconfirmed suspicion lasts this many times longer"
-    )
-    tcp_timeout_s: float = Field(10.0, gt=0, description="limit of one exchange over TCP")
-    packet_bytes_max: int = Field(
-        1200, ge=512, le=1400, description="largest UDP payload; 1,200 fits a tailnet"
-    )
-    dead_gossip_s: float = Field(30.0, gt=0, description="news still goes to the dead for so long")
-    record_expiry_s: float = Field(
-        86_400.0, gt=0, description="records of a dead or departed node are kept for so long"
-    )
-    rejoin_interval_s: float = Field(
-        5.0, gt=0, description="seconds between tries to reach seeds that are not members"
-    )
-
-    @model_validator(mode="after")
-    def check_probe_timeout(self) -> GossipSettings:
-        """Refuse settings under which every member would be suspected."""
-        if self.probe_timeout_s >= self.probe_interval_s:
-            raise ValueError(
-                f"probe_timeout_s ({self.probe_timeout_s}) must be below probe_interval_s "
-                f"({self.probe_interval_s}), or a probe has no time for its indirect round"
-            )
         return self
 
 

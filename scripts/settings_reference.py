@@ -20,7 +20,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from constellation.config import Group, Settings
+from constellation.config import Settings
+from constellation.settings_types import Group
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT_PREFIX = "CONSTELLATION_"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from constellation.config import Group, Settings, StaticService
+from constellation.config import Settings, StaticService
+from constellation.settings_types import Group
 from scripts.settings_reference import FILES, ROOT, Setting, all_settings
 
 SETTINGS = [*all_settings(), *all_settings(StaticService, "static_services")]
@@ -17,12 +18,12 @@ REQUIRED = {"node_name": "alpha", "data_dir": "/var/lib/constellation"}
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.path)
 def test_every_setting_says_what_it_means(setting: Setting) -> None:
-    assert len(setting.description) >= 5, f"{setting.path}: describe it in constellation/config.py"
+    assert len(setting.description) >= 5, f"{setting.path}: describe it where it is declared"
 
 
 @pytest.mark.parametrize(
     "group",
-    [model for model in Group.__subclasses__() if model.__module__ == "constellation.config"],
+    [model for model in Group.__subclasses__() if model.__module__.startswith("constellation.")],
     ids=lambda group: group.__name__,
 )
 def test_every_group_says_what_it_is_for(group: type[Group]) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-SCORE_MAX = 7
-
 
 @dataclass(frozen=True, slots=True)
 class Awareness:
     """How much this node doubts itself: 0 is healthy."""
 
     score: int = 0
+    multiplier_max: int = 8
 
     @property
     def local_health_multiplier(self) -> int:
@@ -20,4 +19,4 @@ class Awareness:
 
     def add(self, points: int) -> Awareness:
         """Return the health after good (negative) or bad `points`."""
-        return replace(self, score=min(SCORE_MAX, max(0, self.score + points)))
+        return replace(self, score=min(self.multiplier_max - 1, max(0, self.score + points)))

@@ -22,6 +22,7 @@ class SwimPolicy:
     suspicion_multiplier: int = 4
     suspicion_timeout_max_multiplier: int = 6
     packet_bytes_max: int = 1200  # what `parts` of one datagram may come to, wrapping excluded
+    local_health_multiplier_max: int = 8
     dead_gossip_s: float = 30.0
     dead_reclaim_s: float = 5.0  # after so long a dead member's name may have another address
     rejoin_interval_s: float = 5.0

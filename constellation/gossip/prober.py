@@ -68,7 +68,7 @@ class Prober:
         self._seq_no = 0
         self._round: _Round | None = None
         self._relays: dict[int, _Relay] = {}
-        self.awareness = Awareness()
+        self.awareness = Awareness(multiplier_max=policy.local_health_multiplier_max)
 
     def start(self, target: Member, now_s: float) -> None:
         """Begin a round.  The one before it must have ended."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constellation.cluster_view import ClusterView
-from constellation.config import NAME_PATTERN, TraefikSettings
+from constellation.config import TraefikSettings
+from constellation.settings_types import NAME_PATTERN
 from constellation.traefik.instance_plan import InstancePlan, LabelRouter, Server
 from constellation.traefik.rejection import Rejection
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from actors.node_life import convention_leaders
-from constellation.config import ActorSettings, GossipSettings, Settings
+from constellation.config import ActorSettings, Settings
+from constellation.settings_gossip import GossipSettings
 
 
 def leaders(seeds: tuple[str, ...] = (), named: tuple[str, ...] = ()) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from actors.gossip import GossipActor
-from constellation.config import GossipSettings, Settings
+from constellation.config import Settings
+from constellation.settings_gossip import GossipSettings
 from messages.gossip import (
     ClusterChanged,
     ClusterSubscribe,

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.config import NAME_PATTERN
 from constellation.monitor.claims import winning_claim
 from constellation.monitor.container import (
     LABEL_VALUE_BYTES_MAX,
@@ -24,6 +23,7 @@ from constellation.monitor.container_row import read_row
 from constellation.monitor.docker_event import read_event
 from constellation.monitor.published_ports import PublishPolicy, endpoints
 from constellation.monitor.service_name import dns_label, service_name
+from constellation.settings_types import NAME_PATTERN
 from messages.monitor import Label
 from tests.monitor.builders import observation
 

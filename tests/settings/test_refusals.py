@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.config import Group
 from constellation.errors import ConfigError
 from constellation.settings_complaint import joined
 from constellation.settings_file import parse_settings_file
 from constellation.settings_source import environment_name
+from constellation.settings_types import Group
 from scripts.settings_reference import all_settings
 from tests.settings.loading import KEY, said_of
 

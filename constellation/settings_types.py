@@ -1,0 +1,74 @@
+"""What settings are made of: the base of all groups, and texts with a form of their own."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PORT = re.compile(r"[0-9]{1,5}")  # `isdigit` is true of digits that `int` refuses
+
+
+def _check_name(value: str) -> str:
+    if not NAME_PATTERN.fullmatch(value):
+        raise ValueError(
+            f"{value!r} cannot be a DNS label: use 1 to 63 of a-z, 0-9 and '-', "
+            "beginning and ending with a letter or digit"
+        )
+    return value
+
+
+def _check_ip(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address, e.g. 100.64.0.1") from None
+
+
+def _check_bind_ip(value: str) -> str:
+    if ipaddress.ip_address(_check_ip(value)).is_unspecified:
+        raise ValueError(
+            f"{value} would listen on every interface: name this node's tailnet address"
+        )
+    return value
+
+
+def _check_host_port(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
+        raise ValueError(f"{value!r} is not host:port, e.g. 100.64.0.2:7946")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+IpAddress = Annotated[str, AfterValidator(_check_ip)]
+BindAddress = Annotated[str, AfterValidator(_check_bind_ip)]
+HostPort = Annotated[str, AfterValidator(_check_host_port)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Group(BaseModel):
+    """A group of settings: frozen; an unknown name in it is refused, and a number has an end."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def check_numbers(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse `port = true`, which Python takes for 1."""
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and field.annotation in {int, float}:
+            raise ValueError("must be a number")
+        return value
