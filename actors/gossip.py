@@ -15,6 +15,7 @@ from actors import node
 from actors.adapters.gossip_memory import GossipMemory, Remembered
 from actors.adapters.gossip_metrics import GossipMetrics
 from actors.adapters.gossip_transport import GossipTransport
+from actors.adapters.node_identity import load_identity
 from actors.async_shell import AsyncShell, Reply
 from constellation.config import Settings
 from constellation.effects import Note
@@ -112,7 +113,7 @@ class GossipActor(AsyncShell):
         keyring = Keyring((derive_gossip_key(node.cluster_key()),))
         envelope = Envelope(keyring, settings.gossip.label.encode())
         core = GossipNode(
-            node_name=settings.node_name,
+            identity=load_identity(settings),
             address=Address(settings.bind_address, settings.gossip.port),
             policy=gossip_policy(settings.gossip, overhead_bytes=envelope.overhead_bytes),
             random=SystemRandom(),

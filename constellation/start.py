@@ -16,6 +16,7 @@ from typing import Literal, NoReturn
 from actors import node
 from actors.adapters.cluster_key import load_cluster_key
 from actors.adapters.node_directory import NodeDirectories
+from actors.adapters.node_identity import load_identity
 from actors.adapters.parts import find_missing
 from actors.guardian import Guardian
 from constellation import __version__
@@ -58,6 +59,7 @@ def _run(settings: Settings) -> int:
     try:
         node.set_settings(settings)
         node.set_cluster_key(load_cluster_key(settings))
+        load_identity(settings)  # made or refused here, where a person looks
         log.info("agent_starting", version=__version__, data_dir=settings.data_dir)
         for part in find_missing(settings):
             log.warning("part_missing", part=part.part, why=part.why, fix=part.fix)

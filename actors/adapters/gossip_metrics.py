@@ -52,6 +52,14 @@ class GossipMetrics(Collector):
         for reason, count in self._transport.drops.copy().items():
             drops.add_metric([reason], count)
         yield drops
+        refused = CounterMetricFamily(
+            "constellation_gossip_records_refused",
+            "Records not taken: not their author's, badly signed, invalid, or over a limit",
+            labels=["reason"],
+        )
+        for reason, count in node.refused.copy().items():
+            refused.add_metric([reason], count)
+        yield refused
         members = GaugeMetricFamily(
             "constellation_gossip_members", "Members by state, this node too", labels=["state"]
         )

@@ -252,7 +252,7 @@ class GossipTransport(asyncio.DatagramProtocol):
                 writer.write(self._sealed(answer))
             case UserStream(body):
                 self.perform(self.node.on_user_stream(body, now_s))
-            case Ping(seq_no, node) if node in ("", self.node.swim.node_name):
+            case Ping(seq_no, node) if self.node.swim.answers_to(node):
                 writer.write(self._sealed(Ack(seq_no)))
             case _:
                 raise WireError("a stream that is no request", reason="unknown_type")

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from constellation.gossip.cluster_state import readable
 from constellation.gossip.member import Member
+from constellation.gossip.node_meta import state_in
+from constellation.gossip.record_codec import value_of
 from constellation.gossip.record_table import RecordId, RecordTable
+from messages.base import Message
 from messages.gossip import (
     ClusterChanged,
     ClusterMember,
     NamedNodeState,
     NodeServiceState,
+    NodeState,
     NodeWarpState,
     RecordName,
 )
+from messages.monitor import ServiceState
+from messages.warp import WarpState
+
+NODE_RECORD = RecordId("node", "")
 
 
 class ChangeFeed:
@@ -24,6 +31,7 @@ class ChangeFeed:
         self._node_name = node_name
         self._table = table
         self._view: dict[str, tuple[ClusterMember, float]] = {}  # and when its state began
+        self._hints: dict[str, NodeState] = {}  # what claims say, until the record comes
         self._members: set[str] = set()
         self._records: set[tuple[str, RecordId]] = set()
         self.version = 0
@@ -43,6 +51,10 @@ class ChangeFeed:
             return
         self._view[name] = (self._member(member), member.state_changed_at_s)
         self._members.add(name)
+        hint = state_in(member.claim.meta)
+        if hint is not None and hint != self._hints.get(name):
+            self._hints[name] = hint
+            self._records.add((name, NODE_RECORD))
 
     def forget_members(self, now_s: float, *, expiry_s: float) -> None:
         """Let readers forget members that are gone for `expiry_s`."""
@@ -50,13 +62,15 @@ class ChangeFeed:
             if member.state in ("dead", "left") and now_s - since_s > expiry_s:
                 del self._view[name]
                 self._members.add(name)
+                if self._hints.pop(name, None) is not None:
+                    self._records.add((name, NODE_RECORD))
 
     def take(self, now_s: float) -> ClusterChanged:
         """Return the changes since the last call, as the next version."""
         self.version += 1
         members, records = self._members, self._records
         self._members, self._records = set(), set()
-        gone = [key for key in records if readable(self._table, *key) is None]
+        gone = [key for key in records if self._readable(*key) is None]
         return ClusterChanged(
             version=self.version,
             snapshot=False,
@@ -77,6 +91,9 @@ class ChangeFeed:
             for stored in self._table
             if not stored.is_tombstone
         }
+        records |= {
+            (name, NODE_RECORD) for name in self._hints if self._readable(name, NODE_RECORD)
+        }
         return ClusterChanged(
             version=self.version,
             snapshot=True,
@@ -84,6 +101,15 @@ class ChangeFeed:
             members=self._sent_members(set(self._view), now_s),
             **self._values(records),
         )
+
+    def _readable(self, author: str, record_id: RecordId) -> Message | None:
+        """Return what a reader is told under an id; None if there is nothing, or nothing more."""
+        stored = self._table.get(author, record_id)
+        if stored is None:
+            return self._hints.get(author) if record_id == NODE_RECORD else None
+        value = value_of(stored.record)
+        assert value is None or isinstance(value, Message)
+        return value
 
     def _member(self, member: Member) -> ClusterMember:
         ip, port = member.address
@@ -106,13 +132,13 @@ class ChangeFeed:
     def _values(self, records: set[tuple[str, RecordId]]) -> dict[str, Any]:
         nodes, services, warps = [], [], []
         for author, record_id in sorted(records):
-            stored = self._table.get(author, record_id)
-            assert stored is not None
-            record = stored.record
-            if record.node_state is not None:
-                nodes.append(NamedNodeState(node=author, state=record.node_state))
-            if record.service_state is not None:
-                services.append(NodeServiceState(node=author, state=record.service_state))
-            if record.warp_state is not None:
-                warps.append(NodeWarpState(node=author, state=record.warp_state))
+            match self._readable(author, record_id):
+                case NodeState() as node:
+                    nodes.append(NamedNodeState(node=author, state=node))
+                case ServiceState() as service:
+                    services.append(NodeServiceState(node=author, state=service))
+                case WarpState() as warp:
+                    warps.append(NodeWarpState(node=author, state=warp))
+                case gone:
+                    assert gone is None, f"a record that no reader is told: {gone!r}"
         return {"nodes": tuple(nodes), "services": tuple(services), "warps": tuple(warps)}

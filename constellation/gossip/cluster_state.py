@@ -3,6 +3,7 @@
 A record's version is (incarnation, counter): the incarnation grows with each life of its
 author, the counter with each change in one life.  The higher version wins, whoever relays it.
 
+- Records are signed, and only their author's key is believed (`authorship`).
 - A withdrawn record stays as a tombstone for `expiry_s`, many times the interval of whole
   exchanges.  Only a partition that lasts longer can bring the old record back, and then only
   until its author, which refutes what it did not say, hears of it.
@@ -18,8 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from constellation.errors import WireError
+from constellation.gossip.authorship import Authorship
+from constellation.gossip.identity import Identity
 from constellation.gossip.policy import StatePolicy
-from constellation.gossip.record_codec import VALUE_FIELDS, value_of
+from constellation.gossip.record_codec import VALUE_FIELDS, SignedRecord, sign_record
 from constellation.gossip.record_table import RecordId, RecordTable, Stored
 from messages.base import Message
 from messages.gossip import RecordKind, StateRecord
@@ -29,6 +33,7 @@ FLOORS_MAX = 4096
 
 @dataclass(frozen=True, slots=True)
 class _Floor:
+    author_key: bytes
     version: tuple[int, int]
     since_s: float
 
@@ -40,22 +45,24 @@ class Outcome:
     news: tuple[Stored, ...] = ()
     changed: tuple[tuple[str, RecordId], ...] = ()
     removed: tuple[tuple[str, RecordId], ...] = ()
-    refused: int = 0
+    refused: tuple[str, ...] = ()  # a reason for each record that was not taken
 
 
 class ClusterState:
     """All records, and the authorship of this node's own."""
 
     def __init__(
-        self, *, node_name: str, policy: StatePolicy, incarnation: int, now_s: float
+        self, *, identity: Identity, policy: StatePolicy, incarnation: int, now_s: float
     ) -> None:
-        self.node_name = node_name
+        self.node_name = identity.node_name
         self.incarnation = incarnation  # of this life; the shell makes it durable
         self.table = RecordTable()
         self._policy = policy
         self._counter = 0
         self._published: dict[RecordId, Message] = {}
         self._grace_until_s = now_s + policy.grace_s
+        self._identity = identity
+        self.authorship = Authorship(identity)
         self._gone_since_s: dict[str, float] = {}
         self._floors: dict[str, _Floor] = {}
 
@@ -66,7 +73,7 @@ class ClusterState:
             return Outcome()
         stored = self._write(record_id, value, now_s)
         if stored is None:
-            return Outcome(refused=1)
+            return Outcome(refused=("limit",))
         self._published[record_id] = value
         return Outcome(news=(stored,), changed=((self.node_name, record_id),))
 
@@ -81,31 +88,32 @@ class ClusterState:
         news = (stored,) if stored else ()
         return Outcome(news=news, removed=((self.node_name, record_id),))
 
-    def merge(self, records: Iterable[StateRecord], now_s: float) -> Outcome:
-        """Take records from others, whoever wrote them."""
+    def merge(self, records: Iterable[SignedRecord], now_s: float) -> Outcome:
+        """Take the news in `records`, whoever relays them; refuse those not of their author."""
         news: list[Stored] = []
         seen: dict[tuple[str, RecordId], bool] = {}
-        refused = 0
+        refused: list[str] = []
         highest_claim = -1
-        for record in records:
-            record_id = RecordId(record.kind, record.key)
-            if record.node == self.node_name and self._is_foreign(record, record_id):
-                highest_claim = max(highest_claim, record.incarnation)
-            if not self._is_news(record, record_id):
+        for signed in records:
+            record_id = RecordId(signed.kind, signed.key)
+            if not self._is_news(signed, record_id):
                 continue
-            before = self.table.get(record.node, record_id)
-            stored = self.table.put(record, now_s)
-            if stored is None:
-                refused += 1
+            is_foreign = signed.node == self.node_name and self._is_foreign(signed, record_id)
+            before = self.table.get(signed.node, record_id)
+            stored = self._take(signed, now_s)
+            if isinstance(stored, str):
+                refused.append(stored)
                 continue
+            if is_foreign:
+                highest_claim = max(highest_claim, signed.incarnation)
             news.append(stored)
             if not stored.is_tombstone or (before is not None and not before.is_tombstone):
-                seen[record.node, record_id] = stored.is_tombstone
+                seen[signed.node, record_id] = stored.is_tombstone
         outcome = Outcome(
             tuple(news),
             tuple(key for key, is_gone in seen.items() if not is_gone),
             tuple(key for key, is_gone in seen.items() if is_gone),
-            refused,
+            tuple(refused),
         )
         return self._refute(highest_claim, outcome, now_s) if highest_claim >= 0 else outcome
 
@@ -118,6 +126,11 @@ class ClusterState:
                 removed += self._drop_tombstones(author, now_s)
             elif now_s - self._gone_since_s.setdefault(author, now_s) > self._policy.expiry_s:
                 removed += self._drop_author(author, now_s)
+        for author in self.authorship.take_superseded(now_s, grace_s=self._policy.grace_s):
+            removed += self._drop_superseded(author)
+        for author in self.authorship.authors:
+            if author not in living and not self.table.of(author):
+                self.authorship.forget(author)
         for author, floor in list(self._floors.items()):
             if now_s - floor.since_s > 2 * self._policy.expiry_s:
                 del self._floors[author]
@@ -134,23 +147,35 @@ class ClusterState:
         )
         if value is not None:
             record = record.model_copy(update={VALUE_FIELDS[record_id.kind]: value})
-        return self.table.put(record, now_s)
+        return self.table.put(sign_record(record, self._identity), record, now_s)
 
-    def _is_foreign(self, record: StateRecord, record_id: RecordId) -> bool:
+    def _take(self, signed: SignedRecord, now_s: float) -> Stored | str:
+        """Keep `signed` if it is its author's and valid; else return why not."""
+        why = self.authorship.why_refused(signed)
+        if why is not None:
+            return why
+        try:
+            record = signed.opened()
+        except WireError as error:
+            return error.reason
+        return self.table.put(signed, record, now_s) or "limit"
+
+    def _is_foreign(self, signed: SignedRecord, record_id: RecordId) -> bool:
         """Whether others hold something of ours that we did not say in this life."""
         known = self.table.get(self.node_name, record_id)
-        version = record.incarnation, record.counter
         if known is not None and known.record.incarnation == self.incarnation:
-            return version > known.version
-        return record.incarnation >= self.incarnation
+            return signed.version > known.version
+        return signed.incarnation >= self.incarnation
 
-    def _is_news(self, record: StateRecord, record_id: RecordId) -> bool:
-        version = record.incarnation, record.counter
-        floor = self._floors.get(record.node)
-        if floor is not None and version <= floor.version:
+    def _is_news(self, signed: SignedRecord, record_id: RecordId) -> bool:
+        floor = self._floors.get(signed.node)
+        if floor and floor.author_key == signed.author_key and signed.version <= floor.version:
             return False
-        known = self.table.get(record.node, record_id)
-        return known is None or version > known.version
+        known = self.table.get(signed.node, record_id)
+        if known is None or signed.version > known.version:
+            return True
+        is_of_old_key = known.author_key != signed.author_key
+        return is_of_old_key and self.authorship.key_of(signed.node) == signed.author_key
 
     def _refute(self, claim: int, outcome: Outcome, now_s: float) -> Outcome:
         """Take an incarnation above `claim`, and say again what this life has said."""
@@ -182,12 +207,24 @@ class ClusterState:
                 self.table.drop(author, record_id)
         return []
 
+    def _drop_superseded(self, author: str) -> list[tuple[str, RecordId]]:
+        """Drop what the author has said with a key that it does not have any more."""
+        public_key = self.authorship.key_of(author)
+        dropped = [
+            (record_id, stored)
+            for record_id, stored in self.table.of(author).items()
+            if stored.author_key != public_key
+        ]
+        for record_id, _ in dropped:
+            self.table.drop(author, record_id)
+        return [(author, record_id) for record_id, stored in dropped if not stored.is_tombstone]
+
     def _drop_author(self, author: str, now_s: float) -> list[tuple[str, RecordId]]:
         records = dict(self.table.of(author))
         if len(self._floors) >= FLOORS_MAX:
             del self._floors[next(iter(self._floors))]
-        highest = max(stored.version for stored in records.values())
-        self._floors[author] = _Floor(highest, now_s)
+        last = max(records.values(), key=lambda stored: stored.version)
+        self._floors[author] = _Floor(last.author_key, last.version, now_s)
         self._gone_since_s.pop(author, None)
         for record_id in records:
             self.table.drop(author, record_id)
@@ -202,11 +239,3 @@ def join_outcomes(first: Outcome, second: Outcome) -> Outcome:
         first.removed + second.removed,
         first.refused + second.refused,
     )
-
-
-def readable(table: RecordTable, author: str, record_id: RecordId) -> Message | None:
-    """Return what a reader is told of one record; None if it is not there any more."""
-    stored = table.get(author, record_id)
-    value = value_of(stored.record) if stored else None
-    assert value is None or isinstance(value, Message)
-    return value

@@ -6,7 +6,9 @@ same random members; whole exchanges compare digests and carry only what the oth
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 from constellation.effects import Note
@@ -19,7 +21,9 @@ from constellation.gossip.cluster_state import (
     join_outcomes,
 )
 from constellation.gossip.dissemination import BroadcastQueue
+from constellation.gossip.identity import Identity
 from constellation.gossip.member import Address
+from constellation.gossip.node_meta import pack_meta, public_key_in
 from constellation.gossip.outbox import Effect, MemberChanged, SendStream, UserReceived
 from constellation.gossip.packets import Ack
 from constellation.gossip.policy import GossipPolicy
@@ -41,26 +45,31 @@ class GossipNode:
     def __init__(
         self,
         *,
-        node_name: str,
+        identity: Identity,
         address: Address,
         policy: GossipPolicy,
         random: Random,
         incarnation: int,
         now_s: float,
     ) -> None:
+        swim_policy = policy.swim
+        if policy.records:
+            swim_policy = replace(swim_policy, meta=pack_meta(identity.public_key))
         self.swim = SwimNode(
-            node_name=node_name, address=address, policy=policy.swim, random=random
+            node_name=identity.node_name, address=address, policy=swim_policy, random=random
         )
         self.state = ClusterState(
-            node_name=node_name, policy=policy.state, incarnation=incarnation, now_s=now_s
+            identity=identity, policy=policy.state, incarnation=incarnation, now_s=now_s
         )
-        self.feed = ChangeFeed(node_name=node_name, table=self.state.table)
+        self.refused: Counter[str] = Counter()  # records that were not taken, by reason
+        self._identity = identity
+        self.feed = ChangeFeed(node_name=identity.node_name, table=self.state.table)
         self._expiry_s = policy.state.expiry_s
         self._records = policy.records
         self._large = BroadcastQueue(items_max=LARGE_ITEMS_MAX)
         self._large_due_s: float | None = None
         self._expiry_due_s = now_s
-        self.feed.mark_member(node_name, self.swim.membership.me)
+        self.feed.mark_member(identity.node_name, self.swim.membership.me)
 
     @property
     def next_due_s(self) -> float | None:
@@ -112,6 +121,9 @@ class GossipNode:
     def publish(self, message: RecordPublish, now_s: float) -> list[Effect]:
         """Publish this node's records."""
         outcome = Outcome()
+        if message.node_state is not None and self._records:
+            meta = pack_meta(self._identity.public_key, message.node_state)
+            self.swim.membership.describe(meta)
         for kind, key, value in _rows(message):
             outcome = join_outcomes(outcome, self.state.publish(kind, key, value, now_s))
         return self._end(self._apply(outcome, now_s), now_s)
@@ -142,7 +154,7 @@ class GossipNode:
         exchange = self._exchange(remote)
         table = self.swim.push_pull(join=remote.join)
         answer = table
-        if self._records:
+        if self._records and not self.swim.name_taken:
             user_state = record_codec.pack_exchange(
                 self.state.table.digests(), self._lacking(exchange)
             )
@@ -158,14 +170,15 @@ class GossipNode:
         """
         exchange = self._exchange(remote)
         accepted = self.swim.on_push_pull(remote, now_s, initiated=True)
-        effects = self.swim.end_step(now_s)
+        # Members first: their claims say whose records are genuine.
+        effects = self._end(self.swim.end_step(now_s), now_s)
         if not accepted or exchange is None:
-            return self._end(effects, now_s)
-        effects += self._apply(self.state.merge(exchange.records, now_s), now_s)
+            return effects
+        news = self._apply(self.state.merge(exchange.records, now_s), now_s)
         lacking = self._lacking(exchange)
         if lacking:
-            effects.append(SendStream(peer, record_codec.pack_records(lacking)))
-        return self._end(effects, now_s)
+            news.append(SendStream(peer, record_codec.pack_records(lacking)))
+        return effects + self._end(news, now_s)
 
     def _exchange(self, remote: PushPull) -> record_codec.Exchange | None:
         return record_codec.unpack_exchange(remote.user_state) if self._records else None
@@ -193,9 +206,15 @@ class GossipNode:
                 self._large.put(subject, stored.encoded)
                 self._large_due_s = self._large_due_s or now_s + LARGE_DELAY_S
         effects = self.swim.end_step(now_s)
-        if outcome.refused:
-            effects.append(Note("records_refused", {"count": outcome.refused}, "warning"))
-        return effects
+        return effects + [note for reason in outcome.refused for note in self._refuse(reason)]
+
+    def _refuse(self, reason: str) -> list[Note]:
+        """Count it, and complain of the 1st, 2nd, 4th, 8th: who floods must not fill the log."""
+        self.refused[reason] += 1
+        count = self.refused[reason]
+        if count & (count - 1):
+            return []
+        return [Note("record_refused", {"reason": reason, "count": count}, "warning")]
 
     def _send_large(self, now_s: float) -> list[Effect]:
         """Send records that fit in no packet to random members."""
@@ -217,11 +236,17 @@ class GossipNode:
                 case UserReceived(body):
                     rest += self._on_user(body, now_s)
                 case MemberChanged(name):
-                    self.feed.mark_member(name, self.swim.members.get(name))
+                    self._on_member(name, now_s)
                     rest.append(effect)
                 case _:
                     rest.append(effect)
         return rest
+
+    def _on_member(self, name: str, now_s: float) -> None:
+        member = self.swim.members.get(name)
+        if member is not None and member.is_living and public_key_in(member.claim.meta):
+            self.state.authorship.identify(name, public_key_in(member.claim.meta), now_s)
+        self.feed.mark_member(name, member)
 
     def _on_user(self, body: bytes, now_s: float) -> list[Effect]:
         if not self._records or body[:1] < bytes([record_codec.RECORDS_PLAIN]):

@@ -3,8 +3,10 @@
 alive(N) < suspect(N) < alive(N+1) < dead; only the member itself raises its incarnation, by
 which it refutes what is said of it.
 
-Deviations from memberlist, both unseen by its peers:
+Deviations from memberlist, all unseen by its peers:
 
+- a claim with another public key in its meta is another node, as one with another address is:
+  a node's name and records are its own as long as it lives;
 - the suspicion time counts living members only.  Counting those dead or departed but not yet
   forgotten makes deaths take twice as long just after one has left;
 - who suspects a member tells it so directly, again and again until it refutes, and an accused
@@ -19,6 +21,7 @@ from dataclasses import replace
 
 from constellation.gossip.fields import U32_MAX
 from constellation.gossip.member import Address, Member, MemberState, MemberTable, unpacked
+from constellation.gossip.node_meta import public_key_in
 from constellation.gossip.outbox import MemberChanged, Outbox
 from constellation.gossip.packets import Alive, Dead, Suspect, encode
 from constellation.gossip.policy import SwimPolicy
@@ -26,6 +29,7 @@ from constellation.gossip.suspicion import Suspicion
 from constellation.gossip.timers import Timers
 
 FORMER_EXPIRY_S = 86_400.0
+CONFLICT_INTERVAL_S = 60.0  # between complaints about one name
 
 
 class Membership:
@@ -38,6 +42,7 @@ class Membership:
         self._timers = timers
         self._outbox = outbox
         self._suspicions: dict[str, Suspicion] = {}
+        self._conflict_at_s: dict[str, float] = {}  # of members, when last complained of
         self.table = table
         self.me = Member(own, "alive", own.incarnation, 0.0)
         self.former: dict[Address, float] = {}  # where dead members were, and since when
@@ -50,7 +55,7 @@ class Membership:
         if not claim.port:
             claim = replace(claim, port=self.me.claim.port)
         if claim.node == self.me.name:
-            self._on_own_alive(claim)
+            self._on_own_alive(claim, now_s)
             return
         low, high = claim.versions[0], claim.versions[1]
         if not claim.node.isprintable():
@@ -63,9 +68,9 @@ class Membership:
         if member is None:
             self._admit(claim, now_s)
             return
-        moved = (claim.addr, claim.port) != (member.claim.addr, member.claim.port)
+        moved = is_other(claim, member.claim)
         if moved and not self._may_move(member, now_s):
-            self._conflict(member, claim)
+            self._conflict(member, claim, now_s)
         elif moved or claim.incarnation > member.incarnation:
             self._revive(member, claim, now_s)
 
@@ -137,6 +142,7 @@ class Membership:
             gone_s = now_s - member.state_changed_at_s
             if not member.is_living and gone_s > self._policy.dead_gossip_s:
                 self.table.forget(member.name)
+                self._conflict_at_s.pop(member.name, None)
                 self._outbox.add(MemberChanged(member.name))
         for address, since_s in list(self.former.items()):
             if now_s - since_s > FORMER_EXPIRY_S:
@@ -168,14 +174,20 @@ class Membership:
         dead = member.state == "dead" and gone_s >= self._policy.dead_reclaim_s
         return member.state == "left" or dead
 
-    def _conflict(self, member: Member, claim: Alive) -> None:
+    def _conflict(self, member: Member, claim: Alive, now_s: float) -> None:
+        if now_s - self._conflict_at_s.get(member.name, float("-inf")) < CONFLICT_INTERVAL_S:
+            return
+        self._conflict_at_s[member.name] = now_s
         self._outbox.note(
             "member_name_conflict",
             "error",
             member=member.name,
             known=str(member.address),
             claimed=str(unpacked(claim.addr, claim.port)),
-            fix="give each node a node_name of its own",
+            known_key=public_key_in(member.claim.meta).hex()[:16],
+            claimed_key=public_key_in(claim.meta).hex()[:16],
+            fix="give each node a node_name of its own; one that lost its data_dir returns by "
+            "itself once it has been declared dead",
         )
 
     def _revive(self, member: Member, claim: Alive, now_s: float) -> None:
@@ -217,12 +229,12 @@ class Membership:
         self._timers.cancel(("suspicion", member.name))
         self._timers.cancel(("reminder", member.name))
 
-    def _on_own_alive(self, claim: Alive) -> None:
+    def _on_own_alive(self, claim: Alive, now_s: float) -> None:
         mine = self.me.claim
         if self.leaving or claim.incarnation < self.me.incarnation:
             return
         if (claim.addr, claim.port) != (mine.addr, mine.port):
-            self._conflict(self.me, claim)
+            self._conflict(self.me, claim, now_s)
             return
         same = (claim.meta, claim.versions) == (mine.meta, mine.versions)
         if claim.incarnation > self.me.incarnation or not same:
@@ -232,12 +244,27 @@ class Membership:
         if accused >= U32_MAX:
             self._outbox.note("accusation_refused", "warning", incarnation=accused)
             return
-        incarnation = max(self.me.incarnation, accused) + 1
-        self.me.claim = replace(self.me.claim, incarnation=incarnation)
-        self.me.incarnation = incarnation
         self.refute_count += 1
+        self._renew(max(self.me.incarnation, accused))
+        self._outbox.note("accusation_refuted", incarnation=self.me.incarnation)
+
+    def _renew(self, known: int) -> None:
+        """Take an incarnation above `known`, and tell."""
+        self.me.incarnation = known + 1
+        self.me.claim = replace(self.me.claim, incarnation=known + 1)
+        if not self.leaving:
+            self._spread(self.me.claim)
+
+    def describe(self, meta: bytes) -> None:
+        """Say of this node what `meta` holds, from now on.  Safe to repeat."""
+        if meta != self.me.claim.meta:
+            self.me.claim = replace(self.me.claim, meta=meta)
+            self._renew(self.me.incarnation)
+            self._outbox.add(MemberChanged(self.me.name))
+
+    def reclaim(self) -> None:
+        """Say again that this node lives: who held its name before may be out of the way now."""
         self._spread(self.me.claim)
-        self._outbox.note("accusation_refuted", incarnation=incarnation)
 
     def _enter(self, member: Member, state: MemberState, now_s: float) -> None:
         member.state = state
@@ -250,3 +277,10 @@ class Membership:
 
     def _spread(self, news: Alive | Suspect | Dead) -> None:
         self._outbox.membership.put(news.node, encode(news))
+
+
+def is_other(claim: Alive, known: Alive) -> bool:
+    """Tell whether a claim is of another node than the one known by that name."""
+    key = public_key_in(known.meta)
+    other_key = bool(key) and public_key_in(claim.meta) != key
+    return other_key or (claim.addr, claim.port) != (known.addr, known.port)

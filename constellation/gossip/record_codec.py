@@ -11,13 +11,20 @@ import msgpack
 from pydantic import ValidationError
 
 from constellation.errors import WireError
-from messages.gossip import StateRecord
+from constellation.gossip.identity import (
+    PUBLIC_KEY_BYTES,
+    SIGNATURE_BYTES,
+    Identity,
+    is_signed_by,
+)
+from messages.gossip import RecordKind, StateRecord
 
 RECORDS_PLAIN = 65  # first byte of a user message; below 64 they are Serf's
 RECORDS_DEFLATED = 66
 EXCHANGE = 67
 
 RECORD_BYTES_MAX = 64 << 10
+NAME_CHARACTERS_MAX = 128
 MESSAGE_BYTES_MAX = 18 << 20
 RECORDS_MAX = 1 << 16
 AUTHORS_MAX = 1 << 12
@@ -29,11 +36,66 @@ VALUE_FIELDS = {"node": "node_state", "service": "service_state", "warp": "warp_
 
 
 @dataclass(frozen=True, slots=True)
+class SignedRecord:
+    """A record as it travels.  Its value is not looked at before its author is known."""
+
+    kind: RecordKind
+    node: str
+    key: str
+    incarnation: int
+    counter: int
+    author_key: bytes  # of the identity that signed it, whether that is the author's or not
+    signature: bytes
+    payload: bytes
+    fields: Any = None  # of the value, unchecked; None: a tombstone
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The higher wins."""
+        return self.incarnation, self.counter
+
+    @property
+    def encoded(self) -> bytes:
+        """The record, for `pack_records`."""
+        return cast("bytes", msgpack.packb([self.author_key, self.signature, self.payload]))
+
+    @property
+    def is_genuine(self) -> bool:
+        """The holder of `author_key` has signed it."""
+        return is_signed_by(self.author_key, self.signature, self.payload)
+
+    def opened(self) -> StateRecord:
+        """Return what it says.
+
+        Raises:
+            WireError: its value is invalid.
+        """
+        name = VALUE_FIELDS[self.kind]
+        row = {
+            "kind": self.kind,
+            "node": self.node,
+            "key": self.key,
+            "incarnation": self.incarnation,
+            "counter": self.counter,
+        }
+        try:
+            record = StateRecord.model_validate({**row, name: self.fields})
+        except ValidationError as error:
+            summary = "; ".join(str(error).splitlines()[1:3])[:200]
+            why = f"a {self.kind} record does not validate: {summary}"
+            raise WireError(why, reason="record") from error
+        if record.key != _key_of(record):
+            why = f"a {self.kind} record under a key that is not its own"
+            raise WireError(why, reason="record")
+        return record
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One side of a whole exchange: what it has of each author, and records the other lacks."""
 
     digests: Mapping[str, bytes]
-    records: tuple[StateRecord, ...] = ()
+    records: tuple[SignedRecord, ...] = ()
 
 
 def value_of(record: StateRecord) -> Any:
@@ -41,12 +103,13 @@ def value_of(record: StateRecord) -> Any:
     return getattr(record, VALUE_FIELDS[record.kind])
 
 
-def encode_record(record: StateRecord) -> bytes:
-    """Return one record, for `pack_records`."""
+def sign_record(record: StateRecord, identity: Identity) -> SignedRecord:
+    """Return `record` as its author sends it."""
     value = value_of(record)
     fields = value.model_dump(exclude_defaults=True) if value is not None else None
-    row = [record.kind, record.node, record.key, record.incarnation, record.counter, fields]
-    return cast("bytes", msgpack.packb(row))
+    row = (record.kind, record.node, record.key, record.incarnation, record.counter)
+    payload = cast("bytes", msgpack.packb([*row, fields]))
+    return SignedRecord(*row, identity.public_key, identity.sign(payload), payload, fields)
 
 
 def pack_records(encoded: Iterable[bytes]) -> bytes:
@@ -66,11 +129,13 @@ def pack_exchange(digests: Mapping[str, bytes], encoded: Iterable[bytes]) -> byt
     return bytes([EXCHANGE]) + cast("bytes", msgpack.packb(row))
 
 
-def unpack_records(message: bytes) -> tuple[StateRecord, ...]:
-    """Return the records of a user message.
+def unpack_records(message: bytes) -> tuple[SignedRecord, ...]:
+    """Return the records of a user message, without those of kinds that later versions have.
+
+    Their values are not looked at.
 
     Raises:
-        WireError: it is none of ours, too large, or one record is invalid.
+        WireError: it is none of ours, too large, or one of them is no record.
     """
     kind, body = message[:1], message[1:]
     if kind == bytes([RECORDS_DEFLATED]):
@@ -80,7 +145,7 @@ def unpack_records(message: bytes) -> tuple[StateRecord, ...]:
     rows = _unpack(body)
     if not isinstance(rows, tuple):
         raise WireError("records are not a list", reason="record")
-    return tuple(_record(row) for row in rows)
+    return tuple(record for row in rows if (record := _record(row)) is not None)
 
 
 def unpack_exchange(user_state: bytes) -> Exchange:
@@ -129,27 +194,45 @@ def _unpack(body: bytes) -> Any:
         raise WireError(f"records are not msgpack: {error!r:.100}", reason="record") from error
 
 
-def _record(row: Any) -> StateRecord:
-    if not isinstance(row, tuple) or len(row) != 6:
+def _record(row: Any) -> SignedRecord | None:
+    if not isinstance(row, tuple) or len(row) != 3:
+        raise WireError("a record is not key, signature and payload", reason="record")
+    author_key, signature, payload = row
+    sizes = (author_key, PUBLIC_KEY_BYTES), (signature, SIGNATURE_BYTES)
+    if not all(isinstance(one, bytes) and len(one) == size for one, size in sizes):
+        raise WireError("a record has no key or no signature", reason="record")
+    if not isinstance(payload, bytes) or len(payload) > RECORD_BYTES_MAX:
+        raise WireError(f"a record is over {RECORD_BYTES_MAX} bytes, or none", reason="record")
+    fields = _unpack(payload)
+    if not isinstance(fields, tuple) or len(fields) != 6:
         raise WireError("a record has not six fields", reason="record")
-    kind, node, key, incarnation, counter, value = row
-    if not isinstance(kind, str) or kind not in VALUE_FIELDS:
-        raise WireError(f"a record of unknown kind {kind!r:.40}", reason="record")
-    fields = {"kind": kind, "node": node, "key": key}
-    versioned = {**fields, "incarnation": incarnation, "counter": counter}
-    try:
-        record = StateRecord.model_validate({**versioned, VALUE_FIELDS[kind]: value})
-    except ValidationError as error:
-        summary = "; ".join(str(error).splitlines()[1:3])[:200]
-        raise WireError(f"a {kind} record does not validate: {summary}", reason="record") from error
-    if record.incarnation > VERSION_MAX or record.counter > VERSION_MAX:
-        raise WireError("a record's version is out of range", reason="record")
-    if record.key != key_of(record):
-        raise WireError(f"a {kind} record under a key that is not its own", reason="record")
-    return record
+    kind, node, key, incarnation, counter, value = fields
+    if not isinstance(kind, str):
+        raise WireError("a record's kind is no text", reason="record")
+    if kind not in VALUE_FIELDS:
+        return None
+    if not all(isinstance(name, str) and len(name) <= NAME_CHARACTERS_MAX for name in (node, key)):
+        raise WireError("a record's names are no texts, or too long", reason="record")
+    if not node or not all(_is_version(number) for number in (incarnation, counter)):
+        raise WireError("a record has no author, or no version in range", reason="record")
+    return SignedRecord(
+        cast("RecordKind", kind),
+        node,
+        key,
+        incarnation,
+        counter,
+        author_key,
+        signature,
+        payload,
+        value,
+    )
 
 
-def key_of(record: StateRecord) -> str:
+def _is_version(number: Any) -> bool:
+    return type(number) is int and 0 <= number <= VERSION_MAX
+
+
+def _key_of(record: StateRecord) -> str:
     """Return the key that the record's value calls for; its own if it is a tombstone."""
     if record.service_state is not None:
         return record.service_state.service

@@ -11,7 +11,7 @@ from constellation.gossip.record_codec import (
     AUTHORS_MAX,
     DIGEST_BYTES,
     RECORD_BYTES_MAX,
-    encode_record,
+    SignedRecord,
     value_of,
 )
 from messages.gossip import RecordKind, StateRecord
@@ -33,6 +33,7 @@ class Stored:
     """A record, as it travels, and when it came."""
 
     record: StateRecord
+    author_key: bytes  # what it is signed with
     encoded: bytes
     stored_at_s: float
 
@@ -53,6 +54,7 @@ class RecordTable:
     def __init__(self) -> None:
         self._authors: dict[str, dict[RecordId, Stored]] = {}
         self._bytes: dict[str, int] = {}
+        self._total_bytes = 0
         self._digests: dict[str, bytes] = {}
 
     @property
@@ -77,10 +79,13 @@ class RecordTable:
         for records in self._authors.values():
             yield from records.values()
 
-    def put(self, record: StateRecord, now_s: float) -> Stored | None:
-        """Keep `record` in place of its predecessor; None if a limit forbids it."""
+    def put(self, signed: SignedRecord, record: StateRecord, now_s: float) -> Stored | None:
+        """Keep `signed`, opened as `record`, in place of its predecessor.
+
+        None if a limit forbids it.
+        """
         author, record_id = record.node, RecordId(record.kind, record.key)
-        encoded = encode_record(record)
+        encoded = signed.encoded
         records = self._authors.get(author, {})
         before = records.get(record_id)
         grown = len(encoded) - (len(before.encoded) if before else 0)
@@ -89,13 +94,14 @@ class RecordTable:
             or (not records and len(self._authors) >= AUTHORS_MAX)
             or (before is None and len(records) >= AUTHOR_RECORDS_MAX)
             or self._bytes.get(author, 0) + grown > AUTHOR_BYTES_MAX
-            or sum(self._bytes.values()) + grown > TOTAL_BYTES_MAX
+            or self._total_bytes + grown > TOTAL_BYTES_MAX
         )
         if full:
             return None
-        stored = Stored(record, encoded, now_s)
+        stored = Stored(record, signed.author_key, encoded, now_s)
         self._authors.setdefault(author, {})[record_id] = stored
         self._bytes[author] = self._bytes.get(author, 0) + grown
+        self._total_bytes += grown
         self._digests.pop(author, None)
         return stored
 
@@ -103,6 +109,7 @@ class RecordTable:
         """Forget one record."""
         stored = self._authors[author].pop(record_id)
         self._bytes[author] -= len(stored.encoded)
+        self._total_bytes -= len(stored.encoded)
         self._digests.pop(author, None)
         if not self._authors[author]:
             del self._authors[author], self._bytes[author]
@@ -113,7 +120,7 @@ class RecordTable:
         if digest is None:
             state = hashlib.blake2b(digest_size=DIGEST_BYTES)
             for record_id, stored in sorted(self.of(author).items()):
-                state.update(repr((record_id, stored.version)).encode())
+                state.update(repr((record_id, stored.version, stored.author_key)).encode())
             digest = self._digests[author] = state.digest()
         return digest
 

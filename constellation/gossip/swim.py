@@ -15,7 +15,7 @@ from typing import Any
 
 from constellation.gossip import packets
 from constellation.gossip.member import Address, Member, MemberTable
-from constellation.gossip.membership import Membership
+from constellation.gossip.membership import Membership, is_other
 from constellation.gossip.outbox import Effect, OpenPushPull, Outbox, UserReceived
 from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, Ping, Suspect, User
 from constellation.gossip.policy import SwimPolicy
@@ -74,6 +74,10 @@ class SwimNode:
         """When `on_time` must be called next; None before the start."""
         return self._timers.next_due_s
 
+    def answers_to(self, name: str) -> bool:
+        """Whether a ping for `name` is one for this node, and to be answered."""
+        return name in ("", self.node_name) and not self.name_taken
+
     @property
     def has_left(self) -> bool:
         """A leave was asked for, and told as often as news are told."""
@@ -105,7 +109,9 @@ class SwimNode:
         Raises:
             WireError: it is malformed.  Nothing has changed.
         """
-        for packet in packets.decode(body):
+        found = packets.decode(body)
+        # Whose name is taken keeps silent: an ack would keep the name's former holder alive.
+        for packet in () if self.name_taken else found:
             self._on_packet(packet, source, now_s)
         return self._end(now_s)
 
@@ -146,7 +152,7 @@ class SwimNode:
 
         The caller takes the effects with `end_step`.
         """
-        if initiated and not self._check_name(remote):
+        if not self._check_name(remote, now_s, initiated=initiated):
             return False
         for entry in remote.nodes:
             self._merge(entry, now_s)
@@ -232,6 +238,8 @@ class SwimNode:
                 self._exchange(now_s)
             case "rejoin":
                 self._rejoin(now_s)
+            case "reclaim":
+                self.membership.reclaim()
             case _:
                 assert name == "leave", f"a timer nobody handles: {name!r}"
 
@@ -300,25 +308,36 @@ class SwimNode:
         for address in dict.fromkeys(targets):
             self.outbox.add(OpenPushPull(address, join=True))
 
-    def _check_name(self, remote: PushPull) -> bool:
+    def _check_name(self, remote: PushPull, now_s: float, *, initiated: bool) -> bool:
         """Whether the cluster we join has no other living node of our name."""
         if self._accepted:
             return True
         own = self.membership.me.claim
-        for entry in remote.nodes:
-            moved = (entry.alive.addr, entry.alive.port) != (own.addr, own.port)
-            if entry.alive.node == own.node and moved and entry.state in ("alive", "suspect"):
-                self.outbox.note(
-                    "node_name_taken",
-                    "error",
-                    node=own.node,
-                    fix="another node has this node_name: give this one another and restart it",
-                )
-                self.name_taken = True
+        listed = next((entry for entry in remote.nodes if entry.alive.node == own.node), None)
+        is_other_node = listed is not None and is_other(own, listed.alive)
+        if is_other_node and listed is not None and listed.state in ("alive", "suspect"):
+            # Whoever connects to us may be the twin itself, but not from our own address.
+            if initiated or listed.alive.addr == own.addr:
+                self._keep_silent()
                 return False
-        self.name_taken = False
-        self._accepted = True
+            return True
+        if self.name_taken:
+            self.name_taken = False
+            self._timers.set("reclaim", now_s + self.policy.dead_reclaim_s)
+        # Whoever connects to us may know nothing yet of who had our name.
+        self._accepted = initiated or (listed is not None and not is_other_node)
         return True
+
+    def _keep_silent(self) -> None:
+        if not self.name_taken:
+            self.outbox.note(
+                "node_name_taken",
+                "error",
+                node=self.node_name,
+                fix="if another node has this node_name, give this one another and restart it; if "
+                "this one lost its data_dir, wait: it joins when its old self is declared dead",
+            )
+        self.name_taken = True
 
     def _merge(self, entry: NodeEntry, now_s: float) -> None:
         claim = entry.alive

@@ -16,6 +16,7 @@ from constellation.gossip.security import Keyring, derive_gossip_key
 from messages.gossip import RecordPublish
 from messages.monitor import ServiceState
 from tests.components.ports import free_port
+from tests.identities import identity_of
 
 # So slow that nothing but the record's own packet can be what is heard of.
 SLOW = SwimPolicy(probe_interval_s=60.0, push_pull_interval_s=60.0, rejoin_interval_s=60.0)
@@ -26,7 +27,7 @@ class Member:
 
     def __init__(self, name: str, port: int) -> None:
         self.node = GossipNode(
-            node_name=name,
+            identity=identity_of(name),
             address=Address("127.0.0.1", port),
             policy=GossipPolicy(SLOW),
             random=Random(1),

@@ -23,6 +23,7 @@ from constellation.gossip.member import Address
 from constellation.gossip.policy import SERF_VERSIONS, GossipPolicy, SwimPolicy
 from constellation.gossip.security import Keyring, derive_gossip_key
 from tests.gossip.serf_guest import leave_intent
+from tests.identities import identity_of
 
 SERF = shutil.which("serf") or ""
 KEY = derive_gossip_key(b"a key for this test only")
@@ -79,7 +80,7 @@ def serf(request: pytest.FixtureRequest) -> Iterator[tuple[SerfAgent, Keyring]]:
 async def join(agent: SerfAgent, keyring: Keyring, port: int) -> GossipTransport:
     now_s = asyncio.get_running_loop().time()
     node = GossipNode(
-        node_name="ours",
+        identity=identity_of("ours"),
         address=Address("127.0.0.1", port),
         policy=GossipPolicy(SwimPolicy(versions=SERF_VERSIONS), records=False),
         random=Random(1),

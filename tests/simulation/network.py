@@ -14,6 +14,7 @@ from constellation.gossip.member import Address
 from constellation.gossip.outbox import Effect, OpenPushPull, OpenTcpPing, SendDatagram, SendStream
 from constellation.gossip.packets import Ack
 from constellation.gossip.policy import GossipPolicy
+from tests.identities import identity_of
 
 TCP_RETRANSMIT_S = 0.25  # a lost segment is sent again after so long
 TCP_TRIES_MAX = 8
@@ -36,10 +37,16 @@ class SimNetwork:
         self._wakes: dict[str, float] = {}
 
     def start(
-        self, name: str, ip: str, *seeds: str, policy: GossipPolicy | None = None, life: int = 1
+        self,
+        name: str,
+        ip: str,
+        *seeds: str,
+        policy: GossipPolicy | None = None,
+        life: int = 1,
+        key: str = "",
     ) -> GossipNode:
         node = GossipNode(
-            node_name=name,
+            identity=identity_of(name, key=key),
             address=Address(ip, 7946),
             policy=policy or GossipPolicy(),
             random=Random(self.random.random()),
@@ -77,8 +84,8 @@ class SimNetwork:
                 case SendDatagram(to, parts):
                     body = packets.compound(parts)
                     self._send(ip, to, body)
-                case OpenTcpPing(to, _, seq_no, deadline_s):
-                    self._tcp_ping(ip, to, seq_no, deadline_s)
+                case OpenTcpPing():
+                    self._tcp_ping(ip, effect)
                 case OpenPushPull(to, join):
                     self._push_pull(ip, to, join)
                 case SendStream(to, body):
@@ -149,14 +156,15 @@ class SimNetwork:
                 return None
         return delay_s
 
-    def _tcp_ping(self, ip: str, to: Address, seq_no: int, deadline_s: float) -> None:
+    def _tcp_ping(self, ip: str, ping: OpenTcpPing) -> None:
         there_s, back_s = self._tcp_delay_s(), self._tcp_delay_s()
-        if there_s is None or back_s is None or self.now_s + there_s + back_s > deadline_s:
+        if there_s is None or back_s is None or self.now_s + there_s + back_s > ping.deadline_s:
             return
 
         def answer() -> None:
-            if self._reaches(ip, to) and ip in self.nodes:
-                self.perform(ip, self.nodes[ip].on_tcp_ack(Ack(seq_no), self.now_s))
+            reached = self._reaches(ip, ping.to) and ip in self.nodes
+            if reached and self.nodes[ping.to.ip].swim.answers_to(ping.node):
+                self.perform(ip, self.nodes[ip].on_tcp_ack(Ack(ping.seq_no), self.now_s))
 
         self._at(self.now_s + there_s + back_s, answer)
 

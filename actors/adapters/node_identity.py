@@ -1,0 +1,33 @@
+"""What this node signs its records with, kept in the data directory for all its lives."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from actors.adapters.secret_file import is_missing, make_secret, read_secret
+from constellation.config import Settings
+from constellation.errors import ConfigError
+from constellation.gossip.identity import PRIVATE_KEY_BYTES, Identity
+
+FILE_NAME = "node_identity"
+
+
+def load_identity(settings: Settings) -> Identity:
+    """Return this node's identity; one is made in the first life.
+
+    Raises:
+        ConfigError: its file cannot be made or read, or holds something else.
+    """
+    path = Path(settings.data_dir) / FILE_NAME
+    if is_missing(path):
+        fix = "correct data_dir, or let this user write there"
+        make_secret(path, secrets.token_hex(PRIVATE_KEY_BYTES), what="node identity", fix=fix)
+    text = read_secret(path, what="the node identity", setting="data_dir")
+    try:
+        return Identity(settings.node_name, bytes.fromhex(text.decode()))
+    except ValueError:
+        raise ConfigError(
+            f"the node identity in {path} is damaged: restore it, or remove it and wait some "
+            "seconds before the start, until the others have declared this node dead"
+        ) from None
