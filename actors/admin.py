@@ -12,6 +12,8 @@ from actors import node
 from actors.adapters.parts import find_missing
 from actors.shell import ShellActor
 from constellation import __version__
+from constellation.admin import keyring_round
+from constellation.admin.keyring_round import KeyringRound
 from constellation.admin.peers import find_peers, states_since_s
 from constellation.admin.reports import nodes_report, services_report, status_report
 from constellation.admin.status_round import (
@@ -37,11 +39,13 @@ from messages.admin import (
 )
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe, NodeState, RecordPublish
+from messages.keyring import KeyringOrder, KeyringState
 from messages.lifecycle import SupervisorStatus, SupervisorStatusRequest
 
 log = get_logger(__name__)
 
-ADMIN = "@admin"  # whoever is a node's admin actor now
+ADMIN, GOSSIP = "@admin", "@gossip"  # whoever is that actor of a node now
+IN_EVERY_NODE = ("gossip",)  # parts that are nothing to be said of a node
 FROM_START = ("tailscale", "cloudflare")  # parts that no actor reports on
 
 
@@ -56,6 +60,7 @@ class AdminActor(ShellActor):
         self.view = ClusterView()
         self.since_s: Mapping[str, float] = {}  # when each member's state began
         self.round = StatusRound()
+        self.keyring_round = KeyringRound()
         self.parts = {
             part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
             for part in find_missing(settings)
@@ -105,7 +110,11 @@ class AdminActor(ShellActor):
 
     def _publish(self) -> None:
         settings = node.settings()
-        capabilities = [name for name, part in self.parts.items() if part.state == "present"]
+        capabilities = [
+            name
+            for name, part in self.parts.items()
+            if part.state == "present" and name not in IN_EVERY_NODE
+        ]
         if settings.traefik.ingress_port:
             capabilities.append("traefik")
         state = NodeState(
@@ -143,6 +152,48 @@ class AdminActor(ShellActor):
         if self._is_known(message, sender):
             self.send(sender, services_report(self.view))
 
+    def receiveMsg_KeyringOrder(self, message: KeyringOrder, sender: ActorAddress) -> None:
+        if self._is_known(message, sender):
+            peers = find_peers(self.view)
+            effects = self.keyring_round.ordered(
+                self.address_text(sender),
+                message,
+                (self._own_name, *peers.addresses),
+                self.now_s(),
+                unreachable=peers.unreachable,
+            )
+            self._perform_keyring(effects)
+
+    def receiveMsg_KeyringState(self, message: KeyringState, sender: ActorAddress) -> None:
+        if self._speaks_for(message.node, sender):
+            self._perform_keyring(self.keyring_round.answered(message, self.now_s()))
+        else:
+            self._unexpected.inc()
+
+    def _perform_keyring(self, effects: list[keyring_round.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case keyring_round.Tell(nodes, order):
+                    addresses = find_peers(self.view).addresses
+                    for name in nodes:
+                        if name == self._own_name:
+                            self.post("gossip", order)
+                        elif name in addresses:
+                            self.send(ActorAddress(ActorRef(*addresses[name], GOSSIP)), order)
+                case keyring_round.Report(asker, report):
+                    self.send(self.address_of(asker), report)
+                case keyring_round.Busy(asker):
+                    self.send(self.address_of(asker), _BUSY)
+
+    def _speaks_for(self, name: str, sender: ActorAddress) -> bool:
+        """Return whether `sender` is on the node called `name`."""
+        settings = node.settings()
+        addresses = {
+            **find_peers(self.view).addresses,
+            self._own_name: (settings.bind_address, settings.actors.port),
+        }
+        return bool(addresses.get(name) == sender.addressDetails.node)
+
     def _is_known(self, message: Message, sender: ActorAddress) -> bool:
         """Return whether there is something to say; refuse if not."""
         self._requests.labels(type(message).__name__).inc()
@@ -177,7 +228,7 @@ class AdminActor(ShellActor):
         self._perform(self.round.answered(status.node, status, self.now_s()))
 
     def receiveMsg_NodeStatus(self, message: NodeStatus, sender: ActorAddress) -> None:
-        if find_peers(self.view).addresses.get(message.node) == sender.addressDetails.node:
+        if self._speaks_for(message.node, sender):
             self._perform(self.round.answered(message.node, message, self.now_s()))
         else:
             self._unexpected.inc()
@@ -187,6 +238,7 @@ class AdminActor(ShellActor):
 
     def on_tick(self, now_s: float) -> None:
         self._perform(self.round.tick(now_s))
+        self._perform_keyring(self.keyring_round.tick(now_s))
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -212,6 +264,13 @@ class AdminActor(ShellActor):
                 self.send(ActorAddress(ActorRef(host, port, ADMIN)), NodeStatusRequest())
             elif self.supervisor is not None:  # this node itself
                 self.send(self.supervisor, SupervisorStatusRequest())
+
+
+_BUSY = RequestRefused(
+    what="this node changes no gossip keys now",
+    why="another order about them is under way",
+    fix="ask again in some seconds",
+)
 
 
 def _too_many(limit: int) -> RequestRefused:

@@ -77,6 +77,10 @@ class AsyncShell(ShellActor):
         """Send `message` to the local actor named `to`.  From the loop's thread."""
         self._put(to, message)
 
+    def send_soon(self, to: ActorAddress, message: Message) -> None:
+        """Send `message` to an actor of any node.  From the loop's thread."""
+        self._put(to, message)
+
     def spawn(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
         """Run `work` beside `run`; an exception in it ends the actor, loudly."""
         task = asyncio.ensure_future(work)

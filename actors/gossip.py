@@ -12,9 +12,11 @@ from random import SystemRandom
 from thespian.actors import ActorAddress
 
 from actors import node
+from actors.adapters.gossip_keys import GossipKeys
 from actors.adapters.gossip_memory import GossipMemory, Remembered
 from actors.adapters.gossip_metrics import GossipMetrics
 from actors.adapters.gossip_transport import GossipTransport
+from actors.adapters.keyring_file import KeyringFile
 from actors.adapters.node_identity import load_identity
 from actors.async_shell import AsyncShell, Reply
 from constellation.config import Settings
@@ -25,9 +27,11 @@ from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import MemberChanged, ProbeEnded
 from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy
-from constellation.gossip.security import Keyring, derive_gossip_key
+from constellation.gossip.security import Keyring
 from constellation.log import get_logger
 from constellation.settings_gossip import GossipSettings
+from constellation.transport.address import ActorRef
+from messages.admin import PartReported
 from messages.base import Message
 from messages.gossip import (
     ClusterSubscribe,
@@ -36,6 +40,7 @@ from messages.gossip import (
     RecordPublish,
     RecordWithdraw,
 )
+from messages.keyring import KeyringCopy, KeyringFetch, KeyringOrder
 from messages.lifecycle import ActorDirectory
 
 log = get_logger(__name__)
@@ -45,6 +50,8 @@ HOUSEKEEPING_S = 1.0  # between looks at what to keep, and resolutions of seeds
 LEAVE_POLL_S = 0.02
 LEAVE_TIMEOUT_S = 2.0
 SUBSCRIBERS_MAX = 64
+GOSSIP = "@gossip"  # whoever is a node's gossip actor now
+KEY_SOURCES_MAX = 8
 
 
 class GossipActor(AsyncShell):
@@ -54,8 +61,14 @@ class GossipActor(AsyncShell):
         super().__init__()
         self.transport: GossipTransport | None = None
         self.metrics: GossipMetrics | None = None
+        self.keys: GossipKeys | None = None
         self._subscribers: dict[str, Reply] = {}  # by the reader's address
         self._feed_armed = False
+        self._silent = False  # because our name is taken; as `admin` was told
+
+    def on_actor_up_async(self, name: str) -> None:
+        if name == "admin" and self._silent:
+            self.post_soon("admin", self._part())
 
     async def run(self) -> None:
         settings = node.settings()
@@ -64,13 +77,16 @@ class GossipActor(AsyncShell):
         kept = memory.load()
         kept = Remembered(kept.incarnation + 1, kept.addresses)
         memory.save(kept)
-        transport = self._make(settings, kept.incarnation)
+        cluster_key = node.cluster_key()
+        keyring_file = KeyringFile(Path(settings.data_dir), cluster_key)
+        transport = self._make(settings, keyring_file.load(), kept.incarnation)
         try:
             await transport.open(transport.node.swim.address)
         except AdapterError as error:
             # The operator must act: one line that says how, and no trace of calls.
             self.perform(Note("gossip_not_started", {"error": str(error)}, "error"))
             raise
+        self.keys = GossipKeys(transport, keyring_file, cluster_key)
         self.transport, self.metrics = transport, GossipMetrics(transport, self.registry)
         transport.node.swim.seeds = await _resolve(settings.gossip.seeds)
         transport.perform(transport.node.start(self._time(), known=kept.addresses))
@@ -81,6 +97,8 @@ class GossipActor(AsyncShell):
                 kept = self._keep(memory, kept)
                 transport.node.swim.seeds = await _resolve(settings.gossip.seeds)
                 self._arm_feed()
+                if self.keys.must_ask():
+                    self._ask_for_keys(transport, settings.actors.port)
         finally:
             await transport.close()
 
@@ -104,13 +122,32 @@ class GossipActor(AsyncShell):
                 self.transport.perform(core.publish(message, now_s))
             case RecordWithdraw():
                 self.transport.perform(core.withdraw(message, now_s))
+            case KeyringOrder() | KeyringFetch() | KeyringCopy():
+                self._on_keys(message, reply)
             case GossipLeave():
                 self.spawn(self._leave(self.transport, reply), "leave")
             case _:
                 super().on_message(message, reply)
 
-    def _make(self, settings: Settings, incarnation: int) -> GossipTransport:
-        keyring = Keyring((derive_gossip_key(node.cluster_key()),))
+    def _on_keys(self, message: KeyringOrder | KeyringFetch | KeyringCopy, reply: Reply) -> None:
+        assert self.keys is not None, "made with the transport"
+        match message:
+            case KeyringOrder():
+                reply(self.keys.obey(message))
+            case KeyringFetch():
+                reply(self.keys.copy())
+            case KeyringCopy():
+                self.keys.adopt(message)
+
+    def _ask_for_keys(self, transport: GossipTransport, actor_port: int) -> None:
+        """Ask the nodes that we cannot talk to for their keys, by the actor system."""
+        swim = transport.node.swim
+        hosts = dict.fromkeys(one.ip for one in (*swim.seeds, *swim.known_addresses))
+        hosts.pop(swim.address.ip, None)
+        for host in list(hosts)[:KEY_SOURCES_MAX]:
+            self.send_soon(ActorAddress(ActorRef(host, actor_port, GOSSIP)), KeyringFetch())
+
+    def _make(self, settings: Settings, keyring: Keyring, incarnation: int) -> GossipTransport:
         envelope = Envelope(keyring, settings.gossip.label.encode())
         core = GossipNode(
             identity=load_identity(settings),
@@ -125,7 +162,7 @@ class GossipActor(AsyncShell):
             envelope,
             tcp_timeout_s=settings.gossip.tcp_timeout_s,
             observe=self._observe,
-            stepped=self._arm_feed,
+            stepped=self._on_step,
         )
 
     def _observe(self, effect: Note | MemberChanged | ProbeEnded) -> None:
@@ -151,6 +188,22 @@ class GossipActor(AsyncShell):
     def _unsubscribe(self, readers: set[str]) -> None:
         for reader in readers:
             self._subscribers.pop(reader, None)
+
+    def _on_step(self) -> None:
+        self._arm_feed()
+        if self.transport is not None and self.transport.node.swim.name_taken != self._silent:
+            self._silent = not self._silent
+            self.post_soon("admin", self._part())
+
+    def _part(self) -> PartReported:
+        if not self._silent:
+            return PartReported(part="gossip", state="present")
+        return PartReported(
+            part="gossip",
+            state="lost",
+            why="another node, or this one before it lost its data_dir, has its node_name",
+            fix="give each node a node_name of its own; or wait, if there is no other node",
+        )
 
     def _arm_feed(self) -> None:
         """Send what has changed soon, with what else changes until then."""

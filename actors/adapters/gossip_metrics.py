@@ -22,6 +22,7 @@ COUNTS = {
     "stream_bytes_out": "Bytes sent over TCP",
     "push_pulls": "Whole exchanges begun here that were answered",
     "exchanges_failed": "TCP exchanges that failed or timed out",
+    "exchanges_unanswered": "TCP exchanges that the other side ended without an answer",
     "exchanges_refused": "TCP exchanges over the limit of concurrent ones",
     "send_errors": "UDP packets the network refused",
 }

@@ -8,6 +8,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from constellation.effects import Note
@@ -25,7 +26,7 @@ from constellation.gossip.outbox import (
     SendStream,
 )
 from constellation.gossip.packets import Ack, Ping
-from constellation.gossip.security import NONCE_BYTES
+from constellation.gossip.security import NONCE_BYTES, Keyring
 from constellation.gossip.stream import (
     PushPull,
     Refusal,
@@ -107,6 +108,20 @@ class GossipTransport(asyncio.DatagramProtocol):
         await asyncio.gather(*self._exchanges, return_exceptions=True)
         if self._udp is not None:
             self._udp.close()
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys in use.  May be replaced at any time."""
+        return self._envelope.keyring
+
+    @keyring.setter
+    def keyring(self, keyring: Keyring) -> None:
+        self._envelope = replace(self._envelope, keyring=keyring)
+
+    @property
+    def not_understood(self) -> int:
+        """How often others spoke, or hung up, as those do that have other keys."""
+        return self.counts["exchanges_unanswered"] + self.drops["wrong_key"]
 
     def perform(self, effects: list[Effect]) -> None:
         """Do what the node asks, in order, and sleep until it is due next."""
@@ -212,7 +227,9 @@ class GossipTransport(asyncio.DatagramProtocol):
                 if not answered:
                     writer.write_eof()
                     return None
-                return await self._read(reader, StreamReader(self._envelope, initiated=True))
+                answer = await self._read(reader, StreamReader(self._envelope, initiated=True))
+                self.counts["exchanges_unanswered"] += answer is None
+                return answer
         except (OSError, TimeoutError):
             self.counts["exchanges_failed"] += 1
         except WireError as error:

@@ -57,10 +57,10 @@ def status_text(report: StatusReport) -> RenderableType:
     """Return one line that says it all, what is wrong, how each node is, and the notes."""
     parts: list[RenderableType] = [_headline(report)]
     if report.degraded:
-        parts.append(_list(report.degraded, mark="!", style="yellow"))
+        parts.append(bullets(report.degraded, mark="!", style="yellow"))
     parts += ["", _node_statuses(report)]
     if report.notes:
-        parts += ["", "Notes:", _list(report.notes, mark="-", style="dim")]
+        parts += ["", "Notes:", bullets(report.notes, mark="-", style="dim")]
     return Group(*parts)
 
 
@@ -73,29 +73,29 @@ def _headline(report: StatusReport) -> Text:
     return Text.assemble((word, style), counts, f" (as {plain(report.self_node)} sees it)")
 
 
-def _list(lines: tuple[str, ...], *, mark: str, style: str) -> Table:
+def bullets(lines: tuple[str, ...], *, mark: str, style: str) -> Table:
     """Return lines with a mark before each; what does not fit goes on under its beginning."""
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column()
-    table.add_column(overflow="fold")
+    rows = Table.grid(padding=(0, 1, 0, 0))
+    rows.add_column()
+    rows.add_column(overflow="fold")
     for line in lines:
-        table.add_row(Text(f"  {mark}", style=style), _text(line, style))
-    return table
+        rows.add_row(Text(f"  {mark}", style=style), cell(line, style))
+    return rows
 
 
 def _node_statuses(report: StatusReport) -> Table:
-    table = _table("Node", "Agent", "Up", "Actors", "Restarts")
+    rows = table("Node", "Agent", "Up", "Actors", "Restarts")
     for status in report.nodes:
-        table.add_row(
-            _text(status.node),
-            _text(status.agent_version or "?"),
-            _text(duration(status.uptime_s)),
+        rows.add_row(
+            cell(status.node),
+            cell(status.agent_version or "?"),
+            cell(duration(status.uptime_s)),
             _actors(status),
-            _text(str(sum(actor.restart_count for actor in status.actors))),
+            cell(str(sum(actor.restart_count for actor in status.actors))),
         )
     for node in report.unanswered:
-        table.add_row(_text(node), "?", "?", _text("no answer", "yellow"), "?")
-    return table
+        rows.add_row(cell(node), "?", "?", cell("no answer", "yellow"), "?")
+    return rows
 
 
 def _actors(status: NodeStatus) -> Text:
@@ -108,24 +108,24 @@ def _actors(status: NodeStatus) -> Text:
 
 def nodes_text(report: NodesReport) -> RenderableType:
     """Return a table of nodes."""
-    table = _table("Node", "State", "For", "Address", "Services", "Priority", "Has", "Agent")
+    rows = table("Node", "State", "For", "Address", "Services", "Priority", "Has", "Agent")
     for row in report.nodes:
-        table.add_row(
-            _text(f"{row.node} *" if row.is_self else row.node),
+        rows.add_row(
+            cell(f"{row.node} *" if row.is_self else row.node),
             _node_state(row),
-            _text(duration(row.changed_ago_s)),
-            _text(row.address),
-            _text(f"{row.services_healthy}/{row.services_total}"),
-            _text(str(row.priority)),
-            _text(", ".join(row.capabilities) or "-"),
-            _text(row.agent_version or "?"),
+            cell(duration(row.changed_ago_s)),
+            cell(row.address),
+            cell(f"{row.services_healthy}/{row.services_total}"),
+            cell(str(row.priority)),
+            cell(", ".join(row.capabilities) or "-"),
+            cell(row.agent_version or "?"),
         )
     legend = "* asked.  Services: serving of all.  Priority: lower is preferred as leader."
-    return Group(table, "", Text(legend, style="dim"))
+    return Group(rows, "", Text(legend, style="dim"))
 
 
 def _node_state(row: NodeRow) -> Text:
-    text = _text(row.state, STYLES[row.state])
+    text = cell(row.state, STYLES[row.state])
     if row.cordoned:
         text.append(", cordoned", style="yellow")
     return text
@@ -139,35 +139,37 @@ def services_text(report: ServicesReport) -> RenderableType:
             "static_services.",
             overflow="fold",
         )
-    table = _table("Service", "Node", "Health", "Serving", "Reached at", "Why")
+    rows = table("Service", "Node", "Health", "Serving", "Reached at", "Why")
     before = ""
     for row in report.services:
-        table.add_row(
-            _text("" if row.service == before else row.service),
-            _text(row.node),
+        rows.add_row(
+            cell("" if row.service == before else row.service),
+            cell(row.node),
             _health(row),
             "yes" if row.routable else "no",
-            _text(reached_at(row.endpoints, ENDPOINTS_SHOWN_MAX)),
-            _text(row.reason),
+            cell(reached_at(row.endpoints, ENDPOINTS_SHOWN_MAX)),
+            cell(row.reason),
         )
         before = row.service
-    return table
+    return rows
 
 
 def _health(row: ServiceRow) -> Text:
     """Return the health that was said last; one that nobody can use now is not shown as good."""
     is_idle = row.health == "healthy" and not row.routable
-    return _text(row.health, "dim" if is_idle else STYLES[row.health])
+    return cell(row.health, "dim" if is_idle else STYLES[row.health])
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+def table(*columns: str) -> Table:
+    """Return an empty table, plain enough for grep."""
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+        rows.add_column(column, overflow="fold")
+    return rows
 
 
-def _text(value: str, style: str = "") -> Text:
+def cell(value: str, style: str = "") -> Text:
+    """Return `value` as one cell; it may come from anywhere."""
     return Text(plain(value), style=style)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from actors import operator_client
-from constellation import cli
+from constellation import cli, cli_session
 from constellation.config import Settings
 from messages.base import Message
 from messages.gossip import GossipLeft
@@ -53,7 +53,7 @@ class Agent:
 def agent(monkeypatch: pytest.MonkeyPatch) -> Agent:
     made = Agent()
     monkeypatch.setattr(operator_client, "ask_agent", made.ask)
-    monkeypatch.setattr(cli, "DEFAULT_CONFIG", "/nonexistent/agent.toml")
+    monkeypatch.setattr(cli_session, "DEFAULT_CONFIG", "/nonexistent/agent.toml")
     for name in [one for one in os.environ if one.startswith("CONSTELLATION_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CONSTELLATION_CLUSTER_KEY", KEY)

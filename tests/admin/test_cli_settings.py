@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from constellation import cli
+from constellation import cli_session
 from constellation.admin.reports import nodes_report
 from tests.admin.builders import members
 from tests.admin.conftest import KEY, Agent, Ran
@@ -48,7 +48,7 @@ def test_settings_are_those_of_the_agent(
     for name, port in (("default", 1001), ("variable", 1002), ("flag", 1003)):
         (tmp_path / f"{name}.toml").write_text(f"[actors]\nport = {port}\n")
 
-    monkeypatch.setattr(cli, "DEFAULT_CONFIG", str(tmp_path / "default.toml"))
+    monkeypatch.setattr(cli_session, "DEFAULT_CONFIG", str(tmp_path / "default.toml"))
     run("nodes")
     monkeypatch.setenv("CONSTELLATION_CONFIG", str(tmp_path / "variable.toml"))
     run("nodes")
@@ -83,7 +83,7 @@ def test_user_who_may_not_read_the_usual_settings_is_told_so(
     config = tmp_path / "agent.toml"
     config.touch()
     monkeypatch.delenv("CONSTELLATION_CLUSTER_KEY")
-    monkeypatch.setattr(cli, "DEFAULT_CONFIG", str(config))
+    monkeypatch.setattr(cli_session, "DEFAULT_CONFIG", str(config))
 
     def access(path: str | Path, mode: int) -> bool:  # tests may run as root, who may all
         if Path(path) == tmp_path:

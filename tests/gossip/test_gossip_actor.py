@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from actors.gossip import GossipActor
 from constellation.config import Settings
 from constellation.settings_gossip import GossipSettings
+from messages.admin import PartReported
 from messages.gossip import (
     ClusterChanged,
     ClusterSubscribe,
@@ -35,16 +37,20 @@ def free_port(host: str) -> int:
 def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Harness[GossipActor]] = []
 
-    def start(name: str, port: int, *seeds: int, wait_s: float = 0.2) -> Harness[GossipActor]:
+    def start(
+        name: str, port: int, *seeds: int, wait_s: float = 0.2, label: str = ""
+    ) -> Harness[GossipActor]:
         gossip = GossipSettings(
             port=port,
             seeds=tuple(f"127.0.0.1:{seed}" for seed in seeds),
             probe_interval_s=wait_s,
             probe_timeout_s=wait_s / 2,
             rejoin_interval_s=0.2,
+            dead_reclaim_s=0.5,
+            label=label,
         )
         settings = Settings(node_name=name, data_dir=str(tmp_path / name), gossip=gossip)
-        harness = Harness(GossipActor(), settings, name="gossip")
+        harness = Harness(GossipActor(), settings, name="gossip", neighbours=("admin",))
         running.append(harness)
         return harness
 
@@ -133,3 +139,52 @@ def test_member_that_leaves_is_no_failure(start: Start) -> None:
         if m.node == "beta"
     ]
     assert "dead" not in seen
+
+
+def test_node_that_lost_its_data_directory_says_why_it_waits_and_then_joins(
+    start: Start, tmp_path: Path
+) -> None:
+    alpha, beta = pair(start)
+    port = beta.actor.transport.node.swim.address.port if beta.actor.transport else 0
+    end(beta)
+    for file in (tmp_path / "beta").iterdir():
+        file.unlink()
+
+    again = start("beta", port, *seeds_of(beta))
+    again.deliver(ClusterSubscribe())
+
+    again.pump_until(lambda: parts(again) == ["lost"])
+    alpha.pump_until(lambda: states(alpha)["beta"] == "dead", timeout_s=10)
+    again.pump_until(lambda: states(again).get("alpha") == "alive", timeout_s=20)
+    alpha.pump_until(lambda: states(alpha)["beta"] == "alive", timeout_s=20)
+    assert parts(again) == ["lost", "present"]
+
+
+def seeds_of(harness: Harness[GossipActor]) -> tuple[int, ...]:
+    assert harness.actor.transport is not None
+    return tuple(seed.port for seed in harness.actor.transport.node.swim.seeds)
+
+
+def parts(harness: Harness[GossipActor]) -> list[str]:
+    return [part.state for part in messages_of(PartReported, harness.sent)]
+
+
+def test_gossip_of_another_label_is_not_heard(start: Start) -> None:
+    alpha_port = free_port("127.0.0.1")
+    alpha = start("alpha", alpha_port, label="home")
+    other = start("other", free_port("127.0.0.1"), alpha_port, label="work")
+    friend = start("friend", free_port("127.0.0.1"), alpha_port, label="home")
+    alpha.deliver(ClusterSubscribe())
+
+    alpha.pump_until(lambda: states(alpha) == {"alpha": "alive", "friend": "alive"})
+    assert alpha.actor.transport is not None
+    alpha.pump_until(lambda: drops(alpha)["label"] > 0)
+    assert states(alpha) == {"alpha": "alive", "friend": "alive"}
+    assert friend.actor.transport is not None
+    assert drops(friend) == {}
+    assert other.actor.transport is not None
+
+
+def drops(harness: Harness[GossipActor]) -> Counter[str]:
+    assert harness.actor.transport is not None
+    return harness.actor.transport.drops

@@ -1,0 +1,64 @@
+"""Gossip keys on their way to another node or to the disk: sealed with the cluster key.
+
+A ring that was sealed with another cluster key does not open: a cluster that changes its cluster
+key begins with a new ring.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgpack
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from constellation.errors import ConfigError, WireError
+from constellation.gossip.security import KEYS_MAX, NONCE_BYTES, Keyring
+
+KEY_ID_CHARACTERS = 12
+SEALED_BYTES_MAX = 1024
+_PURPOSE = b"constellation keyring 1"
+
+
+def key_id(key: bytes) -> str:
+    """Return how people name a key; it tells nothing of it."""
+    digest = hashlib.blake2b(key, digest_size=KEY_ID_CHARACTERS // 2, person=b"gossip key id")
+    return digest.hexdigest()
+
+
+def seal_keyring(keyring: Keyring, cluster_key: bytes, *, nonce: bytes) -> bytes:
+    """Return the ring as only holders of the cluster key can read it.
+
+    `nonce` is 12 fresh random bytes.
+    """
+    plain = msgpack.packb(list(keyring.keys))
+    return nonce + _cipher(cluster_key).encrypt(nonce, plain, _PURPOSE)
+
+
+def open_keyring(sealed: bytes, cluster_key: bytes) -> Keyring:
+    """Return the ring that `seal_keyring` sealed.
+
+    Raises:
+        WireError: it was sealed with another cluster key, or is damaged.
+    """
+    if not NONCE_BYTES < len(sealed) <= SEALED_BYTES_MAX:
+        raise WireError(f"a sealed ring of {len(sealed)} bytes", reason="sealed_keys")
+    nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    try:
+        keys = msgpack.unpackb(
+            _cipher(cluster_key).decrypt(nonce, body, _PURPOSE), max_array_len=KEYS_MAX
+        )
+        if not isinstance(keys, list) or not all(isinstance(key, bytes) for key in keys):
+            raise WireError("a sealed ring is no list of keys", reason="sealed_keys")
+        return Keyring(tuple(keys))
+    except (InvalidTag, ValueError, msgpack.UnpackException, ConfigError) as error:
+        raise WireError(
+            f"gossip keys do not open with this cluster key ({error!r:.60})", reason="sealed_keys"
+        ) from None
+
+
+def _cipher(cluster_key: bytes) -> AESGCM:
+    secret = hashlib.blake2b(cluster_key, digest_size=64).digest()
+    return AESGCM(
+        hashlib.blake2b(b"keyring", digest_size=32, key=secret, person=b"constellation").digest()
+    )

@@ -1,0 +1,104 @@
+"""The gossip keys of a whole cluster, changed by the operator without a restart."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.components.agents import Agent, agents
+from tests.components.processes import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[list[Agent]]:
+    with agents(tmp_path, 3) as made:
+        yield made
+
+
+def run(agent: Agent, *words: str, stdin: str = "") -> tuple[int, str, str]:
+    done = subprocess.run(
+        agent.command("keys", *words),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def keys_of(agent: Agent) -> dict[str, list[str]]:
+    """Return the keys of each node, as the operator is told on that one."""
+    _, out, _ = run(agent, "list", "--json")
+    nodes: list[dict[str, Any]] = json.loads(out)["nodes"] if out else []
+    return {one["node"]: one["key_ids"] for one in nodes}
+
+
+def test_keys_are_rotated_and_a_node_that_was_away_gets_them_when_it_returns(
+    cluster: list[Agent],
+) -> None:
+    alpha, beta, gamma = cluster
+    (old,) = set(map(tuple, keys_of(alpha).values()))
+    gamma.process.kill()
+    # Nothing is changed without a node that is only suspected.
+    alpha.wait_for_members(alive=2)
+    assert "gamma did not answer" in run(alpha, "rotate")[2]
+    wait_until(lambda: run(alpha, "list")[0] == 0, timeout_s=20, what="gamma to be dead")
+
+    code, out, err = run(alpha, "rotate")
+
+    assert code == 0, err
+    assert [line.split(" ")[0] for line in err.splitlines()] == [
+        "looking", "installing", "using", "removing",
+    ]  # fmt: skip
+    (new,) = set(map(tuple, keys_of(beta).values()))
+    assert len(new) == 1
+    assert new != old
+    assert new[0] in out
+
+    gamma.start()
+    gamma.wait_for_members(alive=3, timeout_s=30)
+    alpha.wait_for_members(alive=3)
+    assert keys_of(gamma) == {name: list(new) for name in ("alpha", "beta", "gamma")}
+    assert {one["member"] for one in alpha.events("member_suspected")} == {"gamma"}
+
+    for agent in cluster:
+        assert agent.stop() == 0
+    for agent in cluster:
+        agent.start(wait=False)
+    alpha.wait_for_members(alive=3, timeout_s=30)
+    assert keys_of(alpha) == {name: list(new) for name in ("alpha", "beta", "gamma")}
+
+
+def test_key_of_the_operator_is_installed_and_a_wrong_order_says_what_to_do(
+    cluster: list[Agent],
+) -> None:
+    alpha, beta, _ = cluster
+    secret = "5e" * 32
+
+    code, out, err = run(alpha, "install", "--stdin", stdin=f"{secret}\n")
+    assert (code, err) == (0, "")
+    (lines,) = [line for line in out.splitlines() if " - " in line]
+    new = lines.split()[0]
+    first = keys_of(beta)["beta"][0]
+
+    code, out, err = run(beta, "remove", first)
+    assert (code, err) == (2, "")
+    assert "use another one before removing it" in " ".join(out.split())
+    assert run(beta, "use", "ffff")[0] == 2
+    assert run(alpha, "use", new[:6])[0] == 0
+    assert run(alpha, "remove", first)[0] == 0
+    assert keys_of(beta) == {name: [new] for name in ("alpha", "beta", "gamma")}
+    assert run(alpha, "install", "--stdin", stdin="not a key\n")[::2] == (
+        1,
+        "constellation: what was read is no key: write 64 hexadecimal digits\n",
+    )
+    for agent in cluster:
+        assert secret not in agent.log()
