@@ -13,6 +13,7 @@ from actors.adapters.parts import find_missing
 from actors.shell import ShellActor
 from constellation import __version__
 from constellation.admin import keyring_round
+from constellation.admin.history import History
 from constellation.admin.keyring_round import KeyringRound
 from constellation.admin.peers import find_peers, states_since_s
 from constellation.admin.reports import nodes_report, services_report, status_report
@@ -29,6 +30,7 @@ from constellation.cluster_view import ClusterView
 from constellation.log import get_logger
 from constellation.transport.address import ActorRef
 from messages.admin import (
+    EventsRequest,
     NodesRequest,
     NodeStatus,
     NodeStatusRequest,
@@ -61,6 +63,7 @@ class AdminActor(ShellActor):
         self.since_s: Mapping[str, float] = {}  # when each member's state began
         self.round = StatusRound()
         self.keyring_round = KeyringRound()
+        self.history = History(self.now_s())
         self.parts = {
             part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
             for part in find_missing(settings)
@@ -100,6 +103,7 @@ class AdminActor(ShellActor):
             if not before.gap:
                 self.post("gossip", ClusterSubscribe())
         elif self.view is not before:
+            self.history.add(before, message, self.now_s())
             self.since_s = states_since_s(self.since_s, message, self.now_s())
 
     def receiveMsg_PartReported(self, message: PartReported, sender: ActorAddress) -> None:
@@ -151,6 +155,10 @@ class AdminActor(ShellActor):
     def receiveMsg_ServicesRequest(self, message: ServicesRequest, sender: ActorAddress) -> None:
         if self._is_known(message, sender):
             self.send(sender, services_report(self.view))
+
+    def receiveMsg_EventsRequest(self, message: EventsRequest, sender: ActorAddress) -> None:
+        if self._is_known(message, sender):
+            self.send(sender, self.history.report(self.now_s()))
 
     def receiveMsg_KeyringOrder(self, message: KeyringOrder, sender: ActorAddress) -> None:
         if self._is_known(message, sender):

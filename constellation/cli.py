@@ -1,4 +1,4 @@
-"""The operator's command: `constellation status`, `nodes`, `services`, `keys`, `keygen`.
+"""The operator's command: `constellation status`, `nodes`, `services`, `events`, `keys`, `keygen`.
 
 Exit codes: 0 all is well; 1 the question was not answered, or wrongly asked, with one line that
 says why; 2 answered, and something is degraded.
@@ -26,6 +26,8 @@ from constellation.cli_session import (
     write,
 )
 from messages.admin import (
+    EventsReport,
+    EventsRequest,
     NodesReport,
     NodesRequest,
     ServicesReport,
@@ -88,6 +90,14 @@ def services(*, as_json: AsJson = False) -> None:
     from constellation.admin.tables import services_text  # noqa: PLC0415 - as above
 
     show(ask(ServicesRequest(), ServicesReport), services_text, as_json=as_json)
+
+
+@app.command()
+def events(*, as_json: AsJson = False) -> None:
+    """List what happened to nodes and services, the latest first."""
+    from constellation.admin.tables import events_text  # noqa: PLC0415 - as above
+
+    show(ask(EventsRequest(), EventsReport), events_text, as_json=as_json)
 
 
 @app.command(short_help="Print a new cluster key.")

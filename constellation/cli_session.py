@@ -14,11 +14,11 @@ import typer
 
 from constellation.admin.words import plain
 from constellation.errors import AdapterError, ConfigError
-from messages.admin import NodesReport, RequestRefused, ServicesReport, StatusReport
+from messages.admin import EventsReport, NodesReport, RequestRefused, ServicesReport, StatusReport
 from messages.base import Message
 from messages.keyring import KeyringReport
 
-Report = TypeVar("Report", StatusReport, NodesReport, ServicesReport, KeyringReport)
+Report = TypeVar("Report", StatusReport, NodesReport, ServicesReport, EventsReport, KeyringReport)
 
 ANSWER_TIMEOUT_S = 5.0
 DEFAULT_CONFIG = "/etc/constellation/agent.toml"

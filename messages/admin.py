@@ -135,6 +135,34 @@ class ServicesReport(Message):
     degraded: tuple[str, ...] = Field(default=(), description="as in `StatusReport`, of services")
 
 
+class EventsRequest(Message):
+    """Ask what happened lately.  Answered by `EventsReport`."""
+
+    crosses_nodes = True
+
+
+class EventRow(Message):
+    """What happened to a node, or to a service on one.  Part of `EventsReport`."""
+
+    ago_s: float = Field(ge=0.0, description="since the asked node came to know of it")
+    node: str
+    service: str = Field(default="", description="empty: it is about the node")
+    what: str = Field(
+        description="of a node: join, leave, update, failed; of a service: its health, or gone"
+    )
+    reason: str = Field(default="", description="why a service is not healthy; may be empty")
+
+
+class EventsReport(Message):
+    """Answer to `EventsRequest`: the latest first, as far as the asked node remembers."""
+
+    crosses_nodes = True
+
+    events: tuple[EventRow, ...]
+    since_ago_s: float = Field(ge=0.0, description="for how long it has been watching")
+    degraded: tuple[str, ...] = Field(default=(), description="always empty: the past is past")
+
+
 class RequestRefused(Message):
     """Answer to a request that cannot be served; says what failed, why, and what to do."""
 

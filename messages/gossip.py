@@ -12,6 +12,7 @@ from messages.warp import WarpState
 
 RecordKind = Literal["node", "service", "warp"]
 MemberState = Literal["alive", "suspect", "dead", "left"]
+MemberEventKind = Literal["join", "leave", "update", "failed"]
 
 
 class NodeState(Message):
@@ -110,6 +111,14 @@ class RecordName(Message):
     key: str
 
 
+class MemberEvent(Message):
+    """What happened to a member, as this node came to know it.  Part of `ClusterChanged`."""
+
+    kind: MemberEventKind
+    node: str
+    ago_s: float = Field(ge=0.0, description="age when sent")
+
+
 class ClusterChanged(Message):
     """State what is new in the cluster, as this node sees it.  No answer.
 
@@ -126,6 +135,9 @@ class ClusterChanged(Message):
     services: tuple[NodeServiceState, ...] = ()
     warps: tuple[NodeWarpState, ...] = ()
     removed: tuple[RecordName, ...] = ()
+    events: tuple[MemberEvent, ...] = Field(
+        default=(), description="in order; with `snapshot` none, whatever happened before"
+    )
 
 
 class GossipLeave(Message):

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from constellation.admin.words import duration, plain, reached_at
 from messages.admin import (
+    EventsReport,
     NodeRow,
     NodesReport,
     NodeStatus,
@@ -158,6 +159,23 @@ def _health(row: ServiceRow) -> Text:
     """Return the health that was said last; one that nobody can use now is not shown as good."""
     is_idle = row.health == "healthy" and not row.routable
     return cell(row.health, "dim" if is_idle else STYLES[row.health])
+
+
+def events_text(report: EventsReport) -> RenderableType:
+    """Return a table of events."""
+    if not report.events:
+        return Text(f"Nothing has happened for {duration(report.since_ago_s)}.")
+    rows = table("Ago", "Node", "Service", "What", "Why")
+    for row in report.events:
+        style = "bold red" if row.what == "failed" else STYLES.get(row.what, "")
+        rows.add_row(
+            cell(duration(row.ago_s)),
+            cell(row.node),
+            cell(row.service or "-"),
+            cell(row.what, style),
+            cell(row.reason),
+        )
+    return rows
 
 
 def table(*columns: str) -> Table:

@@ -12,6 +12,8 @@ from messages.base import Message
 from messages.gossip import (
     ClusterChanged,
     ClusterMember,
+    MemberEvent,
+    MemberEventKind,
     NamedNodeState,
     NodeServiceState,
     NodeState,
@@ -21,6 +23,7 @@ from messages.gossip import (
 from messages.monitor import ServiceState
 from messages.warp import WarpState
 
+EVENTS_MAX = 4096  # between two changes that are told
 NODE_RECORD = RecordId("node", "")
 
 
@@ -32,6 +35,7 @@ class ChangeFeed:
         self._table = table
         self._view: dict[str, tuple[ClusterMember, float]] = {}  # and when its state began
         self._hints: dict[str, NodeState] = {}  # what claims say, until the record comes
+        self._events: list[tuple[MemberEventKind, str, float]] = []
         self._members: set[str] = set()
         self._records: set[tuple[str, RecordId]] = set()
         self.version = 0
@@ -39,7 +43,7 @@ class ChangeFeed:
     @property
     def is_dirty(self) -> bool:
         """There is something to take."""
-        return bool(self._members or self._records)
+        return bool(self._members or self._records or self._events)
 
     def mark_record(self, author: str, record_id: RecordId) -> None:
         """One record has changed, or is gone."""
@@ -56,6 +60,11 @@ class ChangeFeed:
             self._hints[name] = hint
             self._records.add((name, NODE_RECORD))
 
+    def mark_event(self, kind: MemberEventKind, name: str, now_s: float) -> None:
+        """Something happened to a member that its state at the next `take` may not show."""
+        if len(self._events) < EVENTS_MAX:
+            self._events.append((kind, name, now_s))
+
     def forget_members(self, now_s: float, *, expiry_s: float) -> None:
         """Let readers forget members that are gone for `expiry_s`."""
         for name, (member, since_s) in list(self._view.items()):
@@ -69,7 +78,11 @@ class ChangeFeed:
         """Return the changes since the last call, as the next version."""
         self.version += 1
         members, records = self._members, self._records
-        self._members, self._records = set(), set()
+        events = tuple(
+            MemberEvent(kind=kind, node=name, ago_s=max(0.0, now_s - at_s))
+            for kind, name, at_s in self._events
+        )
+        self._members, self._records, self._events = set(), set(), []
         gone = [key for key in records if self._readable(*key) is None]
         return ClusterChanged(
             version=self.version,
@@ -81,6 +94,7 @@ class ChangeFeed:
                 RecordName(kind=record_id.kind, node=author, key=record_id.key)
                 for author, record_id in sorted(gone)
             ),
+            events=events,
             **self._values(records.difference(gone)),
         )
 

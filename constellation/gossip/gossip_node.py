@@ -30,13 +30,19 @@ from constellation.gossip.policy import GossipPolicy
 from constellation.gossip.stream import PushPull
 from constellation.gossip.swim import SwimNode
 from messages.base import Message
-from messages.gossip import RecordKind, RecordPublish, RecordWithdraw
+from messages.gossip import MemberEventKind, RecordKind, RecordPublish, RecordWithdraw
 
 LARGE_DELAY_S = 0.005  # lets a burst become one stream
 LARGE_INTERVAL_S = 0.2  # between rounds of records too large for packets
 LARGE_BATCH_BYTES = 1 << 20
 EXPIRY_INTERVAL_S = 1.0
 LARGE_ITEMS_MAX = 8192
+EVENTS: dict[str, MemberEventKind] = {
+    "member_joined": "join",
+    "member_left": "leave",
+    "member_updated": "update",
+    "member_failed": "failed",
+}
 
 
 class GossipNode:
@@ -237,6 +243,9 @@ class GossipNode:
                     rest += self._on_user(body, now_s)
                 case MemberChanged(name):
                     self._on_member(name, now_s)
+                    rest.append(effect)
+                case Note(event, fields) if event in EVENTS:
+                    self.feed.mark_event(EVENTS[event], fields["member"], now_s)
                     rest.append(effect)
                 case _:
                     rest.append(effect)

@@ -34,6 +34,14 @@ def run(agent: Agent, *words: str, stdin: str = "") -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def events_of(agent: Agent) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        agent.command("events", "--json"), capture_output=True, timeout=30, check=True
+    )
+    events: list[dict[str, Any]] = json.loads(done.stdout)["events"]
+    return events
+
+
 def keys_of(agent: Agent) -> dict[str, list[str]]:
     """Return the keys of each node, as the operator is told on that one."""
     _, out, _ = run(agent, "list", "--json")
@@ -67,6 +75,8 @@ def test_keys_are_rotated_and_a_node_that_was_away_gets_them_when_it_returns(
     gamma.wait_for_members(alive=3, timeout_s=30)
     alpha.wait_for_members(alive=3)
     assert keys_of(gamma) == {name: list(new) for name in ("alpha", "beta", "gamma")}
+    past = [one["what"] for one in events_of(alpha) if one["node"] == "gamma"]
+    assert [what for what in past if what != "update"][:2] == ["join", "failed"]
     assert {one["member"] for one in alpha.events("member_suspected")} == {"gamma"}
 
     for agent in cluster:

@@ -1,0 +1,62 @@
+"""What happened in the cluster lately, as one node came to know it.  It is not kept on the disk."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from constellation.cluster_view import ClusterView
+from messages.admin import EventRow, EventsReport
+from messages.gossip import ClusterChanged
+
+EVENTS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    at_s: float
+    node: str
+    what: str
+    service: str = ""
+    reason: str = ""
+
+
+class History:
+    """The latest events.  `now_s` is monotonic seconds."""
+
+    def __init__(self, now_s: float) -> None:
+        self._since_s = now_s
+        self._events: deque[_Event] = deque(maxlen=EVENTS_MAX)
+
+    def add(self, before: ClusterView, change: ClusterChanged, now_s: float) -> None:
+        """Take in a change of what was known as `before`; a first snapshot is no news."""
+        for event in change.events:
+            self._events.append(_Event(now_s - event.ago_s, event.node, event.kind))
+        if before.known:
+            self._events.extend(_service_events(before, change, now_s))
+
+    def report(self, now_s: float) -> EventsReport:
+        """Return all of it."""
+        rows = (
+            EventRow(
+                ago_s=max(0.0, now_s - event.at_s),
+                node=event.node,
+                service=event.service,
+                what=event.what,
+                reason=event.reason,
+            )
+            for event in reversed(self._events)
+        )
+        return EventsReport(events=tuple(rows), since_ago_s=max(0.0, now_s - self._since_s))
+
+
+def _service_events(before: ClusterView, change: ClusterChanged, now_s: float) -> Iterator[_Event]:
+    for one in change.services:
+        known = before.services.get(one.state.service, {}).get(one.node)
+        if known is None or known.health != one.state.health:
+            reason = "" if one.state.health == "healthy" else one.state.reason
+            yield _Event(now_s, one.node, one.state.health, one.state.service, reason)
+    for gone in change.removed:
+        if gone.kind == "service" and gone.node in before.services.get(gone.key, {}):
+            yield _Event(now_s, gone.node, "gone", gone.key)

@@ -1,0 +1,93 @@
+"""What an operator is told of the past."""
+
+from __future__ import annotations
+
+from constellation.admin.history import EVENTS_MAX, History
+from constellation.admin.tables import events_text, render
+from constellation.cluster_view import ClusterView
+from messages.gossip import ClusterChanged, MemberEvent, MemberEventKind, RecordName
+from tests.admin.builders import members, service
+from tests.traefik.builders import snapshot, view
+
+KNOWN = view(service("web", "beta"), members=members(beta="alive"))
+
+
+def delta(*events: MemberEvent, **fields: object) -> ClusterChanged:
+    base = {"version": 2, "snapshot": False, "self_node": "alpha", "events": events}
+    return ClusterChanged.model_validate({**base, **fields}, strict=False)
+
+
+def event(kind: MemberEventKind, node: str = "beta", ago_s: float = 0.0) -> MemberEvent:
+    return MemberEvent(kind=kind, node=node, ago_s=ago_s)
+
+
+def told(history: History, now_s: float = 100.0) -> list[tuple[float, str, str, str]]:
+    rows = history.report(now_s).events
+    return [(row.ago_s, row.node, row.service, row.what) for row in rows]
+
+
+def test_latest_event_comes_first_with_its_age() -> None:
+    history = History(0.0)
+
+    history.add(KNOWN, delta(event("join", ago_s=1.0), event("update")), 10.0)
+    history.add(KNOWN, delta(event("failed")), 90.0)
+
+    assert told(history) == [
+        (10.0, "beta", "", "failed"),
+        (90.0, "beta", "", "update"),
+        (91.0, "beta", "", "join"),
+    ]
+
+
+def test_change_of_health_is_an_event_and_any_other_change_of_a_service_is_none() -> None:
+    history = History(0.0)
+    same, worse = service("web", "beta"), service("web", "beta", "unhealthy", "no answer")
+
+    history.add(KNOWN, delta(services=(same,)), 10.0)
+    history.add(KNOWN, delta(services=(worse,)), 20.0)
+
+    (row,) = history.report(30.0).events
+    assert (row.service, row.what, row.reason) == ("web", "unhealthy", "no answer")
+
+
+def test_service_that_is_withdrawn_is_gone_and_one_that_nobody_knew_is_not() -> None:
+    history = History(0.0)
+    names = [RecordName(kind="service", node="beta", key=key) for key in ("web", "other")]
+
+    history.add(KNOWN, delta(removed=tuple(names)), 10.0)
+
+    assert told(history) == [(90.0, "beta", "web", "gone")]
+
+
+def test_first_snapshot_is_no_news() -> None:
+    history = History(0.0)
+
+    history.add(ClusterView(), snapshot(service("web", "beta"), members=members()), 1.0)
+
+    assert told(history) == []
+    text = render(events_text(history.report(90.0)), width=80, color=False)
+    assert text == "Nothing has happened for 1 min 30 s.\n"
+
+
+def test_only_the_latest_are_remembered() -> None:
+    history = History(0.0)
+    for number in range(EVENTS_MAX + 7):
+        history.add(KNOWN, delta(event("update", node=f"n{number}")), float(number))
+
+    rows = history.report(1000.0).events
+    assert len(rows) == EVENTS_MAX
+    assert rows[0].node == f"n{EVENTS_MAX + 6}"
+
+
+def test_table_names_node_service_and_reason() -> None:
+    history = History(0.0)
+    worse = service("web", "beta", "unhealthy", "no answer")
+    history.add(KNOWN, delta(event("failed", node="gamma"), services=(worse,)), 10.0)
+
+    lines = render(events_text(history.report(20.0)), width=200, color=False).splitlines()
+
+    assert lines == [
+        "Ago   Node   Service  What       Why",
+        "10 s  beta   web      unhealthy  no answer",
+        "10 s  gamma  -        failed",
+    ]
