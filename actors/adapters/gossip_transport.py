@@ -193,7 +193,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         task.add_done_callback(self._exchanges.discard)
 
     async def _push_pull(self, to: Address, *, join: bool) -> None:
-        request = self.node.push_pull_request(join=join)
+        request = self.node.push_pull_request(to, join=join)
         answer = await self._ask(to, request, self._tcp_timeout_s)
         if isinstance(answer, PushPull):
             self.counts["push_pulls"] += 1

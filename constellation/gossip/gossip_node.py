@@ -6,9 +6,9 @@ same random members; whole exchanges compare digests and carry only what the oth
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from random import Random
 
 from constellation.effects import Note
@@ -27,6 +27,7 @@ from constellation.gossip.node_meta import pack_meta, public_key_in
 from constellation.gossip.outbox import Effect, MemberChanged, SendStream, UserReceived
 from constellation.gossip.packets import Ack
 from constellation.gossip.policy import GossipPolicy
+from constellation.gossip.record_codec import SignedRecord
 from constellation.gossip.stream import PushPull
 from constellation.gossip.swim import SwimNode
 from messages.base import Message
@@ -37,12 +38,22 @@ LARGE_INTERVAL_S = 0.2  # between rounds of records too large for packets
 LARGE_BATCH_BYTES = 1 << 20
 EXPIRY_INTERVAL_S = 1.0
 LARGE_ITEMS_MAX = 8192
+MERGE_BATCH_MAX = 256  # records, each of which costs some 0.15 ms to check
+MERGE_INTERVAL_S = 0.001
 EVENTS: dict[str, MemberEventKind] = {
     "member_joined": "join",
     "member_left": "leave",
     "member_updated": "update",
     "member_failed": "failed",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _EndOfExchange:
+    """All records of an exchange are merged: now is to be seen what the other side lacks."""
+
+    peer: Address
+    digests: Mapping[str, bytes]
 
 
 class GossipNode:
@@ -75,12 +86,19 @@ class GossipNode:
         self._large = BroadcastQueue(items_max=LARGE_ITEMS_MAX)
         self._large_due_s: float | None = None
         self._expiry_due_s = now_s
+        self._backlog: deque[SignedRecord | _EndOfExchange] = deque()
+        self._backlog_due_s: float | None = None
         self.feed.mark_member(identity.node_name, self.swim.membership.me)
 
     @property
     def next_due_s(self) -> float | None:
         """When `on_time` must be called next."""
-        dues = (self.swim.next_due_s, self._large_due_s, self._expiry_due_s)
+        dues = (
+            self.swim.next_due_s,
+            self._large_due_s,
+            self._expiry_due_s,
+            self._backlog_due_s,
+        )
         return min((due for due in dues if due is not None), default=None)
 
     def start(self, now_s: float, *, known: Iterable[Address] = ()) -> list[Effect]:
@@ -109,8 +127,8 @@ class GossipNode:
         """
         if not self._records:
             return []
-        outcome = self.state.merge(record_codec.unpack_records(body), now_s)
-        return self._end(self._apply(outcome, now_s), now_s)
+        self._backlog.extend(record_codec.unpack_records(body))
+        return self._end(self._merge_some(now_s), now_s)
 
     def on_time(self, now_s: float) -> list[Effect]:
         """Do all that is due."""
@@ -122,6 +140,8 @@ class GossipNode:
             self.feed.forget_members(now_s, expiry_s=self._expiry_s)
         if self._large_due_s is not None and self._large_due_s <= now_s:
             effects += self._send_large(now_s)
+        if self._backlog_due_s is not None and self._backlog_due_s <= now_s:
+            effects += self._merge_some(now_s)
         return self._end(effects, now_s)
 
     def publish(self, message: RecordPublish, now_s: float) -> list[Effect]:
@@ -143,10 +163,10 @@ class GossipNode:
         """Begin to leave; `swim.has_left` says when it is told."""
         return self._end(self.swim.leave(now_s), now_s)
 
-    def push_pull_request(self, *, join: bool) -> PushPull:
-        """Return what begins a whole exchange: the members, and digests of the records."""
+    def push_pull_request(self, to: Address, *, join: bool) -> PushPull:
+        """Return what begins a whole exchange with `to`: the members, and digests of records."""
         table = self.swim.push_pull(join=join)
-        if not self._records or self.swim.name_taken:
+        if not self._records or self.swim.name_taken or to in self.swim.outbox.strangers:
             return table
         user_state = record_codec.pack_exchange(self.state.table.digests(), ())
         return PushPull(table.nodes, user_state, join)
@@ -160,9 +180,9 @@ class GossipNode:
         exchange = self._exchange(remote)
         table = self.swim.push_pull(join=remote.join)
         answer = table
-        if self._records and not self.swim.name_taken:
+        if exchange is not None and not self.swim.name_taken:
             user_state = record_codec.pack_exchange(
-                self.state.table.digests(), self._lacking(exchange)
+                self.state.table.digests(), self._lacking(exchange.digests)
             )
             answer = PushPull(table.nodes, user_state, remote.join)
         self.swim.on_push_pull(remote, now_s, initiated=False)
@@ -180,24 +200,38 @@ class GossipNode:
         effects = self._end(self.swim.end_step(now_s), now_s)
         if not accepted or exchange is None:
             return effects
-        news = self._apply(self.state.merge(exchange.records, now_s), now_s)
-        lacking = self._lacking(exchange)
-        if lacking:
-            news.append(SendStream(peer, record_codec.pack_records(lacking)))
-        return effects + self._end(news, now_s)
+        self._backlog.extend((*exchange.records, _EndOfExchange(peer, exchange.digests)))
+        return effects + self._end(self._merge_some(now_s), now_s)
+
+    def _merge_some(self, now_s: float) -> list[Effect]:
+        """Merge what came, a batch a step: checking all of a large state would stop the acks."""
+        batch: list[SignedRecord] = []
+        effects: list[Effect] = []
+        while self._backlog and len(batch) < MERGE_BATCH_MAX and not effects:
+            match self._backlog.popleft():
+                case _EndOfExchange(peer, digests):
+                    effects += self._apply(self.state.merge(batch, now_s), now_s)
+                    batch.clear()
+                    lacking = self._lacking(digests)
+                    if lacking:
+                        effects.append(SendStream(peer, record_codec.pack_records(lacking)))
+                case record:
+                    batch.append(record)
+        effects += self._apply(self.state.merge(batch, now_s), now_s)
+        self._backlog_due_s = now_s + MERGE_INTERVAL_S if self._backlog else None
+        return effects
 
     def _exchange(self, remote: PushPull) -> record_codec.Exchange | None:
+        """Return what the other side has; None if it is no node of ours, or does not say."""
         return record_codec.unpack_exchange(remote.user_state) if self._records else None
 
-    def _lacking(self, exchange: record_codec.Exchange | None) -> list[bytes]:
+    def _lacking(self, digests: Mapping[str, bytes]) -> list[bytes]:
         """Return our records of every author of whom the other side has something else."""
-        if exchange is None or (not exchange.digests and not self.state.table.authors):
-            return []
         table = self.state.table
         return [
             stored.encoded
             for author, digest in table.digests().items()
-            if exchange.digests.get(author) != digest
+            if digests.get(author) != digest
             for stored in table.of(author).values()
         ]
 
@@ -224,7 +258,8 @@ class GossipNode:
 
     def _send_large(self, now_s: float) -> list[Effect]:
         """Send records that fit in no packet to random members."""
-        targets = self.swim.gossip_targets(now_s)
+        strangers = self.swim.outbox.strangers
+        targets = [one for one in self.swim.gossip_targets(now_s) if one.address not in strangers]
         limit = self.swim.outbox.transmits_max
         effects: list[Effect] = []
         for member in targets:

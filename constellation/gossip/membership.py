@@ -142,6 +142,7 @@ class Membership:
             gone_s = now_s - member.state_changed_at_s
             if not member.is_living and gone_s > self._policy.dead_gossip_s:
                 self.table.forget(member.name)
+                self._outbox.strangers.discard(member.address)
                 self._conflict_at_s.pop(member.name, None)
                 self._outbox.add(MemberChanged(member.name))
         for address, since_s in list(self.former.items()):
@@ -196,6 +197,7 @@ class Membership:
         member.claim = claim
         member.incarnation = claim.incarnation
         self.former.pop(member.address, None)
+        self._mark_stranger(member)
         self._spread(claim)
         if was != "alive":
             self._enter(member, "alive", now_s)
@@ -206,6 +208,15 @@ class Membership:
         elif meta != claim.meta:
             self._outbox.note("member_updated", member=member.name)
             self._outbox.add(MemberChanged(member.name))
+
+    def _mark_stranger(self, member: Member) -> None:
+        # Among nodes that sign records, a member without a key is no node, but e.g. an agent of
+        # Serf, which complains of each message that it does not know.
+        is_stranger = public_key_in(self.me.claim.meta) and not public_key_in(member.claim.meta)
+        if is_stranger:
+            self._outbox.strangers.add(member.address)
+        else:
+            self._outbox.strangers.discard(member.address)
 
     def _suspect(self, member: Member, news: Suspect, now_s: float) -> None:
         member.incarnation = news.incarnation

@@ -92,7 +92,7 @@ class Outbox:
         self.membership = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
         self.user = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
         self.member_count = 1
-        self.user_news = True  # False: peers of another kind would not understand ours
+        self.strangers: set[Address] = set()  # members that do not understand user news
 
     def take(self) -> list[Effect]:
         """Return the effects of the step, in order."""
@@ -123,19 +123,19 @@ class Outbox:
 
     def send(self, to: Address, *parts: bytes) -> None:
         """Send `parts`, and with them what news fit (SWIM §4.1)."""
-        self.add(SendDatagram(to, (*parts, *self.news(parts))))
+        self.add(SendDatagram(to, (*parts, *self.news(to, parts))))
 
     def send_bare(self, to: Address, *parts: bytes) -> None:
         """Send `parts` alone."""
         self.add(SendDatagram(to, parts))
 
-    def news(self, parts: tuple[bytes, ...] = ()) -> list[bytes]:
-        """Return news that fit in a packet beside `parts`, counting them as sent."""
+    def news(self, to: Address, parts: tuple[bytes, ...] = ()) -> list[bytes]:
+        """Return news for `to` that fit in a packet beside `parts`, counting them as sent."""
         used = COMPOUND_HEADER_BYTES + sum(len(part) + PART_OVERHEAD_BYTES for part in parts)
         budget, limit = self._policy.packet_bytes_max - used, self.transmits_max
         room = COMPOUND_PARTS_MAX - len(parts)
         chosen = self.membership.take(budget, limit=limit, parts_max=room)
-        if self.user_news:
+        if to not in self.strangers:
             budget -= sum(len(part) + PART_OVERHEAD_BYTES for part in chosen)
             chosen += self.user.take(budget, limit=limit, parts_max=room - len(chosen))
         return chosen

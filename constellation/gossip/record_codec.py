@@ -148,16 +148,14 @@ def unpack_records(message: bytes) -> tuple[SignedRecord, ...]:
     return tuple(record for row in rows if (record := _record(row)) is not None)
 
 
-def unpack_exchange(user_state: bytes) -> Exchange:
-    """Return one side of a whole exchange; an empty one from a member without records.
+def unpack_exchange(user_state: bytes) -> Exchange | None:
+    """Return one side of a whole exchange; None from a member of another kind, e.g. of Serf.
 
     Raises:
         WireError: it is malformed.
     """
-    if not user_state:
-        return Exchange({})
-    if user_state[0] != EXCHANGE:
-        raise WireError("user state of another kind of member", reason="unknown_user")
+    if user_state[:1] != bytes([EXCHANGE]):
+        return None
     row = _unpack(user_state[1:])
     if not isinstance(row, tuple) or len(row) != 2 or not isinstance(row[1], bytes):
         raise WireError("exchange is not digests and records", reason="record")

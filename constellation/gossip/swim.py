@@ -277,9 +277,9 @@ class SwimNode:
         speed = LEAVE_SPEED if self.membership.leaving else 1
         self._timers.set("gossip", now_s + self.policy.gossip_interval_s / speed)
         for member in self.gossip_targets(now_s):
-            news = self.outbox.news()
+            news = self.outbox.news(member.address)
             if not news:
-                return
+                continue  # another may be told what a stranger is not
             self.outbox.send_bare(member.address, *news)
 
     def _exchange(self, now_s: float) -> None:
@@ -324,6 +324,7 @@ class SwimNode:
         if self.name_taken:
             self.name_taken = False
             self._timers.set("reclaim", now_s + self.policy.dead_reclaim_s)
+            self._timers.set("push_pull", now_s)  # the one that just ended carried no records
         # Whoever connects to us may know nothing yet of who had our name.
         self._accepted = initiated or (listed is not None and not is_other_node)
         return True

@@ -79,8 +79,14 @@ def test_exchange_of_more_than_a_megabyte_arrives_whole() -> None:
     user_state = record_codec.pack_exchange(digests, (one.encoded for one in signed))
     found = unpack_exchange(user_state)
 
+    assert found is not None
     assert len(user_state) > 1 << 20
     assert (found.digests, found.records) == (digests, tuple(signed))
+
+
+@pytest.mark.parametrize("user_state", [b"", b"\x02\x81\xa5LTime\x01", b"anything"])
+def test_state_of_another_kind_of_member_is_none(user_state: bytes) -> None:
+    assert unpack_exchange(user_state) is None
 
 
 def test_record_of_a_kind_that_only_later_versions_know_is_left_out_alone() -> None:

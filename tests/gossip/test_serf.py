@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -20,12 +21,16 @@ from actors.adapters.gossip_transport import GossipTransport
 from constellation.gossip.datagram import Envelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
+from constellation.gossip.outbox import OpenPushPull
 from constellation.gossip.policy import SERF_VERSIONS, GossipPolicy, SwimPolicy
 from constellation.gossip.security import Keyring, derive_gossip_key
+from messages.gossip import RecordPublish
+from messages.monitor import ServiceState
 from tests.gossip.serf_guest import leave_intent
 from tests.identities import identity_of
 
 SERF = shutil.which("serf") or ""
+WEB = ServiceState(service="web", health="healthy", source="static", instance="x")
 KEY = derive_gossip_key(b"a key for this test only")
 
 pytestmark = [
@@ -43,15 +48,15 @@ def free_port() -> int:
 
 
 class SerfAgent:
-    def __init__(self, keys: tuple[bytes, ...]) -> None:
+    def __init__(self, keys: tuple[bytes, ...], log_file: Path) -> None:
+        self.log_file = log_file
         self.address = Address("127.0.0.1", free_port())
         self.rpc = f"127.0.0.1:{free_port()}"
         command = [SERF, "agent", "-node=serf", f"-bind={self.address}", f"-rpc-addr={self.rpc}"]
         if keys:
             command.append(f"-encrypt={base64.b64encode(keys[0]).decode()}")
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        with log_file.open("w") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def members(self) -> dict[str, str]:
         command = [SERF, "members", "-format=json", f"-rpc-addr={self.rpc}"]
@@ -67,8 +72,8 @@ class SerfAgent:
 
 
 @pytest.fixture(params=[(), (KEY,)], ids=["plain", "encrypted"])
-def serf(request: pytest.FixtureRequest) -> Iterator[tuple[SerfAgent, Keyring]]:
-    agent = SerfAgent(request.param)
+def serf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[SerfAgent, Keyring]]:
+    agent = SerfAgent(request.param, tmp_path / "serf.log")
     deadline_s = time.monotonic() + 10
     while not agent.members():
         assert time.monotonic() < deadline_s, "serf did not start within 10 s"
@@ -77,12 +82,14 @@ def serf(request: pytest.FixtureRequest) -> Iterator[tuple[SerfAgent, Keyring]]:
     agent.kill()
 
 
-async def join(agent: SerfAgent, keyring: Keyring, port: int) -> GossipTransport:
+async def join(
+    agent: SerfAgent, keyring: Keyring, port: int, *, name: str = "ours", records: bool = False
+) -> GossipTransport:
     now_s = asyncio.get_running_loop().time()
     node = GossipNode(
-        identity=identity_of("ours"),
+        identity=identity_of(name),
         address=Address("127.0.0.1", port),
-        policy=GossipPolicy(SwimPolicy(versions=SERF_VERSIONS), records=False),
+        policy=GossipPolicy(SwimPolicy(versions=SERF_VERSIONS), records=records),
         random=Random(1),
         incarnation=1,
         now_s=now_s,
@@ -160,3 +167,40 @@ def test_a_death_is_seen_from_both_sides(serf: tuple[SerfAgent, Keyring]) -> Non
         await transport.close()
 
     asyncio.run(story())
+
+
+def test_nodes_of_ours_exchange_records_past_serf_and_it_hears_nothing_that_it_does_not_know(
+    serf: tuple[SerfAgent, Keyring],
+) -> None:
+    agent, keyring = serf
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        first = await join(agent, keyring, free_port(), records=True)
+        first.perform(first.node.publish(RecordPublish(service_states=(WEB,)), loop.time()))
+        second = await join(agent, keyring, free_port(), name="also ours", records=True)
+        all_alive = {"serf": "alive", "ours": "alive", "also ours": "alive"}
+        assert await reached(lambda: agent.members() == all_alive, 10)
+        await asyncio.sleep(1)  # time for every round of news, to Serf as well
+        later = WEB.model_copy(update={"service": "later"})
+        first.perform(first.node.publish(RecordPublish(service_states=(later,)), loop.time()))
+
+        def known() -> set[str]:
+            return {stored.record.key for stored in second.node.state.table}
+
+        assert await reached(lambda: "later" in known(), 5)
+        # What was news before it came is told in a whole exchange.
+        second.perform([OpenPushPull(first.node.swim.address, join=False)])
+        assert await reached(lambda: known() == {"web", "later"}, 5)
+        second.perform([OpenPushPull(agent.address, join=False)])
+        await asyncio.sleep(1)
+        assert state_of_serf(second) == "alive"
+        assert not second.drops
+        for transport in (first, second):
+            await transport.close()
+
+    asyncio.run(story())
+    log = agent.log_file.read_text()
+    assert "unknown type" not in log
+    # Who it is that they join through they know afterwards only.
+    assert log.count("[ERR]") == log.count("bad type prefix: 67") <= 2, log

@@ -169,7 +169,7 @@ class SimNetwork:
         self._at(self.now_s + there_s + back_s, answer)
 
     def _push_pull(self, ip: str, to: Address, join: bool) -> None:
-        request = self.nodes[ip].push_pull_request(join=join)
+        request = self.nodes[ip].push_pull_request(to, join=join)
 
         def serve(node: GossipNode) -> list[Effect]:
             reply, effects = node.on_push_pull_request(request, self.now_s)

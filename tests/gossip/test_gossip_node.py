@@ -1,0 +1,83 @@
+"""Members and records as one node: whole exchanges of any size, and who is told what."""
+
+from __future__ import annotations
+
+from random import Random
+
+from constellation.effects import Note
+from constellation.gossip.gossip_node import MERGE_BATCH_MAX, GossipNode
+from constellation.gossip.member import Address
+from constellation.gossip.outbox import SendStream
+from constellation.gossip.policy import GossipPolicy
+from constellation.gossip.record_codec import pack_records, sign_record, unpack_records
+from messages.gossip import RecordPublish, StateRecord
+from messages.monitor import ServiceState
+from tests.identities import identity_of
+
+PORT = 7946
+
+
+def node_of(name: str, ip: str) -> GossipNode:
+    return GossipNode(
+        identity=identity_of(name),
+        address=Address(ip, PORT),
+        policy=GossipPolicy(),
+        random=Random(1),
+        incarnation=1,
+        now_s=0.0,
+    )
+
+
+def service(number: int) -> ServiceState:
+    name = f"web{number}"
+    return ServiceState(service=name, health="healthy", source="static", instance="x" * 64)
+
+
+def publish(node: GossipNode, count: int, now_s: float = 0.0) -> None:
+    node.publish(RecordPublish(service_states=tuple(map(service, range(count)))), now_s)
+
+
+def test_large_state_is_merged_a_batch_a_step_and_then_answered() -> None:
+    alpha, beta = node_of("alpha", "10.0.0.1"), node_of("beta", "10.0.0.2")
+    publish(alpha, 3 * MERGE_BATCH_MAX)
+    publish(beta, 1)
+    request = beta.push_pull_request(alpha.swim.address, join=True)
+    answer, _ = alpha.on_push_pull_request(request, 1.0)
+
+    effects = beta.on_push_pull_reply(answer, alpha.swim.address, 1.0)
+    counts = [beta.state.table.count]
+    while not any(isinstance(effect, SendStream) for effect in effects):
+        assert beta.next_due_s is not None
+        effects = beta.on_time(beta.next_due_s)
+        counts.append(beta.state.table.count)
+        assert len(counts) < 100
+
+    assert sorted(set(counts)) == [1 + n * MERGE_BATCH_MAX for n in (1, 2, 3)]
+    # Only then is seen what the other side lacks: what it has just sent is not.
+    (stream,) = [effect for effect in effects if isinstance(effect, SendStream)]
+    assert [(one.node, one.key) for one in unpack_records(stream.body)] == [("beta", "web0")]
+
+
+def test_flood_of_forged_records_is_counted_and_complained_of_rarely() -> None:
+    alpha, mallory = node_of("alpha", "10.0.0.1"), identity_of("mallory")
+    forged = [
+        sign_record(
+            StateRecord(
+                kind="service",
+                node="alpha",
+                key=f"web{number}",
+                incarnation=9,
+                counter=number,
+                service_state=service(number),
+            ),
+            mallory,
+        ).encoded
+        for number in range(200)
+    ]
+
+    effects = alpha.on_user_stream(pack_records(forged), 1.0)
+
+    assert alpha.refused == {"author": 200}
+    assert alpha.state.table.count == 0
+    counts = [effect.fields["count"] for effect in effects if isinstance(effect, Note)]
+    assert counts == [1, 2, 4, 8, 16, 32, 64, 128]
