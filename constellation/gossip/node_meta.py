@@ -46,6 +46,6 @@ def state_in(meta: bytes) -> NodeState | None:
         fields = msgpack.unpackb(
             meta[_KEY_END:], use_list=False, max_array_len=64, max_map_len=64, max_ext_len=0
         )
-        return NodeState.model_validate(fields)
+        return NodeState.model_validate(fields, extra="ignore")
     except (ValueError, TypeError, RecursionError, ValidationError, msgpack.UnpackException):
         return None

@@ -65,7 +65,7 @@ class SignedRecord:
         return is_signed_by(self.author_key, self.signature, self.payload)
 
     def opened(self) -> StateRecord:
-        """Return what it says.
+        """Return what it says, without fields that only later versions know.
 
         Raises:
             WireError: its value is invalid.
@@ -79,7 +79,7 @@ class SignedRecord:
             "counter": self.counter,
         }
         try:
-            record = StateRecord.model_validate({**row, name: self.fields})
+            record = StateRecord.model_validate({**row, name: self.fields}, extra="ignore")
         except ValidationError as error:
             summary = "; ".join(str(error).splitlines()[1:3])[:200]
             why = f"a {self.kind} record does not validate: {summary}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -17,6 +18,7 @@ from messages.gossip import NodeState, StateRecord
 from messages.monitor import ServiceState
 from tests.identities import identity_of
 
+ENDPOINT = {"protocol": "tcp", "host": "10.0.0.2", "port": 80, "container_port": 80}
 BETA = identity_of("beta")
 SERVICE = StateRecord(
     kind="service",
@@ -87,6 +89,15 @@ def test_exchange_of_more_than_a_megabyte_arrives_whole() -> None:
 @pytest.mark.parametrize("user_state", [b"", b"\x02\x81\xa5LTime\x01", b"anything"])
 def test_state_of_another_kind_of_member_is_none(user_state: bytes) -> None:
     assert unpack_exchange(user_state) is None
+
+
+def test_field_that_only_later_versions_know_is_left_out() -> None:
+    signed = sign_record(SERVICE, BETA)
+    later = {**signed.fields, "colour": "blue", "endpoints": ({**ENDPOINT, "colour": "red"},)}
+    found = replace(signed, fields=later).opened().service_state
+
+    assert found is not None
+    assert (found.service, found.endpoints[0].port) == ("web", 80)
 
 
 def test_record_of_a_kind_that_only_later_versions_know_is_left_out_alone() -> None:
