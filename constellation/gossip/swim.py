@@ -268,6 +268,8 @@ class SwimNode:
     def _gossip(self, now_s: float) -> None:
         speed = LEAVE_SPEED if self.membership.leaving else 1
         self._timers.set("gossip", now_s + self.policy.gossip_interval_s / speed)
+        if not self.outbox.has_news:
+            return
         for member in self.gossip_targets(now_s):
             news = self.outbox.news()
             if not news:
