@@ -25,6 +25,7 @@ from constellation.gossip.timers import Timers
 
 EAGER_DELAY_S = 0.005  # lets a burst of news become one packet
 EAGER_INTERVAL_S = 0.02
+EAGER_ROUNDS_MAX = 2  # of three members each: one reaches 1 - e^-3 of all, two 1 - e^-6
 LEAVE_TIMEOUT_S = 3.0
 LEAVE_SPEED = 4  # gossip rounds while leaving, per usual one
 PUSH_PULL_STEP_MEMBERS = 32
@@ -51,6 +52,7 @@ class SwimNode:
         self._random = random
         self._accepted = False
         self._eager_at_s = float("-inf")
+        self._eager_rounds = 0  # that are still to come
         self._timers = Timers()
         self.outbox = Outbox(policy)
         self.members = MemberTable(random=random, members_max=policy.members_max)
@@ -185,7 +187,12 @@ class SwimNode:
         self.outbox.clear_fresh()
         if due_s is None or not news:
             return
-        eager_s = max(now_s + EAGER_DELAY_S, self._eager_at_s + EAGER_INTERVAL_S)
+        # The last round stays at its time: no short disturbance may take all copies.
+        rounds = ceil(self.outbox.transmits_max / self.policy.gossip_nodes)
+        self._eager_rounds = max(1, min(EAGER_ROUNDS_MAX, rounds - 1))
+        self._gossip_early(max(now_s + EAGER_DELAY_S, self._eager_at_s + EAGER_INTERVAL_S), due_s)
+
+    def _gossip_early(self, eager_s: float, due_s: float) -> None:
         if eager_s < due_s:
             self._eager_at_s = eager_s
             self._timers.set("gossip", eager_s)
@@ -267,9 +274,13 @@ class SwimNode:
 
     def _gossip(self, now_s: float) -> None:
         speed = LEAVE_SPEED if self.membership.leaving else 1
-        self._timers.set("gossip", now_s + self.policy.gossip_interval_s / speed)
+        due_s = now_s + self.policy.gossip_interval_s / speed
+        self._timers.set("gossip", due_s)
         if not self.outbox.has_news:
             return
+        self._eager_rounds = max(0, self._eager_rounds - 1)
+        if self._eager_rounds:
+            self._gossip_early(now_s + EAGER_INTERVAL_S, due_s)
         for member in self.gossip_targets(now_s):
             news = self.outbox.news()
             if not news:
