@@ -53,6 +53,7 @@ class SwimNode:
         self._accepted = False
         self._eager_at_s = float("-inf")
         self._eager_rounds = 0  # that are still to come
+        self._gossip_order: list[str] = []  # whose turn it is to be told news
         self._timers = Timers()
         self.outbox = Outbox(policy)
         self.members = MemberTable(random=random, members_max=policy.members_max)
@@ -167,14 +168,25 @@ class SwimNode:
         return self._end(now_s)
 
     def gossip_targets(self, now_s: float) -> list[Member]:
-        """Return random members that news are sent to: living, or dead for a short time."""
+        """Return the next members that news are sent to: living, or dead for a short time.
+
+        A shuffled round-robin, so that the few copies of one piece of news go to as many members.
+        """
 
         def fits(member: Member) -> bool:
             dead_s = now_s - member.state_changed_at_s
             recently = member.state == "dead" and dead_s <= self.policy.dead_gossip_s
             return member.name != self.node_name and (member.is_living or recently)
 
-        return self.members.choose(self.policy.gossip_nodes, fits)
+        fitting = {member.name: member for member in self.members if fits(member)}
+        order = [name for name in self._gossip_order if name in fitting]
+        if len(order) < self.policy.gossip_nodes:
+            again = [name for name in fitting if name not in order]
+            self._random.shuffle(again)
+            order += again
+        chosen = order[: self.policy.gossip_nodes]
+        self._gossip_order = order[len(chosen) :]
+        return [fitting[name] for name in chosen]
 
     def _end(self, now_s: float) -> list[Effect]:
         self._hasten(now_s)

@@ -218,3 +218,18 @@ def test_short_disturbance_does_not_take_all_copies_of_news(members: int) -> Non
     net.heal()
 
     assert net.run(1, until=lambda: equal(net))
+
+
+@pytest.mark.slow
+def test_record_misses_hardly_a_member_of_a_small_cluster() -> None:
+    net = SimNetwork(seed=1)
+    cluster(net, IPS)
+    assert net.run(60, until=lambda: whole(net))
+    late = 0
+    for number in range(200):
+        net.run(1)
+        publish(net, IPS[number % len(IPS)], f"web{number}")
+        late += not net.run(1, until=lambda: equal(net))
+        assert net.run(60, until=lambda: equal(net))
+
+    assert late <= 1  # 4 when each copy went to a random member
