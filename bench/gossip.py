@@ -6,7 +6,8 @@ itself.  Both have memberlist's settings for a LAN, packets of our size, and AES
 idle and lose members at once, so that a busy machine disturbs both, and take turns at updates.
 
 - An update is news of one member, until the last other one has it.  memberlist's members pass a
-  broadcast on as Serf's do.
+  broadcast on as Serf's do.  A piece of news in a hundred or so can miss one of 50; such a
+  trial counts as 3 s.
 - A kill closes the sockets of one member; it ends when all others hold it for dead.
 - Idle begins when in both kinds each member has whole exchanges behind it or before it, so that
   both do the same number of them in that time.

@@ -27,6 +27,7 @@ from messages.gossip import RecordPublish
 from messages.monitor import ServiceState
 
 TIMEOUT_S = 60.0
+UPDATE_LIMIT_S = 3.0
 KEY = derive_gossip_key(b"benchmark" * 4)
 
 
@@ -138,19 +139,22 @@ class Members:
         return f"{time.monotonic() - began_s:.6f}"
 
     async def update(self, index: int) -> str:
-        """Publish at one member; return the seconds until the last other has it."""
+        """Publish at one member; return the seconds until the last other has it, or the limit."""
         self._update_count += 1
         member, text = self._members[f"member-{index}"], f"update-{self._update_count}"
         began_s = self._wait_for(text, member.name)
         member.publish(text)
-        return await self._seconds_since(began_s)
+        try:
+            return await self._seconds_since(began_s, UPDATE_LIMIT_S)
+        except TimeoutError:
+            return f"{UPDATE_LIMIT_S:.6f}"
 
     async def kill(self, index: int) -> str:
         """Stop one member; return the seconds until all others hold it for dead."""
         member = self._members.pop(f"member-{index}")
         began_s = self._wait_for(member.name, member.name)
         await member.stop()
-        return await self._seconds_since(began_s)
+        return await self._seconds_since(began_s, TIMEOUT_S)
 
     async def idle(self, seconds: float) -> str:
         """Return a member's bytes sent a second, and its share of one core, over some time."""
@@ -175,8 +179,8 @@ class Members:
                 self._last_s = time.monotonic()
                 self._all_heard.set()
 
-    async def _seconds_since(self, began_s: float) -> str:
-        async with asyncio.timeout(TIMEOUT_S):
+    async def _seconds_since(self, began_s: float, limit_s: float) -> str:
+        async with asyncio.timeout(limit_s):
             await self._all_heard.wait()
         return f"{self._last_s - began_s:.6f}"
 

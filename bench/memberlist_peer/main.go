@@ -22,6 +22,7 @@ import (
 
 const (
 	timeout     = 60 * time.Second
+	updateLimit = 3 * time.Second
 	rejoin      = 3 * time.Second
 	packetBytes = 1200 // ours
 	updateBytes = 96   // about what one of our records takes
@@ -237,7 +238,11 @@ func (a *Members) update(index int) (string, error) {
 	member.newest = a.updates
 	member.lock.Unlock()
 	member.publish(a.updates)
-	return a.secondsSince(began, allHeard)
+	took, err := a.secondsSince(began, allHeard, updateLimit)
+	if err != nil {
+		return seconds(updateLimit), nil // some member was told by nobody
+	}
+	return took, nil
 }
 
 func (a *Members) kill(index int) (string, error) {
@@ -247,7 +252,7 @@ func (a *Members) kill(index int) (string, error) {
 	if err := member.list.Shutdown(); err != nil {
 		return "", err
 	}
-	return a.secondsSince(began, allHeard)
+	return a.secondsSince(began, allHeard, timeout)
 }
 
 func (a *Members) idle(length time.Duration) (string, error) {
@@ -291,13 +296,15 @@ func (a *Members) onHeard(name, what string) {
 	}
 }
 
-func (a *Members) secondsSince(began time.Time, allHeard chan struct{}) (string, error) {
+func (a *Members) secondsSince(
+	began time.Time, allHeard chan struct{}, limit time.Duration,
+) (string, error) {
 	select {
 	case <-allHeard:
 		a.lock.Lock()
 		defer a.lock.Unlock()
 		return seconds(a.last.Sub(began)), nil
-	case <-time.After(timeout):
+	case <-time.After(limit):
 		return "", fmt.Errorf("not all members heard of %s", a.what)
 	}
 }
