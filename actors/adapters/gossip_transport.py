@@ -40,6 +40,7 @@ from constellation.gossip.stream import (
 EXCHANGES_MAX = 64  # TCP connections at once, each way
 READ_BYTES = 1 << 16
 SOCKET_BUFFER_BYTES = 2 << 20
+TIMER_SLACK_S = 0.001  # uvloop rounds to milliseconds; a timer before its time would be for nothing
 
 Observer = Callable[[Note | MemberChanged | ProbeEnded], None]
 
@@ -71,6 +72,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         self._udp: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_s: float | None = None
         self._exchanges: set[asyncio.Task[None]] = set()
         self._served = 0
 
@@ -172,13 +174,17 @@ class GossipTransport(asyncio.DatagramProtocol):
         self._udp.sendto(datagram, tuple(to))
 
     def _arm(self) -> None:
+        due_s = self.node.next_due_s
+        if due_s == self._timer_due_s:
+            return
         if self._timer is not None:
             self._timer.cancel()
-        due_s = self.node.next_due_s
+        self._timer_due_s = due_s
         if due_s is not None:
-            self._timer = self._loop.call_at(due_s, self._on_time)
+            self._timer = self._loop.call_at(due_s + TIMER_SLACK_S, self._on_time)
 
     def _on_time(self) -> None:
+        self._timer_due_s = None
         self.perform(self.node.on_time(self._loop.time()))
 
     # TCP, as the side that connects.

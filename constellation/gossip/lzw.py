@@ -1,7 +1,4 @@
-"""LZW as memberlist's peers use it: least significant bit first, 8-bit literals, 12-bit codes.
-
-Receive only.  A sender never has to compress, so this agent does not.
-"""
+"""LZW as memberlist's peers use it: least significant bit first, 8-bit literals, 12-bit codes."""
 
 from __future__ import annotations
 
@@ -11,6 +8,38 @@ CLEAR = 256
 END = 257
 FIRST_WIDTH = 9
 LAST_WIDTH = 12
+TABLE_FULL = (1 << LAST_WIDTH) - 1
+BYTE_BITS, BYTE_MAX = 8, 255
+
+
+def compress(data: bytes) -> bytes:
+    """Return what `decompress` and every peer turn into `data` again; the same as Go's writer."""
+    output = bytearray()
+    table: dict[int, int] = {}  # by prefix code and next byte
+    bits, bit_count = CLEAR, FIRST_WIDTH
+    width, high, prefix = FIRST_WIDTH, END, -1
+    for byte in data:
+        key = prefix << 8 | byte
+        if prefix < 0 or key in table:
+            prefix = table.get(key, byte)
+            continue
+        bits |= prefix << bit_count
+        bit_count += width
+        prefix = byte
+        high += 1
+        table[key] = high
+        if high == 1 << width:
+            width += 1
+        if high == TABLE_FULL:
+            bits |= CLEAR << bit_count
+            bit_count += width
+            table.clear()
+            width, high = FIRST_WIDTH, END
+        while bit_count >= BYTE_BITS:
+            output.append(bits & BYTE_MAX)
+            bits >>= BYTE_BITS
+            bit_count -= BYTE_BITS
+    return bytes(output) + _last(bits, bit_count, prefix, width, high)
 
 
 def decompress(data: bytes, *, bytes_max: int) -> bytes:
@@ -52,6 +81,22 @@ def decompress(data: bytes, *, bytes_max: int) -> bytes:
             else:
                 width += 1
     raise WireError("LZW data ends before its end code", reason="lzw")
+
+
+def _last(bits: int, bit_count: int, prefix: int, width: int, high: int) -> bytes:
+    """Return what is left when the data are at an end, and the end code."""
+    if prefix >= 0:
+        bits |= prefix << bit_count
+        bit_count += width
+        if high + 1 == TABLE_FULL:
+            bits |= CLEAR << bit_count
+            bit_count += width
+            width = FIRST_WIDTH
+        elif high + 1 == 1 << width:
+            width += 1
+    bits |= END << bit_count
+    bit_count += width
+    return bits.to_bytes(-(-bit_count // BYTE_BITS), "little")
 
 
 def _fresh_table() -> dict[int, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,7 @@ from constellation.gossip.packets import Alive
 
 MemberState = Literal["alive", "suspect", "dead", "left"]
 LIVING = frozenset({"alive", "suspect"})
+ADDRESSES_KEPT = 8192  # twice the members there may be; the same are asked for every second
 
 
 class Address(NamedTuple):
@@ -29,6 +31,7 @@ class Address(NamedTuple):
         return ipaddress.ip_address(self.ip).packed
 
 
+@lru_cache(maxsize=ADDRESSES_KEPT)
 def unpacked(addr: bytes, port: int) -> Address:
     """Return the address in wire form as a socket takes it; IPv4 in IPv6 becomes IPv4."""
     ip = ipaddress.ip_address(addr)

@@ -100,6 +100,11 @@ class Outbox:
         return effects
 
     @property
+    def has_news(self) -> bool:
+        """There is something to tell others."""
+        return len(self.membership) > 0 or (self.user_news and len(self.user) > 0)
+
+    @property
     def fresh(self) -> bool:
         """News came in since `clear_fresh`."""
         return self.membership.fresh or self.user.fresh

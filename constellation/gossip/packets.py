@@ -24,7 +24,7 @@ from constellation.gossip.fields import (
     uint,
     unpack_map,
 )
-from constellation.gossip.lzw import decompress
+from constellation.gossip.lzw import compress, decompress
 
 PING, INDIRECT_PING, ACK, SUSPECT, ALIVE, DEAD, PUSH_PULL = range(7)
 COMPOUND, USER, COMPRESS, ENCRYPT, NACK, HAS_CRC, ERROR = range(7, 14)
@@ -36,6 +36,7 @@ COMPOUND_PARTS_MAX = 255
 NESTING_MAX = 4
 PACKET_PARTS_MAX = 1024  # of one datagram, through all its compounds
 INFLATED_BYTES_MAX = 1 << 20  # a datagram has 64 KiB; what grows further is malice
+DEFLATED_BYTES_MAX = 1 << 16  # 10 ms of work
 USER_PACKET_BYTES_MAX = 1 << 16
 
 
@@ -226,6 +227,14 @@ def inflate(data: bytes, *, bytes_max: int) -> bytes:
     if uint(fields, "Algo", 255) != 0:
         raise WireError("compressed in an unknown way", reason="compression")
     return decompress(raw(fields, "Buf", len(data)), bytes_max=bytes_max)
+
+
+def deflated(message: bytes) -> bytes:
+    """Return `message` compressed, or as it is if that is no longer or takes long to find out."""
+    if len(message) > DEFLATED_BYTES_MAX:
+        return message
+    packed = _pack(COMPRESS, {"Algo": 0, "Buf": compress(message)})
+    return min(message, packed, key=len)
 
 
 def alive_from(fields: dict[bytes, Any], *, name: str) -> Alive:

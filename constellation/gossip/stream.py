@@ -69,7 +69,8 @@ def encode_stream(message: StreamMessage) -> bytes:
             _check_size("user state", user_state)
             header = {"Nodes": len(nodes), "UserStateLen": len(user_state), "Join": join}
             body = b"".join(fields.pack_map(_entry_fields(entry)) for entry in nodes)
-            return bytes([packets.PUSH_PULL]) + fields.pack_map(header) + body + user_state
+            plain = bytes([packets.PUSH_PULL]) + fields.pack_map(header) + body + user_state
+            return packets.deflated(plain)
         case UserStream(body):
             _check_size("user message", body)
             return bytes([packets.USER]) + fields.pack_map({"UserMsgLen": len(body)}) + body

@@ -25,6 +25,7 @@ from constellation.gossip.timers import Timers
 
 EAGER_DELAY_S = 0.005  # lets a burst of news become one packet
 EAGER_INTERVAL_S = 0.02
+EAGER_ROUNDS_MAX = 2  # of three members each: one reaches 1 - e^-3 of all, two 1 - e^-6
 LEAVE_TIMEOUT_S = 3.0
 LEAVE_SPEED = 4  # gossip rounds while leaving, per usual one
 PUSH_PULL_STEP_MEMBERS = 32
@@ -51,6 +52,8 @@ class SwimNode:
         self._random = random
         self._accepted = False
         self._eager_at_s = float("-inf")
+        self._eager_rounds = 0  # that are still to come
+        self._gossip_order: list[str] = []  # whose turn it is to be told news
         self._timers = Timers()
         self.outbox = Outbox(policy)
         self.members = MemberTable(random=random, members_max=policy.members_max)
@@ -171,14 +174,25 @@ class SwimNode:
         return self._end(now_s)
 
     def gossip_targets(self, now_s: float) -> list[Member]:
-        """Return random members that news are sent to: living, or dead for a short time."""
+        """Return the next members that news are sent to: living, or dead for a short time.
+
+        A shuffled round-robin, so that the few copies of one piece of news go to as many members.
+        """
 
         def fits(member: Member) -> bool:
             dead_s = now_s - member.state_changed_at_s
             recently = member.state == "dead" and dead_s <= self.policy.dead_gossip_s
             return member.name != self.node_name and (member.is_living or recently)
 
-        return self.members.choose(self.policy.gossip_nodes, fits)
+        fitting = {member.name: member for member in self.members if fits(member)}
+        order = [name for name in self._gossip_order if name in fitting]
+        if len(order) < self.policy.gossip_nodes:
+            again = [name for name in fitting if name not in order]
+            self._random.shuffle(again)
+            order += again
+        chosen = order[: self.policy.gossip_nodes]
+        self._gossip_order = order[len(chosen) :]
+        return [fitting[name] for name in chosen]
 
     def _end(self, now_s: float) -> list[Effect]:
         self._hasten(now_s)
@@ -191,7 +205,12 @@ class SwimNode:
         self.outbox.clear_fresh()
         if due_s is None or not news:
             return
-        eager_s = max(now_s + EAGER_DELAY_S, self._eager_at_s + EAGER_INTERVAL_S)
+        # The last round stays at its time: no short disturbance may take all copies.
+        rounds = ceil(self.outbox.transmits_max / self.policy.gossip_nodes)
+        self._eager_rounds = max(1, min(EAGER_ROUNDS_MAX, rounds - 1))
+        self._gossip_early(max(now_s + EAGER_DELAY_S, self._eager_at_s + EAGER_INTERVAL_S), due_s)
+
+    def _gossip_early(self, eager_s: float, due_s: float) -> None:
         if eager_s < due_s:
             self._eager_at_s = eager_s
             self._timers.set("gossip", eager_s)
@@ -275,7 +294,13 @@ class SwimNode:
 
     def _gossip(self, now_s: float) -> None:
         speed = LEAVE_SPEED if self.membership.leaving else 1
-        self._timers.set("gossip", now_s + self.policy.gossip_interval_s / speed)
+        due_s = now_s + self.policy.gossip_interval_s / speed
+        self._timers.set("gossip", due_s)
+        if not self.outbox.has_news:
+            return
+        self._eager_rounds = max(0, self._eager_rounds - 1)
+        if self._eager_rounds:
+            self._gossip_early(now_s + EAGER_INTERVAL_S, due_s)
         for member in self.gossip_targets(now_s):
             news = self.outbox.news(member.address)
             if not news:

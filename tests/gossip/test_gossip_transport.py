@@ -6,11 +6,13 @@ import asyncio
 from random import Random
 
 import pytest
+import uvloop
 
 from actors.adapters.gossip_transport import GossipTransport
 from constellation.gossip.datagram import Envelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
+from constellation.gossip.outbox import Effect
 from constellation.gossip.policy import GossipPolicy, SwimPolicy
 from constellation.gossip.security import Keyring, derive_gossip_key
 from messages.gossip import RecordPublish
@@ -85,3 +87,31 @@ def test_reader_hears_of_a_record_when_its_packet_arrives_not_at_the_next_probe(
             await beta.transport.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.integration
+def test_member_is_never_woken_before_something_is_due() -> None:
+    early: list[float] = []
+
+    async def scenario() -> None:
+        alpha = Member("alpha", free_port())
+        alpha.node.swim.policy = SwimPolicy(gossip_interval_s=0.0133)  # rounds down
+        on_time = alpha.node.on_time
+
+        def watched(now_s: float) -> list[Effect]:
+            due_s = alpha.node.next_due_s
+            assert due_s is not None
+            if due_s > now_s:
+                early.append(due_s - now_s)
+            return on_time(now_s)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(alpha.node, "on_time", watched)
+            await alpha.start()
+            await asyncio.sleep(0.5)
+            await alpha.transport.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+
+    assert early == []

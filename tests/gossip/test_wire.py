@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from constellation.errors import ConfigError, WireError
 from constellation.gossip import packets
 from constellation.gossip.datagram import Envelope
-from constellation.gossip.lzw import decompress
+from constellation.gossip.lzw import compress, decompress
 from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, Ping, Suspect, User
 from constellation.gossip.security import Keyring, derive_gossip_key
 from constellation.gossip.stream import (
@@ -82,8 +83,32 @@ def test_packet_survives_the_wire(packet: packets.Packet) -> None:
         ("00a93c1152e48914274fa80824687061c183090302", b"TOBEORNOTTOBEORTOBEORNOT"),
     ],
 )
-def test_lzw_of_go_is_unpacked(packed: str, text: bytes) -> None:
+def test_lzw_is_that_of_go_both_ways(packed: str, text: bytes) -> None:
     assert decompress(bytes.fromhex(packed), bytes_max=100) == text
+    assert compress(text) == bytes.fromhex(packed)
+
+
+@given(st.binary(max_size=300), st.integers(min_value=1, max_value=100))
+def test_lzw_survives_the_way_there_and_back(piece: bytes, times: int) -> None:
+    assert decompress(compress(piece * times), bytes_max=300 * times) == piece * times
+
+
+def test_lzw_begins_anew_when_its_table_is_full() -> None:
+    data = Random(1).randbytes(20_000)
+
+    assert decompress(compress(data), bytes_max=len(data)) == data
+
+
+def test_whole_exchange_travels_compressed_unless_that_takes_too_long() -> None:
+    entries = tuple(
+        NodeEntry(Alive(1, f"n{number}", LOOPBACK, 7946, b"", VERSIONS), "alive")
+        for number in range(50)
+    )
+    plain = sum(len(packets.encode(entry.alive)) for entry in entries)
+    assert len(encode_stream(PushPull(entries))) < plain / 3
+    large = PushPull(entries, bytes(1 << 16))
+
+    assert encode_stream(large).endswith(large.user_state)
 
 
 def test_lzw_bomb_stops_at_the_limit() -> None:

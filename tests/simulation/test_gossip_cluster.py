@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import median
 
 import pytest
 
@@ -185,3 +186,50 @@ def test_records_of_the_dead_expire_for_good() -> None:
     assert all(services(node) == set() for node in net.nodes.values())
     net.run(100)
     assert all(services(node) == set() for node in net.nodes.values())
+
+
+@pytest.mark.slow
+def test_record_is_everywhere_before_the_next_gossip_interval() -> None:
+    net = SimNetwork(seed=1)
+    ips = [f"10.0.0.{i}" for i in range(1, 51)]
+    cluster(net, ips)
+    assert net.run(90, until=lambda: whole(net))
+    took_s = []
+    for ip in ips[:9]:
+        net.run(2)
+        began_s = net.now_s
+        publish(net, ip, "web")
+        assert net.run(30, until=lambda: equal(net))
+        took_s.append(net.now_s - began_s)
+
+    assert median(took_s) < 0.1  # the interval is 0.2 s
+
+
+@pytest.mark.parametrize("members", [6, 20])
+def test_short_disturbance_does_not_take_all_copies_of_news(members: int) -> None:
+    net = SimNetwork(seed=2)
+    ips = [f"10.0.0.{i}" for i in range(1, members + 1)]
+    cluster(net, ips)
+    assert net.run(60, until=lambda: whole(net))
+    net.run(2)
+    publish(net, ips[0], "web")
+    net.split(*({ip} for ip in ips))
+    net.run(0.1)
+    net.heal()
+
+    assert net.run(1, until=lambda: equal(net))
+
+
+@pytest.mark.slow
+def test_record_misses_hardly_a_member_of_a_small_cluster() -> None:
+    net = SimNetwork(seed=1)
+    cluster(net, IPS)
+    assert net.run(60, until=lambda: whole(net))
+    late = 0
+    for number in range(200):
+        net.run(1)
+        publish(net, IPS[number % len(IPS)], f"web{number}")
+        late += not net.run(1, until=lambda: equal(net))
+        assert net.run(60, until=lambda: equal(net))
+
+    assert late <= 1  # 4 when each copy went to a random member

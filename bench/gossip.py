@@ -1,0 +1,216 @@
+"""Gossip: members of ours beside as many of HashiCorp memberlist, at the same time.
+
+Each kind runs in one process (`bench.gossip_members`, `bench/memberlist_peer`) that answers one
+line to each line of `start`, `update MEMBER`, `kill MEMBER` and `idle SECONDS`, and measures by
+itself.  Both have memberlist's settings for a LAN, packets of our size, and AES-256-GCM; both are
+idle and lose members at once, so that a busy machine disturbs both, and take turns at updates.
+
+- An update is news of one member, until the last other one has it.  memberlist's members pass a
+  broadcast on as Serf's do.  A piece of news in a hundred or so can miss one of 50; such a
+  trial counts as 3 s.
+- A kill closes the sockets of one member; it ends when all others hold it for dead.
+- Idle begins when in both kinds each member has whole exchanges behind it or before it, so that
+  both do the same number of them in that time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import SystemRandom
+from statistics import median
+
+from bench.figures import Figures, Peer
+from tests.components.ports import free_port
+
+OURS, PEER = "constellation", "memberlist"
+GO_DIRECTORY = Path(__file__).parent / "memberlist_peer"
+PEER_PROGRAM = Path(__file__).parent.parent / "build" / "memberlist_peer"
+GO_PATH = "/usr/local/go/bin:/usr/lib/go/bin"
+BUILD_TIMEOUT_S = 300
+
+UPDATES = 15
+KILLS = 4
+UPDATE_PAUSE_S = (0.7, 0.9)  # the news before are told, and any phase of the gossip interval
+KILL_PAUSE_S = (1.0, 2.0)
+IDLE_BEGINS_S = 30.0  # memberlist begins its exchanges one push/pull interval later than we
+IDLE_S = {10: 30, 50: 60}  # one interval of whole exchanges, which grows with the members
+
+CPU_PERCENT_GOAL = 0.5
+FACTORS = {"update": 0.5, "kill": 1.0, "bytes": 1.2}  # of the peer's value, for the goal
+ALONE = {  # what the peer is known to reach, where it is absent: memberlist 0.7.0
+    10: {"update": 250.0, "kill": 5.8, "bytes": 176.0},
+    50: {"update": 410.0, "kill": 8.9, "bytes": 186.0},
+}
+
+
+class Program:
+    """One process with all members of one kind."""
+
+    def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
+        self.name = name
+        self._process = process
+
+    def tell(self, command: str) -> None:
+        """Give a command; `answer` waits for its end."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> list[float]:
+        """Return the numbers of the answer."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"gossip: {self.name} ended; what it said is above")
+        return numbers(line)
+
+    def ask(self, command: str) -> list[float]:
+        """Give a command and return the numbers of its answer."""
+        self.tell(command)
+        return self.answer()
+
+
+Measured = dict[str, list[float]]  # by the kind of member
+
+
+def main() -> None:
+    """Measure, print, write."""
+    with Figures("gossip") as figures:
+        reason = peer_missing()
+        if reason:
+            figures.absent(PEER, reason)
+        for count in IDLE_S:
+            with programs(count, peer=not reason) as running:
+                measure(figures, count, running)
+
+
+def measure(figures: Figures, count: int, running: list[Program]) -> None:
+    """Print the figures of `count` members of each kind."""
+    for program in running:
+        program.ask("start")
+    idle_at_s = time.monotonic() + IDLE_BEGINS_S
+    took = medians(updates_ms(count, running))
+    add(figures, f"n{count}_update_to_all_p50", took, "ms", goal=goal_of("update", count, took))
+    time.sleep(max(0.0, idle_at_s - time.monotonic()))
+    idle = at_once(running, f"idle {IDLE_S[count]}")
+    sent = {name: bytes_s for name, (bytes_s, _) in idle.items()}
+    add(figures, f"n{count}_idle_bytes_out", sent, "bytes/s", goal=goal_of("bytes", count, sent))
+    cpu = {name: 100 * share for name, (_, share) in idle.items()}
+    add(figures, f"n{count}_idle_cpu", cpu, "%", goal=CPU_PERCENT_GOAL)
+    took = medians(kills_s(count, running))
+    add(figures, f"n{count}_kill_to_dead_p50", took, "s", goal=goal_of("kill", count, took))
+
+
+def updates_ms(count: int, running: list[Program]) -> Measured:
+    """Publish again and again, each time at another member."""
+    took_ms: Measured = {program.name: [] for program in running}
+    for trial in range(UPDATES):
+        for program in running:
+            pause(UPDATE_PAUSE_S)
+            took_ms[program.name] += [1000 * s for s in program.ask(f"update {trial % count}")]
+    return took_ms
+
+
+def kills_s(count: int, running: list[Program]) -> Measured:
+    """Kill some members, one after another."""
+    took_s: Measured = {program.name: [] for program in running}
+    for trial in range(KILLS):
+        pause(KILL_PAUSE_S)
+        for name, seconds in at_once(running, f"kill {count - 1 - trial}").items():
+            took_s[name] += seconds
+    return took_s
+
+
+def at_once(running: list[Program], command: str) -> Measured:
+    """Give all the same command; return the answers."""
+    for program in running:
+        program.tell(command)
+    return {program.name: program.answer() for program in running}
+
+
+def medians(values: Measured) -> dict[str, float]:
+    """Return the median of each kind's values."""
+    return {name: median(of_kind) for name, of_kind in values.items()}
+
+
+def add(figures: Figures, name: str, values: dict[str, float], unit: str, *, goal: float) -> None:
+    """Print one figure, with the peer's beside."""
+    peer = Peer(PEER, values[PEER]) if PEER in values else None
+    figures.add(name, values[OURS], unit, goal=goal, peer=peer)
+
+
+def goal_of(what: str, count: int, values: dict[str, float]) -> float:
+    """Return the goal that follows from what the peer reached here, or is known to reach."""
+    return FACTORS[what] * values.get(PEER, ALONE[count][what])
+
+
+@contextlib.contextmanager
+def programs(count: int, *, peer: bool) -> Iterator[list[Program]]:
+    """Run `count` members of each kind, those of ours first; end them with the block."""
+    commands = {OURS: [sys.executable, "-m", "bench.gossip_members"]}
+    if peer:
+        commands[PEER] = [str(PEER_PROGRAM)]
+    with contextlib.ExitStack() as stack:
+        running = []
+        for number, (name, command) in enumerate(commands.items()):
+            # Networks of loopback that nobody else is likely to use at the same time.
+            network = f"127.{64 + 2 * (os.getpid() % 90) + number}.{count}"
+            arguments = [network, str(free_port(f"{network}.1")), str(count)]
+            process = subprocess.Popen(
+                [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            running.append(Program(name, process))
+        yield running
+
+
+def peer_missing() -> str:
+    """Build the peer's program if it is not built; return why it cannot be, "" if it can."""
+    go = shutil.which("go") or shutil.which("go", path=GO_PATH)
+    if go is None:
+        return "no Go here to build it"
+    PEER_PROGRAM.parent.mkdir(exist_ok=True)
+    try:
+        # Go itself knows what has changed since the last time.
+        done = subprocess.run(
+            [go, "build", "-buildvcs=false", "-o", str(PEER_PROGRAM), "."],
+            cwd=GO_DIRECTORY,
+            capture_output=True,
+            text=True,
+            timeout=BUILD_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it was not built within {BUILD_TIMEOUT_S} s"
+    if done.returncode == 0:
+        return ""
+    return f"it does not build: {' '.join(done.stderr.split())[-300:]}"
+
+
+def numbers(line: str) -> list[float]:
+    """Return the numbers of one answer.
+
+    Raises:
+        ValueError: it is none, or something else.
+    """
+    words = line.split()
+    if not words:
+        raise ValueError("an answer has at least one number")
+    return [float(word) for word in words]
+
+
+def pause(between_s: tuple[float, float]) -> None:
+    """Sleep for some random time."""
+    time.sleep(SystemRandom().uniform(*between_s))
+
+
+if __name__ == "__main__":
+    main()
