@@ -11,18 +11,20 @@ import sys
 import time
 from collections.abc import Callable
 from random import SystemRandom
+from secrets import token_bytes
 
 import uvloop
 
 from actors.adapters.gossip_transport import GossipTransport
 from actors.gossip import HOUSEKEEPING_S, gossip_policy
-from constellation.config import GossipSettings
 from constellation.effects import Note
 from constellation.gossip.datagram import Envelope
 from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.identity import PRIVATE_KEY_BYTES, Identity
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import MemberChanged, ProbeEnded
 from constellation.gossip.security import Keyring, derive_gossip_key
+from constellation.settings_gossip import GossipSettings
 from messages.gossip import RecordPublish
 from messages.monitor import ServiceState
 
@@ -44,7 +46,7 @@ class Member:
         self.name = name
         settings, envelope = GossipSettings(), Envelope(Keyring((KEY,)))
         self.node = GossipNode(
-            node_name=name,
+            identity=Identity(name, token_bytes(PRIVATE_KEY_BYTES)),
             address=address,
             policy=gossip_policy(settings, overhead_bytes=envelope.overhead_bytes),
             random=SystemRandom(),

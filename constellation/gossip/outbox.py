@@ -102,7 +102,7 @@ class Outbox:
     @property
     def has_news(self) -> bool:
         """There is something to tell others."""
-        return len(self.membership) > 0 or (self.user_news and len(self.user) > 0)
+        return len(self.membership) > 0 or len(self.user) > 0
 
     @property
     def fresh(self) -> bool:
