@@ -51,6 +51,7 @@ class SwimNode:
         self.name_taken = False  # another node has our name: keep silent until it is gone
         self._random = random
         self._accepted = False
+        self._asked = False
         self._eager_at_s = float("-inf")
         self._eager_rounds = 0  # that are still to come
         self._gossip_order: list[str] = []  # whose turn it is to be told news
@@ -116,6 +117,7 @@ class SwimNode:
         # Whose name is taken keeps silent: an ack would keep the name's former holder alive.
         for packet in () if self.name_taken else found:
             self._on_packet(packet, source, now_s)
+        self._ask_for_name(now_s)
         return self._end(now_s)
 
     def on_time(self, now_s: float) -> list[Effect]:
@@ -280,7 +282,7 @@ class SwimNode:
             self.membership.reap(now_s)
         interval_s = self.policy.probe_interval_s * self.prober.awareness.local_health_multiplier
         self._timers.set("probe", now_s + interval_s)
-        if target is not None and not self.membership.leaving:
+        if target is not None and not (self.membership.leaving or self.name_taken):
             self.prober.start(target, now_s)
             # A round ends before the next begins, also when both are due at once.
             self._timers.set("probe", now_s + interval_s + 1e-6)
@@ -296,7 +298,7 @@ class SwimNode:
         speed = LEAVE_SPEED if self.membership.leaving else 1
         due_s = now_s + self.policy.gossip_interval_s / speed
         self._timers.set("gossip", due_s)
-        if not self.outbox.has_news:
+        if self.name_taken or not self.outbox.has_news:
             return
         self._eager_rounds = max(0, self._eager_rounds - 1)
         if self._eager_rounds:
@@ -353,6 +355,12 @@ class SwimNode:
         # Whoever connects to us may know nothing yet of who had our name.
         self._accepted = initiated or (listed is not None and not is_other_node)
         return True
+
+    def _ask_for_name(self, now_s: float) -> None:
+        """Whom others know before it has asked, e.g. the seed of all, asks now if it is known."""
+        if not (self._accepted or self._asked) and len(self.members) > 1:
+            self._asked = True
+            self._timers.set("push_pull", now_s)
 
     def _keep_silent(self) -> None:
         if not self.name_taken:

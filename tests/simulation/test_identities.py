@@ -54,6 +54,9 @@ def test_node_that_lost_its_data_directory_returns_when_its_old_self_is_dead(
     assert all((name, "same") in services(node) for node in net.nodes.values())
     assert all((name, "old") not in services(node) for node in net.nodes.values())
     assert equal(net)
+    # Who keeps silent hears no acks either, and must not hold that against the others.
+    suspected = {note.fields["member"] for _, _, note in net.notes if "suspected" in note.event}
+    assert suspected == {name}
 
 
 def test_forged_claim_and_forged_record_of_a_living_node_change_nothing() -> None:
