@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
@@ -14,6 +15,8 @@ from constellation.gossip.member import Address
 from constellation.gossip.outbox import Effect, OpenPushPull, OpenTcpPing, SendDatagram, SendStream
 from constellation.gossip.packets import Ack
 from constellation.gossip.policy import GossipPolicy
+from constellation.gossip.security import OVERHEAD_BYTES
+from constellation.gossip.stream import StreamMessage, UserStream, encode_stream
 from tests.identities import identity_of
 
 TCP_RETRANSMIT_S = 0.25  # a lost segment is sent again after so long
@@ -31,6 +34,8 @@ class SimNetwork:
         self.now_s = 0.0
         self.nodes: dict[str, GossipNode] = {}
         self.notes: list[tuple[float, str, Note]] = []
+        self.packets_sent: Counter[str] = Counter()  # of UDP, by who sent them
+        self.bytes_sent: Counter[str] = Counter()  # payload of UDP and TCP, as it travels
         self._sides: dict[str, int] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
@@ -83,6 +88,8 @@ class SimNetwork:
             match effect:
                 case SendDatagram(to, parts):
                     body = packets.compound(parts)
+                    self.packets_sent[ip] += 1
+                    self.bytes_sent[ip] += len(body) + OVERHEAD_BYTES
                     self._send(ip, to, body)
                 case OpenTcpPing():
                     self._tcp_ping(ip, effect)
@@ -105,7 +112,11 @@ class SimNetwork:
                 self._carry(ip, to, step)
 
     def _send_stream(self, ip: str, to: Address, body: bytes) -> None:
+        self._count_stream(ip, UserStream(body))
         self._carry(ip, to, lambda node: node.on_user_stream(body, self.now_s), tcp=True)
+
+    def _count_stream(self, ip: str, message: StreamMessage) -> None:
+        self.bytes_sent[ip] += len(encode_stream(message)) + OVERHEAD_BYTES
 
     def _arm(self, ip: str) -> None:
         node = self.nodes.get(ip)
@@ -170,9 +181,11 @@ class SimNetwork:
 
     def _push_pull(self, ip: str, to: Address, join: bool) -> None:
         request = self.nodes[ip].push_pull_request(to, join=join)
+        self._count_stream(ip, request)
 
         def serve(node: GossipNode) -> list[Effect]:
             reply, effects = node.on_push_pull_request(request, self.now_s)
+            self._count_stream(to.ip, reply)
             back = lambda n: n.on_push_pull_reply(reply, to, self.now_s)  # noqa: E731
             self._carry(to.ip, Address(ip, 7946), back, tcp=True)
             return effects
