@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from prometheus_client import Counter, Gauge
 
 from actors import node
 from actors.adapters.docker import DockerEngine, Engine, EventStream
 from actors.async_shell import AsyncShell
+from actors.daemon_thread import in_thread
 from constellation.effects import Note, Send
 from constellation.errors import AdapterError
 from constellation.log import get_logger
@@ -21,8 +22,6 @@ from constellation.monitor.published_ports import PublishPolicy
 from messages.admin import PartReported, PartState
 
 log = get_logger(__name__)
-
-T = TypeVar("T")
 
 INSPECTIONS_MAX = 4  # at once; one that hangs leaves three for the others
 EVENTS_WAITING_MAX = 1000  # then the stream is not read on, and Docker drops: a look finds it
@@ -104,10 +103,10 @@ class DockerActor(AsyncShell):
 
     async def _session(self) -> None:
         """Follow Docker until it is gone, or its events stall."""
-        self._engine = await _in_thread(self._connect)
+        self._engine = await in_thread(self._connect)
         try:
             # First the stream, then the look: what happens in between is told twice, not never.
-            stream = await _in_thread(self._engine.open_events)
+            stream = await in_thread(self._engine.open_events)
             try:
                 await self._follow(stream)
             finally:
@@ -162,7 +161,7 @@ class DockerActor(AsyncShell):
 
     async def _look(self) -> None:
         since = self.inventory.sequence
-        rows = await _in_thread(self._engine.list_containers)
+        rows = await in_thread(self._engine.list_containers)
         self._looks.inc()
         self._report_due = True
         self._perform(self.inventory.listed(rows, since, self.now_s()))
@@ -171,7 +170,7 @@ class DockerActor(AsyncShell):
         async with self._slots:
             since = self.inventory.sequence
             try:
-                found = await _in_thread(lambda: engine.inspect(container_id))
+                found = await in_thread(lambda: engine.inspect(container_id))
             except AdapterError as error:
                 self._errors.labels("inspect").inc()
                 log.warning("container_not_inspected", container=container_id[:12], why=error.why)
@@ -231,32 +230,3 @@ class DockerActor(AsyncShell):
 def _end(future: asyncio.Future[str], how: str) -> None:
     if not future.done():
         future.set_result(how)
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Run `work` in a daemon thread: unlike an executor's it never delays the process's end."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def finish(result: T | None, error: BaseException | None) -> None:
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(result)  # type: ignore[arg-type]
-        else:
-            answer.set_exception(error)
-
-    def run() -> None:
-        result: T | None = None
-        failure: BaseException | None = None
-        try:
-            result = work()
-        except BaseException as error:
-            failure = error
-        try:
-            loop.call_soon_threadsafe(finish, result, failure)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
-
-    threading.Thread(target=run, name="docker", daemon=True).start()
-    return await answer

@@ -42,6 +42,7 @@ from messages.gossip import (
 )
 from messages.keyring import KeyringCopy, KeyringFetch, KeyringOrder
 from messages.lifecycle import ActorDirectory
+from messages.tailscale import SeedsFound
 
 log = get_logger(__name__)
 
@@ -63,6 +64,7 @@ class GossipActor(AsyncShell):
         self.metrics: GossipMetrics | None = None
         self.keys: GossipKeys | None = None
         self._subscribers: dict[str, Reply] = {}  # by the reader's address
+        self._found: tuple[Address, ...] = ()  # seeds of the tailnet
         self._feed_armed = False
         self._silent = False  # because our name is taken; as `admin` was told
 
@@ -88,14 +90,14 @@ class GossipActor(AsyncShell):
             raise
         self.keys = GossipKeys(transport, keyring_file, cluster_key)
         self.transport, self.metrics = transport, GossipMetrics(transport, self.registry)
-        transport.node.swim.seeds = await _resolve(settings.gossip.seeds)
+        transport.node.swim.seeds = await self._seeds(settings.gossip)
         transport.perform(transport.node.start(self._time(), known=kept.addresses))
         self.started()
         try:
             while True:
                 await asyncio.sleep(HOUSEKEEPING_S)
                 kept = self._keep(memory, kept)
-                transport.node.swim.seeds = await _resolve(settings.gossip.seeds)
+                transport.node.swim.seeds = await self._seeds(settings.gossip)
                 self._arm_feed()
                 if self.keys.must_ask():
                     self._ask_for_keys(transport, settings.actors.port)
@@ -124,6 +126,10 @@ class GossipActor(AsyncShell):
                 self.transport.perform(core.withdraw(message, now_s))
             case KeyringOrder() | KeyringFetch() | KeyringCopy():
                 self._on_keys(message, reply)
+            case SeedsFound(hosts=hosts):
+                # The others are taken to use the same port: it is a setting of the cluster.
+                port = core.swim.address.port
+                self._found = tuple(Address(host, port) for host in hosts)
             case GossipLeave():
                 self.spawn(self._leave(self.transport, reply), "leave")
             case _:
@@ -138,6 +144,10 @@ class GossipActor(AsyncShell):
                 reply(self.keys.copy())
             case KeyringCopy():
                 self.keys.adopt(message)
+
+    async def _seeds(self, settings: GossipSettings) -> tuple[Address, ...]:
+        """Return the seeds that are set and those that were found, each once."""
+        return tuple(dict.fromkeys((*await _resolve(settings.seeds), *self._found)))
 
     def _ask_for_keys(self, transport: GossipTransport, actor_port: int) -> None:
         """Ask the nodes that we cannot talk to for their keys, by the actor system."""

@@ -25,6 +25,7 @@ from constellation.traefik.settling import Phase
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricsReport
+from messages.tailscale import SeedsFound
 
 log = get_logger(__name__)
 
@@ -81,6 +82,9 @@ class HttpActor(AsyncShell):
                 if not self.provider.apply(message):
                     self._subscribe_again()
                 self._changed.set()
+            case SeedsFound() if self.provider is not None:
+                self.provider.others_expected(_names_others(node.settings()) or bool(message.hosts))
+                self._changed.set()
             case MetricsReport() if self.pages is not None:
                 self.pages.reports.add(message, self.now_s())
             case _:
@@ -89,11 +93,10 @@ class HttpActor(AsyncShell):
     # Following the cluster.
 
     def _new_provider(self, settings: Settings) -> TraefikProvider:
-        own = f"{settings.bind_address}:{settings.gossip.port}"
         return TraefikProvider(
             settings=settings.traefik,
             domain=settings.domain,
-            expects_others=any(seed != own for seed in settings.gossip.seeds),
+            expects_others=_names_others(settings) or settings.discovers_in_tailnet,
             last_good=self._load(settings.traefik.last_good_expiry_s),
         )
 
@@ -190,3 +193,9 @@ class HttpActor(AsyncShell):
             else:
                 log.info("http_listening", address=host, port=port)
                 return
+
+
+def _names_others(settings: Settings) -> bool:
+    """Return whether the settings name another node to join through."""
+    own = f"{settings.bind_address}:{settings.gossip.port}"
+    return any(seed != own for seed in settings.gossip.seeds)

@@ -13,6 +13,7 @@ from thespian.system.transport import ReceiveEnvelope
 
 from actors import node
 from actors.adapters.node_directory import NodeDirectories
+from actors.adapters.tailnet_address import find_seed_hosts
 from actors.supervisor import SupervisorActor
 from actors.transport.delivery import TransportSettings
 from actors.transport.process import end_leftovers, reap, start_time_ticks
@@ -167,12 +168,26 @@ class NodeLife:
 
 
 def convention_leaders(settings: Settings) -> list[str]:
-    """Return the actor systems to meet, 'address:port': as set, or on the hosts of the seeds."""
-    named = settings.actors.leaders or tuple(
-        f"{seed.rpartition(':')[0]}:{settings.actors.port}" for seed in settings.gossip.seeds
-    )
+    """Return the actor systems to meet, 'address:port': as set, or on the hosts of the seeds.
+
+    Those in the tailnet are found now; one that comes later finds us.
+    """
+    hosts = [seed.rpartition(":")[0] for seed in settings.gossip.seeds]
+    hosts += _tailnet_hosts(settings)
+    named = settings.actors.leaders or tuple(f"{host}:{settings.actors.port}" for host in hosts)
     found = dict.fromkeys(address for one in named for address in _addresses(one))
     return list(found)
+
+
+def _tailnet_hosts(settings: Settings) -> list[str]:
+    if not settings.discovers_in_tailnet or settings.actors.leaders:
+        return []
+    try:
+        hosts = find_seed_hosts(settings)
+    except AdapterError as error:
+        log.debug("tailnet_not_asked", why=error.why)  # its actor says so, for a person
+        return []
+    return [f"[{host}]" if ":" in host else host for host in hosts]
 
 
 def _addresses(host_port: str) -> list[str]:

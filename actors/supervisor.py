@@ -13,6 +13,7 @@ from actors.gossip import GossipActor
 from actors.http import HttpActor
 from actors.services import ServicesActor
 from actors.shell import ShellActor
+from actors.tailscale import TailscaleActor
 from constellation.config import Settings
 from constellation.effects import Note
 from constellation.supervision.process_effects import Create, End, Tell
@@ -42,6 +43,8 @@ def actors_of(settings: Settings) -> dict[str, type[ShellActor]]:
         "admin": AdminActor,
         "services": ServicesActor,
     }
+    if settings.discovers_in_tailnet:
+        actors["tailscale"] = TailscaleActor
     if settings.static_services:
         actors["checks"] = ChecksActor
     if settings.docker.enabled:

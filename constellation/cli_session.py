@@ -69,6 +69,9 @@ def ask(request: Message | Callable[[bytes], Message], kind: type[Report]) -> Re
 
 def _answer(request: Message | Callable[[bytes], Message]) -> Message:
     from actors.adapters.cluster_key import load_cluster_key  # noqa: PLC0415 - it takes its time
+    from actors.adapters.tailnet_address import (  # noqa: PLC0415 - it takes its time
+        with_tailnet_address,
+    )
     from actors.operator_client import ask_agent  # noqa: PLC0415 - it takes its time
     from constellation.log import configure_logging  # noqa: PLC0415 - it takes its time
     from constellation.settings_source import load_settings  # noqa: PLC0415 - it takes its time
@@ -77,6 +80,7 @@ def _answer(request: Message | Callable[[bytes], Message]) -> Message:
     settings = load_settings(
         config_file=_config_file(), assignments=asked.assignments, environ=os.environ
     )
+    settings = with_tailnet_address(settings)
     key = load_cluster_key(settings, make=False)
     made = request(key) if callable(request) else request
     return ask_agent(settings, key, made, timeout_s=ANSWER_TIMEOUT_S)

@@ -15,7 +15,9 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from constellation.settings_gossip import GossipSettings
+from constellation.settings_tailscale import TailscaleSettings
 from constellation.settings_types import (
+    TAILSCALE,
     BindAddress,
     Group,
     HostPort,
@@ -34,7 +36,7 @@ class ActorSettings(Group):
     leaders: tuple[HostPort, ...] = Field(
         (),
         description="actor systems to meet in one convention, host:port; empty: the hosts of "
-        "`gossip.seeds`, each with this node's `actors.port`",
+        "`gossip.seeds` and those found in the tailnet, each with this node's `actors.port`",
     )
     user_timeout_s: float = Field(
         5.0, gt=0, le=60, description="seconds of unacknowledged data until a peer's socket closes"
@@ -123,7 +125,9 @@ class HttpSettings(Group):
     """The agent's HTTP listener: Traefik's provider, health, metrics."""
 
     bind_address: BindAddress | None = Field(
-        None, description="unset: 127.0.0.1, so that only this host's Traefik reads it"
+        None,
+        description="unset: 127.0.0.1, so that only this host's Traefik reads it; 'tailscale' as "
+        "for the node",
     )
     port: Port = Field(8081, description="TCP port of the listener")
     requests_max: int = Field(
@@ -207,7 +211,9 @@ class Settings(Group):
         description="services are <service>.<domain> and <service>.<node>.<domain>",
     )
     bind_address: BindAddress = Field(
-        "127.0.0.1", description="address this node listens on and is reached at by others"
+        "127.0.0.1",
+        description="address this node listens on and is reached at by others; 'tailscale': this "
+        "machine's in the tailnet, as it is at the start",
     )
     data_dir: str = Field(
         min_length=1,
@@ -231,6 +237,7 @@ class Settings(Group):
     actors: ActorSettings = ActorSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     gossip: GossipSettings = GossipSettings()
+    tailscale: TailscaleSettings = TailscaleSettings()
     docker: DockerSettings = DockerSettings()
     monitor: MonitorSettings = MonitorSettings()
     http: HttpSettings = HttpSettings()
@@ -272,14 +279,46 @@ class Settings(Group):
     @model_validator(mode="after")
     def check_exposure(self) -> Settings:
         """Refuse to listen beyond this host without a key that the other nodes know too."""
-        beyond = not ipaddress.ip_address(self.bind_address).is_loopback
-        if beyond and self.cluster_key is None and self.cluster_key_file is None:
+        if not self._is_loopback and self.cluster_key is None and self.cluster_key_file is None:
             raise ValueError(
                 f"bind_address {self.bind_address} is reached from other hosts, but cluster_key "
                 "is not set: set the same cluster_key on every node (`constellation keygen` "
                 "makes one), or bind to 127.0.0.1"
             )
         return self
+
+    @model_validator(mode="after")
+    def check_tailscale(self) -> Settings:
+        """Refuse an address of Tailscale that must not be asked for."""
+        if self.binds_to_tailnet and not self.tailscale.enabled:
+            raise ValueError(
+                f'an address is "{TAILSCALE}", but tailscale.enabled is false: set it to true, or '
+                "write the address itself"
+            )
+        return self
+
+    @property
+    def binds_to_tailnet(self) -> bool:
+        """Whether "tailscale" stands where an address must."""
+        return TAILSCALE in {self.bind_address, self.http.bind_address}
+
+    def bound_to(self, address: str) -> Settings:
+        """Return the same settings with `address` where "tailscale" stands."""
+        bind = address if self.bind_address == TAILSCALE else self.bind_address
+        http = address if self.http.bind_address == TAILSCALE else self.http.bind_address
+        group = self.http.model_copy(update={"bind_address": http})
+        return self.model_copy(update={"bind_address": bind, "http": group})
+
+    @property
+    def _is_loopback(self) -> bool:
+        return self.bind_address != TAILSCALE and (
+            ipaddress.ip_address(self.bind_address).is_loopback
+        )
+
+    @property
+    def discovers_in_tailnet(self) -> bool:
+        """Whether other nodes are looked for in the tailnet: on loopback none can be reached."""
+        return self.tailscale.enabled and not self._is_loopback
 
     @property
     def http_bind_address(self) -> str:

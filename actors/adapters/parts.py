@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from dataclasses import dataclass
 
 from constellation.config import Settings
 
-TAILSCALE_SOCKET = "/var/run/tailscale/tailscaled.sock"
 CONNECT_TIMEOUT_S = 1.0
 
 
@@ -40,19 +38,20 @@ def _docker(settings: Settings) -> MissingPart | None:
 
 
 def _tailscale(settings: Settings) -> MissingPart | None:
-    if not ipaddress.ip_address(settings.bind_address).is_loopback:
-        return None  # on another network, which may be a mesh of another kind
-    if _cannot_connect(TAILSCALE_SOCKET):
+    if not settings.tailscale.enabled or settings.discovers_in_tailnet:
+        return None  # nobody wants it, or an actor reports on it
+    if _cannot_connect(settings.tailscale.socket):
         return MissingPart(
             "tailscale",
             "it does not run here and bind_address is on loopback, so no other host reaches this "
             "node",
-            "install Tailscale (or another mesh) and set bind_address to this node's address in it",
+            'install Tailscale and set bind_address = "tailscale", or use another mesh and set it '
+            "to this node's address there",
         )
     return MissingPart(
         "tailscale",
         "it runs here, but bind_address is on loopback, so no other host reaches this node",
-        "set bind_address to the address that `tailscale ip -4` prints",
+        'set bind_address = "tailscale", and the same cluster_key on every node',
     )
 
 

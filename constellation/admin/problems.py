@@ -28,7 +28,7 @@ def degraded(
         *services_degraded(view),
         *_nodes_in(view, "suspect"),
         *_actors_in(answered, "given_up"),
-        *(_part(status.node, part, "is gone") for status, part in _parts(answered, "lost")),
+        *(_part(status.node, part, "does not work") for status, part in _parts(answered, "lost")),
         *_actors_in(answered, "backing_off"),
         *_silent(view, unanswered),
     )

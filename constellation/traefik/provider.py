@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from constellation.cluster_view import ClusterView
 from constellation.config import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
@@ -16,7 +18,7 @@ class TraefikProvider:
     Args:
         settings: what goes into the body, and how long to settle.
         domain: below which services are served.
-        expects_others: the settings name other nodes to meet.
+        expects_others: there are, or may be, other nodes to meet.
         last_good: the body of an earlier life, if there is one that has not expired.
     """
 
@@ -45,6 +47,11 @@ class TraefikProvider:
     def gossip_started(self) -> None:
         """Take into account that gossip has started, or started again and knows nothing."""
         self._settling = Settling(self._policy, self._routed)
+
+    def others_expected(self, expected: bool) -> None:  # noqa: FBT001 - it is what is told
+        """Take into account whether there are other nodes to meet, as far as is known now."""
+        self._policy = replace(self._policy, expects_others=expected)
+        self._settling = replace(self._settling, policy=self._policy)
 
     def apply(self, change: ClusterChanged) -> bool:
         """Take up `change`; False if one before it was missed, so that a snapshot is needed.

@@ -36,7 +36,7 @@ Routed = AbstractSet[tuple[str, str]]  # (service, node) of instances that get r
 
 @dataclass(frozen=True, slots=True)
 class SettlingPolicy:
-    """How long to wait.  `expects_others`: this node is to meet others, by its settings."""
+    """How long to wait.  `expects_others`: this node is, or may be, to meet others."""
 
     settle_s: float = 5.0
     alone_s: float = 60.0

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from actors.adapters import parts
 from actors.adapters.parts import MissingPart, find_missing
 from constellation.config import Settings
 from tests.monitor.builders import settings
@@ -33,9 +32,7 @@ def listening(tmp_path: Path) -> Iterator[Path]:
         yield path
 
 
-@pytest.fixture(autouse=True)
-def no_tailscale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "TAILSCALE_SOCKET", str(tmp_path / "no-tailscale.sock"))
+NO_TAILSCALE = {"socket": "/nonexistent/tailscaled.sock"}
 
 
 def test_docker_that_listens_is_not_missing(listening: Path) -> None:
@@ -63,17 +60,14 @@ def test_docker_that_is_not_wanted_is_not_missing() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.9", "::1"])
 def test_tailscale_is_missing_on_a_node_that_no_other_can_reach(address: str) -> None:
-    found = missing(settings(bind_address=address))["tailscale"]
+    given = settings(bind_address=address, tailscale=NO_TAILSCALE)
+    found = missing(given)["tailscale"]
 
     assert "does not run here" in found.why
 
 
-def test_tailscale_that_runs_but_is_not_used_is_said_to_be_so(
-    listening: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parts, "TAILSCALE_SOCKET", str(listening))
-
-    found = missing(settings())["tailscale"]
+def test_tailscale_that_runs_but_is_not_used_is_said_to_be_so(listening: Path) -> None:
+    found = missing(settings(tailscale={"socket": str(listening)}))["tailscale"]
 
     assert "it runs here" in found.why
     assert "bind_address" in found.fix
@@ -81,6 +75,10 @@ def test_tailscale_that_runs_but_is_not_used_is_said_to_be_so(
 
 def test_tailscale_is_not_missed_on_a_node_that_others_reach() -> None:
     assert "tailscale" not in missing(settings(bind_address="100.64.0.1", cluster_key=KEY))
+
+
+def test_tailscale_that_is_not_wanted_is_not_missing() -> None:
+    assert "tailscale" not in missing(settings(tailscale={"enabled": False}))
 
 
 def test_cloudflare_is_the_operators_own_business_in_this_version() -> None:

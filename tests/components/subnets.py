@@ -1,4 +1,4 @@
-"""IPv4 networks of 100.64.0.0/10 (RFC 6598) that no interface of this machine is in."""
+"""IPv4 networks that no interface of this machine is in: of 100.64.0.0/10 (RFC 6598), or others."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ SHARED_SPACE = IPv4Network("100.64.0.0/10")
 TRIES_MAX = 200
 
 
-def free_subnet(prefix: int = 24) -> IPv4Network:
-    """Return a network of that prefix length, chosen at random among the unused ones.
+def free_subnet(prefix: int = 24, space: IPv4Network = SHARED_SPACE) -> IPv4Network:
+    """Return a network of that prefix length in `space`, chosen at random among the unused ones.
 
     At random, because several test runs on one machine choose at the same time.
     """
     used = _used_networks()
-    count = 1 << (prefix - SHARED_SPACE.prefixlen)
+    count = 1 << (prefix - space.prefixlen)
     for _ in range(TRIES_MAX):
         offset = SystemRandom().randrange(count) << (32 - prefix)
-        subnet = IPv4Network((int(SHARED_SPACE.network_address) + offset, prefix))
+        subnet = IPv4Network((int(space.network_address) + offset, prefix))
         if not any(subnet.overlaps(other) for other in used):
             return subnet
     raise RuntimeError(
-        f"no free /{prefix} in {SHARED_SPACE} after {TRIES_MAX} tries: `ip addr` and `ip route` "
+        f"no free /{prefix} in {space} after {TRIES_MAX} tries: `ip addr` and `ip route` "
         "show who uses it; delete what earlier runs left behind"
     )
 

@@ -22,6 +22,7 @@ from messages.gossip import (
     RecordWithdraw,
 )
 from messages.monitor import Label, ServiceState
+from messages.tailscale import SeedsFound
 from tests.harness import Harness, messages_of
 
 Start = Callable[..., Harness[GossipActor]]
@@ -38,7 +39,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Harness[GossipActor]] = []
 
     def start(
-        name: str, port: int, *seeds: int, wait_s: float = 0.2, label: str = ""
+        name: str,
+        port: int,
+        *seeds: int,
+        wait_s: float = 0.2,
+        label: str = "",
+        address: str = "127.0.0.1",
     ) -> Harness[GossipActor]:
         gossip = GossipSettings(
             port=port,
@@ -49,7 +55,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
             dead_reclaim_s=0.5,
             label=label,
         )
-        settings = Settings(node_name=name, data_dir=str(tmp_path / name), gossip=gossip)
+        data_dir = str(tmp_path / name)
+        settings = Settings(node_name=name, data_dir=data_dir, bind_address=address, gossip=gossip)
         harness = Harness(GossipActor(), settings, name="gossip", neighbours=("admin",))
         running.append(harness)
         return harness
@@ -113,6 +120,24 @@ def test_records_of_any_size_spread_and_are_withdrawn(start: Start) -> None:
 
     versions = [change.version for change in messages_of(ClusterChanged, beta.sent)]
     assert versions == list(range(versions[0], versions[0] + len(versions)))
+
+
+def test_seeds_that_are_found_are_joined_through_and_given_up_when_they_are_no_more(
+    start: Start,
+) -> None:
+    port = free_port("127.0.0.1")
+    start("alpha", port)
+    beta = start("beta", port, address="127.0.0.2")
+    beta.deliver(ClusterSubscribe())
+
+    beta.deliver(SeedsFound(hosts=("127.0.0.1", "127.0.0.3")))
+
+    beta.pump_until(lambda: states(beta) == {"alpha": "alive", "beta": "alive"})
+    assert beta.actor.transport is not None
+    swim = beta.actor.transport.node.swim
+    assert [seed.ip for seed in swim.seeds] == ["127.0.0.1", "127.0.0.3"]
+    beta.deliver(SeedsFound(hosts=()))
+    beta.pump_until(lambda: swim.seeds == ())
 
 
 def test_member_that_is_killed_is_declared_dead(start: Start) -> None:

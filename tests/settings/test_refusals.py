@@ -46,6 +46,8 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ("docker.enabled=maybe", ["docker.enabled by --set: must be true or false"]),
         ("log.level=trace", ["log.level by --set: must be 'debug', 'info'"]),
         ("bind_address=0.0.0.0", ["bind_address by --set: ", "every interface"]),
+        ("tailscale.tag=constellation", ["tailscale.tag by --set: must match "]),
+        ("tailscale.hostname_prefix=a.b", ["tailscale.hostname_prefix by --set: must match "]),
         ("node_name=Alpha", ["node_name by --set: 'Alpha' cannot be a DNS label"]),
         ("domain=a b", ["domain by --set: must match "]),
         ("gossip.seeds=[1", ["gossip.seeds by --set: write it as JSON", "at character 3"]),
@@ -161,6 +163,12 @@ def test_file_that_cannot_be_read_is_named_with_who_named_it(
             {"CONSTELLATION_CLUSTER_KEY": KEY},
             ["take one of them out", "cluster_key in CONSTELLATION_CLUSTER_KEY", "file by --set"],
         ),
+        (
+            ["bind_address=tailscale", "tailscale.enabled=false"],
+            {"CONSTELLATION_CLUSTER_KEY": KEY},
+            ["tailscale.enabled is false", "set it to true"],
+        ),
+        (["bind_address=tailscale"], {}, ["cluster_key is not set"]),
         (["bind_address=10.0.0.1"], {}, ["cluster_key is not set", "(here: bind_address by --set"]),
     ],
 )

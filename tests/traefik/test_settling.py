@@ -119,6 +119,26 @@ def test_a_new_node_that_expects_others_waits_to_hear_one() -> None:
     assert made.phase is Phase.SETTLED
 
 
+def test_a_node_that_comes_to_know_that_there_are_no_others_waits_for_none() -> None:
+    made = provider(others=True)
+    step(made, snapshot(BOTH[0]), 0.0)
+
+    made.others_expected(False)
+    made.step(QUIET_S)
+
+    assert made.phase is Phase.SETTLED
+
+
+def test_a_node_that_comes_to_know_of_others_waits_for_one() -> None:
+    made = provider()
+    step(made, snapshot(BOTH[0]), 0.0)
+
+    made.others_expected(True)
+    made.step(20.0)
+
+    assert (made.phase, made.body) == (Phase.SETTLING, None)
+
+
 def test_a_cluster_without_services_says_so_after_a_while() -> None:
     made = provider()
     step(made, snapshot(), 0.0)

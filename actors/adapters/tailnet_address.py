@@ -1,0 +1,78 @@
+"""What a start must know of the tailnet: this machine's address in it, and who else is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from actors.adapters.tailscale import ask_tailscale
+from constellation.config import Settings
+from constellation.errors import AdapterError
+from constellation.settings_tailscale import TailscaleSettings
+from constellation.settings_types import TAILSCALE
+from constellation.tailscale.condition import Condition, absent, condition_of
+from constellation.tailscale.seeds import SeedPolicy, seed_hosts
+
+WHAT = f'bind_address = "{TAILSCALE}" gives no address'
+WAIT_SPACING_S = 0.5
+
+
+def with_tailnet_address(settings: Settings) -> Settings:
+    """Return settings in which addresses stand for "tailscale", as tailscaled says now.
+
+    Raises:
+        AdapterError: this machine has no address in the tailnet, or it is not known.
+    """
+    if not settings.binds_to_tailnet:
+        return settings
+    address, condition = _look(settings.tailscale)
+    if not address:
+        raise AdapterError(WHAT, why=condition.why, fix=condition.fix)
+    return settings.bound_to(address)
+
+
+def wait_for_tailnet_address(settings: Settings, *, say: Callable[[str, str], None]) -> Settings:
+    """Return the same, once this machine is connected to the tailnet.
+
+    Args:
+        settings: as loaded.
+        say: is told why it is not yet, and what to do, each time that another thing is in the way.
+
+    Raises:
+        AdapterError: it is not connected within `tailscale.wait_s`.
+    """
+    if not settings.binds_to_tailnet:
+        return settings
+    deadline_s, said = time.monotonic() + settings.tailscale.wait_s, None
+    while True:
+        address, condition = _look(settings.tailscale)
+        if condition.state == "connected":
+            return settings.bound_to(address)
+        if time.monotonic() >= deadline_s:
+            raise AdapterError(WHAT, why=condition.why, fix=condition.fix)
+        if condition != said:
+            said = condition
+            say(condition.why, condition.fix)
+        time.sleep(WAIT_SPACING_S)
+
+
+def find_seed_hosts(settings: Settings) -> tuple[str, ...]:
+    """Return the machines to join through, as tailscaled says now.
+
+    Raises:
+        AdapterError: it gives no answer.
+    """
+    tailnet = ask_tailscale(settings.tailscale)
+    return seed_hosts(tailnet, SeedPolicy.of(settings.tailscale), settings.bind_address)
+
+
+def _look(settings: TailscaleSettings) -> tuple[str, Condition]:
+    """Return this machine's first address, which is IPv4 if it has one, and how Tailscale is."""
+    try:
+        tailnet = ask_tailscale(settings)
+    except AdapterError as error:
+        return "", absent(error.why, error.fix)
+    address = next(iter(tailnet.this.addresses), "")
+    if not address and tailnet.backend_state == "Running":
+        return "", Condition("starting", "this machine has no address yet", "wait")
+    return address, condition_of(tailnet, address or "127.0.0.1")

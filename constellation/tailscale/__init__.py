@@ -1,0 +1,1 @@
+"""Tailscale discovery: what tailscaled says, what state that is, and who the seeds are."""

@@ -1,0 +1,106 @@
+"""How Tailscale is on this host, in one word, with why and what to do."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from constellation.tailscale.tailnet import Tailnet
+
+# The ranges that Tailscale, and by default Headscale, gives addresses of.
+NETWORKS = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "fd7a:115c:a1e0::/48")))
+
+State = Literal[
+    "connected",
+    "absent",  # tailscaled does not answer
+    "starting",
+    "stopped",
+    "logged_out",
+    "key_expired",
+    "unapproved",  # an administrator of the tailnet must admit this machine
+    "address_changed",  # the address that we are bound to is this machine's no more
+    "other_network",  # it is well, but we are bound to an address that it did not give
+]
+STATES: tuple[State, ...] = get_args(State)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A state; `why` and `fix` are empty when connected."""
+
+    state: State
+    why: str = ""
+    fix: str = ""
+
+
+def absent(why: str, fix: str) -> Condition:
+    """Return the condition of a tailscaled that does not answer."""
+    return Condition("absent", why, fix)
+
+
+def condition_of(tailnet: Tailnet, bind_address: str, *, was_own: bool = False) -> Condition:
+    """Return how Tailscale is for an agent bound to `bind_address`.
+
+    Args:
+        tailnet: what tailscaled says.
+        bind_address: where this agent listens.
+        was_own: `bind_address` was once among this machine's addresses.
+    """
+    if tailnet.backend_state == "Running":
+        return _of_running(tailnet, bind_address, was_own=was_own)
+    # With an expired key it needs a login like one that was never logged in.
+    if tailnet.backend_state == "NeedsLogin" and tailnet.this.key_expired:
+        return Condition(
+            "key_expired",
+            "this machine's key has expired, so no other machine talks to it",
+            "run `tailscale up --force-reauth`, or disable key expiry for it in the admin console",
+        )
+    return _NOT_RUNNING.get(tailnet.backend_state) or Condition(
+        "starting",
+        f"tailscaled says {tailnet.backend_state or 'nothing'}, which this version does not know",
+        "wait, or see `tailscale status`",
+    )
+
+
+def _of_running(tailnet: Tailnet, bind_address: str, *, was_own: bool) -> Condition:
+    own = tailnet.this.addresses
+    if bind_address in own:
+        return Condition("connected")
+    now = ", ".join(own) or "none"
+    if was_own or is_of_tailnet(bind_address):
+        return Condition(
+            "address_changed",
+            f"bind_address {bind_address} is not an address of this machine in the tailnet, whose "
+            f"addresses are {now}",
+            'set bind_address to one of them, or to "tailscale", and restart the agent',
+        )
+    return Condition(
+        "other_network",
+        f"it runs, but bind_address {bind_address} is on another network, where machines of the "
+        "tailnet are not looked for",
+        'set bind_address = "tailscale", or tailscale.enabled = false',
+    )
+
+
+def is_of_tailnet(address: str) -> bool:
+    """Return whether `address` looks like one that Tailscale gives."""
+    return any(ipaddress.ip_address(address) in network for network in NETWORKS)
+
+
+_NOT_RUNNING = {
+    "NoState": Condition("starting", "tailscaled is starting", "wait"),
+    "Starting": Condition("starting", "tailscaled is connecting to the tailnet", "wait"),
+    "Stopped": Condition("stopped", "it is switched off", "run `tailscale up`"),
+    "NeedsLogin": Condition("logged_out", "this machine is not logged in", "run `tailscale up`"),
+    "NeedsMachineAuth": Condition(
+        "unapproved",
+        "an administrator of the tailnet has not approved this machine",
+        "approve it in the admin console",
+    ),
+    "InUseOtherUser": Condition(
+        "logged_out",
+        "another user of this host is logged in",
+        "run `tailscale up` as the user that the agent runs as, or as root",
+    ),
+}

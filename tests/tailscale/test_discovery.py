@@ -1,0 +1,175 @@
+"""What other actors are told, and when."""
+
+from __future__ import annotations
+
+from constellation.effects import Note, Send
+from constellation.tailscale.discovery import KEY_EXPIRES_SOON_S, Discovery, Effect
+from constellation.tailscale.seeds import SeedPolicy
+from constellation.tailscale.tailnet import Tailnet, read_tailnet
+from messages.admin import PartReported
+from messages.tailscale import SeedsFound
+from tests.tailscale.fake_tailscaled import machine
+from tests.tailscale.test_tailnet import TAG, answer
+
+BIND = "100.64.0.1"
+NOW_UTC_S = 1_767_323_045.0
+
+
+def new(bind_address: str = BIND) -> Discovery:
+    return Discovery(bind_address, SeedPolicy())
+
+
+def said(*peers: int, state: str = "Running", **own: object) -> Tailnet:
+    return read_tailnet(
+        answer(*(machine(number, tags=(TAG,)) for number in peers), state=state, **own)
+    )
+
+
+def parts(effects: list[Effect]) -> list[PartReported]:
+    return [
+        effect.message
+        for effect in effects
+        if isinstance(effect, Send) and isinstance(effect.message, PartReported)
+    ]
+
+
+def seeds(effects: list[Effect]) -> list[tuple[str, tuple[str, ...]]]:
+    return [
+        (effect.to, effect.message.hosts)
+        for effect in effects
+        if isinstance(effect, Send) and isinstance(effect.message, SeedsFound)
+    ]
+
+
+def events(effects: list[Effect]) -> list[tuple[str, str]]:
+    return [(effect.event, effect.level) for effect in effects if isinstance(effect, Note)]
+
+
+def test_first_answer_is_told_to_all_and_the_same_again_to_nobody() -> None:
+    discovery = new()
+
+    effects = discovery.heard(said(2, 3), NOW_UTC_S)
+
+    assert [(part.part, part.state) for part in parts(effects)] == [("tailscale", "present")]
+    assert seeds(effects) == [
+        ("gossip", ("100.64.0.2", "100.64.0.3")),
+        ("http", ("100.64.0.2", "100.64.0.3")),
+    ]
+    assert events(effects) == [("tailscale_connected", "info"), ("tailscale_seeds", "info")]
+    assert discovery.heard(said(2, 3), NOW_UTC_S) == []
+
+
+def test_peer_that_comes_or_goes_is_told_once() -> None:
+    discovery = new()
+    discovery.heard(said(2), NOW_UTC_S)
+
+    assert dict(seeds(discovery.heard(said(2, 9), NOW_UTC_S)))["gossip"] == (
+        *("100.64.0.2", "100.64.0.9"),
+    )
+    assert dict(seeds(discovery.heard(said(), NOW_UTC_S)))["gossip"] == ()
+
+
+def test_trouble_is_told_with_what_to_do_and_keeps_the_seeds() -> None:
+    discovery = new()
+    discovery.heard(said(2), NOW_UTC_S)
+
+    effects = discovery.heard(said(state="Stopped"), NOW_UTC_S)
+
+    (part,) = parts(effects)
+    assert (part.state, part.fix) == ("lost", "run `tailscale up`")
+    assert seeds(effects) == []
+    assert events(effects) == [("tailscale_not_connected", "warning")]
+
+    back = discovery.heard(said(2), NOW_UTC_S)
+    assert [part.state for part in parts(back)] == ["present"]
+    assert seeds(back) == []
+
+
+def test_expired_key_is_trouble_from_the_first_answer_on() -> None:
+    (part,) = parts(new().heard(said(state="NeedsLogin", Expired=True), NOW_UTC_S))
+
+    assert part.state == "lost"
+    assert "expired" in part.why
+
+
+def test_tailscaled_that_dies_is_lost_but_one_that_never_answered_is_only_absent() -> None:
+    never = new()
+    effects = never.unanswered("no socket", "start it")
+    assert [(part.state, part.why, part.fix) for part in parts(effects)] == [
+        ("absent", "no socket", "start it")
+    ]
+    assert seeds(effects) == [("gossip", ()), ("http", ())]  # so that nobody waits for others
+    assert events(effects)[0] == ("tailscale_not_connected", "info")
+    assert never.unanswered("no socket", "start it") == []
+
+    died = new()
+    died.heard(said(2), NOW_UTC_S)
+    effects = died.unanswered("refused", "start it")
+    assert [part.state for part in parts(effects)] == ["lost"]
+    assert seeds(effects) == []
+    assert died.seeds == ("100.64.0.2",)
+
+
+def test_agent_on_another_network_gets_no_seeds_and_no_complaint() -> None:
+    effects = new("192.168.1.5").heard(said(2), NOW_UTC_S)
+
+    assert [part.state for part in parts(effects)] == ["absent"]
+    assert seeds(effects) == [("gossip", ()), ("http", ())]
+
+
+def test_changed_address_names_the_new_one() -> None:
+    discovery = new()
+    discovery.heard(said(2), NOW_UTC_S)
+    moved = answer(machine(2, tags=(TAG,)))
+    moved["TailscaleIPs"] = ["100.64.0.77"]
+
+    (part,) = parts(discovery.heard(read_tailnet(moved), NOW_UTC_S))
+
+    assert part.state == "lost"
+    assert "100.64.0.77" in part.why
+    assert "restart" in part.fix
+
+
+def test_another_reason_of_one_state_is_told_and_not_logged_again() -> None:
+    discovery = new()
+    discovery.unanswered("refused", "start it")
+
+    effects = discovery.unanswered("it does not answer in time", "start it")
+
+    assert [part.why for part in parts(effects)] == ["it does not answer in time"]
+    assert events(effects) == []
+
+
+def test_reason_of_any_length_fits_the_message() -> None:
+    (part,) = parts(new().unanswered("x" * 5000, "y" * 5000))
+
+    assert (len(part.why), len(part.fix)) == (512, 512)
+
+
+def test_actor_that_starts_is_told_what_is_known_and_nothing_before() -> None:
+    discovery = new()
+    assert [discovery.actor_up(name) for name in ("admin", "gossip", "http")] == [[], [], []]
+    discovery.heard(said(2), NOW_UTC_S)
+
+    assert [part.state for part in parts(discovery.actor_up("admin"))] == ["present"]
+    assert seeds(discovery.actor_up("gossip")) == [("gossip", ("100.64.0.2",))]
+    assert seeds(discovery.actor_up("http")) == [("http", ("100.64.0.2",))]
+    assert discovery.actor_up("services") == []
+
+
+def test_key_that_expires_soon_is_warned_of_once_for_each_expiry() -> None:
+    discovery = new()
+    tailnet = said(KeyExpiry="2026-01-02T03:04:05Z")
+    expires_utc_s = tailnet.this.key_expires_utc_s
+    assert expires_utc_s is not None
+
+    def warned(at_utc_s: float, heard: Tailnet = tailnet) -> bool:
+        effects = discovery.heard(heard, at_utc_s)
+        return ("tailscale_key_expires_soon", "warning") in events(effects)
+
+    assert not warned(expires_utc_s - KEY_EXPIRES_SOON_S - 60)
+    assert warned(expires_utc_s - KEY_EXPIRES_SOON_S + 60)
+    assert not warned(expires_utc_s - 60)
+    renewed = said(KeyExpiry="2026-01-02T04:04:05Z")
+    assert warned(expires_utc_s, renewed)
+    assert discovery.key_expires_utc_s == expires_utc_s + 3600
