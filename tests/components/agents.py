@@ -51,7 +51,7 @@ class Agent:
         self.log_file = self.directory / "agent.log"
         self.directory.mkdir(parents=True, exist_ok=True)
         self.configure(settings)
-        self._prefix = tuple(prefix)
+        self.prefix = tuple(prefix)
         self._process: Process | None = None
 
     @property
@@ -82,7 +82,7 @@ class Agent:
         """Start it, and return once all its actors work."""
         lines_before = self.log().count("\n") if self.log_file.exists() else 0
         self._process = Process(
-            [*self._prefix, sys.executable, "-m", "constellation.start", "--config", self.config],
+            [*self.prefix, sys.executable, "-m", "constellation.start", "--config", self.config],
             log_file=self.log_file,
             name=f"agent {self.name}",
             env={"PYTHONPATH": str(ROOT)},
