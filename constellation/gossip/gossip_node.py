@@ -1,7 +1,8 @@
 """Members and records as one node: what the shell drives and the simulation runs.
 
 Records travel as news beside those of SWIM when they fit in a packet, else by TCP to the
-same random members; whole exchanges compare digests and carry only what the other lacks.
+same random members; whole exchanges compare digests and carry only what the other lacks.  Many
+records at once travel by such exchanges alone (`catch_up`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from random import Random
 
 from constellation.effects import Note
 from constellation.errors import WireError
-from constellation.gossip import record_codec
+from constellation.gossip import catch_up, record_codec
+from constellation.gossip.catch_up import CatchUp
 from constellation.gossip.change_feed import ChangeFeed
 from constellation.gossip.cluster_state import (
     ClusterState,
@@ -24,10 +26,17 @@ from constellation.gossip.dissemination import BroadcastQueue
 from constellation.gossip.identity import Identity
 from constellation.gossip.member import Address
 from constellation.gossip.node_meta import pack_meta, public_key_in
-from constellation.gossip.outbox import Effect, MemberChanged, SendStream, UserReceived
+from constellation.gossip.outbox import (
+    Effect,
+    MemberChanged,
+    OpenPushPull,
+    SendStream,
+    UserReceived,
+)
 from constellation.gossip.packets import Ack
 from constellation.gossip.policy import GossipPolicy
 from constellation.gossip.record_codec import SignedRecord
+from constellation.gossip.record_table import Stored
 from constellation.gossip.stream import PushPull
 from constellation.gossip.swim import SwimNode
 from messages.base import Message
@@ -88,6 +97,7 @@ class GossipNode:
         self._expiry_due_s = now_s
         self._backlog: deque[SignedRecord | _EndOfExchange] = deque()
         self._backlog_due_s: float | None = None
+        self._catch_up = CatchUp()
         self.feed.mark_member(identity.node_name, self.swim.membership.me)
 
     @property
@@ -98,6 +108,7 @@ class GossipNode:
             self._large_due_s,
             self._expiry_due_s,
             self._backlog_due_s,
+            self._catch_up.due_s,
         )
         return min((due for due in dues if due is not None), default=None)
 
@@ -142,6 +153,8 @@ class GossipNode:
             effects += self._send_large(now_s)
         if self._backlog_due_s is not None and self._backlog_due_s <= now_s:
             effects += self._merge_some(now_s)
+        if self._catch_up.is_due(now_s):
+            effects += self._exchange_out_of_turn()
         return self._end(effects, now_s)
 
     def publish(self, message: RecordPublish, now_s: float) -> list[Effect]:
@@ -238,15 +251,31 @@ class GossipNode:
     def _apply(self, outcome: Outcome, now_s: float) -> list[Effect]:
         for author, record_id in (*outcome.changed, *outcome.removed):
             self.feed.mark_record(author, record_id)
-        for stored in outcome.news if self._records else ():
+        if self._records and len(outcome.news) >= catch_up.RECORDS_MIN:
+            self._catch_up.begin(now_s)
+        elif self._records:
+            self._tell(outcome.news, now_s)
+        effects = self.swim.end_step(now_s)
+        return effects + [note for reason in outcome.refused for note in self._refuse(reason)]
+
+    def _tell(self, news: Iterable[Stored], now_s: float) -> None:
+        """Send each to all members, by way of some."""
+        for stored in news:
             record = stored.record
             subject = (record.node, record.kind, record.key)
             message = record_codec.pack_records([stored.encoded])
             if not self.swim.broadcast(subject, message):
                 self._large.put(subject, stored.encoded)
                 self._large_due_s = self._large_due_s or now_s + LARGE_DELAY_S
-        effects = self.swim.end_step(now_s)
-        return effects + [note for reason in outcome.refused for note in self._refuse(reason)]
+
+    def _exchange_out_of_turn(self) -> list[Effect]:
+        """Begin a whole exchange with any member that takes records."""
+        strangers, own = self.swim.outbox.strangers, self.swim.node_name
+        peers = self.swim.members.choose(
+            1,
+            lambda one: one.state == "alive" and one.name != own and one.address not in strangers,
+        )
+        return [OpenPushPull(peer.address, join=False) for peer in peers]
 
     def _refuse(self, reason: str) -> list[Note]:
         """Count it, and complain of the 1st, 2nd, 4th, 8th: who floods must not fill the log."""
