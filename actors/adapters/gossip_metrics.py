@@ -23,7 +23,8 @@ COUNTS = {
     "push_pulls": "Whole exchanges begun here that were answered",
     "exchanges_failed": "TCP exchanges that failed or timed out",
     "exchanges_unanswered": "TCP exchanges that the other side ended without an answer",
-    "exchanges_refused": "TCP exchanges over the limit of concurrent ones",
+    "exchanges_refused": "TCP exchanges not begun, over the limit of concurrent ones",
+    "exchanges_evicted": "TCP exchanges of others that made room for newer or smaller ones",
     "send_errors": "UDP packets the network refused",
 }
 
@@ -61,6 +62,11 @@ class GossipMetrics(Collector):
         for reason, count in node.refused.copy().items():
             refused.add_metric([reason], count)
         yield refused
+        yield CounterMetricFamily(
+            "constellation_gossip_records_repeated",
+            "Records that came again, or too late to be news; what is replayed is among them",
+            value=node.state.repeated,
+        )
         members = GaugeMetricFamily(
             "constellation_gossip_members", "Members by state, this node too", labels=["state"]
         )

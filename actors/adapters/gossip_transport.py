@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+from actors.adapters.gossip_incoming import IncomingStreams
 from constellation.effects import Note
 from constellation.errors import AdapterError, WireError
 from constellation.gossip.datagram import Envelope
@@ -37,7 +38,7 @@ from constellation.gossip.stream import (
     seal_stream,
 )
 
-EXCHANGES_MAX = 64  # TCP connections at once, each way
+EXCHANGES_MAX = 64  # TCP connections at once that we open
 READ_BYTES = 1 << 16
 SOCKET_BUFFER_BYTES = 2 << 20
 TIMER_SLACK_S = 0.001  # uvloop rounds to milliseconds; a timer before its time would be for nothing
@@ -74,7 +75,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_s: float | None = None
         self._exchanges: set[asyncio.Task[None]] = set()
-        self._served = 0
+        self._incoming = IncomingStreams()
 
     async def open(self, address: Address) -> None:
         """Listen on `address` only.
@@ -248,14 +249,10 @@ class GossipTransport(asyncio.DatagramProtocol):
     # TCP, as the side that is connected to.
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._served >= EXCHANGES_MAX:
-            self.counts["exchanges_refused"] += 1
-            writer.close()
-            return
-        self._served += 1
+        self._incoming.opened(writer)
         try:
             async with asyncio.timeout(self._tcp_timeout_s):
-                message = await self._read(reader, StreamReader(self._envelope))
+                message = await self._read(reader, StreamReader(self._envelope), writer)
                 if message is not None:
                     await self._answer(message, writer)
         except (OSError, TimeoutError):
@@ -263,7 +260,8 @@ class GossipTransport(asyncio.DatagramProtocol):
         except WireError as error:
             self.drops[error.reason] += 1
         finally:
-            self._served -= 1
+            self._incoming.closed(writer)
+            self.counts["exchanges_evicted"] = self._incoming.evicted
             writer.close()
 
     async def _answer(self, message: StreamMessage, writer: asyncio.StreamWriter) -> None:
@@ -282,10 +280,15 @@ class GossipTransport(asyncio.DatagramProtocol):
         await writer.drain()
 
     async def _read(
-        self, stream: asyncio.StreamReader, reader: StreamReader
+        self,
+        stream: asyncio.StreamReader,
+        reader: StreamReader,
+        opened_by_other: asyncio.StreamWriter | None = None,
     ) -> StreamMessage | None:
         while data := await stream.read(READ_BYTES):
             self.counts["stream_bytes_in"] += len(data)
+            if opened_by_other is not None:
+                self._incoming.received(opened_by_other, len(data))
             message = reader.feed(data)
             if message is not None:
                 return message

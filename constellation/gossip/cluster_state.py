@@ -65,6 +65,7 @@ class ClusterState:
         self.authorship = Authorship(identity)
         self._gone_since_s: dict[str, float] = {}
         self._floors: dict[str, _Floor] = {}
+        self.repeated = 0  # records that came again, or came too late to be news
 
     def publish(self, kind: RecordKind, key: str, value: Message, now_s: float) -> Outcome:
         """Make `value` what this node says under `key`.  Safe to repeat."""
@@ -97,6 +98,7 @@ class ClusterState:
         for signed in records:
             record_id = RecordId(signed.kind, signed.key)
             if not self._is_news(signed, record_id):
+                self.repeated += 1
                 continue
             is_foreign = signed.node == self.node_name and self._is_foreign(signed, record_id)
             before = self.table.get(signed.node, record_id)

@@ -9,6 +9,8 @@ import msgpack
 from constellation.errors import WireError
 
 NAME_BYTES_MAX = 255
+ARRAY_ITEMS_MAX = 1 << 10  # some peers write bytes as a list of numbers
+FIELDS_MAX = 64
 U32_MAX = (1 << 32) - 1
 
 
@@ -20,7 +22,12 @@ def unpack_map(data: bytes) -> dict[bytes, Any]:
     """
     try:
         unpacker = msgpack.Unpacker(
-            raw=True, strict_map_key=False, max_buffer_size=max(len(data), 1), max_ext_len=0
+            raw=True,
+            strict_map_key=False,
+            max_buffer_size=max(len(data), 1),
+            max_ext_len=0,
+            max_array_len=ARRAY_ITEMS_MAX,
+            max_map_len=FIELDS_MAX,
         )
         unpacker.feed(data)
         value = unpacker.unpack()

@@ -188,8 +188,8 @@ class _Parser:
             strict_map_key=False,
             max_buffer_size=max(len(data), 1),
             max_ext_len=0,
-            max_array_len=1 << 10,
-            max_map_len=64,
+            max_array_len=fields.ARRAY_ITEMS_MAX,
+            max_map_len=fields.FIELDS_MAX,
         )
         self._unpacker.feed(data[1:])
 
