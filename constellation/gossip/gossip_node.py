@@ -8,7 +8,7 @@ records at once travel by such exchanges alone (`catch_up`).
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -49,6 +49,7 @@ EXPIRY_INTERVAL_S = 1.0
 LARGE_ITEMS_MAX = 8192
 MERGE_BATCH_MAX = 256  # records, each of which costs some 0.15 ms to check
 MERGE_INTERVAL_S = 0.001
+BACKLOG_MAX = 2 * record_codec.RECORDS_MAX  # records that came and are not merged yet
 EVENTS: dict[str, MemberEventKind] = {
     "member_joined": "join",
     "member_left": "leave",
@@ -134,11 +135,11 @@ class GossipNode:
         """Take a user message that came over TCP.
 
         Raises:
-            WireError: it is malformed.  Nothing has changed.
+            WireError: it is malformed, or one too many.  Nothing has changed.
         """
         if not self._records:
             return []
-        self._backlog.extend(record_codec.unpack_records(body))
+        self._put_off(record_codec.unpack_records(body))
         return self._end(self._merge_some(now_s), now_s)
 
     def on_time(self, now_s: float) -> list[Effect]:
@@ -213,8 +214,13 @@ class GossipNode:
         effects = self._end(self.swim.end_step(now_s), now_s)
         if not accepted or exchange is None:
             return effects
-        self._backlog.extend((*exchange.records, _EndOfExchange(peer, exchange.digests)))
+        self._put_off((*exchange.records, _EndOfExchange(peer, exchange.digests)))
         return effects + self._end(self._merge_some(now_s), now_s)
+
+    def _put_off(self, what: Sequence[SignedRecord | _EndOfExchange]) -> None:
+        if len(self._backlog) + len(what) > BACKLOG_MAX:
+            raise WireError("more records at once than can be merged", reason="backlog")
+        self._backlog.extend(what)
 
     def _merge_some(self, now_s: float) -> list[Effect]:
         """Merge what came, a batch a step: checking all of a large state would stop the acks."""

@@ -1,0 +1,104 @@
+"""Many inputs to one target: what was refused, what took longest, and what must not happen."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from constellation.errors import WireError
+from tests.fuzz.mutation import mutated
+from tests.fuzz.targets import Target
+
+BLOCK_RUNS = 500  # then the target starts afresh, so a failure is replayed from its block's start
+INPUT_CPU_S_MAX = 1.0
+MEMORY_GROWTH_BYTES_MAX = 256 << 20
+PROGRESS_INTERVAL_S = 2.0
+
+
+class FuzzFailure(Exception):  # noqa: N818 - it is what was looked for
+    """An input that did what none may do."""
+
+    def __init__(self, target: str, seed: int, number: int, data: bytes, why: str) -> None:
+        super().__init__(why)
+        self.target, self.seed, self.number, self.data, self.why = target, seed, number, data, why
+
+    @property
+    def text(self) -> str:
+        """What a person needs to see and to do it again."""
+        first = self.number - self.number % BLOCK_RUNS
+        shown = self.data.hex()
+        return (
+            f"{self.target}: input {self.number} of seed {self.seed}: {self.why}\n"
+            f"  input ({len(self.data)} bytes): {shown[:4000]}{'...' if shown[4000:] else ''}\n"
+            f"  again: make fuzz TARGET={self.target} SEED={self.seed} FROM={first} "
+            f"RUNS={self.number - first + 1}"
+        )
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a campaign came to."""
+
+    runs: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    slowest_s: float = 0.0
+    took_s: float = 0.0
+
+    @property
+    def taken(self) -> int:
+        """Inputs that were not refused."""
+        return self.runs - self.refused.total()
+
+
+def run_campaign(
+    target: Target,
+    *,
+    runs: int,
+    seed: int,
+    first: int = 0,
+    progress: Callable[[Findings], None] = lambda _: None,
+) -> Findings:
+    """Feed `runs` inputs, each of which follows from seed and number alone.
+
+    Raises:
+        FuzzFailure: one made the target raise anything but WireError, take long, or grow.
+    """
+    findings, began_s = Findings(), time.monotonic()
+    told_s, memory_bytes = began_s, _memory_bytes()
+    feed = target.new()
+    for number in range(first, first + runs):
+        if number % BLOCK_RUNS == 0:
+            feed = target.new()
+        random = Random(f"{seed}/{target.name}/{number}")
+        data = mutated(target.inputs, random)
+        cpu_s = time.process_time()
+        try:
+            feed(data, random)
+        except WireError as error:
+            findings.refused[error.reason] += 1
+        except BaseException as error:
+            why = f"{type(error).__name__}: {error}"
+            raise FuzzFailure(target.name, seed, number, data, why) from error
+        cpu_s = time.process_time() - cpu_s
+        findings.runs += 1
+        findings.slowest_s = max(findings.slowest_s, cpu_s)
+        if cpu_s > INPUT_CPU_S_MAX:
+            why = f"it took {cpu_s:.2f} s of the processor; {INPUT_CPU_S_MAX:g} s are allowed"
+            raise FuzzFailure(target.name, seed, number, data, why)
+        if _memory_bytes() - memory_bytes > MEMORY_GROWTH_BYTES_MAX:
+            why = f"memory grew by over {MEMORY_GROWTH_BYTES_MAX >> 20} MiB"
+            raise FuzzFailure(target.name, seed, number, data, why)
+        now_s = time.monotonic()
+        findings.took_s = now_s - began_s
+        if now_s - told_s >= PROGRESS_INTERVAL_S:
+            told_s = now_s
+            progress(findings)
+    return findings
+
+
+def _memory_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

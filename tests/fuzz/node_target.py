@@ -1,0 +1,105 @@
+"""A whole node that is fed with what may come, and must stay what it is, and of bounded size."""
+
+from __future__ import annotations
+
+from random import Random
+
+from constellation.effects import Note
+from constellation.gossip import gossip_node, packets
+from constellation.gossip.datagram import Envelope
+from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.member import Address
+from constellation.gossip.outbox import Effect, SendDatagram
+from constellation.gossip.packets import Ack, Ping
+from constellation.gossip.policy import GossipPolicy, SwimPolicy
+from constellation.gossip.record_table import RecordId
+from constellation.gossip.stream import PushPull, Refusal, StreamReader, UserStream
+from messages.gossip import RecordPublish
+from tests.fuzz.corpus import NODE_STATE, alive, service_record
+from tests.identities import identity_of
+
+STEP_S = 0.05
+MEMBERS_MAX = 8  # so few that the limit is met
+EFFECTS_MAX = 4 * packets.PACKET_PARTS_MAX
+SOURCE = Address("10.0.0.2", 7946)
+WEB = RecordId("service", "web")
+
+
+class NodeTarget:
+    """One node called alpha, among three members.  Each input is followed by some time."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.node = GossipNode(
+            identity=identity_of("alpha"),
+            address=Address("10.0.0.1", 7946),
+            policy=GossipPolicy(SwimPolicy(members_max=MEMBERS_MAX)),
+            random=Random(1),
+            incarnation=1,
+            now_s=0.0,
+        )
+        self.own = service_record("alpha").service_state
+        assert self.own is not None
+        self.check(self.node.start(0.0))
+        for name in ("beta", "gamma"):
+            self.check(self.node.on_packet(packets.encode(alive(name)), SOURCE, 0.0))
+        published = RecordPublish(node_state=NODE_STATE, service_states=(self.own,))
+        self.check(self.node.publish(published, 0.0))
+
+    def __call__(self, data: bytes, random: Random) -> None:
+        """Take one input.
+
+        Raises:
+            WireError: it was refused.
+            AssertionError: the node is not what it must be.
+        """
+        self.now_s += random.random() * STEP_S
+        try:
+            self.feed(data, random)
+        finally:
+            self.check(self.node.on_time(self.now_s))
+            self.check_state()
+
+    def feed(self, data: bytes, random: Random) -> None:
+        """Deliver as a packet, or as what a stream carries."""
+        if random.random() < 0.7:
+            self.check(self.node.on_packet(data, SOURCE, self.now_s))
+            return
+        match StreamReader(Envelope()).feed(data):
+            case PushPull() as exchange if random.random() < 0.5:
+                answer, effects = self.node.on_push_pull_request(exchange, self.now_s)
+                assert len(answer.nodes) <= MEMBERS_MAX + 1
+                self.check(effects)
+            case PushPull() as exchange:
+                self.check(self.node.on_push_pull_reply(exchange, SOURCE, self.now_s))
+            case UserStream(body):
+                self.check(self.node.on_user_stream(body, self.now_s))
+            case Ack() as ack:
+                self.check(self.node.on_tcp_ack(ack, self.now_s))
+            case Ping() | Refusal() | None:
+                return  # for the sockets, which answer or wait by themselves
+
+    def check(self, effects: list[Effect]) -> None:
+        """See that what the node asks for is bounded, and may be sent."""
+        assert len(effects) <= EFFECTS_MAX, f"{len(effects)} effects of one input"
+        for effect in effects:
+            if isinstance(effect, SendDatagram):
+                body = packets.compound(effect.parts)
+                assert len(body) <= self.node.swim.policy.packet_bytes_max, f"{len(body)} bytes"
+                packets.decode(body)
+            elif isinstance(effect, Note):
+                assert len(repr(effect.fields)) < 4096, "a note that fills the log"
+
+    def check_state(self) -> None:
+        """See that it says of itself what it did, and keeps its limits."""
+        swim, state = self.node.swim, self.node.state
+        assert len(swim.members) <= MEMBERS_MAX + 1
+        me = swim.members.get("alpha")
+        assert me is not None
+        assert me.state == "alive"
+        assert me.address == swim.address
+        stored = state.table.get("alpha", WEB)
+        assert stored is not None
+        assert stored.record.service_state == self.own, "another has written our record"
+        assert len(self.node._backlog) <= gossip_node.BACKLOG_MAX
+        assert self.node.next_due_s is not None
