@@ -54,7 +54,7 @@ class Membership:
         """Believe what a member says of itself, if it is news."""
         if not claim.port:
             claim = replace(claim, port=self.me.claim.port)
-        if claim.node == self.me.name:
+        if claim.node == self.me.name and claim.addr:
             self._on_own_alive(claim, now_s)
             return
         low, high = claim.versions[0], claim.versions[1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from constellation.effects import Note
+from constellation.gossip import packets
+from constellation.gossip.fields import pack_map
 from constellation.gossip.gossip_node import MERGE_BATCH_MAX, GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import SendStream
@@ -81,3 +83,17 @@ def test_flood_of_forged_records_is_counted_and_complained_of_rarely() -> None:
     assert alpha.state.table.count == 0
     counts = [effect.fields["count"] for effect in effects if isinstance(effect, Note)]
     assert counts == [1, 2, 4, 8, 16, 32, 64, 128]
+
+
+def test_claim_of_our_own_name_without_an_address_is_refused_and_harms_nobody() -> None:
+    alpha = node_of("alpha", "10.0.0.1")
+    alpha.start(0.0)
+    claim = {"Incarnation": 9, "Node": "alpha", "Addr": b"", "Port": PORT, "Vsn": bytes(6)}
+    before = alpha.swim.membership.me.claim
+
+    effects = alpha.on_packet(
+        bytes([packets.ALIVE]) + pack_map(claim), Address("10.0.0.2", PORT), 1.0
+    )
+
+    assert [one.event for one in effects if isinstance(one, Note)] == ["member_refused"]
+    assert alpha.swim.membership.me.claim == before
