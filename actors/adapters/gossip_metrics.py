@@ -63,6 +63,11 @@ class GossipMetrics(Collector):
             refused.add_metric([reason], count)
         yield refused
         yield CounterMetricFamily(
+            "constellation_gossip_exchanges_spared",
+            "Whole exchanges that were due and not needed: both sides had the same state",
+            value=node.sameness.spared,
+        )
+        yield CounterMetricFamily(
             "constellation_gossip_records_repeated",
             "Records that came again, or too late to be news; what is replayed is among them",
             value=node.state.repeated,

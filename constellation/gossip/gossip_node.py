@@ -14,7 +14,7 @@ from random import Random
 
 from constellation.effects import Note
 from constellation.errors import WireError
-from constellation.gossip import catch_up, record_codec
+from constellation.gossip import catch_up, record_codec, sameness
 from constellation.gossip.catch_up import CatchUp
 from constellation.gossip.change_feed import ChangeFeed
 from constellation.gossip.cluster_state import (
@@ -37,6 +37,7 @@ from constellation.gossip.packets import Ack
 from constellation.gossip.policy import GossipPolicy
 from constellation.gossip.record_codec import SignedRecord
 from constellation.gossip.record_table import Stored
+from constellation.gossip.sameness import Sameness
 from constellation.gossip.stream import PushPull
 from constellation.gossip.swim import SwimNode
 from messages.base import Message
@@ -99,6 +100,7 @@ class GossipNode:
         self._backlog: deque[SignedRecord | _EndOfExchange] = deque()
         self._backlog_due_s: float | None = None
         self._catch_up = CatchUp()
+        self.sameness = Sameness(self.swim, self.state.table.digests)
         self.feed.mark_member(identity.node_name, self.swim.membership.me)
 
     @property
@@ -110,6 +112,7 @@ class GossipNode:
             self._expiry_due_s,
             self._backlog_due_s,
             self._catch_up.due_s,
+            self.sameness.due_s,
         )
         return min((due for due in dues if due is not None), default=None)
 
@@ -156,6 +159,7 @@ class GossipNode:
             effects += self._merge_some(now_s)
         if self._catch_up.is_due(now_s):
             effects += self._exchange_out_of_turn()
+        effects += self.sameness.on_time(now_s)
         return self._end(effects, now_s)
 
     def publish(self, message: RecordPublish, now_s: float) -> list[Effect]:
@@ -311,6 +315,8 @@ class GossipNode:
             match effect:
                 case UserReceived(body):
                     rest += self._on_user(body, now_s)
+                case OpenPushPull(to, regular=True) if self._records:
+                    rest += self.sameness.ask_first(to, now_s) or [effect]
                 case MemberChanged(name):
                     self._on_member(name, now_s)
                     rest.append(effect)
@@ -331,6 +337,8 @@ class GossipNode:
         if not self._records or body[:1] < bytes([record_codec.RECORDS_PLAIN]):
             return []
         try:
+            if body[0] in (sameness.QUESTION, sameness.ANSWER):
+                return self.sameness.on_message(body)
             records = record_codec.unpack_records(body)
         except WireError as error:
             # The packet's other messages were good and have been taken.

@@ -25,10 +25,14 @@ class SendDatagram:
 
 @dataclass(frozen=True, slots=True)
 class OpenPushPull:
-    """Exchange whole states over TCP; tell `push_pull_reply` or `push_pull_failed`."""
+    """Exchange whole states over TCP; tell `push_pull_reply` or `push_pull_failed`.
+
+    `regular`: it is only due, so that it need not be if there is nothing to exchange.
+    """
 
     to: Address
     join: bool
+    regular: bool = False
 
 
 @dataclass(frozen=True, slots=True)

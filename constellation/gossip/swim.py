@@ -319,7 +319,9 @@ class SwimNode:
             1, lambda member: member.state == "alive" and member.name != self.node_name
         )
         if peers and not self.membership.leaving:
-            self.outbox.add(OpenPushPull(peers[0].address, join=False))
+            # Whose name was not accepted yet must see a whole table.
+            regular = self._accepted and not self.name_taken
+            self.outbox.add(OpenPushPull(peers[0].address, join=False, regular=regular))
 
     def _rejoin(self, now_s: float) -> None:
         """Look for seeds that are no members, and for one member that was lost."""

@@ -22,6 +22,7 @@ from constellation.gossip.packets import (
 )
 from constellation.gossip.policy import PLAIN_VERSIONS
 from constellation.gossip.record_codec import sign_record
+from constellation.gossip.sameness import ANSWER, QUESTION, Statement, pack_statement
 from constellation.gossip.stream import (
     NodeEntry,
     PushPull,
@@ -100,6 +101,8 @@ USER_MESSAGES = [
     bytes([record_codec.RECORDS_PLAIN]) + b"\x90",
 ]
 
+STATEMENTS = [pack_statement(Statement(kind, "beta", bytes(16))) for kind in (QUESTION, ANSWER)]
+
 EXCHANGES = [
     record_codec.pack_exchange({name: bytes(16) for name in NAMES}, RECORDS),
     record_codec.pack_exchange({}, ()),
@@ -118,7 +121,7 @@ SAID: list[packets.Packet] = [
     Dead(1, "delta", "delta"),
     *(alive(name) for name in (*NAMES, *STRANGERS)),
     alive("beta", 2),
-    *(User(body) for body in USER_MESSAGES),
+    *(User(body) for body in (*USER_MESSAGES, *STATEMENTS)),
 ]
 MESSAGES = [packets.encode(one) for one in SAID]
 
