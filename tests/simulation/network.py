@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -37,6 +37,8 @@ class SimNetwork:
         self.packets_sent: Counter[str] = Counter()  # of UDP, by who sent them
         self.bytes_sent: Counter[str] = Counter()  # payload of UDP and TCP, as it travels
         self._sides: dict[str, int] = {}
+        self._cuts: set[tuple[str, str]] = set()
+        self._starved_until_s: dict[str, float] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         self._wakes: dict[str, float] = {}
@@ -49,6 +51,7 @@ class SimNetwork:
         policy: GossipPolicy | None = None,
         life: int = 1,
         key: str = "",
+        known: Iterable[Address] = (),
     ) -> GossipNode:
         node = GossipNode(
             identity=identity_of(name, key=key),
@@ -60,7 +63,7 @@ class SimNetwork:
         )
         node.swim.seeds = tuple(Address(seed, 7946) for seed in seeds)
         self.nodes[ip] = node
-        self.perform(ip, node.start(self.now_s))
+        self.perform(ip, node.start(self.now_s, known=known))
         return node
 
     def kill(self, ip: str) -> None:
@@ -69,8 +72,22 @@ class SimNetwork:
     def split(self, *sides: set[str]) -> None:
         self._sides = {ip: index for index, side in enumerate(sides) for ip in side}
 
+    def cut(self, ip: str, to: str) -> None:
+        """Let nothing pass from one to the other; the way back stays."""
+        self._cuts.add((ip, to))
+
     def heal(self) -> None:
         self._sides = {}
+        self._cuts.clear()
+
+    def starve(self, ip: str, seconds: float) -> None:
+        """Give it no processor: what arrives waits, and so do its timers."""
+        self._starved_until_s[ip] = self.now_s + seconds
+
+    def _resumes_at_s(self, ip: str) -> float | None:
+        """Return until when it gets no processor; None if it has one."""
+        until_s = self._starved_until_s.get(ip, self.now_s)
+        return until_s if until_s > self.now_s else None
 
     def run(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
         """Let time pass; True as soon as `until` holds."""
@@ -126,7 +143,10 @@ class SimNetwork:
         self._wakes[ip] = due_s
 
         def wake() -> None:
-            if self.nodes.get(ip) is node and node is not None and self._wakes.get(ip) == due_s:
+            resumes_at_s = self._resumes_at_s(ip)
+            if resumes_at_s is not None:
+                self._at(resumes_at_s, wake)
+            elif self.nodes.get(ip) is node and node is not None and self._wakes.get(ip) == due_s:
                 self._wakes.pop(ip)
                 self.perform(ip, node.on_time(self.now_s))
 
@@ -136,7 +156,8 @@ class SimNetwork:
         heappush(self._events, (due_s, next(self._numbers), work))
 
     def _reaches(self, ip: str, to: Address) -> bool:
-        return to.ip in self.nodes and self._sides.get(ip) == self._sides.get(to.ip)
+        joined = self._sides.get(ip) == self._sides.get(to.ip)
+        return to.ip in self.nodes and joined and (ip, to.ip) not in self._cuts
 
     def _carry(
         self, ip: str, to: Address, step: Callable[[GossipNode], list[Effect]], *, tcp: bool = False
@@ -146,8 +167,13 @@ class SimNetwork:
             return
 
         def arrive() -> None:
-            if self._reaches(ip, to):
-                self.perform(to.ip, step(self.nodes[to.ip]))
+            resumes_at_s = self._resumes_at_s(to.ip)
+            if not self._reaches(ip, to):
+                return
+            if resumes_at_s is not None:
+                self._at(resumes_at_s, arrive)
+                return
+            self.perform(to.ip, step(self.nodes[to.ip]))
 
         self._at(self.now_s + delay_s, arrive)
 
@@ -173,8 +199,10 @@ class SimNetwork:
             return
 
         def answer() -> None:
-            reached = self._reaches(ip, ping.to) and ip in self.nodes
-            if reached and self.nodes[ping.to.ip].swim.answers_to(ping.node):
+            back = Address(ip, 0)
+            reached = self._reaches(ip, ping.to) and self._reaches(ping.to.ip, back)
+            runs = not any(map(self._resumes_at_s, (ip, ping.to.ip)))
+            if reached and runs and self.nodes[ping.to.ip].swim.answers_to(ping.node):
                 self.perform(ip, self.nodes[ip].on_tcp_ack(Ack(ping.seq_no), self.now_s))
 
         self._at(self.now_s + there_s + back_s, answer)

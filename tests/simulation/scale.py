@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import mean, median, quantiles
 
 from constellation.gossip.member import Member
 from messages.gossip import RecordPublish
@@ -18,12 +18,21 @@ DETECTION_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """One cost of every node of a cluster, a second."""
+
+    mean: float
+    median: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scale:
-    """Figures of one size of cluster.  Idle costs are of one node: median and 99th percentile."""
+    """Figures of one size of cluster.  Bytes are payload as it travels, of UDP and TCP."""
 
     members: int
-    idle_packets_per_s: tuple[float, float]
-    idle_bytes_per_s: tuple[float, float]
+    idle_packets_per_s: Spread
+    idle_bytes_per_s: Spread
     update_to_all_s: float  # median
     kill_to_dead_everywhere_s: float  # median
 
@@ -61,8 +70,8 @@ def cluster_of(members: int, *, seed: int) -> SimNetwork:
     return net
 
 
-def _spread(values: list[float]) -> tuple[float, float]:
-    return median(values), quantiles(values, n=100)[-1]
+def _spread(values: list[float]) -> Spread:
+    return Spread(mean(values), median(values), quantiles(values, n=100)[-1])
 
 
 def _update_s(net: SimNetwork, ip: str, service: str) -> float:
