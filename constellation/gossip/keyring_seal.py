@@ -48,7 +48,8 @@ def open_keyring(sealed: bytes, cluster_key: bytes) -> Keyring:
         keys = msgpack.unpackb(
             _cipher(cluster_key).decrypt(nonce, body, _PURPOSE), max_array_len=KEYS_MAX
         )
-        if not isinstance(keys, list) or not all(isinstance(key, bytes) for key in keys):
+        # An empty ring would mean plaintext.
+        if not isinstance(keys, list) or not keys or not all(isinstance(k, bytes) for k in keys):
             raise WireError("a sealed ring is no list of keys", reason="sealed_keys")
         return Keyring(tuple(keys))
     except (InvalidTag, ValueError, msgpack.UnpackException, ConfigError) as error:

@@ -97,6 +97,11 @@ def test_anything_else_does_not_open(body: bytes) -> None:
         open_keyring(body, CLUSTER_KEY)
 
 
+def test_empty_ring_does_not_open_as_it_would_mean_plaintext() -> None:
+    with pytest.raises(WireError, match="no list of keys"):
+        open_keyring(sealed(), CLUSTER_KEY)
+
+
 def test_ring_is_kept_for_this_user_alone_and_found_again(tmp_path: Path) -> None:
     file = KeyringFile(tmp_path, CLUSTER_KEY)
     assert file.load() == Keyring((derive_gossip_key(CLUSTER_KEY),))
