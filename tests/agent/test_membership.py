@@ -8,19 +8,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import pytest
 
-from tests.components.agents import (
-    GOSSIP_PORT,
-    NAMES,
-    Agent,
-    agents,
-    loopback_addresses,
-    start_all,
-)
+from tests.components.agents import Agent, agents, agents_on, loopback_addresses
 from tests.components.fixtures import MakeHosts
 from tests.components.netns import Network
 from tests.components.processes import wait_until
@@ -130,26 +122,7 @@ def test_twin_is_refused_and_told_so(three: list[Agent], tmp_path: Path) -> None
 def halves(make_hosts: MakeHosts, tmp_path: Path) -> Iterator[tuple[Network, list[Agent]]]:
     """Four agents, each in a host of its own."""
     hosts = make_hosts(4)
-    shared = {
-        "cluster_key": token_hex(32),
-        "gossip": {"seeds": [f"{host.address}:{GOSSIP_PORT}" for host in hosts]},
-        "docker": {"enabled": False},
-        "tailscale": {"enabled": False},
-    }
-    made = [
-        Agent(
-            tmp_path,
-            name,
-            host.address,
-            {**shared, **watching("keep", "drop")},
-            prefix=host.command([]),
-        )
-        for name, host in zip(NAMES, hosts, strict=False)
-    ]
-    with contextlib.ExitStack() as stack:
-        for agent in made:
-            stack.callback(agent.stop)
-        start_all(made)
+    with agents_on(hosts, tmp_path, watching("keep", "drop")) as made:
         yield hosts, made
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import pytest
 
-from tests.components.agents import GOSSIP_PORT, NAMES, Agent, start_all
+from tests.components.agents import Agent, agents_on
 from tests.components.fixtures import MakeHosts
 from tests.components.netns import Network
 from tests.components.processes import wait_until
@@ -32,19 +30,7 @@ HEALED_WITHIN_S = 15.0
 def cluster(make_hosts: MakeHosts, tmp_path: Path) -> Iterator[tuple[Network, list[Agent]]]:
     """Three agents, each in a host of its own."""
     hosts = make_hosts(3)
-    shared = {
-        "cluster_key": token_hex(32),
-        "gossip": {"seeds": [f"{host.address}:{GOSSIP_PORT}" for host in hosts]},
-        "docker": {"enabled": False},
-    }
-    made = [
-        Agent(tmp_path, name, host.address, shared, prefix=host.command([]))
-        for name, host in zip(NAMES, hosts, strict=False)
-    ]
-    with contextlib.ExitStack() as stack:
-        for agent in made:
-            stack.callback(agent.stop)
-        start_all(made)
+    with agents_on(hosts, tmp_path) as made:
         yield hosts, made
 
 

@@ -20,6 +20,7 @@ from random import SystemRandom
 from secrets import token_hex
 from typing import Any
 
+from tests.components.netns import Host
 from tests.components.processes import Process, session_processes, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -206,6 +207,30 @@ def agents(
         if agent._process is not None:
             left = agent.process.leftovers + tuple(agent.process_ids())
             assert not left, f"{agent.name} left processes behind: {left}"
+
+
+@contextlib.contextmanager
+def agents_on(
+    hosts: Sequence[Host], directory: Path, settings: Mapping[str, Any] | None = None
+) -> Iterator[list[Agent]]:
+    """Run an agent on each host for the length of the block, all one another's seeds."""
+    shared = {
+        "cluster_key": token_hex(32),
+        "gossip": {"seeds": [f"{host.address}:{GOSSIP_PORT}" for host in hosts]},
+        "docker": {"enabled": False},
+        "tailscale": {"enabled": False},
+    }
+    made = [
+        Agent(
+            directory, name, host.address, _merged(shared, settings or {}), prefix=host.command([])
+        )
+        for name, host in zip(NAMES, hosts, strict=False)
+    ]
+    with contextlib.ExitStack() as stack:
+        for agent in made:
+            stack.callback(agent.stop)
+        start_all(made)
+        yield made
 
 
 def start_all(made: Sequence[Agent]) -> None:
