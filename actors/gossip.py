@@ -48,6 +48,7 @@ log = get_logger(__name__)
 
 COALESCE_S = 0.01  # changes within so long become one message
 HOUSEKEEPING_S = 1.0  # between looks at what to keep, and resolutions of seeds
+LIFE_STEP = 16  # more incarnations than a node takes between two looks at what to keep
 LEAVE_POLL_S = 0.02
 LEAVE_TIMEOUT_S = 2.0
 SUBSCRIBERS_MAX = 64
@@ -77,7 +78,7 @@ class GossipActor(AsyncShell):
         memory = GossipMemory(Path(settings.data_dir))
         # A life above the last one, made durable before anything is said in it.
         kept = memory.load()
-        kept = Remembered(kept.incarnation + 1, kept.addresses)
+        kept = Remembered(kept.incarnation + LIFE_STEP, kept.addresses)
         memory.save(kept)
         cluster_key = node.cluster_key()
         keyring_file = KeyringFile(Path(settings.data_dir), cluster_key)
@@ -241,7 +242,7 @@ class GossipActor(AsyncShell):
         """Make durable what has changed of what the next life needs."""
         assert self.transport is not None
         core = self.transport.node
-        now = Remembered(core.state.incarnation, core.swim.known_addresses)
+        now = Remembered(core.highest_incarnation, core.swim.known_addresses)
         # One alone keeps the addresses it knew: it may be the one that is cut off.
         if not now.addresses:
             now = Remembered(now.incarnation, kept.addresses)

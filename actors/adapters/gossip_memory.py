@@ -11,13 +11,14 @@ from constellation.gossip.member import Address
 
 ADDRESSES_MAX = 1024
 FILE_BYTES_MAX = 1 << 20
+INCARNATION_MAX = 1 << 31  # half of what claims can carry: room for this life
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """What was kept.  Empty if nothing was, or nothing readable: the cluster knows the rest."""
 
-    incarnation: int = 0
+    incarnation: int = 0  # the highest that was taken
     addresses: tuple[Address, ...] = ()
 
 
@@ -34,7 +35,8 @@ class GossipMemory:
                 return Remembered()
             fields = json.loads(self._path.read_text())
             addresses = tuple(Address(str(ip), int(port)) for ip, port in fields["addresses"])
-            return Remembered(int(fields["incarnation"]), addresses[:ADDRESSES_MAX])
+            incarnation = min(max(0, int(fields["incarnation"])), INCARNATION_MAX)
+            return Remembered(incarnation, addresses[:ADDRESSES_MAX])
         except (OSError, ValueError, KeyError, TypeError):
             return Remembered()
 

@@ -68,7 +68,12 @@ class _EndOfExchange:
 
 
 class GossipNode:
-    """One node of the cluster, without I/O.  Every method returns what the shell must do."""
+    """One node of the cluster, without I/O.  Every method returns what the shell must do.
+
+    `incarnation` is to be above all that its earlier lives have taken (`highest_incarnation`).
+    memberlist begins each life with 1, and a member that left and returns while news of it are
+    still about can say two things under one number: some hold it for alive then, some for gone.
+    """
 
     def __init__(
         self,
@@ -84,7 +89,11 @@ class GossipNode:
         if policy.records:
             swim_policy = replace(swim_policy, meta=pack_meta(identity.public_key))
         self.swim = SwimNode(
-            node_name=identity.node_name, address=address, policy=swim_policy, random=random
+            node_name=identity.node_name,
+            address=address,
+            policy=swim_policy,
+            random=random,
+            incarnation=incarnation,
         )
         self.state = ClusterState(
             identity=identity, policy=policy.state, incarnation=incarnation, now_s=now_s
@@ -102,6 +111,11 @@ class GossipNode:
         self._catch_up = CatchUp()
         self.sameness = Sameness(self.swim, self.state.table.digests)
         self.feed.mark_member(identity.node_name, self.swim.membership.me)
+
+    @property
+    def highest_incarnation(self) -> int:
+        """The highest that this life has taken, for its claims or its records."""
+        return max(self.state.incarnation, self.swim.membership.me.incarnation)
 
     @property
     def next_due_s(self) -> float | None:

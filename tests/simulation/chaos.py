@@ -121,7 +121,7 @@ class Chaos(SimNetwork):
         """Kill a node; what is durable stays."""
         node = self.nodes.get(life.ip)
         if node is not None:
-            life.life = node.state.incarnation + 1
+            life.life = node.highest_incarnation + 1
             life.known = node.swim.known_addresses
             self.kill(life.ip)
 

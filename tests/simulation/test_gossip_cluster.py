@@ -142,6 +142,26 @@ def test_leave_is_no_failure_and_a_restart_wins() -> None:
 
 
 @pytest.mark.scenario(18)
+def test_return_wins_where_some_know_that_it_left_and_others_do_not() -> None:
+    net = SimNetwork(seed=3, trip_s=0.002)
+    cluster(net, IPS[:4])
+    assert net.run(10, until=lambda: whole(net))
+
+    net.split({IPS[0], IPS[1], IPS[3]}, {IPS[2]})
+    left = net.nodes[IPS[3]]
+    net.perform(IPS[3], left.leave(net.now_s))
+    net.run(2)
+    net.kill(IPS[3])
+    net.split({IPS[0], IPS[1]}, {IPS[2], IPS[3]})
+    net.start("n4", IPS[3], IPS[2], life=left.highest_incarnation + 1)
+    net.run(2)
+    assert states(net.nodes[IPS[2]])["n4"] == "alive"
+    net.heal()
+
+    assert net.run(8, until=lambda: whole(net))
+
+
+@pytest.mark.scenario(18)
 def test_second_node_of_one_name_is_refused() -> None:
     net = SimNetwork(seed=4)
     cluster(net, IPS[:3])
