@@ -36,7 +36,7 @@ GO_PATH = "/usr/local/go/bin:/usr/lib/go/bin"
 BUILD_TIMEOUT_S = 300
 
 UPDATES = 15
-KILLS = 4
+KILLS = {10: 7, 50: 5}  # the time until the first probe is chance: a median needs some
 UPDATE_PAUSE_S = (0.7, 0.9)  # the news before are told, and any phase of the gossip interval
 KILL_PAUSE_S = (1.0, 2.0)
 IDLE_BEGINS_S = 30.0  # memberlist begins its exchanges one push/pull interval later than we
@@ -121,7 +121,7 @@ def updates_ms(count: int, running: list[Program]) -> Measured:
 def kills_s(count: int, running: list[Program]) -> Measured:
     """Kill some members, one after another."""
     took_s: Measured = {program.name: [] for program in running}
-    for trial in range(KILLS):
+    for trial in range(KILLS[count]):
         pause(KILL_PAUSE_S)
         for name, seconds in at_once(running, f"kill {count - 1 - trial}").items():
             took_s[name] += seconds

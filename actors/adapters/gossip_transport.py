@@ -213,7 +213,12 @@ class GossipTransport(asyncio.DatagramProtocol):
 
     async def _tcp_ping(self, ping: OpenTcpPing) -> None:
         timeout_s = max(0.0, ping.deadline_s - self._loop.time())
-        answer = await self._ask(ping.to, Ping(ping.seq_no, ping.node), timeout_s)
+
+        def refused() -> None:
+            self.perform(self.node.on_tcp_refused(ping.seq_no, self._loop.time()))
+
+        message = Ping(ping.seq_no, ping.node)
+        answer = await self._ask(ping.to, message, timeout_s, refused=refused)
         if isinstance(answer, Ack):
             self.perform(self.node.on_tcp_ack(answer, self._loop.time()))
 
@@ -221,7 +226,13 @@ class GossipTransport(asyncio.DatagramProtocol):
         await self._ask(to, UserStream(body), self._tcp_timeout_s, answered=False)
 
     async def _ask(
-        self, to: Address, message: StreamMessage, timeout_s: float, *, answered: bool = True
+        self,
+        to: Address,
+        message: StreamMessage,
+        timeout_s: float,
+        *,
+        answered: bool = True,
+        refused: Callable[[], None] = lambda: None,
     ) -> StreamMessage | None:
         """Return the answer of `to`; None if there is none, for whatever reason."""
         writer: asyncio.StreamWriter | None = None
@@ -237,6 +248,9 @@ class GossipTransport(asyncio.DatagramProtocol):
                 answer = await self._read(reader, StreamReader(self._envelope, initiated=True))
                 self.counts["exchanges_unanswered"] += answer is None
                 return answer
+        except ConnectionRefusedError:
+            self.counts["exchanges_failed"] += 1
+            refused()
         except (OSError, TimeoutError):
             self.counts["exchanges_failed"] += 1
         except WireError as error:

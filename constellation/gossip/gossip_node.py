@@ -148,6 +148,10 @@ class GossipNode:
         """Take the answer to `OpenTcpPing`."""
         return self._end(self.swim.on_tcp_ack(ack, now_s), now_s)
 
+    def on_tcp_refused(self, seq_no: int, now_s: float) -> list[Effect]:
+        """Take it that nobody listens where `OpenTcpPing` went."""
+        return self._end(self.swim.on_tcp_refused(seq_no, now_s), now_s)
+
     def on_user_stream(self, body: bytes, now_s: float) -> list[Effect]:
         """Take a user message that came over TCP.
 

@@ -37,7 +37,11 @@ class OpenPushPull:
 
 @dataclass(frozen=True, slots=True)
 class OpenTcpPing:
-    """Ping over TCP until `deadline_s`; tell `tcp_ack` of an answer, and nothing else."""
+    """Ping over TCP until `deadline_s`.
+
+    Tell `on_tcp_ack` of an answer, `on_tcp_refused` when the host says that nobody listens there,
+    and nothing else.
+    """
 
     to: Address
     node: str

@@ -2,6 +2,9 @@
 
 Local health stretches the interval (Lifeguard §IV-A).  A helper says so when its target is
 silent, at 80 % of the probe timeout, so that its nack arrives before the round ends.
+
+Unlike in memberlist, a round ends early when the target's host refuses the connection: nobody
+listens there any more.  Helpers that still reach the member have a short while to say so.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.timers import Timers
 
 NACK_SHARE = 0.8
+REFUSED_SHARE = 0.2  # of the probe timeout: for acks by way of helpers, once TCP is refused
 RELAYS_MAX = 1024
 TCP_PING_VERSION = 3  # highest protocol version a peer must speak to answer these
 NACK_VERSION = 4
@@ -37,6 +41,7 @@ class _Round:
     deadline_s: float
     helpers: int = 0  # asked, of those that answer with a nack
     nacks: int = 0
+    refused: bool = False  # by the target's host
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +123,19 @@ class Prober:
         probe, self._round = self._round, None
         if probe is None:
             return None
-        missed = probe.helpers - min(probe.nacks, probe.helpers) if probe.helpers else 1
-        self.awareness = self.awareness.add(missed)
+        if not probe.refused:  # else nacks were not due yet, and our own health is beyond doubt
+            missed = probe.helpers - min(probe.nacks, probe.helpers) if probe.helpers else 1
+            self.awareness = self.awareness.add(missed)
         self._outbox.add(ProbeEnded(probe.target.name, None))
         return probe.target
+
+    def on_refused(self, seq_no: int, now_s: float) -> None:
+        """The target's host says that nobody listens: the round ends soon."""
+        probe = self._round
+        if probe is not None and seq_no == probe.seq_no and not probe.refused:
+            probe.refused = True
+            wait_s = REFUSED_SHARE * self._policy.probe_timeout_s
+            self._timers.set("probe_deadline", min(probe.deadline_s, now_s + wait_s))
 
     def on_ack(self, ack: Ack, now_s: float) -> None:
         """Take the answer to our probe, or pass on the answer to a probe for another."""

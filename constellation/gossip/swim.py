@@ -131,6 +131,11 @@ class SwimNode:
         self.prober.on_ack(ack, now_s)
         return self._end(now_s)
 
+    def on_tcp_refused(self, seq_no: int, now_s: float) -> list[Effect]:
+        """Take it that nobody listens where `OpenTcpPing` went."""
+        self.prober.on_refused(seq_no, now_s)
+        return self._end(now_s)
+
     def broadcast(self, subject: object, body: bytes) -> bool:
         """Queue a user message as news; False if it can never fit in a packet."""
         message = packets.encode(User(body))

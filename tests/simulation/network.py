@@ -38,6 +38,7 @@ class SimNetwork:
         self.bytes_sent: Counter[str] = Counter()  # payload of UDP and TCP, as it travels
         self._sides: dict[str, int] = {}
         self._cuts: set[tuple[str, str]] = set()
+        self.refusing: set[str] = set()  # hosts that refuse connections; others are silent
         self._starved_until_s: dict[str, float] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
@@ -195,6 +196,9 @@ class SimNetwork:
 
     def _tcp_ping(self, ip: str, ping: OpenTcpPing) -> None:
         there_s, back_s = self._tcp_delay_s(), self._tcp_delay_s()
+        if ping.to.ip in self.refusing:
+            self._refuse(ip, ping)
+            return
         if there_s is None or back_s is None or self.now_s + there_s + back_s > ping.deadline_s:
             return
 
@@ -206,6 +210,13 @@ class SimNetwork:
                 self.perform(ip, self.nodes[ip].on_tcp_ack(Ack(ping.seq_no), self.now_s))
 
         self._at(self.now_s + there_s + back_s, answer)
+
+    def _refuse(self, ip: str, ping: OpenTcpPing) -> None:
+        def refused() -> None:
+            if ip in self.nodes:
+                self.perform(ip, self.nodes[ip].on_tcp_refused(ping.seq_no, self.now_s))
+
+        self._at(self.now_s + self._delay_s() * 2, refused)
 
     def _push_pull(self, ip: str, to: Address, join: bool) -> None:
         request = self.nodes[ip].push_pull_request(to, join=join)
