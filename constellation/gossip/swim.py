@@ -15,7 +15,8 @@ from typing import Any
 
 from constellation.gossip import packets
 from constellation.gossip.member import Address, Member, MemberTable
-from constellation.gossip.membership import Membership, is_other
+from constellation.gossip.membership import Membership
+from constellation.gossip.name_claim import NameClaim
 from constellation.gossip.outbox import Effect, OpenPushPull, Outbox, UserReceived
 from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, Ping, Suspect, User
 from constellation.gossip.policy import SwimPolicy
@@ -48,10 +49,7 @@ class SwimNode:
         self.node_name = node_name
         self.address = address
         self.seeds: tuple[Address, ...] = ()
-        self.name_taken = False  # another node has our name: keep silent until it is gone
         self._random = random
-        self._accepted = False
-        self._asked = False
         self._eager_at_s = float("-inf")
         self._eager_rounds = 0  # that are still to come
         self._gossip_order: list[str] = []  # whose turn it is to be told news
@@ -63,6 +61,12 @@ class SwimNode:
         )
         self.membership = Membership(
             own, policy, table=self.members, timers=self._timers, outbox=self.outbox
+        )
+        self._name = NameClaim(
+            self.membership,
+            reclaim_s=policy.dead_reclaim_s,
+            timers=self._timers,
+            outbox=self.outbox,
         )
         self.prober = Prober(
             node_name=node_name,
@@ -77,6 +81,11 @@ class SwimNode:
     def next_due_s(self) -> float | None:
         """When `on_time` must be called next; None before the start."""
         return self._timers.next_due_s
+
+    @property
+    def name_taken(self) -> bool:
+        """Another node has our name: this one keeps silent until that is gone."""
+        return self._name.is_taken
 
     def answers_to(self, name: str) -> bool:
         """Whether a ping for `name` is one for this node, and to be answered."""
@@ -117,7 +126,7 @@ class SwimNode:
         # Whose name is taken keeps silent: an ack would keep the name's former holder alive.
         for packet in () if self.name_taken else found:
             self._on_packet(packet, source, now_s)
-        self._ask_for_name(now_s)
+        self._name.ask(len(self.members), now_s)
         return self._end(now_s)
 
     def on_time(self, now_s: float) -> list[Effect]:
@@ -162,7 +171,7 @@ class SwimNode:
 
         The caller takes the effects with `end_step`.
         """
-        if not self._check_name(remote, now_s, initiated=initiated):
+        if not self._name.check(remote, now_s, initiated=initiated):
             return False
         for entry in remote.nodes:
             self._merge(entry, now_s)
@@ -325,7 +334,7 @@ class SwimNode:
         )
         if peers and not self.membership.leaving:
             # Whose name was not accepted yet must see a whole table.
-            regular = self._accepted and not self.name_taken
+            regular = self._name.is_accepted and not self.name_taken
             self.outbox.add(OpenPushPull(peers[0].address, join=False, regular=regular))
 
     def _rejoin(self, now_s: float) -> None:
@@ -341,44 +350,6 @@ class SwimNode:
             targets.append(self._random.choice(lost))
         for address in dict.fromkeys(targets):
             self.outbox.add(OpenPushPull(address, join=True))
-
-    def _check_name(self, remote: PushPull, now_s: float, *, initiated: bool) -> bool:
-        """Whether the cluster we join has no other living node of our name."""
-        if self._accepted:
-            return True
-        own = self.membership.me.claim
-        listed = next((entry for entry in remote.nodes if entry.alive.node == own.node), None)
-        is_other_node = listed is not None and is_other(own, listed.alive)
-        if is_other_node and listed is not None and listed.state in ("alive", "suspect"):
-            # Whoever connects to us may be the twin itself, but not from our own address.
-            if initiated or listed.alive.addr == own.addr:
-                self._keep_silent()
-                return False
-            return True
-        if self.name_taken:
-            self.name_taken = False
-            self._timers.set("reclaim", now_s + self.policy.dead_reclaim_s)
-            self._timers.set("push_pull", now_s)  # the one that just ended carried no records
-        # Whoever connects to us may know nothing yet of who had our name.
-        self._accepted = initiated or (listed is not None and not is_other_node)
-        return True
-
-    def _ask_for_name(self, now_s: float) -> None:
-        """Whom others know before it has asked, e.g. the seed of all, asks now if it is known."""
-        if not (self._accepted or self._asked) and len(self.members) > 1:
-            self._asked = True
-            self._timers.set("push_pull", now_s)
-
-    def _keep_silent(self) -> None:
-        if not self.name_taken:
-            self.outbox.note(
-                "node_name_taken",
-                "error",
-                node=self.node_name,
-                fix="if another node has this node_name, give this one another and restart it; if "
-                "this one lost its data_dir, wait: it joins when its old self is declared dead",
-            )
-        self.name_taken = True
 
     def _merge(self, entry: NodeEntry, now_s: float) -> None:
         claim = entry.alive
