@@ -14,6 +14,7 @@ from constellation.tailscale.condition import Condition, absent, condition_of
 from constellation.tailscale.seeds import SeedPolicy, seed_hosts
 
 WHAT = f'bind_address = "{TAILSCALE}" gives no address'
+FIX = "install or start Tailscale, or correct tailscale.socket, or set bind_address to an address"
 WAIT_SPACING_S = 0.5
 
 
@@ -71,7 +72,7 @@ def _look(settings: TailscaleSettings) -> tuple[str, Condition]:
     try:
         tailnet = ask_tailscale(settings)
     except AdapterError as error:
-        return "", absent(error.why, error.fix)
+        return "", absent(error.why, FIX)
     address = next(iter(tailnet.this.addresses), "")
     if not address and tailnet.backend_state == "Running":
         return "", Condition("starting", "this machine has no address yet", "wait")

@@ -195,7 +195,7 @@ def test_start_gives_up_in_the_words_of_what_is_in_the_way(tailscaled: FakeTails
     assert refused.value.fix == "run `tailscale up`"
 
     tailscaled.socket.unlink()
-    with pytest.raises(AdapterError, match="no such file"):
+    with pytest.raises(AdapterError, match=r"no such file.*set bind_address to an address"):
         wait_for_tailnet_address(settings(tailscaled), say=never)
     with pytest.raises(AdapterError, match="no such file"):
         with_tailnet_address(settings(tailscaled))
