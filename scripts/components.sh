@@ -40,7 +40,7 @@ build_tailnet_programs() {
     (
         target=$PWD/.components
         cd "$sources" || exit
-        go build -mod=mod -trimpath -ldflags '-s -w' \
+        timeout 600 go build -mod=mod -trimpath -ldflags '-s -w' \
             -tags ts_omit_aws,ts_omit_kube,ts_omit_bird,ts_omit_tap,ts_omit_completion \
             -o "$target/" github.com/juanfont/headscale/cmd/headscale \
             tailscale.com/cmd/tailscaled tailscale.com/cmd/tailscale
