@@ -78,6 +78,7 @@ def test_socket_of_another_program_is_told_from_tailscaled(tmp_path: Path) -> No
             client, _ = listener.accept()
             with client:
                 client.sendall(b"220 mail ready\r\n")
+                client.recv(4096)  # until all is read: who asks would write into a closed socket
 
         thread = threading.Thread(target=greet)
         thread.start()
