@@ -24,6 +24,7 @@ from messages.monitor import ServiceState
 from messages.warp import WarpState
 
 EVENTS_MAX = 4096  # between two changes that are told
+VIEW_MAX = 8192  # members, those that are long gone too: twice the members there may be
 NODE_RECORD = RecordId("node", "")
 
 
@@ -53,6 +54,9 @@ class ChangeFeed:
         """One member has changed; None: the protocol has forgotten it, readers not yet."""
         if member is None:
             return
+        self._view.pop(name, None)  # to its end: what comes first has not changed for longest
+        if len(self._view) >= VIEW_MAX:
+            self._forget(next((n for n, seen in self._view.items() if _is_gone(seen[0])), name))
         self._view[name] = (self._member(member), member.state_changed_at_s)
         self._members.add(name)
         hint = state_in(member.claim.meta)
@@ -68,11 +72,14 @@ class ChangeFeed:
     def forget_members(self, now_s: float, *, expiry_s: float) -> None:
         """Let readers forget members that are gone for `expiry_s`."""
         for name, (member, since_s) in list(self._view.items()):
-            if member.state in ("dead", "left") and now_s - since_s > expiry_s:
-                del self._view[name]
-                self._members.add(name)
-                if self._hints.pop(name, None) is not None:
-                    self._records.add((name, NODE_RECORD))
+            if _is_gone(member) and now_s - since_s > expiry_s:
+                self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._view.pop(name, None)
+        self._members.add(name)
+        if self._hints.pop(name, None) is not None:
+            self._records.add((name, NODE_RECORD))
 
     def take(self, now_s: float) -> ClusterChanged:
         """Return the changes since the last call, as the next version."""
@@ -156,3 +163,7 @@ class ChangeFeed:
                 case gone:
                     assert gone is None, f"a record that no reader is told: {gone!r}"
         return {"nodes": tuple(nodes), "services": tuple(services), "warps": tuple(warps)}
+
+
+def _is_gone(member: ClusterMember) -> bool:
+    return member.state in ("dead", "left")

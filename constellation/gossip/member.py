@@ -77,6 +77,7 @@ class MemberTable:
         self._members: dict[str, Member] = {}
         self._order: list[str] = []
         self._next = 0
+        self._living = 0
 
     def __len__(self) -> int:
         return len(self._members)
@@ -100,15 +101,23 @@ class MemberTable:
     @property
     def living_count(self) -> int:
         """How many are alive or suspect, this node too."""
-        return sum(member.is_living for member in self._members.values())
+        return self._living
 
     def add(self, member: Member) -> None:
         """Take in a member whose name is new."""
         self._members[member.name] = member
+        self._living += member.is_living
         self._order.insert(self._random.randint(0, len(self._order)), member.name)
+
+    def enter(self, member: Member, state: MemberState, now_s: float) -> None:
+        """Let one of the members be in `state` from now on."""
+        self._living -= member.is_living
+        member.state, member.state_changed_at_s = state, now_s
+        self._living += member.is_living
 
     def forget(self, name: str) -> None:
         """Drop a member."""
+        self._living -= self._members[name].is_living
         del self._members[name]
         index = self._order.index(name)
         del self._order[index]

@@ -28,8 +28,10 @@ from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.suspicion import Suspicion
 from constellation.gossip.timers import Timers
 
+HIGHEST_MAX = U32_MAX - 1  # incarnation of a claim; one higher may be left for its refutation
 FORMER_EXPIRY_S = 86_400.0
 CONFLICT_INTERVAL_S = 60.0  # between complaints about one name
+FOLLOWED_MAX = 1 << 31  # whoever accuses us higher could make us use up our incarnations
 
 
 class Membership:
@@ -59,10 +61,10 @@ class Membership:
             return
         low, high = claim.versions[0], claim.versions[1]
         if not claim.node.isprintable():
-            self._outbox.note("member_refused", "warning", member=repr(claim.node), why="name")
+            self._outbox.complain("member_refused", "name", member=shown(claim.node))
             return
-        if not claim.addr or not 0 < low <= high or claim.incarnation > U32_MAX - 1:
-            self._outbox.note("member_refused", "warning", member=claim.node, why="versions")
+        if not claim.addr or not 0 < low <= high or claim.incarnation > HIGHEST_MAX:
+            self._outbox.complain("member_refused", "versions", member=claim.node)
             return
         member = self.table.get(claim.node)
         if member is None:
@@ -122,7 +124,7 @@ class Membership:
         else:
             self._remember(member.address, now_s)
         event, level = ("member_left", "info") if left else ("member_failed", "warning")
-        self._outbox.note(event, level, member=member.name, accuser=news.accuser)
+        self._outbox.note(event, level, member=member.name, accuser=shown(news.accuser))
 
     def on_suspicion_end(self, name: str, now_s: float) -> None:
         """Nobody has heard a refutation in time."""
@@ -164,7 +166,7 @@ class Membership:
 
     def _admit(self, claim: Alive, now_s: float) -> None:
         if self.table.is_full:
-            self._outbox.note("member_refused", "warning", member=claim.node, why="table full")
+            self._outbox.complain("member_refused", "table full", member=claim.node)
             return
         member = Member(claim, "dead", 0, now_s)
         self.table.add(member)
@@ -194,6 +196,7 @@ class Membership:
     def _revive(self, member: Member, claim: Alive, now_s: float) -> None:
         was, meta = member.state, member.claim.meta
         self._end_suspicion(member)
+        self._outbox.strangers.discard(member.address)  # where it was until now
         member.claim = claim
         member.incarnation = claim.incarnation
         self.former.pop(member.address, None)
@@ -233,7 +236,7 @@ class Membership:
         self._timers.set(("reminder", member.name), now_s + self._policy.probe_timeout_s)
         self._enter(member, "suspect", now_s)
         self._spread(news)
-        self._outbox.note("member_suspected", member=member.name, accuser=news.accuser)
+        self._outbox.note("member_suspected", member=member.name, accuser=shown(news.accuser))
 
     def _end_suspicion(self, member: Member) -> None:
         self._suspicions.pop(member.name, None)
@@ -252,8 +255,8 @@ class Membership:
             self._refute(claim.incarnation)
 
     def _refute(self, accused: int) -> None:
-        if accused >= U32_MAX:
-            self._outbox.note("accusation_refused", "warning", incarnation=accused)
+        if accused > max(self.me.incarnation, FOLLOWED_MAX) or accused >= HIGHEST_MAX:
+            self._outbox.complain("accusation_refused", "incarnation", incarnation=accused)
             return
         self.refute_count += 1
         self._renew(max(self.me.incarnation, accused))
@@ -268,18 +271,21 @@ class Membership:
 
     def describe(self, meta: bytes) -> None:
         """Say of this node what `meta` holds, from now on.  Safe to repeat."""
-        if meta != self.me.claim.meta:
-            self.me.claim = replace(self.me.claim, meta=meta)
-            self._renew(self.me.incarnation)
-            self._outbox.add(MemberChanged(self.me.name))
+        if meta == self.me.claim.meta:
+            return
+        if self.me.incarnation >= HIGHEST_MAX:
+            self._outbox.complain("claim_not_renewed", "incarnation")
+            return
+        self.me.claim = replace(self.me.claim, meta=meta)
+        self._renew(self.me.incarnation)
+        self._outbox.add(MemberChanged(self.me.name))
 
     def reclaim(self) -> None:
         """Say again that this node lives: who held its name before may be out of the way now."""
         self._spread(self.me.claim)
 
     def _enter(self, member: Member, state: MemberState, now_s: float) -> None:
-        member.state = state
-        member.state_changed_at_s = now_s
+        self.table.enter(member, state, now_s)
         self._outbox.add(MemberChanged(member.name))
         self._count()
 
@@ -288,6 +294,11 @@ class Membership:
 
     def _spread(self, news: Alive | Suspect | Dead) -> None:
         self._outbox.membership.put(news.node, encode(news))
+
+
+def shown(name: str) -> str:
+    """Return a name as a log may show it: others choose the names of accusers."""
+    return name if name.isprintable() else repr(name)
 
 
 def is_other(claim: Alive, known: Alive) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from constellation.gossip.policy import SwimPolicy
 
 QUEUE_ITEMS_MAX = 8192
 COMPOUND_HEADER_BYTES = 2
+LADEN_MAX = 16  # answers of one step that take news along
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Outbox:
     def __init__(self, policy: SwimPolicy) -> None:
         self._policy = policy
         self._effects: list[Effect] = []
+        self._laden = 0  # packets of the running step that took news along
+        self._complaints: Counter[tuple[str, str]] = Counter()
         self.membership = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
         self.user = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
         self.member_count = 1
@@ -105,6 +109,7 @@ class Outbox:
     def take(self) -> list[Effect]:
         """Return the effects of the step, in order."""
         effects, self._effects = self._effects, []
+        self._laden = 0
         return effects
 
     @property
@@ -129,14 +134,27 @@ class Outbox:
         """Log and count `event`."""
         self._effects.append(Note(event, fields, level))
 
+    def complain(self, event: str, why: str, **fields: Any) -> None:
+        """Log the 1st, 2nd, 4th, 8th `event` for one reason: who floods must not fill the log."""
+        self._complaints[event, why] += 1
+        count = self._complaints[event, why]
+        if not count & (count - 1):
+            self.note(event, "warning", why=why, count=count, **fields)
+
     @property
     def transmits_max(self) -> int:
         """How often each piece of news is sent."""
         return transmits_max(self._policy.retransmit_multiplier, self.member_count)
 
     def send(self, to: Address, *parts: bytes) -> None:
-        """Send `parts`, and with them what news fit (SWIM §4.1)."""
-        self.add(SendDatagram(to, (*parts, *self.news(to, parts))))
+        """Send `parts`, and with them what news fit (SWIM §4.1).
+
+        One packet may call for hundreds of answers, and choosing news takes time: the first few
+        carry some.
+        """
+        self._laden += 1
+        news = self.news(to, parts) if self._laden <= LADEN_MAX else ()
+        self.add(SendDatagram(to, (*parts, *news)))
 
     def send_bare(self, to: Address, *parts: bytes) -> None:
         """Send `parts` alone."""

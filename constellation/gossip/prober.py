@@ -162,7 +162,7 @@ class Prober:
     def on_indirect_ping(self, request: IndirectPing, source: Address, now_s: float) -> None:
         """Probe in another's place."""
         if len(self._relays) >= RELAYS_MAX:
-            self._outbox.note("indirect_probe_refused", "warning", running=len(self._relays))
+            self._outbox.complain("indirect_probe_refused", "limit", running=len(self._relays))
             return
         seq_no = self._next_seq_no()
         self._relays[seq_no] = _Relay(request.seq_no, _requester(request, source), request.nack)
