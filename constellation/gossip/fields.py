@@ -32,7 +32,7 @@ def unpack_map(data: bytes) -> dict[bytes, Any]:
         unpacker.feed(data)
         value = unpacker.unpack()
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise WireError(f"not msgpack: {error!r:.100}", reason="malformed") from error
+        raise WireError(f"not msgpack: {error!s:.100}", reason="malformed") from error
     if not isinstance(value, dict):
         raise WireError("a message is not a map", reason="malformed")
     return value
@@ -42,7 +42,7 @@ def uint(fields: dict[bytes, Any], name: str, highest: int = U32_MAX) -> int:
     """Return the integer called `name`, 0 if it is missing."""
     value = fields.get(name.encode(), 0)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= highest:
-        raise WireError(f"{name} is {value!r:.40}, not 0 to {highest}", reason="field")
+        raise WireError(f"{name} is {_what(value)}, not 0 to {highest}", reason="field")
     return value
 
 
@@ -67,7 +67,7 @@ def flag(fields: dict[bytes, Any], name: str) -> bool:
     """Return the truth value called `name`, False if missing."""
     value = fields.get(name.encode(), False)
     if not isinstance(value, bool):
-        raise WireError(f"{name} is {value!r:.40}, not true or false", reason="field")
+        raise WireError(f"{name} is {_what(value)}, not true or false", reason="field")
     return value
 
 
@@ -85,6 +85,11 @@ def required_name(fields: dict[bytes, Any], field: str) -> str:
     if not name:
         raise WireError(f"{field} is empty", reason="field")
     return name
+
+
+def _what(value: Any) -> str:
+    """Return how a refusal names a value: of what is nested deeply, Python cannot make a text."""
+    return str(value) if type(value) is int else f"a {type(value).__name__}"
 
 
 def pack_map(fields: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from random import Random
 
 from constellation.effects import Note
 from constellation.errors import WireError
-from constellation.gossip import catch_up, record_codec, sameness
+from constellation.gossip import catch_up, record_codec
 from constellation.gossip.catch_up import CatchUp
 from constellation.gossip.change_feed import ChangeFeed
 from constellation.gossip.cluster_state import (
@@ -40,6 +40,7 @@ from constellation.gossip.record_table import Stored
 from constellation.gossip.sameness import Sameness
 from constellation.gossip.stream import PushPull
 from constellation.gossip.swim import SwimNode
+from constellation.gossip.user_messages import unpack_user_messages
 from messages.base import Message
 from messages.gossip import MemberEventKind, RecordKind, RecordPublish, RecordWithdraw
 
@@ -329,10 +330,11 @@ class GossipNode:
     def _end(self, effects: list[Effect], now_s: float) -> list[Effect]:
         """Consume what is for this layer."""
         rest: list[Effect] = []
+        bodies: list[bytes] = []
         for effect in effects:
             match effect:
                 case UserReceived(body):
-                    rest += self._on_user(body, now_s)
+                    bodies.append(body)
                 case OpenPushPull(to, regular=True) if self._records:
                     rest += self.sameness.ask_first(to, now_s) or [effect]
                 case MemberChanged(name):
@@ -343,7 +345,8 @@ class GossipNode:
                     rest.append(effect)
                 case _:
                     rest.append(effect)
-        return rest
+        # Members first: their claims say whose records are genuine.
+        return rest + self._on_users(bodies, now_s) if bodies and self._records else rest
 
     def _on_member(self, name: str, now_s: float) -> None:
         member = self.swim.members.get(name)
@@ -351,17 +354,33 @@ class GossipNode:
             self.state.authorship.identify(name, public_key_in(member.claim.meta), now_s)
         self.feed.mark_member(name, member)
 
-    def _on_user(self, body: bytes, now_s: float) -> list[Effect]:
-        if not self._records or body[:1] < bytes([record_codec.RECORDS_PLAIN]):
-            return []
+    def _on_users(self, bodies: Iterable[bytes], now_s: float) -> list[Effect]:
+        received = unpack_user_messages(bodies)
+        # The packet's other messages were good and have been taken.
+        for reason in received.refused:
+            self._refuse_message(reason)
+        return self._merge_news(received.records, now_s) + self._on_statement(received.statement)
+
+    def _merge_news(self, records: Sequence[SignedRecord], now_s: float) -> list[Effect]:
+        """Merge a few at once, ahead of whole states that wait; a packet of ours holds no more."""
+        effects = self._apply(self.state.merge(records[:MERGE_BATCH_MAX], now_s), now_s)
         try:
-            if body[0] in (sameness.QUESTION, sameness.ANSWER):
-                return self.sameness.on_message(body)
-            records = record_codec.unpack_records(body)
+            self._put_off(records[MERGE_BATCH_MAX:])
         except WireError as error:
-            # The packet's other messages were good and have been taken.
-            return [Note("user_message_refused", {"reason": error.reason}, "warning")]
-        return self._apply(self.state.merge(records, now_s), now_s)
+            self._refuse_message(error.reason)
+        if self._backlog and self._backlog_due_s is None:
+            self._backlog_due_s = now_s + MERGE_INTERVAL_S
+        return effects + self.swim.outbox.take()
+
+    def _on_statement(self, body: bytes | None) -> list[Effect]:
+        try:
+            return self.sameness.on_message(body) if body else []
+        except WireError as error:
+            self._refuse_message(error.reason)
+            return self.swim.outbox.take()
+
+    def _refuse_message(self, reason: str) -> None:
+        self.swim.outbox.complain("user_message_refused", reason, reason=reason)
 
 
 def _rows(message: RecordPublish) -> Iterable[tuple[RecordKind, str, Message]]:

@@ -10,6 +10,7 @@ FIRST_WIDTH = 9
 LAST_WIDTH = 12
 TABLE_FULL = (1 << LAST_WIDTH) - 1
 BYTE_BITS, BYTE_MAX = 8, 255
+LITERALS = tuple(bytes([code]) for code in range(CLEAR))
 
 
 def compress(data: bytes) -> bytes:
@@ -49,7 +50,7 @@ def decompress(data: bytes, *, bytes_max: int) -> bytes:
         WireError: a code that cannot be, an end before the end code, or an output of more
             than `bytes_max` bytes.
     """
-    table = _fresh_table()
+    table: dict[int, bytes] = {}  # what codes above END stand for; a clear code costs nothing
     output = bytearray()
     bits = bit_count = 0
     width, high, previous = FIRST_WIDTH, END, b""
@@ -64,7 +65,8 @@ def decompress(data: bytes, *, bytes_max: int) -> bytes:
         if code == END:
             return bytes(output)
         if code == CLEAR:
-            table, width, high, previous = _fresh_table(), FIRST_WIDTH, END, b""
+            table.clear()
+            width, high, previous = FIRST_WIDTH, END, b""
             continue
         entry = _entry(table, code, high, previous)
         output += entry
@@ -99,12 +101,8 @@ def _last(bits: int, bit_count: int, prefix: int, width: int, high: int) -> byte
     return bits.to_bytes(-(-bit_count // BYTE_BITS), "little")
 
 
-def _fresh_table() -> dict[int, bytes]:
-    return {code: bytes([code]) for code in range(CLEAR)}
-
-
 def _entry(table: dict[int, bytes], code: int, high: int, previous: bytes) -> bytes:
-    entry = table.get(code)
+    entry = LITERALS[code] if code < CLEAR else table.get(code)
     if entry is not None:
         return entry
     if code == high and previous:

@@ -35,7 +35,8 @@ VERSIONS_BYTES = 6
 COMPOUND_PARTS_MAX = 255
 NESTING_MAX = 4
 PACKET_PARTS_MAX = 1024  # of one datagram, through all its compounds
-INFLATED_BYTES_MAX = 1 << 20  # a datagram has 64 KiB; what grows further is malice
+INFLATED_BYTES_MAX = 1 << 20  # of one datagram, through all that is compressed in it
+PACKED_BYTES_MAX = 1 << 20  # 0.5 s of work; a state of ours is sent as it is from 64 KiB on
 DEFLATED_BYTES_MAX = 1 << 16  # 10 ms of work
 USER_PACKET_BYTES_MAX = 1 << 16
 
@@ -176,7 +177,7 @@ def decode(data: bytes) -> list[Packet]:
     if data[:1] == bytes([HAS_CRC]):
         data = _check_crc(data)
     packets: list[Packet] = []
-    for message in _unwrap(data, depth=0):
+    for message in _unwrap(data, _Room(INFLATED_BYTES_MAX), depth=0):
         packets.append(_decode_one(message))
         if len(packets) > PACKET_PARTS_MAX:
             raise WireError(f"over {PACKET_PARTS_MAX} messages in a packet", reason="parts")
@@ -189,7 +190,14 @@ def _check_crc(data: bytes) -> bytes:
     return data[5:]
 
 
-def _unwrap(data: bytes, *, depth: int) -> Iterator[bytes]:
+@dataclass(slots=True)
+class _Room:
+    """What may still come of all that is compressed in one packet: each part may hold more."""
+
+    bytes_left: int
+
+
+def _unwrap(data: bytes, room: _Room, *, depth: int) -> Iterator[bytes]:
     if not data:
         raise WireError("empty message", reason="empty")
     if data[0] not in (COMPOUND, COMPRESS):
@@ -198,10 +206,12 @@ def _unwrap(data: bytes, *, depth: int) -> Iterator[bytes]:
     if depth >= NESTING_MAX:
         raise WireError(f"wrapped more than {NESTING_MAX} times", reason="nesting")
     if data[0] == COMPRESS:
-        yield from _unwrap(inflate(data, bytes_max=INFLATED_BYTES_MAX), depth=depth + 1)
+        inner = inflate(data, bytes_max=room.bytes_left)
+        room.bytes_left -= len(inner)
+        yield from _unwrap(inner, room, depth=depth + 1)
         return
     for part in _split(data):
-        yield from _unwrap(part, depth=depth + 1)
+        yield from _unwrap(part, room, depth=depth + 1)
 
 
 def _split(data: bytes) -> Iterator[bytes]:
@@ -221,12 +231,12 @@ def inflate(data: bytes, *, bytes_max: int) -> bytes:
     """Return the message in a compressed one; `data` begins with its type byte.
 
     Raises:
-        WireError: it is not LZW, or larger than `bytes_max`.
+        WireError: it is not LZW, or too large, before or after.
     """
     fields = unpack_map(data[1:])
     if uint(fields, "Algo", 255) != 0:
         raise WireError("compressed in an unknown way", reason="compression")
-    return decompress(raw(fields, "Buf", len(data)), bytes_max=bytes_max)
+    return decompress(raw(fields, "Buf", PACKED_BYTES_MAX), bytes_max=bytes_max)
 
 
 def deflated(message: bytes) -> bytes:

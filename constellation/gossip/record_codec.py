@@ -129,6 +129,17 @@ def pack_exchange(digests: Mapping[str, bytes], encoded: Iterable[bytes]) -> byt
     return bytes([EXCHANGE]) + cast("bytes", msgpack.packb(row))
 
 
+def inflated(message: bytes, *, bytes_max: int) -> bytes:
+    """Return a user message of records in its plain form.
+
+    Raises:
+        WireError: it is damaged, or has over `bytes_max` bytes then.
+    """
+    if message[:1] != bytes([RECORDS_DEFLATED]):
+        return message
+    return bytes([RECORDS_PLAIN]) + _inflate(message[1:], bytes_max)
+
+
 def unpack_records(message: bytes) -> tuple[SignedRecord, ...]:
     """Return the records of a user message, without those of kinds that later versions have.
 
@@ -137,12 +148,10 @@ def unpack_records(message: bytes) -> tuple[SignedRecord, ...]:
     Raises:
         WireError: it is none of ours, too large, or one of them is no record.
     """
-    kind, body = message[:1], message[1:]
-    if kind == bytes([RECORDS_DEFLATED]):
-        body = _inflate(body)
-    elif kind != bytes([RECORDS_PLAIN]):
+    kind = message[:1]
+    if kind not in (bytes([RECORDS_PLAIN]), bytes([RECORDS_DEFLATED])):
         raise WireError(f"unknown user message {kind.hex() or 'empty'}", reason="unknown_user")
-    rows = _unpack(body)
+    rows = _unpack(inflated(message, bytes_max=MESSAGE_BYTES_MAX)[1:])
     if not isinstance(rows, tuple):
         raise WireError("records are not a list", reason="record")
     return tuple(record for row in rows if (record := _record(row)) is not None)
@@ -167,10 +176,10 @@ def unpack_exchange(user_state: bytes) -> Exchange | None:
     return Exchange(row[0], unpack_records(row[1]))
 
 
-def _inflate(body: bytes) -> bytes:
+def _inflate(body: bytes, bytes_max: int) -> bytes:
     inflater = zlib.decompressobj()
     try:
-        plain = inflater.decompress(body, MESSAGE_BYTES_MAX)
+        plain = inflater.decompress(body, max(1, bytes_max))  # 0 would mean without a limit
     except zlib.error as error:
         raise WireError(f"records do not inflate: {error}", reason="record") from error
     if not inflater.eof:
@@ -189,7 +198,7 @@ def _unpack(body: bytes) -> Any:
             max_ext_len=0,
         )
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise WireError(f"records are not msgpack: {error!r:.100}", reason="record") from error
+        raise WireError(f"records are not msgpack: {error!s:.100}", reason="record") from error
 
 
 def _record(row: Any) -> SignedRecord | None:

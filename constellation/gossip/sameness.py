@@ -122,7 +122,7 @@ def unpack_statement(body: bytes) -> Statement:
     try:
         row = msgpack.unpackb(body[1:], max_array_len=2, max_map_len=0, max_ext_len=0)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise WireError(f"a statement is not msgpack: {error!r:.100}", reason="sameness") from error
+        raise WireError(f"a statement is not msgpack: {error!s:.100}", reason="sameness") from error
     if not isinstance(row, list) or len(row) != 2 or body[0] not in (QUESTION, ANSWER):
         raise WireError("a statement is not name and digest", reason="sameness")
     node, digest = row

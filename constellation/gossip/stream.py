@@ -199,7 +199,7 @@ class _Parser:
         except msgpack.OutOfData:
             return None
         except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-            raise WireError(f"stream is not msgpack: {error!r:.100}", reason="malformed") from error
+            raise WireError(f"stream is not msgpack: {error!s:.100}", reason="malformed") from error
 
     def _message(self) -> StreamMessage | None:
         if not self._data:
