@@ -15,6 +15,8 @@ HEADS = (
     *(b"\xcf" + b"\xff" * 8, b"\xd3\x80" + b"\0" * 7, b"\xce\xff\xff\xff\xff", b"\xff", b"\xc0"),
     *(b"\xcb\x7f\xf8" + b"\0" * 6, b"\xcb\x7f\xf0" + b"\0" * 6, b"\xc3", b"\xc2"),  # NaN, infinity
 )
+NESTS = (b"\x91", b"\x81\xa1a", b"\x81", b"\xdc\x04\x00", b"\x92\x00")
+NEST_DEPTHS = (2, 20, 300, 1000, 1100)
 CHANGES_MAX = 6
 GROWTH_BYTES_MAX = 1 << 16
 REPEATS_MAX = 200
@@ -70,4 +72,9 @@ def _put_head(data: bytearray, corpus: Sequence[bytes], random: Random) -> None:
     data[at : at + random.choice((0, 1, len(head)))] = head
 
 
-CHANGES = (_flip, _set, _cut, _remove, _repeat, _splice, _insert_other, _put_head)
+def _nest(data: bytearray, corpus: Sequence[bytes], random: Random) -> None:
+    at = random.randrange(len(data) + 1)
+    data[at:at] = random.choice(NESTS) * random.choice(NEST_DEPTHS)
+
+
+CHANGES = (_flip, _set, _cut, _remove, _repeat, _splice, _insert_other, _put_head, _nest)

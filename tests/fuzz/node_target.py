@@ -5,13 +5,15 @@ from __future__ import annotations
 from random import Random
 
 from constellation.effects import Note
-from constellation.gossip import gossip_node, packets
+from constellation.gossip import change_feed, gossip_node, packets
 from constellation.gossip.datagram import Envelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
+from constellation.gossip.node_meta import state_in
 from constellation.gossip.outbox import Effect, SendDatagram
 from constellation.gossip.packets import Ack, Ping
 from constellation.gossip.policy import GossipPolicy, SwimPolicy
+from constellation.gossip.prober import RELAYS_MAX
 from constellation.gossip.record_table import RecordId
 from constellation.gossip.stream import PushPull, Refusal, StreamReader, UserStream
 from messages.gossip import RecordPublish
@@ -19,7 +21,10 @@ from tests.fuzz.corpus import NODE_STATE, alive, service_record
 from tests.identities import identity_of
 
 STEP_S = 0.05
+PUBLISH_SHARE = 0.02
 MEMBERS_MAX = 8  # so few that the limit is met
+FORMER_MAX = 4
+TIMERS_MAX = 2 * MEMBERS_MAX + 2 * RELAYS_MAX + 16
 EFFECTS_MAX = 4 * packets.PACKET_PARTS_MAX
 SOURCE = Address("10.0.0.2", 7946)
 WEB = RecordId("service", "web")
@@ -33,7 +38,7 @@ class NodeTarget:
         self.node = GossipNode(
             identity=identity_of("alpha"),
             address=Address("10.0.0.1", 7946),
-            policy=GossipPolicy(SwimPolicy(members_max=MEMBERS_MAX)),
+            policy=GossipPolicy(SwimPolicy(members_max=MEMBERS_MAX, former_max=FORMER_MAX)),
             random=Random(1),
             incarnation=1,
             now_s=0.0,
@@ -54,6 +59,8 @@ class NodeTarget:
             AssertionError: the node is not what it must be.
         """
         self.now_s += random.random() * STEP_S
+        if random.random() < PUBLISH_SHARE:
+            self.publish(random)
         try:
             self.feed(data, random)
         finally:
@@ -79,6 +86,14 @@ class NodeTarget:
             case Ping() | Refusal() | None:
                 return  # for the sockets, which answer or wait by themselves
 
+    def publish(self, random: Random) -> None:
+        """Say something new of this node, as it must always be able to."""
+        state = NODE_STATE.model_copy(update={"priority": random.randrange(1000)})
+        self.check(self.node.publish(RecordPublish(node_state=state), self.now_s))
+        assert state_in(self.node.swim.membership.me.claim.meta) == state
+        self.node.feed.snapshot(self.now_s)
+        self.node.feed.take(self.now_s)
+
     def check(self, effects: list[Effect]) -> None:
         """See that what the node asks for is bounded, and may be sent."""
         assert len(effects) <= EFFECTS_MAX, f"{len(effects)} effects of one input"
@@ -89,11 +104,18 @@ class NodeTarget:
                 packets.decode(body)
             elif isinstance(effect, Note):
                 assert len(repr(effect.fields)) < 4096, "a note that fills the log"
+                shown = "".join(map(str, effect.fields.values()))
+                assert shown.isprintable(), f"{effect.event} could write over the log: {shown!r}"
 
     def check_state(self) -> None:
         """See that it says of itself what it did, and keeps its limits."""
         swim, state = self.node.swim, self.node.state
         assert len(swim.members) <= MEMBERS_MAX + 1
+        assert swim.members.living_count == sum(one.is_living for one in swim.members)
+        assert swim.outbox.strangers <= {one.address for one in swim.members}
+        assert len(swim.membership.former) <= FORMER_MAX
+        assert len(self.node.feed._view) <= change_feed.VIEW_MAX
+        assert len(swim._timers._due) <= TIMERS_MAX
         me = swim.members.get("alpha")
         assert me is not None
         assert me.state == "alive"

@@ -9,9 +9,16 @@ from random import Random
 from constellation.gossip import lzw, node_meta, packets, record_codec
 from constellation.gossip.datagram import Envelope
 from constellation.gossip.keyring_seal import open_keyring, seal_keyring
+from constellation.gossip.packets import User
 from constellation.gossip.security import NONCE_BYTES, Keyring
 from constellation.gossip.stream import StreamReader, seal_stream
 from tests.fuzz import corpus
+from tests.fuzz.hostile import (
+    HOSTILE_LZW,
+    HOSTILE_MESSAGES,
+    HOSTILE_PACKETS,
+    HOSTILE_STREAMS,
+)
 from tests.fuzz.mutation import mutated
 from tests.fuzz.node_target import NodeTarget
 
@@ -32,10 +39,12 @@ class Target:
     inputs: Sequence[bytes]
     new: Callable[[], Feed]
     share: float = 1.0  # of the runs of one target
+    hostile: Sequence[bytes] = ()  # inputs that take much work, so they are fed now and then only
 
 
 def _packet(data: bytes, random: Random) -> None:
-    packets.decode(data)
+    grown = sum(len(one.body) for one in packets.decode(data) if isinstance(one, User))
+    assert grown <= len(data) + packets.INFLATED_BYTES_MAX, f"{len(data)} became {grown} bytes"
 
 
 def _datagram(data: bytes, random: Random) -> None:
@@ -98,12 +107,17 @@ SEALED_PACKETS = [
 TARGETS = {
     target.name: target
     for target in (
-        Target("packets", corpus.PACKETS, _always(_packet), share=2.0),
+        Target("packets", corpus.PACKETS, _always(_packet), 2.0, HOSTILE_PACKETS),
         Target("datagram", SEALED_PACKETS, _always(_datagram)),
-        Target("stream", corpus.STREAMS, _always(_stream)),
-        Target("records", corpus.USER_MESSAGES, _always(_records)),
+        Target("stream", corpus.STREAMS, _always(_stream), 1.0, [HOSTILE_STREAMS[1]]),
+        Target("records", corpus.USER_MESSAGES, _always(_records), 1.0, HOSTILE_MESSAGES),
         Target("exchange", corpus.EXCHANGES, _always(_exchange)),
-        Target("lzw", [lzw.compress(body) for body in corpus.PACKETS], _always(_lzw)),
+        Target(
+            "lzw",
+            [lzw.compress(body) for body in corpus.PACKETS],
+            _always(_lzw),
+            hostile=HOSTILE_LZW,
+        ),
         Target("lzw_back", corpus.PACKETS, _always(_lzw_back), share=0.5),
         Target("meta", corpus.METAS, _always(_meta)),
         Target(
@@ -112,6 +126,12 @@ TARGETS = {
             _always(_keyring),
             share=0.2,
         ),
-        Target("node", [*corpus.PACKETS, *corpus.STREAMS], NodeTarget, share=0.5),
+        Target(
+            "node",
+            [*corpus.PACKETS, *corpus.STREAMS],
+            NodeTarget,
+            share=0.5,
+            hostile=[*HOSTILE_PACKETS, *HOSTILE_STREAMS],
+        ),
     )
 }
