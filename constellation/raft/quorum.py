@@ -1,0 +1,47 @@
+"""Majorities, and nothing else of Raft."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+VoteResult = Literal["won", "lost", "pending"]
+
+
+def majority(voters: int) -> int:
+    """Return how many of so many voters decide.
+
+    Raises:
+        ValueError: there are none, so nothing can be decided.
+    """
+    if voters < 1:
+        raise ValueError("no voters: such a configuration must never come to be")
+    return voters // 2 + 1
+
+
+def committed_index(match_indexes: Mapping[str, int], voters: Collection[str]) -> int:
+    """Return the highest log index that a majority of `voters` holds (Raft §5.3).
+
+    Args:
+        match_indexes: the highest index that each node is known to hold; missing: 0.  The
+            leader's own is among them, as far as its disk has it.
+        voters: whose copies count.
+    """
+    held = sorted((match_indexes.get(voter, 0) for voter in voters), reverse=True)
+    return held[majority(len(held)) - 1]
+
+
+def vote_result(votes: Mapping[str, bool], voters: Collection[str]) -> VoteResult:
+    """Return what the votes so far decide; those of others than `voters` do not count (§5.2)."""
+    needed = majority(len(voters))
+    granted = sum(votes.get(voter) is True for voter in voters)
+    refused = sum(votes.get(voter) is False for voter in voters)
+    if granted >= needed:
+        return "won"
+    # With refusals so many that the rest cannot make a majority any more.
+    return "lost" if len(voters) - refused < needed else "pending"
+
+
+def has_quorum(heard: Collection[str], voters: Collection[str]) -> bool:
+    """Return whether those heard of are a majority of `voters` (check-quorum, thesis §6.2)."""
+    return sum(voter in heard for voter in voters) >= majority(len(voters))

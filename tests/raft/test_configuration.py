@@ -1,0 +1,84 @@
+"""Raft thesis §4: one change at a time, learners first, and never without a voter."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from constellation.raft.configuration import (
+    MEMBERS_MAX,
+    ChangeKind,
+    Configuration,
+    ConfigurationRefusedError,
+)
+from constellation.raft.quorum import majority
+
+NODES = ("a", "b", "c", "d", "e", "f")
+KINDS: tuple[ChangeKind, ...] = ("add_learner", "promote", "demote", "remove")
+THREE = Configuration(frozenset("abc"), frozenset("d"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "node", "voters", "learners"),
+    [
+        ("add_learner", "e", "abc", "de"),
+        ("promote", "d", "abcd", ""),
+        ("demote", "a", "bc", "ad"),
+        ("remove", "a", "bc", "d"),
+        ("remove", "d", "abc", ""),
+    ],
+)
+def test_change_does_what_it_says(kind: ChangeKind, node: str, voters: str, learners: str) -> None:
+    assert THREE.changed(kind, node) == Configuration(frozenset(voters), frozenset(learners))
+
+
+@pytest.mark.parametrize(
+    ("of", "kind", "node", "why"),
+    [
+        (THREE, "add_learner", "a", "already"),
+        (THREE, "promote", "e", "no learner"),
+        (THREE, "promote", "a", "no learner"),
+        (THREE, "demote", "d", "no voter"),
+        (THREE, "remove", "e", "no member"),
+        (Configuration(frozenset("a")), "remove", "a", "promote another"),
+        (Configuration(frozenset("a")), "demote", "a", "promote another"),
+        (Configuration(frozenset("abcde"), frozenset("f")), "promote", "f", "demote one first"),
+    ],
+)
+def test_change_that_must_not_be_is_refused(
+    of: Configuration, kind: ChangeKind, node: str, why: str
+) -> None:
+    with pytest.raises(ConfigurationRefusedError, match=why):
+        of.changed(kind, node)
+
+
+def test_members_are_limited() -> None:
+    full = Configuration(frozenset("a"), frozenset(str(n) for n in range(MEMBERS_MAX - 1)))
+
+    with pytest.raises(ConfigurationRefusedError, match="enough"):
+        full.changed("add_learner", "b")
+
+
+def test_nobody_is_voter_and_learner() -> None:
+    with pytest.raises(ValueError, match="at once"):
+        Configuration(frozenset("a"), frozenset("a"))
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(NODES)), max_size=20))
+def test_majorities_before_and_after_any_change_overlap(
+    changes: list[tuple[ChangeKind, str]],
+) -> None:
+    now = Configuration(frozenset("a"))
+    for kind, node in changes:
+        try:
+            then = now.changed(kind, node)
+        except ConfigurationRefusedError:
+            continue
+        for one in combinations(sorted(now.voters), majority(len(now.voters))):
+            for other in combinations(sorted(then.voters), majority(len(then.voters))):
+                assert set(one) & set(other)
+        now = then
+    assert now.voters
