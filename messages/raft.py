@@ -23,3 +23,73 @@ class RaftEntry(Message):
     term: int = Field(ge=1)
     kind: EntryKind = "command"
     data: bytes = Field(default=b"", max_length=1 << 20, description="for the state machine")
+
+
+class RaftHardState(Message):
+    """What a node must never forget: kept on disk before any answer that rests on it (§5.1)."""
+
+    term: int = Field(ge=0)
+    voted_for: str = Field(default="", description="in `term`; empty: nobody yet")
+
+
+class RaftVoteRequest(Message):
+    """Ask for a vote (Raft §5.2), or whether one would be given (thesis §9.6).
+
+    Answered by `RaftVoteResponse`, if at all.
+    """
+
+    crosses_nodes = True
+
+    term: int = Field(ge=1, description="the candidate's; of a pre-vote the one it would take")
+    candidate: str
+    last_log_index: int = Field(ge=0)
+    last_log_term: int = Field(ge=0)
+    pre_vote: bool = False
+    transferred: bool = Field(default=False, description="the leader itself asked it to stand")
+
+
+class RaftVoteResponse(Message):
+    """Answer to `RaftVoteRequest`."""
+
+    crosses_nodes = True
+
+    term: int = Field(ge=0, description="the voter's; of a granted pre-vote the one asked for")
+    voter: str
+    granted: bool
+    pre_vote: bool = False
+
+
+class RaftAppendRequest(Message):
+    """Bring entries, or none as a heartbeat (Raft §5.3).  Answered by `RaftAppendResponse`."""
+
+    crosses_nodes = True
+
+    term: int = Field(ge=1)
+    leader: str
+    number: int = Field(ge=1, description="of the leader's requests to this follower, in its term")
+    prev_log_index: int = Field(ge=0)
+    prev_log_term: int = Field(ge=0)
+    entries: tuple[RaftEntry, ...] = ()
+    commit_index: int = Field(ge=0)
+
+
+class RaftAppendResponse(Message):
+    """Answer to `RaftAppendRequest`."""
+
+    crosses_nodes = True
+
+    term: int = Field(ge=0)
+    follower: str
+    number: int = Field(ge=1, description="of the request")
+    accepted: bool
+    index: int = Field(ge=0, description="accepted: up to where the logs agree; else a hint")
+    index_term: int = Field(default=0, ge=0, description="of a hint: the term at `index`")
+
+
+class RaftTimeoutNow(Message):
+    """Ask the most complete follower to stand at once (leadership transfer, thesis §3.10)."""
+
+    crosses_nodes = True
+
+    term: int = Field(ge=1)
+    leader: str
