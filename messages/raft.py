@@ -32,6 +32,33 @@ class RaftHardState(Message):
     voted_for: str = Field(default="", description="in `term`; empty: nobody yet")
 
 
+class RaftConfiguration(Message):
+    """Who votes and who only learns.  The data of an entry of kind 'configuration'."""
+
+    crosses_nodes = True
+
+    voters: tuple[str, ...] = Field(max_length=64)
+    learners: tuple[str, ...] = Field(default=(), max_length=64)
+
+
+class RaftSnapshot(Message):
+    """The state machine as of one entry; it stands for all entries up to that (Raft §7)."""
+
+    last_index: int = Field(ge=1)
+    last_term: int = Field(ge=1)
+    configuration: RaftConfiguration = Field(description="as of `last_index`")
+    data: bytes = Field(description="of the state machine")
+
+
+class RaftIdentity(Message):
+    """Which cluster a node belongs to: durable before its first vote, and never changed after."""
+
+    cluster_id: str = Field(default="", description="empty: of none yet")
+    promised_to: str = Field(
+        default="", description="the id of the one bootstrap offer accepted; empty: none"
+    )
+
+
 class RaftVoteRequest(Message):
     """Ask for a vote (Raft §5.2), or whether one would be given (thesis §9.6).
 

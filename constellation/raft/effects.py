@@ -7,7 +7,7 @@ from typing import Literal
 
 from constellation.effects import Note
 from messages.base import Message
-from messages.raft import RaftEntry, RaftHardState
+from messages.raft import RaftEntry, RaftHardState, RaftSnapshot
 
 Role = Literal["follower", "pre_candidate", "candidate", "leader"]
 
@@ -23,6 +23,14 @@ class SaveHardState:
 class SaveEntries:
     """Make entries durable in place of all from the first one's index on, before what follows."""
 
+    entries: tuple[RaftEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSnapshot:
+    """Make a snapshot, and the whole log after it, durable in place of all entries kept so far."""
+
+    snapshot: RaftSnapshot
     entries: tuple[RaftEntry, ...]
 
 
@@ -50,4 +58,5 @@ class RoleChanged:
     leader: str
 
 
-Effect = SaveHardState | SaveEntries | SendTo | Apply | RoleChanged | Note
+Save = SaveHardState | SaveEntries | SaveSnapshot
+Effect = Save | SendTo | Apply | RoleChanged | Note
