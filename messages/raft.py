@@ -8,6 +8,8 @@ from pydantic import Field
 
 from messages.base import Message
 
+SNAPSHOT_BYTES_MAX = 64 << 20
+
 EntryKind = Literal["command", "configuration", "noop"]
 
 
@@ -111,6 +113,36 @@ class RaftAppendResponse(Message):
     accepted: bool
     index: int = Field(ge=0, description="accepted: up to where the logs agree; else a hint")
     index_term: int = Field(default=0, ge=0, description="of a hint: the term at `index`")
+
+
+class RaftSnapshotRequest(Message):
+    """Bring one chunk of a snapshot to a follower that is too far behind (Raft §7).
+
+    Answered by `RaftSnapshotResponse`; when it has all, by `RaftAppendResponse` as well.
+    """
+
+    crosses_nodes = True
+
+    term: int = Field(ge=1)
+    leader: str
+    number: int = Field(ge=1, description="of the leader's requests to this follower, in its term")
+    last_index: int = Field(ge=1)
+    last_term: int = Field(ge=1)
+    configuration: RaftConfiguration
+    size_bytes: int = Field(ge=0, le=SNAPSHOT_BYTES_MAX, description="of the whole")
+    offset_bytes: int = Field(ge=0, description="where the chunk begins")
+    data: bytes = Field(max_length=1 << 20)
+
+
+class RaftSnapshotResponse(Message):
+    """Answer to `RaftSnapshotRequest`."""
+
+    crosses_nodes = True
+
+    term: int = Field(ge=0)
+    follower: str
+    number: int = Field(ge=1, description="of the request")
+    have_bytes: int = Field(ge=0, description="where the next chunk must begin")
 
 
 class RaftTimeoutNow(Message):

@@ -6,8 +6,12 @@ needed.  A node becomes a learner first, and a voter once it has caught up (thes
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from constellation.wire import decode, encode
+from messages.raft import RaftConfiguration
 
 VOTERS_MAX = 5  # of which two may fail; more make every decision slower
 MEMBERS_MAX = 64
@@ -35,6 +39,45 @@ class Configuration:
     def members(self) -> frozenset[str]:
         """All who get the log."""
         return self.voters | self.learners
+
+    @staticmethod
+    def of_voters(voters: Iterable[str]) -> Configuration:
+        """Return the one of a new cluster."""
+        return Configuration(frozenset(voters))
+
+    @staticmethod
+    def of(message: RaftConfiguration) -> Configuration:
+        """Return what a message says.
+
+        Raises:
+            ValueError: a node is voter and learner at once.
+        """
+        return Configuration(frozenset(message.voters), frozenset(message.learners))
+
+    @staticmethod
+    def decode(data: bytes) -> Configuration:
+        """Return what an entry of kind 'configuration' holds.
+
+        Raises:
+            WireError: it holds no such thing.
+            ValueError: a node is voter and learner at once.
+        """
+        message = decode(data, source="the log")
+        if not isinstance(message, RaftConfiguration):
+            raise ValueError(  # noqa: TRY004 - of a value, not of an argument
+                f"no configuration in the log but a {type(message).__name__}"
+            )
+        return Configuration.of(message)
+
+    def message(self) -> RaftConfiguration:
+        """Return it as others get it."""
+        return RaftConfiguration(
+            voters=tuple(sorted(self.voters)), learners=tuple(sorted(self.learners))
+        )
+
+    def encode(self) -> bytes:
+        """Return the data of the entry that holds it."""
+        return encode(self.message())
 
     def changed(
         self, kind: ChangeKind, node: str, *, voters_max: int = VOTERS_MAX

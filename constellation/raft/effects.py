@@ -50,13 +50,29 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """Begin the state machine anew from a snapshot that came from the leader."""
+
+    snapshot: RaftSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReady:
+    """A read asked for may be answered now: the state machine holds all that came before it."""
+
+    number: int
+    is_confirmed: bool  # False: this node leads no more, and cannot tell
+
+
+@dataclass(frozen=True, slots=True)
 class RoleChanged:
     """This node's role, the leader or the term is another now.  `leader` is empty if unknown."""
 
     role: Role
     term: int
     leader: str
+    why: str  # in words, for the log and for people
 
 
 Save = SaveHardState | SaveEntries | SaveSnapshot
-Effect = Save | SendTo | Apply | RoleChanged | Note
+Effect = Save | SendTo | Apply | Restore | ReadReady | RoleChanged | Note

@@ -83,6 +83,10 @@ class RaftLog:
             chosen.append(entry)
         return tuple(chosen)
 
+    def all_entries(self) -> tuple[RaftEntry, ...]:
+        """Return all that follow the snapshot."""
+        return tuple(self._entries)
+
     def append(self, entries: Sequence[RaftEntry]) -> None:
         """Put entries at the end.
 

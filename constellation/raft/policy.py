@@ -13,8 +13,11 @@ class RaftPolicy:
 
     heartbeat_interval_s: float = 0.2
     election_timeout_s: float = 1.0  # each wait is between this and twice this
+    resend_s: float = 0.5  # an append or chunk without an answer is sent again after this
     append_bytes_max: int = 1 << 18
     append_entries_max: int = 256
+    snapshot_chunk_bytes: int = 1 << 18
+    snapshot_entries: int = 8192  # after so many the state machine's snapshot replaces them
     proposals_max: int = 4096  # that are not committed yet
     voters_max: int = VOTERS_MAX
 

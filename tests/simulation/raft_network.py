@@ -1,82 +1,99 @@
-"""A Raft cluster in virtual time: loss, delay, partitions, crashes; what is durable survives.
+"""A cluster of Raft nodes with their lease managers, in virtual time; what is durable survives.
 
-After every step these are checked: at most one leader a term (election safety); a leader never
-cuts its log (leader append-only); logs that agree on an entry agree before it (log matching);
-whoever leads holds all that was committed (leader completeness); no two nodes apply different
-entries at one index (state machine safety); no node votes twice in a term.
+A node may be cut off, one way or both, be killed at any point of what it does, and be stopped and
+go on.  Every node has a clock of its own, with an offset and a rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
 
-from constellation.raft.configuration import Configuration
-from constellation.raft.effects import (
-    Apply,
-    Effect,
-    RoleChanged,
-    SaveEntries,
-    SaveHardState,
-    SendTo,
-)
-from constellation.raft.log import RaftLog
-from constellation.raft.node import RaftNode
+from constellation.raft.disk import RaftDisk
 from constellation.raft.policy import RaftPolicy
-from messages.raft import RaftEntry, RaftHardState, RaftVoteResponse
+from messages.base import Message
+from tests.simulation.raft_checks import Checks
+from tests.simulation.raft_member import Member
 
-
-@dataclass
-class Disk:
-    """What survives a crash."""
-
-    state: RaftHardState = field(default_factory=lambda: RaftHardState(term=0))
-    entries: list[RaftEntry] = field(default_factory=list)
+# Small enough that snapshots, their chunks and several appends a batch come about in a short run.
+POLICY = RaftPolicy(append_entries_max=8, snapshot_entries=24, snapshot_chunk_bytes=200)
+CLOCK_DRIFT = 0.01
 
 
 class RaftNetwork:
-    """Nodes by name, their disks, and what is under way."""
+    """Members by name, their disks, and what is under way."""
 
-    def __init__(self, *, seed: int, nodes: int, loss: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        nodes: int,
+        spares: int = 0,
+        loss: float = 0.0,
+        policy: RaftPolicy = POLICY,
+    ) -> None:
         self.random = Random(seed)
+        self.policy = policy
+        self.checks = Checks()
         self.loss = loss
         self.delay_s = (0.001, 0.02)
+        self.crash_chance = 0.0  # of dying within one batch of effects
         self.now_s = 0.0
-        self.names = [f"n{number}" for number in range(1, nodes + 1)]
-        self.disks = {name: Disk() for name in self.names}
-        self.nodes: dict[str, RaftNode] = {}
+        self.voters = [f"n{number}" for number in range(1, nodes + 1)]
+        self.names = [f"n{number}" for number in range(1, nodes + spares + 1)]
+        self.disks = {name: RaftDisk() for name in self.names}
+        self.clocks = {
+            name: (self.random.uniform(0, 1e6), 1 + self.random.uniform(-0.5, 0.5) * CLOCK_DRIFT)
+            for name in self.names
+        }
+        self.members: dict[str, Member] = {}
         self.cuts: set[tuple[str, str]] = set()
-        self.leaders: dict[int, str] = {}  # by term
-        self.applied: dict[int, RaftEntry] = {}  # by index, of whoever applied it first
-        self.votes: dict[tuple[int, str], str] = {}
+        self.stopped_until_s: dict[str, float] = {}
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        self._lives: dict[str, int] = dict.fromkeys(self.names, 0)
         for name in self.names:
             self.start(name)
+        self.members[self.voters[0]].bootstrap(self.voters)
+
+    # Faults.
 
     def start(self, name: str) -> None:
         """Start a node with what its disk has."""
-        disk = self.disks[name]
-        self._lives[name] += 1
-        self.nodes[name] = RaftNode(
-            node_name=name,
-            policy=RaftPolicy(),
-            random=Random(self.random.random()),
-            hard_state=disk.state,
-            log=RaftLog(disk.entries),
-            configuration=Configuration(frozenset(self.names)),
-            now_s=self.now_s,
-        )
-        self._arm(name)
+        self.stopped_until_s.pop(name, None)
+        self.members[name] = Member(self, name)
+
+    def start_all(self) -> None:
+        """Start whoever is down."""
+        for name in self.names:
+            if name not in self.members:
+                self.start(name)
 
     def kill(self, name: str) -> None:
         """End a node; what is on its way to it is lost."""
-        self._lives[name] += 1
-        self.nodes.pop(name, None)
+        self.members.pop(name, None)
+
+    def stop(self, name: str, seconds: float) -> None:
+        """Stop a node as SIGSTOP does: what comes meanwhile waits."""
+        self.stopped_until_s[name] = self.now_s + seconds
+
+    def isolate(self, names: Sequence[str]) -> None:
+        """Cut some off from all others, both ways."""
+        inside = set(names)
+        self.cuts = {
+            (a, b) for a in self.names for b in self.names if (a in inside) != (b in inside)
+        }
+
+    def heal(self) -> None:
+        """End all faults."""
+        self.cuts.clear()
+        self.stopped_until_s.clear()
+        self.loss, self.crash_chance, self.delay_s = 0.0, 0.0, (0.001, 0.02)
+        self.start_all()
+
+    # Time.
 
     def run(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
         """Let time pass; True as soon as `until` holds."""
@@ -89,94 +106,75 @@ class RaftNetwork:
         self.now_s = end_s
         return until is not None and until()
 
-    def propose(self, name: str, *data: bytes) -> list[int]:
-        """Propose at a node; the indexes, none if it does not lead."""
-        indexes, effects = self.nodes[name].propose(data, self.now_s)
-        self._perform(name, effects)
-        return indexes
+    def local_s(self, name: str) -> float:
+        """Return what the node's clock says."""
+        offset_s, rate = self.clocks[name]
+        return offset_s + self.now_s * rate
+
+    def at(self, member: Member, after_s: float, work: Callable[[], None]) -> None:
+        """Do something in a member's process after a while, if that life of it lasts."""
+
+        def do() -> None:
+            if self.members.get(member.name) is not member:
+                return
+            until_s = self.stopped_until_s.get(member.name, 0.0)
+            if until_s > self.now_s:
+                self._push(until_s, do)
+            else:
+                work()
+
+        self._push(self.now_s + after_s, do)
+
+    def after_local(self, member: Member, due_s: float, work: Callable[[], None]) -> None:
+        """Do something when a member's clock says `due_s`."""
+        _, rate = self.clocks[member.name]
+        self.at(member, max(0.0, due_s - self.local_s(member.name)) / rate, work)
+
+    def send(self, source: str, to: str, message: Message) -> None:
+        """Have a message delivered, or not."""
+        for _ in range(1 + (self.random.random() < 0.02)):  # now and then twice
+            receiver = self.members.get(to)
+            if receiver is None or self.random.random() < self.loss:
+                continue
+            self._deliver(source, receiver, message)
+
+    def _deliver(self, source: str, receiver: Member, message: Message) -> None:
+        def arrive() -> None:
+            if (source, receiver.name) not in self.cuts:
+                receiver.hear(message)
+
+        self.at(receiver, self.random.uniform(*self.delay_s), arrive)
+
+    def _push(self, due_s: float, work: Callable[[], None]) -> None:
+        heappush(self._queue, (due_s, next(self._order), work))
+
+    # What tests ask.
 
     @property
     def leader(self) -> str:
         """Who leads in the latest term; "" if nobody."""
-        leading = [node for node in self.nodes.values() if node.role == "leader"]
-        return max(leading, key=lambda node: node.term).node_name if leading else ""
+        leading = [one for one in self.members.values() if one.raft.leadership]
+        return max(leading, key=lambda one: one.raft.state.term).name if leading else ""
 
-    def _perform(self, name: str, effects: list[Effect]) -> None:
-        disk = self.disks[name]
-        # A crash may come after any effect: what follows it never happens.
-        for effect in effects:
-            match effect:
-                case SaveHardState(state):
-                    disk.state = state
-                case SaveEntries(entries):
-                    self._check_append_only(name, entries)
-                    del disk.entries[entries[0].index - 1 :]
-                    disk.entries += entries
-                case SendTo(to, message):
-                    if isinstance(message, RaftVoteResponse):
-                        self._check_vote(name, to, message)
-                    self._send(name, to, message)
-                case Apply(entries):
-                    self._check_applied(entries)
-                case RoleChanged("leader", term, _):
-                    self._check_leader(name, term)
-                case _:
-                    continue
-        if name in self.nodes:
-            self._arm(name)
-            self._check_logs(name)
+    @property
+    def leading(self) -> Member:
+        """The member that leads."""
+        return self.members[self.leader]
 
-    def _send(self, source: str, to: str, message: object) -> None:
-        for _ in range(1 + (self.random.random() < 0.02)):  # now and then twice
-            if self.random.random() < self.loss:
-                continue
-            life = self._lives[to]
+    def propose(self, name: str, *data: bytes) -> list[int]:
+        """Propose at a node; the indexes, none if it does not lead."""
+        return self.members[name].propose(data)
 
-            def arrive(life: int = life) -> None:
-                if (source, to) not in self.cuts and self._lives[to] == life and to in self.nodes:
-                    self._perform(to, self.nodes[to].step(message, self.now_s))  # type: ignore[arg-type]
+    def wait_for_leader(self, seconds: float = 10.0) -> str:
+        """Return who leads, once somebody does who has committed in its term."""
+        assert self.run(seconds, until=self._is_led), "no leader"
+        return self.leader
 
-            self._at(self.now_s + self.random.uniform(*self.delay_s), arrive)
+    def _is_led(self) -> bool:
+        leader = self.leader
+        leadership = self.members[leader].raft.leadership if leader else None
+        return leadership is not None and leadership.has_committed
 
-    def _arm(self, name: str) -> None:
-        node, due_s = self.nodes[name], self.nodes[name].next_due_s
-
-        def wake() -> None:
-            if self.nodes.get(name) is node and node.next_due_s == due_s:
-                self._perform(name, node.tick(self.now_s))
-
-        self._at(max(due_s, self.now_s), wake)
-
-    def _at(self, due_s: float, work: Callable[[], None]) -> None:
-        heappush(self._queue, (due_s, next(self._order), work))
-
-    # Invariants.
-
-    def _check_leader(self, name: str, term: int) -> None:
-        assert self.leaders.setdefault(term, name) == name, f"two leaders in term {term}"
-        log = self.nodes[name].log
-        for index, entry in self.applied.items():
-            assert log.term_at(index) == entry.term, f"{name} leads without committed {index}"
-
-    def _check_vote(self, voter: str, candidate: str, vote: RaftVoteResponse) -> None:
-        if vote.granted and not vote.pre_vote:
-            first = self.votes.setdefault((vote.term, voter), candidate)
-            assert first == candidate, f"{voter} votes twice in term {vote.term}"
-
-    def _check_append_only(self, name: str, entries: tuple[RaftEntry, ...]) -> None:
-        if self.nodes[name].role == "leader":
-            at = len(self.disks[name].entries) + 1
-            assert entries[0].index == at, f"the leader {name} cuts its log"
-
-    def _check_applied(self, entries: tuple[RaftEntry, ...]) -> None:
-        for entry in entries:
-            assert self.applied.setdefault(entry.index, entry) == entry, f"{entry.index} differs"
-
-    def _check_logs(self, name: str) -> None:
-        mine = self.disks[name].entries
-        for other in self.names:
-            theirs = self.disks[other].entries
-            for at in range(min(len(mine), len(theirs)) - 1, -1, -1):
-                if mine[at].term == theirs[at].term:
-                    assert mine[: at + 1] == theirs[: at + 1], f"{name}, {other} differ below {at}"
-                    break
+    def tear(self, name: str) -> None:
+        """Lose all that the disk of a node that is down had, as if it was replaced."""
+        self.disks[name] = replace(RaftDisk())

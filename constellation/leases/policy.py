@@ -1,0 +1,45 @@
+"""The times of leases, and the rules that make them safe.
+
+A holder counts its time from BEFORE it sent the command that granted or renewed; everybody else
+counts from when they LEARNT of it, which is later, and waits longer by `clock_drift`.  So, with
+clocks whose rates differ by less than that, a lease is free only after its holder's time is over.
+The holder stops `margin_s` earlier still: what it has begun by then must be done when the time is
+over.  No wall clock is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CLOCK_DRIFT_MAX = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class LeasePolicy:
+    """Times of one node's leases."""
+
+    ttl_s: float = 4.0
+    renew_interval_s: float = 1.0
+    margin_s: float = 0.5
+    clock_drift: float = 0.01  # how much faster one clock may run than another, as a fraction
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.clock_drift <= CLOCK_DRIFT_MAX:
+            raise ValueError(f"clock_drift ({self.clock_drift}) must be 0 to {CLOCK_DRIFT_MAX}")
+        if self.margin_s <= 0 or self.renew_interval_s <= 0:
+            raise ValueError("margin_s and renew_interval_s must be above 0")
+        # One renewal may be lost, and the next still comes before the holder has to stop.
+        needed_s = 2 * self.renew_interval_s + self.margin_s
+        if self.ttl_s < needed_s:
+            raise ValueError(
+                f"ttl_s ({self.ttl_s}) must be at least {needed_s}: two times renew_interval_s "
+                f"({self.renew_interval_s}) and margin_s ({self.margin_s})"
+            )
+
+    def valid_until_s(self, sent_at_s: float, ttl_s: float) -> float:
+        """Return until when a holder may act that sent its command then."""
+        return sent_at_s + ttl_s - self.margin_s
+
+    def free_at_s(self, seen_at_s: float, ttl_s: float) -> float:
+        """Return when a lease may be taken from a holder whose last command was seen then."""
+        return seen_at_s + ttl_s * (1 + self.clock_drift)

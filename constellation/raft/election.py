@@ -1,0 +1,118 @@
+"""Who leads: timeouts, pre-votes and votes (Raft §5.2, thesis §9.6).
+
+Deviations from the paper: pre-vote is always on; a follower that hears its leader answers no vote
+request (thesis §4.2.3), unless the leader itself asked for the election; the timeouts of nodes that
+are less preferred are longer.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from constellation.raft.policy import RaftPolicy
+from constellation.raft.quorum import vote_result
+from constellation.raft.state import RaftState
+from messages.raft import RaftVoteRequest, RaftVoteResponse
+
+
+class Election:
+    """The timer of one member, and the votes it has."""
+
+    def __init__(
+        self, state: RaftState, policy: RaftPolicy, random: Random, *, timeout_factor: float
+    ) -> None:
+        self.timeout_factor = timeout_factor  # 1 for the most preferred; stretches timeouts
+        self.due_s = 0.0
+        self._state = state
+        self._policy = policy
+        self._random = random
+        self._votes: dict[str, bool] = {}
+        self._leader_heard_at_s = float("-inf")
+
+    def arm(self, now_s: float) -> None:
+        """Wait anew before standing."""
+        wait_s = self._policy.election_timeout_s * self._random.uniform(1.0, 2.0)
+        self.due_s = now_s + wait_s * self.timeout_factor
+
+    def heard_leader(self, now_s: float) -> None:
+        """Take note that the leader of this term lives."""
+        self._leader_heard_at_s = now_s
+        self.arm(now_s)
+
+    def hears_leader(self, now_s: float) -> bool:
+        """Return whether a leader lived within the shortest election timeout."""
+        return now_s - self._leader_heard_at_s < self._policy.election_timeout_s
+
+    def begin(self, now_s: float) -> bool:
+        """Ask whether a majority would vote for us; True if that is certain already.
+
+        Who was cut off disturbs no term that way.
+        """
+        self.arm(now_s)
+        state = self._state
+        if state.node_name not in state.configuration.voters:
+            return False
+        state.become("pre_candidate", leader="", why="heard no leader")
+        self._ask(state.term + 1, pre_vote=True)
+        return self._result() == "won"
+
+    def stand(self, now_s: float, *, transferred: bool = False) -> bool:
+        """Begin a term and ask for votes in it; True if that wins it already."""
+        state = self._state
+        why = "the leader handed over" if transferred else "a majority would vote for it"
+        state.enter_term(state.term + 1, voted_for=state.node_name)
+        state.become("candidate", leader="", why=why)
+        self.arm(now_s)
+        self._ask(state.term, transferred=transferred)
+        return self._result() == "won"
+
+    def _ask(self, term: int, *, pre_vote: bool = False, transferred: bool = False) -> None:
+        state = self._state
+        self._votes = {state.node_name: True}
+        request = RaftVoteRequest(
+            term=term,
+            candidate=state.node_name,
+            last_log_index=state.log.last_index,
+            last_log_term=state.log.last_term,
+            pre_vote=pre_vote,
+            transferred=transferred,
+        )
+        for voter in sorted(state.configuration.voters - {state.node_name}):
+            state.send(voter, request)
+
+    def on_request(self, request: RaftVoteRequest, now_s: float) -> None:
+        """Grant or refuse; the term must have been entered already if it counts."""
+        state = self._state
+        if request.pre_vote:
+            granted = request.term > state.term
+        else:
+            is_free = state.voted_for in ("", request.candidate)
+            granted = request.term == state.term and is_free
+        granted &= state.log.is_up_to_date(request.last_log_index, request.last_log_term)
+        if granted and not request.pre_vote:
+            state.enter_term(state.term, voted_for=request.candidate)
+            self.arm(now_s)
+        answer = RaftVoteResponse(
+            # A granted pre-vote names the term asked about: our own may be behind it.
+            term=request.term if granted else state.term,
+            voter=state.node_name,
+            granted=granted,
+            pre_vote=request.pre_vote,
+        )
+        state.send(request.candidate, answer)
+
+    def on_response(self, answer: RaftVoteResponse) -> bool:
+        """Count a vote; True if that wins: the pre-vote, or the term."""
+        state = self._state
+        role = "pre_candidate" if answer.pre_vote else "candidate"
+        asked_term = state.term + 1 if answer.pre_vote else state.term
+        if state.role != role or (answer.granted and answer.term != asked_term):
+            return False
+        self._votes[answer.voter] = answer.granted
+        result = self._result()
+        if result == "lost":
+            state.become("follower", leader="", why="a majority refused its vote")
+        return result == "won"
+
+    def _result(self) -> str:
+        return vote_result(self._votes, self._state.configuration.voters)

@@ -1,0 +1,98 @@
+"""How a member takes what the leader sends: entries, and chunks of a snapshot (Raft §5.3, §7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from constellation.raft.state import RaftState
+from messages.raft import (
+    RaftAppendRequest,
+    RaftAppendResponse,
+    RaftSnapshot,
+    RaftSnapshotRequest,
+    RaftSnapshotResponse,
+)
+
+
+@dataclass
+class _Incoming:
+    """A snapshot of which more chunks are to come."""
+
+    begun_by: tuple[int, int, int, int] = (0, 0, 0, 0)  # term, last index and term, size
+    data: bytearray = field(default_factory=bytearray)
+
+
+class Following:
+    """One member's side of replication.  The leader's term must have been entered before."""
+
+    def __init__(self, state: RaftState) -> None:
+        self._state = state
+        self._incoming = _Incoming()
+
+    def on_append(self, request: RaftAppendRequest) -> None:
+        """Take entries if they follow what is here, and what the leader has committed of it."""
+        state = self._state
+        if request.term < state.term:
+            self.answer(request.leader, request.number, accepted=False, index=state.log.last_index)
+            return
+        if not state.log.matches(request.prev_log_index, request.prev_log_term):
+            index, term = state.log.back_off_hint(request.prev_log_index)
+            self.answer(
+                request.leader, request.number, accepted=False, index=index, index_term=term
+            )
+            return
+        news = state.log.news_in(request.entries)
+        if news:
+            state.append(news)
+        agreed = request.prev_log_index + len(request.entries)
+        state.commit(min(request.commit_index, agreed))
+        self.answer(request.leader, request.number, accepted=True, index=agreed)
+
+    def on_snapshot(self, request: RaftSnapshotRequest) -> None:
+        """Take a chunk; install the snapshot when it is whole."""
+        state = self._state
+        if request.term < state.term:
+            self.answer(request.leader, request.number, accepted=False, index=state.log.last_index)
+            return
+        incoming = self._incoming
+        # Another leader's snapshot of the same entry may be written otherwise.
+        key = (request.term, request.last_index, request.last_term, request.size_bytes)
+        if incoming.begun_by != key:
+            incoming = self._incoming = _Incoming(key)
+        if request.offset_bytes == len(incoming.data):
+            incoming.data += request.data[: request.size_bytes - request.offset_bytes]
+        if len(incoming.data) < request.size_bytes:
+            state.send(
+                request.leader,
+                RaftSnapshotResponse(
+                    term=state.term,
+                    follower=state.node_name,
+                    number=request.number,
+                    have_bytes=len(incoming.data),
+                ),
+            )
+            return
+        state.install(
+            RaftSnapshot(
+                last_index=request.last_index,
+                last_term=request.last_term,
+                configuration=request.configuration,
+                data=bytes(incoming.data),
+            )
+        )
+        self._incoming = _Incoming()
+        self.answer(request.leader, request.number, accepted=True, index=request.last_index)
+
+    def answer(
+        self, leader: str, number: int, *, accepted: bool, index: int, index_term: int = 0
+    ) -> None:
+        """Answer the leader's request `number`."""
+        answer = RaftAppendResponse(
+            term=self._state.term,
+            follower=self._state.node_name,
+            number=number,
+            accepted=accepted,
+            index=index,
+            index_term=index_term,
+        )
+        self._state.send(leader, answer)

@@ -1,0 +1,246 @@
+"""What a leader does and knows, for as long as its term lasts (Raft §5.3, §5.4.2, §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from constellation.raft.configuration import ChangeKind, ConfigurationRefusedError
+from constellation.raft.effects import ReadReady
+from constellation.raft.policy import RaftPolicy
+from constellation.raft.progress import Progress
+from constellation.raft.quorum import committed_index, has_quorum
+from constellation.raft.replication import send_heartbeat, send_next
+from constellation.raft.state import RaftState
+from messages.raft import (
+    RaftAppendResponse,
+    RaftEntry,
+    RaftSnapshotResponse,
+    RaftTimeoutNow,
+)
+
+
+class Leadership:
+    """One term as the leader.  It ends itself (`is_over`): without a quorum, or when removed."""
+
+    def __init__(self, state: RaftState, policy: RaftPolicy, now_s: float) -> None:
+        self.followers: dict[str, Progress] = {}
+        self.heartbeat_due_s = now_s + policy.heartbeat_interval_s
+        self.transfer_to = ""  # who is being made leader
+        self.is_over = ""  # why it ended; empty: it lasts
+        self._transfer_until_s = 0.0
+        self._transfer_asked = False
+        self._state = state
+        self._policy = policy
+        self._began_at_s = now_s
+        self._reads: list[tuple[int, float]] = []  # number, asked at
+        # Only an entry of its own term lets a leader commit those of earlier ones (§5.4.2, §8).
+        self._first_index = state.log.last_index + 1
+        self._follow_members()
+        self._append([RaftEntry(index=self._first_index, term=state.term, kind="noop")], now_s)
+
+    @property
+    def has_committed(self) -> bool:
+        """Whether an entry of this term is committed: before, it knows not all that is."""
+        return self._state.commit_index >= self._first_index
+
+    def tick(self, now_s: float) -> None:
+        """Send heartbeats, or give up if no majority answered for too long (check-quorum)."""
+        since_s = now_s - self._policy.election_timeout_s
+        if self._began_at_s < since_s and not self._quorum_since(since_s):
+            self._state.note("quorum_lost", level="warning", term=self._state.term)
+            self._end("no majority answered for an election timeout")
+            return
+        if self.transfer_to and now_s >= self._transfer_until_s:
+            self._state.note("transfer_given_up", level="warning", to=self.transfer_to)
+            self.transfer_to = ""
+        self.heartbeat_due_s = now_s + self._policy.heartbeat_interval_s
+        for name, follower in self.followers.items():
+            send_heartbeat(self._state, self._policy, name, follower, now_s)
+
+    def _quorum_since(self, since_s: float) -> bool:
+        """Return whether a majority followed at some time after `since_s`."""
+        confirmed = {n for n, one in self.followers.items() if one.confirmed_at_s >= since_s}
+        return has_quorum(confirmed | {self._state.node_name}, self._state.configuration.voters)
+
+    def propose(self, data: Sequence[bytes], now_s: float) -> list[int]:
+        """Append commands; return their indexes, none if too many are open, or it hands over."""
+        state = self._state
+        open_count = state.log.last_index - state.commit_index
+        if self.transfer_to or open_count + len(data) > self._policy.proposals_max:
+            return []
+        first = state.log.last_index + 1
+        entries = [
+            RaftEntry(index=first + n, term=state.term, data=one) for n, one in enumerate(data)
+        ]
+        self._append(entries, now_s)
+        return [entry.index for entry in entries]
+
+    def _append(self, entries: list[RaftEntry], now_s: float) -> None:
+        self._state.append(entries)
+        self._replicate(now_s)
+        self._advance_commit(now_s)
+
+    # Membership (Raft §6, thesis §4).
+
+    def change(self, kind: ChangeKind, node: str, now_s: float) -> int:
+        """Change the configuration by one node; return the index of the entry.
+
+        Raises:
+            ConfigurationRefusedError: it must not be, or not now; the text says why.
+        """
+        state = self._state
+        if self.transfer_to:
+            raise ConfigurationRefusedError(f"leadership goes to {self.transfer_to}: ask there")
+        # Two that overlap, or one before the first commit of the term, could make two majorities
+        # that do not meet (thesis §4.1, and Ongaro's correction to it of 2015).
+        if not self.has_committed or state.configuration_index > state.commit_index:
+            raise ConfigurationRefusedError("an earlier change is not committed yet: try again")
+        if kind == "promote" and not self.is_caught_up(node, now_s):
+            raise ConfigurationRefusedError(f"{node} has not caught up: try again when it has")
+        configuration = state.configuration.changed(kind, node, voters_max=self._policy.voters_max)
+        index = state.log.last_index + 1
+        entry = RaftEntry(
+            index=index, term=state.term, kind="configuration", data=configuration.encode()
+        )
+        state.note("configuration_changed", change=kind, node=node, index=index)
+        state.append([entry])
+        self._follow_members()
+        self._replicate(now_s)
+        self._advance_commit(now_s)
+        return index
+
+    def is_caught_up(self, node: str, now_s: float) -> bool:
+        """Return whether a follower answers, and lacks no more than what is on its way to it."""
+        follower = self.followers.get(node)
+        if follower is None:
+            return False
+        lag = self._state.log.last_index - follower.match_index
+        is_heard = follower.confirmed_at_s >= now_s - self._policy.election_timeout_s
+        return is_heard and lag <= self._policy.append_entries_max
+
+    def _follow_members(self) -> None:
+        """Send to all members, and to who is being removed until that is committed."""
+        state = self._state
+        wanted = state.configuration.members | state.committed_configuration.members
+        wanted -= {state.node_name}
+        for name in sorted(wanted - set(self.followers)):
+            self.followers[name] = Progress(state.log.last_index + 1)
+        for name in sorted(set(self.followers) - wanted):
+            del self.followers[name]
+
+    def _configuration_committed(self, now_s: float) -> None:
+        state = self._state
+        gone = set(self.followers) - state.configuration.members
+        for name in gone:  # it learns of its removal, if it can
+            send_heartbeat(state, self._policy, name, self.followers[name], now_s)
+        self._follow_members()
+        if state.node_name not in state.configuration.voters:
+            successors = sorted(state.configuration.voters, key=lambda name: -self._matched(name))
+            state.send(successors[0], RaftTimeoutNow(term=state.term, leader=state.node_name))
+            self._end("it votes no more")
+
+    # Leadership transfer (thesis §3.10).
+
+    def hand_over(self, node: str, now_s: float) -> None:
+        """Make another node the leader; no proposal is taken until that worked or was given up.
+
+        Raises:
+            ConfigurationRefusedError: that node cannot be it.
+        """
+        if node not in self._state.configuration.voters or node == self._state.node_name:
+            raise ConfigurationRefusedError(f"{node} is no other voter")
+        if self.transfer_to:
+            raise ConfigurationRefusedError(f"leadership goes to {self.transfer_to} just now")
+        self.transfer_to, self._transfer_asked = node, False
+        self._transfer_until_s = now_s + self._policy.election_timeout_s
+        self._ask_successor()
+
+    def _ask_successor(self) -> None:
+        state = self._state
+        is_complete = self._matched(self.transfer_to) == state.log.last_index
+        if self.transfer_to and is_complete and not self._transfer_asked:
+            self._transfer_asked = True
+            request = RaftTimeoutNow(term=state.term, leader=state.node_name)
+            state.send(self.transfer_to, request)
+
+    def _matched(self, name: str) -> int:
+        follower = self.followers.get(name)
+        return follower.match_index if follower else 0
+
+    # Reads (thesis §6.4).
+
+    def read(self, number: int, now_s: float) -> None:
+        """Tell by `ReadReady` when the state machine holds all that was committed before now."""
+        self._reads.append((number, now_s))
+        for name, follower in self.followers.items():
+            send_heartbeat(self._state, self._policy, name, follower, now_s)
+        self._answer_reads()
+
+    def _answer_reads(self) -> None:
+        if not self.has_committed:
+            return
+        open_reads = []
+        for number, asked_at_s in self._reads:
+            if self._quorum_since(asked_at_s):
+                self._state.emit(ReadReady(number, is_confirmed=True))
+            else:
+                open_reads.append((number, asked_at_s))
+        self._reads = open_reads
+
+    # Replication.
+
+    def on_append_response(self, answer: RaftAppendResponse, now_s: float) -> None:
+        """Go on with a follower that answered."""
+        follower = self.followers.get(answer.follower)
+        if follower is None:
+            return
+        previous_index = follower.answered(answer.number)
+        if answer.accepted:
+            if follower.accepted(answer.index):
+                self._advance_commit(now_s)
+        else:
+            follower.refused(previous_index, answer.index, answer.index_term, self._state.log)
+        self._go_on(answer.follower, now_s)
+
+    def on_snapshot_response(self, answer: RaftSnapshotResponse, now_s: float) -> None:
+        """Send the next chunk to a follower that took one."""
+        follower = self.followers.get(answer.follower)
+        if follower is None:
+            return
+        follower.answered(answer.number)
+        follower.snapshot_offset_bytes = answer.have_bytes
+        self._go_on(answer.follower, now_s)
+
+    def _go_on(self, name: str, now_s: float) -> None:
+        self._answer_reads()
+        if self.transfer_to:
+            self._ask_successor()
+        if not self.is_over and name in self.followers:
+            self._replicate(now_s, [name])
+
+    def _replicate(self, now_s: float, names: Iterable[str] | None = None) -> None:
+        for name in self.followers if names is None else names:
+            send_next(self._state, self._policy, name, self.followers[name], now_s)
+
+    def _advance_commit(self, now_s: float) -> None:
+        state = self._state
+        held = {name: one.match_index for name, one in self.followers.items()}
+        held[state.node_name] = state.log.last_index
+        index = committed_index(held, state.configuration.voters)
+        # An entry of an earlier term is never committed by counting (Raft §5.4.2).
+        if index <= state.commit_index or state.log.term_at(index) != state.term:
+            return
+        was_open = state.configuration_index > state.commit_index
+        state.commit(index)
+        self._answer_reads()
+        if was_open and state.configuration_index <= state.commit_index:
+            self._configuration_committed(now_s)
+
+    def _end(self, why: str) -> None:
+        self.is_over = why
+
+    def abandon(self) -> None:
+        """Answer what waits: this term is over."""
+        for number, _ in self._reads:
+            self._state.emit(ReadReady(number, is_confirmed=False))
+        self._reads = []

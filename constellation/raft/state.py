@@ -1,0 +1,173 @@
+"""What a member knows in every role: term and vote, log, configuration, what is committed.
+
+Invariants: `applied_index` <= `commit_index` <= the log's last index; the configuration in force is
+the latest one in the log, committed or not (Raft §6); nothing is changed without the effect that
+makes it durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from constellation.effects import Note
+from constellation.raft.configuration import Configuration
+from constellation.raft.disk import RaftDisk
+from constellation.raft.effects import (
+    Apply,
+    Effect,
+    Restore,
+    Role,
+    RoleChanged,
+    SaveEntries,
+    SaveHardState,
+    SaveSnapshot,
+    SendTo,
+)
+from constellation.raft.log import RaftLog
+from messages.base import Message
+from messages.raft import RaftEntry, RaftHardState, RaftSnapshot
+
+_ALL_BYTES = 1 << 62
+
+
+class RaftState:
+    """The state of one member, and the effects its changes ask for."""
+
+    def __init__(self, node_name: str, disk: RaftDisk) -> None:
+        self.node_name = node_name
+        self.term = disk.hard_state.term
+        self.voted_for = disk.hard_state.voted_for
+        self.snapshot = snapshot = disk.snapshot
+        index, term = (snapshot.last_index, snapshot.last_term) if snapshot else (0, 0)
+        self.log = RaftLog(disk.entries, snapshot_index=index, snapshot_term=term)
+        self.commit_index = index
+        self.applied_index = index
+        self.role: Role = "follower"
+        self.leader = ""
+        self._configurations: list[tuple[int, Configuration]] = [
+            (index, Configuration.of(snapshot.configuration) if snapshot else Configuration())
+        ]
+        self._configurations += _configurations_in(disk.entries)
+        self._effects: list[Effect] = []
+
+    # The configuration.
+
+    @property
+    def configuration(self) -> Configuration:
+        """The one in force: the latest in the log."""
+        return self._configurations[-1][1]
+
+    @property
+    def configuration_index(self) -> int:
+        """The index of the entry that holds it; of the snapshot if no entry does."""
+        return self._configurations[-1][0]
+
+    @property
+    def committed_configuration(self) -> Configuration:
+        """The latest that can not be taken back."""
+        return self._configuration_at(self.commit_index)
+
+    def _configuration_at(self, index: int) -> Configuration:
+        known = [one for at, one in self._configurations if at <= index]
+        return known[-1]
+
+    # The log.
+
+    def append(self, entries: Sequence[RaftEntry]) -> None:
+        """Put entries at the end, in place of any that conflict with them.
+
+        Raises:
+            ValueError: a committed one would be replaced, or they do not follow: some node has
+                broken the protocol.  Nothing has changed then.
+            WireError: one should hold a configuration and does not.
+        """
+        configurations = _configurations_in(entries)
+        first = entries[0].index
+        if first <= self.log.last_index:
+            self.log.cut_from(first, commit_index=self.commit_index)
+            self._configurations = [one for one in self._configurations if one[0] < first]
+        self.log.append(entries)
+        self._configurations += configurations
+        self.emit(SaveEntries(tuple(entries)))
+
+    def commit(self, index: int) -> None:
+        """Hand over what is committed up to `index` and was not handed over yet."""
+        self.commit_index = max(self.commit_index, min(index, self.log.last_index))
+        count = self.commit_index - self.applied_index
+        if count > 0:
+            first = self.applied_index + 1
+            entries = self.log.entries_from(first, bytes_max=_ALL_BYTES, count_max=count)
+            self.applied_index = self.commit_index
+            self.emit(Apply(entries))
+
+    def take_snapshot(self, data: bytes) -> None:
+        """Keep `data`, the state machine as of `applied_index`, in place of the entries so far."""
+        index = self.applied_index
+        if index == self.log.snapshot_index:
+            return
+        self._begin_at(
+            RaftSnapshot(
+                last_index=index,
+                last_term=self.log.term_at(index) or 0,
+                configuration=self._configuration_at(index).message(),
+                data=data,
+            )
+        )
+
+    def install(self, snapshot: RaftSnapshot) -> None:
+        """Take the leader's snapshot in place of what is not applied yet (Raft §7)."""
+        if snapshot.last_index <= self.commit_index:
+            return
+        self._begin_at(snapshot)
+        self.commit_index = self.applied_index = snapshot.last_index
+        self.emit(Restore(snapshot))
+        self.note("snapshot_installed", index=snapshot.last_index, bytes=len(snapshot.data))
+
+    def _begin_at(self, snapshot: RaftSnapshot) -> None:
+        self.log.restore(snapshot.last_index, snapshot.last_term)
+        self.snapshot = snapshot
+        base = (snapshot.last_index, Configuration.of(snapshot.configuration))
+        kept = self.log.all_entries()
+        self._configurations = [base, *_configurations_in(kept)]
+        self.emit(SaveSnapshot(snapshot, kept))
+
+    # Term, vote and role.
+
+    def enter_term(self, term: int, *, voted_for: str) -> None:
+        """Keep the term and the vote in it."""
+        if (term, voted_for) != (self.term, self.voted_for):
+            self.term, self.voted_for = term, voted_for
+            self.emit(SaveHardState(RaftHardState(term=term, voted_for=voted_for)))
+
+    def become(self, role: Role, *, leader: str, why: str) -> None:
+        """Change the role or the leader that is known."""
+        if (role, leader) != (self.role, self.leader):
+            self.role, self.leader = role, leader
+            self.emit(RoleChanged(role, self.term, leader, why))
+
+    # Effects.
+
+    def emit(self, effect: Effect) -> None:
+        """Ask the shell for something."""
+        self._effects.append(effect)
+
+    def send(self, node: str, message: Message) -> None:
+        """Ask the shell to deliver a message."""
+        self.emit(SendTo(node, message))
+
+    def note(self, event: str, *, level: str = "info", **fields: object) -> None:
+        """Say that something happened."""
+        self.emit(Note(event, fields, level))
+
+    def take_effects(self) -> list[Effect]:
+        """Return what was asked for since the last call."""
+        effects, self._effects = self._effects, []
+        return effects
+
+
+def _configurations_in(entries: Sequence[RaftEntry]) -> list[tuple[int, Configuration]]:
+    return [
+        (entry.index, Configuration.decode(entry.data))
+        for entry in entries
+        if entry.kind == "configuration"
+    ]
