@@ -131,9 +131,7 @@ def test_a_new_file_holds_entries_in_records_of_bounded_size() -> None:
     payloads=st.lists(st.binary(max_size=700).filter(bool), max_size=6),
     zeros=st.integers(0, 2000),
 )
-def test_any_payload_is_read_again_whatever_room_is_set_aside(
-    payloads: list[bytes], zeros: int
-) -> None:
+def test_any_payload_is_read_again_whatever_zeros_follow(payloads: list[bytes], zeros: int) -> None:
     end = JournalEnd.of_empty(SALT)
     data = encode_file_header(SALT, FILE_HEADER_BYTES)
     for payload in payloads:
@@ -168,7 +166,7 @@ def test_a_torn_record_makes_room_for_another() -> None:
     assert disk(journal.data[: end.offset] + record).hard_state.term == 9
 
 
-@pytest.mark.parametrize("zeros", [0, 4096], ids=["", "with room set aside"])
+@pytest.mark.parametrize("zeros", [0, 4096], ids=["", "zeros follow"])
 def test_each_flipped_bit_of_a_complete_record_is_refused(zeros: int) -> None:
     journal = Journal(*STEPS)
 
@@ -187,7 +185,7 @@ def test_a_flipped_bit_is_refused_in_a_record_that_itself_is_nothing_but_zeros()
             replay(flipped(journal.data, bit))
 
 
-def test_a_bit_flipped_in_room_set_aside_is_refused_or_loses_nothing() -> None:
+def test_a_bit_flipped_in_zeros_that_follow_is_refused_or_loses_nothing() -> None:
     journal = Journal(*STEPS)
     data = journal.data + bytes(2 * SECTOR_BYTES)
 
@@ -274,13 +272,21 @@ def test_a_record_lost_doubled_or_of_another_place_is_refused() -> None:
             replay(wrong)
 
 
-def test_a_record_of_another_file_at_the_same_place_is_refused() -> None:
-    journal = Journal([hard(1)], [hard(2)])
-    other = JournalEnd(b"\7" * SALT_BYTES, journal.starts[0], journal.end.crc)
-    record, _ = encode_changes([hard(1)], other)
+@pytest.mark.parametrize(
+    ("salt", "crc_change"),
+    [
+        pytest.param(b"\7" * SALT_BYTES, 0, id="of another file"),
+        pytest.param(SALT, 1, id="after another record"),
+    ],
+)
+def test_a_record_that_was_written_elsewhere_is_refused_at_the_same_place(
+    salt: bytes, crc_change: int
+) -> None:
+    data, end = encode_file(JournalState(), SALT)
+    record, _ = encode_changes([hard(1)], JournalEnd(salt, end.offset, end.crc ^ crc_change))
 
     with pytest.raises(JournalError):
-        replay(journal.data[: journal.starts[0]] + record)
+        replay(data + record)
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"SQLite format 3\0" * 9], ids=len)
