@@ -24,7 +24,10 @@ FILE_NAME = "journal"
 LOCK_NAME = "lock"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FIX_SPACE = "make room on that disk"
-_FIX_REOPEN = "look at the kernel's log for errors of that disk, then start the agent again"
+_FIX_REOPEN = (
+    "see that this user may write there, and in the kernel's log that the disk is well; then start "
+    "the agent again"
+)
 _FIX_DAMAGED = (
     "stop this agent and keep the file aside; on another node of the cluster run `constellation "
     "raft remove NAME` with this node's name, delete {directory} here and start again: it joins "
@@ -195,9 +198,14 @@ class RaftStore:
         """Make of a failure the end of this store: what the disk holds now is not known."""
         try:
             yield
+        except DiskFullError:
+            raise
         except OSError as error:
             self._broken_why = f"it {what}: {_why(error)}"
             raise AdapterError(str(self._path), why=self._broken_why, fix=_FIX_REOPEN) from error
+        except BaseException:
+            self._broken_why = f"it {what}: that was interrupted"
+            raise
 
 
 def _locked(directory: Path) -> int:

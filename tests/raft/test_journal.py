@@ -237,14 +237,19 @@ def test_zeros_in_a_record_that_is_not_the_last_are_no_torn_record(number: int) 
         data[:] = journal.data
 
 
-def test_a_zero_sector_of_a_middle_record_is_refused_though_its_length_is_lost() -> None:
-    journal = Journal([hard(1), entries(1, data=bytes(9) * 300)], [hard(2)])
-    data = bytearray(journal.data)
-    data[0:FILE_HEADER_BYTES] = encode_file_header(SALT, FILE_HEADER_BYTES)
-    data[FILE_HEADER_BYTES:1024] = bytes(1024 - FILE_HEADER_BYTES)
+@pytest.mark.parametrize("with_header", [True, False], ids=["header too", "body"])
+def test_a_zero_sector_is_torn_in_the_last_record_and_refused_in_another(with_header: bool) -> None:
+    journal = Journal([hard(1), entries(1, data=bytes(9) * 300)])
+    first = journal.starts[0] if with_header else SECTOR_BYTES
+    zeros = bytes(2 * SECTOR_BYTES - first)
 
-    with pytest.raises(JournalError, match="header of a record"):
-        replay(bytes(data))
+    def with_zeros(data: bytes) -> bytes:
+        return data[:first] + zeros + data[2 * SECTOR_BYTES :]
+
+    assert replay(with_zeros(journal.data)).end.offset == journal.starts[0]
+    journal.add([hard(2)])
+    with pytest.raises(JournalError, match="damaged"):
+        replay(with_zeros(journal.data))
 
 
 def test_what_was_whole_when_the_file_got_its_name_is_never_cut() -> None:

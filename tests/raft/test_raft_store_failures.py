@@ -128,6 +128,20 @@ def test_a_record_half_written_on_a_failing_disk_is_cut_in_the_next_life(
     with_next.close()
 
 
+def test_after_a_save_that_was_interrupted_nothing_more_is_saved(
+    store: RaftStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_once(monkeypatch, "pwrite", KilledError())
+    with pytest.raises(KilledError):
+        store.save([saved(3, 90)])
+
+    with pytest.raises(AdapterError, match="interrupted"):
+        store.save([saved(3, 3)])
+    with_next = reopened(store)
+    assert last_index(with_next) == 2
+    with_next.close()
+
+
 @pytest.mark.scenario(9)
 @pytest.mark.parametrize("is_snapshot", [False, True], ids=["append", "new file"])
 def test_a_full_disk_loses_nothing_and_is_no_end(
