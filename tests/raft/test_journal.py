@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.raft.effects import SaveEntries, SaveHardState, SaveSnapshot
-from constellation.raft.journal import RaftDisk, disk_of, encode_changes, encode_file, replay
+from constellation.raft.effects import SaveSnapshot
+from constellation.raft.journal import disk_of, encode_changes, encode_file, replay
 from constellation.raft.journal_records import (
     BODY_BYTES_MAX,
     FILE_HEADER_BYTES,
@@ -24,58 +23,9 @@ from constellation.raft.journal_records import (
     encode_file_header,
     encode_record,
 )
-from constellation.raft.journal_state import Change, ChangeRefusedError, JournalState
-from messages.raft import RaftConfiguration, RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
-
-SALT = bytes(range(1, SALT_BYTES + 1))
-SNAPSHOT = RaftSnapshot(
-    last_index=7,
-    last_term=2,
-    configuration=RaftConfiguration(voters=("a", "b"), learners=("c",)),
-    data=b"\0" * 2000,
-)
-
-
-def hard(term: int, voted_for: str = "") -> SaveHardState:
-    return SaveHardState(RaftHardState(term=term, voted_for=voted_for))
-
-
-def entries(*terms: int, after: int = 0, data: bytes = b"") -> SaveEntries:
-    return SaveEntries(
-        tuple(RaftEntry(index=after + n, term=term, data=data) for n, term in enumerate(terms, 1))
-    )
-
-
-def state_of(*steps: Sequence[Change]) -> JournalState:
-    state = JournalState()
-    for changes in steps:
-        state.commit(state.prepare(changes))
-    return state
-
-
-class Journal:
-    """A file in memory: it begins whole, then grows by a record for each step."""
-
-    def __init__(self, *steps: Sequence[Change], start: JournalState | None = None) -> None:
-        self.state = start or JournalState()
-        self.data, self.end = encode_file(self.state, SALT)
-        self.starts: list[int] = []
-        for changes in steps:
-            self.add(changes)
-
-    def add(self, changes: Sequence[Change]) -> None:
-        self.state.commit(self.state.prepare(changes))
-        record, self.end = encode_changes(changes, JournalEnd(SALT, *self._place()))
-        self.starts.append(len(self.data))
-        self.data += record
-
-    def _place(self) -> tuple[int, int]:
-        return self.end.offset, self.end.crc
-
-
-def disk(data: bytes) -> RaftDisk:
-    replayed = replay(data)
-    return disk_of(replayed.state, torn_bytes=0)
+from constellation.raft.journal_state import Change, JournalState
+from messages.raft import RaftEntry, RaftHardState, RaftIdentity
+from tests.raft.journals import SALT, SNAPSHOT, Journal, disk, entries, hard, state_of
 
 
 def flipped(data: bytes, bit: int) -> bytes:
@@ -338,44 +288,6 @@ def test_a_record_that_breaks_an_invariant_is_refused_when_it_is_read() -> None:
 def test_a_record_has_a_limit() -> None:
     with pytest.raises(JournalLimitError, match="keep less"):
         encode_record(bytes(BODY_BYTES_MAX), JournalEnd.of_empty(SALT))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        ([hard(2)], "term 2 cannot follow 3"),
-        ([hard(3, "b")], "the vote of term 3"),
-        ([hard(3)], "the vote of term 3"),
-        ([entries(3, after=10)], "cannot follow 7 to 9"),
-        ([entries(3, after=6)], "cannot follow 7 to 9"),
-        ([entries(1, after=9)], "of term 1 cannot follow 9 of term 3"),
-        ([entries(1, after=7)], "of term 1 cannot follow 7 of term 2"),
-        ([entries(3, 2, after=8)], "of term 2 cannot follow 9 of term 3"),
-        ([entries(4, after=9)], "the log is of term 4, the node of term 3"),
-        ([SaveEntries((*entries(3, after=9).entries,) * 2)], "entry 10 of term 3 cannot follow 10"),
-        ([SaveSnapshot(SNAPSHOT, entries(2, after=8).entries)], "cannot follow 7 to 7"),
-        (
-            [SaveSnapshot(SNAPSHOT.model_copy(update={"last_index": 6}), ())],
-            "a snapshot at 6 cannot follow 7",
-        ),
-        ([RaftIdentity(cluster_id="two")], "of cluster one stays"),
-        ([hard(4), entries(4, after=9), entries(3, after=10)], "of term 3 cannot follow 10"),
-    ],
-)
-def test_what_breaks_an_invariant_is_refused_and_changes_nothing(
-    wrong: list[Change], why: str
-) -> None:
-    steps: list[list[Change]] = [
-        [RaftIdentity(cluster_id="one"), hard(3, "a")],
-        [SaveSnapshot(SNAPSHOT, entries(2, 3, after=7).entries)],
-    ]
-    state = state_of(*steps)
-    before = disk_of(state, torn_bytes=0)
-
-    with pytest.raises(ChangeRefusedError, match=why):
-        state.prepare(wrong)
-
-    assert disk_of(state, torn_bytes=0) == before
 
 
 @pytest.mark.parametrize("seed", range(30))
