@@ -70,6 +70,12 @@ def _netns() -> str:
     )
 
 
+def _mount() -> str:
+    return _programs("mount", "umount", package="mount (Debian)") or _root_with(
+        1 << CAP_SYS_ADMIN, why="to mount a file system of its own"
+    )
+
+
 def _tailnet() -> str:
     if not Path("/dev/net/tun").exists():
         return "/dev/net/tun does not exist: load the module tun"
@@ -86,6 +92,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "prometheus": lambda: _programs("prometheus", "promtool", package="prometheus (Debian)"),
     "serf": lambda: _programs("serf", package="serf (Debian)"),
     "netns": _netns,
+    "mount": _mount,
     "tailnet": _tailnet,
     "systemd": lambda: _programs("systemd-analyze", package="systemd (Debian)"),
 }

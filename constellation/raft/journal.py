@@ -1,0 +1,151 @@
+"""The Raft journal: what a node must not forget, as bytes of one file that only grows (Raft §5.1).
+
+All changes of one step make one record, so a crash keeps them all or none.  A snapshot is not put
+at the end: a new file takes the place of the old one, and forgets what the snapshot stands for.
+Fields are written by name, so one with a default can be added later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgpack
+
+from constellation.raft.effects import SaveEntries, SaveHardState, SaveSnapshot
+from constellation.raft.journal_records import (
+    JournalEnd,
+    JournalError,
+    RecordReader,
+    encode_file_header,
+    encode_record,
+)
+from constellation.raft.journal_state import Change, Draft, JournalState
+from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
+
+_ENTRIES_BYTES = 1 << 20  # of data in one record of a new file
+
+
+@dataclass(frozen=True, slots=True)
+class RaftDisk:
+    """What is durable of one node."""
+
+    identity: RaftIdentity
+    hard_state: RaftHardState
+    snapshot: RaftSnapshot | None
+    entries: tuple[RaftEntry, ...]  # all after the snapshot
+    torn_bytes: int = 0  # cut from the end when it was opened: never synced, so never answered for
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What the bytes of a journal say."""
+
+    state: JournalState
+    end: JournalEnd  # what follows it in the file is to be cut
+    torn_bytes: int
+
+
+def encode_changes(changes: Sequence[Change], end: JournalEnd) -> tuple[bytes, JournalEnd]:
+    """Return the one record that holds these changes, to be written at `end`, and the end after.
+
+    Raises:
+        JournalLimitError: they are too much for one record.
+    """
+    return encode_record(_packed(changes), end)
+
+
+def encode_file(state: JournalState | Draft, salt: bytes) -> tuple[bytes, JournalEnd]:
+    """Return a whole file that says what `state` is, and its end.
+
+    Args:
+        state: what is to be kept.
+        salt: random bytes, other ones for each file: they tell its records from an older file's.
+
+    Raises:
+        JournalLimitError: the snapshot is too large for one record.
+    """
+    end = JournalEnd.of_empty(salt)
+    records = []
+    for changes in _as_changes(state):
+        record, end = encode_record(_packed(changes), end)
+        records.append(record)
+    return b"".join([encode_file_header(salt, end.offset), *records]), end
+
+
+def replay(data: bytes) -> Replayed:
+    """Return what a whole file says.
+
+    Raises:
+        JournalError: it is no journal, or what was synced is damaged or makes no sense.
+    """
+    reader = RecordReader(data)
+    state = JournalState()
+    for offset, payload in reader:
+        try:
+            state.commit(state.prepare(_unpacked(payload)))
+        except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+            # Its bytes are as they were written: another version or a bug has written them.
+            why = f"a record makes no sense to this version of the agent: {error}"
+            raise JournalError(offset, f"{why:.400}") from error
+    return Replayed(state, reader.end, reader.torn_bytes)
+
+
+def disk_of(state: JournalState, *, torn_bytes: int) -> RaftDisk:
+    """Return a copy of `state` that stays as it is."""
+    return RaftDisk(
+        state.identity, state.hard_state, state.snapshot, tuple(state.entries), torn_bytes
+    )
+
+
+def _as_changes(state: JournalState | Draft) -> Iterator[list[Change]]:
+    head: list[Change] = [state.identity, SaveHardState(state.hard_state)]
+    if state.snapshot:
+        head.append(SaveSnapshot(state.snapshot, ()))
+    yield head
+    group: list[RaftEntry] = []
+    size_bytes = 0
+    for entry in state.entries:
+        group.append(entry)
+        size_bytes += len(entry.data)
+        if size_bytes >= _ENTRIES_BYTES or len(group) >= 4096:
+            yield [SaveEntries(tuple(group))]
+            group, size_bytes = [], 0
+    if group:
+        yield [SaveEntries(tuple(group))]
+
+
+def _packed(changes: Sequence[Change]) -> bytes:
+    return cast("bytes", msgpack.packb([_fields(change) for change in changes]))
+
+
+def _fields(change: Change) -> list[Any]:
+    match change:
+        case RaftIdentity():
+            return ["identity", change.model_dump()]
+        case SaveHardState(state):
+            return ["hard_state", state.model_dump()]
+        case SaveEntries(entries):
+            return ["entries", [entry.model_dump() for entry in entries]]
+        case SaveSnapshot(snapshot, entries):
+            return ["snapshot", snapshot.model_dump(), [entry.model_dump() for entry in entries]]
+
+
+def _unpacked(payload: bytes) -> list[Change]:
+    return [_change(*fields) for fields in msgpack.unpackb(payload, use_list=False)]
+
+
+def _change(kind: str, fields: Any, more: Any = ()) -> Change:
+    match kind:
+        case "identity":
+            return RaftIdentity.model_validate(fields)
+        case "hard_state":
+            return SaveHardState(RaftHardState.model_validate(fields))
+        case "entries":
+            return SaveEntries(tuple(RaftEntry.model_validate(one) for one in fields))
+        case "snapshot":
+            entries = tuple(RaftEntry.model_validate(one) for one in more)
+            return SaveSnapshot(RaftSnapshot.model_validate(fields), entries)
+        case _:
+            raise ValueError(f"unknown kind {kind!r:.40}")

@@ -1,0 +1,211 @@
+"""How the Raft journal lies on the disk: a header, then records, each written whole and synced.
+
+Header   magic, format version, salt of this file, length when it was put in place; CRC32.
+Record   mark, length of the body, CRC32 of the body, CRC32 of these three; body.
+
+The CRC of a body goes on from that of the record before it, and the CRC of a record's header
+covers the salt and the offset: so a record that was lost, or that belongs elsewhere, is noticed,
+and a length that is wrong is never believed.
+
+Each next record is written only after the one before it was synced.  So a crash can have torn
+only the last record, and only what is torn is cut:
+
+- the file ends before the record does, or holds nothing but zeros from somewhere on;
+- a sector of the record was never written: it is all zeros.  In the body each 256th byte and the
+  last one are 0xff, and the mark is the first byte of the record, so no sector that was written
+  is all zeros, nor is it made so by one flipped bit.
+
+Anything else that is wrong has damaged what was synced.  It is refused, because others may have
+been told that it is durable.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAGIC = b"\x93raftlog"
+FORMAT_VERSION = 1
+SALT_BYTES = 8
+SECTOR_BYTES = 512  # what a disk writes whole, at least
+BODY_BYTES_MAX = 64 << 20
+
+_MARK = 0xA5
+_STUFFING = b"\xff"
+_STUFFED_EACH = 255
+_FILE_FIELDS = struct.Struct(">8sI8sQ")
+_FIELDS = struct.Struct(">BII")
+_PLACE = struct.Struct(">8sQ")
+_CRC = struct.Struct(">I")
+FILE_HEADER_BYTES = _FILE_FIELDS.size + _CRC.size
+RECORD_HEADER_BYTES = _FIELDS.size + _CRC.size
+
+
+class JournalError(Exception):
+    """A journal must not be used as it is; `offset` is of the first byte in doubt."""
+
+    def __init__(self, offset: int, why: str, *, is_newer: bool = False) -> None:
+        super().__init__(f"at byte {offset}: {why}")
+        self.offset = offset
+        self.why = why
+        self.is_newer = is_newer  # written by a later version, and not damaged
+
+
+class JournalLimitError(ValueError):
+    """A record would be larger than any reader takes.  Nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEnd:
+    """Where the next record goes, and what it is chained to."""
+
+    salt: bytes
+    offset: int
+    crc: int  # of all bodies before
+
+    @classmethod
+    def of_empty(cls, salt: bytes) -> JournalEnd:
+        """Return the end of a file without records."""
+        assert len(salt) == SALT_BYTES
+        return cls(salt, FILE_HEADER_BYTES, zlib.crc32(salt))
+
+
+def encode_file_header(salt: bytes, sealed_bytes: int) -> bytes:
+    """Return how a file begins whose first `sealed_bytes` were synced before it got its name."""
+    fields = _FILE_FIELDS.pack(MAGIC, FORMAT_VERSION, salt, sealed_bytes)
+    return fields + _CRC.pack(zlib.crc32(fields))
+
+
+def encode_record(payload: bytes, end: JournalEnd) -> tuple[bytes, JournalEnd]:
+    """Return the record to write at `end`, and the end after it.
+
+    Raises:
+        JournalLimitError: it is over `BODY_BYTES_MAX`.
+    """
+    body = _stuffed(payload)
+    if len(body) > BODY_BYTES_MAX:
+        raise JournalLimitError(
+            f"a record of {len(body)} bytes is over {BODY_BYTES_MAX}: keep less in one step"
+        )
+    crc = zlib.crc32(body, end.crc)
+    fields = _FIELDS.pack(_MARK, len(body), crc)
+    record = fields + _CRC.pack(_header_crc(fields, end.salt, end.offset)) + body
+    return record, JournalEnd(end.salt, end.offset + len(record), crc)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    why: str
+    is_torn: bool  # as a crash can have left it, before it was synced
+
+
+class RecordReader:
+    """Reads the records of one file; where iteration ends, `end` and `torn_bytes` are known."""
+
+    def __init__(self, data: bytes) -> None:
+        """Take the whole file.
+
+        Raises:
+            JournalError: its header is damaged, or of a version that this one cannot read.
+        """
+        salt, self._sealed_bytes = _file_header(data)
+        # A record ends in 0xff, so only what was never written is stripped.
+        self._length = max(len(data.rstrip(b"\0")), FILE_HEADER_BYTES)
+        self._data = data
+        self.end = JournalEnd.of_empty(salt)
+        if self._length < self._sealed_bytes:
+            raise JournalError(
+                self._length, f"the file ends before byte {self._sealed_bytes}, which was synced"
+            )
+
+    @property
+    def torn_bytes(self) -> int:
+        """How much of a record that was never synced follows the last one; zeros do not count."""
+        return self._length - self.end.offset
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the offset and the payload of each record, up to the end or a torn one.
+
+        Raises:
+            JournalError: what was synced is damaged.
+        """
+        while (offset := self.end.offset) < self._length:
+            record = self._read(offset)
+            if isinstance(record, _Bad):
+                if not record.is_torn or offset < self._sealed_bytes:
+                    raise JournalError(offset, record.why)
+                return
+            payload, self.end = record
+            yield offset, payload
+
+    def _read(self, offset: int) -> tuple[bytes, JournalEnd] | _Bad:
+        body_at = offset + RECORD_HEADER_BYTES
+        if self._length < body_at:
+            return _Bad("the header of a record is not all there", is_torn=True)
+        if not self._has_header(offset):
+            # One that has another after it was synced before that was written.
+            is_torn = self._has_gap(offset) and not self._has_header_after(offset)
+            return _Bad("the header of a record is damaged", is_torn=is_torn)
+        _, length, crc = _FIELDS.unpack_from(self._data, offset)
+        after = body_at + length
+        if self._length < after:
+            return _Bad(f"a record of {length} bytes is not all there", is_torn=True)
+        body = self._data[body_at:after]
+        if zlib.crc32(body, self.end.crc) != crc:
+            is_torn = self._length == after and self._has_gap(offset)
+            return _Bad(f"a record of {length} bytes is damaged", is_torn=is_torn)
+        return _unstuffed(body), JournalEnd(self.end.salt, after, crc)
+
+    def _has_header(self, offset: int) -> bool:
+        fields = self._data[offset : offset + _FIELDS.size]
+        crc = self._data[offset + _FIELDS.size : offset + RECORD_HEADER_BYTES]
+        return crc == _CRC.pack(_header_crc(fields, self.end.salt, offset)) and fields[0] == _MARK
+
+    def _has_header_after(self, offset: int) -> bool:
+        mark = bytes([_MARK])
+        at = self._data.find(mark, offset + 1, self._length)
+        while at >= 0:
+            if at + RECORD_HEADER_BYTES <= self._length and self._has_header(at):
+                return True
+            at = self._data.find(mark, at + 1, self._length)
+        return False
+
+    def _has_gap(self, offset: int) -> bool:
+        """Return whether a sector from `offset` on, or the part of it after, was never written."""
+        start = offset
+        while start < self._length:
+            end = min(start - start % SECTOR_BYTES + SECTOR_BYTES, self._length)
+            if not any(self._data[start:end]):
+                return True
+            start = end
+        return False
+
+
+def _file_header(data: bytes) -> tuple[bytes, int]:
+    if not data.startswith(MAGIC) or len(data) < FILE_HEADER_BYTES:
+        raise JournalError(0, "this is no Raft journal, or its first bytes are damaged")
+    _, version, salt, sealed_bytes = _FILE_FIELDS.unpack_from(data)
+    fields = data[: _FILE_FIELDS.size]
+    # Every version begins so: a flipped bit in the number is told from a later version.
+    if data[_FILE_FIELDS.size : FILE_HEADER_BYTES] != _CRC.pack(zlib.crc32(fields)):
+        raise JournalError(0, "the header of the file is damaged")
+    if version != FORMAT_VERSION:
+        why = f"its format is version {version}, this agent reads version {FORMAT_VERSION}"
+        raise JournalError(0, why, is_newer=True)
+    return salt, sealed_bytes
+
+
+def _header_crc(fields: bytes, salt: bytes, offset: int) -> int:
+    return zlib.crc32(fields, zlib.crc32(_PLACE.pack(salt, offset)))
+
+
+def _stuffed(payload: bytes) -> bytes:
+    starts = range(0, len(payload), _STUFFED_EACH)
+    return b"".join(payload[at : at + _STUFFED_EACH] + _STUFFING for at in starts)
+
+
+def _unstuffed(body: bytes) -> bytes:
+    each = _STUFFED_EACH + len(_STUFFING)
+    return b"".join(body[at : min(at + each, len(body)) - 1] for at in range(0, len(body), each))

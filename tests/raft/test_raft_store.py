@@ -1,0 +1,113 @@
+"""The files of Raft: one owner, one sync for a batch, and short again after a snapshot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from actors.adapters.raft_store import RaftStore
+from constellation.errors import AdapterError
+from constellation.raft.effects import SaveHardState, SaveSnapshot
+from constellation.raft.journal_state import ChangeRefusedError
+from messages.raft import RaftHardState
+from tests.raft.saving_process import entry, snapshot_at
+from tests.raft.stores import (
+    TERM_1,
+    reopened,
+    saved,
+)
+
+
+def test_what_was_saved_is_there_in_the_next_life(store: RaftStore) -> None:
+    store.save([SaveHardState(RaftHardState(term=2)), saved(2, 4)])
+    before = store.disk
+
+    with_next = reopened(store)
+
+    assert with_next.disk == before
+    assert before.identity.cluster_id == "one"
+    assert before.hard_state == RaftHardState(term=2)
+    assert before.entries == tuple(entry(index) for index in range(1, 5))
+    with_next.close()
+
+
+def test_only_this_user_may_read_it(store: RaftStore, directory: Path) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
+
+    assert modes == {"journal": 0o600, "lock": 0o600}
+    assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_batch_is_one_write_and_one_sync(
+    store: RaftStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("pwrite", "fdatasync", "fsync"):
+        real = getattr(os, name)
+
+        def call(*arguments: int, _name: str = name, _real: object = real) -> object:
+            calls.append(_name)
+            return _real(*arguments)  # type: ignore[operator]  # a function of os
+
+        monkeypatch.setattr(os, name, call)
+
+    store.save([SaveHardState(RaftHardState(term=2)), saved(3, 9), saved(9, 12)])
+    store.save([])
+
+    assert calls == ["pwrite", "fdatasync"]
+
+
+def test_zeros_that_a_crash_left_at_the_end_are_no_torn_record(store: RaftStore) -> None:
+    os.truncate(store._path, store.size_bytes + 5000)
+
+    with_next = reopened(store)
+
+    assert with_next.disk.torn_bytes == 0
+    assert with_next._path.stat().st_size == with_next.size_bytes
+    with_next.close()
+
+
+def test_a_snapshot_makes_the_journal_short_again(store: RaftStore, directory: Path) -> None:
+    store.save([saved(3, 400)])
+    long_bytes = store.size_bytes
+
+    store.save([SaveSnapshot(snapshot_at(399), saved(400, 400).entries), saved(401, 402)])
+    store.save([saved(403, 403)])
+
+    assert store.size_bytes < long_bytes / 10
+    assert sorted(path.name for path in directory.iterdir()) == ["journal", "lock"]
+    before = store.disk
+    with_next = reopened(store)
+    assert with_next.disk == before
+    assert with_next.disk.snapshot == snapshot_at(399)
+    assert [one.index for one in before.entries] == [400, 401, 402, 403]
+    assert before.identity.cluster_id == "one"
+    assert before.hard_state == TERM_1.state
+    with_next.close()
+
+
+def test_what_breaks_an_invariant_is_not_written(store: RaftStore) -> None:
+    size_bytes = store.size_bytes
+
+    with pytest.raises(ChangeRefusedError):
+        store.save([saved(3, 3), saved(9, 9)])
+
+    assert store.size_bytes == size_bytes
+    store.save([saved(3, 3)])
+
+
+def test_there_is_one_owner_in_this_process(store: RaftStore, directory: Path) -> None:
+    with pytest.raises(AdapterError, match=f"process {os.getpid()} has it open; stop that agent"):
+        RaftStore.open(directory)
+
+    store.close()
+    RaftStore.open(directory).close()
+
+
+def test_a_directory_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(AdapterError, match="Not a directory; give the agent a data_dir"):
+        RaftStore.open(tmp_path / "file" / "raft")
