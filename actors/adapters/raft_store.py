@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from constellation.errors import AdapterError
+from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import Save, SaveSnapshot
-from constellation.raft.journal import RaftDisk, disk_of, encode_changes, encode_file, replay
+from constellation.raft.journal import disk_of, encode_changes, encode_file, replay
 from constellation.raft.journal_records import SALT_BYTES, JournalEnd, JournalError
 from constellation.raft.journal_state import Draft, JournalState
 from messages.raft import RaftIdentity

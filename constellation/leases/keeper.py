@@ -25,6 +25,7 @@ from messages.leases import (
 )
 
 WANTED_MAX = 256
+_IDLE_S = 60.0
 _SENT_REMEMBERED = 64  # commands whose time of sending is known; older ones are long decided
 
 
@@ -79,16 +80,15 @@ class LeaseKeeper:
         return not self._mine()
 
     def next_due_s(self, now_s: float) -> float:
-        """Return when `tick` must be called next."""
-        due_s = [now_s + self.policy.renew_interval_s]
+        """Return when `tick` must be called next, if it was called at `now_s`."""
+        due_s = [self._renew_due_s]
         due_s += [held.valid_until_s for held in self._held.values()]
+        due_s += self._acting_until_s.values()
+        due_s += [at_s + self.policy.renew_interval_s for at_s in self._asked_at_s.values()]
         if self.is_leader:
             due_s += [self._free_at_s(seen) for seen in self._table.values()]
-        if self._mine():
-            due_s.append(self._renew_due_s)
-        due_s += [at_s for at_s in self._acting_until_s.values() if at_s > now_s]
-        due_s += [at + self.policy.renew_interval_s for at in self._asked_at_s.values()]
-        return max(now_s, min(due_s))
+        # What was due by now was done by the last tick, or waits for one of the others.
+        return min((at_s for at_s in due_s if at_s > now_s), default=now_s + _IDLE_S)
 
     # What happens.
 
@@ -264,7 +264,7 @@ class LeaseKeeper:
                 renewed_index=seen.lease.renewed_index,
             )
             for seen in self._table.values()
-            if now_s >= self._free_at_s(seen)
+            if now_s >= self._free_at_s(seen) and self._may_ask(seen.lease.name, now_s)
         ]
 
     def _free_at_s(self, seen: _Seen) -> float:

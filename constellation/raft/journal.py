@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import msgpack
 
+from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import SaveEntries, SaveHardState, SaveSnapshot
 from constellation.raft.journal_records import (
     JournalEnd,
@@ -25,17 +26,6 @@ from constellation.raft.journal_state import Change, Draft, JournalState
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
 
 _ENTRIES_BYTES = 1 << 20  # of data in one record of a new file
-
-
-@dataclass(frozen=True, slots=True)
-class RaftDisk:
-    """What is durable of one node."""
-
-    identity: RaftIdentity
-    hard_state: RaftHardState
-    snapshot: RaftSnapshot | None
-    entries: tuple[RaftEntry, ...]  # all after the snapshot
-    torn_bytes: int = 0  # cut from the end when it was opened: never synced, so never answered for
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import SaveEntries, SaveHardState
-from constellation.raft.journal import RaftDisk, disk_of, encode_changes, encode_file, replay
+from constellation.raft.journal import disk_of, encode_changes, encode_file, replay
 from constellation.raft.journal_records import (
     SALT_BYTES,
     JournalEnd,

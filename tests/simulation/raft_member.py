@@ -109,14 +109,14 @@ class Member:
     def write(self, data: bytes) -> bool:
         floor = self.net.checks.floor
         indexes, effects = self.raft.propose([data], self._now_s)
-        self._writes |= {index: (data, floor) for index in indexes}
+        self._writes |= dict.fromkeys(indexes, (data, floor))
         self.perform(effects)
         return bool(indexes)
 
     def read(self) -> None:
         floor, number = self.net.checks.floor, len(self._open) + self.net.random.getrandbits(60)
 
-        def done(is_confirmed: bool) -> None:  # noqa: FBT001 - a callback
+        def done(is_confirmed: bool) -> None:
             if is_confirmed:
                 at = self.raft.state.applied_index
                 self.net.checks.completes(at, floor=floor, is_write=False)
