@@ -73,12 +73,23 @@ class LeaseTableState(Message):
     leases: tuple[Lease, ...] = ()
 
 
+class LeaseFreed(Message):
+    """A lease that nobody holds any more.  Part of `LeasesChanged`."""
+
+    name: str
+    fencing_token: int = Field(ge=1, description="of the grant that is over")
+    holder: str
+    why: str
+
+
 class LeasesChanged(Message):
     """What changed in the table up to `index`."""
 
     index: int = Field(ge=0)
     held: tuple[Lease, ...] = Field(default=(), description="granted or renewed")
-    freed: tuple[str, ...] = Field(default=(), description="names that nobody holds now")
+    freed: tuple[LeaseFreed, ...] = Field(
+        default=(), description="grants that ended; in `held` too if there is a new one"
+    )
 
 
 class LeaseWanted(Message):

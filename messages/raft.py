@@ -41,6 +41,9 @@ class RaftConfiguration(Message):
 
     voters: tuple[str, ...] = Field(max_length=64)
     learners: tuple[str, ...] = Field(default=(), max_length=64)
+    removed: tuple[str, ...] = Field(
+        default=(), max_length=64, description="by an operator: not to be added by themselves"
+    )
 
 
 class RaftSnapshot(Message):
@@ -59,6 +62,7 @@ class RaftIdentity(Message):
     promised_to: str = Field(
         default="", description="the id of the one bootstrap offer accepted; empty: none"
     )
+    promised_by: str = Field(default="", description="the node that made that offer")
 
 
 class RaftVoteRequest(Message):

@@ -17,6 +17,7 @@ from messages.leases import (
     LeaseAcquire,
     LeaseAcquired,
     LeaseExpire,
+    LeaseFreed,
     LeaseLost,
     LeaseRelease,
     LeaseRenew,
@@ -152,16 +153,19 @@ class LeaseKeeper:
         if changed.index <= self._index:
             return []
         self._index = changed.index
+        for freed in changed.freed:
+            self._end(freed, now_s)
         for lease in changed.held:
             self._see(lease, now_s)
-            self._check_held(lease.name, now_s)
-        for name in changed.freed:
-            seen = self._table.pop(name, None)
-            self._asked_at_s.pop(name, None)
-            self._check_held(name, now_s)
-            if seen:
-                self._acting_until_s.pop(seen.lease.fencing_token, None)
         return self.tick(now_s)
+
+    def _end(self, freed: LeaseFreed, now_s: float) -> None:
+        seen = self._table.get(freed.name)
+        if seen and seen.lease.fencing_token == freed.fencing_token:
+            del self._table[freed.name]
+        self._asked_at_s.pop(freed.name, None)
+        self._check_held(freed.name, now_s)
+        self._acting_until_s.pop(freed.fencing_token, None)
 
     def _see(self, lease: Lease, now_s: float) -> None:
         self._table[lease.name] = _Seen(lease, now_s)

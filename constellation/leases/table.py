@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from constellation.errors import WireError
 from constellation.wire import decode, encode
@@ -11,6 +11,7 @@ from messages.leases import (
     Lease,
     LeaseAcquire,
     LeaseExpire,
+    LeaseFreed,
     LeaseRelease,
     LeaseRenew,
     LeasesChanged,
@@ -54,19 +55,24 @@ class LeaseTable:
 
         What cannot be decoded, or must not be, changes nothing: on every member alike.
         """
-        touched: dict[str, None] = {}
+        renewed: dict[str, None] = {}
+        freed: list[LeaseFreed] = []
         for index, data in entries:
             self._index = index
             try:
                 command = decode(data, source="the log")
             except WireError:
                 continue
-            touched |= dict.fromkeys(self._apply_one(index, command))
-        held = tuple(self._leases[name] for name in touched if name in self._leases)
-        freed = tuple(name for name in touched if name not in self._leases)
-        return LeasesChanged(index=self._index, held=held, freed=freed)
+            for change in self._apply_one(index, command):
+                if isinstance(change, LeaseFreed):
+                    freed.append(change)
+                else:
+                    renewed[change] = None
+        held = tuple(self._leases[name] for name in renewed if name in self._leases)
+        return LeasesChanged(index=self._index, held=held, freed=tuple(freed))
 
-    def _apply_one(self, index: int, command: Message) -> list[str]:
+    def _apply_one(self, index: int, command: Message) -> Sequence[str | LeaseFreed]:
+        """Apply one command; return names that were granted or renewed, and what ended."""
         match command:
             case LeaseAcquire():
                 return self._acquire(index, command)
@@ -77,12 +83,12 @@ class LeaseTable:
                     self._leases[lease.name] = lease.model_copy(update=news)
                 return [lease.name for lease in mine]
             case LeaseRelease(name=name, fencing_token=token):
-                return self._free(name, token)
+                return self._free(name, token, "its holder gave it back")
             case LeaseExpire(name=name, fencing_token=token, renewed_index=renewed_index):
                 held = self._leases.get(name)
                 if held is None or held.renewed_index > renewed_index:
                     return []
-                return self._free(name, token)
+                return self._free(name, token, "its holder did not renew it in time")
             case _:
                 return []
 
@@ -100,9 +106,9 @@ class LeaseTable:
         )
         return [command.name]
 
-    def _free(self, name: str, token: int) -> list[str]:
+    def _free(self, name: str, token: int, why: str) -> list[LeaseFreed]:
         lease = self._leases.get(name)
         if lease is None or lease.fencing_token != token:
             return []
         del self._leases[name]
-        return [name]
+        return [LeaseFreed(name=name, fencing_token=token, holder=lease.holder, why=why)]

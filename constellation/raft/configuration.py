@@ -16,7 +16,9 @@ from messages.raft import RaftConfiguration
 VOTERS_MAX = 5  # of which two may fail; more make every decision slower
 MEMBERS_MAX = 64
 
-ChangeKind = Literal["add_learner", "promote", "demote", "remove"]
+REMOVED_MAX = 64  # more are forgotten, by name
+
+ChangeKind = Literal["add_learner", "promote", "demote", "remove", "forget"]
 
 
 class ConfigurationRefusedError(Exception):
@@ -29,6 +31,7 @@ class Configuration:
 
     voters: frozenset[str] = frozenset()
     learners: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()  # by an operator, who alone may add them again
 
     def __post_init__(self) -> None:
         both = self.voters & self.learners
@@ -52,7 +55,9 @@ class Configuration:
         Raises:
             ValueError: a node is voter and learner at once.
         """
-        return Configuration(frozenset(message.voters), frozenset(message.learners))
+        return Configuration(
+            frozenset(message.voters), frozenset(message.learners), frozenset(message.removed)
+        )
 
     @staticmethod
     def decode(data: bytes) -> Configuration:
@@ -72,7 +77,9 @@ class Configuration:
     def message(self) -> RaftConfiguration:
         """Return it as others get it."""
         return RaftConfiguration(
-            voters=tuple(sorted(self.voters)), learners=tuple(sorted(self.learners))
+            voters=tuple(sorted(self.voters)),
+            learners=tuple(sorted(self.learners)),
+            removed=tuple(sorted(self.removed)),
         )
 
     def encode(self) -> bytes:
@@ -84,6 +91,8 @@ class Configuration:
     ) -> Configuration:
         """Return the configuration after one change.
 
+        Who is removed stays out until it is added; who is forgotten may come back by itself.
+
         Raises:
             ConfigurationRefusedError: it changes nothing, takes the last voter, or passes a limit.
         """
@@ -91,21 +100,26 @@ class Configuration:
             case "add_learner":
                 self._refuse(node in self.members, f"{node} is a member already")
                 self._refuse(len(self.members) >= MEMBERS_MAX, f"{MEMBERS_MAX} members are enough")
-                return replace(self, learners=self.learners | {node})
+                return replace(self, learners=self.learners | {node}, removed=self.removed - {node})
             case "promote":
                 self._refuse(node not in self.learners, f"{node} is no learner: add it as one")
                 count = len(self.voters)
                 why = f"there are {count} voters of at most {voters_max}: demote one first"
                 self._refuse(count >= voters_max, why)
-                return Configuration(self.voters | {node}, self.learners - {node})
+                return replace(self, voters=self.voters | {node}, learners=self.learners - {node})
             case "demote":
                 self._refuse_losing(node)
-                return Configuration(self.voters - {node}, self.learners | {node})
-            case "remove":
+                return replace(self, voters=self.voters - {node}, learners=self.learners | {node})
+            case "remove" | "forget":
                 self._refuse(node not in self.members, f"{node} is no member")
                 if node in self.voters:
                     self._refuse_losing(node)
-                return Configuration(self.voters - {node}, self.learners - {node})
+                removed = self.removed | {node} if kind == "remove" else self.removed
+                return Configuration(
+                    self.voters - {node},
+                    self.learners - {node},
+                    frozenset(sorted(removed)[-REMOVED_MAX:]),
+                )
 
     def _refuse_losing(self, voter: str) -> None:
         self._refuse(voter not in self.voters, f"{voter} is no voter")

@@ -27,8 +27,8 @@ THREE = Configuration(frozenset("abc"), frozenset("d"))
         ("add_learner", "e", "abc", "de"),
         ("promote", "d", "abcd", ""),
         ("demote", "a", "bc", "ad"),
-        ("remove", "a", "bc", "d"),
-        ("remove", "d", "abc", ""),
+        ("forget", "a", "bc", "d"),
+        ("forget", "d", "abc", ""),
     ],
 )
 def test_change_does_what_it_says(kind: ChangeKind, node: str, voters: str, learners: str) -> None:
