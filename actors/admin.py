@@ -43,11 +43,12 @@ from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe, NodeState, RecordPublish
 from messages.keyring import KeyringOrder, KeyringState
 from messages.lifecycle import SupervisorStatus, SupervisorStatusRequest
+from messages.raft_member import ClusterJoined
 
 log = get_logger(__name__)
 
 ADMIN, GOSSIP = "@admin", "@gossip"  # whoever is that actor of a node now
-IN_EVERY_NODE = ("gossip",)  # parts that are nothing to be said of a node
+IN_EVERY_NODE = ("gossip", "raft")  # parts that are nothing to be said of a node
 FROM_START = ("tailscale", "cloudflare")  # parts that no actor reports on
 
 
@@ -63,6 +64,7 @@ class AdminActor(ShellActor):
         self.since_s: Mapping[str, float] = {}  # when each member's state began
         self.round = StatusRound()
         self.keyring_round = KeyringRound()
+        self._cluster_id = ""  # of Raft
         self.history = History(self.now_s())
         self.parts = {
             part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
@@ -112,6 +114,11 @@ class AdminActor(ShellActor):
         if before is None or before.state != message.state:
             self._publish()
 
+    def receiveMsg_ClusterJoined(self, message: ClusterJoined, sender: ActorAddress) -> None:
+        if message.cluster_id != self._cluster_id:
+            self._cluster_id = message.cluster_id
+            self._publish()
+
     def _publish(self) -> None:
         settings = node.settings()
         capabilities = [
@@ -129,6 +136,8 @@ class AdminActor(ShellActor):
             priority=settings.priority,
             capabilities=tuple(sorted(capabilities)),
             agent_version=__version__,
+            cluster_id=self._cluster_id,
+            witness=settings.raft.witness,
             started_at_utc_s=node.started_at_utc_s(),
         )
         self.post("gossip", RecordPublish(node_state=state))

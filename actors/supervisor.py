@@ -11,6 +11,8 @@ from actors.checks import ChecksActor
 from actors.docker import DockerActor
 from actors.gossip import GossipActor
 from actors.http import HttpActor
+from actors.leases import LeasesActor
+from actors.raft import RaftActor
 from actors.services import ServicesActor
 from actors.shell import ShellActor
 from actors.tailscale import TailscaleActor
@@ -26,6 +28,7 @@ from messages.lifecycle import (
     ActorPong,
     ActorStart,
     ActorStarted,
+    ActorYielded,
     DirectoryEntry,
     SupervisorStart,
     SupervisorStarted,
@@ -39,6 +42,8 @@ def actors_of(settings: Settings) -> dict[str, type[ShellActor]]:
     """Return the actors of a node by name, in the order in which they start."""
     actors: dict[str, type[ShellActor]] = {
         "gossip": GossipActor,
+        "raft": RaftActor,
+        "leases": LeasesActor,
         "http": HttpActor,
         "admin": AdminActor,
         "services": ServicesActor,
@@ -117,6 +122,11 @@ class SupervisorActor(ShellActor):
 
     def receiveMsg_GossipLeft(self, message: GossipLeft, sender: ActorAddress) -> None:
         self._perform(self.watch.left(self.now_s()))
+
+    def receiveMsg_ActorYielded(self, message: ActorYielded, sender: ActorAddress) -> None:
+        name = self.names.get(self.address_text(sender))
+        if name is not None:
+            self._perform(self.watch.yielded(name, self.now_s()))
 
     def on_child_exited(self, address: ActorAddress) -> None:
         # Told twice of an actor that ends in peace: by itself, and by the kernel.

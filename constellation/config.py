@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from constellation.settings_gossip import GossipSettings
+from constellation.settings_raft import LeaseSettings, RaftSettings
 from constellation.settings_tailscale import TailscaleSettings
 from constellation.settings_types import (
     TAILSCALE,
@@ -237,6 +238,8 @@ class Settings(Group):
     actors: ActorSettings = ActorSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     gossip: GossipSettings = GossipSettings()
+    raft: RaftSettings = RaftSettings()
+    leases: LeaseSettings = LeaseSettings()
     tailscale: TailscaleSettings = TailscaleSettings()
     docker: DockerSettings = DockerSettings()
     monitor: MonitorSettings = MonitorSettings()
@@ -319,6 +322,12 @@ class Settings(Group):
     def discovers_in_tailnet(self) -> bool:
         """Whether other nodes are looked for in the tailnet: on loopback none can be reached."""
         return self.tailscale.enabled and not self._is_loopback
+
+    @property
+    def bootstrap_expect(self) -> int:
+        """How many nodes begin the Raft cluster; 0: this node begins none."""
+        looks_for_others = bool(self.gossip.seeds) or self.discovers_in_tailnet
+        return self.raft.bootstrap_expect or (0 if looks_for_others else 1)
 
     @property
     def http_bind_address(self) -> str:

@@ -26,6 +26,10 @@ class NodeState(Message):
     cordoned: bool = False
     capabilities: tuple[str, ...] = Field(default=(), description="e.g. 'docker', 'traefik'")
     agent_version: str = ""
+    cluster_id: str = Field(
+        default="", max_length=64, description="of its Raft cluster; empty: of none yet"
+    )
+    witness: bool = Field(default=False, description="it votes, and leads only if no other can")
     started_at_utc_s: float = Field(default=0.0, description="Unix seconds; for people only")
 
 

@@ -113,6 +113,13 @@ class LeaseUnwanted(Message):
     name: str
 
 
+class LeaseRefused(Message):
+    """Answer to `LeaseWanted`: it is not wanted here, because of `why`."""
+
+    name: str
+    why: str
+
+
 class LeaseAcquired(Message):
     """This node holds the lease, or holds it for longer.  To be used with `constellation.leases`.
 

@@ -74,6 +74,19 @@ class SupervisorStopped(Message):
     unended: tuple[str, ...] = ()
 
 
+class ActorYield(Message):
+    """Tell an actor to hand over what another node can do from now on: this node ends.
+
+    Answered by `ActorYielded`.
+    """
+
+
+class ActorYielded(Message):
+    """Answer to `ActorYield`: it is handed over, or there was nothing, or nobody to take it."""
+
+    name: str
+
+
 class SupervisorStatusRequest(Message):
     """Ask the supervisor what it has done.  Answered by `SupervisorStatus`."""
 

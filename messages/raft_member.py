@@ -24,6 +24,9 @@ class RaftPacket(Message):
 
     cluster_id: str = Field(min_length=1, max_length=64, description="others' are refused")
     source: str = Field(max_length=128, description="the sending node")
+    adopts: bool = Field(
+        default=False, description="the receiver learns only: without state it may join by this"
+    )
     frames: tuple[bytes, ...] = Field(max_length=PACKET_FRAMES_MAX, description="one message each")
 
 
@@ -94,6 +97,12 @@ class RaftReadIndex(Message):
     number: int = Field(ge=1)
     index: int = Field(ge=0)
     is_confirmed: bool = Field(description="False: it leads no more, so it cannot tell")
+
+
+class ClusterJoined(Message):
+    """State of which Raft cluster this node is, for what it says of itself.  To `admin`."""
+
+    cluster_id: str = Field(max_length=64, description="empty: of none yet")
 
 
 class LeasesSubscribe(Message):

@@ -19,7 +19,6 @@ from constellation.raft.effects import Save, SaveSnapshot
 from constellation.raft.journal import disk_of, encode_changes, encode_file, replay
 from constellation.raft.journal_records import SALT_BYTES, JournalEnd, JournalError
 from constellation.raft.journal_state import Draft, JournalState
-from messages.raft import RaftIdentity
 
 FILE_NAME = "journal"
 LOCK_NAME = "lock"
@@ -85,7 +84,7 @@ class RaftStore:
         """How long the journal is.  A snapshot makes it short again."""
         return self._end.offset
 
-    def save(self, saves: Sequence[Save | RaftIdentity]) -> None:
+    def save(self, saves: Sequence[Save]) -> None:
         """Make all of it durable, in this order; after a crash all of it is there, or nothing.
 
         Raises:

@@ -33,6 +33,15 @@ def find_peers(view: ClusterView) -> Peers:
     return Peers(addresses, tuple(name for name in living if name not in addresses))
 
 
+def actor_systems(view: ClusterView) -> dict[str, tuple[str, int]]:
+    """Return host and port of the actor systems of all other nodes, living or not."""
+    return {
+        name: (state.address, state.actor_port)
+        for name, state in view.nodes.items()
+        if name != view.self_node and _has_ip_address(state)
+    }
+
+
 def _has_ip_address(state: NodeState) -> bool:
     try:
         ipaddress.ip_address(state.address)

@@ -26,6 +26,7 @@ from messages.leases import (
 )
 
 WANTED_MAX = 256
+REFUSED_S = 0.2  # until a renewal that was refused is tried again
 _IDLE_S = 60.0
 _SENT_REMEMBERED = 64  # commands whose time of sending is known; older ones are long decided
 
@@ -109,6 +110,12 @@ class LeaseKeeper:
         )
         self._wanted[name] = want
         return self.tick(now_s)
+
+    def refused(self, now_s: float) -> list[LeaseEffect]:
+        """Take it that nothing could be proposed: ask again when there is a leader."""
+        self._asked_at_s.clear()
+        self._renew_due_s = now_s + REFUSED_S
+        return []
 
     def let_go(self, fencing_token: int, now_s: float) -> list[LeaseEffect]:
         """Take it that nobody in this node acts on a lost lease any more: others may have it."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 CLOCK_DRIFT_MAX = 0.2
+# Held by the node that leads Raft, whoever acts on them.
+DEFAULT_LEASES = ("lb-leader", "dns-writer")
 
 
 @dataclass(frozen=True, slots=True)

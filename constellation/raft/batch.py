@@ -9,31 +9,33 @@ only voter can say by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from constellation.raft.effects import (
-    Effect,
     Save,
     SaveEntries,
     SaveHardState,
+    SaveIdentity,
     SaveSnapshot,
     SendTo,
 )
 from messages.base import Message
 from messages.raft import RaftAppendRequest
 
-SAVES = (SaveHardState, SaveEntries, SaveSnapshot)
+SAVES = (SaveHardState, SaveEntries, SaveSnapshot, SaveIdentity)
 
 
-def in_safe_order(
-    effects: Sequence[Effect],
-) -> tuple[list[SendTo], list[Save], list[Effect]]:
+T = TypeVar("T")
+
+
+def in_safe_order(effects: Sequence[T]) -> tuple[list[SendTo], list[Save], list[T]]:
     """Return what is done before the write, what is written, and what is done after it."""
     saves = [one for one in effects if isinstance(one, SAVES)]
     first_index = min(
         (one.entries[0].index if isinstance(one, SaveEntries) else 0 for one in saves), default=0
     )
     early: list[SendTo] = []
-    late: list[Effect] = []
+    late: list[T] = []
     for effect in effects:
         if isinstance(effect, SAVES):
             continue

@@ -7,7 +7,7 @@ from typing import Literal
 
 from constellation.effects import Note
 from messages.base import Message
-from messages.raft import RaftEntry, RaftHardState, RaftSnapshot
+from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
 
 Role = Literal["follower", "pre_candidate", "candidate", "leader"]
 
@@ -32,6 +32,13 @@ class SaveSnapshot:
 
     snapshot: RaftSnapshot
     entries: tuple[RaftEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveIdentity:
+    """Make durable which cluster this node is of, or has promised to be, before what follows."""
+
+    identity: RaftIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +81,5 @@ class RoleChanged:
     why: str  # in words, for the log and for people
 
 
-Save = SaveHardState | SaveEntries | SaveSnapshot
+Save = SaveHardState | SaveEntries | SaveSnapshot | SaveIdentity
 Effect = Save | SendTo | Apply | Restore | ReadReady | RoleChanged | Note

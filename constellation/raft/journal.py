@@ -14,7 +14,7 @@ from typing import Any, cast
 import msgpack
 
 from constellation.raft.disk import RaftDisk
-from constellation.raft.effects import SaveEntries, SaveHardState, SaveSnapshot
+from constellation.raft.effects import Save, SaveEntries, SaveHardState, SaveIdentity, SaveSnapshot
 from constellation.raft.journal_records import (
     JournalEnd,
     JournalError,
@@ -22,7 +22,7 @@ from constellation.raft.journal_records import (
     encode_file_header,
     encode_record,
 )
-from constellation.raft.journal_state import Change, Draft, JournalState
+from constellation.raft.journal_state import Draft, JournalState
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
 
 _ENTRIES_BYTES = 1 << 20  # of data in one record of a new file
@@ -37,7 +37,7 @@ class Replayed:
     torn_bytes: int
 
 
-def encode_changes(changes: Sequence[Change], end: JournalEnd) -> tuple[bytes, JournalEnd]:
+def encode_changes(changes: Sequence[Save], end: JournalEnd) -> tuple[bytes, JournalEnd]:
     """Return the one record that holds these changes, to be written at `end`, and the end after.
 
     Raises:
@@ -89,8 +89,8 @@ def disk_of(state: JournalState, *, torn_bytes: int) -> RaftDisk:
     )
 
 
-def _as_changes(state: JournalState | Draft) -> Iterator[list[Change]]:
-    head: list[Change] = [state.identity, SaveHardState(state.hard_state)]
+def _as_changes(state: JournalState | Draft) -> Iterator[list[Save]]:
+    head: list[Save] = [SaveIdentity(state.identity), SaveHardState(state.hard_state)]
     if state.snapshot:
         head.append(SaveSnapshot(state.snapshot, ()))
     yield head
@@ -106,14 +106,14 @@ def _as_changes(state: JournalState | Draft) -> Iterator[list[Change]]:
         yield [SaveEntries(tuple(group))]
 
 
-def _packed(changes: Sequence[Change]) -> bytes:
+def _packed(changes: Sequence[Save]) -> bytes:
     return cast("bytes", msgpack.packb([_fields(change) for change in changes]))
 
 
-def _fields(change: Change) -> list[Any]:
+def _fields(change: Save) -> list[Any]:
     match change:
-        case RaftIdentity():
-            return ["identity", change.model_dump()]
+        case SaveIdentity(identity):
+            return ["identity", identity.model_dump()]
         case SaveHardState(state):
             return ["hard_state", state.model_dump()]
         case SaveEntries(entries):
@@ -122,14 +122,14 @@ def _fields(change: Change) -> list[Any]:
             return ["snapshot", snapshot.model_dump(), [entry.model_dump() for entry in entries]]
 
 
-def _unpacked(payload: bytes) -> list[Change]:
+def _unpacked(payload: bytes) -> list[Save]:
     return [_change(*fields) for fields in msgpack.unpackb(payload, use_list=False)]
 
 
-def _change(kind: str, fields: Any, more: Any = ()) -> Change:
+def _change(kind: str, fields: Any, more: Any = ()) -> Save:
     match kind:
         case "identity":
-            return RaftIdentity.model_validate(fields)
+            return SaveIdentity(RaftIdentity.model_validate(fields))
         case "hard_state":
             return SaveHardState(RaftHardState.model_validate(fields))
         case "entries":

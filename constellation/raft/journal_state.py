@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from constellation.raft.effects import Save, SaveEntries, SaveHardState, SaveSnapshot
+from constellation.raft.effects import (
+    Save,
+    SaveEntries,
+    SaveHardState,
+    SaveIdentity,
+    SaveSnapshot,
+)
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
-
-Change = Save | RaftIdentity
 
 
 class ChangeRefusedError(ValueError):
@@ -29,7 +33,7 @@ class JournalState:
         self.snapshot: RaftSnapshot | None = None
         self.entries: list[RaftEntry] = []
 
-    def prepare(self, changes: Sequence[Change]) -> Draft:
+    def prepare(self, changes: Sequence[Save]) -> Draft:
         """Return what the changes, in this order, would make of it.  Nothing changes yet.
 
         Raises:
@@ -72,18 +76,18 @@ class Draft:
         """All entries after the snapshot."""
         return [*self.base[: self.kept], *self.added]
 
-    def take(self, change: Change) -> None:
+    def take(self, change: Save) -> None:
         """Follow one change.
 
         Raises:
             ChangeRefusedError: it breaks an invariant.
         """
         match change:
-            case RaftIdentity():
+            case SaveIdentity(identity):
                 known = self.identity.cluster_id
-                if known not in ("", change.cluster_id):
+                if known not in ("", identity.cluster_id):
                     raise ChangeRefusedError(f"a node of cluster {known} stays one of it")
-                self.identity = change
+                self.identity = identity
             case SaveHardState(state):
                 self._take_hard_state(state)
             case SaveEntries(entries):

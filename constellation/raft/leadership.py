@@ -43,6 +43,12 @@ class Leadership:
         """Whether an entry of this term is committed: before, it knows not all that is."""
         return self._state.commit_index >= self._first_index
 
+    @property
+    def may_change(self) -> bool:
+        """Whether a member may be changed now: nothing of that kind is under way."""
+        is_open = self._state.configuration_index > self._state.commit_index
+        return self.has_committed and not is_open and not self.transfer_to
+
     def tick(self, now_s: float) -> None:
         """Send heartbeats, or give up if no majority answered for too long (check-quorum)."""
         since_s = now_s - self._policy.election_timeout_s

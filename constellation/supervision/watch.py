@@ -4,8 +4,8 @@
     starting -> running    it said that it works
     starting, running -> waiting     its process ended, or did not answer and was killed:
                                      created again after a back-off
-    stopping: what faces the outside ends first, then the node takes leave of the cluster,
-    then the rest ends; nothing is created again
+    stopping: what faces the outside ends first, and what others can do is handed over; then the
+    node takes leave of the cluster, then the rest ends; nothing is created again
 
 The order at the end matters.  The HTTP actor goes first, because once this node has left the
 cluster it would tell this host's Traefik to route past it; without it Traefik keeps its routes.
@@ -21,9 +21,10 @@ from constellation.effects import Note
 from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartHistory, RestartPolicy
 from messages.gossip import GossipLeave
-from messages.lifecycle import ActorPing, ActorState, ActorStatus, SupervisorStopped
+from messages.lifecycle import ActorPing, ActorState, ActorStatus, ActorYield, SupervisorStopped
 
 FACES_OUTSIDE = frozenset({"http"})
+YIELDS = ("leases", "raft")  # in this order: a lease is given back through a leader
 LEAVES = "gossip"
 FACING_TIMEOUT_S = 1.0
 LEAVE_TIMEOUT_S = 2.2  # gossip itself waits up to 2 s for its leave to spread
@@ -82,6 +83,7 @@ class Watch:
         self.entries = {name: Entry() for name in names}
         self.stage: Stage = "up"
         self._due_at_s = 0.0  # of the stage, once stopping
+        self._yielding: list[str] = []  # who is still to hand over, the first was told
         self._has_reported = False
 
     def running(self) -> tuple[str, ...]:
@@ -121,6 +123,18 @@ class Watch:
     def left(self, now_s: float) -> list[Effect]:
         """This node has taken leave of the cluster."""
         return self._end_rest(now_s) if self.stage == "leaving" else []
+
+    def yielded(self, name: str, now_s: float) -> list[Effect]:
+        """`name` has handed over what it had."""
+        if self.stage != "facing" or self._yielding[:1] != [name]:
+            return []
+        del self._yielding[0]
+        return [*self._tell_next_to_yield(), *self._advance(now_s)]
+
+    def _tell_next_to_yield(self) -> list[Effect]:
+        running = self.running()
+        self._yielding = [name for name in self._yielding if name in running]
+        return [Tell(name, ActorYield()) for name in self._yielding[:1]]
 
     def exited(self, name: str, now_s: float) -> list[Effect]:
         """The process of `name` has ended, asked or not."""
@@ -184,13 +198,15 @@ class Watch:
                 entry.phase = "ended"
         self.stage, self._due_at_s = "facing", now_s + FACING_TIMEOUT_S
         facing = [End(name) for name in self.running() if name in FACES_OUTSIDE]
-        return [*facing, *self._advance(now_s)]
+        self._yielding = list(YIELDS)
+        return [*facing, *self._tell_next_to_yield(), *self._advance(now_s)]
 
     def _advance(self, now_s: float) -> list[Effect]:
         """Go on to the next stage if this one is done, or took too long."""
         running = self.running()
         is_late = now_s >= self._due_at_s
-        if self.stage == "facing" and (is_late or not FACES_OUTSIDE & set(running)):
+        is_done = not FACES_OUTSIDE & set(running) and not set(self._yielding) & set(running)
+        if self.stage == "facing" and (is_late or is_done):
             self.stage, self._due_at_s = "leaving", now_s + LEAVE_TIMEOUT_S
             if LEAVES in running:
                 return [Tell(LEAVES, GossipLeave())]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.adapters.raft_store import RaftStore
+from constellation.raft.effects import SaveIdentity
 from messages.raft import RaftIdentity
 from tests.raft.stores import TERM_1, saved
 
@@ -20,7 +21,7 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(directory: Path) -> Iterator[RaftStore]:
     store = RaftStore.open(directory)
-    store.save([RaftIdentity(cluster_id="one"), TERM_1])
+    store.save([SaveIdentity(RaftIdentity(cluster_id="one")), TERM_1])
     store.save([saved(1, 2)])
     yield store
     store.close()

@@ -11,7 +11,7 @@ from constellation.raft.journal_records import (
     SALT_BYTES,
     JournalEnd,
 )
-from constellation.raft.journal_state import Change, JournalState
+from constellation.raft.journal_state import JournalState, Save
 from messages.raft import RaftConfiguration, RaftEntry, RaftHardState, RaftSnapshot
 
 SALT = bytes(range(1, SALT_BYTES + 1))
@@ -33,7 +33,7 @@ def entries(*terms: int, after: int = 0, data: bytes = b"") -> SaveEntries:
     )
 
 
-def state_of(*steps: Sequence[Change]) -> JournalState:
+def state_of(*steps: Sequence[Save]) -> JournalState:
     state = JournalState()
     for changes in steps:
         state.commit(state.prepare(changes))
@@ -43,14 +43,14 @@ def state_of(*steps: Sequence[Change]) -> JournalState:
 class Journal:
     """A file in memory: it begins whole, then grows by a record for each step."""
 
-    def __init__(self, *steps: Sequence[Change], start: JournalState | None = None) -> None:
+    def __init__(self, *steps: Sequence[Save], start: JournalState | None = None) -> None:
         self.state = start or JournalState()
         self.data, self.end = encode_file(self.state, SALT)
         self.starts: list[int] = []
         for changes in steps:
             self.add(changes)
 
-    def add(self, changes: Sequence[Change]) -> None:
+    def add(self, changes: Sequence[Save]) -> None:
         self.state.commit(self.state.prepare(changes))
         record, self.end = encode_changes(changes, JournalEnd(SALT, *self._place()))
         self.starts.append(len(self.data))

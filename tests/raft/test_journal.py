@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.raft.effects import SaveSnapshot
+from constellation.raft.effects import SaveIdentity, SaveSnapshot
 from constellation.raft.journal import disk_of, encode_changes, encode_file, replay
 from constellation.raft.journal_records import (
     BODY_BYTES_MAX,
@@ -23,7 +23,7 @@ from constellation.raft.journal_records import (
     encode_file_header,
     encode_record,
 )
-from constellation.raft.journal_state import Change, JournalState
+from constellation.raft.journal_state import JournalState, Save
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity
 from tests.raft.journals import SALT, SNAPSHOT, Journal, disk, entries, hard, state_of
 
@@ -34,8 +34,8 @@ def flipped(data: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
-STEPS: list[list[Change]] = [
-    [RaftIdentity(cluster_id="one", promised_to="offer")],
+STEPS: list[list[Save]] = [
+    [SaveIdentity(RaftIdentity(cluster_id="one", promised_to="offer"))],
     [hard(1, "a"), entries(1, 1, data=b"one")],
     [entries(1, after=2, data=b"three")],
     [hard(2)],
@@ -298,7 +298,7 @@ def test_many_steps_leave_what_a_naive_log_would_hold(seed: int) -> None:
     journal = Journal([hard(1)])
 
     for _ in range(random.randrange(1, 40)):
-        changes: list[Change] = []
+        changes: list[Save] = []
         for _ in range(random.randrange(1, 4)):
             first = random.randint(snapshot_index + 1, last + 1)
             news = entries(*[1] * random.randrange(4), after=first - 1, data=b"%d" % seed)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from constellation.raft.effects import SaveEntries, SaveSnapshot
+from constellation.raft.effects import Save, SaveEntries, SaveIdentity, SaveSnapshot
 from constellation.raft.journal import disk_of
-from constellation.raft.journal_state import Change, ChangeRefusedError
+from constellation.raft.journal_state import ChangeRefusedError
 from messages.raft import RaftIdentity
 from tests.raft.journals import SNAPSHOT, entries, hard, state_of
 
@@ -29,15 +29,15 @@ from tests.raft.journals import SNAPSHOT, entries, hard, state_of
             [SaveSnapshot(SNAPSHOT.model_copy(update={"last_index": 6}), ())],
             "a snapshot at 6 cannot follow 7",
         ),
-        ([RaftIdentity(cluster_id="two")], "of cluster one stays"),
+        ([SaveIdentity(RaftIdentity(cluster_id="two"))], "of cluster one stays"),
         ([hard(4), entries(4, after=9), entries(3, after=10)], "of term 3 cannot follow 10"),
     ],
 )
 def test_what_breaks_an_invariant_is_refused_and_changes_nothing(
-    wrong: list[Change], why: str
+    wrong: list[Save], why: str
 ) -> None:
-    steps: list[list[Change]] = [
-        [RaftIdentity(cluster_id="one"), hard(3, "a")],
+    steps: list[list[Save]] = [
+        [SaveIdentity(RaftIdentity(cluster_id="one")), hard(3, "a")],
         [SaveSnapshot(SNAPSHOT, entries(2, 3, after=7).entries)],
     ]
     state = state_of(*steps)

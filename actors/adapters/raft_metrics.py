@@ -1,0 +1,83 @@
+"""What Prometheus gets to know of this node's Raft member."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from constellation.raft.condition import Condition
+from constellation.raft.effects import RoleChanged
+from constellation.raft.member import RaftMember
+
+_BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class RaftMetrics:
+    """The counters of one Raft actor."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"constellation_raft_{name}", text, registry=registry)
+
+        def counter(name: str, text: str) -> Counter:
+            return Counter(f"constellation_raft_{name}", text, registry=registry)
+
+        self._well = gauge("well", "1 while this member takes part and a leader is known")
+        self._is_leader = gauge("is_leader", "1 while this node leads")
+        self._has_leader = gauge("has_leader", "1 while a leader is known")
+        self._term = gauge("term", "Raft term")
+        self._commit = gauge("commit_index", "Log index up to which entries are committed")
+        self._applied = gauge("applied_index", "Log index up to which entries are applied")
+        self._last = gauge("last_index", "Log index of the last entry")
+        self._voters = gauge("voters", "Members that vote")
+        self._learners = gauge("learners", "Members that only get the log")
+        self._journal = gauge("journal_bytes", "Size of the Raft log on disk")
+        self._elections = counter("elections_won", "Terms in which this node was elected leader")
+        self._leaders = counter("leader_changes", "Times that another leader, or none, was known")
+        self.applied = counter("commands_applied", "Commands that the lease table has applied")
+        self.unsent = counter("unsent", "Messages to nodes whose address gossip does not know")
+        self.refused = Counter(
+            "constellation_raft_packets_refused",
+            "Packets of other nodes that were not taken",
+            ["reason"],
+            registry=registry,
+        )
+        self._saves = Histogram(
+            "constellation_raft_save_seconds",
+            "Making a batch durable: one write and one sync",
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+
+    @contextmanager
+    def saving(self, count: int) -> Iterator[None]:
+        """Measure one save, if there is anything to save."""
+        begun_s = time.monotonic()
+        yield
+        if count:
+            self._saves.observe(time.monotonic() - begun_s)
+
+    def role_changed(self, change: RoleChanged) -> None:
+        """Count a change of role or leader."""
+        self._leaders.inc()
+        if change.role == "leader":
+            self._elections.inc()
+
+    def look(self, member: RaftMember | None, condition: Condition, *, journal_bytes: int) -> None:
+        """Take in how the member is now."""
+        self._well.set(condition.is_well)
+        self._journal.set(journal_bytes)
+        self._is_leader.set(member is not None and member.is_leader)
+        self._has_leader.set(member is not None and bool(member.leader))
+        if member is None or member.raft is None:
+            return
+        state = member.raft.state
+        self._term.set(state.term)
+        self._commit.set(state.commit_index)
+        self._applied.set(state.applied_index)
+        self._last.set(state.log.last_index)
+        self._voters.set(len(state.configuration.voters))
+        self._learners.set(len(state.configuration.learners))

@@ -1,0 +1,395 @@
+"""Raft actor: this node's member of the Raft cluster, and the lease table that its log drives.
+
+What arrives is gathered, then stepped and made durable together, with one sync of the disk: that
+is why a message is only put into the inbox by its handler.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import SystemRandom
+
+from thespian.actors import ActorAddress
+
+from actors import node
+from actors.adapters.raft_metrics import RaftMetrics
+from actors.adapters.raft_store import RaftStore
+from actors.shell import ShellActor
+from constellation.admin.peers import actor_systems
+from constellation.cluster_view import ClusterView
+from constellation.effects import Note
+from constellation.errors import AdapterError, WireError
+from constellation.leases.table import LeaseTable
+from constellation.log import get_logger
+from constellation.raft.asked import Reply
+from constellation.raft.batch import in_safe_order
+from constellation.raft.chronicle import Chronicle
+from constellation.raft.condition import Condition, condition_of, refuses
+from constellation.raft.effects import Apply, Restore, RoleChanged, SendTo
+from constellation.raft.member import MemberEffect, MemberPolicy, RaftMember, ReadDone
+from constellation.raft.packets import pack
+from constellation.raft.roster import roster_of
+from constellation.raft.status import status_of
+from constellation.transport.address import ActorRef
+from messages.admin import PartReported, PartState
+from messages.base import Message
+from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.leases import LeasesChanged, LeaseTableState
+from messages.lifecycle import ActorYield, ActorYielded
+from messages.raft_member import (
+    ClusterJoined,
+    LeasesRead,
+    LeasesReadDone,
+    LeasesSubscribe,
+    RaftLeading,
+    RaftOffer,
+    RaftOrder,
+    RaftOrderDone,
+    RaftPacket,
+    RaftPromise,
+    RaftPropose,
+    RaftReadIndex,
+    RaftReadIndexRequest,
+    RaftStatusRequest,
+)
+
+RAFT = "@raft"  # whoever is a node's Raft actor now
+REOPEN_S = 2.0  # between tries to use a disk that has failed
+LOOK_S = 0.5  # between looks at how this member is
+YIELD_TIMEOUT_S = 0.6
+INBOX_MAX = 10_000
+EXIT_FAILED = 70  # EX_SOFTWARE: the supervisor starts the actor again
+
+log = get_logger(__name__)
+
+
+class RaftActor(ShellActor):
+    """Translate messages to steps of the member, and its effects to the disk and other actors."""
+
+    tick_interval_s = 0.05
+
+    def on_start(self) -> None:
+        settings = node.settings()
+        self._own_name = settings.node_name
+        self._policy = MemberPolicy(
+            raft=settings.raft.policy(),
+            steward=settings.raft.steward_policy(),
+            bootstrap_expect=settings.bootstrap_expect,
+        )
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._inbox: list[Callable[[RaftMember, float], None]] = []
+        self.view = ClusterView()
+        self._addresses: dict[str, tuple[str, int]] = {}
+        self.store: RaftStore | None = None
+        self.member: RaftMember | None = None
+        self.table = LeaseTable()
+        self.chronicle = Chronicle()
+        self._reader: ActorAddress | None = None  # the lease manager of this node
+        self._asked_to_yield_at_s: float | None = None
+        self._failed: AdapterError | None = None
+        self._reopen_at_s = 0.0
+        self._look_at_s = 0.0
+        self._condition: Condition | None = None  # as `admin` was told
+        self._told_cluster_id: str | None = None  # the same
+        self.metrics = RaftMetrics(self.registry)
+        self._open(self.now_s())
+
+    def on_stop(self) -> None:
+        if self.store is not None:
+            self.store.close()
+
+    def on_actor_up(self, name: str) -> None:
+        if name == "gossip":
+            self.post("gossip", ClusterSubscribe())
+        elif name == "admin":
+            self._condition = self._told_cluster_id = None  # it is told anew
+            self._tell_identity()
+
+    # The disk.
+
+    def _open(self, now_s: float) -> None:
+        """Take part, from what is on the disk; or not, and try again later."""
+        try:
+            self.store = RaftStore.open(Path(node.settings().data_dir) / "raft")
+            disk = self.store.disk
+            self.table = LeaseTable.decode(disk.snapshot.data) if disk.snapshot else LeaseTable()
+            self.member = RaftMember(
+                node_name=self._own_name,
+                policy=self._policy,
+                disk=disk,
+                random=SystemRandom(),
+                now_s=now_s,
+            )
+        except (AdapterError, ValueError, WireError) as error:
+            self._refuse(error, now_s)
+            return
+        if disk.torn_bytes:
+            fields = {"bytes": disk.torn_bytes, "why": "a write had not ended at the last stop"}
+            self.perform(Note("torn_record_cut", fields, "warning"))
+        self.chronicle.begin_at(disk)
+        self.member.set_roster(roster_of(self.view))
+        self._tell_identity()
+        self._tell_reader(self.table.state)
+
+    def _refuse(self, error: Exception, now_s: float) -> None:
+        """Take no part: what this node promised may not be on its disk."""
+        failed = error if isinstance(error, AdapterError) else _no_sense(error)
+        if self._failed is None or str(self._failed) != str(failed):
+            self.perform(Note("raft_refuses", {"why": failed.why, "fix": failed.fix}, "error"))
+        self._failed = failed
+        self._reopen_at_s = now_s + REOPEN_S
+        if self.store is not None:
+            self.store.close()
+        self.store = self.member = None
+        self._inbox.clear()
+        self._tell_leading()
+
+    # What arrives.
+
+    def watched_files(self) -> list[int]:
+        return [self._wake] if hasattr(self, "_wake") else []
+
+    def on_readable(self, ready: list[int]) -> None:
+        os.eventfd_read(self._wake)
+        self._work(self.now_s())
+
+    def _later(self, step: Callable[[RaftMember, float], None]) -> None:
+        if len(self._inbox) < INBOX_MAX and self.member is not None:
+            self._inbox.append(step)
+            if len(self._inbox) == 1:
+                os.eventfd_write(self._wake, 1)
+
+    def receiveMsg_RaftPacket(self, message: RaftPacket, sender: ActorAddress) -> None:
+        known = self._addresses.get(message.source)
+        if known is not None and known != sender.addressDetails.node:
+            self.metrics.refused.labels("source").inc()
+            return
+        self._later(lambda member, now_s: member.on_packet(message, now_s))
+
+    def receiveMsg_RaftPropose(self, message: RaftPropose, sender: ActorAddress) -> None:
+        asker = self.address_text(sender)
+        self._later(lambda member, _: member.propose(message, asker))
+
+    def receiveMsg_RaftOffer(self, message: RaftOffer, sender: ActorAddress) -> None:
+        self._later(lambda member, now_s: member.on_offer(message, now_s))
+
+    def receiveMsg_RaftPromise(self, message: RaftPromise, sender: ActorAddress) -> None:
+        self._later(lambda member, now_s: member.on_promise(message, now_s))
+
+    def receiveMsg_RaftReadIndexRequest(
+        self, message: RaftReadIndexRequest, sender: ActorAddress
+    ) -> None:
+        asker = self.address_text(sender)
+        self._later(lambda member, now_s: member.on_read_index_request(message, asker, now_s))
+
+    def receiveMsg_RaftReadIndex(self, message: RaftReadIndex, sender: ActorAddress) -> None:
+        self._later(lambda member, _: member.on_read_index(message))
+
+    def receiveMsg_RaftOrder(self, message: RaftOrder, sender: ActorAddress) -> None:
+        asker = self.address_text(sender)
+        if self.member is None:
+            text = f"{self._own_name} takes no part now: {self._failed}"
+            self.send(sender, RaftOrderDone(number=message.number, is_done=False, text=text))
+            return
+        self._later(lambda member, now_s: member.order(message, asker, now_s))
+
+    def receiveMsg_RaftOrderDone(self, message: RaftOrderDone, sender: ActorAddress) -> None:
+        self._later(lambda member, _: member.on_order_done(message))
+
+    def receiveMsg_LeasesRead(self, message: LeasesRead, sender: ActorAddress) -> None:
+        asker = self.address_text(sender)
+        if self.member is None:
+            self.send(sender, LeasesReadDone(state=self.table.state, is_confirmed=False))
+            return
+        self._later(lambda member, now_s: member.read(asker, now_s))
+
+    def receiveMsg_LeasesSubscribe(self, message: LeasesSubscribe, sender: ActorAddress) -> None:
+        self._reader = sender
+        self._tell_reader(self.table.state)
+        self._tell_leading()
+
+    def receiveMsg_RaftStatusRequest(
+        self, message: RaftStatusRequest, sender: ActorAddress
+    ) -> None:
+        size_bytes = self.store.size_bytes if self.store else 0
+        self.send(
+            sender,
+            status_of(
+                self._own_name,
+                self.member,
+                self._condition or refuses(self._failed),
+                now_s=self.now_s(),
+                journal_bytes=size_bytes,
+            ),
+        )
+
+    def receiveMsg_ClusterChanged(self, message: ClusterChanged, sender: ActorAddress) -> None:
+        before = self.view
+        self.view = before.apply(message)
+        if self.view.gap:
+            if not before.gap:
+                self.post("gossip", ClusterSubscribe())
+            return
+        self._addresses = actor_systems(self.view)
+        if self.member is not None:
+            self.member.set_roster(roster_of(self.view))
+
+    def receiveMsg_ActorYield(self, message: ActorYield, sender: ActorAddress) -> None:
+        self._asked_to_yield_at_s = self.now_s()
+        self._later(lambda member, now_s: member.begin_to_yield(now_s))
+        self._yield_if_done(self.now_s())
+
+    # Time.
+
+    def on_tick(self, now_s: float) -> None:
+        if self.member is None and now_s >= self._reopen_at_s:
+            self._open(now_s)
+        if self.member is not None:
+            self.member.tick(now_s)
+            self._work(now_s)
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_S
+            self._look(now_s)
+        self._yield_if_done(now_s)
+
+    def _yield_if_done(self, now_s: float) -> None:
+        asked_at_s = self._asked_to_yield_at_s
+        if asked_at_s is None or self.supervisor is None:
+            return
+        leads = self.member is not None and self.member.is_leader and self.member.has_others
+        if not leads or now_s - asked_at_s >= YIELD_TIMEOUT_S:
+            self._asked_to_yield_at_s = None
+            self.send(self.supervisor, ActorYielded(name=self.name))
+
+    def _look(self, now_s: float) -> None:
+        condition = condition_of(self.member, self._failed, now_s)
+        if condition != self._condition:
+            self._condition = condition
+            state: PartState = "present" if condition.is_well else "lost"
+            part = PartReported(part="raft", state=state, why=condition.why, fix=condition.fix)
+            self.post("admin", part)
+        size_bytes = self.store.size_bytes if self.store else 0
+        self.metrics.look(self.member, condition, journal_bytes=size_bytes)
+
+    # What follows.
+
+    def _work(self, now_s: float) -> None:
+        """Step all that has arrived, make it durable with one write, then let others know."""
+        inbox, self._inbox = self._inbox, []
+        if self.member is None:
+            return
+        try:
+            for step in inbox:
+                step(self.member, now_s)
+            effects = self.member.take_effects(now_s)
+            while effects and self.member is not None:
+                self._perform_batch(effects, now_s)
+                effects = self._snapshot_if_long(now_s)
+        except Exception as error:
+            # State may be half changed, and Thespian would run this again: a fresh start is safe.
+            log.exception("actor_failed", what="step", error=repr(error))
+            os._exit(EXIT_FAILED)
+
+    def _perform_batch(self, effects: Sequence[MemberEffect], now_s: float) -> None:
+        assert self.store is not None, "a member has a store"
+        early, saves, late = in_safe_order(effects)
+        self._transmit(early)
+        try:
+            with self.metrics.saving(len(saves)):
+                self.store.save(saves)
+        except AdapterError as error:
+            self._refuse(error, now_s)
+            return
+        if saves and self._failed is not None:
+            self._failed = None
+            self.perform(Note("raft_serves_again", {}))
+        for effect in late:
+            self._perform_late(effect)
+        self._transmit([effect for effect in late if isinstance(effect, SendTo)])
+        self._tell_identity()
+
+    def _perform_late(self, effect: MemberEffect) -> None:
+        match effect:
+            case Apply(entries):
+                commands = [(one.index, one.data) for one in entries if one.kind == "command"]
+                self.metrics.applied.inc(len(commands))
+                changed = self.table.apply(commands)
+                self._tell_reader(changed)
+                self._report(self.chronicle.applied(entries, changed))
+            case Restore(snapshot):
+                self.table = LeaseTable.decode(snapshot.data)
+                self._tell_reader(self.table.state)
+            case Reply(asker, message):
+                self.send(self.address_of(asker), message)
+            case ReadDone(asker, is_confirmed):
+                done = LeasesReadDone(state=self.table.state, is_confirmed=is_confirmed)
+                self.send(self.address_of(asker), done)
+            case RoleChanged():
+                self.metrics.role_changed(effect)
+                self._tell_leading()
+                self._report(self.chronicle.role_changed(effect))
+            case Note():
+                self.perform(effect)
+            case _:
+                return  # a message: sent with all others
+
+    def _snapshot_if_long(self, now_s: float) -> list[MemberEffect]:
+        if self.member is None or not self.member.wants_snapshot:
+            return []
+        self.member.take_snapshot(self.table.encode())
+        return self.member.take_effects(now_s)
+
+    def _transmit(self, sends: Sequence[SendTo]) -> None:
+        if not sends or self.member is None:
+            return
+        packed = pack(
+            sends,
+            cluster_id=self.member.identity.cluster_id,
+            source=self._own_name,
+            learners=self.member.configuration.learners,
+        )
+        for send in packed:
+            address = self._addresses.get(send.node)
+            if address is None:
+                self.metrics.unsent.inc()
+            else:
+                self.send(ActorAddress(ActorRef(*address, RAFT)), send.message)
+
+    def _tell_reader(self, message: LeaseTableState | LeasesChanged) -> None:
+        if self._reader is None:
+            return
+        if isinstance(message, LeaseTableState) or message.held or message.freed:
+            self.send(self._reader, message)
+
+    def _tell_leading(self) -> None:
+        if self._reader is None:
+            return
+        member = self.member
+        leading = RaftLeading(
+            is_leader=member is not None and member.is_leader,
+            leader=member.leader if member else "",
+            term=member.raft.state.term if member and member.raft else 0,
+        )
+        self.send(self._reader, leading)
+
+    def _tell_identity(self) -> None:
+        if self.member is None or self.member.identity.cluster_id == self._told_cluster_id:
+            return
+        cluster_id = self.member.identity.cluster_id
+        if self.post("admin", ClusterJoined(cluster_id=cluster_id)):
+            self._told_cluster_id = cluster_id
+
+    def _report(self, changes: Sequence[Message]) -> None:
+        for change in changes:
+            self.post("admin", change)
+
+
+def _no_sense(error: Exception) -> AdapterError:
+    return AdapterError(
+        "the Raft log",
+        why=f"this version of the agent cannot go on with it: {error}",
+        fix="run the version that wrote it; or take this node out with `constellation raft remove` "
+        "on another one, delete `raft` in its data_dir, and start it again",
+    )

@@ -1,0 +1,85 @@
+"""Changes of leaders, members and leases: what is told to people, and what is no news."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from constellation.raft.configuration import Configuration
+from constellation.raft.disk import RaftDisk
+from constellation.raft.effects import RoleChanged
+from messages.leases import LeasesChanged
+from messages.raft import RaftEntry
+from messages.raft_member import ChangeReported
+
+
+class Chronicle:
+    """The events of one member."""
+
+    def __init__(self) -> None:
+        self._known_index = 0  # what comes up to there happened in an earlier life
+        self._leader = ""
+        self._configuration = Configuration()
+
+    def begin_at(self, disk: RaftDisk) -> None:
+        """Take note of what is on the disk already: it is no news."""
+        self._leader = ""
+        self._known_index = disk.snapshot.last_index if disk.snapshot else 0
+        if disk.snapshot:
+            self._configuration = Configuration.of(disk.snapshot.configuration)
+        if disk.entries:
+            self._known_index = disk.entries[-1].index
+
+    def role_changed(self, change: RoleChanged) -> list[ChangeReported]:
+        """Return what to tell of another role or leader."""
+        before, self._leader = self._leader, change.leader
+        if change.leader == before:
+            return []
+        if change.leader:
+            reason = f"term {change.term}"
+            if change.why and change.role == "leader":
+                reason = f"{reason}, {change.why}"
+            return [ChangeReported(what="leader elected", node=change.leader, reason=reason)]
+        return [ChangeReported(what="leader lost", node=before, reason=change.why)]
+
+    def applied(self, entries: Sequence[RaftEntry], changed: LeasesChanged) -> list[ChangeReported]:
+        """Return what to tell of entries that are committed now, and of leases by them."""
+        reports: list[ChangeReported] = []
+        for entry in entries:
+            if entry.kind == "configuration":
+                after = Configuration.decode(entry.data)
+                if entry.index > self._known_index:
+                    reports += _member_changes(self._configuration, after)
+                self._configuration = after
+        if changed.index <= self._known_index:
+            return reports
+        for freed in changed.freed:
+            reports.append(
+                ChangeReported(
+                    what="lease freed", node=freed.holder, subject=freed.name, reason=freed.why
+                )
+            )
+        for lease in changed.held:
+            if lease.renewed_index == lease.fencing_token:
+                reason = f"fencing token {lease.fencing_token}"
+                reports.append(
+                    ChangeReported(
+                        what="lease granted", node=lease.holder, subject=lease.name, reason=reason
+                    )
+                )
+        return reports
+
+
+def _member_changes(before: Configuration, after: Configuration) -> list[ChangeReported]:
+    reports = []
+    for name in sorted(before.members | after.members):
+        was, is_now = _standing(before, name), _standing(after, name)
+        if was != is_now:
+            reason = f"{len(after.voters)} voters now"
+            reports.append(ChangeReported(what=f"raft {is_now}", node=name, reason=reason))
+    return reports
+
+
+def _standing(configuration: Configuration, name: str) -> str:
+    if name in configuration.voters:
+        return "voter"
+    return "learner" if name in configuration.learners else "member no more"

@@ -1,0 +1,92 @@
+"""How a member is, in words for the operator: whether decisions can be taken, and if not why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from constellation.errors import AdapterError
+from constellation.raft.member import RaftMember
+from constellation.raft.quorum import majority
+from constellation.raft.roster import Roster, RosterNode
+
+GRACE_S = 10.0  # an election may take some seconds: no reason to alarm anybody
+_AWAY = RosterNode(is_living=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`is_well`: nothing to act on.  `why` and `fix` are for people."""
+
+    is_well: bool
+    why: str = ""
+    fix: str = ""
+
+
+WELL = Condition(is_well=True)
+
+
+def condition_of(member: RaftMember | None, failed: AdapterError | None, now_s: float) -> Condition:
+    """Return how this node's member is; `failed`: its disk did, and nothing was saved since."""
+    if member is None or failed is not None:
+        return refuses(failed)
+    is_settled = now_s - member.leaderless_since_s >= GRACE_S
+    if member.bootstrap is not None:
+        waits = Condition(False, member.bootstrap.why, member.bootstrap.fix)
+        return waits if is_settled else WELL
+    others = foreign(member.identity.cluster_id, member.node_name, member.roster)
+    if others:
+        return two_clusters(member.identity.cluster_id, others)
+    configuration = member.configuration
+    if member.node_name in configuration.removed:
+        why = "an operator has removed this node from the Raft cluster"
+        return Condition(False, why, f"`constellation raft add {member.node_name}` takes it back")
+    if not member.leader and is_settled:
+        return no_quorum(configuration.voters, member.node_name, member.roster)
+    return WELL
+
+
+def refuses(failed: AdapterError | None) -> Condition:
+    """Return what to say of a member that takes no part because of its disk."""
+    if failed is None:
+        return Condition(False, "it is only starting", "")
+    return Condition(False, f"takes no part in decisions: {failed.why}", failed.fix)
+
+
+def no_quorum(voters: frozenset[str], own_name: str, roster: Roster) -> Condition:
+    """Return what to say when nobody leads for longer than an election takes."""
+    there = sorted(name for name in voters if name == own_name or roster.get(name, _AWAY).is_living)
+    gone = sorted(voters - set(there))
+    needed = majority(len(voters))
+    head = f"no quorum: {len(there)} of {len(voters)} voters are there, {needed} are needed"
+    if not gone:
+        return Condition(
+            False,
+            f"no quorum: all {len(voters)} voters are alive by gossip, and none is elected",
+            "see that actors.port of each reaches all others, and their logs",
+        )
+    return Condition(
+        False,
+        f"{head}; nobody holds a lease until then, routing goes on",
+        f"start {' and '.join(gone)} again, or make them reachable",
+    )
+
+
+def foreign(cluster_id: str, own_name: str, roster: Roster) -> tuple[tuple[str, str], ...]:
+    """Return the living nodes that are of another cluster: name and its id."""
+    return tuple(
+        (name, one.cluster_id)
+        for name, one in sorted(roster.items())
+        if one.is_living and name != own_name and one.cluster_id not in ("", cluster_id)
+    )
+
+
+def two_clusters(cluster_id: str, others: tuple[tuple[str, str], ...]) -> Condition:
+    """Return what to say when nodes of another cluster are heard of."""
+    names = ", ".join(name for name, _ in others)
+    return Condition(
+        False,
+        f"{names} are of another Raft cluster ({others[0][1]}), this node of {cluster_id}: they "
+        "do not merge",
+        "decide which one stays; on each node of the other stop the agent, delete `raft` in its "
+        "data_dir, and start it again: it joins as new",
+    )

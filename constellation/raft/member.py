@@ -1,0 +1,441 @@
+"""One node as a member of the Raft cluster: the protocol, and what is around it.
+
+Of no cluster it takes part in beginning one, or waits to be added; of one it runs the protocol,
+passes on what only the leader can do, and as the leader looks after members.  No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from constellation.effects import Note
+from constellation.errors import WireError
+from constellation.raft.asked import Orders, Proposals, Reply, answer_to
+from constellation.raft.bootstrap import Begin, Bootstrap, BootstrapEffect
+from constellation.raft.configuration import (
+    ChangeKind,
+    Configuration,
+    ConfigurationRefusedError,
+)
+from constellation.raft.disk import RaftDisk
+from constellation.raft.effects import (
+    Apply,
+    Effect,
+    ReadReady,
+    Restore,
+    RoleChanged,
+    SaveIdentity,
+    SendTo,
+)
+from constellation.raft.node import RaftNode
+from constellation.raft.packets import unpack
+from constellation.raft.policy import RaftPolicy
+from constellation.raft.reads import Reads
+from constellation.raft.roster import Roster, timeout_factor
+from constellation.raft.steward import Change, Followers, HandOver, Steward, StewardPolicy
+from messages.raft import RaftAppendRequest, RaftIdentity, RaftSnapshotRequest
+from messages.raft_member import (
+    RaftOffer,
+    RaftOrder,
+    RaftOrderDone,
+    RaftPacket,
+    RaftPromise,
+    RaftPropose,
+    RaftReadIndex,
+    RaftReadIndexRequest,
+    RaftRefused,
+)
+
+STEWARD_INTERVAL_S = 1.0
+TIMEOUT_STEP = 0.2  # by so much is the election timeout longer for each more preferred voter
+_KINDS: dict[str, ChangeKind] = {
+    "add": "add_learner",
+    "remove": "remove",
+    "promote": "promote",
+    "demote": "demote",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDone:
+    """Effect: answer who asked for a read, from the state machine as it is now."""
+
+    asker: str
+    is_confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPolicy:
+    """The numbers of one member."""
+
+    raft: RaftPolicy
+    steward: StewardPolicy
+    bootstrap_expect: int  # nodes that begin the cluster together; 0: this one begins none
+
+
+MemberEffect = Effect | Reply | ReadDone
+
+
+class RaftMember:
+    """The decisions of one Raft actor.  Effects gather until `take_effects`."""
+
+    def __init__(
+        self,
+        *,
+        node_name: str,
+        policy: MemberPolicy,
+        disk: RaftDisk,
+        random: Random,
+        now_s: float,
+    ) -> None:
+        """Go on from what is durable.
+
+        Raises:
+            ValueError, WireError: it contradicts itself.
+        """
+        self.node_name = node_name
+        self.policy = policy.raft
+        self.identity = disk.identity
+        self.roster: Roster = {}
+        self.raft: RaftNode | None = None
+        self.bootstrap: Bootstrap | None = None
+        self.proposals = Proposals()
+        self.orders = Orders()
+        self.leaderless_since_s = now_s
+        self.refused_clusters: set[str] = set()
+        self._reads = Reads()
+        self._steward = Steward(node_name, policy.steward)
+        self._steward_due_s = now_s
+        self._random = random
+        self._queue: list[tuple[RaftPropose, str]] = []
+        self._effects: list[MemberEffect] = []
+        if self.identity.cluster_id:
+            self._join(disk, now_s)
+        else:
+            self.bootstrap = Bootstrap(
+                node_name=node_name,
+                expect=policy.bootstrap_expect,
+                identity=self.identity,
+                random=random,
+                now_s=now_s,
+            )
+
+    def _join(self, disk: RaftDisk, now_s: float) -> RaftNode:
+        self.raft = RaftNode(
+            node_name=self.node_name,
+            policy=self.policy,
+            random=self._random,
+            disk=disk,
+            now_s=now_s,
+        )
+        self._set_timeouts()
+        return self.raft
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this node leads."""
+        return self.raft is not None and self.raft.leadership is not None
+
+    @property
+    def leader(self) -> str:
+        """Who leads, as far as is known; empty: nobody."""
+        return self.raft.state.leader if self.raft else ""
+
+    @property
+    def configuration(self) -> Configuration:
+        """Who votes and who only learns, as far as is known."""
+        return self.raft.state.configuration if self.raft else Configuration()
+
+    @property
+    def has_others(self) -> bool:
+        """Whether another node votes, so that it could lead."""
+        return bool(self.configuration.voters - {self.node_name})
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether `take_snapshot` is to be called."""
+        return self.raft is not None and self.raft.wants_snapshot
+
+    def take_snapshot(self, data: bytes) -> None:
+        """Replace the entries applied so far by the state machine's `data`."""
+        if self.raft is not None:
+            self._effects += self.raft.take_snapshot(data)
+
+    def take_effects(self, now_s: float) -> list[MemberEffect]:
+        """Propose what was asked for since the last call, as one; return all effects."""
+        if self._queue:
+            queue, self._queue = self._queue, []
+            self._propose_all(queue, now_s)
+        effects, self._effects = self._effects, []
+        return effects
+
+    # What comes from other nodes.
+
+    def on_packet(self, packet: RaftPacket, now_s: float) -> None:
+        """Take messages of the protocol; those of another cluster are refused and remembered."""
+        messages, refused = unpack(packet)
+        for why in refused:
+            self._note("message_refused", source=packet.source, why=why)
+        if self.raft is None and not self._adopts(packet, messages, now_s):
+            return
+        if packet.cluster_id != self.identity.cluster_id:
+            if packet.cluster_id not in self.refused_clusters and len(self.refused_clusters) < 16:
+                self.refused_clusters.add(packet.cluster_id)
+                self._note("foreign_cluster", source=packet.source, id=packet.cluster_id)
+            return
+        raft = self._of_cluster()
+        for message in messages:
+            try:
+                self._take(raft.step(message, now_s), now_s)
+            except (ValueError, WireError) as error:
+                self._note("message_refused", source=packet.source, why=str(error))
+
+    def _adopts(self, packet: RaftPacket, messages: Sequence[object], now_s: float) -> bool:
+        """Become a member of the sender's cluster, if it was promised to or its leader adds us."""
+        is_promised = packet.cluster_id == self.identity.promised_to
+        leads = any(isinstance(m, (RaftAppendRequest, RaftSnapshotRequest)) for m in messages)
+        if not is_promised and not (packet.adopts and leads):
+            return False
+        self._become_of(packet.cluster_id)
+        self._join(RaftDisk(identity=self.identity), now_s)
+        self._note("cluster_joined", cluster_id=packet.cluster_id, through=packet.source)
+        return True
+
+    def _become_of(self, cluster_id: str) -> None:
+        self.identity = RaftIdentity(cluster_id=cluster_id)
+        self.bootstrap = None
+        self._effects.append(SaveIdentity(self.identity))
+
+    def on_offer(self, offer: RaftOffer, now_s: float) -> None:
+        """Take part in beginning a cluster, if this node is of none."""
+        if self.bootstrap:
+            self._take_bootstrap(self.bootstrap.on_offer(offer, self.roster, now_s), now_s)
+
+    def on_promise(self, promise: RaftPromise, now_s: float) -> None:
+        """Count a promise to what this node offered."""
+        if self.bootstrap:
+            self.bootstrap.on_promise(promise)
+            self._take_bootstrap(self.bootstrap.tick(self.roster, now_s), now_s)
+
+    # What this node and others ask for.
+
+    def set_roster(self, roster: Roster) -> None:
+        """Take what gossip says of the nodes."""
+        self.roster = roster
+        self._set_timeouts()
+
+    def _set_timeouts(self) -> None:
+        if self.raft:
+            voters = self.raft.state.configuration.voters
+            factor = timeout_factor(self.node_name, voters, self.roster, step=TIMEOUT_STEP)
+            self.raft.set_timeout_factor(factor)
+
+    def propose(self, message: RaftPropose, asker: str) -> None:
+        """Put commands into the log at the next `take_effects`, or have the leader do it."""
+        if self.is_leader:
+            self._queue.append((message, asker))
+        elif self.leader and not message.was_passed_on and not message.number:
+            passed_on = message.model_copy(update={"was_passed_on": True})
+            self._effects.append(SendTo(self.leader, passed_on))
+        else:
+            why = "it does not lead" if self.leader else "nobody is known to lead"
+            self._refuse(message, asker, f"{self.node_name}: {why}")
+
+    def _refuse(self, message: RaftPropose, asker: str, why: str) -> None:
+        refusal = RaftRefused(number=message.number, leader=self.leader, why=why)
+        if not message.was_passed_on:
+            self._effects.append(Reply(asker, refusal))
+
+    def _propose_all(self, queue: Sequence[tuple[RaftPropose, str]], now_s: float) -> None:
+        raft = self._of_cluster()
+        commands = [command for message, _ in queue for command in message.commands]
+        indexes, effects = raft.propose(commands, now_s)
+        if not indexes:
+            for message, asker in queue:
+                self._refuse(message, asker, "it hands over, or too much waits already")
+            return
+        end = indexes[0] - 1
+        for message, asker in queue:
+            end += len(message.commands)
+            if message.number:
+                term = raft.state.term
+                self._effects += self.proposals.add(end, term, asker, message.number)
+        self._take(effects, now_s)
+
+    def read(self, asker: str, now_s: float) -> None:
+        """Answer by `ReadDone` when the state machine is as new as this question."""
+
+        def done(is_confirmed: bool) -> None:  # noqa: FBT001 - a callback
+            self._effects.append(ReadDone(asker, is_confirmed))
+
+        number = self._reads.add(done, now_s)
+        if self.raft is not None and self.is_leader:
+            self._take(self.raft.read(number, now_s), now_s)
+        elif self.leader:
+            self._effects.append(SendTo(self.leader, RaftReadIndexRequest(number=number)))
+        else:
+            self._reads.end(number, is_confirmed=False)
+
+    def on_read_index_request(
+        self, request: RaftReadIndexRequest, asker: str, now_s: float
+    ) -> None:
+        """Tell another member up to where it must have applied the log."""
+
+        def done(is_confirmed: bool) -> None:  # noqa: FBT001 - a callback
+            index = self.raft.state.applied_index if self.raft else 0
+            answer = RaftReadIndex(number=request.number, index=index, is_confirmed=is_confirmed)
+            self._effects.append(Reply(asker, answer))
+
+        number = self._reads.add(done, now_s)
+        if self.raft is not None:
+            self._take(self.raft.read(number, now_s), now_s)
+        else:
+            self._reads.end(number, is_confirmed=False)
+
+    def on_read_index(self, answer: RaftReadIndex) -> None:
+        """Go on with a read, now that the leader has said how much it needs."""
+        if answer.is_confirmed and self.raft:
+            self._reads.wait_for(answer.number, answer.index)
+            self._reads.applied(self.raft.state.applied_index)
+        else:
+            self._reads.end(answer.number, is_confirmed=False)
+
+    def order(self, order: RaftOrder, asker: str, now_s: float) -> None:
+        """Do what an operator wants, or have the leader do it."""
+        if not self.is_leader and self.leader and not order.number:
+            number = self.orders.add(order, asker, now_s)
+            passed_on = order.model_copy(update={"number": number})
+            self._effects.append(SendTo(self.leader, passed_on))
+            return
+        try:
+            self._obey(order, asker, now_s)
+        except ConfigurationRefusedError as error:
+            self._effects.append(answer_to(order, asker, str(error), is_done=False))
+
+    def on_order_done(self, done: RaftOrderDone) -> None:
+        """Pass on what the leader says of an order that was passed on to it."""
+        self._effects += self.orders.done(done.number, is_done=done.is_done, text=done.text)
+
+    def _obey(self, order: RaftOrder, asker: str, now_s: float) -> None:
+        if self.raft is None:
+            raise ConfigurationRefusedError(f"{self.node_name} is of no cluster yet")
+        if order.action == "transfer":
+            if order.node == self.node_name == self.leader:
+                raise ConfigurationRefusedError(f"{order.node} leads already")
+            effects = self.raft.transfer(order.node, now_s)
+            self.orders.add(order, asker, now_s)
+        else:
+            effects = self.raft.change(_KINDS[order.action], order.node, now_s)
+            index = self.raft.state.configuration_index
+            self.orders.add(order, asker, now_s, index=index)
+        self._take(effects, now_s)
+
+    def begin_to_yield(self, now_s: float) -> None:
+        """Give leadership to the best other voter, if this node leads and there is one."""
+        leadership = self.raft.leadership if self.raft else None
+        if self.raft is None or leadership is None:
+            return
+        others = self.raft.state.configuration.voters & set(leadership.followers)
+        ready = [name for name in others if leadership.is_caught_up(name, now_s)]
+        try:
+            if ready:
+                best = min(ready, key=lambda name: (self._rank(name), name))
+                self._take(self.raft.transfer(best, now_s), now_s)
+        except ConfigurationRefusedError as error:
+            self._note("step_refused", level="info", step="yield", why=str(error))
+
+    def _rank(self, name: str) -> tuple[bool, int]:
+        known = self.roster.get(name)
+        return known.rank if known else (True, 1 << 16)
+
+    # Time.
+
+    def tick(self, now_s: float) -> None:
+        """Do what is due."""
+        if self.bootstrap:
+            self._take_bootstrap(self.bootstrap.tick(self.roster, now_s), now_s)
+        if self.raft is None:
+            return
+        if now_s >= self.raft.next_due_s:
+            self._take(self.raft.tick(now_s), now_s)
+        self._effects += self.orders.tick(now_s)
+        self._reads.tick(now_s)
+        if not self.is_leader:
+            self._steward.follows()
+        elif now_s >= self._steward_due_s:
+            self._steward_due_s = now_s + STEWARD_INTERVAL_S
+            self._look_after_members(now_s)
+
+    def _look_after_members(self, now_s: float) -> None:
+        raft = self._of_cluster()
+        leadership, state = raft.leadership, raft.state
+        if leadership is None or not leadership.may_change:
+            return
+        since_s = now_s - self.policy.election_timeout_s
+        answering = {n for n, one in leadership.followers.items() if one.confirmed_at_s >= since_s}
+        caught_up = {name for name in answering if leadership.is_caught_up(name, now_s)}
+        step = self._steward.step(
+            state.configuration,
+            self.identity.cluster_id,
+            self.roster,
+            Followers(frozenset(answering), frozenset(caught_up)),
+            now_s,
+        )
+        try:
+            match step:
+                case Change(kind, node):
+                    self._take(raft.change(kind, node, now_s), now_s)
+                case HandOver(node):
+                    self._note("preferred_leads", level="info", node=node)
+                    self._take(raft.transfer(node, now_s), now_s)
+                case None:
+                    return
+        except ConfigurationRefusedError as error:
+            self._note("step_refused", level="info", step=repr(step), why=str(error))
+
+    # Effects.
+
+    def _take_bootstrap(self, effects: Sequence[BootstrapEffect], now_s: float) -> None:
+        for effect in effects:
+            match effect:
+                case Begin(voters):
+                    raft = self._join(RaftDisk(identity=self.identity), now_s)
+                    self._take(raft.bootstrap(voters, now_s), now_s)
+                case SaveIdentity(identity):
+                    self.identity = identity
+                    if identity.cluster_id:
+                        self.bootstrap = None
+                    self._effects.append(effect)
+                case _:
+                    self._effects.append(effect)
+
+    def _take(self, effects: Sequence[Effect], now_s: float) -> None:
+        for effect in effects:
+            self._effects.append(effect)
+            match effect:
+                case Apply(entries):
+                    self._effects += self.proposals.applied(entries)
+                    self._reads.applied(entries[-1].index)
+                    self._effects += self.orders.committed(entries[-1].index)
+                    if any(entry.kind == "configuration" for entry in entries):
+                        self._set_timeouts()
+                case Restore():
+                    self._set_timeouts()
+                case ReadReady(number, is_confirmed):
+                    self._reads.end(number, is_confirmed=is_confirmed)
+                case RoleChanged(role, _, leader, _):
+                    self.leaderless_since_s = now_s
+                    if role != "leader":
+                        self._effects += self.proposals.give_up(leader)
+                    self._effects += self.orders.leads(leader)
+                case _:
+                    continue  # the shell's alone
+
+    def _of_cluster(self) -> RaftNode:
+        assert self.raft is not None, "asked for only where a cluster is known"
+        return self.raft
+
+    def _note(self, event: str, *, level: str = "warning", **fields: object) -> None:
+        self._effects.append(Note(event, fields, level))

@@ -1,0 +1,203 @@
+"""What a leader does about members and preference, now and then: one step at a time.
+
+New nodes become learners, and voters once they have caught up, as long as an odd number of voters
+can be had; who is away for long makes room for who is there; who is preferred is handed leadership
+to when it has been there for a while.  Each step is refused by the core if it must not be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from constellation.raft.configuration import VOTERS_MAX, ChangeKind, Configuration
+from constellation.raft.roster import Roster, RosterNode
+
+BLANK_S = 15.0  # a voter without state that does not answer for so long has lost its disk
+SHARED_LEADERSHIP_S = 600.0  # who lost leadership sooner after it was given waits longer for it
+_AWAY = RosterNode(is_living=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StewardPolicy:
+    """Patience, in seconds."""
+
+    voters_max: int = VOTERS_MAX
+    replace_after_s: float = 300.0  # a voter that is away for so long is replaced
+    forget_after_s: float = 259_200.0  # a member that is away for so long is no member any more
+    preferred_stable_s: float = 30.0
+    preferred_wait_max_s: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A step: change the configuration."""
+
+    kind: ChangeKind
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A step: make another node the leader."""
+
+    node: str
+
+
+Step = Change | HandOver
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """What the leader sees of the others now."""
+
+    answering: frozenset[str]  # within the last election timeout
+    caught_up: frozenset[str]
+
+
+class Steward:
+    """The memory of one node, as leader or not."""
+
+    def __init__(self, node_name: str, policy: StewardPolicy) -> None:
+        self.node_name = node_name
+        self.policy = policy
+        self._away_since_s: dict[str, float] = {}
+        self._there_since_s: dict[str, float] = {}
+        self._led_since_s: float | None = None
+        self._gave_at_s: dict[str, float] = {}  # when leadership was handed to a node
+        self._wait_s: dict[str, float] = {}  # how long it must be there before it is again
+
+    def follows(self) -> None:
+        """Take note that this node does not lead."""
+        self._led_since_s = None
+        self._away_since_s.clear()
+        self._there_since_s.clear()
+
+    def step(
+        self,
+        configuration: Configuration,
+        cluster_id: str,
+        roster: Roster,
+        followers: Followers,
+        now_s: float,
+    ) -> Step | None:
+        """Return the next thing to do as the leader, if any."""
+        if self._led_since_s is None:
+            self._led_since_s = now_s
+            self._came_back(now_s)
+        self._watch(configuration, roster, followers, now_s)
+        return (
+            self._blank(configuration, roster, now_s)
+            or self._newcomer(configuration, cluster_id, roster)
+            or self._voters(configuration, roster, followers, now_s)
+            or self._forgotten(configuration, now_s)
+            or self._preferred(configuration, roster, followers, now_s)
+        )
+
+    def _watch(
+        self,
+        configuration: Configuration,
+        roster: Roster,
+        followers: Followers,
+        now_s: float,
+    ) -> None:
+        for name in configuration.members - {self.node_name}:
+            answers = name in followers.answering
+            if answers or roster.get(name, _AWAY).is_living:
+                self._away_since_s.pop(name, None)
+            else:
+                self._away_since_s.setdefault(name, now_s)
+            if answers:
+                self._there_since_s.setdefault(name, now_s)
+            else:
+                self._there_since_s.pop(name, None)
+        for known in (self._away_since_s, self._there_since_s):
+            for name in set(known) - configuration.members:
+                del known[name]
+
+    def _is_away(self, name: str, for_s: float, now_s: float) -> bool:
+        return now_s - self._away_since_s.get(name, now_s) >= for_s
+
+    def _blank(self, configuration: Configuration, roster: Roster, now_s: float) -> Step | None:
+        """Begin anew with a voter that has lost its disk: it must not vote on what it forgot."""
+        assert self._led_since_s is not None, "set by step"
+        if now_s - self._led_since_s < BLANK_S or len(configuration.voters) < 2:
+            return None
+        for name in sorted(configuration.voters - {self.node_name}):
+            node = roster.get(name, _AWAY)
+            if node.is_living and not node.cluster_id and name not in self._there_since_s:
+                return Change("forget", name)
+        return None
+
+    def _newcomer(
+        self, configuration: Configuration, cluster_id: str, roster: Roster
+    ) -> Step | None:
+        barred = configuration.members | configuration.removed
+        for name, node in sorted(roster.items()):
+            if name not in barred and node.is_living and node.cluster_id in ("", cluster_id):
+                return Change("add_learner", name)
+        return None
+
+    def _voters(
+        self, configuration: Configuration, roster: Roster, followers: Followers, now_s: float
+    ) -> Step | None:
+        voters = configuration.voters
+        gone = {v for v in voters if self._is_away(v, self.policy.replace_after_s, now_s)}
+        living = [
+            name
+            for name in configuration.members
+            if name == self.node_name or name in self._there_since_s
+        ]
+        # An even number survives no more failures than the odd one below, and needs one vote more.
+        fit = min(self.policy.voters_max, len(living))
+        wanted = fit if fit % 2 else fit - 1
+        spares = sorted(
+            configuration.learners & followers.caught_up,
+            key=lambda name: (roster.get(name, _AWAY).rank, name),
+        )
+        if len(voters - gone) < wanted and spares:
+            if len(voters) < self.policy.voters_max:
+                return Change("promote", spares[0])
+            if gone:
+                return Change("demote", min(gone))
+        if gone and len(voters) > max(wanted, 3):
+            return Change("demote", min(gone))
+        if len(voters) > self.policy.voters_max:
+            others = voters - {self.node_name}
+            return Change("demote", max(others, key=lambda n: (roster.get(n, _AWAY).rank, n)))
+        return None
+
+    def _forgotten(self, configuration: Configuration, now_s: float) -> Step | None:
+        for name in sorted(configuration.learners):
+            if self._is_away(name, self.policy.forget_after_s, now_s):
+                return Change("forget", name)
+        return None
+
+    # Preference.
+
+    def _came_back(self, now_s: float) -> None:
+        """Leadership is here again: who had it from here for a short time only waits longer."""
+        for name, gave_at_s in self._gave_at_s.items():
+            if now_s - gave_at_s < SHARED_LEADERSHIP_S:
+                wait_s = 2 * self._wait_s.get(name, self.policy.preferred_stable_s)
+                self._wait_s[name] = min(wait_s, self.policy.preferred_wait_max_s)
+            else:
+                self._wait_s.pop(name, None)
+        self._gave_at_s.clear()
+
+    def _preferred(
+        self, configuration: Configuration, roster: Roster, followers: Followers, now_s: float
+    ) -> Step | None:
+        own = roster.get(self.node_name)
+        better = [
+            name
+            for name in configuration.voters & followers.caught_up
+            if own is not None and name in roster and roster[name].rank < own.rank
+        ]
+        for name in sorted(better, key=lambda one: (roster[one].rank, one)):
+            wait_s = self._wait_s.get(name, self.policy.preferred_stable_s)
+            there_since_s = self._there_since_s.get(name, now_s)
+            tried_at_s = self._gave_at_s.get(name, float("-inf"))
+            if now_s - there_since_s >= wait_s and now_s - tried_at_s >= wait_s:
+                self._gave_at_s[name] = now_s
+                return HandOver(name)
+        return None
