@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 def in_safe_order(effects: Sequence[T]) -> tuple[list[SendTo], list[Save], list[T]]:
     """Return what is done before the write, what is written, and what is done after it."""
-    saves = [one for one in effects if isinstance(one, SAVES)]
+    saves: list[Save] = [one for one in effects if isinstance(one, SAVES)]
     first_index = min(
         (one.entries[0].index if isinstance(one, SaveEntries) else 0 for one in saves), default=0
     )
