@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 GO_PATH = "/usr/local/go/bin:/usr/lib/go/bin"
@@ -41,6 +43,22 @@ class Program:
         """End the process at once.  Safe to repeat."""
         with self._process:
             self._process.kill()
+
+
+def start(name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None) -> Program:
+    """Start a program in a session of its own, out of the terminal's reach; it ends with us."""
+    setpriv = shutil.which("setpriv")
+    prefix = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    process = subprocess.Popen(
+        [*prefix, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(env or {})},
+        cwd=BUILD_DIRECTORY.parent,
+        start_new_session=True,
+    )
+    return Program(name, process)
 
 
 def numbers(line: str) -> list[float]:
