@@ -25,10 +25,18 @@ def file_system(path: Path, mounts: str | None = None) -> str:
     return "unknown"
 
 
-def sync_ms(directory: Path) -> float:
-    """Return the median time of an append that is synced with fdatasync."""
+def sync_ms(directory: Path, *, append: bool) -> float:
+    """Return the median time of a small write that is synced with fdatasync.
+
+    One that is appended changes what the file system knows of the file too, and so waits for
+    whatever else is in its journal.
+    """
     took_s = []
     with tempfile.NamedTemporaryFile(dir=directory) as file:
+        os.write(file.fileno(), bytes(WRITES * WRITE_BYTES))
+        os.fsync(file.fileno())
+        if not append:
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
         for _ in range(WRITES):
             began_s = time.perf_counter()
             os.write(file.fileno(), bytes(WRITE_BYTES))

@@ -177,9 +177,10 @@ def test_file_system_is_that_of_the_mount_nearest_above(path: str, kind: str) ->
     assert file_system(Path(path), MOUNTS) == kind
 
 
-def test_disk_here_is_known_and_can_be_timed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("append", [False, True])
+def test_disk_here_is_known_and_can_be_timed(tmp_path: Path, append: bool) -> None:
     assert file_system(tmp_path) != "unknown"
-    assert sync_ms(tmp_path) > 0
+    assert sync_ms(tmp_path, append=append) > 0
 
 
 def test_members_have_an_address_each_and_clusters_share_none() -> None:
