@@ -8,6 +8,7 @@ and what is in its favour.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
@@ -83,13 +84,13 @@ def main() -> None:
         Figures("raft") as figures,
         tempfile.TemporaryDirectory(prefix="raft-", dir=BUILD_DIRECTORY) as directory,
     ):
-        say_disk(figures, Path(directory))
+        say_where(figures, Path(directory))
         clusters = present(figures, [make(Path(directory)) for make in CLUSTERS])
         report(figures, medians(rounds(clusters)))
 
 
-def say_disk(figures: Figures, directory: Path) -> None:
-    """Say what the data is on."""
+def say_where(figures: Figures, directory: Path) -> None:
+    """Say what the data is on, and how busy the machine is."""
     kind = file_system(directory)
     over, after = (sync_ms(directory, append=append) for append in (False, True))
     figures.note(
@@ -98,6 +99,7 @@ def say_disk(figures: Figures, directory: Path) -> None:
     )
     if kind in IN_MEMORY:
         figures.note("that is no disk: the figures say nothing of syncing")
+    figures.note(f"load before: {os.getloadavg()[0]:.2f}; others' work slows whoever waits for it")
 
 
 def present(figures: Figures, clusters: list[Cluster]) -> list[Cluster]:
