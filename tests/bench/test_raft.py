@@ -171,7 +171,7 @@ def test_a_peer_that_is_not_installed_is_absent_with_what_to_do(
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/work/build", "ext4"), ("/tmp/x/y", "tmpfs"), ("/tmpx", "ext4"), ("/srv/a/b", "overlay")],
+    [("/home/build", "ext4"), ("/tmp/x/y", "tmpfs"), ("/tmpx", "ext4"), ("/srv/a/b", "overlay")],
 )
 def test_file_system_is_that_of_the_mount_nearest_above(path: str, kind: str) -> None:
     assert file_system(Path(path), MOUNTS) == kind
