@@ -94,6 +94,8 @@ class Figures:
         self.benchmark = _checked(benchmark)
         self.figures: list[Figure] = []
         self.absent_peers: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.tables: list[dict[str, Any]] = []
         self._directory = directory
         self._out = out or sys.stdout
         self._began_utc = datetime.now(UTC)
@@ -128,6 +130,19 @@ class Figures:
         self.absent_peers[peer] = reason
         self._print(f"{self.benchmark}: peer {peer} is absent: {reason}")
 
+    def note(self, text: str) -> None:
+        """Say how something was measured."""
+        self.notes.append(text)
+        self._print(f"{self.benchmark}: {text}")
+
+    def table(self, columns: list[str], rows: list[list[str | float]]) -> None:
+        """Print values side by side, for whoever compares; they have no goals of their own."""
+        self.tables.append({"columns": columns, "rows": rows})
+        cells = [columns, *([cell_text(cell) for cell in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            self._print("  ".join(map(str.ljust, row, widths)).rstrip())
+
     def __enter__(self) -> Figures:
         return self
 
@@ -145,6 +160,8 @@ class Figures:
             "machine": machine(),
             "figures": [figure.as_json() for figure in self.figures],
             "absent_peers": self.absent_peers,
+            "notes": self.notes,
+            "tables": self.tables,
         }
         file = self._directory / f"{self.benchmark}.json"
         file.write_text(json.dumps(content, indent=2) + "\n")
@@ -152,6 +169,11 @@ class Figures:
     def _print(self, line: str) -> None:
         self._out.write(f"{line}\n")
         self._out.flush()
+
+
+def cell_text(cell: str | float) -> str:
+    """Return what a table shows."""
+    return cell if isinstance(cell, str) else shown(cell)
 
 
 def percentile(values: list[float], share: float) -> float:

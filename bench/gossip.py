@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -27,13 +26,12 @@ from random import SystemRandom
 from statistics import median
 
 from bench.figures import Figures, Peer
+from bench.programs import BUILD_DIRECTORY, Program, go_program_missing
 from tests.components.ports import free_port
 
 OURS, PEER = "constellation", "memberlist"
 GO_DIRECTORY = Path(__file__).parent / "memberlist_peer"
-PEER_PROGRAM = Path(__file__).parent.parent / "build" / "memberlist_peer"
-GO_PATH = "/usr/local/go/bin:/usr/lib/go/bin"
-BUILD_TIMEOUT_S = 300
+PEER_PROGRAM = BUILD_DIRECTORY / "memberlist_peer"
 
 UPDATES = 15
 KILLS = {10: 7, 50: 5}  # the time until the first probe is chance: a median needs some
@@ -50,40 +48,13 @@ ALONE = {  # what the peer is known to reach, where it is absent: memberlist 0.7
 }
 
 
-class Program:
-    """One process with all members of one kind."""
-
-    def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
-        self.name = name
-        self._process = process
-
-    def tell(self, command: str) -> None:
-        """Give a command; `answer` waits for its end."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-
-    def answer(self) -> list[float]:
-        """Return the numbers of the answer."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"gossip: {self.name} ended; what it said is above")
-        return numbers(line)
-
-    def ask(self, command: str) -> list[float]:
-        """Give a command and return the numbers of its answer."""
-        self.tell(command)
-        return self.answer()
-
-
 Measured = dict[str, list[float]]  # by the kind of member
 
 
 def main() -> None:
     """Measure, print, write."""
     with Figures("gossip") as figures:
-        reason = peer_missing()
+        reason = go_program_missing(GO_DIRECTORY, PEER_PROGRAM)
         if reason:
             figures.absent(PEER, reason)
         for count in IDLE_S:
@@ -170,41 +141,6 @@ def programs(count: int, *, peer: bool) -> Iterator[list[Program]]:
             stack.callback(process.kill)
             running.append(Program(name, process))
         yield running
-
-
-def peer_missing() -> str:
-    """Build the peer's program if it is not built; return why it cannot be, "" if it can."""
-    go = shutil.which("go") or shutil.which("go", path=GO_PATH)
-    if go is None:
-        return "no Go here to build it"
-    PEER_PROGRAM.parent.mkdir(exist_ok=True)
-    try:
-        # Go itself knows what has changed since the last time.
-        done = subprocess.run(
-            [go, "build", "-buildvcs=false", "-o", str(PEER_PROGRAM), "."],
-            cwd=GO_DIRECTORY,
-            capture_output=True,
-            text=True,
-            timeout=BUILD_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"it was not built within {BUILD_TIMEOUT_S} s"
-    if done.returncode == 0:
-        return ""
-    return f"it does not build: {' '.join(done.stderr.split())[-300:]}"
-
-
-def numbers(line: str) -> list[float]:
-    """Return the numbers of one answer.
-
-    Raises:
-        ValueError: it is none, or something else.
-    """
-    words = line.split()
-    if not words:
-        raise ValueError("an answer has at least one number")
-    return [float(word) for word in words]
 
 
 def pause(between_s: tuple[float, float]) -> None:

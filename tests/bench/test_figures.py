@@ -58,6 +58,25 @@ def test_figures_are_printed_at_once_and_written_at_the_end(tmp_path: Path) -> N
     assert written["machine"] == machine()
 
 
+def test_notes_and_tables_are_printed_and_written(tmp_path: Path) -> None:
+    out = io.StringIO()
+    with Figures("raft", directory=tmp_path, out=out) as figures:
+        figures.note("data is on ext4")
+        figures.table(["name", "commits/s"], [["etcd", 1234.56], ["pysyncobj", 0.5]])
+
+    written = json.loads((tmp_path / "raft.json").read_text())
+    assert out.getvalue().splitlines() == [
+        "raft: data is on ext4",
+        "name       commits/s",
+        "etcd       1235",
+        "pysyncobj  0.5",
+    ]
+    assert written["notes"] == ["data is on ext4"]
+    assert written["tables"] == [
+        {"columns": ["name", "commits/s"], "rows": [["etcd", 1234.56], ["pysyncobj", 0.5]]}
+    ]
+
+
 def test_a_missed_goal_is_said_and_not_raised(tmp_path: Path) -> None:
     out = io.StringIO()
     with Figures("node", directory=tmp_path, out=out) as figures:

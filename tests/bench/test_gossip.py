@@ -4,18 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import gossip
-from bench.gossip import FACTORS, goal_of, medians, numbers
-
-
-def test_answer_is_a_line_of_numbers() -> None:
-    assert numbers("143.2 0.0021\n") == [143.2, 0.0021]
-
-
-@pytest.mark.parametrize("line", ["\n", "not all members joined\n"])
-def test_what_is_no_answer_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match=r"number|convert"):
-        numbers(line)
+from bench.gossip import FACTORS, goal_of, medians
 
 
 def test_median_of_each_kind_is_its_own() -> None:
@@ -32,10 +21,3 @@ def test_goal_is_the_peers_value_of_this_run_times_the_factor(what: str) -> None
 @pytest.mark.parametrize("count", [10, 50])
 def test_without_a_peer_there_is_still_a_goal(count: int) -> None:
     assert goal_of("update", count, {"constellation": 1.0}) > 0
-
-
-def test_without_go_the_peer_is_absent_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(gossip, "GO_PATH", "/nowhere")
-
-    assert "no Go" in gossip.peer_missing()

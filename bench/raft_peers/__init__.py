@@ -1,0 +1,1 @@
+"""Clusters of three members that `bench.raft` measures one after another."""

@@ -1,0 +1,29 @@
+"""What benchmarks run beside ours answers lines of numbers, or is absent with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench import programs
+from bench.programs import go_program_missing, numbers
+
+
+def test_answer_is_a_line_of_numbers() -> None:
+    assert numbers("143.2 0.0021\n") == [143.2, 0.0021]
+
+
+@pytest.mark.parametrize("line", ["\n", "not all members joined\n"])
+def test_what_is_no_answer_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r"number|convert"):
+        numbers(line)
+
+
+def test_without_go_a_program_is_absent_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(programs, "GO_PATH", "/nowhere")
+
+    assert "no Go" in go_program_missing(tmp_path, tmp_path / "program")
