@@ -1,7 +1,7 @@
 """Raft actor: this node's member of the Raft cluster, and the lease table that its log drives.
 
-What arrives is gathered, then stepped and made durable together, with one sync of the disk: that
-is why a message is only put into the inbox by its handler.
+What has arrived is stepped and made durable together, with one sync of the disk: that is why a
+message is only put into the inbox by its handler.
 """
 
 from __future__ import annotations
@@ -78,7 +78,6 @@ class RaftActor(ShellActor):
             steward=settings.raft.steward_policy(),
             bootstrap_expect=settings.bootstrap_expect,
         )
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._inbox: list[Callable[[RaftMember, float], None]] = []
         self.view = ClusterView()
         self._addresses: dict[str, tuple[str, int]] = {}
@@ -148,18 +147,13 @@ class RaftActor(ShellActor):
 
     # What arrives.
 
-    def watched_files(self) -> list[int]:
-        return [self._wake] if hasattr(self, "_wake") else []
-
-    def on_readable(self, ready: list[int]) -> None:
-        os.eventfd_read(self._wake)
-        self._work(self.now_s())
+    def on_caught_up(self) -> None:
+        if self._inbox:
+            self._work(self.now_s())
 
     def _later(self, step: Callable[[RaftMember, float], None]) -> None:
-        if len(self._inbox) < INBOX_MAX and self.member is not None:
+        if self.member is not None and len(self._inbox) < INBOX_MAX:
             self._inbox.append(step)
-            if len(self._inbox) == 1:
-                os.eventfd_write(self._wake, 1)
 
     def receiveMsg_RaftPacket(self, message: RaftPacket, sender: ActorAddress) -> None:
         known = self._addresses.get(message.source)

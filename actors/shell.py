@@ -28,7 +28,7 @@ from thespian.actors import (
 from actors import node
 from actors.metrics_report import metrics_report
 from actors.transport import stats
-from actors.transport.transport import claim_name
+from actors.transport.transport import claim_name, has_more_arrived
 from constellation.effects import Note, Send
 from constellation.log import bind_log_context, get_logger
 from constellation.transport.address import ActorRef
@@ -78,6 +78,9 @@ class ShellActor(ActorTypeDispatcher):
 
     def on_tick(self, now_s: float) -> None:
         """Step the core with the passing of time."""
+
+    def on_caught_up(self) -> None:
+        """Every message that has arrived so far was handled: do what was put off for that."""
 
     def on_stop(self) -> None:
         """Release what the process's end would not release."""
@@ -132,6 +135,8 @@ class ShellActor(ActorTypeDispatcher):
     def receiveMessage(self, message: Any, sender: ActorAddress) -> ThespianWatch | None:
         """Dispatch by class name.  Thespian forgets the watch after every message: renew it."""
         super().receiveMessage(message, sender)
+        if not has_more_arrived():
+            self.on_caught_up()
         files = self.watched_files()
         return ThespianWatch(files) if files else None
 

@@ -21,12 +21,14 @@ from typing import Literal
 from bench.figures import Figures, Peer
 from bench.programs import BUILD_DIRECTORY
 from bench.raft_peers.cluster import Cluster, Sample
+from bench.raft_peers.constellation import Constellation
 from bench.raft_peers.disk import file_system, sync_ms
 from bench.raft_peers.etcd import Etcd
 from bench.raft_peers.pysyncobj import PySyncObj
 
 OURS = "constellation"
-CLUSTERS = (  # each is made with the directory for its data; ours comes first when it is there
+CLUSTERS = (  # each is made with the directory for its data
+    Constellation,
     Etcd,
     partial(PySyncObj, name="pysyncobj"),
     partial(PySyncObj, name="pysyncobj_batched", batched=True),

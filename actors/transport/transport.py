@@ -56,6 +56,11 @@ def claim_name(name: str) -> None:
         transport.delivery.claim_name(name)
 
 
+def has_more_arrived() -> bool:
+    """Whether messages that this process has received wait to be handled."""
+    return any(transport.has_arrived for transport in _in_this_process)
+
+
 def forget_inherited() -> None:
     """In a forked process: close the parent's sockets, which are not this process's business."""
     for transport in _in_this_process:
@@ -185,6 +190,11 @@ class Transport(wakeupTransportBase):
         intent.tx_done(_STATUS[self.delivery.send(intent.targetAddr.addressDetails, body)])
 
     # Receiving.
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether a message waits to be handled."""
+        return bool(self._arrived)
 
     def _arrive(self, envelope: Envelope) -> None:
         try:
