@@ -32,7 +32,7 @@ def size(count_bytes: int) -> str:
     value, units = float(count_bytes), ["KiB", "MiB", "GiB", "TiB"]
     for unit in units:
         value /= 1024
-        if value < 1024 or unit == units[-1]:
+        if value < 1023.95 or unit == units[-1]:
             break
     return f"{value:.1f} {unit}"
 

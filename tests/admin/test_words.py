@@ -43,6 +43,7 @@ def test_duration_is_off_by_less_than_its_smaller_unit(seconds: float) -> None:
         (0, "0 B"),
         (1023, "1023 B"),
         (1024, "1.0 KiB"),
+        (1_048_575, "1.0 MiB"),
         (1_300_000, "1.2 MiB"),
         (5 << 30, "5.0 GiB"),
         (1 << 60, "1048576.0 TiB"),
