@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from prometheus_client import Counter
 from thespian.actors import ActorAddress
 
 from actors import node
 from actors.adapters.parts import find_missing
-from actors.shell import ShellActor
+from actors.admin_raft import RaftAnswers
 from constellation import __version__
 from constellation.admin import keyring_round
 from constellation.admin.history import History
@@ -26,7 +25,6 @@ from constellation.admin.status_round import (
     TooMany,
     Unexpected,
 )
-from constellation.cluster_view import ClusterView
 from constellation.log import get_logger
 from constellation.transport.address import ActorRef
 from messages.admin import (
@@ -39,28 +37,25 @@ from messages.admin import (
     ServicesRequest,
     StatusRequest,
 )
-from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe, NodeState, RecordPublish
 from messages.keyring import KeyringOrder, KeyringState
 from messages.lifecycle import SupervisorStatus, SupervisorStatusRequest
-from messages.raft_member import ClusterJoined
+from messages.raft_member import ChangeReported, ClusterJoined
 
 log = get_logger(__name__)
 
 ADMIN, GOSSIP = "@admin", "@gossip"  # whoever is that actor of a node now
-IN_EVERY_NODE = ("gossip", "raft")  # parts that are nothing to be said of a node
+IN_EVERY_NODE = ("gossip", "raft", "leases")  # parts that are nothing to be said of a node
 FROM_START = ("tailscale", "cloudflare")  # parts that no actor reports on
 
 
-class AdminActor(ShellActor):
+class AdminActor(RaftAnswers):
     """Translate requests to reports of the core, and its questions to messages."""
 
     tick_interval_s = 0.1
 
     def on_start(self) -> None:
-        settings = node.settings()
-        self._own_name = settings.node_name
-        self.view = ClusterView()
+        super().on_start()
         self.since_s: Mapping[str, float] = {}  # when each member's state began
         self.round = StatusRound()
         self.keyring_round = KeyringRound()
@@ -68,32 +63,14 @@ class AdminActor(ShellActor):
         self.history = History(self.now_s())
         self.parts = {
             part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
-            for part in find_missing(settings)
+            for part in find_missing(node.settings())
             if part.part in FROM_START
         }
-        self._make_metrics()
-
-    def _make_metrics(self) -> None:
-        self._requests = Counter(
-            "constellation_admin_requests",
-            "Questions of operators and of other nodes",
-            ["kind"],
-            registry=self.registry,
-        )
-        self._unanswered = Counter(
-            "constellation_admin_unanswered",
-            "Nodes that did not say in time how they are, for each operator who asked",
-            registry=self.registry,
-        )
-        self._unexpected = Counter(
-            "constellation_admin_unexpected_answers",
-            "Answers that were not owed, or not from the node they are about",
-            registry=self.registry,
-        )
 
     # The cluster, and this node in it.
 
     def on_actor_up(self, name: str) -> None:
+        super().on_actor_up(name)
         if name == "gossip":
             self.post("gossip", ClusterSubscribe())
             self._publish()
@@ -118,6 +95,9 @@ class AdminActor(ShellActor):
         if message.cluster_id != self._cluster_id:
             self._cluster_id = message.cluster_id
             self._publish()
+
+    def receiveMsg_ChangeReported(self, message: ChangeReported, sender: ActorAddress) -> None:
+        self.history.add_reported(message, self.now_s())
 
     def _publish(self) -> None:
         settings = node.settings()
@@ -202,28 +182,6 @@ class AdminActor(ShellActor):
                 case keyring_round.Busy(asker):
                     self.send(self.address_of(asker), _BUSY)
 
-    def _speaks_for(self, name: str, sender: ActorAddress) -> bool:
-        """Return whether `sender` is on the node called `name`."""
-        settings = node.settings()
-        addresses = {
-            **find_peers(self.view).addresses,
-            self._own_name: (settings.bind_address, settings.actors.port),
-        }
-        return bool(addresses.get(name) == sender.addressDetails.node)
-
-    def _is_known(self, message: Message, sender: ActorAddress) -> bool:
-        """Return whether there is something to say; refuse if not."""
-        self._requests.labels(type(message).__name__).inc()
-        if self.view.known:
-            return True
-        refusal = RequestRefused(
-            what="this node cannot say anything of the cluster yet",
-            why="its gossip is only starting",
-            fix="ask again in a second; if that lasts, see the agent's log",
-        )
-        self.send(sender, refusal)
-        return False
-
     # How each node is.
 
     def receiveMsg_NodeStatusRequest(
@@ -254,6 +212,7 @@ class AdminActor(ShellActor):
         log.info("node_status_refused", by=self.address_text(sender), why=message.why)
 
     def on_tick(self, now_s: float) -> None:
+        super().on_tick(now_s)
         self._perform(self.round.tick(now_s))
         self._perform_keyring(self.keyring_round.tick(now_s))
 
@@ -264,7 +223,7 @@ class AdminActor(ShellActor):
                     self._ask(nodes)
                 case Answer(asker, statuses, unanswered):
                     self._unanswered.inc(len(unanswered))
-                    report = status_report(self.view, statuses, unanswered)
+                    report = status_report(self.view, statuses, unanswered, self.raft_news)
                     self.send(self.address_of(asker), report)
                 case AnswerOfOne(asker, status):
                     self.send(self.address_of(asker), status)

@@ -37,7 +37,7 @@ from messages.admin import PartReported, PartState
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.leases import LeasesChanged, LeaseTableState
-from messages.lifecycle import ActorYield, ActorYielded
+from messages.lifecycle import ActorDirectory, ActorYield, ActorYielded
 from messages.raft_member import (
     ClusterJoined,
     LeasesRead,
@@ -85,7 +85,7 @@ class RaftActor(ShellActor):
         self.member: RaftMember | None = None
         self.table = LeaseTable()
         self.chronicle = Chronicle()
-        self._reader: ActorAddress | None = None  # the lease manager of this node
+        self._readers: dict[str, ActorAddress] = {}  # of the lease table, in this node
         self._asked_to_yield_at_s: float | None = None
         self._failed: AdapterError | None = None
         self._reopen_at_s = 0.0
@@ -130,7 +130,7 @@ class RaftActor(ShellActor):
         self.chronicle.begin_at(disk)
         self.member.set_roster(roster_of(self.view))
         self._tell_identity()
-        self._tell_reader(self.table.state)
+        self._tell_readers(self.table.state)
 
     def _refuse(self, error: Exception, now_s: float) -> None:
         """Take no part: what this node promised may not be on its disk."""
@@ -143,7 +143,7 @@ class RaftActor(ShellActor):
             self.store.close()
         self.store = self.member = None
         self._inbox.clear()
-        self._tell_leading()
+        self._tell_readers(self._leading())
 
     # What arrives.
 
@@ -195,14 +195,20 @@ class RaftActor(ShellActor):
     def receiveMsg_LeasesRead(self, message: LeasesRead, sender: ActorAddress) -> None:
         asker = self.address_text(sender)
         if self.member is None:
-            self.send(sender, LeasesReadDone(state=self.table.state, is_confirmed=False))
+            self.send(sender, self._leases(message.number, is_confirmed=False))
             return
-        self._later(lambda member, now_s: member.read(asker, now_s))
+        self._later(lambda member, now_s: member.read(asker, message.number, now_s))
+
+    def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:
+        super().receiveMsg_ActorDirectory(message, sender)
+        running = {self.address_text(address) for address in self.directory.values()}
+        for reader in set(self._readers) - running:
+            del self._readers[reader]
 
     def receiveMsg_LeasesSubscribe(self, message: LeasesSubscribe, sender: ActorAddress) -> None:
-        self._reader = sender
-        self._tell_reader(self.table.state)
-        self._tell_leading()
+        self._readers[self.address_text(sender)] = sender
+        self.send(sender, self.table.state)
+        self.send(sender, self._leading())
 
     def receiveMsg_RaftStatusRequest(
         self, message: RaftStatusRequest, sender: ActorAddress
@@ -310,19 +316,19 @@ class RaftActor(ShellActor):
                 commands = [(one.index, one.data) for one in entries if one.kind == "command"]
                 self.metrics.applied.inc(len(commands))
                 changed = self.table.apply(commands)
-                self._tell_reader(changed)
+                self._tell_readers(changed)
                 self._report(self.chronicle.applied(entries, changed))
             case Restore(snapshot):
                 self.table = LeaseTable.decode(snapshot.data)
-                self._tell_reader(self.table.state)
+                self._tell_readers(self.table.state)
             case Reply(asker, message):
                 self.send(self.address_of(asker), message)
-            case ReadDone(asker, is_confirmed):
-                done = LeasesReadDone(state=self.table.state, is_confirmed=is_confirmed)
+            case ReadDone(asker, number, is_confirmed):
+                done = self._leases(number, is_confirmed=is_confirmed)
                 self.send(self.address_of(asker), done)
             case RoleChanged():
                 self.metrics.role_changed(effect)
-                self._tell_leading()
+                self._tell_readers(self._leading())
                 self._report(self.chronicle.role_changed(effect))
             case Note():
                 self.perform(effect)
@@ -351,22 +357,21 @@ class RaftActor(ShellActor):
             else:
                 self.send(ActorAddress(ActorRef(*address, RAFT)), send.message)
 
-    def _tell_reader(self, message: LeaseTableState | LeasesChanged) -> None:
-        if self._reader is None:
-            return
-        if isinstance(message, LeaseTableState) or message.held or message.freed:
-            self.send(self._reader, message)
+    def _leases(self, number: int, *, is_confirmed: bool) -> LeasesReadDone:
+        return LeasesReadDone(number=number, state=self.table.state, is_confirmed=is_confirmed)
 
-    def _tell_leading(self) -> None:
-        if self._reader is None:
-            return
+    def _tell_readers(self, message: LeaseTableState | LeasesChanged | RaftLeading) -> None:
+        if not isinstance(message, LeasesChanged) or message.held or message.freed:
+            for reader in self._readers.values():
+                self.send(reader, message)
+
+    def _leading(self) -> RaftLeading:
         member = self.member
-        leading = RaftLeading(
+        return RaftLeading(
             is_leader=member is not None and member.is_leader,
             leader=member.leader if member else "",
             term=member.raft.state.term if member and member.raft else 0,
         )
-        self.send(self._reader, leading)
 
     def _tell_identity(self) -> None:
         if self.member is None or self.member.identity.cluster_id == self._told_cluster_id:

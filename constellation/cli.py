@@ -1,4 +1,4 @@
-"""The operator's command: `constellation status`, `nodes`, `services`, `events`, `keys`, `keygen`.
+"""The operator's command: `constellation status`, `nodes`, `services`, `events`, and so on.
 
 Exit codes: 0 all is well; 1 the question was not answered, or wrongly asked, with one line that
 says why; 2 answered, and something is degraded.
@@ -15,6 +15,7 @@ import typer
 
 from constellation.admin.words import plain
 from constellation.cli_keys import keys
+from constellation.cli_raft import leases, raft, transfer
 from constellation.cli_session import (
     DEFAULT_CONFIG,
     EXIT_UNANSWERED,
@@ -47,6 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: rich takes its time
 )
 app.add_typer(keys, name="keys")
+app.add_typer(raft, name="raft")
 
 
 @app.callback()
@@ -94,10 +96,14 @@ def services(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def events(*, as_json: AsJson = False) -> None:
-    """List what happened to nodes and services, the latest first."""
+    """List what happened lately, the latest first."""
     from constellation.admin.tables import events_text  # noqa: PLC0415 - as above
 
     show(ask(EventsRequest(), EventsReport), events_text, as_json=as_json)
+
+
+app.command()(leases)
+app.command()(transfer)
 
 
 @app.command(short_help="Print a new cluster key.")

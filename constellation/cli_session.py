@@ -17,8 +17,19 @@ from constellation.errors import AdapterError, ConfigError
 from messages.admin import EventsReport, NodesReport, RequestRefused, ServicesReport, StatusReport
 from messages.base import Message
 from messages.keyring import KeyringReport
+from messages.raft_reports import LeasesReport, RaftReport
 
-Report = TypeVar("Report", StatusReport, NodesReport, ServicesReport, EventsReport, KeyringReport)
+Answer = TypeVar("Answer", bound=Message)
+Report = TypeVar(
+    "Report",
+    StatusReport,
+    NodesReport,
+    ServicesReport,
+    EventsReport,
+    KeyringReport,
+    RaftReport,
+    LeasesReport,
+)
 
 ANSWER_TIMEOUT_S = 5.0
 DEFAULT_CONFIG = "/etc/constellation/agent.toml"
@@ -40,13 +51,18 @@ class Asked:
 asked = Asked()
 
 
-def ask(request: Message | Callable[[bytes], Message], kind: type[Report]) -> Report:
+def ask(
+    request: Message | Callable[[bytes], Message],
+    kind: type[Answer],
+    *,
+    timeout_s: float = ANSWER_TIMEOUT_S,
+) -> Answer:
     """Return the agent's answer, or end with one line that says why there is none.
 
     `request` may also be made from the cluster key.
     """
     try:
-        answer = _answer(request)
+        answer = _answer(request, timeout_s)
     except ConfigError as error:
         raise unanswered(f"{error}{_unread_config()}") from None
     except AdapterError as error:
@@ -67,7 +83,7 @@ def ask(request: Message | Callable[[bytes], Message], kind: type[Report]) -> Re
     )
 
 
-def _answer(request: Message | Callable[[bytes], Message]) -> Message:
+def _answer(request: Message | Callable[[bytes], Message], timeout_s: float) -> Message:
     from actors.adapters.cluster_key import load_cluster_key  # noqa: PLC0415 - it takes its time
     from actors.adapters.tailnet_address import (  # noqa: PLC0415 - it takes its time
         with_tailnet_address,
@@ -83,7 +99,7 @@ def _answer(request: Message | Callable[[bytes], Message]) -> Message:
     settings = with_tailnet_address(settings)
     key = load_cluster_key(settings, make=False)
     made = request(key) if callable(request) else request
-    return ask_agent(settings, key, made, timeout_s=ANSWER_TIMEOUT_S)
+    return ask_agent(settings, key, made, timeout_s=timeout_s)
 
 
 def _config_file() -> str | None:

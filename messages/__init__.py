@@ -1,15 +1,26 @@
 """Every message, by feature.  Imports nothing of ours.
 
-base       Message: frozen, strict, uniquely named; REGISTRY
-lifecycle  an actor's start, its neighbours, being watched
-gossip     publishing this node's records, following the cluster's
-monitor    what sources observe of services, what monitors conclude
-warp       the WARP egress of a node
-keyring    the gossip keys: orders, what each node has
-metrics    what each actor process counts
-admin      the operator's questions and their answers
+base          Message: frozen, strict, uniquely named; REGISTRY
+lifecycle     an actor's start, its neighbours, being watched
+gossip        publishing this node's records, following the cluster's
+monitor       what sources observe of services, what monitors conclude
+warp          the WARP egress of a node
+keyring       the gossip keys: orders, what each node has
+metrics       what each actor process counts
+admin         the operator's questions and their answers
+raft_reports  those about Raft and leases
 """
 
-from messages import admin, base, gossip, keyring, lifecycle, metrics, monitor, warp
+from messages import admin, base, gossip, keyring, lifecycle, metrics, monitor, raft_reports, warp
 
-__all__ = ["admin", "base", "gossip", "keyring", "lifecycle", "metrics", "monitor", "warp"]
+__all__ = [
+    "admin",
+    "base",
+    "gossip",
+    "keyring",
+    "lifecycle",
+    "metrics",
+    "monitor",
+    "raft_reports",
+    "warp",
+]

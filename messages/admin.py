@@ -13,6 +13,7 @@ from messages.base import Message
 from messages.gossip import MemberState
 from messages.lifecycle import ActorStatus
 from messages.monitor import Endpoint, Health
+from messages.raft_reports import LeaseHolder
 
 # 'absent' was never there since the agent started; 'lost' was there and is gone.
 PartState = Literal["present", "absent", "lost"]
@@ -74,6 +75,8 @@ class StatusReport(Message):
     )
     nodes: tuple[NodeStatus, ...] = Field(description="of the nodes that answered, by name")
     unanswered: tuple[str, ...] = Field(description="living nodes whose admin did not answer")
+    leader: str = Field(default="", description="who leads Raft; empty: nobody, as far as is known")
+    leases: tuple[LeaseHolder, ...] = Field(default=(), description="those that are held, by name")
 
 
 class NodesRequest(Message):
@@ -142,15 +145,17 @@ class EventsRequest(Message):
 
 
 class EventRow(Message):
-    """What happened to a node, or to a service on one.  Part of `EventsReport`."""
+    """What happened to a node, to a service on one, or to Raft.  Part of `EventsReport`."""
 
     ago_s: float = Field(ge=0.0, description="since the asked node came to know of it")
-    node: str
-    service: str = Field(default="", description="empty: it is about the node")
+    node: str = Field(description="may be empty where it is about Raft")
+    service: str = Field(default="", description="empty: it is about no service")
+    subject: str = Field(default="", description="what else it is about: a lease; mostly empty")
     what: str = Field(
-        description="of a node: join, leave, update, failed; of a service: its health, or gone"
+        description="of a node: join, leave, update, failed; of a service: its health, or gone; "
+        "of Raft: e.g. leader_elected, lease_lost"
     )
-    reason: str = Field(default="", description="why a service is not healthy; may be empty")
+    reason: str = Field(default="", description="why; may be empty")
 
 
 class EventsReport(Message):

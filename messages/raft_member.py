@@ -108,7 +108,8 @@ class ClusterJoined(Message):
 class LeasesSubscribe(Message):
     """Ask the Raft actor for the lease table now, and for every change after.
 
-    Answered by `LeaseTableState`, then `LeasesChanged`; and by `RaftLeading` whenever that changes.
+    Answered by `LeaseTableState` and `RaftLeading`, then by `LeasesChanged` and `RaftLeading`
+    whenever that changes.  Several may subscribe.
     """
 
 
@@ -121,12 +122,15 @@ class RaftLeading(Message):
 
 
 class LeasesRead(Message):
-    """Ask for the leases, as new as this question.  Answered by `LeasesReadDone`."""
+    """Ask for the leases, as new as this question.  Answered by `LeasesReadDone`, in any case."""
+
+    number: int = Field(ge=1, description="the asker's; echoed as it is")
 
 
 class LeasesReadDone(Message):
     """Answer to `LeasesRead`."""
 
+    number: int = Field(ge=1)
     state: LeaseTableState
     is_confirmed: bool = Field(description="False: no leader confirmed it, so it may be old")
 
@@ -141,7 +145,8 @@ class RaftOrder(Message):
 
     action: OrderAction
     node: str = Field(max_length=128)
-    number: int = Field(default=0, ge=0, description="of who passes it on")
+    number: int = Field(default=0, ge=0, description="the asker's; echoed as it is")
+    was_passed_on: bool = Field(default=False, description="a second time it is not")
 
 
 class RaftOrderDone(Message):

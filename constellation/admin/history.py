@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from constellation.cluster_view import ClusterView
 from messages.admin import EventRow, EventsReport
 from messages.gossip import ClusterChanged
+from messages.raft_member import ChangeReported
 
 EVENTS_MAX = 500
 
@@ -20,6 +21,7 @@ class _Event:
     what: str
     service: str = ""
     reason: str = ""
+    subject: str = ""
 
 
 class History:
@@ -36,6 +38,12 @@ class History:
         if before.known:
             self._events.extend(_service_events(before, change, now_s))
 
+    def add_reported(self, change: ChangeReported, now_s: float) -> None:
+        """Take in what an actor of this node says has happened."""
+        self._events.append(
+            _Event(now_s, change.node, change.what, reason=change.reason, subject=change.subject)
+        )
+
     def report(self, now_s: float) -> EventsReport:
         """Return all of it."""
         rows = (
@@ -43,6 +51,7 @@ class History:
                 ago_s=max(0.0, now_s - event.at_s),
                 node=event.node,
                 service=event.service,
+                subject=event.subject,
                 what=event.what,
                 reason=event.reason,
             )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from constellation.cluster_view import ClusterView
-from messages.admin import NodeStatus, PartReported
+from messages.admin import NodeStatus, PartReported, PartState
 from messages.gossip import MemberState
 from messages.lifecycle import ActorState
 from messages.monitor import ServiceState
@@ -28,7 +28,7 @@ def degraded(
         *services_degraded(view),
         *_nodes_in(view, "suspect"),
         *_actors_in(answered, "given_up"),
-        *(_part(status.node, part, "does not work") for status, part in _parts(answered, "lost")),
+        *_parts_in(answered, "lost", "does not work"),
         *_actors_in(answered, "backing_off"),
         *_silent(view, unanswered),
     )
@@ -55,12 +55,9 @@ def services_degraded(view: ClusterView) -> tuple[str, ...]:
 def notes(view: ClusterView, answered: Sequence[NodeStatus]) -> tuple[str, ...]:
     """Return what explains why something is not there, and needs nobody."""
     left = [name for name in sorted(view.members) if view.members[name].state == "left"]
-    where: dict[PartReported, list[str]] = {}
-    for status, part in _parts(answered, "absent"):
-        where.setdefault(part, []).append(status.node)
     return (
         *(f"node {name} has left the cluster" for name in left),
-        *(_part(", ".join(nodes), part, "is not there") for part, nodes in where.items()),
+        *_parts_in(answered, "absent", "is not there"),
     )
 
 
@@ -148,13 +145,13 @@ def _actors_in(answered: Sequence[NodeStatus], state: ActorState) -> Iterator[st
                 yield f"actor {actor.name} on {status.node} {words[state]}{why}"
 
 
-def _parts(answered: Sequence[NodeStatus], state: str) -> Iterator[tuple[NodeStatus, PartReported]]:
+def _parts_in(answered: Sequence[NodeStatus], state: PartState, what: str) -> Iterator[str]:
+    """Say of each part that is in `state` where it is so: once where nodes say the same."""
+    where: dict[PartReported, list[str]] = {}
     for status in answered:
         for part in status.parts:
             if part.state == state:
-                yield status, part
-
-
-def _part(where: str, part: PartReported, what: str) -> str:
-    because = "; ".join(text for text in (part.why, part.fix) if text)
-    return f"{part.part} on {where} {what}" + (f": {because}" if because else "")
+                where.setdefault(part, []).append(status.node)
+    for part, nodes in where.items():
+        because = "; ".join(text for text in (part.why, part.fix) if text)
+        yield f"{part.part} on {', '.join(nodes)} {what}" + (f": {because}" if because else "")

@@ -14,6 +14,7 @@ from constellation.admin.problems import (
     services_degraded,
     why_not_routable,
 )
+from constellation.admin.raft_news import RaftNews
 from constellation.cluster_view import ClusterView
 from messages.admin import (
     NodeRow,
@@ -29,9 +30,15 @@ WORST_FIRST = {"dead": 0, "suspect": 1, "alive": 2, "left": 3}
 
 
 def status_report(
-    view: ClusterView, nodes: Iterable[NodeStatus], unanswered: Sequence[str]
+    view: ClusterView,
+    nodes: Iterable[NodeStatus],
+    unanswered: Sequence[str],
+    raft: RaftNews | None = None,
 ) -> StatusReport:
-    """Return how the cluster is; `nodes` holds this node and those that answered."""
+    """Return how the cluster is; `nodes` holds this node and those that answered.
+
+    Without `raft` nobody is said to lead.
+    """
     answered = tuple(sorted(nodes, key=lambda status: status.node))
     counts = _count_instances(view)
     return StatusReport(
@@ -44,6 +51,8 @@ def status_report(
         notes=notes(view, answered),
         nodes=answered,
         unanswered=tuple(sorted(unanswered)),
+        leader=raft.leader if raft else "",
+        leases=raft.holders if raft else (),
     )
 
 

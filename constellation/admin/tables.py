@@ -35,6 +35,7 @@ STYLES = {
     "left": "dim",
     "stopped": "dim",
 }
+EVENT_STYLES = {**STYLES, "failed": "bold red", "leader_lost": "yellow", "lease_lost": "yellow"}
 ENDPOINTS_SHOWN_MAX = 3
 
 
@@ -59,6 +60,8 @@ def status_text(report: StatusReport) -> RenderableType:
     parts: list[RenderableType] = [_headline(report)]
     if report.degraded:
         parts.append(bullets(report.degraded, mark="!", style="yellow"))
+    if report.leader:
+        parts.append(_leadership(report))
     parts += ["", _node_statuses(report)]
     if report.notes:
         parts += ["", "Notes:", bullets(report.notes, mark="-", style="dim")]
@@ -72,6 +75,11 @@ def _headline(report: StatusReport) -> Text:
         f"{report.services_healthy} of {report.services_total} service instances serving"
     )
     return Text.assemble((word, style), counts, f" (as {plain(report.self_node)} sees it)")
+
+
+def _leadership(report: StatusReport) -> Text:
+    held = ", ".join(f"{plain(lease.name)}: {plain(lease.holder)}" for lease in report.leases)
+    return Text(f"{plain(report.leader)} leads" + (f"; leases: {held}" if held else ""))
 
 
 def bullets(lines: tuple[str, ...], *, mark: str, style: str) -> Table:
@@ -165,14 +173,13 @@ def events_text(report: EventsReport) -> RenderableType:
     """Return a table of events."""
     if not report.events:
         return Text(f"Nothing has happened for {duration(report.since_ago_s)}.")
-    rows = table("Ago", "Node", "Service", "What", "Why")
+    rows = table("Ago", "Node", "About", "What", "Why")
     for row in report.events:
-        style = "bold red" if row.what == "failed" else STYLES.get(row.what, "")
         rows.add_row(
             cell(duration(row.ago_s)),
-            cell(row.node),
-            cell(row.service or "-"),
-            cell(row.what, style),
+            cell(row.node or "-"),
+            cell(row.service or row.subject or "-"),
+            cell(_words(row.what), EVENT_STYLES.get(row.what, "")),
             cell(row.reason),
         )
     return rows

@@ -25,6 +25,18 @@ def duration(seconds: float) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
+def size(count_bytes: int) -> str:
+    """Return a number of bytes in the unit that makes it short, e.g. '1.5 MiB'."""
+    if count_bytes < 1024:
+        return f"{count_bytes} B"
+    value, units = float(count_bytes), ["KiB", "MiB", "GiB", "TiB"]
+    for unit in units:
+        value /= 1024
+        if value < 1023.95 or unit == units[-1]:
+            break
+    return f"{value:.1f} {unit}"
+
+
 def reached_at(endpoints: tuple[Endpoint, ...], shown_max: int) -> str:
     """Return the published addresses of a service, the first `shown_max` in full; '-' if none."""
     published = [_address(one) for one in endpoints if one.port]

@@ -63,6 +63,7 @@ class ReadDone:
     """Effect: answer who asked for a read, from the state machine as it is now."""
 
     asker: str
+    number: int  # the asker's
     is_confirmed: bool
 
 
@@ -264,11 +265,11 @@ class RaftMember:
                 self._effects += self.proposals.add(end, term, asker, message.number)
         self._take(effects, now_s)
 
-    def read(self, asker: str, now_s: float) -> None:
+    def read(self, asker: str, asked: int, now_s: float) -> None:
         """Answer by `ReadDone` when the state machine is as new as this question."""
 
         def done(is_confirmed: bool) -> None:  # noqa: FBT001 - a callback
-            self._effects.append(ReadDone(asker, is_confirmed))
+            self._effects.append(ReadDone(asker, asked, is_confirmed))
 
         number = self._reads.add(done, now_s)
         if self.raft is not None and self.is_leader:
@@ -304,9 +305,9 @@ class RaftMember:
 
     def order(self, order: RaftOrder, asker: str, now_s: float) -> None:
         """Do what an operator wants, or have the leader do it."""
-        if not self.is_leader and self.leader and not order.number:
+        if not self.is_leader and self.leader and not order.was_passed_on:
             number = self.orders.add(order, asker, now_s)
-            passed_on = order.model_copy(update={"number": number})
+            passed_on = order.model_copy(update={"number": number, "was_passed_on": True})
             self._effects.append(SendTo(self.leader, passed_on))
             return
         try:

@@ -40,10 +40,12 @@ class Agent:
     def __init__(self) -> None:
         self.answer: Message | Exception = GossipLeft()
         self.asked: list[tuple[Settings, bytes, Message]] = []
+        self.timeouts_s: list[float] = []
 
     def ask(self, settings: Settings, key: bytes, request: Message, *, timeout_s: float) -> Message:
         assert timeout_s > 2  # the agent itself waits a second for other nodes
         self.asked.append((settings, key, request))
+        self.timeouts_s.append(timeout_s)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

@@ -23,12 +23,12 @@ OWN_ACTORS = (actor("gossip"), actor("http"))
 class Admin:
     """A started admin actor of node alpha, on a clock of its own."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, neighbours: tuple[str, ...] = ("gossip",), **settings: Any) -> None:
         shell = AdminActor()
         self.now_s = 1000.0
         shell.now_s = lambda: self.now_s  # type: ignore[method-assign]
         fields: dict[str, Any] = {"node_name": "alpha", "data_dir": "/nonexistent", **settings}
-        self.harness = Harness(shell, Settings(**fields), name="admin", neighbours=("gossip",))
+        self.harness = Harness(shell, Settings(**fields), name="admin", neighbours=neighbours)
 
     def know(self, change: ClusterChanged) -> None:
         self.harness.deliver(change)

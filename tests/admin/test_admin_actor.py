@@ -71,6 +71,13 @@ def test_docker_is_a_capability_while_it_is_connected(admin: Admin) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["gossip", "raft", "leases"])
+def test_what_every_node_has_is_no_capability(admin: Admin, name: str) -> None:
+    admin.harness.deliver(part(name, "present"))
+
+    assert {state.capabilities for state in admin.published() if state} == {()}
+
+
 # What is answered at once.
 
 

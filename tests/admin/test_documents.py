@@ -7,8 +7,11 @@ import json
 import pytest
 
 from constellation.admin.documents import document
+from constellation.admin.leases_report import leases_report
+from constellation.admin.raft_report import raft_report
 from constellation.admin.reports import nodes_report, services_report, status_report
 from messages.admin import (
+    EventRow,
     NodeRow,
     NodesReport,
     NodeStatus,
@@ -17,18 +20,31 @@ from messages.admin import (
     StatusReport,
 )
 from messages.base import Message
+from messages.raft_member import RaftOrderDone
+from messages.raft_reports import (
+    LeaseHolder,
+    LeaseRow,
+    LeasesReport,
+    RaftMemberRow,
+    RaftReport,
+)
 from tests.admin.builders import AGES_S, cluster_in_trouble, statuses
+from tests.admin.raft_builders import heard, leads, lease, read, three_nodes
 
 STATUS = status_report(cluster_in_trouble(), statuses(), ("delta",))
 NODES = nodes_report(cluster_in_trouble(), AGES_S)
 SERVICES = services_report(cluster_in_trouble())
+RAFT = raft_report(three_nodes(), "alpha", {"alpha": leads("alpha", heard("beta"))})
+LEASES = leases_report(three_nodes(), "alpha", read(lease("dns-writer", "beta")))
+REPORTS = [STATUS, NODES, SERVICES, RAFT, LEASES]
 
 # A key may be added here; a program somewhere reads every one that is here already.
 KEYS: dict[type[Message], set[str]] = {
     StatusReport: {
         "self_node", "nodes_alive", "nodes_total", "services_healthy", "services_total",
-        "degraded", "notes", "nodes", "unanswered",
+        "degraded", "notes", "nodes", "unanswered", "leader", "leases",
     },
+    LeaseHolder: {"name", "holder"},
     NodeStatus: {"node", "agent_version", "uptime_s", "actors", "parts"},
     NodesReport: {"nodes", "degraded"},
     NodeRow: {
@@ -39,6 +55,20 @@ KEYS: dict[type[Message], set[str]] = {
     ServiceRow: {
         "service", "node", "health", "reason", "source", "image", "endpoints", "routable",
     },
+    EventRow: {"ago_s", "node", "service", "subject", "what", "reason"},
+    RaftReport: {
+        "self_node", "condition", "cluster_id", "leader", "term", "has_quorum", "voters_answering",
+        "voters_total", "voters_needed", "counted_by", "last_index", "commit_index",
+        "journal_bytes", "members", "removed", "foreign_cluster_ids", "unanswered", "degraded",
+        "notes",
+    },
+    RaftMemberRow: {
+        "node", "is_self", "role", "is_voter", "state", "priority", "match_index", "behind",
+        "heard_ago_s",
+    },
+    LeasesReport: {"self_node", "is_confirmed", "index", "leases", "degraded"},
+    LeaseRow: {"name", "holder", "holder_state", "fencing_token", "ttl_s", "renewed_index"},
+    RaftOrderDone: {"number", "is_done", "text"},
 }  # fmt: skip
 
 
@@ -47,7 +77,7 @@ def test_keys_are_those_that_were_promised(kind: type[Message]) -> None:
     assert set(kind.model_fields) == KEYS[kind]
 
 
-@pytest.mark.parametrize("report", [STATUS, NODES, SERVICES], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("report", REPORTS, ids=lambda one: type(one).__name__)
 def test_document_is_one_object_that_holds_the_whole_report(report: Message) -> None:
     text = document(report)
 

@@ -6,6 +6,7 @@ from constellation.admin.history import EVENTS_MAX, History
 from constellation.admin.tables import events_text, render
 from constellation.cluster_view import ClusterView
 from messages.gossip import ClusterChanged, MemberEvent, MemberEventKind, RecordName
+from messages.raft_member import ChangeReported
 from tests.admin.builders import members, service
 from tests.traefik.builders import snapshot, view
 
@@ -87,7 +88,31 @@ def test_table_names_node_service_and_reason() -> None:
     lines = render(events_text(history.report(20.0)), width=200, color=False).splitlines()
 
     assert lines == [
-        "Ago   Node   Service  What       Why",
-        "10 s  beta   web      unhealthy  no answer",
-        "10 s  gamma  -        failed",
+        "Ago   Node   About  What       Why",
+        "10 s  beta   web    unhealthy  no answer",
+        "10 s  gamma  -      failed",
+    ]
+
+
+def test_what_raft_reports_is_among_the_events_with_its_reason() -> None:
+    history = History(0.0)
+    history.add(KNOWN, delta(event("failed")), 5.0)
+    history.add_reported(ChangeReported(what="leader_elected", node="beta", reason="a vote"), 10.0)
+    history.add_reported(
+        ChangeReported(what="lease_lost", node="alpha", subject="dns-writer", reason="not renewed"),
+        12.0,
+    )
+    history.add_reported(ChangeReported(what="leader_lost", node=""), 13.0)
+
+    report = history.report(20.0)
+    lines = render(events_text(report), width=200, color=False).splitlines()
+
+    assert [(row.service, row.subject) for row in report.events[:2]] == [
+        ("", ""), ("", "dns-writer"),
+    ]  # fmt: skip
+    assert lines[1:] == [
+        "7 s   -      -           leader lost",
+        "8 s   alpha  dns-writer  lease lost      not renewed",
+        "10 s  beta   -           leader elected  a vote",
+        "15 s  beta   -           failed",
     ]

@@ -196,3 +196,16 @@ def test_well_cluster_has_neither() -> None:
 
     assert degraded(cluster, answered, ()) == ()
     assert notes(cluster, answered) == ()
+
+
+def test_part_that_several_nodes_lost_alike_is_one_line() -> None:
+    why, fix = "no quorum: 2 of 5 voters answer", "start the agents of gamma, delta, epsilon"
+    no_quorum, alone = part("raft", "lost", why, fix), part("raft", "lost", "its disk is full")
+    nodes = [status("alpha", parts=(no_quorum,)), status("beta", parts=(no_quorum,))]
+
+    told = degraded(view(members=members()), [*nodes, status("zeta", parts=(alone,))], ())
+
+    assert told == (
+        f"raft on alpha, beta does not work: {why}; {fix}",
+        "raft on zeta does not work: its disk is full",
+    )

@@ -10,9 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import RenderableType
 
+from constellation.admin.leases_report import leases_report
+from constellation.admin.raft_news import RaftNews
+from constellation.admin.raft_report import raft_report
+from constellation.admin.raft_tables import leases_text, raft_text
 from constellation.admin.reports import nodes_report, services_report, status_report
 from constellation.admin.tables import nodes_text, render, services_text, status_text
 from messages.admin import NodesReport, ServicesReport
+from messages.leases import LeaseTableState
+from messages.raft_member import RaftStatus
 from tests.admin.builders import (
     AGES_S,
     at,
@@ -24,6 +30,7 @@ from tests.admin.builders import (
     status,
     statuses,
 )
+from tests.admin.raft_builders import follows, heard, leads, lease, read, three_nodes
 from tests.traefik.builders import view
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -32,7 +39,34 @@ WELL = view(
     members=members(beta="alive"),
     nodes=(said("alpha"), said("beta", "10.0.0.2")),
 )
+RAFT = raft_report(
+    three_nodes(gamma="suspect"),
+    "alpha",
+    {
+        "alpha": follows("alpha", learners=("delta",)),
+        "beta": leads(
+            "beta", heard("alpha"), heard("gamma", 1030, 12.0), heard("delta", 0, None),
+            learners=("delta",), removed=("omega",),
+        ),
+    },
+)  # fmt: skip
+NO_QUORUM = raft_report(
+    three_nodes(beta="dead", gamma="dead"), "alpha", {"alpha": follows("alpha", leader="")}
+)
+WAITING = RaftStatus(
+    node="alpha",
+    condition="waiting",
+    why="it begins a cluster when the nodes it hears of have agreed; 1 of 3 has",
+    fix="start the agents of the others",
+)
+HELD = read(lease("lb-leader", "gamma"), lease("backup", "beta", ttl_s=30.0, fencing_token=77))
+OLD = read(is_confirmed=False)
 TABLES = {
+    "raft": raft_text(RAFT),
+    "raft_no_quorum": raft_text(NO_QUORUM),
+    "raft_waiting": raft_text(raft_report(three_nodes(), "alpha", {"alpha": WAITING})),
+    "leases": leases_text(leases_report(three_nodes(gamma="suspect"), "alpha", HELD)),
+    "leases_old": leases_text(leases_report(three_nodes(), "alpha", OLD)),
     "status": status_text(status_report(cluster_in_trouble(), statuses(), ("delta",))),
     "status_well": status_text(status_report(WELL, [status("alpha"), status("beta")], ())),
     "nodes": nodes_text(nodes_report(cluster_in_trouble(), AGES_S)),
@@ -108,8 +142,25 @@ def test_any_text_of_others_can_be_printed(text: str, width: int) -> None:
         [status(text[:60] or "-", agent_version=text, parts=(part("p", "absent", text, text),))],
         (text,),
     )
+    of_raft = raft_report(
+        three_nodes(),
+        text,
+        {
+            text: follows(
+                text, leader=text, cluster_id=text, removed=(text,), learners=(text,),
+                foreign_cluster_ids=(text,),
+            )
+        },
+        (text,),
+    )  # fmt: skip
+    of_leases = leases_report(three_nodes(), text, read(lease(text, text)))
 
-    for shown in (status_text(report), reason_shown(text)):
+    for shown in (
+        status_text(report),
+        reason_shown(text),
+        raft_text(of_raft),
+        leases_text(of_leases),
+    ):
         printed = render(shown, width=width, color=False)
         assert all(one.isprintable() for one in printed.replace("\n", ""))
 
@@ -121,6 +172,18 @@ def test_of_many_addresses_the_first_are_shown() -> None:
 
     assert "10.0.0.1:1, 10.0.0.1:2, 10.0.0.1:3 +2" in text
     assert "10.0.0.1:0" not in text
+
+
+def test_status_says_who_leads_and_who_holds_what() -> None:
+    news = RaftNews()
+    news.leader = "beta"
+    without = render(status_text(status_report(WELL, [], (), news)), width=200, color=False)
+    leases = (lease("lb-leader", "beta"), lease("dns-writer", "alpha"))
+    news.take_table(LeaseTableState(index=9, leases=leases))
+    with_leases = render(status_text(status_report(WELL, [], (), news)), width=200, color=False)
+
+    assert without.splitlines()[1] == "beta leads"
+    assert with_leases.splitlines()[1] == "beta leads; leases: dns-writer: alpha, lb-leader: beta"
 
 
 def test_cordoned_node_says_so() -> None:

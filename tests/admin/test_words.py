@@ -1,4 +1,4 @@
-"""Time spans as people say them."""
+"""Time spans and sizes as people say them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.admin.words import duration
+from constellation.admin.words import duration, size
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,19 @@ def test_duration_is_off_by_less_than_its_smaller_unit(seconds: float) -> None:
     total_s = sum(number * units_s[unit] for number, unit in pairs)
 
     assert 0 <= seconds - total_s < units_s[pairs[-1][1]]
+
+
+@pytest.mark.parametrize(
+    ("count_bytes", "said"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1_048_575, "1.0 MiB"),
+        (1_300_000, "1.2 MiB"),
+        (5 << 30, "5.0 GiB"),
+        (1 << 60, "1048576.0 TiB"),
+    ],
+)
+def test_size_is_said_in_the_unit_that_makes_it_short(count_bytes: int, said: str) -> None:
+    assert size(count_bytes) == said

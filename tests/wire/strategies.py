@@ -39,11 +39,15 @@ def any_message() -> st.SearchStrategy[Message]:
 
 
 def _values_of(field: FieldInfo) -> st.SearchStrategy[Any]:
-    limits = {
-        name: value for part in field.metadata for name, value in dataclasses.asdict(part).items()
-    }
-    assert limits.keys() <= {"ge", "le", "min_length", "max_length"}, "add the others below"
+    limits = {name: value for part in field.metadata for name, value in _limits_of(part).items()}
+    known = {"ge", "le", "min_length", "max_length", "pattern"}
+    assert limits.keys() <= known, "add the others below"
     return _values(field.annotation, limits)
+
+
+def _limits_of(part: Any) -> dict[str, Any]:
+    """Return what one part of a field's metadata says: a pattern is no dataclass of pydantic's."""
+    return dataclasses.asdict(part) if dataclasses.is_dataclass(type(part)) else vars(part)
 
 
 def _values(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -53,7 +57,8 @@ def _values(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
     if origin in {typing.Union, types.UnionType}:
         return st.one_of(*(_values(part, limits) for part in parts))
     if origin is tuple:
-        items = st.lists(_values(parts[0], {}), max_size=_ITEMS_MAX)
+        fewest = limits.get("min_length", 0)
+        items = st.lists(_values(parts[0], {}), min_size=fewest, max_size=max(fewest, _ITEMS_MAX))
         return items.map(tuple)
     if isinstance(annotation, type) and issubclass(annotation, Message):
         return messages_of(annotation)
@@ -61,6 +66,8 @@ def _values(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def _scalars(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if annotation is str and "pattern" in limits:
+        return st.from_regex(limits["pattern"], fullmatch=True)
     if annotation is str:
         longest = min(_TEXT_LENGTH_MAX, limits.get("max_length", _TEXT_LENGTH_MAX))
         return st.text(min_size=limits.get("min_length", 0), max_size=longest)

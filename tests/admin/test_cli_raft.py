@@ -1,0 +1,140 @@
+"""`constellation raft`, `leases` and `transfer`: what is asked, printed, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from constellation.admin.leases_report import leases_report
+from constellation.admin.raft_report import raft_report
+from messages.admin import RequestRefused
+from messages.base import Message
+from messages.raft_member import RaftOrder, RaftOrderDone
+from messages.raft_reports import LeasesReport, LeasesRequest, RaftReport, RaftRequest
+from tests.admin.conftest import Agent, Ran
+from tests.admin.raft_builders import follows, heard, leads, lease, read, three_nodes
+
+Run = Callable[..., Ran]
+
+LEADER = leads("alpha", heard("beta"), heard("gamma"))
+WELL = {
+    "raft": raft_report(three_nodes(), "alpha", {"alpha": LEADER}),
+    "leases": leases_report(three_nodes(), "alpha", read(lease("dns-writer", "alpha"))),
+}
+BAD = {
+    "raft": raft_report(three_nodes(), "alpha", {"alpha": follows("alpha", leader="")}),
+    "leases": leases_report(three_nodes(), "alpha", read(is_confirmed=False)),
+}
+REQUESTS = {"raft": RaftRequest(), "leases": LeasesRequest()}
+KINDS: dict[str, type[Message]] = {"raft": RaftReport, "leases": LeasesReport}
+ORDERS = {
+    "transfer": ["transfer"],
+    "add": ["raft", "add"],
+    "remove": ["raft", "remove"],
+    "promote": ["raft", "promote"],
+    "demote": ["raft", "demote"],
+}
+DONE = RaftOrderDone(number=1, is_done=True, text="it is done")
+
+
+@pytest.mark.parametrize("command", REQUESTS)
+@pytest.mark.parametrize(("reports", "code"), [(WELL, 0), (BAD, 2)], ids=["well", "degraded"])
+def test_exit_code_says_how_it_is_in_both_forms(
+    agent: Agent, run: Run, command: str, reports: dict[str, Message], code: int
+) -> None:
+    agent.answer = reports[command]
+
+    table, document = run(command), run(command, "--json")
+
+    assert (table.code, table.err, document.code, document.err) == (code, "", code, "")
+    assert [request for _, _, request in agent.asked] == [REQUESTS[command]] * 2
+    assert "alpha" in table.out or "dns-writer" in table.out
+    assert KINDS[command].model_validate_json(document.out) == reports[command]
+
+
+@pytest.mark.parametrize("action", ORDERS)
+def test_order_is_given_and_what_became_of_it_printed(agent: Agent, run: Run, action: str) -> None:
+    agent.answer = DONE
+
+    ran = run(*ORDERS[action], "beta")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert [request for _, _, request in agent.asked] == [
+        RaftOrder.model_validate({"action": action, "node": "beta"})
+    ]
+    assert ran.out.splitlines()[0] == "it is done"
+
+
+def test_who_removes_a_node_is_told_that_it_stays_out(agent: Agent, run: Run) -> None:
+    agent.answer = DONE
+
+    lines = run("raft", "remove", "beta").out.splitlines()
+
+    assert lines[1:] == [
+        "beta stays out, whenever its agent starts, until `constellation raft add beta`"
+    ]
+
+
+def test_order_as_json_is_the_answer_and_nothing_else(agent: Agent, run: Run) -> None:
+    agent.answer = DONE
+
+    ran = run("raft", "remove", "beta", "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert RaftOrderDone.model_validate_json(ran.out) == DONE
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
+@pytest.mark.parametrize("action", ORDERS)
+def test_order_that_was_not_done_is_one_line_and_exit_code_1(
+    agent: Agent, run: Run, action: str, form: list[str]
+) -> None:
+    agent.answer = RaftOrderDone(is_done=False, text="beta only\nlearns; promote it first")
+
+    ran = run(*ORDERS[action], "beta", *form)
+
+    assert ran.code == 1
+    assert f"{action} of beta was not done: beta only learns; promote it first" in ran.line
+
+
+@pytest.mark.parametrize("action", ORDERS)
+def test_refusal_is_told_with_its_reason_and_what_to_do(
+    agent: Agent, run: Run, action: str
+) -> None:
+    agent.answer = RequestRefused(what="not done", why="no node is called x", fix="there are: a, b")
+
+    ran = run(*ORDERS[action], "x")
+
+    assert ran.code == 1
+    assert "not done: no node is called x; there are: a, b" in ran.line
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129])
+def test_name_that_no_node_can_have_is_not_asked_about(agent: Agent, run: Run, name: str) -> None:
+    ran = run("transfer", name)
+
+    assert ran.code == 1
+    assert "no node has a name of" in ran.line
+    assert agent.asked == []
+
+
+@pytest.mark.parametrize("words", [["transfer"], ["raft", "add"], ["raft", "ad"]])
+def test_wrong_use_is_one_line(run: Run, words: list[str]) -> None:
+    ran = run(*words)
+
+    assert ran.code == 1
+    assert "--help says more" in ran.line
+
+
+def test_what_others_say_cannot_command_the_terminal(agent: Agent, run: Run) -> None:
+    agent.answer = RaftOrderDone(is_done=True, text="\x1b[2Jdone\nreally")
+
+    assert run("raft", "promote", "beta").out == "?[2Jdone really\n"
+
+
+def test_agent_may_wait_for_the_leader_before_it_answers_an_order(agent: Agent, run: Run) -> None:
+    agent.answer = DONE
+    run("transfer", "beta")
+
+    assert agent.timeouts_s[-1] > 5
