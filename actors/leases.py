@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from functools import partial
 
 from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress
@@ -15,6 +16,7 @@ from actors import node
 from actors.shell import ShellActor
 from constellation.effects import Note
 from constellation.leases.effects import LeaseEffect, Propose, Tell
+from constellation.leases.guard import LeaseGuard
 from constellation.leases.keeper import LeaseKeeper, Want
 from constellation.leases.policy import DEFAULT_LEASES
 from constellation.leases.subscribers import LeaseSubscribers
@@ -61,12 +63,15 @@ class LeasesActor(ShellActor):
                 self._perform(self.keeper.want(name, Want(policy.ttl_s), self.now_s()))
 
     def _make_metrics(self) -> None:
-        self._held = Gauge(
+        held = Gauge(
             "constellation_lease_held",
             "1 while this node may act on the lease",
             ["lease"],
             registry=self.registry,
         )
+        self._guards = {name: LeaseGuard(name) for name in DEFAULT_LEASES}
+        for name, guard in self._guards.items():
+            held.labels(name).set_function(partial(self._may_act, guard))
         self._token = Gauge(
             "constellation_lease_fencing_token",
             "Fencing token of the latest grant to this node",
@@ -79,6 +84,9 @@ class LeasesActor(ShellActor):
             ["lease", "change"],
             registry=self.registry,
         )
+
+    def _may_act(self, guard: LeaseGuard) -> bool:
+        return guard.fencing_token(self.now_s()) is not None
 
     def now_s(self) -> float:
         """Return seconds since the machine started, with those it slept."""
@@ -181,14 +189,14 @@ class LeasesActor(ShellActor):
         for reader in readers:
             self.send(self.address_of(reader), message)
         token = message.fencing_token
+        if message.name in self._guards:
+            self._guards[message.name].hear(message)
         if isinstance(message, LeaseAcquired):
             if self._latest.get(message.name) != token:
                 self._latest[message.name] = token
                 self._changes.labels(message.name, "acquired").inc()
-            self._held.labels(message.name).set(1)
             self._token.labels(message.name).set(token)
             return
-        self._held.labels(message.name).set(0)
         self._changes.labels(message.name, "lost").inc()
         what = ChangeReported(
             what="lease lost",

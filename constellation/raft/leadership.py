@@ -115,14 +115,18 @@ class Leadership:
         self._advance_commit(now_s)
         return index
 
+    def answering(self, now_s: float) -> frozenset[str]:
+        """Return who followed within the last election timeout."""
+        since_s = now_s - self._policy.election_timeout_s
+        return frozenset(n for n, one in self.followers.items() if one.confirmed_at_s >= since_s)
+
     def is_caught_up(self, node: str, now_s: float) -> bool:
         """Return whether a follower answers, and lacks no more than what is on its way to it."""
         follower = self.followers.get(node)
         if follower is None:
             return False
         lag = self._state.log.last_index - follower.match_index
-        is_heard = follower.confirmed_at_s >= now_s - self._policy.election_timeout_s
-        return is_heard and lag <= self._policy.append_entries_max
+        return node in self.answering(now_s) and lag <= self._policy.append_entries_max
 
     def _follow_members(self) -> None:
         """Send to all members, and to who is being removed until that is committed."""

@@ -29,12 +29,13 @@ from constellation.raft.effects import (
     SaveIdentity,
     SendTo,
 )
+from constellation.raft.leading import give_leadership, look_after_members
 from constellation.raft.node import RaftNode
 from constellation.raft.packets import unpack
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.reads import Reads
 from constellation.raft.roster import Roster, timeout_factor
-from constellation.raft.steward import Change, Followers, HandOver, Steward, StewardPolicy
+from constellation.raft.steward import Steward, StewardPolicy
 from messages.raft import RaftAppendRequest, RaftIdentity, RaftSnapshotRequest
 from messages.raft_member import (
     RaftOffer,
@@ -334,22 +335,9 @@ class RaftMember:
         self._take(effects, now_s)
 
     def begin_to_yield(self, now_s: float) -> None:
-        """Give leadership to the best other voter, if this node leads and there is one."""
-        leadership = self.raft.leadership if self.raft else None
-        if self.raft is None or leadership is None:
-            return
-        others = self.raft.state.configuration.voters & set(leadership.followers)
-        ready = [name for name in others if leadership.is_caught_up(name, now_s)]
-        try:
-            if ready:
-                best = min(ready, key=lambda name: (self._rank(name), name))
-                self._take(self.raft.transfer(best, now_s), now_s)
-        except ConfigurationRefusedError as error:
-            self._note("step_refused", level="info", step="yield", why=str(error))
-
-    def _rank(self, name: str) -> tuple[bool, int]:
-        known = self.roster.get(name)
-        return known.rank if known else (True, 1 << 16)
+        """Give leadership to another voter, if this node leads and there is one."""
+        if self.raft is not None:
+            self._take(give_leadership(self.raft, self.roster, now_s), now_s)
 
     # Time.
 
@@ -367,34 +355,9 @@ class RaftMember:
             self._steward.follows()
         elif now_s >= self._steward_due_s:
             self._steward_due_s = now_s + STEWARD_INTERVAL_S
-            self._look_after_members(now_s)
-
-    def _look_after_members(self, now_s: float) -> None:
-        raft = self._of_cluster()
-        leadership, state = raft.leadership, raft.state
-        if leadership is None or not leadership.may_change:
-            return
-        since_s = now_s - self.policy.election_timeout_s
-        answering = {n for n, one in leadership.followers.items() if one.confirmed_at_s >= since_s}
-        caught_up = {name for name in answering if leadership.is_caught_up(name, now_s)}
-        step = self._steward.step(
-            state.configuration,
-            self.identity.cluster_id,
-            self.roster,
-            Followers(frozenset(answering), frozenset(caught_up)),
-            now_s,
-        )
-        try:
-            match step:
-                case Change(kind, node):
-                    self._take(raft.change(kind, node, now_s), now_s)
-                case HandOver(node):
-                    self._note("preferred_leads", level="info", node=node)
-                    self._take(raft.transfer(node, now_s), now_s)
-                case None:
-                    return
-        except ConfigurationRefusedError as error:
-            self._note("step_refused", level="info", step=repr(step), why=str(error))
+            cluster_id = self.identity.cluster_id
+            effects = look_after_members(self.raft, self._steward, cluster_id, self.roster, now_s)
+            self._take(effects, now_s)
 
     # Effects.
 
@@ -438,5 +401,5 @@ class RaftMember:
         assert self.raft is not None, "asked for only where a cluster is known"
         return self.raft
 
-    def _note(self, event: str, *, level: str = "warning", **fields: object) -> None:
-        self._effects.append(Note(event, fields, level))
+    def _note(self, event: str, **fields: object) -> None:
+        self._effects.append(Note(event, fields, "warning"))

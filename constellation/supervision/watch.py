@@ -142,7 +142,7 @@ class Watch:
         entry.process_id = 0
         if self.stage != "up":
             entry.phase = "ended"
-            return [Announce(), *self._advance(now_s)]
+            return [Announce(), *self.yielded(name, now_s), *self._advance(now_s)]
         entry.last_exit = entry.killed_because or "its process ended"
         entry.killed_because = ""
         entry.history, again = entry.history.exited(self.policy.restart, now_s)

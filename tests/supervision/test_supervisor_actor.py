@@ -16,6 +16,8 @@ from messages.lifecycle import (
     ActorPing,
     ActorStart,
     ActorStarted,
+    ActorYield,
+    ActorYielded,
     SupervisorStart,
     SupervisorStarted,
     SupervisorStatus,
@@ -25,6 +27,8 @@ from messages.lifecycle import (
 )
 from tests.harness import Harness
 
+NAMES = ("gossip", "raft", "leases", "http", "admin", "services")
+GOSSIP, RAFT, LEASES, HTTP = range(4)
 SETTINGS = Settings(node_name="alpha", data_dir="/nowhere", docker=DockerSettings(enabled=False))
 
 
@@ -93,7 +97,7 @@ def test_who_asked_is_told_once_all_actors_work(tree: Tree) -> None:
 def test_dead_actor_is_replaced_under_its_name_and_the_others_are_told(tree: Tree) -> None:
     tree.all_start()
     before = len(tree.harness.runtime.children)
-    dead = tree.child(1)
+    dead = tree.child(HTTP)
 
     for _ in range(2):  # by itself, and by the kernel
         tree.harness.deliver(ChildActorExited(dead))
@@ -126,18 +130,23 @@ def test_status_names_every_actor_with_its_process(tree: Tree) -> None:
     assert [(one.name, one.state) for one in status.actors] == [
         (name, "running") for name in actors_of(SETTINGS)
     ]
-    assert [one.process_id for one in status.actors] == [100, 101, 102, 103]
+    assert [one.process_id for one in status.actors] == [100 + n for n in range(len(NAMES))]
 
 
-def test_stop_ends_http_then_leaves_then_ends_the_rest_and_says_so(tree: Tree) -> None:
+def test_stop_hands_over_ends_http_then_leaves_then_ends_the_rest_and_says_so(tree: Tree) -> None:
     tree.all_start()
 
     tree.harness.deliver(SupervisorStop())
-    assert isinstance(tree.told(1)[-1], ActorExitRequest)
-    tree.harness.deliver(ChildActorExited(tree.child(1)))
-    assert tree.told(0)[-1] == GossipLeave()
-    tree.harness.deliver(GossipLeft(), sender=tree.child(0))
-    for number in (3, 2, 0):
+    assert isinstance(tree.told(HTTP)[-1], ActorExitRequest)
+    assert tree.told(LEASES)[-1] == ActorYield()
+    tree.harness.deliver(ActorYielded(name="leases"), sender=tree.child(LEASES))
+    assert tree.told(RAFT)[-1] == ActorYield()
+    tree.harness.deliver(ActorYielded(name="raft"), sender=tree.child(RAFT))
+    assert GossipLeave() not in tree.told(GOSSIP)
+    tree.harness.deliver(ChildActorExited(tree.child(HTTP)))
+    assert tree.told(GOSSIP)[-1] == GossipLeave()
+    tree.harness.deliver(GossipLeft(), sender=tree.child(GOSSIP))
+    for number in sorted({*range(len(NAMES))} - {HTTP}, reverse=True):
         assert any(isinstance(one, ActorExitRequest) for one in tree.told(number))
         tree.harness.deliver(ChildActorExited(tree.child(number)))
 

@@ -11,7 +11,7 @@ from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
 from constellation.supervision.watch import Announce, Effect, Report, Watch, WatchPolicy
 from messages.gossip import GossipLeave
-from messages.lifecycle import ActorPing, SupervisorStopped
+from messages.lifecycle import ActorPing, ActorYield, SupervisorStopped
 
 T = TypeVar("T")
 RESTART = RestartPolicy(backoff_min_s=0.2, backoff_max_s=4.0, count_max=3, period_s=60.0)
@@ -23,10 +23,10 @@ def of_kind(kind: type[T], effects: list[Effect]) -> list[T]:
     return [effect for effect in effects if isinstance(effect, kind)]
 
 
-def running_watch() -> Watch:
-    watch = Watch(NAMES, POLICY)
+def running_watch(names: tuple[str, ...] = NAMES) -> Watch:
+    watch = Watch(names, POLICY)
     watch.tick(0.0)
-    for name in NAMES:
+    for name in names:
         watch.started(name, 1, 0.0)
     return watch
 
@@ -166,3 +166,26 @@ def test_end_is_reported_at_once_when_nothing_runs() -> None:
     watch = Watch(NAMES, POLICY)
 
     assert watch.stop(0.0) == [Report(SupervisorStopped())]
+
+
+def test_what_others_can_do_is_handed_over_before_the_node_leaves() -> None:
+    watch = running_watch(("gossip", "raft", "leases", "http"))
+
+    assert watch.stop(10.0) == [End("http"), Tell("leases", ActorYield())]
+    assert of_kind(Tell, watch.exited("http", 10.1)) == []
+    assert watch.yielded("raft", 10.1) == []  # not its turn
+    assert watch.yielded("leases", 10.2) == [Tell("raft", ActorYield())]
+    assert watch.yielded("raft", 10.3) == [Tell("gossip", GossipLeave())]
+    assert watch.yielded("raft", 10.4) == []
+
+
+def test_who_cannot_hand_over_does_not_keep_the_node_from_leaving() -> None:
+    silent = running_watch(("gossip", "raft", "leases"))
+    silent.stop(10.0)
+    assert silent.tick(10.9) == []
+    assert of_kind(Tell, silent.tick(11.0)) == [Tell("gossip", GossipLeave())]
+
+    dead = running_watch(("gossip", "raft", "leases"))
+    dead.stop(10.0)
+    assert of_kind(Tell, dead.exited("leases", 10.1)) == [Tell("raft", ActorYield())]
+    assert of_kind(Tell, dead.exited("raft", 10.2)) == [Tell("gossip", GossipLeave())]
