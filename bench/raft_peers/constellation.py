@@ -19,14 +19,10 @@ from bench.raft_peers.cluster import (
     VALUE_BYTES,
     Sample,
 )
-from messages.raft_member import (
-    RaftCommitted,
-    RaftPropose,
-    RaftStatus,
-    RaftStatusRequest,
-)
+from messages.raft_member import RaftCommitted, RaftPropose
 from tests.components.actor_client import ActorClient
-from tests.components.agents import ACTOR_PORT, Agent, agents
+from tests.components.agents import agents
+from tests.components.raft_lab import client_of, wait_for_leader, wait_for_voters
 
 COMMAND_BYTES = KEY_BYTES + VALUE_BYTES
 ANSWER_TIMEOUT_S = 5.0
@@ -61,11 +57,8 @@ class Constellation:
         settings = {"raft": {"bootstrap_expect": MEMBERS}}
         directory = self._directory / str(self._run)
         nodes = self._stack.enter_context(agents(directory, MEMBERS, settings=settings))
-        deadline_s = time.monotonic() + START_TIMEOUT_S
-        while (leader := leader_of(nodes)) is None:
-            if time.monotonic() > deadline_s:
-                raise SystemExit("our agents elected no leader")
-            time.sleep(0.1)
+        leader = wait_for_leader(nodes, timeout_s=START_TIMEOUT_S)
+        wait_for_voters(nodes, [agent.name for agent in nodes])
         self._client = self._stack.enter_context(client_of(leader))
 
     def measure(self, in_flight: int, seconds: float) -> Sample:
@@ -97,19 +90,3 @@ class Constellation:
         """End the agents."""
         self._client = None
         self._stack.close()
-
-
-def client_of(agent: Agent) -> ActorClient:
-    """Return a client that talks to one agent."""
-    key = str(agent.settings["cluster_key"]).encode()
-    return ActorClient(agent.address, ACTOR_PORT, key)
-
-
-def leader_of(nodes: list[Agent]) -> Agent | None:
-    """Return who leads and says so, if anybody does."""
-    for agent in nodes:
-        with client_of(agent) as client, contextlib.suppress(TimeoutError):
-            status = client.ask("raft", RaftStatusRequest(), RaftStatus, 1.0)
-            if status.role == "leader" and len(status.followers) == len(nodes) - 1:
-                return agent
-    return None

@@ -51,6 +51,7 @@ class Election:
         self.arm(now_s)
         state = self._state
         if state.node_name not in state.configuration.voters:
+            state.become("follower", leader="", why="heard no leader")
             return False
         state.become("pre_candidate", leader="", why="heard no leader")
         self._ask(state.term + 1, pre_vote=True)

@@ -202,7 +202,8 @@ class RaftMember:
             return False
         self._become_of(packet.cluster_id)
         self._join(RaftDisk(identity=self.identity), now_s)
-        self._note("cluster_joined", cluster_id=packet.cluster_id, through=packet.source)
+        fields = {"cluster_id": packet.cluster_id, "through": packet.source}
+        self._effects.append(Note("cluster_joined", fields))
         return True
 
     def _become_of(self, cluster_id: str) -> None:

@@ -177,7 +177,7 @@ class RaftNode:
 
     def _lead(self, now_s: float) -> None:
         state = self.state
-        state.become("leader", leader=state.node_name, why="elected")
+        state.become("leader", leader=state.node_name, why="a majority voted for it")
         self.leadership = Leadership(state, self.policy, now_s)
 
     def _on_vote_request(self, request: RaftVoteRequest, now_s: float) -> None:

@@ -53,6 +53,8 @@ class Agent:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.configure(settings)
         self.prefix = tuple(prefix)
+        self.program = "constellation.start"
+        self.environment: dict[str, str] = {}
         self._process: Process | None = None
 
     @property
@@ -83,10 +85,10 @@ class Agent:
         """Start it, and return once all its actors work."""
         lines_before = self.log().count("\n") if self.log_file.exists() else 0
         self._process = Process(
-            [*self.prefix, sys.executable, "-m", "constellation.start", "--config", self.config],
+            [*self.prefix, sys.executable, "-m", self.program, "--config", self.config],
             log_file=self.log_file,
             name=f"agent {self.name}",
-            env={"PYTHONPATH": str(ROOT)},
+            env={"PYTHONPATH": str(ROOT), **self.environment},
         )
         if wait:
             self.process.wait_for(
@@ -211,7 +213,11 @@ def agents(
 
 @contextlib.contextmanager
 def agents_on(
-    hosts: Sequence[Host], directory: Path, settings: Mapping[str, Any] | None = None
+    hosts: Sequence[Host],
+    directory: Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    start: bool = True,
 ) -> Iterator[list[Agent]]:
     """Run an agent on each host for the length of the block, all one another's seeds."""
     shared = {
@@ -228,9 +234,15 @@ def agents_on(
     ]
     with contextlib.ExitStack() as stack:
         for agent in made:
-            stack.callback(agent.stop)
-        start_all(made)
+            stack.callback(_stop_if_started, agent)
+        if start:
+            start_all(made)
         yield made
+
+
+def _stop_if_started(agent: Agent) -> None:
+    if agent._process is not None:
+        agent.stop()
 
 
 def start_all(made: Sequence[Agent]) -> None:

@@ -122,6 +122,13 @@ class Process:
         self._popen.kill()
         self._popen.wait()
 
+    def kill_session(self) -> None:
+        """End the program and all that it started with SIGKILL at once, as a power cut does."""
+        for process_id in session_processes(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
+        self._popen.wait()
+
     def stop(self, *, timeout_s: float = 10.0) -> int:
         """End it with SIGTERM, after a while with SIGKILL; return how it ended.
 
