@@ -14,6 +14,7 @@ from constellation.raft.roster import Roster, RosterNode
 
 BLANK_S = 15.0  # a voter without state that does not answer for so long has lost its disk
 SHARED_LEADERSHIP_S = 600.0  # who lost leadership sooner after it was given waits longer for it
+HICCUP_S = 3.0  # a follower that is silent for less is still taken to be there
 _AWAY = RosterNode(is_living=False)
 
 
@@ -62,6 +63,7 @@ class Steward:
         self.policy = policy
         self._away_since_s: dict[str, float] = {}
         self._there_since_s: dict[str, float] = {}
+        self._answered_at_s: dict[str, float] = {}
         self._led_since_s: float | None = None
         self._gave_at_s: dict[str, float] = {}  # when leadership was handed to a node
         self._wait_s: dict[str, float] = {}  # how long it must be there before it is again
@@ -71,6 +73,7 @@ class Steward:
         self._led_since_s = None
         self._away_since_s.clear()
         self._there_since_s.clear()
+        self._answered_at_s.clear()
 
     def step(
         self,
@@ -107,10 +110,11 @@ class Steward:
             else:
                 self._away_since_s.setdefault(name, now_s)
             if answers:
+                self._answered_at_s[name] = now_s
                 self._there_since_s.setdefault(name, now_s)
-            else:
+            elif now_s - self._answered_at_s.get(name, now_s) >= HICCUP_S:
                 self._there_since_s.pop(name, None)
-        for known in (self._away_since_s, self._there_since_s):
+        for known in (self._away_since_s, self._there_since_s, self._answered_at_s):
             for name in set(known) - configuration.members:
                 del known[name]
 

@@ -23,6 +23,7 @@ from tests.components.raft_lab import (
     statuses,
     wait_for_leader,
     wait_for_voters,
+    with_writers,
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -30,14 +31,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 THREE = {"raft": {"bootstrap_expect": 3}}
 ELECTION_TIMEOUT_S = 1.0  # the default; a wait for it is up to twice that
 STEP_DOWN_S = ELECTION_TIMEOUT_S + 0.5  # and what it takes to see it
-
-
-def with_writers(nodes: Sequence[Agent], file: Path) -> Path:
-    """Let an actor more run in each agent, which acts on what its node holds."""
-    for agent in nodes:
-        agent.program = "tests.components.lease_writer"
-        agent.environment = {"LEASE_WRITER_FILE": str(file)}
-    return file
 
 
 def status(agent: Agent) -> dict[str, Any]:

@@ -82,6 +82,14 @@ def _all(nodes: Iterable[Agent]) -> list[str]:
     return [repr(raft_status(agent))[:300] for agent in nodes]
 
 
+def with_writers(nodes: Iterable[Agent], file: Path) -> Path:
+    """Let an actor more run in each agent, which acts on what its node holds."""
+    for agent in nodes:
+        agent.program = "tests.components.lease_writer"
+        agent.environment = {"LEASE_WRITER_FILE": str(file)}
+    return file
+
+
 @dataclass(frozen=True)
 class Act:
     """One write that a lease allowed, as the outside saw it."""
