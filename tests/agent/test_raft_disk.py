@@ -1,0 +1,151 @@
+"""What a node promised is on its disk, or it takes no part: it says so, and routes on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messages.raft_member import RaftPropose
+from tests.components.agents import Agent, agents, start_all
+from tests.components.processes import wait_until
+from tests.components.raft_lab import (
+    client_of,
+    raft_status,
+    wait_for_leader,
+    wait_for_voters,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.scenario(9)]
+
+THREE = {"raft": {"bootstrap_expect": 3}}
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[list[Agent]]:
+    """Three agents of one cluster."""
+    with agents(tmp_path, 3, settings=THREE, start=False) as nodes:
+        for agent in nodes:
+            agent.program = "tests.components.failing_disk"
+            agent.environment = {"SYNC_FAILS_FILE": str(tmp_path / f"{agent.name}-fails")}
+        start_all(nodes)
+        wait_for_voters(nodes, [agent.name for agent in nodes])
+        yield nodes
+
+
+def problems(agent: Agent) -> str:
+    """Return what the operator is told to act on."""
+    done = subprocess.run(
+        agent.command("status", "--json"), capture_output=True, text=True, timeout=20, check=False
+    )
+    report: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
+    return str(report.get("degraded", done.stderr))
+
+
+def wait_for_problem(agent: Agent, text: str) -> None:
+    wait_until(
+        lambda: text in problems(agent),
+        timeout_s=15,
+        what=lambda: f"{text!r} at {agent.name}; it says {problems(agent)}",
+    )
+
+
+def takes_part(agent: Agent, leader: Agent) -> bool:
+    """Return whether a member has all that the leader has committed."""
+    own, its = raft_status(agent), raft_status(leader)
+    if own is None or its is None or own.condition != "member":
+        return False
+    return bool(own.leader) and own.applied_index >= its.commit_index - 1
+
+
+def test_node_whose_sync_fails_leaves_the_lead_to_others_and_comes_back_when_it_works(
+    three: list[Agent], tmp_path: Path
+) -> None:
+    old = wait_for_leader(three)
+    failing = tmp_path / f"{old.name}-fails"
+    failing.touch()
+
+    new = wait_for_leader(three, among=[agent for agent in three if agent is not old])
+    wait_for_problem(old, "takes no part in decisions")
+    wait_until(lambda: old.get("/api/dynamic")[0] == 200, timeout_s=15, what="routes")
+    failing.unlink()
+    wait_until(lambda: takes_part(old, new), timeout_s=20, what="it to take part again")
+    wait_until(lambda: "raft" not in problems(old), timeout_s=10, what="nothing to act on")
+    (refused, *_) = old.events("raft_refuses")
+    assert refused["fix"]
+
+
+def test_flipped_bit_is_refused_with_what_to_do_and_the_others_decide_without_it(
+    three: list[Agent],
+) -> None:
+    victim = three[1]
+    victim.stop()
+    journal = victim.data_dir / "raft" / "journal"
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    journal.write_bytes(data)
+
+    victim.start()
+
+    wait_for_problem(victim, "takes no part in decisions")
+    assert "constellation raft remove" in problems(victim)
+    assert journal.read_bytes() == bytes(data)
+    wait_for_leader([three[0], three[2]])
+    status = raft_status(victim)
+    assert status is not None
+    assert status.condition == "refuses"
+
+
+def test_torn_record_is_cut_and_the_node_goes_on(three: list[Agent]) -> None:
+    victim = three[2]
+    victim.process.kill_session()
+    journal = victim.data_dir / "raft" / "journal"
+    whole = journal.read_bytes()
+    # A write that never ended: its header is there, most of its body is not.
+    journal.write_bytes(whole + whole[-40:][:5])
+
+    victim.start()
+
+    wait_until(
+        lambda: takes_part(victim, wait_for_leader(three)), timeout_s=20, what="it to take part"
+    )
+    assert victim.events("torn_record_cut")
+
+
+def fill(file: Path) -> None:
+    """Write to a file until its disk has no room."""
+    with file.open("wb", buffering=0) as opened, contextlib.suppress(OSError):
+        while True:
+            opened.write(bytes(512))
+
+
+@pytest.mark.needs("mount")
+def test_node_whose_disk_is_full_takes_no_part_until_there_is_room(tmp_path: Path) -> None:
+    with agents(tmp_path, 3, settings=THREE, start=False) as nodes:
+        victim = nodes[0]
+        (victim.data_dir / "raft").mkdir(parents=True)
+        disk = victim.data_dir / "raft"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
+        try:
+            start_all(nodes)
+            wait_for_voters(nodes, [agent.name for agent in nodes])
+            filler = disk / "filler"
+            fill(filler)
+            with client_of(wait_for_leader(nodes)) as client:  # more than its last page holds
+                client.send("raft", RaftPropose(commands=(bytes(8000),), number=1))
+                client.receive(2.0)  # it may be the leader's own disk that is full
+
+            wait_for_problem(victim, "takes no part in decisions")
+            others = [agent for agent in nodes if agent is not victim]
+            leader = wait_for_leader(others)
+            filler.unlink()
+            wait_until(lambda: takes_part(victim, leader), timeout_s=30, what="it to take part")
+            wait_until(lambda: "raft" not in problems(victim), timeout_s=10, what="no problem")
+        finally:
+            victim.stop()
+            subprocess.run(["umount", disk], check=True)
