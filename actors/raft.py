@@ -267,7 +267,8 @@ class RaftActor(ShellActor):
         condition = condition_of(self.member, self._failed, now_s)
         if condition != self._condition:
             self._condition = condition
-            state: PartState = "present" if condition.is_well else "lost"
+            ill: PartState = "absent" if condition.is_off else "lost"
+            state: PartState = "present" if condition.is_well else ill
             part = PartReported(part="raft", state=state, why=condition.why, fix=condition.fix)
             self.post("admin", part)
         size_bytes = self.store.size_bytes if self.store else 0

@@ -28,6 +28,7 @@ def agent_settings() -> dict[str, Any]:
     return {
         "traefik": {"version": "3.7", "settle_s": 1.0},
         "metrics_interval_s": 1.0,
+        "raft": {"bootstrap_expect": NODES},
     }
 
 
@@ -72,6 +73,28 @@ class Stage:
         )
         self.services[node] = process
         process.wait_for_port(SERVICE_PORT, address)
+
+    def leases(self, node: Agent) -> dict[str, str]:
+        """Return who holds which lease, as the operator's command on that node says."""
+        done = node.run_command("leases", "--json")
+        report = json.loads(done.stdout) if done.stdout else {"leases": ()}
+        return {row["name"]: row["holder"] for row in report["leases"]}
+
+    def wait_for_holder(self, *, among: list[Agent], timeout_s: float = 30.0) -> Agent:
+        """Return which of these nodes holds all leases, once one does."""
+        found: list[Agent] = []
+
+        def is_held() -> bool:
+            holders = set(self.leases(among[0]).values())
+            found[:] = [agent for agent in among if holders == {agent.name}]
+            return bool(found)
+
+        wait_until(
+            is_held,
+            timeout_s=timeout_s,
+            what=lambda: f"one holder of all leases; they are held by {self.leases(among[0])}",
+        )
+        return found[0]
 
     def served_by(self) -> str:
         """Send one request through Traefik; return who served it, or what went wrong."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from demo.narration import Narrator
 from demo.stage import HOST, NODES, Stage, stage, traefik_on
+from tests.components.agents import Agent
 from tests.components.load import Answer, Load
 from tests.components.processes import wait_until
 
@@ -30,7 +31,7 @@ def tell(directory: Path, narrator: Narrator) -> bool:
             narrator.ask(ENTER)
             _kill_service(made, narrator, kills_s)
             narrator.ask(ENTER)
-            _kill_node(made, narrator, kills_s)
+            _kill_holder(made, narrator, kills_s)
         failed = [one for one in load.answers if not one.succeeded]
         late = [one for one in failed if not _within_grace(one, kills_s)]
         narrator.end(
@@ -54,6 +55,10 @@ def _start(made: Stage, narrator: Narrator, stack: contextlib.ExitStack) -> None
     with narrator.step("agents_meet", "They find one another by gossip"):
         for agent in made.agents:
             agent.wait_for_members(alive=NODES)
+    with narrator.step(
+        "leader_elected", "They elect a leader, which alone holds the leases"
+    ) as result:
+        result(_leases(made, made.wait_for_holder(among=made.agents)))
     with narrator.step("routes_ready", "Every agent offers routes to all services"):
         made.wait_for_routes(NODES, agents=made.agents)
     with narrator.step("traefik_ready", f"Starting a Traefik that polls {made.agents[0].name}"):
@@ -91,14 +96,23 @@ def _kill_service(made: Stage, narrator: Narrator, kills_s: list[float]) -> None
         made.wait_for_traefik(NODES)
 
 
-def _kill_node(made: Stage, narrator: Narrator, kills_s: list[float]) -> None:
-    victim, others = made.agents[2], made.agents[:2]
+def _kill_holder(made: Stage, narrator: Narrator, kills_s: list[float]) -> None:
+    """Kill the node that holds the leases; but not the one that Traefik polls."""
+    victim = made.wait_for_holder(among=made.agents)
+    if victim is made.agents[0]:
+        with narrator.step("leader_handed_over", f"{victim.name} hands the lead over") as result:
+            victim.run_command("transfer", made.agents[2].name)
+            victim = made.wait_for_holder(among=made.agents[1:])
+            result(_leases(made, victim))
+    others = [agent for agent in made.agents if agent is not victim]
     narrator.say(f"\nNow all of {victim.name} is killed, agent and service, with SIGKILL.")
     with narrator.step("node_killed", "Gossip finds out, and the others route past it"):
         kills_s.append(time.monotonic())
         made.services[victim.name].kill()
         victim.process.kill()
         made.wait_for_routes(NODES - 1, agents=others)
+    with narrator.step("leases_moved", "Another is elected, and takes the leases over") as result:
+        result(_leases(made, made.wait_for_holder(among=others)))
     with narrator.step("node_leaves_nothing", f"Of {victim.name}'s agent no process is left"):
         wait_until(lambda: not victim.process_ids(), timeout_s=5, what="its actors to end")
     with narrator.step("node_out_of_traefik", "Traefik routes past it too") as result:
@@ -111,6 +125,10 @@ def _kill_node(made: Stage, narrator: Narrator, kills_s: list[float]) -> None:
             agent.wait_for_members(alive=NODES)
         made.wait_for_routes(NODES, agents=made.agents)
         made.wait_for_traefik(NODES)
+
+
+def _leases(made: Stage, asked: Agent) -> str:
+    return ", ".join(f"{name}: {holder}" for name, holder in sorted(made.leases(asked).items()))
 
 
 def _within_grace(answer: Answer, kills_s: list[float]) -> bool:

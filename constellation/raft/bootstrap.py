@@ -44,6 +44,7 @@ class Bootstrap:
         self.node_name = node_name
         self.identity = identity
         self.why, self.fix = "it has just started", ""
+        self.is_off = False  # nobody has said that a cluster is wanted
         self._expect = expect
         self._random = random
         self._chosen: tuple[str, ...] = ()
@@ -69,12 +70,14 @@ class Bootstrap:
         return effects + self._offer(now_s)
 
     def _waits_for(self, roster: Roster) -> tuple[str, str]:
+        self.is_off = False
         known = sorted({one.cluster_id for one in roster.values() if one.is_living} - {""})
         if known:
             return f"cluster {known[0]} is there: its leader has to add this node", ""
         if self._expect < 1:
+            self.is_off = True
             return (
-                "raft.bootstrap_expect is not set, and no other node is of a cluster",
+                "raft.bootstrap_expect is not set, so nobody is elected and no lease is held",
                 "set it on every node to how many begin the cluster together: 1, 3 or 5",
             )
         count = sum(not one.cluster_id and one.is_living for one in roster.values())

@@ -15,11 +15,12 @@ _AWAY = RosterNode(is_living=False)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`is_well`: nothing to act on.  `why` and `fix` are for people."""
+    """`is_well`: nothing to act on; `is_off`: it is not wanted.  `why` and `fix` are for people."""
 
     is_well: bool
     why: str = ""
     fix: str = ""
+    is_off: bool = False
 
 
 WELL = Condition(is_well=True)
@@ -31,8 +32,9 @@ def condition_of(member: RaftMember | None, failed: AdapterError | None, now_s: 
         return refuses(failed)
     is_settled = now_s - member.leaderless_since_s >= GRACE_S
     if member.bootstrap is not None:
-        waits = Condition(False, member.bootstrap.why, member.bootstrap.fix)
-        return waits if is_settled else WELL
+        why, fix, is_off = member.bootstrap.why, member.bootstrap.fix, member.bootstrap.is_off
+        waits = Condition(False, why, fix, is_off=is_off)
+        return waits if is_settled or is_off else WELL
     others = foreign(member.identity.cluster_id, member.node_name, member.roster)
     if others:
         return two_clusters(member.identity.cluster_id, others)

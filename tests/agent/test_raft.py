@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,9 +34,7 @@ STEP_DOWN_S = ELECTION_TIMEOUT_S + 0.5  # and what it takes to see it
 
 def status(agent: Agent) -> dict[str, Any]:
     """Return what the operator's command says on that node."""
-    done = subprocess.run(
-        agent.command("status", "--json"), capture_output=True, text=True, timeout=20, check=False
-    )
+    done = agent.run_command("status", "--json")
     return dict(json.loads(done.stdout)) if done.stdout else {"error": done.stderr}
 
 

@@ -40,9 +40,7 @@ def three(tmp_path: Path) -> Iterator[list[Agent]]:
 
 def problems(agent: Agent) -> str:
     """Return what the operator is told to act on."""
-    done = subprocess.run(
-        agent.command("status", "--json"), capture_output=True, text=True, timeout=20, check=False
-    )
+    done = agent.run_command("status", "--json")
     report: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
     return str(report.get("degraded", done.stderr))
 

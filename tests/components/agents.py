@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -164,6 +165,12 @@ class Agent:
     def command(self, *words: str) -> list[str]:
         """Return the command line of `constellation ...` for this agent."""
         return [sys.executable, "-m", "constellation.cli", "--config", str(self.config), *words]
+
+    def run_command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `constellation ...` for this agent, and return what it printed."""
+        return subprocess.run(
+            self.command(*words), capture_output=True, text=True, timeout=20, check=False
+        )
 
     def stop(self) -> int:
         """End it as systemd would; return its exit code."""
