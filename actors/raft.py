@@ -34,11 +34,11 @@ from constellation.raft.roster import roster_of
 from constellation.raft.status import status_of
 from constellation.transport.address import ActorRef
 from messages.admin import PartReported, PartState
-from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.lifecycle import ActorDirectory, ActorYield, ActorYielded
 from messages.raft_member import (
+    ChangeReported,
     ClusterJoined,
     LeasesRead,
     LeasesReadDone,
@@ -381,8 +381,11 @@ class RaftActor(ShellActor):
         if self.post("admin", ClusterJoined(cluster_id=cluster_id)):
             self._told_cluster_id = cluster_id
 
-    def _report(self, changes: Sequence[Message]) -> None:
+    def _report(self, changes: Sequence[ChangeReported]) -> None:
         for change in changes:
+            about = {"subject": change.subject} if change.subject else {}
+            fields = {"about": change.node, **about, "reason": change.reason}
+            self.perform(Note(change.what.replace(" ", "_"), fields))
             self.post("admin", change)
 
 

@@ -1,0 +1,122 @@
+"""How long nobody leads, and nobody acts on a lease, when the leader's agent dies or ends.
+
+Three agents with default settings, and in each an actor that acts on both leases every 20 ms.
+The leader's agent, all its processes at once, is killed with SIGKILL; another time it is ended as
+systemd does.  Times count from the signal: until another leads, and until another acts on both.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.figures import Figures, percentile
+from tests.components.agents import Agent, agents, start_all
+from tests.components.processes import wait_until
+from tests.components.raft_lab import (
+    Act,
+    acts_in,
+    assert_exclusive,
+    wait_for_leader,
+    wait_for_voters,
+    with_writers,
+)
+
+KILLS = 20
+STOPS = 10
+SETTLE_S = 3.0
+LEASES = ("dns-writer", "lb-leader")
+LEADER_P99_MS = 3000
+LEASES_P99_MS = 8000
+STOP_MS = 1000
+BAR_MS = 500
+
+
+def main() -> None:
+    """Measure, print, write."""
+    with Figures("failover") as figures, tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "acts"
+        settings = {"raft": {"bootstrap_expect": 3}}
+        with agents(Path(directory), 3, settings=settings, start=False) as nodes:
+            with_writers(nodes, file)
+            start_all(nodes)
+            wait_for_voters(nodes, [agent.name for agent in nodes])
+            killed = [one_round(nodes, file, by_force=True) for _ in range(KILLS)]
+            ended = [one_round(nodes, file, by_force=False) for _ in range(STOPS)]
+        assert_exclusive(acts_in(file))
+        leaders, leases = [one[0] for one in killed], [one[1] for one in killed]
+        show(figures, "killed: until another leads", leaders)
+        show(figures, "killed: until another acts on both leases", leases)
+        show(figures, "ended: until another acts on both leases", [one[1] for one in ended])
+        figures.add("killed_new_leader_p99", percentile(leaders, 0.99), "ms", goal=LEADER_P99_MS)
+        figures.add("killed_leases_p99", percentile(leases, 0.99), "ms", goal=LEASES_P99_MS)
+        stops = [one[1] for one in ended]
+        figures.add("ended_leases_max", max(stops), "ms", goal=STOP_MS)
+
+
+def one_round(nodes: Sequence[Agent], file: Path, *, by_force: bool) -> tuple[float, float]:
+    """Take the leader out and in again; return ms until another leads, and acts on both leases."""
+    old = wait_for_leader(nodes)
+    wait_until(lambda: holders(acts_in(file)) == {old.name}, timeout_s=30, what="the leader to act")
+    others = [agent for agent in nodes if agent is not old]
+    elected = {agent.name: len(own_elections(agent)) for agent in others}
+    signalled_s, signalled_utc = time.monotonic(), datetime.now(UTC)
+    if by_force:
+        old.process.kill_session()
+    else:
+        old.stop()
+    wait_until(
+        lambda: holders(acts_in(file)) - {old.name} and len(holders(acts_in(file))) == 1,
+        timeout_s=30,
+        what=lambda: f"another holder than {old.name}; it is {holders(acts_in(file))}",
+    )
+    began_s = [
+        min(
+            act.at_s
+            for act in acts_in(file)
+            if act.lease == lease and act.node != old.name and act.at_s > signalled_s
+        )
+        for lease in LEASES
+    ]
+    (elected_utc, *_) = [
+        at for agent in others for at in own_elections(agent)[elected[agent.name] :]
+    ]
+    old.start()
+    wait_for_voters(nodes, [agent.name for agent in nodes])
+    time.sleep(SETTLE_S)
+    leader_ms = (elected_utc - signalled_utc).total_seconds() * 1000
+    return leader_ms, (max(began_s) - signalled_s) * 1000
+
+
+def holders(acts: Sequence[Act]) -> set[str]:
+    """Return who acted last on the leases."""
+    return set({act.lease: act.node for act in acts}.values())
+
+
+def own_elections(agent: Agent) -> list[datetime]:
+    """Return when this agent was elected itself."""
+    return [
+        datetime.fromisoformat(event["timestamp"])
+        for event in agent.events("leader_elected")
+        if event["about"] == agent.name
+    ]
+
+
+def show(figures: Figures, title: str, times_ms: Sequence[float]) -> None:
+    """Print how the times are distributed: a star each."""
+    counts: dict[int, int] = {}
+    for time_ms in times_ms:
+        counts[int(time_ms // BAR_MS)] = counts.get(int(time_ms // BAR_MS), 0) + 1
+    rows: list[list[str | float]] = [
+        [f"{bar * BAR_MS:>5} to {(bar + 1) * BAR_MS} ms", "*" * counts.get(bar, 0)]
+        for bar in range(min(counts), max(counts) + 1)
+    ]
+    figures.table([title, f"{len(times_ms)} times"], rows)
+    figures.note(f"{title}: median {percentile(list(times_ms), 0.5):.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
