@@ -318,7 +318,9 @@ class RaftActor(ShellActor):
                 self.metrics.applied.inc(len(commands))
                 changed = self.table.apply(commands)
                 self._tell_readers(changed)
-                self._report(self.chronicle.applied(entries, changed))
+                raft = self.member.raft if self.member else None
+                known = raft.leader_commit_index if raft else 0
+                self._report(self.chronicle.applied(entries, changed, leader_commit_index=known))
             case Restore(snapshot):
                 self.table = LeaseTable.decode(snapshot.data)
                 self._tell_readers(self.table.state)

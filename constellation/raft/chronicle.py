@@ -11,6 +11,8 @@ from messages.leases import LeasesChanged
 from messages.raft import RaftEntry
 from messages.raft_member import ChangeReported
 
+CATCH_UP_ENTRIES = 64  # who is behind by more tells nothing of what happened meanwhile
+
 
 class Chronicle:
     """The events of one member."""
@@ -41,8 +43,12 @@ class Chronicle:
             return [ChangeReported(what="leader elected", node=change.leader, reason=reason)]
         return [ChangeReported(what="leader lost", node=before, reason=change.why)]
 
-    def applied(self, entries: Sequence[RaftEntry], changed: LeasesChanged) -> list[ChangeReported]:
+    def applied(
+        self, entries: Sequence[RaftEntry], changed: LeasesChanged, *, leader_commit_index: int
+    ) -> list[ChangeReported]:
         """Return what to tell of entries that are committed now, and of leases by them."""
+        if leader_commit_index - entries[0].index > CATCH_UP_ENTRIES:
+            self._known_index = max(self._known_index, entries[-1].index)
         reports: list[ChangeReported] = []
         for entry in entries:
             if entry.kind == "configuration":

@@ -28,6 +28,7 @@ class Following:
     def __init__(self, state: RaftState) -> None:
         self._state = state
         self._incoming = _Incoming()
+        self.leader_commit_index = 0  # the highest that a leader has named
 
     def on_append(self, request: RaftAppendRequest) -> None:
         """Take entries if they follow what is here, and what the leader has committed of it."""
@@ -44,6 +45,7 @@ class Following:
         news = state.log.news_in(request.entries)
         if news:
             state.append(news)
+        self.leader_commit_index = max(self.leader_commit_index, request.commit_index)
         agreed = request.prev_log_index + len(request.entries)
         state.commit(min(request.commit_index, agreed))
         self.answer(request.leader, request.number, accepted=True, index=agreed)

@@ -70,6 +70,11 @@ class RaftNode:
         gathered = self.state.applied_index - self.state.log.snapshot_index
         return gathered >= self.policy.snapshot_entries
 
+    @property
+    def leader_commit_index(self) -> int:
+        """Up to where a leader is known to have committed the log: this node may be behind."""
+        return max(self.state.commit_index, self._following.leader_commit_index)
+
     def set_timeout_factor(self, factor: float) -> None:
         """Stretch election timeouts, from the next one on: preferred nodes have shorter ones."""
         self._election.timeout_factor = factor
