@@ -25,7 +25,10 @@ class RaftMetrics:
         def counter(name: str, text: str) -> Counter:
             return Counter(f"constellation_raft_{name}", text, registry=registry)
 
-        self._well = gauge("well", "1 while this member takes part and a leader is known")
+        self._well = gauge(
+            "well",
+            "1 while there is nothing to act on: it takes part and knows a leader, or is not wanted",
+        )
         self._is_leader = gauge("is_leader", "1 while this node leads")
         self._has_leader = gauge("has_leader", "1 while a leader is known")
         self._term = gauge("term", "Raft term")
@@ -68,7 +71,7 @@ class RaftMetrics:
 
     def look(self, member: RaftMember | None, condition: Condition, *, journal_bytes: int) -> None:
         """Take in how the member is now."""
-        self._well.set(condition.is_well)
+        self._well.set(condition.is_well or condition.is_off)
         self._journal.set(journal_bytes)
         self._is_leader.set(member is not None and member.is_leader)
         self._has_leader.set(member is not None and bool(member.leader))
