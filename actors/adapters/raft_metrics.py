@@ -20,28 +20,40 @@ class RaftMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, text: str) -> Gauge:
-            return Gauge(f"constellation_raft_{name}", text, registry=registry)
+            return Gauge(name, text, registry=registry)
 
         def counter(name: str, text: str) -> Counter:
-            return Counter(f"constellation_raft_{name}", text, registry=registry)
+            return Counter(name, text, registry=registry)
 
         self._well = gauge(
-            "well",
-            "1 while there is nothing to act on: it takes part and knows a leader, or is not wanted",
+            "constellation_raft_well",
+            "1 while it takes part and knows a leader, or is not wanted",
         )
-        self._is_leader = gauge("is_leader", "1 while this node leads")
-        self._has_leader = gauge("has_leader", "1 while a leader is known")
-        self._term = gauge("term", "Raft term")
-        self._commit = gauge("commit_index", "Log index up to which entries are committed")
-        self._applied = gauge("applied_index", "Log index up to which entries are applied")
-        self._last = gauge("last_index", "Log index of the last entry")
-        self._voters = gauge("voters", "Members that vote")
-        self._learners = gauge("learners", "Members that only get the log")
-        self._journal = gauge("journal_bytes", "Size of the Raft log on disk")
-        self._elections = counter("elections_won", "Terms in which this node was elected leader")
-        self._leaders = counter("leader_changes", "Times that another leader, or none, was known")
-        self.applied = counter("commands_applied", "Commands that the lease table has applied")
-        self.unsent = counter("unsent", "Messages to nodes whose address gossip does not know")
+        self._is_leader = gauge("constellation_raft_is_leader", "1 while this node leads")
+        self._has_leader = gauge("constellation_raft_has_leader", "1 while a leader is known")
+        self._term = gauge("constellation_raft_term", "Raft term")
+        self._commit = gauge(
+            "constellation_raft_commit_index", "Log index up to which entries are committed"
+        )
+        self._applied = gauge(
+            "constellation_raft_applied_index", "Log index up to which entries are applied"
+        )
+        self._last = gauge("constellation_raft_last_index", "Log index of the last entry")
+        self._voters = gauge("constellation_raft_voters", "Members that vote")
+        self._learners = gauge("constellation_raft_learners", "Members that only get the log")
+        self._journal = gauge("constellation_raft_journal_bytes", "Size of the Raft log on disk")
+        self._elections = counter(
+            "constellation_raft_elections_won", "Terms in which this node was elected leader"
+        )
+        self._leaders = counter(
+            "constellation_raft_leader_changes", "Times that another leader, or none, was known"
+        )
+        self.applied = counter(
+            "constellation_raft_commands_applied", "Commands that the lease table has applied"
+        )
+        self.unsent = counter(
+            "constellation_raft_unsent", "Messages to nodes whose address gossip does not know"
+        )
         self.refused = Counter(
             "constellation_raft_packets_refused",
             "Packets of other nodes that were not taken",
