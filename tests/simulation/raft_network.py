@@ -7,7 +7,6 @@ go on.  Every node has a clock of its own, with an offset and a rate.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -16,11 +15,12 @@ from constellation.raft.disk import RaftDisk
 from constellation.raft.policy import RaftPolicy
 from messages.base import Message
 from tests.simulation.raft_checks import Checks
+from tests.simulation.raft_leases import LEASE_POLICY, WANTS
 from tests.simulation.raft_member import Member
 
 # Small enough that snapshots, their chunks and several appends a batch come about in a short run.
 POLICY = RaftPolicy(append_entries_max=8, snapshot_entries=24, snapshot_chunk_bytes=200)
-CLOCK_DRIFT = 0.01
+CALM_S = (0.001, 0.02)
 
 
 class RaftNetwork:
@@ -39,24 +39,30 @@ class RaftNetwork:
         self.policy = policy
         self.checks = Checks()
         self.loss = loss
-        self.delay_s = (0.001, 0.02)
-        self.crash_chance = 0.0  # of dying within one batch of effects
+        self.delay_s = CALM_S  # of a message between nodes
+        self.local_delay_s = (0.0, 0.02)  # of a message between the actors of one node
+        self.crash_chance = 0.0  # of dying within one batch of effects that writes
+        self.batch_chance = 0.0  # of doing what the core asks for together with what comes next
+        self.wants = dict(WANTS)
         self.now_s = 0.0
         self.voters = [f"n{number}" for number in range(1, nodes + 1)]
         self.names = [f"n{number}" for number in range(1, nodes + spares + 1)]
         self.disks = {name: RaftDisk() for name in self.names}
-        self.clocks = {
-            name: (self.random.uniform(0, 1e6), 1 + self.random.uniform(-0.5, 0.5) * CLOCK_DRIFT)
-            for name in self.names
-        }
+        self.clocks = {name: self._clock() for name in self.names}
         self.members: dict[str, Member] = {}
         self.cuts: set[tuple[str, str]] = set()
         self.stopped_until_s: dict[str, float] = {}
+        self.ending: set[str] = set()
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         for name in self.names:
             self.start(name)
         self.members[self.voters[0]].bootstrap(self.voters)
+
+    def _clock(self) -> tuple[float, float]:
+        """Return an offset and a rate; two rates may differ by as much as leases allow."""
+        rate = self.random.choice([0.0, 1.0, self.random.random()]) * LEASE_POLICY.clock_drift
+        return self.random.uniform(0, 1e6), 1 + rate
 
     # Faults.
 
@@ -74,6 +80,14 @@ class RaftNetwork:
     def kill(self, name: str) -> None:
         """End a node; what is on its way to it is lost."""
         self.members.pop(name, None)
+        self.ending.discard(name)
+
+    def end(self, name: str, seconds: float) -> None:
+        """Have a node give its leases back, and end it after a while."""
+        member = self.members[name]
+        self.ending.add(name)
+        self.at(member, 0.0, member.user.close)
+        self.at(member, seconds, lambda: self.kill(name))
 
     def stop(self, name: str, seconds: float) -> None:
         """Stop a node as SIGSTOP does: what comes meanwhile waits."""
@@ -90,8 +104,14 @@ class RaftNetwork:
         """End all faults."""
         self.cuts.clear()
         self.stopped_until_s.clear()
-        self.loss, self.crash_chance, self.delay_s = 0.0, 0.0, (0.001, 0.02)
+        self.loss, self.crash_chance, self.delay_s = 0.0, 0.0, CALM_S
+        self.local_delay_s = (0.0, 0.02)
+        for name in sorted(self.ending):
+            self.kill(name)
         self.start_all()
+        for member in self.members.values():
+            for lease in self.wants:
+                member.user.want(lease)
 
     # Time.
 
@@ -174,7 +194,3 @@ class RaftNetwork:
         leader = self.leader
         leadership = self.members[leader].raft.leadership if leader else None
         return leadership is not None and leadership.has_committed
-
-    def tear(self, name: str) -> None:
-        """Lose all that the disk of a node that is down had, as if it was replaced."""
-        self.disks[name] = replace(RaftDisk())
