@@ -131,7 +131,7 @@ class Leadership:
     def _configuration_committed(self, now_s: float) -> None:
         state = self._state
         gone = set(self.followers) - state.configuration.members
-        for name in gone:  # it learns of its removal, if it can
+        for name in sorted(gone):  # it learns of its removal, if it can
             send_heartbeat(state, self._policy, name, self.followers[name], now_s)
         self._follow_members()
         if state.node_name not in state.configuration.voters:
