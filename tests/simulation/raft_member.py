@@ -166,7 +166,7 @@ class Member:
                 net.checks.says(self.name, to, message, net.disks[self.name])
                 net.send(self.name, to, message)
             case Apply(entries):
-                net.checks.applies(entries)
+                net.checks.applies(entries, self.raft.state.term)
                 self._apply(entries)
             case Restore(snapshot):
                 net.checks.counts["installs"] += 1

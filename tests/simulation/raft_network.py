@@ -7,6 +7,7 @@ go on.  Every node has a clock of its own, with an offset and a rate.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -103,6 +104,7 @@ class RaftNetwork:
     def heal(self) -> None:
         """End all faults."""
         self.cuts.clear()
+        stopped_until_s = dict(self.stopped_until_s)
         self.stopped_until_s.clear()
         self.loss, self.crash_chance, self.delay_s = 0.0, 0.0, CALM_S
         self.local_delay_s = (0.0, 0.02)
@@ -110,8 +112,10 @@ class RaftNetwork:
             self.kill(name)
         self.start_all()
         for member in self.members.values():
+            # What came while it was stopped is done by then.
+            after_s = max(0.0, stopped_until_s.get(member.name, 0.0) - self.now_s)
             for lease in self.wants:
-                member.user.want(lease)
+                self.at(member, after_s, partial(member.user.want, lease))
 
     # Time.
 
@@ -180,6 +184,10 @@ class RaftNetwork:
     def leading(self) -> Member:
         """The member that leads."""
         return self.members[self.leader]
+
+    def held(self) -> list[tuple[str, str]]:
+        """Return which node holds which lease, as it believes."""
+        return [(name, lease) for name, one in self.members.items() for lease in one.keeper.held]
 
     def propose(self, name: str, *data: bytes) -> list[int]:
         """Propose at a node; the indexes, none if it does not lead."""
