@@ -224,6 +224,7 @@ class Member:
 
     def later(self, channel: str, work: Callable[[], None]) -> None:
         """Do it in another actor: what one tells another arrives in order."""
-        arrives_s = self.net.now_s + self.net.random.uniform(*self.net.local_delay_s)
-        self._arrives_s[channel] = max(arrives_s, self._arrives_s.get(channel, 0.0))
-        self.net.at(self, self._arrives_s[channel] - self.net.now_s, work)
+        sent_s = self.net.now_s + self.net.random.uniform(*self.net.local_delay_s)
+        arrives_s = max(sent_s, self._arrives_s.get(channel, 0.0))
+        self._arrives_s[channel] = arrives_s
+        self.net.at_s(self, arrives_s, work)

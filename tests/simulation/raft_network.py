@@ -52,7 +52,7 @@ class RaftNetwork:
         self.clocks = {name: self._clock() for name in self.names}
         self.members: dict[str, Member] = {}
         self.cuts: set[tuple[str, str]] = set()
-        self.stopped_until_s: dict[str, float] = {}
+        self._waiting: dict[str, list[Callable[[], None]]] = {}  # by node that is stopped
         self.ending: set[str] = set()
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
@@ -69,7 +69,7 @@ class RaftNetwork:
 
     def start(self, name: str) -> None:
         """Start a node with what its disk has."""
-        self.stopped_until_s.pop(name, None)
+        self._waiting.pop(name, None)
         self.members[name] = Member(self, name)
 
     def start_all(self) -> None:
@@ -92,7 +92,12 @@ class RaftNetwork:
 
     def stop(self, name: str, seconds: float) -> None:
         """Stop a node as SIGSTOP does: what comes meanwhile waits."""
-        self.stopped_until_s[name] = self.now_s + seconds
+        self._waiting.setdefault(name, [])
+        self._push(self.now_s + seconds, partial(self._go_on, name))
+
+    def _go_on(self, name: str) -> None:
+        for work in self._waiting.pop(name, []):
+            work()
 
     def isolate(self, names: Sequence[str]) -> None:
         """Cut some off from all others, both ways."""
@@ -104,18 +109,16 @@ class RaftNetwork:
     def heal(self) -> None:
         """End all faults."""
         self.cuts.clear()
-        stopped_until_s = dict(self.stopped_until_s)
-        self.stopped_until_s.clear()
+        for name in list(self._waiting):
+            self._go_on(name)
         self.loss, self.crash_chance, self.delay_s = 0.0, 0.0, CALM_S
         self.local_delay_s = (0.0, 0.02)
         for name in sorted(self.ending):
             self.kill(name)
         self.start_all()
         for member in self.members.values():
-            # What came while it was stopped is done by then.
-            after_s = max(0.0, stopped_until_s.get(member.name, 0.0) - self.now_s)
             for lease in self.wants:
-                self.at(member, after_s, partial(member.user.want, lease))
+                self.at(member, 0.0, partial(member.user.want, lease))
 
     # Time.
 
@@ -137,17 +140,20 @@ class RaftNetwork:
 
     def at(self, member: Member, after_s: float, work: Callable[[], None]) -> None:
         """Do something in a member's process after a while, if that life of it lasts."""
+        self.at_s(member, self.now_s + after_s, work)
+
+    def at_s(self, member: Member, due_s: float, work: Callable[[], None]) -> None:
+        """Do so at a time; what is due at the same time is done in the order of the calls."""
 
         def do() -> None:
             if self.members.get(member.name) is not member:
                 return
-            until_s = self.stopped_until_s.get(member.name, 0.0)
-            if until_s > self.now_s:
-                self._push(until_s, do)
+            if member.name in self._waiting:
+                self._waiting[member.name].append(do)
             else:
                 work()
 
-        self._push(self.now_s + after_s, do)
+        self._push(due_s, do)
 
     def after_local(self, member: Member, due_s: float, work: Callable[[], None]) -> None:
         """Do something when a member's clock says `due_s`."""
