@@ -1,9 +1,10 @@
 """What must hold in every step of a simulated cluster, whatever fails.
 
-Raft's five (Raft, figure 3): election safety, leader append-only, log matching, leader completeness,
-state machine safety; no second vote in a term; nothing is promised that is not on disk; snapshots
-are the same everywhere, with the configuration of their index.  Of leases: never two acts at once,
-fencing tokens only grow.  Of the register: linearizable, with the log's order as the witness.
+Raft's five (Raft, figure 3): election safety, leader append-only, log matching, leader
+completeness, state machine safety; no second vote in a term; nothing is promised that is not on
+disk; snapshots are the same everywhere, with the configuration of their index.  Of leases: never
+two acts at once, fencing tokens only grow.  Of the register: linearizable, with the log's order as
+the witness.
 """
 
 from __future__ import annotations

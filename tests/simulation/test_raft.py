@@ -86,7 +86,7 @@ def test_one_way_partitions_do_not_stop_elections_for_long(sim_seed: int, blocke
     commits = max(net.checks.applied)
 
     for _ in range(6):  # within any ten seconds something is committed
-        assert net.run(10, until=lambda: max(net.checks.applied) > commits), blocked
+        assert net.run(10, until=lambda commits=commits: max(net.checks.applied) > commits), blocked
         commits = max(net.checks.applied)
         if net.leader:
             net.propose(net.leader, b"go on")
