@@ -50,10 +50,7 @@ class Election:
         """
         self.arm(now_s)
         state = self._state
-        # Who is to vote no more stands as well, until that is committed: its log may be the only
-        # one that is complete, and the others cannot elect without it (thesis §4.2.2).
-        voters = state.configuration.voters | state.committed_configuration.voters
-        if state.node_name not in voters:
+        if state.node_name not in state.possible_voters:
             return False
         state.become("pre_candidate", leader="", why="heard no leader")
         self._ask(state.term + 1, pre_vote=True)

@@ -67,6 +67,17 @@ class RaftState:
         """The latest that can not be taken back."""
         return self._configuration_at(self.commit_index)
 
+    @property
+    def possible_voters(self) -> frozenset[str]:
+        """Who votes, as far as this node knows: by the committed configuration, or a later one.
+
+        Who is to vote no more stands until that is known to be committed: its log may be the only
+        one that is complete, and then the others cannot elect without it (thesis §4.2.2).
+        """
+        committed = self.committed_configuration.voters
+        later = [one.voters for at, one in self._configurations if at > self.commit_index]
+        return committed.union(*later)
+
     def _configuration_at(self, index: int) -> Configuration:
         known = [one for at, one in self._configurations if at <= index]
         return known[-1]
