@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
+from constellation.raft.effects import Save, SaveEntries, SaveHardState, SaveSnapshot
 from constellation.raft.log import RaftLog
 from messages.base import Message
 from messages.raft import (
@@ -25,6 +26,7 @@ from messages.raft import (
     RaftVoteRequest,
     RaftVoteResponse,
 )
+from tests.simulation.raft_disk import last_index, term_on
 
 
 @dataclass
@@ -78,7 +80,17 @@ class Checks:
                 return
         assert is_kept, f"{name} says {what} of term {term} before it is on disk"
 
-    def saves(self, entries: tuple[RaftEntry, ...], previous_term: int) -> None:
+    def saves(self, save: Save, disk: RaftDisk) -> None:
+        """What is written fits what is on disk, and everybody else's."""
+        match save:
+            case SaveEntries(entries):
+                self._appends(entries, term_on(disk, entries[0].index - 1))
+            case SaveSnapshot(snapshot):
+                self._keeps(snapshot)
+            case SaveHardState(state):
+                assert state.term >= disk.hard_state.term, f"term {state.term} is not later"
+
+    def _appends(self, entries: tuple[RaftEntry, ...], previous_term: int) -> None:
         """Two logs with one entry in common are the same up to there."""
         chain = self._chains.get((entries[0].index - 1, previous_term), 0)
         for entry in entries:
@@ -86,7 +98,7 @@ class Checks:
             first = self._chains.setdefault((entry.index, entry.term), chain)
             assert first == chain, f"logs differ up to {entry.index} of term {entry.term}"
 
-    def keeps(self, snapshot: RaftSnapshot) -> None:
+    def _keeps(self, snapshot: RaftSnapshot) -> None:
         """A snapshot is what the log up to there leads to."""
         index = snapshot.last_index
         first = self._snapshots.setdefault(index, snapshot.data)
@@ -133,18 +145,3 @@ class Checks:
         assert is_later, f"a {what} at {index} began after one at {floor} had ended"
         self.floor = max(self.floor, index)
         self.counts[f"{what}s"] += 1
-
-
-def last_index(disk: RaftDisk) -> int:
-    """Return the index of the last entry on a disk, or of its snapshot."""
-    if disk.entries:
-        return disk.entries[-1].index
-    return disk.snapshot.last_index if disk.snapshot else 0
-
-
-def term_on(disk: RaftDisk, index: int) -> int:
-    """Return the term of an entry on a disk; 0 if it is not there."""
-    if disk.entries and disk.entries[0].index <= index <= disk.entries[-1].index:
-        return disk.entries[index - disk.entries[0].index].term
-    is_last = disk.snapshot is not None and disk.snapshot.last_index == index
-    return disk.snapshot.last_term if is_last and disk.snapshot else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ from constellation.raft.node import RaftNode
 from messages.base import Message
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.raft import RaftEntry, RaftTimeoutNow
-from tests.simulation.raft_checks import term_on
+from tests.simulation.raft_disk import last_index, saved
 from tests.simulation.raft_leases import LeaseUser
 
 if TYPE_CHECKING:
@@ -187,19 +186,10 @@ class Member:
     def _save(self, save: Save) -> None:
         net = self.net
         disk = net.disks[self.name]
-        match save:
-            case SaveHardState(state):
-                net.disks[self.name] = replace(disk, hard_state=state)
-            case SaveEntries(entries):
-                first = entries[0].index
-                kept = tuple(one for one in disk.entries if one.index < first)
-                is_cut = len(kept) < len(disk.entries)
-                assert not (is_cut and self.raft.leadership), f"{self.name} leads and cuts its log"
-                net.checks.saves(entries, term_on(disk, first - 1))
-                net.disks[self.name] = replace(disk, entries=kept + entries)
-            case SaveSnapshot(snapshot, entries):
-                net.checks.keeps(snapshot)
-                net.disks[self.name] = replace(disk, snapshot=snapshot, entries=entries)
+        is_cut = isinstance(save, SaveEntries) and save.entries[0].index <= last_index(disk)
+        assert not (is_cut and self.raft.leadership), f"{self.name} leads and cuts its log"
+        net.checks.saves(save, disk)
+        net.disks[self.name] = saved(disk, save)
 
     def _apply(self, entries: Sequence[RaftEntry]) -> None:
         commands = [(one.index, one.data) for one in entries if one.kind == "command"]
