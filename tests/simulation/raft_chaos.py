@@ -8,21 +8,60 @@ from constellation.raft.configuration import ChangeKind
 from tests.simulation.raft_network import CALM_S, RaftNetwork
 
 ROUNDS = 35
+HOLDER_ROUNDS = 7
 DELAYS_S = (CALM_S, (0.001, 0.4), (0.25, 0.45))  # the last: later than a heartbeat or two
 LOCAL_DELAYS_S = ((0.0, 0.02), (0.0, 1.5))  # the last: an actor that is busy
 
 
-def disturbed(seed: int, *, nodes: int = 0, rounds: int = ROUNDS) -> RaftNetwork:
-    """Return a network of three to five voters after faults of all kinds, under load all along."""
-    net = RaftNetwork(seed=seed, nodes=nodes or 3 + seed % 3, spares=2, loss=0.03)
-    net.crash_chance, net.batch_chance = 0.01, 0.2
+def disturbed(seed: int) -> RaftNetwork:
+    """Return a network of three to five voters after faults, under load all along."""
+    net = RaftNetwork(seed=seed, nodes=3 + seed % 3, spares=2, loss=0.03)
+    net.batch_chance = 0.2
     net.run(net.random.uniform(0.5, 4.0))
-    for number in range(rounds):
+    if is_hard_on_holders(seed):
+        _hard_on_holders(net)
+    else:
+        _hard_on_all(net)
+    return net
+
+
+def is_hard_on_holders(seed: int) -> bool:
+    """Return of which kind a seed's faults are."""
+    return seed // 3 % 3 == 2
+
+
+def _hard_on_all(net: RaftNetwork) -> None:
+    """Faults of all kinds, so many that often nothing goes on."""
+    net.crash_chance = 0.01
+    for number in range(ROUNDS):
         _disturb(net)
         for step in range(net.random.randrange(6)):
             _load(net, f"{number}.{step}".encode())
             net.run(net.random.uniform(0.0, 0.7))
-    return net
+
+
+def _hard_on_holders(net: RaftNetwork) -> None:
+    """One fault at a time, of who holds a lease or leads; the others go on as fast as they can."""
+    for number in range(HOLDER_ROUNDS):
+        net.wait_for_leader(15)
+        net.local_delay_s = net.random.choice(LOCAL_DELAYS_S)
+        net.run(net.random.uniform(0.5, 3.0))
+        name = _holder(net) or net.leader
+        match net.random.randrange(5):
+            case 0 | 1:
+                net.isolate([name])
+            case 2:
+                net.stop(name, net.random.uniform(0.5, 8.0))
+            case 3:
+                _want_or_not(net)
+            case _:
+                net.leading.transfer(net.random.choice(net.voters))
+        # Who takes over is not busy; what was on its way in the holder arrives late all the same.
+        net.local_delay_s = CALM_S
+        for step in range(8):
+            _load(net, f"{number}.{step}".encode())
+            net.run(net.random.uniform(0.3, 1.0))
+        net.cuts.clear()
 
 
 def settles(net: RaftNetwork) -> None:

@@ -123,7 +123,8 @@ class LeaseUser:
         for lease, guard in self.guards.items():
             token = guard.fencing_token(self._member.now_s)
             if token is not None:
-                ends_s = net.now_s + net.random.uniform(0, LEASE_POLICY.margin_s) / rate
+                lasts_s = min(1.0, net.random.uniform(0, 2)) * LEASE_POLICY.margin_s
+                ends_s = net.now_s + lasts_s / rate
                 net.checks.acts_on(lease, name, token, net.now_s, ends_s)
                 self._ends_s[token] = max(ends_s, self._ends_s.get(token, 0.0))
         net.at(self._member, net.random.uniform(0.05, 0.3), self._act)

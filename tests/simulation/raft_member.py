@@ -188,6 +188,7 @@ class Member:
         disk = net.disks[self.name]
         is_cut = isinstance(save, SaveEntries) and save.entries[0].index <= last_index(disk)
         assert not (is_cut and self.raft.leadership), f"{self.name} leads and cuts its log"
+        net.checks.counts["cuts"] += is_cut
         net.checks.saves(save, disk)
         net.disks[self.name] = saved(disk, save)
 

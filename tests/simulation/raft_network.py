@@ -36,6 +36,7 @@ class RaftNetwork:
         loss: float = 0.0,
         policy: RaftPolicy = POLICY,
     ) -> None:
+        self.seed = seed
         self.random = Random(seed)
         self.policy = policy
         self.checks = Checks()
@@ -64,6 +65,15 @@ class RaftNetwork:
         """Return an offset and a rate; two rates may differ by as much as leases allow."""
         rate = self.random.choice([0.0, 1.0, self.random.random()]) * LEASE_POLICY.clock_drift
         return self.random.uniform(0, 1e6), 1 + rate
+
+    def set_clocks(self, clocks: dict[str, tuple[float, float]]) -> None:
+        """Give all clocks another offset and rate; they begin anew, for a life keeps one clock."""
+        self.clocks = clocks
+        for name in self.names:
+            self.kill(name)
+            self.start(name)
+        if not self.disks[self.voters[0]].entries:
+            self.members[self.voters[0]].bootstrap(self.voters)
 
     # Faults.
 
@@ -179,6 +189,10 @@ class RaftNetwork:
         heappush(self._queue, (due_s, next(self._order), work))
 
     # What tests ask.
+
+    def digest(self) -> str:
+        """Return what differs if anything that was done so far does."""
+        return repr((self.now_s, next(self._order), self.random.random(), self.checks.counts))
 
     @property
     def leader(self) -> str:
