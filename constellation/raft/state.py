@@ -95,6 +95,7 @@ class RaftState:
         configurations = _configurations_in(entries)
         first = entries[0].index
         if first <= self.log.last_index:
+            self.log.check_order(entries, after=first - 1)
             self.log.cut_from(first, commit_index=self.commit_index)
             self._configurations = [one for one in self._configurations if one[0] < first]
         self.log.append(entries)
