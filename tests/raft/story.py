@@ -213,7 +213,8 @@ class Story:
 
     def _perform(self, name: str, effects: Sequence[Effect]) -> None:
         early, saves, late = in_safe_order(effects)
-        for effect in [*early, *saves]:
+        before: list[Effect] = [*early, *saves]
+        for effect in before:
             self._do(name, effect)
         if saves and name in self._dies_after_save:
             self._dies_after_save.discard(name)

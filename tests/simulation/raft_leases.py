@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -90,10 +91,10 @@ class LeaseUser:
             match effect:
                 case Propose(commands):
                     data = tuple(encode(one) for one in commands)
-                    self._later("keeper to raft", lambda data=data: self._member.forward(data))
+                    self._later("keeper to raft", partial(self._member.forward, data))
                 case Tell(message):
-                    tell = lambda message=message: self._subscriber_hears(message)  # noqa: E731
-                    self._later("keeper to subscriber", tell)
+                    hear = partial(self._subscriber_hears, message)
+                    self._later("keeper to subscriber", hear)
                 case _:
                     continue
 
@@ -107,8 +108,7 @@ class LeaseUser:
             wait_s = max(0.0, self._ends_s.pop(token, 0.0) - self._net.now_s)
 
             def say() -> None:
-                let_go = lambda: self._let_go(token)  # noqa: E731
-                self._later("subscriber to keeper", let_go)
+                self._later("subscriber to keeper", partial(self._let_go, token))
 
             self._net.at(self._member, wait_s, say)  # else it never says so
 

@@ -53,9 +53,9 @@ class RaftNetwork:
         self.clocks = {name: self._clock() for name in self.names}
         self.members: dict[str, Member] = {}
         self.cuts: set[tuple[str, str]] = set()
-        self._waiting: dict[str, list[Callable[[], None]]] = {}  # by node that is stopped
+        self._waiting: dict[str, list[Callable[[], object]]] = {}  # by node that is stopped
         self.ending: set[str] = set()
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._queue: list[tuple[float, int, Callable[[], object]]] = []
         self._order = count()
         for name in self.names:
             self.start(name)
@@ -148,11 +148,11 @@ class RaftNetwork:
         offset_s, rate = self.clocks[name]
         return offset_s + self.now_s * rate
 
-    def at(self, member: Member, after_s: float, work: Callable[[], None]) -> None:
+    def at(self, member: Member, after_s: float, work: Callable[[], object]) -> None:
         """Do something in a member's process after a while, if that life of it lasts."""
         self.at_s(member, self.now_s + after_s, work)
 
-    def at_s(self, member: Member, due_s: float, work: Callable[[], None]) -> None:
+    def at_s(self, member: Member, due_s: float, work: Callable[[], object]) -> None:
         """Do so at a time; what is due at the same time is done in the order of the calls."""
 
         def do() -> None:
@@ -165,7 +165,7 @@ class RaftNetwork:
 
         self._push(due_s, do)
 
-    def after_local(self, member: Member, due_s: float, work: Callable[[], None]) -> None:
+    def after_local(self, member: Member, due_s: float, work: Callable[[], object]) -> None:
         """Do something when a member's clock says `due_s`."""
         _, rate = self.clocks[member.name]
         self.at(member, max(0.0, due_s - self.local_s(member.name)) / rate, work)
@@ -185,7 +185,7 @@ class RaftNetwork:
 
         self.at(receiver, self.random.uniform(*self.delay_s), arrive)
 
-    def _push(self, due_s: float, work: Callable[[], None]) -> None:
+    def _push(self, due_s: float, work: Callable[[], object]) -> None:
         heappush(self._queue, (due_s, next(self._order), work))
 
     # What tests ask.

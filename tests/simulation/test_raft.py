@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from constellation.raft.configuration import ChangeKind
 from tests.simulation.raft_chaos import disturbed, settles
 from tests.simulation.raft_leases import FOLLOWING
 from tests.simulation.raft_network import RaftNetwork
@@ -83,10 +86,14 @@ def test_one_way_partitions_do_not_stop_elections_for_long(sim_seed: int, blocke
     commits = max(net.checks.applied)
 
     for _ in range(6):  # within any ten seconds something is committed
-        assert net.run(10, until=lambda commits=commits: max(net.checks.applied) > commits), blocked
+        assert net.run(10, until=partial(_has_more_than, net, commits)), blocked
         commits = max(net.checks.applied)
         if net.leader:
             net.propose(net.leader, b"go on")
+
+
+def _has_more_than(net: RaftNetwork, commits: int) -> bool:
+    return max(net.checks.applied) > commits
 
 
 @pytest.mark.scenario(4)
@@ -121,11 +128,12 @@ def test_clocks_that_differ_by_hours_and_drift_change_nothing(sim_seed: int) -> 
 @pytest.mark.scenario(8)
 def test_crash_between_persisting_and_answering_a_vote_gives_no_second_one(sim_seed: int) -> None:
     net = RaftNetwork(seed=sim_seed, nodes=3)
-    net.crash_chance = 0.05
+    net.crash_chance = 0.2
     for _ in range(40):
         net.run(2)
         net.start_all()
 
+    assert net.checks.counts["crashes"] > 10
     assert net.checks.votes
     settles(net)
 
@@ -147,6 +155,7 @@ def test_snapshot_reaches_who_is_far_behind_while_the_leader_changes(sim_seed: i
     net.wait_for_leader()
     index = net.leading.raft.state.commit_index
     assert net.run(10, until=lambda: net.members[behind].raft.state.applied_index >= index)
+    assert net.checks.counts["installs"]
 
 
 @pytest.mark.scenario(11)
@@ -154,10 +163,10 @@ def test_cluster_grows_and_loses_its_leader_and_who_cannot_be_reached(sim_seed: 
     net = RaftNetwork(seed=sim_seed, nodes=1, spares=4)
     net.wait_for_leader()
     for name in net.names[1:]:
-        assert net.run(3, until=lambda name=name: net.leading.change("add_learner", name))
+        assert net.run(3, until=partial(_changes, net, "add_learner", name))
         # Not before it holds the log.
         assert not net.leading.change("promote", name)
-        assert net.run(10, until=lambda name=name: net.leading.change("promote", name))
+        assert net.run(10, until=partial(_changes, net, "promote", name))
     assert net.run(5, until=lambda: len(net.leading.raft.state.committed_configuration.voters) == 5)
 
     old = net.leader
@@ -172,6 +181,10 @@ def test_cluster_grows_and_loses_its_leader_and_who_cannot_be_reached(sim_seed: 
     voters = net.leading.raft.state.committed_configuration.voters
     assert voters == set(net.names) - {old, unreachable}
     assert not net.members[old].raft.leadership
+
+
+def _changes(net: RaftNetwork, kind: ChangeKind, name: str) -> bool:
+    return net.leading.change(kind, name)
 
 
 def test_leadership_is_handed_over_within_a_round_trip_or_two(sim_seed: int) -> None:
