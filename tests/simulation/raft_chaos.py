@@ -136,7 +136,9 @@ def _change(net: RaftNetwork) -> None:
     }
     likely: list[ChangeKind] = ["add_learner", "promote", "promote", "promote", "demote", "remove"]
     kind = net.random.choice([one for one in likely if kinds[one]])
-    net.leading.change(kind, net.random.choice(kinds[kind]))
+    name, leader = net.random.choice(kinds[kind]), net.leading
+    if leader.change(kind, name) and kind == "add_learner":
+        net.at(leader, net.random.uniform(0.5, 3.0), partial(leader.change, "promote", name))
 
 
 def _cut_one_way(net: RaftNetwork, name: str) -> None:

@@ -145,7 +145,8 @@ class Member:
         until = len(steps)
         # Batches without a write are many, and little depends on them.
         if net.random.random() < (net.crash_chance if saves else net.crash_chance / 50):
-            until = net.random.randrange(len(steps))
+            at_the_write = min(len(early), len(steps) - 1)
+            until = net.random.choice([at_the_write, net.random.randrange(len(steps))])
         for effect in steps[:until]:
             self._do(effect)
         if until < len(steps):
