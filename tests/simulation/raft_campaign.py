@@ -80,9 +80,13 @@ def run_on_all_cores(
     batches = [seeds[at : at + BATCH] for at in range(0, len(seeds), BATCH)]
     workers = min(processes or os.cpu_count() or 1, max(1, len(batches)))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(run_seeds, batch) for batch in batches]):
-            total.add(done.result())
-            progress(total)
+        try:
+            for done in as_completed([pool.submit(run_seeds, batch) for batch in batches]):
+                total.add(done.result())
+                progress(total)
+        except BaseException:  # Ctrl-C as well: what is not begun is not to be
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return total
 
 
