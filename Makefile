@@ -2,7 +2,7 @@
 # A step says one line; what it said in full is in build/log/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components lint test test-fast fuzz plot-gossip demo bench scenarios settings lock clean
+.PHONY: help setup components lint test test-fast fuzz sim plot-gossip demo bench scenarios settings lock clean
 
 PYTHON ?=
 RUN := .venv/bin/python
@@ -51,6 +51,10 @@ scenarios: setup  ## list which lines of docs/SCENARIOS.md are proven, and by wh
 fuzz: setup  ## feed nonsense to all that gossip decodes; RUNS=200000 SEED=1 TARGET=node FROM=0
 	@$(RUN) -m tests.fuzz --runs $(or $(RUNS),200000) --seed $(or $(SEED),1) --from $(or $(FROM),0) \
 		--target $(or $(TARGET),all)
+
+sim: setup  ## simulate Raft and leases under random faults; SEEDS=1000 FROM=0, or SEED=7 for one
+	@$(RUN) -m tests.simulation.raft_campaign --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0) \
+		$(if $(SEED),--seed $(SEED))
 
 plot-gossip: setup  ## measure gossip in simulated clusters of up to 1,000, and draw docs/gossip-scale.svg
 	@$(STEP) matplotlib env PIP_CONSTRAINT=requirements.lock $(RUN) -m pip install --quiet \

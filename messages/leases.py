@@ -143,7 +143,7 @@ class LeaseLost(Message):
 class LeaseLetGo(Message):
     """Answer to `LeaseLost`: nothing that was begun under this grant goes on any more.
 
-    Without it the next holder waits for the margin to pass.
+    Without it the lease is given back only when the time of the grant and the margin are over.
     """
 
     name: str

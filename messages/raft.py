@@ -99,7 +99,7 @@ class RaftAppendRequest(Message):
 
     term: int = Field(ge=1)
     leader: str
-    number: int = Field(ge=1, description="of the leader's requests to this follower, in its term")
+    number: int = Field(ge=1, description="of the leader's requests in its term")
     prev_log_index: int = Field(ge=0)
     prev_log_term: int = Field(ge=0)
     entries: tuple[RaftEntry, ...] = ()
@@ -113,7 +113,7 @@ class RaftAppendResponse(Message):
 
     term: int = Field(ge=0)
     follower: str
-    number: int = Field(ge=1, description="of the request")
+    number: int = Field(ge=0, description="of the request; 0: of one of an earlier term")
     accepted: bool
     index: int = Field(ge=0, description="accepted: up to where the logs agree; else a hint")
     index_term: int = Field(default=0, ge=0, description="of a hint: the term at `index`")
@@ -129,7 +129,7 @@ class RaftSnapshotRequest(Message):
 
     term: int = Field(ge=1)
     leader: str
-    number: int = Field(ge=1, description="of the leader's requests to this follower, in its term")
+    number: int = Field(ge=1, description="of the leader's requests in its term")
     last_index: int = Field(ge=1)
     last_term: int = Field(ge=1)
     configuration: RaftConfiguration

@@ -232,8 +232,8 @@ class LeaseKeeper:
 
     def _lose(self, name: str, now_s: float, why: str) -> None:
         held = self._held.pop(name)
-        begun_by_s = min(now_s, held.valid_until_s)
-        self._acting_until_s[held.fencing_token] = begun_by_s + self.policy.margin_s
+        # Whoever acts on it hears of this later, and may begin until the time it was told of.
+        self._acting_until_s[held.fencing_token] = held.valid_until_s + self.policy.margin_s
         self._asked_at_s.pop(name, None)
         fields = {"lease": name, "fencing_token": held.fencing_token, "why": why}
         self._effects.append(Note("lease_lost", fields))

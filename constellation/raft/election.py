@@ -50,7 +50,7 @@ class Election:
         """
         self.arm(now_s)
         state = self._state
-        if state.node_name not in state.configuration.voters:
+        if state.node_name not in state.possible_voters:
             state.become("follower", leader="", why="heard no leader")
             return False
         state.become("pre_candidate", leader="", why="heard no leader")

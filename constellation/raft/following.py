@@ -34,7 +34,7 @@ class Following:
         """Take entries if they follow what is here, and what the leader has committed of it."""
         state = self._state
         if request.term < state.term:
-            self.answer(request.leader, request.number, accepted=False, index=state.log.last_index)
+            self._refuse_earlier_term(request.leader)
             return
         if not state.log.matches(request.prev_log_index, request.prev_log_term):
             index, term = state.log.back_off_hint(request.prev_log_index)
@@ -54,7 +54,7 @@ class Following:
         """Take a chunk; install the snapshot when it is whole."""
         state = self._state
         if request.term < state.term:
-            self.answer(request.leader, request.number, accepted=False, index=state.log.last_index)
+            self._refuse_earlier_term(request.leader)
             return
         incoming = self._incoming
         # Another leader's snapshot of the same entry may be written otherwise.
@@ -84,6 +84,11 @@ class Following:
         )
         self._incoming = _Incoming()
         self.answer(request.leader, request.number, accepted=True, index=request.last_index)
+
+    def _refuse_earlier_term(self, leader: str) -> None:
+        # If it leads in this term now, its requests are numbered anew: no number of then may pass
+        # for one of them, or it would take us to have followed at a time when we did not.
+        self.answer(leader, 0, accepted=False, index=self._state.log.last_index)
 
     def answer(
         self, leader: str, number: int, *, accepted: bool, index: int, index_term: int = 0

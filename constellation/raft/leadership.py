@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 
 from constellation.raft.configuration import ChangeKind, ConfigurationRefusedError
 from constellation.raft.effects import ReadReady
@@ -32,6 +33,7 @@ class Leadership:
         self._state = state
         self._policy = policy
         self._began_at_s = now_s
+        self._numbers = count(1)
         self._reads: list[tuple[int, float]] = []  # number, asked at
         # Only an entry of its own term lets a leader commit those of earlier ones (§5.4.2, §8).
         self._first_index = state.log.last_index + 1
@@ -134,14 +136,14 @@ class Leadership:
         wanted = state.configuration.members | state.committed_configuration.members
         wanted -= {state.node_name}
         for name in sorted(wanted - set(self.followers)):
-            self.followers[name] = Progress(state.log.last_index + 1)
+            self.followers[name] = Progress(state.log.last_index + 1, numbers=self._numbers)
         for name in sorted(set(self.followers) - wanted):
             del self.followers[name]
 
     def _configuration_committed(self, now_s: float) -> None:
         state = self._state
         gone = set(self.followers) - state.configuration.members
-        for name in gone:  # it learns of its removal, if it can
+        for name in sorted(gone):  # it learns of its removal, if it can
             send_heartbeat(state, self._policy, name, self.followers[name], now_s)
         self._follow_members()
         if state.node_name not in state.configuration.voters:

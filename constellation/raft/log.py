@@ -93,14 +93,22 @@ class RaftLog:
         Raises:
             ValueError: they do not follow the last one; nothing has changed then.
         """
-        index, term = self.last_index, self.last_term
+        self.check_order(entries, after=self.last_index)
+        self._entries += entries
+
+    def check_order(self, entries: Sequence[RaftEntry], *, after: int) -> None:
+        """Check that entries may follow the one at `after`.
+
+        Raises:
+            ValueError: they do not.
+        """
+        index, term = after, self.term_at(after) or 0
         for entry in entries:
             if entry.index != index + 1 or entry.term < term:
                 raise ValueError(
                     f"entry {entry.index} of term {entry.term} cannot follow {index} of term {term}"
                 )
             index, term = entry.index, entry.term
-        self._entries += entries
 
     def news_in(self, entries: Sequence[RaftEntry]) -> tuple[RaftEntry, ...]:
         """Return those of a leader's entries that are not here: all from the first conflict on.

@@ -8,7 +8,9 @@ missed after a while, and the request repeated, which is safe.  Heartbeats go ou
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from constellation.raft.log import RaftLog
 from messages.raft import RaftSnapshot
@@ -29,11 +31,12 @@ class Progress:
 
     next_index: int
     match_index: int = 0
+    # Of the leader's requests to all in its term: who leaves and joins anew gets no number twice.
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
     # When the latest request was SENT that it has answered: it followed us then, or later.
     confirmed_at_s: float = float("-inf")
     snapshot: RaftSnapshot | None = None  # that is being sent
     snapshot_offset_bytes: int = 0
-    _number: int = 0
     _requests: deque[_Request] = field(default_factory=lambda: deque(maxlen=_REQUESTS_REMEMBERED))
     _awaited: int = 0  # the number of the append or chunk that is unanswered; 0: none
     _awaited_since_s: float = 0.0
@@ -44,11 +47,11 @@ class Progress:
 
     def sent(self, now_s: float, *, previous_index: int = -1, is_awaited: bool = True) -> int:
         """Return the number of the request that is sent now: its answer carries it."""
-        self._number += 1
-        self._requests.append(_Request(self._number, now_s, previous_index))
+        number = next(self.numbers)
+        self._requests.append(_Request(number, now_s, previous_index))
         if is_awaited:
-            self._awaited, self._awaited_since_s = self._number, now_s
-        return self._number
+            self._awaited, self._awaited_since_s = number, now_s
+        return number
 
     def answered(self, number: int) -> int:
         """Take note of an answer; return the index before the entries asked to be taken, or -1."""

@@ -67,6 +67,17 @@ class RaftState:
         """The latest that can not be taken back."""
         return self._configuration_at(self.commit_index)
 
+    @property
+    def possible_voters(self) -> frozenset[str]:
+        """Who votes, as far as this node knows: by the committed configuration, or a later one.
+
+        Who is to vote no more stands until that is known to be committed: its log may be the only
+        one that is complete, and then the others cannot elect without it (thesis §4.2.2).
+        """
+        committed = self.committed_configuration.voters
+        later = [one.voters for at, one in self._configurations if at > self.commit_index]
+        return committed.union(*later)
+
     def _configuration_at(self, index: int) -> Configuration:
         known = [one for at, one in self._configurations if at <= index]
         return known[-1]
@@ -84,6 +95,7 @@ class RaftState:
         configurations = _configurations_in(entries)
         first = entries[0].index
         if first <= self.log.last_index:
+            self.log.check_order(entries, after=first - 1)
             self.log.cut_from(first, commit_index=self.commit_index)
             self._configurations = [one for one in self._configurations if one[0] < first]
         self.log.append(entries)

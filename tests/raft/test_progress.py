@@ -2,39 +2,73 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from constellation.raft.log import RaftLog
 from constellation.raft.progress import Progress
-from messages.raft import RaftEntry
+from tests.raft.cores import entries, snapshot
 
 RESEND_S = 1.0
 
 
 def log(*terms: int) -> RaftLog:
-    return RaftLog([RaftEntry(index=n, term=term) for n, term in enumerate(terms, 1)])
+    return RaftLog(entries(*terms))
 
 
 def test_one_request_is_under_way_until_it_is_answered_or_too_old() -> None:
     follower = Progress(next_index=1)
     assert follower.may_send(0.0, resend_s=RESEND_S)
 
-    number = follower.sent(0.0)
+    number = follower.sent(0.0, previous_index=0)
 
     assert not follower.may_send(0.9, resend_s=RESEND_S)
     assert follower.may_send(1.0, resend_s=RESEND_S)
-    assert follower.answered(number, 0.5)
+    assert follower.answered(number) == 0
     assert follower.may_send(0.5, resend_s=RESEND_S)
-    assert follower.heard_at_s == 0.5
 
 
-def test_answer_to_an_earlier_request_frees_nothing_but_is_a_sign_of_life() -> None:
+def test_heartbeats_do_not_wait_and_nothing_waits_for_them() -> None:
     follower = Progress(next_index=1)
-    first = follower.sent(0.0)
-    follower.sent(2.0)
+    awaited = follower.sent(0.0, previous_index=3)
 
-    assert not follower.answered(first, 2.1)
+    heartbeat = follower.sent(0.2, is_awaited=False)
 
-    assert follower.heard_at_s == 2.1
-    assert not follower.may_send(2.2, resend_s=RESEND_S)
+    assert follower.answered(heartbeat) == -1
+    assert not follower.may_send(0.3, resend_s=RESEND_S)
+    assert follower.answered(awaited) == 3
+    assert follower.may_send(0.3, resend_s=RESEND_S)
+
+
+def test_answer_confirms_the_time_its_request_was_sent_and_never_takes_that_back() -> None:
+    follower = Progress(next_index=1)
+    first, second = follower.sent(1.0), follower.sent(2.0)
+
+    follower.answered(second)
+    follower.answered(first)
+
+    assert follower.confirmed_at_s == 2.0
+
+
+def test_answer_to_what_was_never_asked_confirms_nothing() -> None:
+    follower = Progress(next_index=1)
+    follower.sent(1.0)
+
+    assert follower.answered(0) == -1
+    assert follower.answered(7) == -1
+
+    assert follower.confirmed_at_s == float("-inf")
+    assert not follower.may_send(1.1, resend_s=RESEND_S)
+
+
+def test_who_leaves_and_joins_anew_gets_no_number_twice() -> None:
+    numbers = count(1)
+    before = Progress(next_index=1, numbers=numbers).sent(1.0)
+    anew = Progress(next_index=1, numbers=numbers)
+    anew.sent(9.0)
+
+    anew.answered(before)
+
+    assert anew.confirmed_at_s == float("-inf")
 
 
 def test_late_answer_takes_nothing_back() -> None:
@@ -46,20 +80,39 @@ def test_late_answer_takes_nothing_back() -> None:
     assert (follower.match_index, follower.next_index) == (8, 9)
 
 
+def test_snapshot_is_done_when_the_follower_has_as_much() -> None:
+    follower = Progress(next_index=1, snapshot=snapshot(5, 1), snapshot_offset_bytes=3)
+
+    kept = []
+    for match_index in (4, 5):
+        follower.accepted(match_index)
+        kept.append((follower.snapshot is not None, follower.snapshot_offset_bytes))
+
+    assert kept == [(True, 3), (False, 0)]
+
+
 def test_refusal_goes_back_by_terms_and_never_below_what_is_known_to_match() -> None:
     follower = Progress(next_index=7, match_index=1)
 
-    follower.refused(5, 2, log(1, 1, 2, 4, 4, 4))
+    follower.refused(6, 5, 2, log(1, 1, 2, 4, 4, 4))
     assert follower.next_index == 4  # after the last entry of term 2
 
-    follower.refused(0, 0, log(1, 1, 2, 4, 4, 4))
+    follower.refused(3, 0, 0, log(1, 1, 2, 4, 4, 4))
     assert follower.next_index == 2
+
+
+def test_refusal_of_what_would_not_be_asked_any_more_is_let_be() -> None:
+    follower = Progress(next_index=4)
+
+    follower.refused(6, 0, 0, log(1, 1, 1, 1, 1, 1))
+
+    assert follower.next_index == 4
 
 
 def test_refusals_end_at_the_beginning() -> None:
     follower = Progress(next_index=4)
 
-    for _ in range(4):
-        follower.refused(3, 9, log(1, 1, 1))
+    for previous in (3, 2, 1, 0):
+        follower.refused(previous, 9, 1, log(1, 1, 1))
 
     assert follower.next_index == 1

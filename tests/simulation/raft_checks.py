@@ -1,16 +1,32 @@
 """What must hold in every step of a simulated cluster, whatever fails.
 
-Raft's five (Raft, figure 3): election safety, leader append-only, log matching, leader completeness,
-state machine safety; no second vote in a term.  Of leases: never two acts at once, fencing tokens
-only grow.  Of the register: linearizable, with the log's order as the witness.
+Raft's five (Raft, figure 3): election safety, leader append-only, log matching, leader
+completeness, state machine safety; no second vote in a term; nothing is promised that is not on
+disk; snapshots are the same everywhere, with the configuration of their index.  Of leases: never
+two acts at once, fencing tokens only grow.  Of the register: linearizable, with the log's order as
+the witness.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
+from constellation.raft.configuration import Configuration
+from constellation.raft.disk import RaftDisk
+from constellation.raft.effects import Save, SaveEntries, SaveHardState, SaveSnapshot
 from constellation.raft.log import RaftLog
-from messages.raft import RaftEntry, RaftVoteResponse
+from messages.base import Message
+from messages.raft import (
+    RaftAppendRequest,
+    RaftAppendResponse,
+    RaftEntry,
+    RaftSnapshot,
+    RaftSnapshotRequest,
+    RaftVoteRequest,
+    RaftVoteResponse,
+)
+from tests.simulation.raft_disk import last_index, term_on
 
 
 @dataclass
@@ -22,43 +38,92 @@ class _Act:
 
 @dataclass
 class Checks:
-    """All that was seen so far in one run."""
+    """All that was seen so far in one run, and how often: `counts` tells that the load is real."""
 
+    counts: Counter[str] = field(default_factory=Counter)
     leaders: dict[int, str] = field(default_factory=dict)  # by term
     votes: dict[tuple[int, str], str] = field(default_factory=dict)
     applied: dict[int, RaftEntry] = field(default_factory=dict)  # by index, of the first to do it
+    committed_by: dict[int, int] = field(default_factory=dict)  # by index: not after this term
     acts: dict[str, _Act] = field(default_factory=dict)  # the last one, by lease
-    act_count: int = 0
-    read_count: int = 0
-    write_count: int = 0
     floor: int = 0  # the highest log index that a completed operation on the register had
     _chains: dict[tuple[int, int], int] = field(default_factory=dict)
+    _configurations: list[tuple[int, Configuration]] = field(default_factory=list)
+    _snapshots: dict[int, bytes] = field(default_factory=dict)  # by last index
 
     def leads(self, name: str, term: int, log: RaftLog) -> None:
         assert self.leaders.setdefault(term, name) == name, f"two leaders in term {term}"
+        self.counts["elections"] += 1
         for index in range(log.snapshot_index + 1, len(self.applied) + 1):
-            entry = self.applied.get(index)
-            known = entry is None or log.term_at(index) == entry.term
-            assert known, f"{name} leads in term {term} without the committed entry {index}"
+            # A leader that was elected long ago may learn of it late: it must not know what is new.
+            is_owed = index in self.applied and term > self.committed_by[index]
+            is_here = is_owed and log.term_at(index) == self.applied[index].term
+            assert is_here or not is_owed, f"{name} leads in term {term} without entry {index}"
 
-    def votes_for(self, voter: str, candidate: str, vote: RaftVoteResponse) -> None:
-        if vote.granted and not vote.pre_vote:
-            first = self.votes.setdefault((vote.term, voter), candidate)
-            assert first == candidate, f"{voter} votes twice in term {vote.term}"
+    def says(self, name: str, to: str, message: Message, disk: RaftDisk) -> None:
+        """What a node says rests on its disk."""
+        kept, what = disk.hard_state, type(message).__name__
+        match message:
+            case RaftVoteRequest(pre_vote=False, term=term):
+                is_kept = (kept.term, kept.voted_for) == (term, name) or kept.term > term
+            case RaftVoteResponse(pre_vote=False, term=term, granted=granted):
+                if granted:
+                    first = self.votes.setdefault((term, name), to)
+                    assert first == to, f"{name} votes twice in term {term}"
+                is_vote_kept = not granted or kept.term > term or kept.voted_for == to
+                is_kept = kept.term >= term and is_vote_kept
+            case RaftAppendRequest(term=term) | RaftSnapshotRequest(term=term):
+                is_kept = kept.term >= term
+            case RaftAppendResponse(term=term, accepted=accepted, index=index):
+                is_kept = kept.term >= term and (not accepted or last_index(disk) >= index)
+            case _:
+                return
+        assert is_kept, f"{name} says {what} of term {term} before it is on disk"
 
-    def saves(self, entries: tuple[RaftEntry, ...], log: RaftLog) -> None:
+    def saves(self, save: Save, disk: RaftDisk) -> None:
+        """What is written fits what is on disk, and everybody else's."""
+        match save:
+            case SaveEntries(entries):
+                self._appends(entries, term_on(disk, entries[0].index - 1))
+            case SaveSnapshot(snapshot):
+                self._keeps(snapshot)
+            case SaveHardState(state):
+                assert state.term >= disk.hard_state.term, f"term {state.term} is not later"
+
+    def _appends(self, entries: tuple[RaftEntry, ...], previous_term: int) -> None:
         """Two logs with one entry in common are the same up to there."""
-        previous = entries[0].index - 1
-        chain = self._chains.get((previous, log.term_at(previous) or 0), 0)
+        chain = self._chains.get((entries[0].index - 1, previous_term), 0)
         for entry in entries:
             chain = hash((chain, entry.index, entry.term, entry.kind, entry.data))
             first = self._chains.setdefault((entry.index, entry.term), chain)
             assert first == chain, f"logs differ up to {entry.index} of term {entry.term}"
 
-    def applies(self, entries: tuple[RaftEntry, ...]) -> None:
+    def _keeps(self, snapshot: RaftSnapshot) -> None:
+        """A snapshot is what the log up to there leads to."""
+        index = snapshot.last_index
+        first = self._snapshots.setdefault(index, snapshot.data)
+        assert first == snapshot.data, f"snapshots differ at {index}"
+        known = [one for at, one in self._configurations if at <= index][-1]
+        kept = Configuration.of(snapshot.configuration)
+        assert kept == known, f"the snapshot at {index} has another configuration than the log"
+        self.counts["snapshots"] += 1
+
+    def applies(self, entries: tuple[RaftEntry, ...], term: int) -> None:
         for entry in entries:
+            self.committed_by.setdefault(entry.index, term)
+            is_first = entry.index not in self.applied
             first = self.applied.setdefault(entry.index, entry)
             assert first == entry, f"state machines differ at {entry.index}"
+            if is_first and entry.kind == "configuration":
+                self._changes(entry)
+
+    def _changes(self, entry: RaftEntry) -> None:
+        configuration = Configuration.decode(entry.data)
+        if self._configurations:
+            before = self._configurations[-1][1]
+            self.counts["promotions"] += len(configuration.voters & before.learners)
+            self.counts["changes"] += 1
+        self._configurations.append((entry.index, configuration))
 
     def acts_on(self, lease: str, node: str, token: int, now_s: float, ends_s: float) -> None:
         last = self.acts.get(lease)
@@ -68,9 +133,10 @@ class Checks:
                 assert node == last.node, f"{lease}: {node} and {last.node} have token {token}"
             else:
                 assert now_s >= last.ends_s, f"{lease}: {node} acts while {last.node} still does"
+                self.counts["successions"] += node != last.node
             ends_s = max(ends_s, last.ends_s)
         self.acts[lease] = _Act(node, token, ends_s)
-        self.act_count += 1
+        self.counts["acts"] += 1
 
     def completes(self, index: int, *, floor: int, is_write: bool) -> None:
         """An operation is at `index`; `floor` is what had completed when it began."""
@@ -78,5 +144,4 @@ class Checks:
         what = "write" if is_write else "read"
         assert is_later, f"a {what} at {index} began after one at {floor} had ended"
         self.floor = max(self.floor, index)
-        self.write_count += is_write
-        self.read_count += not is_write
+        self.counts[f"{what}s"] += 1

@@ -7,7 +7,7 @@ go on.  Every node has a clock of its own, with an offset and a rate.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -16,11 +16,12 @@ from constellation.raft.disk import RaftDisk
 from constellation.raft.policy import RaftPolicy
 from messages.base import Message
 from tests.simulation.raft_checks import Checks
+from tests.simulation.raft_leases import LEASE_POLICY, WANTS
 from tests.simulation.raft_member import Member
 
 # Small enough that snapshots, their chunks and several appends a batch come about in a short run.
 POLICY = RaftPolicy(append_entries_max=8, snapshot_entries=24, snapshot_chunk_bytes=200)
-CLOCK_DRIFT = 0.01
+CALM_S = (0.001, 0.02)
 
 
 class RaftNetwork:
@@ -35,34 +36,50 @@ class RaftNetwork:
         loss: float = 0.0,
         policy: RaftPolicy = POLICY,
     ) -> None:
+        self.seed = seed
         self.random = Random(seed)
         self.policy = policy
         self.checks = Checks()
         self.loss = loss
-        self.delay_s = (0.001, 0.02)
-        self.crash_chance = 0.0  # of dying within one batch of effects
+        self.delay_s = CALM_S  # of a message between nodes
+        self.local_delay_s = (0.0, 0.02)  # of a message between the actors of one node
+        self.crash_chance = 0.0  # of dying within one batch of effects that writes
+        self.batch_chance = 0.0  # of doing what the core asks for together with what comes next
+        self.wants = dict(WANTS)
         self.now_s = 0.0
         self.voters = [f"n{number}" for number in range(1, nodes + 1)]
         self.names = [f"n{number}" for number in range(1, nodes + spares + 1)]
         self.disks = {name: RaftDisk() for name in self.names}
-        self.clocks = {
-            name: (self.random.uniform(0, 1e6), 1 + self.random.uniform(-0.5, 0.5) * CLOCK_DRIFT)
-            for name in self.names
-        }
+        self.clocks = {name: self._clock() for name in self.names}
         self.members: dict[str, Member] = {}
         self.cuts: set[tuple[str, str]] = set()
-        self.stopped_until_s: dict[str, float] = {}
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._waiting: dict[str, list[Callable[[], object]]] = {}  # by node that is stopped
+        self.ending: set[str] = set()
+        self._queue: list[tuple[float, int, Callable[[], object]]] = []
         self._order = count()
         for name in self.names:
             self.start(name)
         self.members[self.voters[0]].bootstrap(self.voters)
 
+    def _clock(self) -> tuple[float, float]:
+        """Return an offset and a rate; two rates may differ by as much as leases allow."""
+        rate = self.random.choice([0.0, 1.0, self.random.random()]) * LEASE_POLICY.clock_drift
+        return self.random.uniform(0, 1e6), 1 + rate
+
+    def set_clocks(self, clocks: dict[str, tuple[float, float]]) -> None:
+        """Give all clocks another offset and rate; they begin anew, for a life keeps one clock."""
+        self.clocks = clocks
+        for name in self.names:
+            self.kill(name)
+            self.start(name)
+        if not self.disks[self.voters[0]].entries:
+            self.members[self.voters[0]].bootstrap(self.voters)
+
     # Faults.
 
     def start(self, name: str) -> None:
         """Start a node with what its disk has."""
-        self.stopped_until_s.pop(name, None)
+        self._waiting.pop(name, None)
         self.members[name] = Member(self, name)
 
     def start_all(self) -> None:
@@ -74,10 +91,23 @@ class RaftNetwork:
     def kill(self, name: str) -> None:
         """End a node; what is on its way to it is lost."""
         self.members.pop(name, None)
+        self.ending.discard(name)
+
+    def end(self, name: str, seconds: float) -> None:
+        """Have a node give its leases back, and end it after a while."""
+        member = self.members[name]
+        self.ending.add(name)
+        self.at(member, 0.0, member.user.close)
+        self.at(member, seconds, lambda: self.kill(name))
 
     def stop(self, name: str, seconds: float) -> None:
         """Stop a node as SIGSTOP does: what comes meanwhile waits."""
-        self.stopped_until_s[name] = self.now_s + seconds
+        self._waiting.setdefault(name, [])
+        self._push(self.now_s + seconds, partial(self._go_on, name))
+
+    def _go_on(self, name: str) -> None:
+        for work in self._waiting.pop(name, []):
+            work()
 
     def isolate(self, names: Sequence[str]) -> None:
         """Cut some off from all others, both ways."""
@@ -89,9 +119,16 @@ class RaftNetwork:
     def heal(self) -> None:
         """End all faults."""
         self.cuts.clear()
-        self.stopped_until_s.clear()
-        self.loss, self.crash_chance, self.delay_s = 0.0, 0.0, (0.001, 0.02)
+        for name in list(self._waiting):
+            self._go_on(name)
+        self.loss, self.crash_chance, self.delay_s = 0.0, 0.0, CALM_S
+        self.local_delay_s = (0.0, 0.02)
+        for name in sorted(self.ending):
+            self.kill(name)
         self.start_all()
+        for member in self.members.values():
+            for lease in self.wants:
+                self.at(member, 0.0, partial(member.user.want, lease))
 
     # Time.
 
@@ -111,21 +148,24 @@ class RaftNetwork:
         offset_s, rate = self.clocks[name]
         return offset_s + self.now_s * rate
 
-    def at(self, member: Member, after_s: float, work: Callable[[], None]) -> None:
+    def at(self, member: Member, after_s: float, work: Callable[[], object]) -> None:
         """Do something in a member's process after a while, if that life of it lasts."""
+        self.at_s(member, self.now_s + after_s, work)
+
+    def at_s(self, member: Member, due_s: float, work: Callable[[], object]) -> None:
+        """Do so at a time; what is due at the same time is done in the order of the calls."""
 
         def do() -> None:
             if self.members.get(member.name) is not member:
                 return
-            until_s = self.stopped_until_s.get(member.name, 0.0)
-            if until_s > self.now_s:
-                self._push(until_s, do)
+            if member.name in self._waiting:
+                self._waiting[member.name].append(do)
             else:
                 work()
 
-        self._push(self.now_s + after_s, do)
+        self._push(due_s, do)
 
-    def after_local(self, member: Member, due_s: float, work: Callable[[], None]) -> None:
+    def after_local(self, member: Member, due_s: float, work: Callable[[], object]) -> None:
         """Do something when a member's clock says `due_s`."""
         _, rate = self.clocks[member.name]
         self.at(member, max(0.0, due_s - self.local_s(member.name)) / rate, work)
@@ -145,10 +185,14 @@ class RaftNetwork:
 
         self.at(receiver, self.random.uniform(*self.delay_s), arrive)
 
-    def _push(self, due_s: float, work: Callable[[], None]) -> None:
+    def _push(self, due_s: float, work: Callable[[], object]) -> None:
         heappush(self._queue, (due_s, next(self._order), work))
 
     # What tests ask.
+
+    def digest(self) -> str:
+        """Return what differs if anything that was done so far does."""
+        return repr((self.now_s, next(self._order), self.random.random(), self.checks.counts))
 
     @property
     def leader(self) -> str:
@@ -160,6 +204,10 @@ class RaftNetwork:
     def leading(self) -> Member:
         """The member that leads."""
         return self.members[self.leader]
+
+    def held(self) -> list[tuple[str, str]]:
+        """Return which node holds which lease, as it believes."""
+        return [(name, lease) for name, one in self.members.items() for lease in one.keeper.held]
 
     def propose(self, name: str, *data: bytes) -> list[int]:
         """Propose at a node; the indexes, none if it does not lead."""
@@ -174,7 +222,3 @@ class RaftNetwork:
         leader = self.leader
         leadership = self.members[leader].raft.leadership if leader else None
         return leadership is not None and leadership.has_committed
-
-    def tear(self, name: str) -> None:
-        """Lose all that the disk of a node that is down had, as if it was replaced."""
-        self.disks[name] = replace(RaftDisk())

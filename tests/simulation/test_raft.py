@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from constellation.raft.configuration import ChangeKind
 from tests.simulation.raft_chaos import disturbed, settles
-from tests.simulation.raft_member import LEASES
+from tests.simulation.raft_leases import FOLLOWING
 from tests.simulation.raft_network import RaftNetwork
 
 ELECTION_TIMEOUTS_S = 3 * 2.0  # three times the longest wait of who is most preferred
@@ -16,9 +19,6 @@ def test_any_faults_are_survived(sim_seed: int) -> None:
     net = disturbed(sim_seed)
 
     settles(net)
-
-    assert net.checks.act_count
-    assert net.checks.write_count
 
 
 @pytest.mark.scenario(1)
@@ -50,7 +50,7 @@ def test_leader_in_a_minority_steps_down_and_acts_on_no_lease(sim_seed: int) -> 
     net = RaftNetwork(seed=sim_seed, nodes=5)
     old = net.wait_for_leader()
     net.run(3)
-    assert net.members[old].keeper.held.keys() == set(LEASES)
+    assert net.members[old].keeper.held.keys() >= set(FOLLOWING)
     partner = next(name for name in net.names if name != old)
     net.isolate([old, partner])
 
@@ -62,13 +62,13 @@ def test_leader_in_a_minority_steps_down_and_acts_on_no_lease(sim_seed: int) -> 
 
     assert stepped_down
     net.run(0.1)  # for the message from one actor to the other
-    assert not net.members[old].keeper.held
+    assert not net.members[old].keeper.held.keys() & set(FOLLOWING)
     assert net.run(10, until=lambda: _holds_all(net, net.leader))
     assert net.leader not in {old, partner}
 
 
 def _holds_all(net: RaftNetwork, name: str) -> bool:
-    return name in net.members and net.members[name].keeper.held.keys() == set(LEASES)
+    return name in net.members and net.members[name].keeper.held.keys() >= set(FOLLOWING)
 
 
 @pytest.mark.scenario(3)
@@ -86,10 +86,14 @@ def test_one_way_partitions_do_not_stop_elections_for_long(sim_seed: int, blocke
     commits = max(net.checks.applied)
 
     for _ in range(6):  # within any ten seconds something is committed
-        assert net.run(10, until=lambda: max(net.checks.applied) > commits), blocked
+        assert net.run(10, until=partial(_has_more_than, net, commits)), blocked
         commits = max(net.checks.applied)
         if net.leader:
             net.propose(net.leader, b"go on")
+
+
+def _has_more_than(net: RaftNetwork, commits: int) -> bool:
+    return max(net.checks.applied) > commits
 
 
 @pytest.mark.scenario(4)
@@ -113,27 +117,23 @@ def test_isolated_node_comes_back_without_disturbing(sim_seed: int) -> None:
 @pytest.mark.scenario(7)
 def test_clocks_that_differ_by_hours_and_drift_change_nothing(sim_seed: int) -> None:
     net = RaftNetwork(seed=sim_seed, nodes=3)
-    for at, name in enumerate(net.names):
-        net.clocks[name] = (3600.0 * 100 * at, 1 + (at - 1) * 0.004)
-    for name in net.names:
-        net.kill(name)  # a life keeps one clock
-        net.start(name)
-    net.members["n1"].bootstrap(net.voters) if not net.disks["n1"].entries else None
+    net.set_clocks({name: (3600.0 * 100 * at, 1 + at * 0.005) for at, name in enumerate(net.names)})
     leader = net.wait_for_leader()
     net.run(60)
 
     assert net.leader == leader
-    assert net.members[leader].keeper.held.keys() == set(LEASES)
+    assert net.members[leader].keeper.held.keys() >= set(FOLLOWING)
 
 
 @pytest.mark.scenario(8)
 def test_crash_between_persisting_and_answering_a_vote_gives_no_second_one(sim_seed: int) -> None:
     net = RaftNetwork(seed=sim_seed, nodes=3)
-    net.crash_chance = 0.05
+    net.crash_chance = 0.2
     for _ in range(40):
         net.run(2)
         net.start_all()
 
+    assert net.checks.counts["crashes"] > 10
     assert net.checks.votes
     settles(net)
 
@@ -155,6 +155,7 @@ def test_snapshot_reaches_who_is_far_behind_while_the_leader_changes(sim_seed: i
     net.wait_for_leader()
     index = net.leading.raft.state.commit_index
     assert net.run(10, until=lambda: net.members[behind].raft.state.applied_index >= index)
+    assert net.checks.counts["installs"]
 
 
 @pytest.mark.scenario(11)
@@ -162,10 +163,10 @@ def test_cluster_grows_and_loses_its_leader_and_who_cannot_be_reached(sim_seed: 
     net = RaftNetwork(seed=sim_seed, nodes=1, spares=4)
     net.wait_for_leader()
     for name in net.names[1:]:
-        assert net.run(3, until=lambda name=name: net.leading.change("add_learner", name))
+        assert net.run(3, until=partial(_changes, net, "add_learner", name))
         # Not before it holds the log.
         assert not net.leading.change("promote", name)
-        assert net.run(10, until=lambda name=name: net.leading.change("promote", name))
+        assert net.run(10, until=partial(_changes, net, "promote", name))
     assert net.run(5, until=lambda: len(net.leading.raft.state.committed_configuration.voters) == 5)
 
     old = net.leader
@@ -180,6 +181,10 @@ def test_cluster_grows_and_loses_its_leader_and_who_cannot_be_reached(sim_seed: 
     voters = net.leading.raft.state.committed_configuration.voters
     assert voters == set(net.names) - {old, unreachable}
     assert not net.members[old].raft.leadership
+
+
+def _changes(net: RaftNetwork, kind: ChangeKind, name: str) -> bool:
+    return net.leading.change(kind, name)
 
 
 def test_leadership_is_handed_over_within_a_round_trip_or_two(sim_seed: int) -> None:
