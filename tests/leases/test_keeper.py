@@ -14,6 +14,7 @@ from messages.base import Message
 from messages.leases import (
     Lease,
     LeaseAcquired,
+    LeaseFreed,
     LeaseLost,
     LeasesChanged,
     LeaseTableState,
@@ -39,8 +40,10 @@ def holder(sent_s: float = 0.0, learnt_s: float = 0.2, *, want: Want = WANT) -> 
     return made
 
 
-def changed(index: int, *leases: Lease, freed: tuple[str, ...] = ()) -> LeasesChanged:
-    return LeasesChanged(index=index, held=leases, freed=freed)
+def changed(index: int, *leases: Lease, freed: int = 0) -> LeasesChanged:
+    """Return a change; `freed` is the token of a grant of "lb" that has ended, 0: of none."""
+    ended = LeaseFreed(name="lb", fencing_token=freed or 1, holder="n", why="it is over")
+    return LeasesChanged(index=index, held=leases, freed=(ended,) if freed else ())
 
 
 def asked(effects: Iterable[LeaseEffect]) -> list[Message]:
@@ -100,7 +103,7 @@ def test_lease_that_another_frees_is_asked_for_at_once() -> None:
     made.want("lb", WANT, 0.0)
     made.change(changed(5, held(5, session="s2")), 0.1)
 
-    assert asked(made.change(changed(6, freed=("lb",)), 0.2)) == [acquire(number=2)]
+    assert asked(made.change(changed(6, freed=5), 0.2)) == [acquire(number=2)]
 
 
 def test_lease_that_follows_the_leader_is_asked_for_by_the_leader_only() -> None:
@@ -155,7 +158,7 @@ def test_renewal_that_comes_too_late_brings_a_lost_grant_not_back() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [changed(6, freed=("lb",)), changed(6, held(6, session="s2"))],
+    [changed(6, freed=5), changed(6, held(6, session="s2"))],
     ids=["freed", "another's"],
 )
 def test_holder_hears_that_the_cluster_took_it(change: LeasesChanged) -> None:
@@ -177,7 +180,7 @@ def test_lease_is_given_back_as_soon_as_everybody_let_go() -> None:
 
     assert asked(made.let_go(5, 1.1)) == [release(5)]
 
-    made.change(changed(6, freed=("lb",)), 1.2)
+    made.change(changed(6, freed=5), 1.2)
     assert made.owns_none
 
 
@@ -225,7 +228,7 @@ def test_node_that_ends_gives_all_back_and_takes_nothing() -> None:
     made.let_go(5, 1.0)
 
     assert [one.why for one in told(effects) if isinstance(one, LeaseLost)] == ["this node ends"]
-    assert asked(made.change(changed(6, freed=("lb",)), 1.5)) == []
+    assert asked(made.change(changed(6, freed=5), 1.5)) == []
     assert made.owns_none
 
 
@@ -236,7 +239,7 @@ def test_lease_wanted_again_is_held_under_a_new_grant() -> None:
     assert made.held == {}
     made.let_go(5, 1.2)
 
-    assert asked(made.change(changed(6, freed=("lb",)), 1.3)) == [acquire(number=2)]
+    assert asked(made.change(changed(6, freed=5), 1.3)) == [acquire(number=2)]
     effects = made.change(changed(7, held(7, number=2)), 1.4)
 
     assert told(effects) == [acquired(7, 1.3 + VALID_S)]
@@ -281,7 +284,7 @@ def test_what_is_older_than_what_is_known_changes_nothing() -> None:
     made.change(changed(9, held(5, renewed=9, number=1)), 0.5)
 
     assert made.restore(LeaseTableState(index=4), 1.0) == []
-    assert made.change(changed(9, freed=("lb",)), 1.0) == []
+    assert made.change(changed(9, freed=5), 1.0) == []
 
     assert [one.renewed_index for one in made.table] == [9]
     assert made.held

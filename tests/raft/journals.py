@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from constellation.raft.disk import RaftDisk
-from constellation.raft.effects import SaveEntries, SaveHardState
+from constellation.raft.effects import Save, SaveEntries, SaveHardState
 from constellation.raft.journal import disk_of, encode_changes, encode_file, replay
 from constellation.raft.journal_records import (
     SALT_BYTES,
     JournalEnd,
 )
-from constellation.raft.journal_state import JournalState, Save
+from constellation.raft.journal_state import JournalState
 from messages.raft import RaftConfiguration, RaftEntry, RaftHardState, RaftSnapshot
 
 SALT = bytes(range(1, SALT_BYTES + 1))

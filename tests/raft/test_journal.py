@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.raft.effects import SaveIdentity, SaveSnapshot
+from constellation.raft.effects import Save, SaveIdentity, SaveSnapshot
 from constellation.raft.journal import disk_of, encode_changes, encode_file, replay
 from constellation.raft.journal_records import (
     BODY_BYTES_MAX,
@@ -23,7 +23,7 @@ from constellation.raft.journal_records import (
     encode_file_header,
     encode_record,
 )
-from constellation.raft.journal_state import JournalState, Save
+from constellation.raft.journal_state import JournalState
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity
 from tests.raft.journals import SALT, SNAPSHOT, Journal, disk, entries, hard, state_of
 

@@ -89,6 +89,8 @@ class Checks:
                 self._keeps(snapshot)
             case SaveHardState(state):
                 assert state.term >= disk.hard_state.term, f"term {state.term} is not later"
+            case SaveIdentity(identity):
+                assert disk.identity.cluster_id in ("", identity.cluster_id), "another cluster"
 
     def _appends(self, entries: tuple[RaftEntry, ...], previous_term: int) -> None:
         """Two logs with one entry in common are the same up to there."""

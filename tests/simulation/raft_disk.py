@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from constellation.raft.disk import RaftDisk
-from constellation.raft.effects import Save, SaveEntries, SaveHardState, SaveSnapshot
+from constellation.raft.effects import Save, SaveEntries, SaveHardState, SaveIdentity, SaveSnapshot
 
 
 def saved(disk: RaftDisk, save: Save) -> RaftDisk:
@@ -18,6 +18,8 @@ def saved(disk: RaftDisk, save: Save) -> RaftDisk:
             return replace(disk, entries=kept + entries)
         case SaveSnapshot(snapshot, entries):
             return replace(disk, snapshot=snapshot, entries=entries)
+        case SaveIdentity(identity):
+            return replace(disk, identity=identity)
 
 
 def last_index(disk: RaftDisk) -> int:
