@@ -164,6 +164,7 @@ class LeaseKeeper:
             self._end(freed, now_s)
         for lease in changed.held:
             self._see(lease, now_s)
+            self._check_held(lease.name, now_s)
         return self.tick(now_s)
 
     def _end(self, freed: LeaseFreed, now_s: float) -> None:

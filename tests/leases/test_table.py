@@ -16,7 +16,7 @@ from messages.raft import RaftHardState
 from tests.leases.commands import acquire, applied, expire, held, release, renew
 
 
-def names(changed: LeasesChanged) -> list[str]:
+def freed(changed: LeasesChanged) -> list[str]:
     """Return what was freed."""
     return [one.name for one in changed.freed]
 
@@ -51,7 +51,7 @@ def test_renewal_is_of_all_leases_of_the_session_and_keeps_their_tokens() -> Non
 def test_release_frees_the_grant_it_names_and_no_later_one() -> None:
     table = LeaseTable()
     applied(table, 1, acquire())
-    assert names(applied(table, 2, release(1))) == ["lb"]
+    assert freed(applied(table, 2, release(1))) == ["lb"]
     applied(table, 3, acquire(session="s2"))
 
     assert applied(table, 4, release(1)) == LeasesChanged(index=4)
@@ -66,7 +66,7 @@ def test_expiry_frees_only_what_was_not_renewed_since() -> None:
     assert applied(table, 3, expire(1, renewed_index=1)).freed == ()
     assert applied(table, 4, expire(9, renewed_index=2)).freed == ()
 
-    assert names(applied(table, 5, expire(1, renewed_index=2))) == ["lb"]
+    assert freed(applied(table, 5, expire(1, renewed_index=2))) == ["lb"]
 
 
 def test_freed_and_granted_anew_in_one_batch_is_told_as_held() -> None:

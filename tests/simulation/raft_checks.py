@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
-from constellation.raft.effects import Save, SaveEntries, SaveHardState, SaveSnapshot
+from constellation.raft.effects import Save, SaveEntries, SaveHardState, SaveIdentity, SaveSnapshot
 from constellation.raft.log import RaftLog
 from messages.base import Message
 from messages.raft import (
