@@ -4,8 +4,9 @@ The most preferred of them offers; each promises to one offer at most, and keeps
 cluster begins when all that are expected have promised, by a word of the one that offered.  Who
 has state, or sees somebody who has, offers and promises nothing: it waits to be added.
 
-A promise may be broken when its initiator is gone: a cluster that was begun all the same would
-lack that vote.  No node comes to vote in two clusters.
+A promise is kept until another one takes its place.  That may be when its initiator is gone: a
+cluster that was begun all the same would lack that vote.  And it may be when its initiator has
+promised to another itself: then nobody will ever begin it.  No node comes to vote in two clusters.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from messages.raft_member import RaftOffer, RaftPromise
 
 SETTLE_S = 1.0  # so long the same nodes must be seen
 OFFER_INTERVAL_S = 1.0
-RELEASE_S = 15.0  # an initiator that was not seen for so long is taken to be gone
+GONE_S = 15.0  # an initiator that was not seen for so long is taken to be gone
 _ID_BITS = 96
 
 
@@ -50,11 +51,12 @@ class Bootstrap:
         self._chosen_since_s = now_s
         self._promised: set[str] = set()
         self._offer_due_s = now_s
+        self._remind_due_s = now_s
         self._initiator_seen_at_s = now_s
 
     def tick(self, roster: Roster, now_s: float) -> list[BootstrapEffect]:
         """Do what is due, given who is there."""
-        effects = self._release(roster, now_s)
+        effects = self._watch_initiator(roster, now_s)
         self.why, self.fix = self._waits_for(roster)
         if self.why:
             self._chosen = ()
@@ -69,7 +71,7 @@ class Bootstrap:
         return effects + self._offer(now_s)
 
     def _waits_for(self, roster: Roster) -> tuple[str, str]:
-        known = sorted({one.cluster_id for one in roster.values() if one.is_living} - {""})
+        known = _clusters_in(roster)
         if known:
             return f"cluster {known[0]} is there: its leader has to add this node", ""
         if self._expect < 1:
@@ -91,9 +93,9 @@ class Bootstrap:
 
     def _offer(self, now_s: float) -> list[BootstrapEffect]:
         effects: list[BootstrapEffect] = []
-        if self.identity.promised_by not in ("", self.node_name):
+        if not self._is_free_of("", now_s):
             return []  # it has promised to another, who may yet begin
-        if not self.identity.promised_to:
+        if self.identity.promised_by != self.node_name:
             cluster_id = f"{self._random.getrandbits(_ID_BITS):024x}"
             effects.append(self._promise_to(cluster_id, self.node_name))
             self._promised = set()
@@ -109,42 +111,67 @@ class Bootstrap:
         return effects
 
     def on_offer(self, offer: RaftOffer, roster: Roster, now_s: float) -> list[BootstrapEffect]:
-        """Promise, if nothing else was; once more to one that has forgotten its last offer."""
-        self.tick(roster, now_s)
+        """Promise, if nothing else was that may yet begin."""
         initiator = roster.get(offer.initiator)
-        is_free = self.identity.promised_by in ("", offer.initiator)
-        if self.identity.promised_by == self.node_name and initiator is not None:
+        if initiator is None or _clusters_in(roster):
+            return []
+        is_free = self._is_free_of(offer.initiator, now_s)
+        if self.identity.promised_by == self.node_name:
             own = roster.get(self.node_name)
             is_free = own is not None and (initiator.rank, offer.initiator) < (
                 own.rank,
                 self.node_name,
             )
-        if not is_free or initiator is None:
+        if not is_free and offer.instead_of != self.identity.promised_to:
             return []
         effects: list[BootstrapEffect] = []
         if self.identity.promised_to != offer.cluster_id:
             effects.append(self._promise_to(offer.cluster_id, offer.initiator))
         self._initiator_seen_at_s = now_s
-        promise = RaftPromise(cluster_id=offer.cluster_id, node=self.node_name)
-        return [*effects, SendTo(offer.initiator, promise)]
+        return [*effects, self._promise()]
 
-    def on_promise(self, promise: RaftPromise) -> None:
-        """Count it, if it is to the offer that stands."""
-        if promise.cluster_id == self.identity.promised_to:
+    def on_promise(self, promise: RaftPromise) -> list[BootstrapEffect]:
+        """Count it, if it is to the offer that stands; say so if that was given up for another."""
+        mine = self.identity
+        if promise.cluster_id == mine.promised_to:
             self._promised.add(promise.node)
+            return []
+        if mine.promised_by in ("", self.node_name):
+            return []  # an offer of ours will follow, or another's
+        instead = RaftOffer(
+            cluster_id=mine.promised_to,
+            initiator=mine.promised_by,
+            instead_of=promise.cluster_id,
+        )
+        return [SendTo(promise.node, instead)]
 
     def _promise_to(self, cluster_id: str, initiator: str) -> SaveIdentity:
         self.identity = RaftIdentity(promised_to=cluster_id, promised_by=initiator)
         return SaveIdentity(self.identity)
 
-    def _release(self, roster: Roster, now_s: float) -> list[BootstrapEffect]:
+    def _promise(self) -> SendTo:
+        promise = RaftPromise(cluster_id=self.identity.promised_to, node=self.node_name)
+        return SendTo(self.identity.promised_by, promise)
+
+    def _is_free_of(self, initiator: str, now_s: float) -> bool:
+        """Return whether no offer but those of `initiator` stands in the way of a promise."""
+        is_own = self.identity.promised_by in ("", self.node_name, initiator)
+        return is_own or now_s - self._initiator_seen_at_s >= GONE_S
+
+    def _watch_initiator(self, roster: Roster, now_s: float) -> list[BootstrapEffect]:
+        """Remind who has our promise, as long as it is there: it may have promised to another."""
         initiator = self.identity.promised_by
         if initiator in ("", self.node_name):
             return []
         seen = roster.get(initiator)
-        if seen is not None and seen.is_living:
-            self._initiator_seen_at_s = now_s
-        if now_s - self._initiator_seen_at_s < RELEASE_S:
+        if seen is None or not seen.is_living:
             return []
-        self.identity = RaftIdentity()
-        return [SaveIdentity(self.identity), Note("promise_released", {"to": initiator})]
+        self._initiator_seen_at_s = now_s
+        if now_s < self._remind_due_s:
+            return []
+        self._remind_due_s = now_s + OFFER_INTERVAL_S
+        return [self._promise()]
+
+
+def _clusters_in(roster: Roster) -> list[str]:
+    return sorted({one.cluster_id for one in roster.values() if one.is_living} - {""})

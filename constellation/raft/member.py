@@ -218,8 +218,8 @@ class RaftMember:
     def on_promise(self, promise: RaftPromise, now_s: float) -> None:
         """Count a promise to what this node offered."""
         if self.bootstrap:
-            self.bootstrap.on_promise(promise)
-            self._take_bootstrap(self.bootstrap.tick(self.roster, now_s), now_s)
+            effects = self.bootstrap.on_promise(promise)
+            self._take_bootstrap([*effects, *self.bootstrap.tick(self.roster, now_s)], now_s)
 
     # What this node and others ask for.
 
