@@ -28,8 +28,9 @@ from constellation.raft.batch import in_safe_order
 from constellation.raft.chronicle import Chronicle
 from constellation.raft.condition import Condition, condition_of, refuses
 from constellation.raft.effects import Apply, Restore, RoleChanged, SendTo
-from constellation.raft.member import MemberEffect, MemberPolicy, RaftMember, ReadDone
+from constellation.raft.member import MemberEffect, MemberPolicy, RaftMember
 from constellation.raft.packets import pack
+from constellation.raft.reads import ReadDone
 from constellation.raft.roster import roster_of
 from constellation.raft.status import status_of
 from constellation.transport.address import ActorRef
@@ -348,7 +349,7 @@ class RaftActor(ShellActor):
             sends,
             cluster_id=self.member.identity.cluster_id,
             source=self._own_name,
-            learners=self.member.configuration.learners,
+            adoptable=self.member.adoptable,
         )
         for send in packed:
             address = self._addresses.get(send.node)

@@ -41,6 +41,9 @@ def condition_of(member: RaftMember | None, failed: AdapterError | None, now_s: 
         why = "an operator has removed this node from the Raft cluster"
         return Condition(False, why, f"`constellation raft add {member.node_name}` takes it back")
     if not member.leader and is_settled:
+        if not configuration.members:
+            why = f"it waits for the leader of cluster {member.identity.cluster_id} to send the log"
+            return Condition(False, why, "see that a majority of that cluster's voters is there")
         return no_quorum(configuration.voters, member.node_name, member.roster)
     return WELL
 

@@ -22,9 +22,7 @@ from messages.raft import (
 class Leadership:
     """One term as the leader.  It ends itself (`is_over`): without a quorum, or when removed."""
 
-    def __init__(
-        self, state: RaftState, policy: RaftPolicy, now_s: float, next_index: int
-    ) -> None:
+    def __init__(self, state: RaftState, policy: RaftPolicy, now_s: float, next_index: int) -> None:
         """Begin; the first entry that others are sent is the one at `next_index`."""
         self.followers: dict[str, Progress] = {}
         self.heartbeat_due_s = now_s + policy.heartbeat_interval_s

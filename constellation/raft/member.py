@@ -12,13 +12,9 @@ from random import Random
 
 from constellation.effects import Note
 from constellation.errors import WireError
-from constellation.raft.asked import Orders, Proposals, Reply, answer_to
+from constellation.raft.asked import CHANGES, Orders, Proposals, Reply, answer_to
 from constellation.raft.bootstrap import Begin, Bootstrap, BootstrapEffect
-from constellation.raft.configuration import (
-    ChangeKind,
-    Configuration,
-    ConfigurationRefusedError,
-)
+from constellation.raft.configuration import Configuration, ConfigurationRefusedError
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import (
     Apply,
@@ -33,7 +29,7 @@ from constellation.raft.leading import give_leadership, look_after_members
 from constellation.raft.node import RaftNode
 from constellation.raft.packets import unpack
 from constellation.raft.policy import RaftPolicy
-from constellation.raft.reads import Reads
+from constellation.raft.reads import ReadDone, Reads
 from constellation.raft.roster import Roster, timeout_factor
 from constellation.raft.steward import Steward, StewardPolicy
 from messages.raft import RaftAppendRequest, RaftIdentity, RaftSnapshotRequest
@@ -51,21 +47,6 @@ from messages.raft_member import (
 
 STEWARD_INTERVAL_S = 1.0
 TIMEOUT_STEP = 0.2  # by so much is the election timeout longer for each more preferred voter
-_KINDS: dict[str, ChangeKind] = {
-    "add": "add_learner",
-    "remove": "remove",
-    "promote": "promote",
-    "demote": "demote",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ReadDone:
-    """Effect: answer who asked for a read, from the state machine as it is now."""
-
-    asker: str
-    number: int  # the asker's
-    is_confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +87,7 @@ class RaftMember:
         self.proposals = Proposals()
         self.orders = Orders()
         self.leaderless_since_s = now_s
+        self._knew_leader = False
         self.refused_clusters: set[str] = set()
         self._reads = Reads()
         self._steward = Steward(node_name, policy.steward)
@@ -149,6 +131,13 @@ class RaftMember:
     def configuration(self) -> Configuration:
         """Who votes and who only learns, as far as is known."""
         return self.raft.state.configuration if self.raft else Configuration()
+
+    @property
+    def adoptable(self) -> frozenset[str]:
+        """Who may join by a packet though its disk is empty: no vote of it counts in any case."""
+        if self.raft is None:
+            return frozenset()
+        return self.configuration.learners - self.raft.state.committed_configuration.voters
 
     @property
     def has_others(self) -> bool:
@@ -329,7 +318,7 @@ class RaftMember:
             effects = self.raft.transfer(order.node, now_s)
             self.orders.add(order, asker, now_s)
         else:
-            effects = self.raft.change(_KINDS[order.action], order.node, now_s)
+            effects = self.raft.change(CHANGES[order.action], order.node, now_s)
             index = self.raft.state.configuration_index
             self.orders.add(order, asker, now_s, index=index)
         self._take(effects, now_s)
@@ -390,7 +379,9 @@ class RaftMember:
                 case ReadReady(number, is_confirmed):
                     self._reads.end(number, is_confirmed=is_confirmed)
                 case RoleChanged(role, _, leader, _):
-                    self.leaderless_since_s = now_s
+                    if leader or self._knew_leader:
+                        self.leaderless_since_s = now_s
+                    self._knew_leader = bool(leader)
                     if role != "leader":
                         self._effects += self.proposals.give_up(leader)
                     self._effects += self.orders.leads(leader)

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from constellation.raft.configuration import VOTERS_MAX, ChangeKind, Configuration
+from constellation.raft.configuration import (
+    MEMBERS_MAX,
+    VOTERS_MAX,
+    ChangeKind,
+    Configuration,
+)
 from constellation.raft.roster import Roster, RosterNode
 
 BLANK_S = 15.0  # a voter without state that does not answer for so long has lost its disk
+WITNESS_LEADS_S = 2.0  # while a witness leads nobody holds a lease: who can lead is given no time
 SHARED_LEADERSHIP_S = 600.0  # who lost leadership sooner after it was given waits longer for it
 _AWAY = RosterNode(is_living=False)
 
@@ -131,6 +137,8 @@ class Steward:
     def _newcomer(
         self, configuration: Configuration, cluster_id: str, roster: Roster
     ) -> Step | None:
+        if len(configuration.members) >= MEMBERS_MAX:
+            return None
         barred = configuration.members | configuration.removed
         for name, node in sorted(roster.items()):
             if name not in barred and node.is_living and node.cluster_id in ("", cluster_id):
@@ -188,13 +196,17 @@ class Steward:
         self, configuration: Configuration, roster: Roster, followers: Followers, now_s: float
     ) -> Step | None:
         own = roster.get(self.node_name)
+        if own is None:
+            return None
         better = [
             name
             for name in configuration.voters & followers.caught_up
-            if own is not None and name in roster and roster[name].rank < own.rank
+            if name in roster and roster[name].rank < own.rank
         ]
         for name in sorted(better, key=lambda one: (roster[one].rank, one)):
             wait_s = self._wait_s.get(name, self.policy.preferred_stable_s)
+            if own.is_witness and not roster[name].is_witness:
+                wait_s = WITNESS_LEADS_S
             there_since_s = self._there_since_s.get(name, now_s)
             tried_at_s = self._gave_at_s.get(name, float("-inf"))
             if now_s - there_since_s >= wait_s and now_s - tried_at_s >= wait_s:

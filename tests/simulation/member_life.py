@@ -20,8 +20,9 @@ from constellation.raft.effects import (
     SaveSnapshot,
     SendTo,
 )
-from constellation.raft.member import MemberEffect, RaftMember, ReadDone
+from constellation.raft.member import MemberEffect, RaftMember
 from constellation.raft.packets import pack, unpack
+from constellation.raft.reads import ReadDone
 from messages.base import Message
 from messages.raft import RaftAppendResponse, RaftVoteResponse
 from messages.raft_member import (
@@ -154,7 +155,7 @@ class Life:
             sends,
             cluster_id=self.member.identity.cluster_id,
             source=self.name,
-            learners=self.member.configuration.learners,
+            adoptable=self.member.adoptable,
         )
         for send in packed:
             if isinstance(send.message, RaftPacket):
