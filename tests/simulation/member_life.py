@@ -51,7 +51,7 @@ class Life:
         self.owner = f"{name}/{node.disk_life}"
         self.member = RaftMember(
             node_name=name,
-            policy=net.policy,
+            policy=net.policies[name],
             disk=node.disk,
             random=Random(net.random.random()),
             now_s=net.now_s,

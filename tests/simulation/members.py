@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -43,7 +44,7 @@ class Node:
 class Members:
     """Nodes by name, what is under way, and what was seen."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name
         self,
         *,
         seed: int,
@@ -58,7 +59,8 @@ class Members:
     ) -> None:
         self.random = Random(seed)
         steward = steward or StewardPolicy()
-        self.policy = MemberPolicy(raft=raft, steward=steward, bootstrap_expect=expect)
+        policy = MemberPolicy(raft=raft, steward=steward, bootstrap_expect=expect)
+        self.policies = dict.fromkeys(names, policy)
         self.loss, self.delay_s, self.tick_s = loss, (0.001, 0.02), tick_s
         self.crash_chance = 0.0  # of dying within one batch of effects
         self.now_s = 0.0
@@ -74,6 +76,11 @@ class Members:
             said = RosterNode(True, "", priority, name in witnesses)
             self.nodes[name] = Node(said, RaftDisk())
 
+    def begin_none(self, *names: str) -> None:
+        """Let these nodes wait to be added."""
+        for name in names:
+            self.policies[name] = replace(self.policies[name], bootstrap_expect=0)
+
     # Faults.
 
     def start(self, *names: str) -> None:
@@ -87,7 +94,7 @@ class Members:
     def start_over(self, seconds: float) -> None:
         """Start all within a while."""
         for name in self.nodes:
-            self._push(self.now_s + self.random.uniform(0, seconds), lambda n=name: self.start(n))
+            self._push(self.now_s + self.random.uniform(0, seconds), partial(self.start, name))
 
     def kill(self, *names: str) -> None:
         """End nodes; what is on its way to them is lost."""
@@ -163,7 +170,7 @@ class Members:
             if node.life and name != life.name and self.reaches(name, life.name):
                 heard = (self.now_s, cluster_id)
                 delay_s = self.random.uniform(*GOSSIP_DELAY_S)
-                self.at(node.life, delay_s, lambda one, h=heard: self._learn(one, life.name, h))
+                self.at(node.life, delay_s, partial(self._learn, name=life.name, heard=heard))
         self.at(life, GOSSIP_INTERVAL_S, self._gossip)
 
     def _learn(self, life: Life, name: str, heard: tuple[float, str]) -> None:
