@@ -37,6 +37,7 @@ class RaftOffer(Message):
 
     cluster_id: str = Field(min_length=1, max_length=64)
     initiator: str = Field(max_length=128)
+    voters: tuple[str, ...] = Field(min_length=1, max_length=64)
     instead_of: str = Field(
         default="",
         max_length=64,

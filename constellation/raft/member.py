@@ -207,7 +207,7 @@ class RaftMember:
     def on_promise(self, promise: RaftPromise, now_s: float) -> None:
         """Count a promise to what this node offered."""
         if self.bootstrap:
-            effects = self.bootstrap.on_promise(promise)
+            effects = self.bootstrap.on_promise(promise, now_s)
             self._take_bootstrap([*effects, *self.bootstrap.tick(self.roster, now_s)], now_s)
 
     # What this node and others ask for.

@@ -19,9 +19,9 @@ class MemberChecks:
     leader_changes: list[tuple[float, str]] = field(default_factory=list)
 
     @property
-    def led_clusters(self) -> set[str]:
-        """The clusters that have ever had a leader."""
-        return {cluster_id for cluster_id, _ in self.leaders}
+    def deciding_clusters(self) -> set[str]:
+        """The clusters that have ever decided anything."""
+        return {cluster_id for cluster_id, _ in self.applied}
 
     def leads(self, owner: str, cluster_id: str, term: int, log: RaftLog) -> None:
         first = self.leaders.setdefault((cluster_id, term), owner)
@@ -36,11 +36,10 @@ class MemberChecks:
         self, owner: str, to: str, cluster_id: str, answer: RaftVoteResponse | RaftAppendResponse
     ) -> None:
         """Take note of an answer that counts: no vote twice, and all for one cluster."""
-        is_vote = isinstance(answer, RaftVoteResponse)
-        if is_vote and (not answer.granted or answer.pre_vote):
+        if isinstance(answer, RaftVoteResponse) and (not answer.granted or answer.pre_vote):
             return
         self.acts(owner, cluster_id)
-        if is_vote:
+        if isinstance(answer, RaftVoteResponse):
             first = self.votes.setdefault((cluster_id, answer.term, owner), to)
             assert first == to, f"{owner} votes twice in term {answer.term}"
 

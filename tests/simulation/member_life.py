@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -137,12 +138,12 @@ class Life:
     def _steps(self, effects: Sequence[MemberEffect]) -> list[Callable[[], None]]:
         early, saves, late = in_safe_order(effects)
         sends = [one for one in late if isinstance(one, SendTo)]
-        steps: list[Callable[[], None]] = [lambda one=one: self._transmit([one]) for one in early]
+        steps: list[Callable[[], None]] = [partial(self._transmit, one) for one in early]
         if saves:
-            steps.append(lambda: self._save(saves))
-        steps += [lambda one=one: self._do(one) for one in late]
+            steps.append(partial(self._save, saves))
+        steps += [partial(self._do, one) for one in late]
         # One at a time: then a node may die when it has told only some.
-        steps += [lambda one=one: self._transmit([one]) for one in sends]
+        steps += [partial(self._transmit, one) for one in sends]
         return steps
 
     def _save(self, saves: Sequence[Save]) -> None:
@@ -150,9 +151,9 @@ class Life:
         for save in saves:
             node.disk = _saved(node.disk, save)
 
-    def _transmit(self, sends: Sequence[SendTo]) -> None:
+    def _transmit(self, one: SendTo) -> None:
         packed = pack(
-            sends,
+            [one],
             cluster_id=self.member.identity.cluster_id,
             source=self.name,
             adoptable=self.member.adoptable,
