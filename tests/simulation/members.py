@@ -28,6 +28,7 @@ from tests.simulation.member_life import OPERATOR, Life
 GOSSIP_INTERVAL_S = 0.5
 GOSSIP_DELAY_S = (0.02, 1.0)
 LIVING_S = 4.0  # who was not heard of for so long is taken to be dead
+SLOW = RaftPolicy(heartbeat_interval_s=1.0, election_timeout_s=3.0)  # for hours
 POLICY = RaftPolicy(append_entries_max=8, snapshot_entries=24, snapshot_chunk_bytes=200)
 
 
@@ -254,3 +255,16 @@ class Members:
             one.member.identity.cluster_id == cluster_id and one.member.leader == leader
             for one in self.up
         )
+
+
+def names(count: int) -> list[str]:
+    """Return that many names."""
+    return [f"n{number}" for number in range(1, count + 1)]
+
+
+def started(seed: int, count: int, *, expect: int = 3) -> Members:
+    """Return a network of nodes that have become members of one cluster."""
+    net = Members(seed=seed, names=names(count), expect=expect)
+    net.start()
+    assert net.run(30, until=net.all_are_members)
+    return net

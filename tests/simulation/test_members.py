@@ -1,4 +1,4 @@
-"""Members of Raft in virtual time: one cluster begins by itself, grows, heals and prefers."""
+"""Members of Raft in virtual time: one cluster begins by itself, grows and heals."""
 
 from __future__ import annotations
 
@@ -6,24 +6,10 @@ from random import Random
 
 import pytest
 
-from constellation.raft.policy import RaftPolicy
 from messages.raft_member import OrderAction
-from tests.simulation.members import Members
+from tests.simulation.members import SLOW, Members, names, started
 
 ORDERS: list[OrderAction] = ["transfer", "demote"]
-SLOW = RaftPolicy(heartbeat_interval_s=1.0, election_timeout_s=3.0)
-
-
-def names(count: int) -> list[str]:
-    return [f"n{number}" for number in range(1, count + 1)]
-
-
-def started(seed: int, count: int, *, expect: int = 3) -> Members:
-    """Return a network of nodes that have become members of one cluster."""
-    net = Members(seed=seed, names=names(count), expect=expect)
-    net.start()
-    assert net.run(30, until=net.all_are_members)
-    return net
 
 
 # Beginning.
@@ -212,6 +198,28 @@ def test_voter_without_its_disk_is_taken_in_anew_and_nothing_is_lost(sim_seed: i
     assert net.run(3, until=lambda: _is_applied(net, b"goes on"))
 
 
+def test_voter_without_its_disk_helps_nobody_to_lead_without_what_it_had(sim_seed: int) -> None:
+    net = started(sim_seed, 3)
+    assert net.run(20, until=lambda: len(net.voters) == 3)
+    net.run(3)
+    old = net.leader
+    behind, lost = net.random.sample(sorted(net.voters - {old}), 2)
+    net.split([behind], [old, lost])
+    net.life(old).propose(b"kept by two of three")
+    assert net.run(3, until=lambda: _is_applied(net, b"kept by two of three"))
+
+    net.lose_disk(lost)
+    net.start(lost)
+    net.loss = 0.5
+    net.run(net.random.uniform(0, 0.6))  # it hears of the leader, which has no majority now
+    net.kill(old)
+    net.groups, net.loss = [], 0.0
+
+    assert not net.run(20, until=lambda: bool(net.leader))
+    net.start(old)
+    assert net.run(60, until=lambda: net.all_are_members() and len(net.voters) == 3)
+
+
 def _is_applied(net: Members, data: bytes) -> bool:
     return any(entry.data == data for entry in net.checks.applied.values())
 
@@ -261,120 +269,3 @@ def test_voter_that_is_away_for_long_makes_room_and_is_forgotten_after_days(
     net.run(200)
     assert away in net.voters
     assert net.run(200, until=lambda: spare in net.voters and net.learners == {away})
-
-
-# Preference.
-
-
-def preferring(seed: int, *, witnesses: tuple[str, ...] = ()) -> Members:
-    """Return three nodes of which n1 is preferred, then n2; slow and for long."""
-    return Members(
-        seed=seed,
-        names=names(3),
-        expect=3,
-        priorities={"n1": 10, "n2": 20, "n3": 30},
-        witnesses=witnesses,
-    )
-
-
-@pytest.mark.scenario(13)
-def test_preferred_node_leads_within_a_minute_of_its_return(sim_seed: int) -> None:
-    net = preferring(sim_seed)
-    net.start()
-    assert net.run(60, until=lambda: net.leader == "n1")
-    net.run(5)
-    net.kill("n1")
-    assert net.run(10, until=lambda: net.leader in {"n2", "n3"})
-    net.run(20)
-
-    net.start("n1")
-
-    net.run(25)
-    assert net.leader != "n1"
-    assert net.run(35, until=lambda: net.leader == "n1")
-
-
-@pytest.mark.scenario(13)
-@pytest.mark.parametrize("seed", range(3))
-def test_preferred_node_that_comes_and_goes_is_no_ping_pong(seed: int) -> None:
-    net = Members(
-        seed=seed,
-        names=names(3),
-        expect=3,
-        priorities={"n1": 10, "n2": 20, "n3": 30},
-        raft=SLOW,
-        tick_s=0.5,
-    )
-    net.start()
-    assert net.run(120, until=lambda: net.leader == "n1")
-    before = len(net.checks.leader_changes)
-
-    for _ in range(30):
-        net.run(100)
-        net.kill("n1")
-        net.run(20)
-        net.start("n1")
-
-    first_half = [at_s for at_s, _ in net.checks.leader_changes if at_s < 1800]
-    assert len(net.checks.leader_changes) - before <= 10
-    assert len(net.checks.leader_changes) - len(first_half) <= 2
-    assert net.run(1800, until=lambda: net.leader == "n1")
-
-
-@pytest.mark.scenario(14)
-def test_one_of_two_says_that_there_is_no_quorum(sim_seed: int) -> None:
-    net = started(sim_seed, 2, expect=2)
-    net.kill("n2" if net.random.random() < 0.5 else "n1")
-    (left,) = net.up
-
-    net.run(15)
-
-    assert not net.leader
-    assert "no quorum: 1 of 2 voters are there, 2 are needed" in net.condition(left.name).why
-    left.read(1)
-    net.run(3)
-    assert left.reads == {1: False}
-
-
-def test_witness_leads_only_while_no_other_can(sim_seed: int) -> None:
-    net = preferring(sim_seed, witnesses=("n1",))  # its priority does not matter
-    net.start()
-    assert net.run(60, until=lambda: net.leader == "n2")
-    net.run(3)
-    net.kill("n2")
-    assert net.run(6, until=lambda: net.leader == "n3")
-    assert {who for _, who in net.checks.leader_changes} <= {"n2", "n3"}
-
-    net.start("n2")
-    net.run(5)
-    net.kill("n2")  # it misses what follows
-    net.life("n3").propose(b"only n3 and the witness have it")
-    net.run(3)
-    net.kill("n3")
-    net.start("n2")
-
-    assert net.run(10, until=lambda: net.leader == "n1")
-    assert net.run(6, until=lambda: net.leader == "n2")
-
-
-def test_witness_alone_leads_nobody(sim_seed: int) -> None:
-    net = preferring(sim_seed, witnesses=("n1",))
-    net.start()
-    assert net.run(60, until=lambda: net.leader == "n2")
-    net.kill("n2", "n3")
-
-    net.run(15)
-
-    assert not net.leader
-    assert net.condition("n1").why.startswith("no quorum: 1 of 3 voters")
-
-
-def test_node_that_ends_hands_leadership_over_within_round_trips(sim_seed: int) -> None:
-    net = started(sim_seed, 3)
-    assert net.run(20, until=lambda: len(net.voters) == 3)
-    net.run(2)
-    old = net.leader
-
-    net.life(old).begin_to_yield()
-
-    assert net.run(0.3, until=lambda: net.leader not in {"", old})
