@@ -1,12 +1,13 @@
 """What a leader does about members and preference, now and then: one step at a time.
 
 New nodes become learners, and voters once they have caught up, as long as an odd number of voters
-can be had; who is away for long makes room for who is there; who is preferred is handed leadership
-to when it has been there for a while.  Each step is refused by the core if it must not be.
+can be had; who is away for long makes room for who is there; who is preferred votes, and is handed
+leadership to, when it has been there for a while.  Each step is refused by the core if it must not be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from constellation.raft.configuration import (
@@ -123,6 +124,9 @@ class Steward:
     def _is_away(self, name: str, for_s: float, now_s: float) -> bool:
         return now_s - self._away_since_s.get(name, now_s) >= for_s
 
+    def _is_there(self, name: str, for_s: float, now_s: float) -> bool:
+        return now_s - self._there_since_s.get(name, now_s) >= for_s
+
     def _blank(self, configuration: Configuration, roster: Roster, now_s: float) -> Step | None:
         """Begin anew with a voter that has lost its disk: it must not vote on what it forgot."""
         assert self._led_since_s is not None, "set by step"
@@ -169,10 +173,32 @@ class Steward:
                 return Change("demote", min(gone))
         if gone and len(voters) > max(wanted, 3):
             return Change("demote", min(gone))
-        if len(voters) > self.policy.voters_max:
-            others = voters - {self.node_name}
-            return Change("demote", max(others, key=lambda n: (roster.get(n, _AWAY).rank, n)))
-        return None
+        others = voters - {self.node_name}
+        if not others:
+            return None
+        worst = max(others, key=lambda name: (roster.get(name, _AWAY).rank, name))
+        is_one_too_many = len(voters) > max(wanted, 3) and others <= set(self._there_since_s)
+        if len(voters) > self.policy.voters_max or is_one_too_many:
+            return Change("demote", worst)
+        return self._better_voter(voters, worst, spares, roster, now_s)
+
+    def _better_voter(
+        self,
+        voters: frozenset[str],
+        worst: str,
+        spares: Sequence[str],
+        roster: Roster,
+        now_s: float,
+    ) -> Step | None:
+        """Let a more preferred node vote in place of the least preferred: only a voter can lead."""
+        if len(voters) < 3 or not spares or spares[0] not in roster:
+            return None
+        best = spares[0]
+        is_stable = self._is_there(best, self.policy.preferred_stable_s, now_s)
+        if not is_stable or roster[best].rank >= roster.get(worst, _AWAY).rank:
+            return None
+        has_room = len(voters) < self.policy.voters_max
+        return Change("promote", best) if has_room else Change("demote", worst)
 
     def _forgotten(self, configuration: Configuration, now_s: float) -> Step | None:
         for name in sorted(configuration.learners):
@@ -207,9 +233,8 @@ class Steward:
             wait_s = self._wait_s.get(name, self.policy.preferred_stable_s)
             if own.is_witness and not roster[name].is_witness:
                 wait_s = WITNESS_LEADS_S
-            there_since_s = self._there_since_s.get(name, now_s)
             tried_at_s = self._gave_at_s.get(name, float("-inf"))
-            if now_s - there_since_s >= wait_s and now_s - tried_at_s >= wait_s:
+            if self._is_there(name, wait_s, now_s) and now_s - tried_at_s >= wait_s:
                 self._gave_at_s[name] = now_s
                 return HandOver(name)
         return None

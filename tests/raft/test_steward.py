@@ -161,6 +161,39 @@ def test_leader_demotes_itself_never() -> None:
     assert leader.step() == Change("demote", "b")
 
 
+def test_more_preferred_learner_takes_the_place_of_the_least_preferred_voter() -> None:
+    leader = Leader(voters="abc", learners="d", priorities={"b": 50, "c": 40, "d": 10})
+    assert leader.step() is None
+    assert leader.step(POLICY.preferred_stable_s) == Change("promote", "d")
+
+    leader.voters, leader.learners = "abcd", ""
+    assert leader.step() == Change("demote", "b")
+    leader.voters, leader.learners = "acd", "b"
+    assert leader.step() == HandOver("d")
+
+
+def test_with_the_most_voters_the_least_preferred_makes_room_first() -> None:
+    leader = Leader(voters="abcde", learners="f", priorities={"a": 1, "f": 10})
+    leader.step()
+
+    assert leader.step(POLICY.preferred_stable_s) == Change("demote", "e")
+    leader.voters, leader.learners = "abcd", "ef"
+    assert leader.step() == Change("promote", "f")
+
+
+def test_learner_that_is_as_good_takes_nobodys_place() -> None:
+    leader = Leader(voters="abc", learners="d")
+    leader.step()
+
+    assert leader.step(POLICY.preferred_stable_s * 9) is None
+
+
+def test_four_voters_become_three_only_while_all_are_there() -> None:
+    assert Leader(voters="abcd").step() == Change("demote", "d")
+    assert Leader(voters="abcd", dead="b").step() is None
+    assert Leader(voters="ab").step() is None  # two that were told to begin so
+
+
 # Who is away.
 
 

@@ -36,6 +36,30 @@ def test_preferred_node_leads_within_a_minute_of_its_return(sim_seed: int) -> No
 
 
 @pytest.mark.scenario(13)
+def test_preferred_node_leads_again_though_its_vote_was_given_to_another(sim_seed: int) -> None:
+    net = Members(
+        seed=sim_seed,
+        names=names(4),
+        expect=3,
+        priorities={"n1": 10},
+        raft=SLOW,
+        tick_s=0.5,
+    )
+    net.start()
+    assert net.run(60, until=lambda: net.leader == "n1" and net.learners == {"n4"})
+    net.kill("n1")
+    assert net.run(400, until=lambda: net.voters == {"n2", "n3", "n4"})
+
+    net.start("n1")
+
+    assert net.run(60, until=lambda: net.leader == "n1")
+    assert net.run(10, until=lambda: len(net.voters) == 3)
+    changes = len(net.checks.leader_changes)
+    net.run(300)
+    assert len(net.checks.leader_changes) == changes
+
+
+@pytest.mark.scenario(13)
 @pytest.mark.parametrize("seed", range(3))
 def test_preferred_node_that_comes_and_goes_is_no_ping_pong(seed: int) -> None:
     net = Members(
