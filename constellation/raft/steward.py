@@ -2,7 +2,7 @@
 
 New nodes become learners, and voters once they have caught up, as long as an odd number of voters
 can be had; who is away for long makes room for who is there; who is preferred votes, and is handed
-leadership to, when it has been there for a while.  Each step is refused by the core if it must not be.
+leadership to, when it has been there for a while.  The core refuses each step that must not be.
 """
 
 from __future__ import annotations
