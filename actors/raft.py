@@ -7,7 +7,7 @@ message is only put into the inbox by its handler.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import SystemRandom
 
@@ -16,7 +16,7 @@ from thespian.actors import ActorAddress
 from actors import node
 from actors.adapters.raft_metrics import RaftMetrics
 from actors.adapters.raft_store import RaftStore
-from actors.shell import ShellActor
+from actors.raft_inbox import RaftInbox
 from constellation.admin.peers import actor_systems
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note
@@ -26,10 +26,12 @@ from constellation.log import get_logger
 from constellation.raft.asked import Reply
 from constellation.raft.batch import in_safe_order
 from constellation.raft.chronicle import Chronicle
-from constellation.raft.condition import Condition, condition_of, refuses
+from constellation.raft.condition import Condition, condition_of, no_sense, refuses
 from constellation.raft.effects import Apply, Restore, RoleChanged, SendTo
-from constellation.raft.member import MemberEffect, MemberPolicy, RaftMember, ReadDone
+from constellation.raft.member import MemberEffect, RaftMember
+from constellation.raft.member_policy import MemberPolicy
 from constellation.raft.packets import pack
+from constellation.raft.reads import ReadDone
 from constellation.raft.roster import roster_of
 from constellation.raft.status import status_of
 from constellation.transport.address import ActorRef
@@ -44,14 +46,9 @@ from messages.raft_member import (
     LeasesReadDone,
     LeasesSubscribe,
     RaftLeading,
-    RaftOffer,
     RaftOrder,
     RaftOrderDone,
     RaftPacket,
-    RaftPromise,
-    RaftPropose,
-    RaftReadIndex,
-    RaftReadIndexRequest,
     RaftStatusRequest,
 )
 
@@ -59,13 +56,12 @@ RAFT = "@raft"  # whoever is a node's Raft actor now
 REOPEN_S = 2.0  # between tries to use a disk that has failed
 LOOK_S = 0.5  # between looks at how this member is
 YIELD_TIMEOUT_S = 0.6
-INBOX_MAX = 10_000
 EXIT_FAILED = 70  # EX_SOFTWARE: the supervisor starts the actor again
 
 log = get_logger(__name__)
 
 
-class RaftActor(ShellActor):
+class RaftActor(RaftInbox):
     """Translate messages to steps of the member, and its effects to the disk and other actors."""
 
     tick_interval_s = 0.05
@@ -77,17 +73,17 @@ class RaftActor(ShellActor):
             raft=settings.raft.policy(),
             steward=settings.raft.steward_policy(),
             bootstrap_expect=settings.bootstrap_expect,
+            looks_for_others=settings.looks_for_others,
         )
-        self._inbox: list[Callable[[RaftMember, float], None]] = []
         self.view = ClusterView()
         self._addresses: dict[str, tuple[str, int]] = {}
         self.store: RaftStore | None = None
-        self.member: RaftMember | None = None
         self.table = LeaseTable()
         self.chronicle = Chronicle()
         self._readers: dict[str, ActorAddress] = {}  # of the lease table, in this node
         self._asked_to_yield_at_s: float | None = None
         self._failed: AdapterError | None = None
+        self._failed_at_save = False
         self._reopen_at_s = 0.0
         self._look_at_s = 0.0
         self._condition: Condition | None = None  # as `admin` was told
@@ -124,6 +120,8 @@ class RaftActor(ShellActor):
         except (AdapterError, ValueError, WireError) as error:
             self._refuse(error, now_s)
             return
+        if self._failed is not None and not self._failed_at_save:
+            self._serves_again()
         if disk.torn_bytes:
             fields = {"bytes": disk.torn_bytes, "why": "a write had not ended at the last stop"}
             self.perform(Note("torn_record_cut", fields, "warning"))
@@ -132,12 +130,17 @@ class RaftActor(ShellActor):
         self._tell_identity()
         self._tell_readers(self.table.state)
 
-    def _refuse(self, error: Exception, now_s: float) -> None:
+    def _serves_again(self) -> None:
+        self._failed, self._failed_at_save = None, False
+        self.perform(Note("raft_serves_again", {}))
+
+    def _refuse(self, error: Exception, now_s: float, *, at_save: bool = False) -> None:
         """Take no part: what this node promised may not be on its disk."""
-        failed = error if isinstance(error, AdapterError) else _no_sense(error)
+        failed = error if isinstance(error, AdapterError) else no_sense(error)
         if self._failed is None or str(self._failed) != str(failed):
             self.perform(Note("raft_refuses", {"why": failed.why, "fix": failed.fix}, "error"))
-        self._failed = failed
+        # A disk that could be read but not written has shown nothing by being read again.
+        self._failed, self._failed_at_save = failed, at_save or self._failed_at_save
         self._reopen_at_s = now_s + REOPEN_S
         if self.store is not None:
             self.store.close()
@@ -151,35 +154,12 @@ class RaftActor(ShellActor):
         if self._inbox:
             self._work(self.now_s())
 
-    def _later(self, step: Callable[[RaftMember, float], None]) -> None:
-        if self.member is not None and len(self._inbox) < INBOX_MAX:
-            self._inbox.append(step)
-
     def receiveMsg_RaftPacket(self, message: RaftPacket, sender: ActorAddress) -> None:
         known = self._addresses.get(message.source)
         if known is not None and known != sender.addressDetails.node:
             self.metrics.refused.labels("source").inc()
             return
         self._later(lambda member, now_s: member.on_packet(message, now_s))
-
-    def receiveMsg_RaftPropose(self, message: RaftPropose, sender: ActorAddress) -> None:
-        asker = self.address_text(sender)
-        self._later(lambda member, _: member.propose(message, asker))
-
-    def receiveMsg_RaftOffer(self, message: RaftOffer, sender: ActorAddress) -> None:
-        self._later(lambda member, now_s: member.on_offer(message, now_s))
-
-    def receiveMsg_RaftPromise(self, message: RaftPromise, sender: ActorAddress) -> None:
-        self._later(lambda member, now_s: member.on_promise(message, now_s))
-
-    def receiveMsg_RaftReadIndexRequest(
-        self, message: RaftReadIndexRequest, sender: ActorAddress
-    ) -> None:
-        asker = self.address_text(sender)
-        self._later(lambda member, now_s: member.on_read_index_request(message, asker, now_s))
-
-    def receiveMsg_RaftReadIndex(self, message: RaftReadIndex, sender: ActorAddress) -> None:
-        self._later(lambda member, _: member.on_read_index(message))
 
     def receiveMsg_RaftOrder(self, message: RaftOrder, sender: ActorAddress) -> None:
         asker = self.address_text(sender)
@@ -188,9 +168,6 @@ class RaftActor(ShellActor):
             self.send(sender, RaftOrderDone(number=message.number, is_done=False, text=text))
             return
         self._later(lambda member, now_s: member.order(message, asker, now_s))
-
-    def receiveMsg_RaftOrderDone(self, message: RaftOrderDone, sender: ActorAddress) -> None:
-        self._later(lambda member, _: member.on_order_done(message))
 
     def receiveMsg_LeasesRead(self, message: LeasesRead, sender: ActorAddress) -> None:
         asker = self.address_text(sender)
@@ -213,7 +190,6 @@ class RaftActor(ShellActor):
     def receiveMsg_RaftStatusRequest(
         self, message: RaftStatusRequest, sender: ActorAddress
     ) -> None:
-        size_bytes = self.store.size_bytes if self.store else 0
         self.send(
             sender,
             status_of(
@@ -221,7 +197,7 @@ class RaftActor(ShellActor):
                 self.member,
                 self._condition or refuses(self._failed),
                 now_s=self.now_s(),
-                journal_bytes=size_bytes,
+                journal_bytes=self._journal_bytes,
             ),
         )
 
@@ -248,7 +224,7 @@ class RaftActor(ShellActor):
             self._open(now_s)
         if self.member is not None:
             self.member.tick(now_s)
-            self._work(now_s)
+        self._work(now_s)
         if now_s >= self._look_at_s:
             self._look_at_s = now_s + LOOK_S
             self._look(now_s)
@@ -266,13 +242,16 @@ class RaftActor(ShellActor):
     def _look(self, now_s: float) -> None:
         condition = condition_of(self.member, self._failed, now_s)
         if condition != self._condition:
-            self._condition = condition
             ill: PartState = "absent" if condition.is_off else "lost"
             state: PartState = "present" if condition.is_well else ill
             part = PartReported(part="raft", state=state, why=condition.why, fix=condition.fix)
-            self.post("admin", part)
-        size_bytes = self.store.size_bytes if self.store else 0
-        self.metrics.look(self.member, condition, journal_bytes=size_bytes)
+            if self.post("admin", part):
+                self._condition = condition
+        self.metrics.look(self.member, condition, journal_bytes=self._journal_bytes)
+
+    @property
+    def _journal_bytes(self) -> int:
+        return self.store.size_bytes if self.store else 0
 
     # What follows.
 
@@ -301,11 +280,10 @@ class RaftActor(ShellActor):
             with self.metrics.saving(len(saves)):
                 self.store.save(saves)
         except AdapterError as error:
-            self._refuse(error, now_s)
+            self._refuse(error, now_s, at_save=True)
             return
         if saves and self._failed is not None:
-            self._failed = None
-            self.perform(Note("raft_serves_again", {}))
+            self._serves_again()
         for effect in late:
             self._perform_late(effect)
         self._transmit([effect for effect in late if isinstance(effect, SendTo)])
@@ -351,7 +329,7 @@ class RaftActor(ShellActor):
             sends,
             cluster_id=self.member.identity.cluster_id,
             source=self._own_name,
-            learners=self.member.configuration.learners,
+            adoptable=self.member.adoptable,
         )
         for send in packed:
             address = self._addresses.get(send.node)
@@ -389,12 +367,3 @@ class RaftActor(ShellActor):
             fields = {"about": change.node, **about, "reason": change.reason}
             self.perform(Note(change.what.replace(" ", "_"), fields))
             self.post("admin", change)
-
-
-def _no_sense(error: Exception) -> AdapterError:
-    return AdapterError(
-        "the Raft log",
-        why=f"this version of the agent cannot go on with it: {error}",
-        fix="run the version that wrote it; or take this node out with `constellation raft remove` "
-        "on another one, delete `raft` in its data_dir, and start it again",
-    )

@@ -324,10 +324,14 @@ class Settings(Group):
         return self.tailscale.enabled and not self._is_loopback
 
     @property
+    def looks_for_others(self) -> bool:
+        """Whether this node is set to find other nodes by itself."""
+        return bool(self.gossip.seeds) or self.discovers_in_tailnet
+
+    @property
     def bootstrap_expect(self) -> int:
         """How many nodes begin the Raft cluster; 0: this node begins none."""
-        looks_for_others = bool(self.gossip.seeds) or self.discovers_in_tailnet
-        return self.raft.bootstrap_expect or (0 if looks_for_others else 1)
+        return self.raft.bootstrap_expect or (0 if self.looks_for_others else 1)
 
     @property
     def http_bind_address(self) -> str:

@@ -44,6 +44,9 @@ class RaftConfiguration(Message):
     removed: tuple[str, ...] = Field(
         default=(), max_length=64, description="by an operator: not to be added by themselves"
     )
+    demoted: tuple[str, ...] = Field(
+        default=(), max_length=64, description="by an operator: learners that are to stay so"
+    )
 
 
 class RaftSnapshot(Message):
@@ -63,6 +66,11 @@ class RaftIdentity(Message):
         default="", description="the id of the one bootstrap offer accepted; empty: none"
     )
     promised_by: str = Field(default="", description="the node that made that offer")
+    promised_with: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        max_length=16,
+        description="the voters of that offer, and of earlier ones that may have been begun",
+    )
 
 
 class RaftVoteRequest(Message):

@@ -37,10 +37,19 @@ class RaftOffer(Message):
 
     cluster_id: str = Field(min_length=1, max_length=64)
     initiator: str = Field(max_length=128)
+    voters: tuple[str, ...] = Field(min_length=1, max_length=64)
+    instead_of: str = Field(
+        default="",
+        max_length=64,
+        description="an offer that its initiator has given up for this one",
+    )
 
 
 class RaftPromise(Message):
-    """Answer to `RaftOffer`: this node, of no cluster, will be of no other than that one."""
+    """Answer to `RaftOffer`: this node, of no cluster, will be of no other than that one.
+
+    Repeated until the cluster begins.  Who has promised to another itself answers by that offer.
+    """
 
     crosses_nodes = True
 

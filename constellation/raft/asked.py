@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from constellation.raft.configuration import ChangeKind
 from messages.base import Message
 from messages.raft import RaftEntry
 from messages.raft_member import RaftCommitted, RaftOrder, RaftOrderDone, RaftRefused
 
 ASKED_MAX = 4096
 ORDER_TIMEOUT_S = 5.0
+CHANGES: dict[str, ChangeKind] = {
+    "add": "add_learner",
+    "remove": "remove",
+    "promote": "promote",
+    "demote": "demote",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,9 @@ _TEXTS = {
         f"{order.node}`"
     ),
     "promote": lambda order: f"{order.node} votes now",
-    "demote": lambda order: f"{order.node} votes no more; it still gets the log",
+    "demote": lambda order: (
+        f"{order.node} votes no more, until `constellation raft promote {order.node}`; it still "
+        "gets the log"
+    ),
     "transfer": lambda order: f"{order.node} leads now",
 }

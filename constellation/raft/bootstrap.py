@@ -4,8 +4,10 @@ The most preferred of them offers; each promises to one offer at most, and keeps
 cluster begins when all that are expected have promised, by a word of the one that offered.  Who
 has state, or sees somebody who has, offers and promises nothing: it waits to be added.
 
-A promise may be broken when its initiator is gone: a cluster that was begun all the same would
-lack that vote.  No node comes to vote in two clusters.
+A promise is kept until another one takes its place.  That may be when its initiator has promised to
+another itself: then nobody will ever begin it.  And it may be when its initiator is gone, if so
+many of those that were to begin come along that a cluster that was begun all the same has no
+majority.  No node comes to vote in two clusters.
 """
 
 from __future__ import annotations
@@ -15,13 +17,17 @@ from random import Random
 
 from constellation.effects import Note
 from constellation.raft.effects import SaveIdentity, SendTo
+from constellation.raft.quorum import majority
 from constellation.raft.roster import Roster
 from messages.raft import RaftIdentity
 from messages.raft_member import RaftOffer, RaftPromise
 
 SETTLE_S = 1.0  # so long the same nodes must be seen
+ALONE_SETTLE_S = 4.0  # the same for one that begins alone: there may be others with a cluster
 OFFER_INTERVAL_S = 1.0
-RELEASE_S = 15.0  # an initiator that was not seen for so long is taken to be gone
+FRESH_S = 4.0  # a promise that is older and was not repeated does not count
+GONE_S = 15.0  # an initiator that was not seen for so long is taken to be gone
+EARLIER_MAX = 15  # offers that may have begun, without this node
 _ID_BITS = 96
 
 
@@ -39,23 +45,32 @@ class Bootstrap:
     """A node of no cluster yet.  `why` and `fix` say, for people, what it waits for."""
 
     def __init__(
-        self, *, node_name: str, expect: int, identity: RaftIdentity, random: Random, now_s: float
+        self,
+        *,
+        node_name: str,
+        expect: int,
+        settle_s: float,
+        identity: RaftIdentity,
+        random: Random,
+        now_s: float,
     ) -> None:
+        """Go on from what was promised; the same nodes must be seen for `settle_s`."""
         self.node_name = node_name
         self.identity = identity
         self.why, self.fix = "it has just started", ""
         self.is_off = False  # nobody has said that a cluster is wanted
-        self._expect = expect
+        self._expect, self._settle_s = expect, settle_s
         self._random = random
         self._chosen: tuple[str, ...] = ()
         self._chosen_since_s = now_s
-        self._promised: set[str] = set()
+        self._promised_at_s: dict[str, float] = {}
         self._offer_due_s = now_s
+        self._remind_due_s = now_s
         self._initiator_seen_at_s = now_s
 
     def tick(self, roster: Roster, now_s: float) -> list[BootstrapEffect]:
         """Do what is due, given who is there."""
-        effects = self._release(roster, now_s)
+        effects = self._watch_initiator(roster, now_s)
         self.why, self.fix = self._waits_for(roster)
         if self.why:
             self._chosen = ()
@@ -63,15 +78,14 @@ class Bootstrap:
         chosen = self._choose(roster)
         if chosen != self._chosen:
             self._chosen, self._chosen_since_s = chosen, now_s
-        settles_s = SETTLE_S if self._expect > 1 else 0.0
         self.why = f"{', '.join(chosen)} are to begin a cluster: {chosen[0]} asks the others"
-        if chosen[0] != self.node_name or now_s - self._chosen_since_s < settles_s:
+        if chosen[0] != self.node_name or now_s - self._chosen_since_s < self._settle_s:
             return effects
         return effects + self._offer(now_s)
 
     def _waits_for(self, roster: Roster) -> tuple[str, str]:
         self.is_off = False
-        known = sorted({one.cluster_id for one in roster.values() if one.is_living} - {""})
+        known = _clusters_in(roster)
         if known:
             return f"cluster {known[0]} is there: its leader has to add this node", ""
         if self._expect < 1:
@@ -94,60 +108,128 @@ class Bootstrap:
 
     def _offer(self, now_s: float) -> list[BootstrapEffect]:
         effects: list[BootstrapEffect] = []
-        if self.identity.promised_by not in ("", self.node_name):
-            return []  # it has promised to another, who may yet begin
-        if not self.identity.promised_to:
+        mine = self.identity
+        if mine.promised_by != self.node_name or mine.promised_with[0] != self._chosen:
             cluster_id = f"{self._random.getrandbits(_ID_BITS):024x}"
-            effects.append(self._promise_to(cluster_id, self.node_name))
-            self._promised = set()
+            offer = RaftOffer(cluster_id=cluster_id, initiator=self.node_name, voters=self._chosen)
+            effects += self._promise_to(offer, now_s)
+            if self.identity.promised_to != cluster_id:
+                self.why, self.fix = self._bound_by(mine)
+                return []
+            self._promised_at_s = {}
         others = set(self._chosen) - {self.node_name}
-        if others <= self._promised:
+        lacking = sorted(others - self._promised(now_s))
+        if not lacking:
             self.identity = RaftIdentity(cluster_id=self.identity.promised_to)
             note = Note("cluster_begun", {"voters": ", ".join(self._chosen)})
             return [*effects, SaveIdentity(self.identity), Begin(self._chosen), note]
-        if now_s >= self._offer_due_s:
+        if now_s >= self._offer_due_s and self._standing is not None:
             self._offer_due_s = now_s + OFFER_INTERVAL_S
-            offer = RaftOffer(cluster_id=self.identity.promised_to, initiator=self.node_name)
-            effects += [SendTo(name, offer) for name in sorted(others - self._promised)]
+            effects += [SendTo(name, self._standing) for name in lacking]
         return effects
 
+    @property
+    def _standing(self) -> RaftOffer | None:
+        """The offer to which this node has promised, be it its own; None: to none."""
+        mine = self.identity
+        if not mine.promised_to:
+            return None
+        return RaftOffer(
+            cluster_id=mine.promised_to,
+            initiator=mine.promised_by,
+            voters=mine.promised_with[0],
+        )
+
+    def _promised(self, now_s: float) -> set[str]:
+        """Return who has promised, and did not just stop repeating it: it may be broken then."""
+        return {name for name, at_s in self._promised_at_s.items() if now_s - at_s < FRESH_S}
+
     def on_offer(self, offer: RaftOffer, roster: Roster, now_s: float) -> list[BootstrapEffect]:
-        """Promise, if nothing else was; once more to one that has forgotten its last offer."""
-        self.tick(roster, now_s)
-        initiator = roster.get(offer.initiator)
-        is_free = self.identity.promised_by in ("", offer.initiator)
-        if self.identity.promised_by == self.node_name and initiator is not None:
-            own = roster.get(self.node_name)
-            is_free = own is not None and (initiator.rank, offer.initiator) < (
+        """Promise, if nothing else was that may have begun."""
+        initiator, own = roster.get(offer.initiator), roster.get(self.node_name)
+        if initiator is None or _clusters_in(roster):
+            return []
+        if self.identity.promised_by == self.node_name:
+            is_better = own is not None and (initiator.rank, offer.initiator) < (
                 own.rank,
                 self.node_name,
             )
-        if not is_free or initiator is None:
-            return []
-        effects: list[BootstrapEffect] = []
+            if not is_better:
+                return []
+        effects = self._promise_to(offer, now_s)
         if self.identity.promised_to != offer.cluster_id:
-            effects.append(self._promise_to(offer.cluster_id, offer.initiator))
+            return []
         self._initiator_seen_at_s = now_s
-        promise = RaftPromise(cluster_id=offer.cluster_id, node=self.node_name)
-        return [*effects, SendTo(offer.initiator, promise)]
+        return [*effects, self._promise()]
 
-    def on_promise(self, promise: RaftPromise) -> None:
-        """Count it, if it is to the offer that stands."""
-        if promise.cluster_id == self.identity.promised_to:
-            self._promised.add(promise.node)
+    def on_promise(self, promise: RaftPromise, now_s: float) -> list[BootstrapEffect]:
+        """Count it, if it is to the offer that stands; say so if that was given up for another."""
+        standing = self._standing
+        if standing is None:
+            return []
+        if promise.cluster_id == standing.cluster_id:
+            self._promised_at_s[promise.node] = now_s
+            return []
+        instead = standing.model_copy(update={"instead_of": promise.cluster_id})
+        return [SendTo(promise.node, instead)]
 
-    def _promise_to(self, cluster_id: str, initiator: str) -> SaveIdentity:
-        self.identity = RaftIdentity(promised_to=cluster_id, promised_by=initiator)
-        return SaveIdentity(self.identity)
+    def _promise_to(self, offer: RaftOffer, now_s: float) -> list[BootstrapEffect]:
+        """Promise, unless another promise stands in the way or this is the one that was made."""
+        still_bound = self._still_bound(offer, now_s)
+        if self.identity.promised_to == offer.cluster_id or still_bound is None:
+            return []
+        self.identity = RaftIdentity(
+            promised_to=offer.cluster_id,
+            promised_by=offer.initiator,
+            promised_with=(offer.voters, *still_bound),
+        )
+        return [SaveIdentity(self.identity)]
 
-    def _release(self, roster: Roster, now_s: float) -> list[BootstrapEffect]:
+    def _still_bound(self, offer: RaftOffer, now_s: float) -> tuple[tuple[str, ...], ...] | None:
+        """Return the voters of earlier offers that may have begun; None: they bar this one."""
+        mine = self.identity
+        if not mine.promised_to:
+            return ()
+        earlier = mine.promised_with
+        is_over = mine.promised_by in (self.node_name, offer.initiator)
+        if is_over or offer.instead_of == mine.promised_to:
+            earlier = earlier[1:]  # nobody will begin it
+        elif now_s - self._initiator_seen_at_s < GONE_S:
+            return None
+        for voters in earlier:
+            if len(set(voters) - set(offer.voters)) >= majority(len(voters)):
+                return None
+        return earlier if len(earlier) < EARLIER_MAX else None
+
+    def _bound_by(self, mine: RaftIdentity) -> tuple[str, str]:
+        others = " and ".join(one for one in mine.promised_with[0] if one != self.node_name)
+        why = (
+            f"it has promised {mine.promised_by} to begin a cluster with {others}: it may be begun"
+        )
+        fix = (
+            f"start {others}; if they never come back, stop this agent, delete `raft` in its "
+            "data_dir, and start it again"
+        )
+        return why, fix
+
+    def _promise(self) -> SendTo:
+        promise = RaftPromise(cluster_id=self.identity.promised_to, node=self.node_name)
+        return SendTo(self.identity.promised_by, promise)
+
+    def _watch_initiator(self, roster: Roster, now_s: float) -> list[BootstrapEffect]:
+        """Remind who has our promise, as long as it is there: it may have promised to another."""
         initiator = self.identity.promised_by
         if initiator in ("", self.node_name):
             return []
         seen = roster.get(initiator)
-        if seen is not None and seen.is_living:
-            self._initiator_seen_at_s = now_s
-        if now_s - self._initiator_seen_at_s < RELEASE_S:
+        if seen is None or not seen.is_living:
             return []
-        self.identity = RaftIdentity()
-        return [SaveIdentity(self.identity), Note("promise_released", {"to": initiator})]
+        self._initiator_seen_at_s = now_s
+        if now_s < self._remind_due_s:
+            return []
+        self._remind_due_s = now_s + OFFER_INTERVAL_S
+        return [self._promise()]
+
+
+def _clusters_in(roster: Roster) -> list[str]:
+    return sorted({one.cluster_id for one in roster.values() if one.is_living} - {""})

@@ -47,7 +47,7 @@ class Chronicle:
         self, entries: Sequence[RaftEntry], changed: LeasesChanged, *, leader_commit_index: int
     ) -> list[ChangeReported]:
         """Return what to tell of entries that are committed now, and of leases by them."""
-        if leader_commit_index - entries[0].index > CATCH_UP_ENTRIES:
+        if entries and leader_commit_index - entries[0].index > CATCH_UP_ENTRIES:
             self._known_index = max(self._known_index, entries[-1].index)
         reports: list[ChangeReported] = []
         for entry in entries:

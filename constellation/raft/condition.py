@@ -43,6 +43,9 @@ def condition_of(member: RaftMember | None, failed: AdapterError | None, now_s: 
         why = "an operator has removed this node from the Raft cluster"
         return Condition(False, why, f"`constellation raft add {member.node_name}` takes it back")
     if not member.leader and is_settled:
+        if not configuration.members:
+            why = f"it waits for the leader of cluster {member.identity.cluster_id} to send the log"
+            return Condition(False, why, "see that a majority of that cluster's voters is there")
         return no_quorum(configuration.voters, member.node_name, member.roster)
     return WELL
 
@@ -52,6 +55,16 @@ def refuses(failed: AdapterError | None) -> Condition:
     if failed is None:
         return Condition(False, "it is only starting", "")
     return Condition(False, f"takes no part in decisions: {failed.why}", failed.fix)
+
+
+def no_sense(error: Exception) -> AdapterError:
+    """Return what to say of a log that can be read and contradicts itself."""
+    return AdapterError(
+        "the Raft log",
+        why=f"this version of the agent cannot go on with it: {error}",
+        fix="run the version that wrote it; or take this node out with `constellation raft remove` "
+        "on another one, delete `raft` in its data_dir, and start it again",
+    )
 
 
 def no_quorum(voters: frozenset[str], own_name: str, roster: Roster) -> Condition:

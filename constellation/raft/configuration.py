@@ -18,7 +18,7 @@ MEMBERS_MAX = 64
 
 REMOVED_MAX = 64  # more are forgotten, by name
 
-ChangeKind = Literal["add_learner", "promote", "demote", "remove", "forget"]
+ChangeKind = Literal["add_learner", "promote", "demote", "relieve", "remove", "forget"]
 
 
 class ConfigurationRefusedError(Exception):
@@ -32,6 +32,7 @@ class Configuration:
     voters: frozenset[str] = frozenset()
     learners: frozenset[str] = frozenset()
     removed: frozenset[str] = frozenset()  # by an operator, who alone may add them again
+    demoted: frozenset[str] = frozenset()  # by an operator, who alone may promote them again
 
     def __post_init__(self) -> None:
         both = self.voters & self.learners
@@ -56,7 +57,10 @@ class Configuration:
             ValueError: a node is voter and learner at once.
         """
         return Configuration(
-            frozenset(message.voters), frozenset(message.learners), frozenset(message.removed)
+            frozenset(message.voters),
+            frozenset(message.learners),
+            frozenset(message.removed),
+            frozenset(message.demoted),
         )
 
     @staticmethod
@@ -80,6 +84,7 @@ class Configuration:
             voters=tuple(sorted(self.voters)),
             learners=tuple(sorted(self.learners)),
             removed=tuple(sorted(self.removed)),
+            demoted=tuple(sorted(self.demoted)),
         )
 
     def encode(self) -> bytes:
@@ -91,7 +96,8 @@ class Configuration:
     ) -> Configuration:
         """Return the configuration after one change.
 
-        Who is removed stays out until it is added; who is forgotten may come back by itself.
+        Who is removed stays out until it is added, who is demoted learns until it is promoted; who
+        is forgotten, or relieved of its vote, may come back by itself.
 
         Raises:
             ConfigurationRefusedError: it changes nothing, takes the last voter, or passes a limit.
@@ -106,10 +112,21 @@ class Configuration:
                 count = len(self.voters)
                 why = f"there are {count} voters of at most {voters_max}: demote one first"
                 self._refuse(count >= voters_max, why)
-                return replace(self, voters=self.voters | {node}, learners=self.learners - {node})
-            case "demote":
+                return replace(
+                    self,
+                    voters=self.voters | {node},
+                    learners=self.learners - {node},
+                    demoted=self.demoted - {node},
+                )
+            case "demote" | "relieve":
                 self._refuse_losing(node)
-                return replace(self, voters=self.voters - {node}, learners=self.learners | {node})
+                demoted = self.demoted | {node} if kind == "demote" else self.demoted
+                return replace(
+                    self,
+                    voters=self.voters - {node},
+                    learners=self.learners | {node},
+                    demoted=demoted,
+                )
             case "remove" | "forget":
                 self._refuse(node not in self.members, f"{node} is no member")
                 if node in self.voters:
@@ -119,6 +136,7 @@ class Configuration:
                     self.voters - {node},
                     self.learners - {node},
                     frozenset(sorted(removed)[-REMOVED_MAX:]),
+                    self.demoted - {node},
                 )
 
     def _refuse_losing(self, voter: str) -> None:

@@ -23,7 +23,8 @@ from messages.raft import (
 class Leadership:
     """One term as the leader.  It ends itself (`is_over`): without a quorum, or when removed."""
 
-    def __init__(self, state: RaftState, policy: RaftPolicy, now_s: float) -> None:
+    def __init__(self, state: RaftState, policy: RaftPolicy, now_s: float, next_index: int) -> None:
+        """Begin; the first entry that others are sent is the one at `next_index`."""
         self.followers: dict[str, Progress] = {}
         self.heartbeat_due_s = now_s + policy.heartbeat_interval_s
         self.transfer_to = ""  # who is being made leader
@@ -37,7 +38,7 @@ class Leadership:
         self._reads: list[tuple[int, float]] = []  # number, asked at
         # Only an entry of its own term lets a leader commit those of earlier ones (§5.4.2, §8).
         self._first_index = state.log.last_index + 1
-        self._follow_members()
+        self._follow_members(next_index)
         self._append([RaftEntry(index=self._first_index, term=state.term, kind="noop")], now_s)
 
     @property
@@ -61,6 +62,9 @@ class Leadership:
         if self.transfer_to and now_s >= self._transfer_until_s:
             self._state.note("transfer_given_up", level="warning", to=self.transfer_to)
             self.transfer_to = ""
+        self._transfer_asked = False  # what it was asked by may be lost
+        if self.transfer_to:
+            self._ask_successor()
         self.heartbeat_due_s = now_s + self._policy.heartbeat_interval_s
         for name, follower in self.followers.items():
             send_heartbeat(self._state, self._policy, name, follower, now_s)
@@ -130,13 +134,14 @@ class Leadership:
         lag = self._state.log.last_index - follower.match_index
         return node in self.answering(now_s) and lag <= self._policy.append_entries_max
 
-    def _follow_members(self) -> None:
+    def _follow_members(self, next_index: int = 0) -> None:
         """Send to all members, and to who is being removed until that is committed."""
         state = self._state
         wanted = state.configuration.members | state.committed_configuration.members
         wanted -= {state.node_name}
         for name in sorted(wanted - set(self.followers)):
-            self.followers[name] = Progress(state.log.last_index + 1, numbers=self._numbers)
+            first = next_index or state.log.last_index + 1
+            self.followers[name] = Progress(first, numbers=self._numbers)
         for name in sorted(set(self.followers) - wanted):
             del self.followers[name]
 

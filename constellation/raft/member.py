@@ -7,18 +7,17 @@ passes on what only the leader can do, and as the leader looks after members.  N
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 
 from constellation.effects import Note
 from constellation.errors import WireError
-from constellation.raft.asked import Orders, Proposals, Reply, answer_to
-from constellation.raft.bootstrap import Begin, Bootstrap, BootstrapEffect
-from constellation.raft.configuration import (
-    ChangeKind,
-    Configuration,
-    ConfigurationRefusedError,
+from constellation.raft.asked import CHANGES, Orders, Proposals, Reply, answer_to
+from constellation.raft.bootstrap import (
+    Begin,
+    Bootstrap,
+    BootstrapEffect,
 )
+from constellation.raft.configuration import Configuration, ConfigurationRefusedError
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import (
     Apply,
@@ -30,12 +29,12 @@ from constellation.raft.effects import (
     SendTo,
 )
 from constellation.raft.leading import give_leadership, look_after_members
+from constellation.raft.member_policy import MemberPolicy
 from constellation.raft.node import RaftNode
 from constellation.raft.packets import unpack
-from constellation.raft.policy import RaftPolicy
-from constellation.raft.reads import Reads
+from constellation.raft.reads import ReadDone, Reads
 from constellation.raft.roster import Roster, timeout_factor
-from constellation.raft.steward import Steward, StewardPolicy
+from constellation.raft.steward import Steward
 from messages.raft import RaftAppendRequest, RaftIdentity, RaftSnapshotRequest
 from messages.raft_member import (
     RaftOffer,
@@ -51,30 +50,6 @@ from messages.raft_member import (
 
 STEWARD_INTERVAL_S = 1.0
 TIMEOUT_STEP = 0.2  # by so much is the election timeout longer for each more preferred voter
-_KINDS: dict[str, ChangeKind] = {
-    "add": "add_learner",
-    "remove": "remove",
-    "promote": "promote",
-    "demote": "demote",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ReadDone:
-    """Effect: answer who asked for a read, from the state machine as it is now."""
-
-    asker: str
-    number: int  # the asker's
-    is_confirmed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MemberPolicy:
-    """The numbers of one member."""
-
-    raft: RaftPolicy
-    steward: StewardPolicy
-    bootstrap_expect: int  # nodes that begin the cluster together; 0: this one begins none
 
 
 MemberEffect = Effect | Reply | ReadDone
@@ -106,6 +81,7 @@ class RaftMember:
         self.proposals = Proposals()
         self.orders = Orders()
         self.leaderless_since_s = now_s
+        self._knew_leader = False
         self.refused_clusters: set[str] = set()
         self._reads = Reads()
         self._steward = Steward(node_name, policy.steward)
@@ -119,6 +95,7 @@ class RaftMember:
             self.bootstrap = Bootstrap(
                 node_name=node_name,
                 expect=policy.bootstrap_expect,
+                settle_s=policy.settle_s,
                 identity=self.identity,
                 random=random,
                 now_s=now_s,
@@ -149,6 +126,13 @@ class RaftMember:
     def configuration(self) -> Configuration:
         """Who votes and who only learns, as far as is known."""
         return self.raft.state.configuration if self.raft else Configuration()
+
+    @property
+    def adoptable(self) -> frozenset[str]:
+        """Who may join by a packet though its disk is empty: no vote of it counts in any case."""
+        if self.raft is None:
+            return frozenset()
+        return self.configuration.learners - self.raft.state.committed_configuration.voters
 
     @property
     def has_others(self) -> bool:
@@ -219,8 +203,8 @@ class RaftMember:
     def on_promise(self, promise: RaftPromise, now_s: float) -> None:
         """Count a promise to what this node offered."""
         if self.bootstrap:
-            self.bootstrap.on_promise(promise)
-            self._take_bootstrap(self.bootstrap.tick(self.roster, now_s), now_s)
+            effects = self.bootstrap.on_promise(promise, now_s)
+            self._take_bootstrap([*effects, *self.bootstrap.tick(self.roster, now_s)], now_s)
 
     # What this node and others ask for.
 
@@ -330,7 +314,14 @@ class RaftMember:
             effects = self.raft.transfer(order.node, now_s)
             self.orders.add(order, asker, now_s)
         else:
-            effects = self.raft.change(_KINDS[order.action], order.node, now_s)
+            voters = len(self.configuration.voters)
+            is_learner = order.node in self.configuration.learners
+            if order.action == "promote" and is_learner and voters >= 3 and voters % 2:
+                raise ConfigurationRefusedError(
+                    f"{voters + 1} voters survive no more failures than {voters}: {order.node} is "
+                    "promoted by itself when there is another one for it"
+                )
+            effects = self.raft.change(CHANGES[order.action], order.node, now_s)
             index = self.raft.state.configuration_index
             self.orders.add(order, asker, now_s, index=index)
         self._take(effects, now_s)
@@ -391,7 +382,9 @@ class RaftMember:
                 case ReadReady(number, is_confirmed):
                     self._reads.end(number, is_confirmed=is_confirmed)
                 case RoleChanged(role, _, leader, _):
-                    self.leaderless_since_s = now_s
+                    if leader or self._knew_leader:
+                        self.leaderless_since_s = now_s
+                    self._knew_leader = bool(leader)
                     if role != "leader":
                         self._effects += self.proposals.give_up(leader)
                     self._effects += self.orders.leads(leader)

@@ -33,6 +33,8 @@ from messages.raft import (
     RaftVoteResponse,
 )
 
+_ELECTED = "a majority voted for it"
+
 
 class RaftNode:
     """The protocol of one member.  Everything durable is given, and asked to be kept."""
@@ -115,16 +117,19 @@ class RaftNode:
     def bootstrap(self, voters: Sequence[str], now_s: float) -> list[Effect]:
         """Begin a cluster of these voters: the first entry is who they are.
 
+        Term 1 is led by this node without a vote: nobody else can know of the cluster yet.  So the
+        first that others hear of it says who they are, and they can go on if this node dies then.
+
         Raises:
             ConfigurationRefusedError: this node has a log already.
         """
         state = self.state
         if state.term or state.log.last_index:
             raise ConfigurationRefusedError(f"{state.node_name} is of a cluster already")
-        state.enter_term(1, voted_for="")
+        state.enter_term(1, voted_for=state.node_name)
         data = Configuration.of_voters(voters).encode()
         state.append([RaftEntry(index=1, term=1, kind="configuration", data=data)])
-        self._election.due_s = now_s  # nobody else can lead: do not wait
+        self._lead(now_s, why="it begins the cluster", next_index=1)
         return self._end(now_s)
 
     def propose(self, data: Sequence[bytes], now_s: float) -> tuple[list[int], list[Effect]]:
@@ -180,10 +185,11 @@ class RaftNode:
         if self._election.stand(now_s, transferred=transferred):
             self._lead(now_s)
 
-    def _lead(self, now_s: float) -> None:
+    def _lead(self, now_s: float, *, why: str = _ELECTED, next_index: int = 0) -> None:
         state = self.state
-        state.become("leader", leader=state.node_name, why="a majority voted for it")
-        self.leadership = Leadership(state, self.policy, now_s)
+        state.become("leader", leader=state.node_name, why=why)
+        next_index = next_index or state.log.last_index + 1
+        self.leadership = Leadership(state, self.policy, now_s, next_index)
 
     def _on_vote_request(self, request: RaftVoteRequest, now_s: float) -> None:
         has_leader = self.leadership is not None or self._election.hears_leader(now_s)

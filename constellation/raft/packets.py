@@ -31,7 +31,7 @@ PROTOCOL = (
 
 
 def pack(
-    sends: Sequence[SendTo], *, cluster_id: str, source: str, learners: frozenset[str]
+    sends: Sequence[SendTo], *, cluster_id: str, source: str, adoptable: frozenset[str]
 ) -> list[SendTo]:
     """Return the same with the protocol's messages in packets, in order for each node."""
     packed: list[SendTo] = []
@@ -46,7 +46,7 @@ def pack(
             packet = RaftPacket(
                 cluster_id=cluster_id,
                 source=source,
-                adopts=node in learners,
+                adopts=node in adoptable,
                 frames=tuple(all_frames[start : start + PACKET_FRAMES_MAX]),
             )
             packed.append(SendTo(node, packet))

@@ -13,6 +13,15 @@ READ_TIMEOUT_S = 1.5
 READS_MAX = 256
 
 
+@dataclass(frozen=True, slots=True)
+class ReadDone:
+    """Effect: answer who asked for a read, from the state machine as it is now."""
+
+    asker: str
+    number: int  # the asker's
+    is_confirmed: bool
+
+
 @dataclass(slots=True)
 class _Read:
     done: Callable[[bool], None]  # with whether it is confirmed

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView
 
+WITNESS_STRETCH = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class RosterNode:
@@ -38,8 +40,9 @@ def timeout_factor(node: str, voters: frozenset[str], roster: Roster, *, step: f
     """Return by how much a node's election timeouts are stretched: by `step` for each better one.
 
     It only makes it likely that the preferred node stands first; log completeness comes before.
+    A witness waits for as long again as the longest of the preferred one: others are done by then.
     """
     unknown = RosterNode(is_living=False)
-    own = roster.get(node, unknown).rank
-    better = sum(roster.get(one, unknown).rank < own for one in voters - {node})
-    return 1.0 + step * better
+    own = roster.get(node, unknown)
+    better = sum(roster.get(one, unknown).rank < own.rank for one in voters - {node})
+    return 1.0 + step * better + (WITNESS_STRETCH if own.is_witness else 0.0)

@@ -1,18 +1,25 @@
 """What a leader does about members and preference, now and then: one step at a time.
 
 New nodes become learners, and voters once they have caught up, as long as an odd number of voters
-can be had; who is away for long makes room for who is there; who is preferred is handed leadership
-to when it has been there for a while.  Each step is refused by the core if it must not be.
+can be had; who is away for long makes room for who is there; who is preferred votes, and is handed
+leadership to, when it has been there for a while.  The core refuses each step that must not be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from constellation.raft.configuration import VOTERS_MAX, ChangeKind, Configuration
+from constellation.raft.configuration import (
+    MEMBERS_MAX,
+    VOTERS_MAX,
+    ChangeKind,
+    Configuration,
+)
 from constellation.raft.roster import Roster, RosterNode
 
 BLANK_S = 15.0  # a voter without state that does not answer for so long has lost its disk
+WITNESS_LEADS_S = 2.0  # while a witness leads nobody holds a lease: who can lead is given no time
 SHARED_LEADERSHIP_S = 600.0  # who lost leadership sooner after it was given waits longer for it
 HICCUP_S = 3.0  # a follower that is silent for less is still taken to be there
 _AWAY = RosterNode(is_living=False)
@@ -121,6 +128,9 @@ class Steward:
     def _is_away(self, name: str, for_s: float, now_s: float) -> bool:
         return now_s - self._away_since_s.get(name, now_s) >= for_s
 
+    def _is_there(self, name: str, for_s: float, now_s: float) -> bool:
+        return now_s - self._there_since_s.get(name, now_s) >= for_s
+
     def _blank(self, configuration: Configuration, roster: Roster, now_s: float) -> Step | None:
         """Begin anew with a voter that has lost its disk: it must not vote on what it forgot."""
         assert self._led_since_s is not None, "set by step"
@@ -135,6 +145,8 @@ class Steward:
     def _newcomer(
         self, configuration: Configuration, cluster_id: str, roster: Roster
     ) -> Step | None:
+        if len(configuration.members) >= MEMBERS_MAX:
+            return None
         barred = configuration.members | configuration.removed
         for name, node in sorted(roster.items()):
             if name not in barred and node.is_living and node.cluster_id in ("", cluster_id):
@@ -155,20 +167,42 @@ class Steward:
         fit = min(self.policy.voters_max, len(living))
         wanted = fit if fit % 2 else fit - 1
         spares = sorted(
-            configuration.learners & followers.caught_up,
+            (configuration.learners - configuration.demoted) & followers.caught_up,
             key=lambda name: (roster.get(name, _AWAY).rank, name),
         )
         if len(voters - gone) < wanted and spares:
             if len(voters) < self.policy.voters_max:
                 return Change("promote", spares[0])
             if gone:
-                return Change("demote", min(gone))
+                return Change("relieve", min(gone))
         if gone and len(voters) > max(wanted, 3):
-            return Change("demote", min(gone))
-        if len(voters) > self.policy.voters_max:
-            others = voters - {self.node_name}
-            return Change("demote", max(others, key=lambda n: (roster.get(n, _AWAY).rank, n)))
-        return None
+            return Change("relieve", min(gone))
+        others = voters - {self.node_name}
+        if not others:
+            return None
+        worst = max(others, key=lambda name: (roster.get(name, _AWAY).rank, name))
+        is_one_too_many = len(voters) > max(wanted, 3) and others <= set(self._there_since_s)
+        if len(voters) > self.policy.voters_max or is_one_too_many:
+            return Change("relieve", worst)
+        return self._better_voter(voters, worst, spares, roster, now_s)
+
+    def _better_voter(
+        self,
+        voters: frozenset[str],
+        worst: str,
+        spares: Sequence[str],
+        roster: Roster,
+        now_s: float,
+    ) -> Step | None:
+        """Let a more preferred node vote in place of the least preferred: only a voter can lead."""
+        if len(voters) < 3 or not spares or spares[0] not in roster:
+            return None
+        best = spares[0]
+        is_stable = self._is_there(best, self.policy.preferred_stable_s, now_s)
+        if not is_stable or roster[best].rank >= roster.get(worst, _AWAY).rank:
+            return None
+        has_room = len(voters) < self.policy.voters_max
+        return Change("promote", best) if has_room else Change("relieve", worst)
 
     def _forgotten(self, configuration: Configuration, now_s: float) -> Step | None:
         for name in sorted(configuration.learners):
@@ -192,16 +226,19 @@ class Steward:
         self, configuration: Configuration, roster: Roster, followers: Followers, now_s: float
     ) -> Step | None:
         own = roster.get(self.node_name)
+        if own is None:
+            return None
         better = [
             name
             for name in configuration.voters & followers.caught_up
-            if own is not None and name in roster and roster[name].rank < own.rank
+            if name in roster and roster[name].rank < own.rank
         ]
         for name in sorted(better, key=lambda one: (roster[one].rank, one)):
             wait_s = self._wait_s.get(name, self.policy.preferred_stable_s)
-            there_since_s = self._there_since_s.get(name, now_s)
+            if own.is_witness and not roster[name].is_witness:
+                wait_s = WITNESS_LEADS_S
             tried_at_s = self._gave_at_s.get(name, float("-inf"))
-            if now_s - there_since_s >= wait_s and now_s - tried_at_s >= wait_s:
+            if self._is_there(name, wait_s, now_s) and now_s - tried_at_s >= wait_s:
                 self._gave_at_s[name] = now_s
                 return HandOver(name)
         return None

@@ -26,7 +26,7 @@ THREE = Configuration(frozenset("abc"), frozenset("d"))
     [
         ("add_learner", "e", "abc", "de"),
         ("promote", "d", "abcd", ""),
-        ("demote", "a", "bc", "ad"),
+        ("relieve", "a", "bc", "ad"),
         ("forget", "a", "bc", "d"),
         ("forget", "d", "abc", ""),
     ],
@@ -82,3 +82,12 @@ def test_majorities_before_and_after_any_change_overlap(
                 assert set(one) & set(other)
         now = then
     assert now.voters
+
+
+def test_who_is_demoted_is_remembered_until_it_is_promoted_or_goes() -> None:
+    demoted = THREE.changed("demote", "a")
+
+    assert demoted.demoted == {"a"}
+    assert demoted.changed("promote", "a") == THREE
+    assert not demoted.changed("forget", "a").demoted
+    assert not THREE.changed("relieve", "a").demoted

@@ -130,7 +130,7 @@ def test_commit_by_counting_entries_of_earlier_terms_is_caught(
 
     monkeypatch.setattr(Leadership, "_advance_commit", advance_commit)
 
-    assert complaint_in("figure_8_d") == "e leads in term 5 without entry 3"
+    assert complaint_in("figure_8_d") == "e leads in term 4 without entry 3"
 
 
 def test_votes_for_shorter_logs_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_votes_for_shorter_logs_are_caught(monkeypatch: pytest.MonkeyPatch) -> N
 def test_change_before_the_first_commit_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Leadership, "has_committed", True)
 
-    assert complaint_in("change_before_first_commit") == "a leads in term 4 without entry 3"
+    assert complaint_in("change_before_first_commit") == "a leads in term 3 without entry 3"
 
 
 def test_reads_without_a_confirmation_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,124 @@
+"""What is told to people of leaders, members and leases, and what is no news."""
+
+from __future__ import annotations
+
+from constellation.raft.chronicle import Chronicle
+from constellation.raft.configuration import Configuration
+from constellation.raft.disk import RaftDisk
+from constellation.raft.effects import RoleChanged
+from messages.leases import Lease, LeaseFreed, LeasesChanged
+from messages.raft import RaftEntry, RaftSnapshot
+from messages.raft_member import ChangeReported
+
+
+def configured(index: int, voters: str, learners: str = "") -> RaftEntry:
+    data = Configuration(frozenset(voters), frozenset(learners)).encode()
+    return RaftEntry(index=index, term=1, kind="configuration", data=data)
+
+
+def lease(token: int, renewed: int) -> Lease:
+    return Lease(
+        name="lb-leader",
+        holder="a",
+        session="s",
+        fencing_token=token,
+        ttl_s=4.0,
+        renewed_index=renewed,
+        number=1,
+    )
+
+
+def applied(
+    chronicle: Chronicle, entries: list[RaftEntry], changed: LeasesChanged, *, known_index: int = 0
+) -> list[ChangeReported]:
+    return chronicle.applied(entries, changed, leader_commit_index=known_index)
+
+
+def said(reports: list[ChangeReported]) -> list[tuple[str, str, str]]:
+    return [(one.what, one.node, one.reason) for one in reports]
+
+
+def test_leader_is_told_with_its_term_and_why_it_was_elected_by_itself() -> None:
+    chronicle = Chronicle()
+
+    own = chronicle.role_changed(RoleChanged("leader", 3, "a", "elected"))
+    lost = chronicle.role_changed(RoleChanged("follower", 3, "", "no majority answered"))
+    other = chronicle.role_changed(RoleChanged("follower", 4, "b", "it leads"))
+
+    assert said(own) == [("leader elected", "a", "term 3, elected")]
+    assert said(lost) == [("leader lost", "a", "no majority answered")]
+    assert said(other) == [("leader elected", "b", "term 4")]
+
+
+def test_roles_without_another_leader_are_no_news() -> None:
+    chronicle = Chronicle()
+    chronicle.role_changed(RoleChanged("follower", 1, "b", "it leads"))
+
+    assert not chronicle.role_changed(RoleChanged("follower", 2, "b", "it leads"))
+    assert chronicle.role_changed(RoleChanged("pre_candidate", 2, "", "heard no leader"))
+    assert not chronicle.role_changed(RoleChanged("candidate", 3, "", "stands"))
+
+
+def test_members_that_come_vote_and_go_are_told() -> None:
+    chronicle = Chronicle()
+    nothing = LeasesChanged(index=0)
+
+    assert said(applied(chronicle, [configured(1, "a", "b")], nothing)) == [
+        ("raft voter", "a", "1 voters now"),
+        ("raft learner", "b", "1 voters now"),
+    ]
+    assert said(applied(chronicle, [configured(2, "ab")], nothing)) == [
+        ("raft voter", "b", "2 voters now")
+    ]
+    assert said(applied(chronicle, [configured(3, "b")], nothing)) == [
+        ("raft member no more", "a", "1 voters now")
+    ]
+
+
+def test_grants_and_ends_of_leases_are_told_and_renewals_are_not() -> None:
+    chronicle = Chronicle()
+    freed = LeaseFreed(name="lb-leader", fencing_token=3, holder="b", why="it was given back")
+
+    granted = applied(chronicle, [], LeasesChanged(index=5, held=(lease(5, 5),), freed=(freed,)))
+    renewed = applied(chronicle, [], LeasesChanged(index=6, held=(lease(5, 6),)))
+
+    assert said(granted) == [
+        ("lease freed", "b", "it was given back"),
+        ("lease granted", "a", "fencing token 5"),
+    ]
+    assert {one.subject for one in granted} == {"lb-leader"}
+    assert not renewed
+
+
+def test_what_an_earlier_life_had_on_its_disk_is_no_news() -> None:
+    chronicle = Chronicle()
+    chronicle.begin_at(RaftDisk(entries=(configured(1, "a"), configured(2, "ab"))))
+
+    assert not applied(chronicle, [configured(1, "a")], LeasesChanged(index=1, held=(lease(1, 1),)))
+    assert not applied(chronicle, [configured(2, "ab")], LeasesChanged(index=2))
+    assert said(applied(chronicle, [configured(3, "abc")], LeasesChanged(index=2))) == [
+        ("raft voter", "c", "3 voters now")
+    ]
+
+
+def test_members_of_a_snapshot_are_no_news() -> None:
+    snapshot = RaftSnapshot(
+        last_index=9, last_term=1, configuration=Configuration.of_voters("ab").message(), data=b""
+    )
+    chronicle = Chronicle()
+    chronicle.begin_at(RaftDisk(snapshot=snapshot))
+
+    assert not applied(chronicle, [], LeasesChanged(index=9, held=(lease(9, 9),)))
+    assert said(applied(chronicle, [configured(10, "a", "b")], LeasesChanged(index=9))) == [
+        ("raft learner", "b", "1 voters now")
+    ]
+
+
+def test_who_is_far_behind_tells_nothing_of_what_happened_meanwhile() -> None:
+    chronicle = Chronicle()
+
+    behind = applied(chronicle, [configured(1, "a")], LeasesChanged(index=0), known_index=1000)
+    news = applied(chronicle, [configured(990, "ab")], LeasesChanged(index=0), known_index=1000)
+
+    assert behind == []
+    assert said(news) == [("raft voter", "b", "2 voters now")]

@@ -1,0 +1,158 @@
+"""What a member says of itself to people."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from constellation.errors import AdapterError
+from constellation.raft.condition import GRACE_S, WELL, condition_of
+from constellation.raft.configuration import Configuration
+from constellation.raft.disk import RaftDisk
+from constellation.raft.effects import RoleChanged
+from constellation.raft.member import RaftMember
+from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.policy import RaftPolicy
+from constellation.raft.roster import RosterNode
+from constellation.raft.steward import StewardPolicy
+from messages.raft import RaftEntry, RaftIdentity
+
+HERE = RosterNode(is_living=True, cluster_id="ours")
+AWAY = RosterNode(is_living=False, cluster_id="ours")
+LATE_S = GRACE_S + 1
+
+
+def member(
+    configuration: Configuration | None = None,
+    *,
+    cluster_id: str = "ours",
+    expect: int = 0,
+    **roster: RosterNode,
+) -> RaftMember:
+    entry = RaftEntry(
+        index=1,
+        term=1,
+        kind="configuration",
+        data=(configuration or Configuration.of_voters("abc")).encode(),
+    )
+    one = RaftMember(
+        node_name="a",
+        policy=MemberPolicy(RaftPolicy(), StewardPolicy(), bootstrap_expect=expect),
+        disk=RaftDisk(
+            identity=RaftIdentity(cluster_id=cluster_id), entries=(entry,) if cluster_id else ()
+        ),
+        random=Random(1),
+        now_s=0.0,
+    )
+    one.set_roster({"a": RosterNode(is_living=True, cluster_id=cluster_id), **roster})
+    return one
+
+
+def test_disk_that_failed_comes_before_everything_else() -> None:
+    failed = AdapterError("the log", why="it is full", fix="make room")
+
+    condition = condition_of(member(), failed, LATE_S)
+
+    assert not condition.is_well
+    assert condition.why == "takes no part in decisions: it is full"
+    assert condition.fix == "make room"
+
+
+def test_member_that_is_only_starting_is_not_well_yet() -> None:
+    assert condition_of(None, None, 0.0).why == "it is only starting"
+
+
+def test_election_may_take_a_while() -> None:
+    assert condition_of(member(b=AWAY, c=AWAY), None, GRACE_S - 1) == WELL
+
+
+def test_no_quorum_names_who_is_missing_and_how_many_are_needed() -> None:
+    condition = condition_of(member(b=AWAY), None, LATE_S)
+
+    assert condition.why.startswith("no quorum: 1 of 3 voters are there, 2 are needed")
+    assert "routing goes on" in condition.why
+    assert condition.fix == "start b and c again, or make them reachable"
+
+
+def test_no_quorum_of_nodes_that_all_live_points_to_the_network() -> None:
+    condition = condition_of(member(b=HERE, c=HERE), None, LATE_S)
+
+    assert "all 3 voters are alive by gossip" in condition.why
+    assert "actors.port" in condition.fix
+
+
+def test_no_quorum_is_said_though_elections_go_on_without_end() -> None:
+    one = member(b=HERE, c=AWAY)
+    for now_s in range(20):
+        one._take([RoleChanged("pre_candidate", 1, "", "heard no leader")], float(now_s))
+        one._take([RoleChanged("follower", 1, "", "refused")], float(now_s))
+
+    assert condition_of(one, None, 20.0).why.startswith("no quorum")
+
+
+def test_time_without_a_leader_counts_from_when_the_last_one_was_lost() -> None:
+    one = member(b=HERE, c=HERE)
+    one._take([RoleChanged("follower", 1, "b", "it leads")], 50.0)
+    one._take([RoleChanged("pre_candidate", 1, "", "heard no leader")], 100.0)
+
+    assert condition_of(one, None, 100.0 + GRACE_S - 1) == WELL
+    assert condition_of(one, None, 100.0 + GRACE_S) != WELL
+
+
+def test_two_clusters_are_said_even_with_a_leader() -> None:
+    other = RosterNode(is_living=True, cluster_id="theirs")
+    one = member(b=other, d=other)
+    assert one.raft is not None
+    one.raft.state.leader = "b"
+
+    condition = condition_of(one, None, 0.0)
+
+    assert condition.why.startswith("b, d are of another Raft cluster (theirs), this node of ours")
+    assert "delete `raft`" in condition.fix
+
+
+def test_dead_node_of_another_cluster_is_no_matter() -> None:
+    other = RosterNode(is_living=False, cluster_id="theirs")
+
+    assert condition_of(member(b=HERE, d=other), None, 0.0) == WELL
+
+
+def test_removed_node_says_how_it_comes_back() -> None:
+    without_a = Configuration(frozenset("bc"), removed=frozenset("a"))
+
+    condition = condition_of(member(without_a), None, 0.0)
+
+    assert condition.fix == "`constellation raft add a` takes it back"
+
+
+def test_member_that_has_no_log_yet_waits_for_the_leader() -> None:
+    one = member()
+    assert one.raft is not None
+    one.raft.state._configurations = one.raft.state._configurations[:1]
+
+    assert condition_of(one, None, GRACE_S - 1) == WELL
+    condition = condition_of(one, None, LATE_S)
+    assert condition.why == "it waits for the leader of cluster ours to send the log"
+
+
+@pytest.mark.parametrize(("now_s", "is_well"), [(GRACE_S - 1, True), (LATE_S, False)])
+def test_node_of_no_cluster_says_what_it_waits_for(now_s: float, is_well: bool) -> None:
+    waiting = member(cluster_id="", expect=3)
+    waiting.tick(0.0)
+
+    condition = condition_of(waiting, None, now_s)
+
+    assert condition.is_well == is_well
+    if not is_well:
+        assert condition.why == "1 of 3 nodes that begin the cluster are there"
+
+
+def test_node_that_is_to_begin_no_cluster_says_at_once_that_it_is_off() -> None:
+    waiting = member(cluster_id="")
+    waiting.tick(0.0)
+
+    condition = condition_of(waiting, None, 0.1)
+
+    assert condition.is_off
+    assert condition.fix.startswith("set it on every node")

@@ -1,0 +1,101 @@
+"""Messages of the protocol on their way: in packets, and only from whom they say they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from constellation.raft.effects import SendTo
+from constellation.raft.packets import PROTOCOL, pack, unpack
+from constellation.wire import encode
+from messages.base import Message
+from messages.raft import (
+    RaftAppendRequest,
+    RaftAppendResponse,
+    RaftConfiguration,
+    RaftSnapshotRequest,
+    RaftSnapshotResponse,
+    RaftTimeoutNow,
+    RaftVoteRequest,
+    RaftVoteResponse,
+)
+from messages.raft_member import PACKET_FRAMES_MAX, RaftOffer, RaftPacket
+
+ALL = (
+    RaftAppendRequest(
+        term=1, leader="a", number=1, prev_log_index=0, prev_log_term=0, commit_index=0
+    ),
+    RaftAppendResponse(term=1, follower="a", number=1, accepted=True, index=0),
+    RaftSnapshotRequest(
+        term=1,
+        leader="a",
+        number=1,
+        last_index=1,
+        last_term=1,
+        configuration=RaftConfiguration(voters=("a",)),
+        size_bytes=0,
+        offset_bytes=0,
+        data=b"",
+    ),
+    RaftSnapshotResponse(term=1, follower="a", number=1, have_bytes=0),
+    RaftTimeoutNow(term=1, leader="a"),
+    RaftVoteRequest(term=1, candidate="a", last_log_index=0, last_log_term=0),
+    RaftVoteResponse(term=1, voter="a", granted=True),
+)
+OFFER = RaftOffer(cluster_id="c", initiator="a", voters=("a",))
+
+
+def packed(*sends: SendTo, adoptable: str = "") -> list[SendTo]:
+    return pack(sends, cluster_id="c", source="a", adoptable=frozenset(adoptable))
+
+
+def packet(*messages: Message, source: str = "a") -> RaftPacket:
+    return RaftPacket(
+        cluster_id="c", source=source, frames=tuple(encode(message) for message in messages)
+    )
+
+
+def test_all_kinds_of_messages_arrive_in_order() -> None:
+    assert {type(message) for message in ALL} == set(PROTOCOL)
+
+    ((to, sent),) = [(one.node, one.message) for one in packed(*[SendTo("b", m) for m in ALL])]
+
+    assert to == "b"
+    assert isinstance(sent, RaftPacket)
+    assert unpack(sent) == (list(ALL), [])
+
+
+def test_each_node_gets_its_own_and_what_is_no_protocol_goes_as_it_is() -> None:
+    sends = packed(SendTo("b", ALL[0]), SendTo("c", OFFER), SendTo("c", ALL[4]), adoptable="c")
+
+    assert sends[0] == SendTo("c", OFFER)
+    b, c = [one.message for one in sends[1:]]
+    assert isinstance(b, RaftPacket)
+    assert isinstance(c, RaftPacket)
+    assert (b.adopts, c.adopts) == (False, True)
+    assert (unpack(b)[0], unpack(c)[0]) == ([ALL[0]], [ALL[4]])
+
+
+def test_many_messages_go_as_several_packets() -> None:
+    sends = packed(*[SendTo("b", ALL[4])] * (PACKET_FRAMES_MAX + 1))
+
+    sizes = [len(one.message.frames) for one in sends if isinstance(one.message, RaftPacket)]
+    assert sizes == [PACKET_FRAMES_MAX, 1]
+
+
+@pytest.mark.parametrize("message", ALL, ids=lambda message: type(message).__name__)
+def test_message_of_another_node_than_the_source_is_refused(message: Message) -> None:
+    messages, (why,) = unpack(packet(message, source="b"))
+
+    assert not messages
+    assert why == f"{type(message).__name__} of 'a', not its own"
+
+
+def test_what_is_no_protocol_is_refused_and_the_rest_is_taken() -> None:
+    sent = packet(OFFER, ALL[4])
+    sent = sent.model_copy(update={"frames": (b"junk", *sent.frames)})
+
+    messages, refused = unpack(sent)
+
+    assert messages == [ALL[4]]
+    assert len(refused) == 2
+    assert refused[1] == "RaftOffer is no message of Raft"

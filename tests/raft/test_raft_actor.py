@@ -1,0 +1,300 @@
+"""The Raft actor's shell: one write for what has arrived, and what becomes of a failing disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from thespian.actors import ActorAddress
+
+from actors.adapters.raft_store import RaftStore
+from actors.raft import RAFT, REOPEN_S, YIELD_TIMEOUT_S
+from constellation.transport.address import ActorRef
+from constellation.wire import encode
+from messages.gossip import (
+    ClusterChanged,
+    ClusterSubscribe,
+)
+from messages.leases import LeasesChanged, LeaseTableState
+from messages.lifecycle import ActorYield, ActorYielded
+from messages.raft import RaftVoteRequest
+from messages.raft_member import (
+    ChangeReported,
+    ClusterJoined,
+    LeasesRead,
+    LeasesReadDone,
+    LeasesSubscribe,
+    RaftCommitted,
+    RaftLeading,
+    RaftOffer,
+    RaftOrder,
+    RaftOrderDone,
+    RaftPacket,
+    RaftPromise,
+)
+from tests.harness import messages_of
+from tests.raft.raft_shell import Partner, Shell, raft_of
+from tests.raft.stores import INPUT_OUTPUT, NO_SPACE, failing_once
+
+Start = Callable[..., Shell]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    shells: list[Shell] = []
+
+    def begin(**options: Any) -> Shell:
+        if shells:
+            shells[-1].harness.stop()
+        shells.append(Shell(tmp_path, **options))
+        return shells[-1]
+
+    yield begin
+    for shell in shells:
+        shell.harness.stop()
+
+
+@pytest.fixture
+def alone(start: Start) -> Shell:
+    """Return a node that leads a cluster of its own."""
+    shell = start()
+    shell.sees()
+    shell.pass_time(0.5)
+    assert shell.status().leader == "alpha"
+    return shell
+
+
+def test_node_that_looks_for_no_others_leads_and_says_of_which_cluster_it_is(alone: Shell) -> None:
+    joined = messages_of(ClusterJoined, alone.harness.sent)[-1]
+
+    assert joined.cluster_id == alone.status().cluster_id != ""
+    assert alone.harness.sent_to("gossip") == [ClusterSubscribe()]
+    reports = messages_of(ChangeReported, alone.harness.sent)
+    assert ("leader elected", "alpha") in [(one.what, one.node) for one in reports]
+
+
+def test_what_has_arrived_together_is_saved_with_one_write(
+    alone: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncs: list[int] = []
+    sync = os.fdatasync
+
+    def count(file: int) -> None:
+        syncs.append(file)
+        sync(file)
+
+    monkeypatch.setattr(os, "fdatasync", count)
+    monkeypatch.setattr("actors.shell.has_more_arrived", lambda: True)
+    for number in range(1, 6):
+        alone.propose(f"lease-{number}", number)
+    assert not syncs
+    assert not messages_of(RaftCommitted, alone.harness.sent)
+    monkeypatch.setattr("actors.shell.has_more_arrived", lambda: False)
+    alone.propose("lease-6", 6)
+
+    assert len(syncs) == 1
+    committed = messages_of(RaftCommitted, alone.harness.sent)
+    assert [one.number for one in committed] == [1, 2, 3, 4, 5, 6]
+
+
+def test_next_life_knows_what_was_committed_and_reports_none_of_it_again(
+    start: Start, alone: Shell
+) -> None:
+    alone.propose("kept", 1)
+
+    again = start()
+    again.sees()
+    again.pass_time(3)
+
+    again.harness.deliver(LeasesRead(number=7))
+    (read,) = messages_of(LeasesReadDone, again.harness.sent)
+    assert read.is_confirmed
+    assert [lease.name for lease in read.state.leases] == ["kept"]
+    reports = messages_of(ChangeReported, again.harness.sent)
+    assert "lease granted" not in {report.what for report in reports}
+
+
+def test_subscriber_is_told_the_table_and_who_leads_then_what_changes(alone: Shell) -> None:
+    leases = ActorAddress(ActorRef("127.0.0.1", 7947, "leases"))
+    alone.harness.deliver(LeasesSubscribe(), sender=leases)
+    alone.propose("lb-leader", 1)
+
+    table, leading, changed = alone.harness.sent_to("leases")
+    assert table == LeaseTableState(index=table.index)
+    assert leading == RaftLeading(is_leader=True, leader="alpha", term=1)
+    assert isinstance(changed, LeasesChanged)
+    assert [lease.name for lease in changed.held] == ["lb-leader"]
+
+
+def test_subscriber_that_has_ended_is_told_nothing_more(alone: Shell) -> None:
+    alone.harness.deliver(LeasesSubscribe())
+    before = len(alone.harness.sent_to("sender"))
+
+    alone.harness.neighbours("gossip", "admin")
+    alone.propose("lb-leader", 0)
+
+    assert len(alone.harness.sent_to("sender")) == before
+
+
+@pytest.mark.scenario(9)
+def test_damaged_journal_is_reported_with_what_to_do_and_stays_as_it_is(
+    start: Start, alone: Shell, tmp_path: Path
+) -> None:
+    alone.propose("kept", 1)
+    alone.harness.stop()
+    journal = tmp_path / "raft" / "journal"
+    content = bytearray(journal.read_bytes())
+    content[len(content) // 2] ^= 4
+    journal.write_bytes(content)
+
+    damaged = start()
+    damaged.pass_time(5)
+
+    part = damaged.part
+    assert (part.part, part.state) == ("raft", "lost")
+    assert part.why.startswith("takes no part in decisions: ")
+    assert "constellation raft remove" in part.fix
+    assert damaged.status().condition == "refuses"
+    assert journal.read_bytes() == content
+
+
+def test_member_that_refuses_answers_who_waits_for_an_answer(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "raft").mkdir()
+    (tmp_path / "raft" / "journal").write_bytes(b"no journal at all, but long enough" * 99)
+    shell = start()
+
+    shell.harness.deliver(RaftOrder(action="remove", node="beta", number=3))
+    shell.harness.deliver(LeasesRead(number=4))
+    shell.harness.deliver(LeasesSubscribe())
+    shell.harness.deliver(ActorYield())
+
+    (done,) = messages_of(RaftOrderDone, shell.harness.sent)
+    assert (done.number, done.is_done) == (3, False)
+    assert "takes no part now" in done.text
+    assert messages_of(LeasesReadDone, shell.harness.sent)[0].is_confirmed is False
+    assert messages_of(RaftLeading, shell.harness.sent)[-1].is_leader is False
+    assert shell.harness.sent_to("supervisor")[-1] == ActorYielded(name="raft")
+
+
+@pytest.mark.scenario(9)
+@pytest.mark.parametrize("error", [NO_SPACE, INPUT_OUTPUT])
+def test_member_whose_disk_fails_refuses_and_comes_back_when_it_works(
+    alone: Shell, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    alone.harness.deliver(LeasesSubscribe())
+    alone.pass_time(1)
+    failing_once(monkeypatch, "pwrite", error)
+
+    alone.propose("lost", 1)
+
+    assert not messages_of(RaftCommitted, alone.harness.sent)
+    assert messages_of(RaftLeading, alone.harness.sent)[-1].is_leader is False
+    assert alone.status().condition == "refuses"
+    alone.pass_time(1)
+    assert (alone.part.part, alone.part.state) == ("raft", "lost")
+    alone.pass_time(REOPEN_S + 3)
+    assert alone.status().leader == "alpha"
+    assert (alone.part.part, alone.part.state) == ("raft", "present")
+    alone.propose("kept", 2)
+    assert [one.number for one in messages_of(RaftCommitted, alone.harness.sent)] == [2]
+    assert messages_of(RaftLeading, alone.harness.sent)[-1].is_leader is True
+
+
+def test_packet_that_comes_from_elsewhere_than_its_source_is_refused(start: Start) -> None:
+    shell = start(expect=3)
+    shell.sees("beta", "gamma")
+    shell.harness.deliver(
+        RaftOffer(cluster_id="c", initiator="alpha", voters=("alpha", "beta", "gamma")),
+        sender=raft_of("beta"),
+    )
+    vote = RaftVoteRequest(term=2, candidate="beta", last_log_index=2, last_log_term=1)
+    packet = RaftPacket(cluster_id="c", source="beta", adopts=True, frames=(encode(vote),))
+
+    shell.harness.deliver(packet, sender=raft_of("gamma"))
+
+    value = shell.actor.registry.get_sample_value
+    assert value("constellation_raft_packets_refused_total", {"reason": "source"}) == 1
+    assert shell.status().condition == "waiting"
+
+
+def test_promise_is_on_the_disk_before_it_is_given(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = start(expect=3)
+    shell.sees("beta", "gamma")
+    offer = RaftOffer(cluster_id="c", initiator="beta", voters=("alpha", "beta", "gamma"))
+    failing_once(monkeypatch, "pwrite", NO_SPACE)
+    shell.harness.deliver(offer, sender=raft_of("beta"))
+    assert not messages_of(RaftPromise, shell.harness.sent)
+
+    shell.pass_time(REOPEN_S + 1)
+    shell.harness.deliver(offer, sender=raft_of("beta"))
+
+    assert shell.harness.sent_to(RAFT)[-1] == RaftPromise(cluster_id="c", node="alpha")
+    shell.harness.stop()
+    store = RaftStore.open(tmp_path / "raft")
+    assert store.disk.identity.promised_to == "c"
+    store.close()
+
+
+def test_leader_yields_at_once_without_another_voter(alone: Shell) -> None:
+    alone.harness.deliver(ActorYield())
+
+    assert alone.harness.sent_to("supervisor")[-1] == ActorYielded(name="raft")
+
+
+def test_leader_hands_over_before_it_says_that_it_has_yielded(start: Start) -> None:
+    shell = start(expect=2)
+    shell.sees("gamma")
+    gamma = Partner(shell)
+    gamma.talk(4)
+    assert shell.status().leader == "alpha"
+    assert shell.status().voters == ("alpha", "gamma")
+
+    shell.harness.deliver(ActorYield())
+    assert not messages_of(ActorYielded, shell.harness.sent)
+    gamma.exchange()
+    shell.pass_time(0.05)
+
+    assert gamma.member.is_leader
+    assert messages_of(ActorYielded, shell.harness.sent) == [ActorYielded(name="raft")]
+
+
+def test_leader_that_cannot_hand_over_yields_after_a_while(start: Start) -> None:
+    shell = start(expect=2)
+    shell.sees("gamma")
+    gamma = Partner(shell)
+    gamma.talk(4)
+
+    shell.harness.deliver(ActorYield())  # and gamma hears nothing of it
+    shell.pass_time(YIELD_TIMEOUT_S / 2)
+    assert not messages_of(ActorYielded, shell.harness.sent)
+    shell.pass_time(YIELD_TIMEOUT_S / 2 + 0.1)
+
+    assert messages_of(ActorYielded, shell.harness.sent) == [ActorYielded(name="raft")]
+
+
+def test_member_that_fails_in_a_step_is_ended_and_starts_afresh(
+    alone: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class EndedError(BaseException):
+        pass
+
+    def end(_: int) -> None:
+        raise EndedError
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(alone.actor.member, "propose", lambda *_: 1 / 0)
+
+    with pytest.raises(EndedError):
+        alone.propose("lb-leader", 1)
+
+
+def test_gossip_that_lost_a_change_is_asked_anew(alone: Shell) -> None:
+    alone.harness.deliver(ClusterChanged(version=9, snapshot=False, self_node="alpha"))
+    alone.harness.deliver(ClusterChanged(version=10, snapshot=False, self_node="alpha"))
+
+    assert alone.harness.sent_to("gossip") == [ClusterSubscribe()] * 2

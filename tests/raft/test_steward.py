@@ -1,0 +1,398 @@
+"""What a leader does about members, rule by rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from constellation.raft.configuration import MEMBERS_MAX, Configuration
+from constellation.raft.roster import RosterNode
+from constellation.raft.steward import (
+    BLANK_S,
+    SHARED_LEADERSHIP_S,
+    WITNESS_LEADS_S,
+    Change,
+    Followers,
+    HandOver,
+    Step,
+    Steward,
+    StewardPolicy,
+)
+
+POLICY = StewardPolicy()
+OURS = "cluster"
+
+
+@dataclass
+class Leader:
+    """Node `a` as the leader; everybody in `configuration` is there, unless said otherwise."""
+
+    voters: str = "a"
+    learners: str = ""
+    removed: str = ""
+    demoted: str = ""
+    others: str = ""  # there, and no members
+    dead: str = ""
+    blank: str = ""  # living members of no cluster, by gossip, that do not answer
+    stale: str = ""  # as those, and they answer
+    lagging: str = ""
+    priorities: dict[str, int] = field(default_factory=dict)
+    witnesses: str = ""
+    others_of: str = ""  # the cluster of those that are no members
+    policy: StewardPolicy = POLICY
+    now_s: float = 1000.0
+
+    def __post_init__(self) -> None:
+        self.steward = Steward("a", self.policy)
+
+    def step(self, after_s: float = 0.0) -> Step | None:
+        self.now_s += after_s
+        answering = frozenset(set(self.voters + self.learners) - set("a" + self.dead + self.blank))
+        return self.steward.step(
+            Configuration(
+                frozenset(self.voters),
+                frozenset(self.learners),
+                frozenset(self.removed),
+                frozenset(self.demoted),
+            ),
+            OURS,
+            {name: self.seen(name) for name in self.voters + self.learners + self.others},
+            Followers(answering, answering - set(self.lagging)),
+            self.now_s,
+        )
+
+    def seen(self, name: str) -> RosterNode:
+        cluster_id = self.others_of if name in self.others else OURS
+        if name in self.blank + self.stale:
+            cluster_id = ""
+        return RosterNode(
+            name not in self.dead,
+            cluster_id,
+            self.priorities.get(name, 100),
+            name in self.witnesses,
+        )
+
+
+# Newcomers.
+
+
+def test_newcomer_becomes_a_learner() -> None:
+    assert Leader(others="cb").step() == Change("add_learner", "b")
+
+
+def test_node_of_this_cluster_that_is_no_member_is_taken_in_again() -> None:
+    assert Leader(others="b", others_of=OURS).step() == Change("add_learner", "b")
+
+
+@pytest.mark.parametrize(
+    "leader",
+    [Leader(others="b", dead="b"), Leader(others="b", removed="b")],
+    ids=["dead", "removed by an operator"],
+)
+def test_who_is_not_taken_in(leader: Leader) -> None:
+    assert leader.step() is None
+
+
+def test_node_of_another_cluster_is_not_taken_in() -> None:
+    assert Leader(others="b", others_of="x").step() is None
+
+
+def test_more_nodes_than_may_be_members_hold_up_nothing_else() -> None:
+    steward = Steward("a", POLICY)
+    learners = [f"n{number}" for number in range(MEMBERS_MAX - 1)]
+    roster = {name: RosterNode(is_living=True) for name in ["a", "one-more", *learners]}
+    there = frozenset(learners)
+
+    step = steward.step(
+        Configuration(frozenset("a"), there), OURS, roster, Followers(there, there), 0.0
+    )
+
+    assert step == Change("promote", "n0")
+
+
+# How many vote.
+
+
+def test_second_node_only_learns_for_two_survive_no_more_than_one() -> None:
+    assert Leader(learners="b").step() is None
+
+
+@pytest.mark.parametrize(
+    ("voters", "learners", "promoted"),
+    [
+        ("a", "bc", "b"),
+        ("ab", "c", "c"),
+        ("abc", "d", None),
+        ("abc", "de", "d"),
+        ("abcd", "e", "e"),
+        ("abcde", "fg", None),
+    ],
+)
+def test_voters_come_to_an_odd_number(voters: str, learners: str, promoted: str | None) -> None:
+    step = Leader(voters=voters, learners=learners).step()
+
+    assert step == (Change("promote", promoted) if promoted else None)
+
+
+def test_learner_votes_only_when_it_has_caught_up() -> None:
+    leader = Leader(learners="bc", lagging="bc")
+    assert leader.step() is None
+
+    leader.lagging = "b"
+    assert leader.step() == Change("promote", "c")
+
+
+def test_most_preferred_learner_votes_first_and_a_witness_last() -> None:
+    leader = Leader(learners="bcd", priorities={"b": 1, "c": 30, "d": 20}, witnesses="b")
+
+    assert leader.step() == Change("promote", "d")
+
+
+def test_learners_that_do_not_answer_make_no_voter() -> None:
+    assert Leader(learners="bc", dead="c").step() is None
+
+
+def test_too_many_voters_become_fewer_the_least_preferred_first() -> None:
+    leader = Leader(voters="abcd", priorities={"d": 1}, policy=StewardPolicy(voters_max=3))
+
+    assert leader.step() == Change("relieve", "c")
+
+
+def test_leader_demotes_itself_never() -> None:
+    leader = Leader(voters="ab", priorities={"b": 1}, policy=StewardPolicy(voters_max=1))
+
+    assert leader.step() == Change("relieve", "b")
+
+
+def test_more_preferred_learner_takes_the_place_of_the_least_preferred_voter() -> None:
+    leader = Leader(voters="abc", learners="d", priorities={"b": 50, "c": 40, "d": 10})
+    assert leader.step() is None
+    assert leader.step(POLICY.preferred_stable_s) == Change("promote", "d")
+
+    leader.voters, leader.learners = "abcd", ""
+    assert leader.step() == Change("relieve", "b")
+    leader.voters, leader.learners = "acd", "b"
+    assert leader.step() == HandOver("d")
+
+
+def test_with_the_most_voters_the_least_preferred_makes_room_first() -> None:
+    leader = Leader(voters="abcde", learners="f", priorities={"a": 1, "f": 10})
+    leader.step()
+
+    assert leader.step(POLICY.preferred_stable_s) == Change("relieve", "e")
+    leader.voters, leader.learners = "abcd", "ef"
+    assert leader.step() == Change("promote", "f")
+
+
+def test_learner_that_is_as_good_takes_nobodys_place() -> None:
+    leader = Leader(voters="abc", learners="d")
+    leader.step()
+
+    assert leader.step(POLICY.preferred_stable_s * 9) is None
+
+
+def test_four_voters_become_three_only_while_all_are_there() -> None:
+    assert Leader(voters="abcd").step() == Change("relieve", "d")
+    assert Leader(voters="abcd", dead="b").step() is None
+    assert Leader(voters="ab").step() is None  # two that were told to begin so
+
+
+# Who is away.
+
+
+def test_voter_that_is_away_for_long_makes_room_for_a_learner() -> None:
+    leader = Leader(voters="abc", learners="d", dead="c")
+    assert leader.step() is None
+    assert leader.step(POLICY.replace_after_s - 1) is None
+
+    assert leader.step(1) == Change("promote", "d")
+    leader.voters, leader.learners = "abcd", ""
+    assert leader.step() == Change("relieve", "c")
+    leader.voters, leader.learners = "abd", "c"
+    assert leader.step() is None
+
+
+def test_with_the_most_voters_who_is_away_goes_first() -> None:
+    leader = Leader(voters="abcde", learners="f", dead="e")
+    leader.step()
+
+    assert leader.step(POLICY.replace_after_s) == Change("relieve", "e")
+    leader.voters, leader.learners = "abcd", "ef"
+    assert leader.step() == Change("promote", "f")
+
+
+def test_nobody_takes_the_vote_of_one_of_three_for_nothing() -> None:
+    leader = Leader(voters="abc", dead="c")
+    leader.step()
+
+    assert leader.step(POLICY.replace_after_s * 9) is None
+
+
+def test_absence_is_counted_anew_when_a_node_was_there_between() -> None:
+    leader = Leader(voters="abc", learners="d", dead="c")
+    leader.step()
+    leader.dead = ""
+    leader.step(POLICY.replace_after_s - 1)
+    leader.dead = "c"
+
+    assert leader.step(2) is None
+
+
+def test_absence_is_counted_anew_by_a_new_leader() -> None:
+    leader = Leader(voters="abc", learners="d", dead="c")
+    leader.step()
+    leader.steward.follows()
+
+    assert leader.step(POLICY.replace_after_s) is None
+
+
+def test_learner_that_is_away_for_days_is_forgotten() -> None:
+    leader = Leader(voters="abc", learners="d", dead="d")
+    leader.step()
+    assert leader.step(POLICY.forget_after_s - 1) is None
+
+    assert leader.step(1) == Change("forget", "d")
+
+
+# Lost disks.
+
+
+def test_voter_without_state_is_begun_with_anew() -> None:
+    leader = Leader(voters="abc", blank="b")
+    assert leader.step() is None
+    assert leader.step(BLANK_S - 1) is None
+
+    assert leader.step(1) == Change("forget", "b")
+
+
+def test_voter_that_answers_has_state_whatever_gossip_says() -> None:
+    leader = Leader(voters="abc", stale="b")
+    leader.step()
+
+    assert leader.step(BLANK_S * 2) is None
+
+
+def test_dead_voter_of_no_known_cluster_is_not_taken_for_one_without_state() -> None:
+    leader = Leader(voters="abc", blank="b", dead="b")
+    leader.step()
+
+    assert leader.step(BLANK_S * 2) is None
+
+
+# Preference.
+
+
+def preferring(*, lagging: str = "", others: str = "") -> Leader:
+    priorities = {"a": 20, "b": 10, "c": 30}
+    return Leader(voters="abc", priorities=priorities, lagging=lagging, others=others)
+
+
+def test_preferred_node_is_handed_leadership_when_it_is_there_for_a_while() -> None:
+    leader = preferring()
+    assert leader.step() is None
+    assert leader.step(POLICY.preferred_stable_s - 1) is None
+
+    assert leader.step(1) == HandOver("b")
+
+
+def test_less_preferred_node_is_not() -> None:
+    leader = Leader(voters="abc", priorities={"a": 10, "b": 20, "c": 20})
+    leader.step()
+
+    assert leader.step(POLICY.preferred_stable_s * 9) is None
+
+
+def test_preferred_node_that_lags_is_waited_for() -> None:
+    leader = preferring(lagging="b")
+    leader.step()
+
+    assert leader.step(POLICY.preferred_stable_s) is None
+
+
+def test_preferred_node_that_comes_and_goes_is_waited_for_from_its_return() -> None:
+    leader = preferring()
+    leader.step()
+    leader.dead = "b"
+    leader.step(20)
+    leader.dead = ""
+    leader.step(1)
+
+    assert leader.step(POLICY.preferred_stable_s - 1) is None
+    assert leader.step(1) == HandOver("b")
+
+
+def test_handing_over_that_did_not_work_is_not_tried_again_at_once() -> None:
+    leader = preferring()
+    leader.step()
+    assert leader.step(POLICY.preferred_stable_s) == HandOver("b")
+
+    assert leader.step(1) is None
+    assert leader.step(POLICY.preferred_stable_s - 1) == HandOver("b")
+
+
+def test_who_loses_leadership_again_soon_waits_twice_as_long_each_time() -> None:
+    leader = preferring()
+    waits = []
+    for _ in range(8):
+        began_s = leader.now_s
+        while leader.step(1) is None:
+            pass
+        waits.append(round(leader.now_s - began_s))
+        leader.steward.follows()
+        leader.now_s += 60  # b led for a minute
+
+    assert waits == [31, 61, 121, 241, 481, 961, 1801, 1801]
+
+
+def test_who_kept_leadership_for_long_is_waited_for_as_at_first() -> None:
+    leader = preferring()
+    for led_s in (60, SHARED_LEADERSHIP_S):
+        while leader.step(1) is None:
+            pass
+        leader.steward.follows()
+        leader.now_s += led_s
+    leader.step()
+
+    assert leader.step(POLICY.preferred_stable_s) == HandOver("b")
+
+
+def test_witness_hands_over_at_once_to_whoever_can_lead() -> None:
+    leader = Leader(voters="abc", witnesses="a", lagging="bc", priorities={"a": 1, "c": 50})
+    leader.step()
+    assert leader.step(60) is None
+
+    leader.lagging = "b"
+    assert leader.step(WITNESS_LEADS_S) == HandOver("c")
+
+
+def test_witness_waits_for_nobody_twice_as_long() -> None:
+    leader = Leader(voters="ab", witnesses="a")
+    for _ in range(4):
+        leader.step()
+        assert leader.step(WITNESS_LEADS_S) == HandOver("b")
+        leader.steward.follows()
+        leader.now_s += 5
+
+
+def test_members_come_before_preference() -> None:
+    leader = preferring(others="d")
+    leader.step()
+
+    assert leader.step(POLICY.preferred_stable_s) == Change("add_learner", "d")
+
+
+def test_leader_that_gossip_does_not_know_prefers_nobody() -> None:
+    steward = Steward("a", POLICY)
+    both = frozenset("b")
+    for now_s in (0.0, 1000.0):
+        roster = {"b": RosterNode(is_living=True, cluster_id=OURS, priority=1)}
+        step = steward.step(
+            Configuration(frozenset("ab")), OURS, roster, Followers(both, both), now_s
+        )
+        assert step is None
+
+
+def test_learner_that_an_operator_demoted_is_not_promoted() -> None:
+    assert Leader(voters="ab", learners="c").step() == Change("promote", "c")
+    assert Leader(voters="ab", learners="c", demoted="c").step() is None

@@ -1,0 +1,58 @@
+"""What must hold in every step of simulated members, whatever fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from constellation.raft.log import RaftLog
+from messages.raft import RaftAppendResponse, RaftEntry, RaftVoteResponse
+
+
+@dataclass
+class MemberChecks:
+    """All that was seen so far in one run.  An `owner` is a node with one disk."""
+
+    leaders: dict[tuple[str, int], str] = field(default_factory=dict)  # by cluster and term
+    votes: dict[tuple[str, int, str], str] = field(default_factory=dict)
+    applied: dict[tuple[str, int], RaftEntry] = field(default_factory=dict)
+    clusters: dict[str, str] = field(default_factory=dict)  # in which an owner acts
+    leader_changes: list[tuple[float, str]] = field(default_factory=list)
+
+    @property
+    def deciding_clusters(self) -> set[str]:
+        """The clusters that have ever decided anything."""
+        return {cluster_id for cluster_id, _ in self.applied}
+
+    def leads(self, owner: str, cluster_id: str, term: int, log: RaftLog) -> None:
+        first = self.leaders.setdefault((cluster_id, term), owner)
+        assert first == owner, f"two leaders in term {term}"
+        self.acts(owner, cluster_id)
+        for (cluster, index), entry in self.applied.items():
+            if cluster == cluster_id and index > log.snapshot_index:
+                has_it = log.term_at(index) == entry.term
+                assert has_it, f"{owner} leads in term {term} without the committed entry {index}"
+
+    def says(
+        self, owner: str, to: str, cluster_id: str, answer: RaftVoteResponse | RaftAppendResponse
+    ) -> None:
+        """Take note of an answer that counts: no vote twice, and all for one cluster."""
+        if isinstance(answer, RaftVoteResponse) and (not answer.granted or answer.pre_vote):
+            return
+        self.acts(owner, cluster_id)
+        if isinstance(answer, RaftVoteResponse):
+            first = self.votes.setdefault((cluster_id, answer.term, owner), to)
+            assert first == to, f"{owner} votes twice in term {answer.term}"
+
+    def acts(self, owner: str, cluster_id: str) -> None:
+        first = self.clusters.setdefault(owner, cluster_id)
+        assert first == cluster_id, f"{owner} acts in {first} and in {cluster_id}"
+
+    def applies(self, cluster_id: str, entries: tuple[RaftEntry, ...]) -> None:
+        for entry in entries:
+            first = self.applied.setdefault((cluster_id, entry.index), entry)
+            assert first == entry, f"state machines differ at {entry.index}"
+
+    def changes_leader(self, now_s: float, leader: str) -> None:
+        """Count who leads, each time that is another one."""
+        if not self.leader_changes or self.leader_changes[-1][1] != leader:
+            self.leader_changes.append((now_s, leader))

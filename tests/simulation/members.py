@@ -1,0 +1,270 @@
+"""Whole members of Raft in virtual time: bootstrap, steward, orders; and a gossip that is late.
+
+Nodes come and go by what a simple gossip says of them.  A node may be cut off, die at any point of
+a batch of effects, come back with what its disk has, or without.  One write is whole or not there
+at all, as with the real journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+
+from constellation.raft.condition import Condition, condition_of
+from constellation.raft.disk import RaftDisk
+from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.policy import RaftPolicy
+from constellation.raft.roster import RosterNode
+from constellation.raft.steward import StewardPolicy
+from messages.base import Message
+from messages.raft_member import OrderAction, RaftOrder, RaftOrderDone
+from tests.simulation.member_checks import MemberChecks
+from tests.simulation.member_life import OPERATOR, Life
+
+GOSSIP_INTERVAL_S = 0.5
+GOSSIP_DELAY_S = (0.02, 1.0)
+LIVING_S = 4.0  # who was not heard of for so long is taken to be dead
+SLOW = RaftPolicy(heartbeat_interval_s=1.0, election_timeout_s=3.0)  # for hours
+POLICY = RaftPolicy(append_entries_max=8, snapshot_entries=24, snapshot_chunk_bytes=200)
+
+
+@dataclass
+class Node:
+    """What stays of a node from one life to the next, and what it knows of others."""
+
+    said: RosterNode  # its priority, and whether it is a witness
+    disk: RaftDisk
+    disk_life: int = 0  # another disk is another node, as far as promises go
+    life: Life | None = None
+
+
+class Members:
+    """Nodes by name, what is under way, and what was seen."""
+
+    def __init__(  # noqa: PLR0913 - each by name
+        self,
+        *,
+        seed: int,
+        names: Sequence[str],
+        expect: int,
+        loss: float = 0.0,
+        priorities: dict[str, int] | None = None,
+        witnesses: Sequence[str] = (),
+        raft: RaftPolicy = POLICY,
+        steward: StewardPolicy | None = None,
+        tick_s: float = 0.1,
+    ) -> None:
+        self.random = Random(seed)
+        steward = steward or StewardPolicy()
+        policy = MemberPolicy(raft=raft, steward=steward, bootstrap_expect=expect)
+        self.policies = dict.fromkeys(names, policy)
+        self.loss, self.delay_s, self.tick_s = loss, (0.001, 0.02), tick_s
+        self.crash_chance = 0.0  # of dying within one batch of effects
+        self.now_s = 0.0
+        self.checks = MemberChecks()
+        self.nodes: dict[str, Node] = {}
+        self.groups: list[frozenset[str]] = []  # who is in none reaches all who are in none
+        self.answers: dict[int, RaftOrderDone] = {}
+        self._heard: dict[tuple[str, str], tuple[float, str]] = {}  # when, and of which cluster
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        for name in names:
+            priority = (priorities or {}).get(name, 100)
+            said = RosterNode(True, "", priority, name in witnesses)
+            self.nodes[name] = Node(said, RaftDisk())
+
+    def begin_none(self, *names: str) -> None:
+        """Let these nodes wait to be added."""
+        for name in names:
+            self.policies[name] = replace(self.policies[name], bootstrap_expect=0)
+
+    # Faults.
+
+    def start(self, *names: str) -> None:
+        """Start nodes with what their disks have; without a name all that are down."""
+        for name in names or list(self.nodes):
+            node = self.nodes[name]
+            if node.life is None:
+                node.life = Life(self, name)
+                self.at(node.life, self.random.uniform(0, GOSSIP_INTERVAL_S), self._gossip)
+
+    def start_over(self, seconds: float) -> None:
+        """Start all within a while."""
+        for name in self.nodes:
+            self._push(self.now_s + self.random.uniform(0, seconds), partial(self.start, name))
+
+    def kill(self, *names: str) -> None:
+        """End nodes; what is on its way to them is lost."""
+        for name in names:
+            self.nodes[name].life = None
+
+    def lose_disk(self, name: str) -> None:
+        """End a node, and give it an empty disk."""
+        self.kill(name)
+        node = self.nodes[name]
+        node.disk, node.disk_life = RaftDisk(), node.disk_life + 1
+
+    def split(self, *groups: Sequence[str]) -> None:
+        """Let only those in the same group reach one another."""
+        self.groups = [frozenset(group) for group in groups]
+
+    def heal(self) -> None:
+        """End all faults."""
+        self.groups, self.loss, self.crash_chance = [], 0.0, 0.0
+        self.start()
+
+    def reaches(self, one: str, other: str) -> bool:
+        """Return whether what one sends can reach the other."""
+        return all((one in group) == (other in group) for group in self.groups)
+
+    # Time.
+
+    def run(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
+        """Let time pass; True as soon as `until` holds."""
+        end_s = self.now_s + seconds
+        while self._queue and self._queue[0][0] <= end_s:
+            self.now_s, _, work = heappop(self._queue)
+            work()
+            if until is not None and until():
+                return True
+        self.now_s = end_s
+        return until is not None and until()
+
+    def at(self, life: Life, after_s: float, work: Callable[[Life], None]) -> None:
+        """Do something in a node after a while, if that life of it lasts."""
+
+        def do() -> None:
+            if self.nodes[life.name].life is life:
+                work(life)
+
+        self._push(self.now_s + after_s, do)
+
+    def _push(self, due_s: float, work: Callable[[], None]) -> None:
+        heappush(self._queue, (due_s, next(self._order), work))
+
+    # What passes between nodes.
+
+    def send(self, source: str, to: str, message: Message) -> None:
+        """Have a message delivered, or not."""
+        if to == OPERATOR:
+            assert isinstance(message, RaftOrderDone)
+            self.answers[message.number] = message
+            return
+        life = self.nodes[to].life
+        if life is None or self.random.random() < self.loss:
+            return
+        delay_s = self.random.uniform(*self.delay_s)
+        self.at(life, delay_s, lambda one: self._arrive(source, one, message))
+
+    def _arrive(self, source: str, life: Life, message: Message) -> None:
+        if self.reaches(source, life.name):
+            life.hear(message, source)
+
+    def _gossip(self, life: Life) -> None:
+        """Let others know that this node lives, and of which cluster it is."""
+        cluster_id = life.member.identity.cluster_id
+        for name, node in self.nodes.items():
+            if node.life and name != life.name and self.reaches(name, life.name):
+                heard = (self.now_s, cluster_id)
+                delay_s = self.random.uniform(*GOSSIP_DELAY_S)
+                self.at(node.life, delay_s, partial(self._learn, name=life.name, heard=heard))
+        self.at(life, GOSSIP_INTERVAL_S, self._gossip)
+
+    def _learn(self, life: Life, name: str, heard: tuple[float, str]) -> None:
+        key = (life.name, name)
+        self._heard[key] = max(heard, self._heard.get(key, heard))
+
+    def roster(self, name: str) -> dict[str, RosterNode]:
+        """Return what a node knows of all by gossip; nothing of who it never heard of."""
+        roster = {}
+        for other, node in self.nodes.items():
+            if other == name and node.life:
+                roster[other] = replace(node.said, cluster_id=node.life.member.identity.cluster_id)
+            elif (name, other) in self._heard:
+                at_s, cluster_id = self._heard[(name, other)]
+                is_living = self.now_s - at_s < LIVING_S
+                roster[other] = replace(node.said, is_living=is_living, cluster_id=cluster_id)
+        return roster
+
+    # What tests ask.
+
+    def life(self, name: str) -> Life:
+        """Return the life of a node that is up."""
+        life = self.nodes[name].life
+        assert life is not None, f"{name} is down"
+        return life
+
+    @property
+    def up(self) -> list[Life]:
+        """All that are up."""
+        return [node.life for node in self.nodes.values() if node.life]
+
+    @property
+    def leader(self) -> str:
+        """Who leads in the latest term, and has committed in it; "" if nobody."""
+        leading = [one for one in self.up if one.leads]
+        return max(leading, key=lambda one: one.term).name if leading else ""
+
+    @property
+    def voters(self) -> frozenset[str]:
+        """Who votes, as the leader has it committed; nobody if nobody leads."""
+        return self._committed("voters")
+
+    @property
+    def learners(self) -> frozenset[str]:
+        """Who only learns, as the leader has it committed."""
+        return self._committed("learners")
+
+    def _committed(self, what: str) -> frozenset[str]:
+        if not self.leader:
+            return frozenset()
+        raft = self.life(self.leader).member.raft
+        assert raft is not None
+        names: frozenset[str] = getattr(raft.state.committed_configuration, what)
+        return names
+
+    def condition(self, name: str) -> Condition:
+        """Return what a node says of itself."""
+        return condition_of(self.life(name).member, None, self.now_s)
+
+    def order(self, action: OrderAction, node: str, *, at: str = "") -> int:
+        """Give an order at a node, or the leader; return the number of the answer."""
+        number = len(self.answers) + 1_000_000 + self.random.getrandbits(30)
+        order = RaftOrder(action=action, node=node, number=number)
+        self.life(at or self.leader).hear(order, OPERATOR)
+        return number
+
+    def obeyed(self, action: OrderAction, node: str, *, at: str = "") -> bool:
+        """Give an order and wait for the answer; return whether it is done."""
+        number = self.order(action, node, at=at)
+        assert self.run(6, until=lambda: number in self.answers), "an order was not answered"
+        return self.answers[number].is_done
+
+    def all_are_members(self) -> bool:
+        """Return whether a leader has committed that all who are up are members, and they know."""
+        leader = self.leader
+        if not leader:
+            return False
+        names = {one.name for one in self.up}
+        cluster_id = self.life(leader).member.identity.cluster_id
+        return names <= self.voters | self.learners and all(
+            one.member.identity.cluster_id == cluster_id and one.member.leader == leader
+            for one in self.up
+        )
+
+
+def names(count: int) -> list[str]:
+    """Return that many names."""
+    return [f"n{number}" for number in range(1, count + 1)]
+
+
+def started(seed: int, count: int, *, expect: int = 3) -> Members:
+    """Return a network of nodes that have become members of one cluster."""
+    net = Members(seed=seed, names=names(count), expect=expect)
+    net.start()
+    assert net.run(30, until=net.all_are_members)
+    return net
