@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +53,7 @@ class ShellActor(ActorTypeDispatcher):
         self.supervisor: ActorAddress | None = None
         self.registry = CollectorRegistry()
         self._tick = 0
+        self._handlers: dict[type, Callable[[Any, ActorAddress], Any]] = {}
         self._metrics_due_at_s = 0.0
         ProcessCollector(registry=self.registry)
         self.registry.register(stats.TransportCollector())
@@ -134,7 +136,15 @@ class ShellActor(ActorTypeDispatcher):
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> ThespianWatch | None:
         """Dispatch by class name.  Thespian forgets the watch after every message: renew it."""
-        super().receiveMessage(message, sender)
+        handler = self._handlers.get(type(message))
+        if handler is None and isinstance(message, Message):
+            handler = getattr(self, f"receiveMsg_{type(message).__name__}", None)
+            handler = handler or self.receiveUnrecognizedMessage
+            self._handlers[type(message)] = handler
+        if handler is None:
+            super().receiveMessage(message, sender)
+        else:
+            handler(message, sender)
         if not has_more_arrived():
             self.on_caught_up()
         files = self.watched_files()

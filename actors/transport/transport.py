@@ -35,6 +35,7 @@ from constellation.errors import WireError
 from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
 from constellation.transport.envelope import Envelope
+from messages.base import Message
 
 log = get_logger(__name__)
 
@@ -188,6 +189,15 @@ class Transport(wakeupTransportBase):
             intent.changeMessage(message)
         body = payload.encode(intent.message)
         intent.tx_done(_STATUS[self.delivery.send(intent.targetAddr.addressDetails, body)])
+
+    def send_message(self, target: ActorRef, message: Message) -> bool:
+        """Send a message of ours to an actor that is known to exist; False if it does not.
+
+        Raises:
+            WireError: it is too large.
+        """
+        sent = self.delivery.send(target, payload.encode(message))
+        return sent is not Delivered.DEAD_TARGET
 
     # Receiving.
 

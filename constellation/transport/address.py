@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from constellation.errors import WireError
 
@@ -38,6 +39,7 @@ class ActorRef:
         return self.host, self.port
 
     @classmethod
+    @lru_cache(maxsize=1024)  # the same few are parsed for every message
     def parse(cls, text: str) -> ActorRef:
         """Return the address written as `host:port/id`.
 
