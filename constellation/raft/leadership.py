@@ -249,6 +249,9 @@ class Leadership:
             return
         was_open = state.configuration_index > state.commit_index
         state.commit(index)
+        # Others are to learn of it soon: what they do about a lease counts from then.
+        told_by_s = now_s + self._policy.commit_told_s
+        self.heartbeat_due_s = min(self.heartbeat_due_s, told_by_s)
         self._answer_reads()
         if was_open and state.configuration_index <= state.commit_index:
             self._configuration_committed(now_s)

@@ -13,6 +13,7 @@ class RaftPolicy:
 
     heartbeat_interval_s: float = 0.2
     election_timeout_s: float = 1.0  # each wait is between this and twice this
+    commit_told_s: float = 0.05  # until followers are told of a commit, if nothing else is sent
     resend_s: float = 0.5  # an append or chunk without an answer is sent again after this
     append_bytes_max: int = 1 << 18
     append_entries_max: int = 256
