@@ -115,13 +115,20 @@ class LeasesActor(ShellActor):
     def receiveMsg_LeaseWanted(self, message: LeaseWanted, sender: ActorAddress) -> None:
         ttl_s = message.ttl_s or self.keeper.policy.ttl_s
         want = Want(ttl_s, follows_leader=message.follows_leader)
+        reader = self.address_text(sender)
+        is_new = reader not in self.subscribers.readers(message.name)
+        if node.settings().raft.witness:
+            why = "this node is a witness: it votes, and holds no lease"
+            self.send(sender, LeaseRefused(name=message.name, why=why))
+            return
         try:
-            self.subscribers.add(message.name, self.address_text(sender))
+            self.subscribers.add(message.name, reader)
             effects = self.keeper.want(message.name, want, self.now_s())
         except ValueError as error:
             self.perform(Note("lease_refused", {"lease": message.name, "why": str(error)}, "error"))
             self.send(sender, LeaseRefused(name=message.name, why=str(error)))
-            self.subscribers.remove(message.name, self.address_text(sender))
+            if is_new:  # who acts on it already goes on as before
+                self.subscribers.remove(message.name, reader)
             return
         held = self.keeper.held.get(message.name)
         if held is not None:

@@ -30,6 +30,7 @@ from constellation.raft.condition import Condition, condition_of, no_sense, refu
 from constellation.raft.effects import Apply, Restore, RoleChanged, SendTo
 from constellation.raft.member import MemberEffect, RaftMember
 from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.node import FirstState
 from constellation.raft.packets import pack
 from constellation.raft.reads import ReadDone
 from constellation.raft.roster import roster_of
@@ -74,6 +75,10 @@ class RaftActor(RaftInbox):
             steward=settings.raft.steward_policy(),
             bootstrap_expect=settings.bootstrap_expect,
             looks_for_others=settings.looks_for_others,
+            # Milliseconds: no cluster of before, however busy, has come to as high an index, so
+            # fencing tokens grow even if one is begun anew.
+            first_state=FirstState(int(node.started_at_utc_s() * 1000), LeaseTable().encode()),
+            check_snapshot=LeaseTable.decode,
         )
         self.view = ClusterView()
         self._addresses: dict[str, tuple[str, int]] = {}
@@ -156,7 +161,7 @@ class RaftActor(RaftInbox):
 
     def receiveMsg_RaftPacket(self, message: RaftPacket, sender: ActorAddress) -> None:
         known = self._addresses.get(message.source)
-        if known is not None and known != sender.addressDetails.node:
+        if self.view.known and known != sender.addressDetails.node:
             self.metrics.refused.labels("source").inc()
             return
         self._later(lambda member, now_s: member.on_packet(message, now_s))
@@ -349,7 +354,7 @@ class RaftActor(RaftInbox):
     def _leading(self) -> RaftLeading:
         member = self.member
         return RaftLeading(
-            is_leader=member is not None and member.is_leader,
+            is_leader=member is not None and member.is_leader and not member.gives_way,
             leader=member.leader if member else "",
             term=member.raft.state.term if member and member.raft else 0,
         )

@@ -58,6 +58,16 @@ class RaftSettings(Group):
         self.policy()
         return self
 
+    @model_validator(mode="after")
+    def check_first_voters(self) -> RaftSettings:
+        """Refuse to begin with more voters than there may be."""
+        if self.bootstrap_expect > self.voters_max:
+            raise ValueError(
+                f"bootstrap_expect ({self.bootstrap_expect}) must be at most voters_max "
+                f"({self.voters_max}): others join by themselves, and learn"
+            )
+        return self
+
     def policy(self) -> RaftPolicy:
         """Return the numbers of the core."""
         return RaftPolicy(

@@ -9,6 +9,7 @@ from pydantic import Field
 from messages.base import Message
 
 SNAPSHOT_BYTES_MAX = 64 << 20
+NUMBER_MAX = 1 << 53  # of terms and indexes: more than can come to be, and exact everywhere
 
 EntryKind = Literal["command", "configuration", "noop"]
 
@@ -21,8 +22,8 @@ class RaftEntry(Message):
 
     crosses_nodes = True
 
-    index: int = Field(ge=1)
-    term: int = Field(ge=1)
+    index: int = Field(ge=1, le=NUMBER_MAX)
+    term: int = Field(ge=1, le=NUMBER_MAX)
     kind: EntryKind = "command"
     data: bytes = Field(default=b"", max_length=1 << 20, description="for the state machine")
 
@@ -30,7 +31,7 @@ class RaftEntry(Message):
 class RaftHardState(Message):
     """What a node must never forget: kept on disk before any answer that rests on it (§5.1)."""
 
-    term: int = Field(ge=0)
+    term: int = Field(ge=0, le=NUMBER_MAX)
     voted_for: str = Field(default="", description="in `term`; empty: nobody yet")
 
 
@@ -39,7 +40,7 @@ class RaftConfiguration(Message):
 
     crosses_nodes = True
 
-    voters: tuple[str, ...] = Field(max_length=64)
+    voters: tuple[str, ...] = Field(min_length=1, max_length=64)
     learners: tuple[str, ...] = Field(default=(), max_length=64)
     removed: tuple[str, ...] = Field(
         default=(), max_length=64, description="by an operator: not to be added by themselves"
@@ -52,8 +53,8 @@ class RaftConfiguration(Message):
 class RaftSnapshot(Message):
     """The state machine as of one entry; it stands for all entries up to that (Raft §7)."""
 
-    last_index: int = Field(ge=1)
-    last_term: int = Field(ge=1)
+    last_index: int = Field(ge=1, le=NUMBER_MAX)
+    last_term: int = Field(ge=1, le=NUMBER_MAX)
     configuration: RaftConfiguration = Field(description="as of `last_index`")
     data: bytes = Field(description="of the state machine")
 
@@ -81,10 +82,12 @@ class RaftVoteRequest(Message):
 
     crosses_nodes = True
 
-    term: int = Field(ge=1, description="the candidate's; of a pre-vote the one it would take")
+    term: int = Field(
+        ge=1, le=NUMBER_MAX, description="the candidate's; of a pre-vote the one it would take"
+    )
     candidate: str
-    last_log_index: int = Field(ge=0)
-    last_log_term: int = Field(ge=0)
+    last_log_index: int = Field(ge=0, le=NUMBER_MAX)
+    last_log_term: int = Field(ge=0, le=NUMBER_MAX)
     pre_vote: bool = False
     transferred: bool = Field(default=False, description="the leader itself asked it to stand")
 
@@ -94,7 +97,9 @@ class RaftVoteResponse(Message):
 
     crosses_nodes = True
 
-    term: int = Field(ge=0, description="the voter's; of a granted pre-vote the one asked for")
+    term: int = Field(
+        ge=0, le=NUMBER_MAX, description="the voter's; of a granted pre-vote the one asked for"
+    )
     voter: str
     granted: bool
     pre_vote: bool = False
@@ -105,13 +110,13 @@ class RaftAppendRequest(Message):
 
     crosses_nodes = True
 
-    term: int = Field(ge=1)
+    term: int = Field(ge=1, le=NUMBER_MAX)
     leader: str
-    number: int = Field(ge=1, description="of the leader's requests in its term")
-    prev_log_index: int = Field(ge=0)
-    prev_log_term: int = Field(ge=0)
+    number: int = Field(ge=1, le=NUMBER_MAX, description="of the leader's requests in its term")
+    prev_log_index: int = Field(ge=0, le=NUMBER_MAX)
+    prev_log_term: int = Field(ge=0, le=NUMBER_MAX)
     entries: tuple[RaftEntry, ...] = ()
-    commit_index: int = Field(ge=0)
+    commit_index: int = Field(ge=0, le=NUMBER_MAX)
 
 
 class RaftAppendResponse(Message):
@@ -119,12 +124,18 @@ class RaftAppendResponse(Message):
 
     crosses_nodes = True
 
-    term: int = Field(ge=0)
+    term: int = Field(ge=0, le=NUMBER_MAX)
     follower: str
-    number: int = Field(ge=0, description="of the request; 0: of one of an earlier term")
+    number: int = Field(
+        ge=0, le=NUMBER_MAX, description="of the request; 0: of one of an earlier term"
+    )
     accepted: bool
-    index: int = Field(ge=0, description="accepted: up to where the logs agree; else a hint")
-    index_term: int = Field(default=0, ge=0, description="of a hint: the term at `index`")
+    index: int = Field(
+        ge=0, le=NUMBER_MAX, description="accepted: up to where the logs agree; else a hint"
+    )
+    index_term: int = Field(
+        default=0, ge=0, le=NUMBER_MAX, description="of a hint: the term at `index`"
+    )
 
 
 class RaftSnapshotRequest(Message):
@@ -135,14 +146,14 @@ class RaftSnapshotRequest(Message):
 
     crosses_nodes = True
 
-    term: int = Field(ge=1)
+    term: int = Field(ge=1, le=NUMBER_MAX)
     leader: str
-    number: int = Field(ge=1, description="of the leader's requests in its term")
-    last_index: int = Field(ge=1)
-    last_term: int = Field(ge=1)
+    number: int = Field(ge=1, le=NUMBER_MAX, description="of the leader's requests in its term")
+    last_index: int = Field(ge=1, le=NUMBER_MAX)
+    last_term: int = Field(ge=1, le=NUMBER_MAX)
     configuration: RaftConfiguration
     size_bytes: int = Field(ge=0, le=SNAPSHOT_BYTES_MAX, description="of the whole")
-    offset_bytes: int = Field(ge=0, description="where the chunk begins")
+    offset_bytes: int = Field(ge=0, le=NUMBER_MAX, description="where the chunk begins")
     data: bytes = Field(max_length=1 << 20)
 
 
@@ -151,10 +162,10 @@ class RaftSnapshotResponse(Message):
 
     crosses_nodes = True
 
-    term: int = Field(ge=0)
+    term: int = Field(ge=0, le=NUMBER_MAX)
     follower: str
-    number: int = Field(ge=1, description="of the request")
-    have_bytes: int = Field(ge=0, description="where the next chunk must begin")
+    number: int = Field(ge=1, le=NUMBER_MAX, description="of the request")
+    have_bytes: int = Field(ge=0, le=NUMBER_MAX, description="where the next chunk must begin")
 
 
 class RaftTimeoutNow(Message):
@@ -162,5 +173,5 @@ class RaftTimeoutNow(Message):
 
     crosses_nodes = True
 
-    term: int = Field(ge=1)
+    term: int = Field(ge=1, le=NUMBER_MAX)
     leader: str

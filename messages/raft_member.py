@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from messages.leases import LeaseTableState
 
 PACKET_FRAMES_MAX = 64
 COMMANDS_MAX = 1024
+COMMAND_BYTES_MAX = 4096  # with all that may be open at once less than a record on disk holds
 
 OrderAction = Literal["transfer", "add", "remove", "promote", "demote"]
 # 'waiting': of no cluster yet; 'refuses': its disk failed, so it takes no part.
@@ -66,7 +67,9 @@ class RaftPropose(Message):
 
     crosses_nodes = True
 
-    commands: tuple[bytes, ...] = Field(min_length=1, max_length=COMMANDS_MAX)
+    commands: tuple[Annotated[bytes, Field(max_length=COMMAND_BYTES_MAX)], ...] = Field(
+        min_length=1, max_length=COMMANDS_MAX
+    )
     number: int = Field(default=0, ge=0, description="the asker's; 0: no answer is wanted")
     was_passed_on: bool = Field(default=False, description="a second time it is not")
 

@@ -29,9 +29,8 @@ _FIX_REOPEN = (
     "the agent again"
 )
 _FIX_DAMAGED = (
-    "stop this agent and keep the file aside; on another node of the cluster run `constellation "
-    "raft remove NAME` with this node's name, delete {directory} here and start again: it joins "
-    "as a new node.  Where no other node has the log, it is lost with the file: put a backup there"
+    "stop this agent, keep the file aside, delete {directory} and start again: it joins as a new "
+    "node.  Where no other node has the log it is lost, and with it who holds which lease, no more"
 )
 _FIX_NEWER = "run the version that wrote it, or a later one"
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from constellation.cluster_view import ClusterView
+from constellation.leases.policy import DEFAULT_LEASES
 from messages.leases import Lease
 from messages.raft_member import LeasesReadDone
 from messages.raft_reports import LeaseRow, LeasesReport
-
-WELL_KNOWN = ("dns-writer", "lb-leader")  # listed also when nobody holds them
 
 
 def leases_report(view: ClusterView, self_node: str, read: LeasesReadDone) -> LeasesReport:
@@ -17,7 +16,7 @@ def leases_report(view: ClusterView, self_node: str, read: LeasesReadDone) -> Le
         self_node=self_node,
         is_confirmed=read.is_confirmed,
         index=read.state.index,
-        leases=tuple(_row(view, name, held.get(name)) for name in sorted({*held, *WELL_KNOWN})),
+        leases=tuple(_row(view, name, held.get(name)) for name in sorted({*held, *DEFAULT_LEASES})),
         degraded=() if read.is_confirmed else (_NOT_CONFIRMED,),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from constellation.effects import Note
 from constellation.leases.effects import LeaseEffect, Propose, Tell
 from constellation.leases.policy import LeasePolicy
+from constellation.leases.table import LEASES_MAX
 from messages.base import Message
 from messages.leases import (
     Lease,
@@ -204,15 +205,19 @@ class LeaseKeeper:
     def tick(self, now_s: float) -> list[LeaseEffect]:
         """Stop what must stop, and ask for what is to be asked for."""
         self._stop_in_time(now_s)
-        commands: list[Message] = [
-            _release(lease)
-            for lease in self._mine()
-            if lease.name not in self._held
-            and now_s >= self._acting_until_s.get(lease.fencing_token, now_s)
-            and self._may_ask(lease.name, now_s)
-        ]
+        commands: list[Message] = []
+        for lease in self._mine():
+            # A grant that came too late was never held; given back, it must not be any more.
+            is_over = now_s >= self._acting_until_s.get(lease.fencing_token, now_s)
+            if lease.name not in self._held and is_over and self._may_ask(lease.name, now_s):
+                self._acting_until_s.setdefault(lease.fencing_token, now_s)
+                commands.append(_release(lease))
+        is_full = len(self._table) >= LEASES_MAX
         for name, want in self._wanted.items():
-            if name not in self._table and self._may_hold(name) and self._may_ask(name, now_s):
+            if is_full and name not in self._table and self._may_ask(name, now_s):
+                fields = {"lease": name, "leases": len(self._table)}
+                self._effects.append(Note("lease_table_full", fields, "warning"))
+            elif name not in self._table and self._may_hold(name) and self._may_ask(name, now_s):
                 commands.append(self._acquire(name, want, now_s))
         if self._held and now_s >= self._renew_due_s:
             self._renew_due_s = now_s + self.policy.renew_interval_s
@@ -259,7 +264,8 @@ class LeaseKeeper:
         return True
 
     def _acquire(self, name: str, want: Want, now_s: float) -> LeaseAcquire:
-        self._renew_due_s = now_s + self.policy.renew_interval_s
+        if not self._held:
+            self._renew_due_s = now_s + self.policy.renew_interval_s
         return LeaseAcquire(
             name=name,
             holder=self.node_name,

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from messages.leases import TTL_S_MIN
+
 CLOCK_DRIFT_MAX = 0.2
 # Held by the node that leads Raft, whoever acts on them.
 DEFAULT_LEASES = ("lb-leader", "dns-writer")
@@ -30,6 +32,8 @@ class LeasePolicy:
             raise ValueError(f"clock_drift ({self.clock_drift}) must be 0 to {CLOCK_DRIFT_MAX}")
         if self.margin_s <= 0 or self.renew_interval_s <= 0:
             raise ValueError("margin_s and renew_interval_s must be above 0")
+        if self.ttl_s < TTL_S_MIN:
+            raise ValueError(f"ttl_s ({self.ttl_s}) must be at least {TTL_S_MIN}")
         # One renewal may be lost, and the next still comes before the holder has to stop.
         needed_s = 2 * self.renew_interval_s + self.margin_s
         if self.ttl_s < needed_s:

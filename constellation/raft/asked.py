@@ -87,6 +87,7 @@ class _Order:
     asker: str
     due_s: float
     index: int = 0  # of the entry that does it
+    term: int = 0
 
 
 class Orders:
@@ -96,10 +97,12 @@ class Orders:
         self._open: dict[int, _Order] = {}
         self._last = 0
 
-    def add(self, order: RaftOrder, asker: str, now_s: float, *, index: int = 0) -> int:
+    def add(
+        self, order: RaftOrder, asker: str, now_s: float, *, index: int = 0, term: int = 0
+    ) -> int:
         """Remember who gave the order; return the number by which it is known here."""
         self._last += 1
-        self._open[self._last] = _Order(order, asker, now_s + ORDER_TIMEOUT_S, index)
+        self._open[self._last] = _Order(order, asker, now_s + ORDER_TIMEOUT_S, index, term)
         return self._last
 
     def done(self, number: int, *, is_done: bool, text: str) -> list[Reply]:
@@ -107,12 +110,25 @@ class Orders:
         known = self._open.pop(number, None)
         return [] if known is None else [answer_to(known.order, known.asker, text, is_done=is_done)]
 
-    def committed(self, index: int) -> list[Reply]:
-        """Answer those whose entry is committed."""
+    def committed(self, entries: Sequence[RaftEntry]) -> list[Reply]:
+        """Answer those whose entry is committed, or another's in its place."""
+        replies: list[Reply] = []
+        terms = {entry.index: entry.term for entry in entries} if self._open else {}
+        for number, one in list(self._open.items()):
+            if one.index not in terms:
+                continue
+            is_done = terms[one.index] == one.term
+            text = _TEXTS[one.order.action](one.order) if is_done else "another leader was elected"
+            replies += self.done(number, is_done=is_done, text=text)
+        return replies
+
+    def give_up(self) -> list[Reply]:
+        """Answer those whose entry is in the log: this node leads no more, and cannot tell."""
+        text = "leadership was lost meanwhile; it may be done yet: see `constellation raft`"
         replies: list[Reply] = []
         for number, one in list(self._open.items()):
-            if 0 < one.index <= index:
-                replies += self.done(number, is_done=True, text=_TEXTS[one.order.action](one.order))
+            if one.index:
+                replies += self.done(number, is_done=False, text=text)
         return replies
 
     def leads(self, leader: str) -> list[Reply]:

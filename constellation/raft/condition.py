@@ -41,12 +41,15 @@ def condition_of(member: RaftMember | None, failed: AdapterError | None, now_s: 
     configuration = member.configuration
     if member.node_name in configuration.removed:
         why = "an operator has removed this node from the Raft cluster"
-        return Condition(False, why, f"`constellation raft add {member.node_name}` takes it back")
+        fix = f"`constellation raft add {member.node_name}` takes it back"
+        return Condition(False, why, fix, is_off=True)
     if not member.leader and is_settled:
         if not configuration.members:
             why = f"it waits for the leader of cluster {member.identity.cluster_id} to send the log"
             return Condition(False, why, "see that a majority of that cluster's voters is there")
-        return no_quorum(configuration.voters, member.node_name, member.roster)
+        return no_quorum(
+            configuration.voters, member.node_name, member.identity.cluster_id, member.roster
+        )
     return WELL
 
 
@@ -62,28 +65,33 @@ def no_sense(error: Exception) -> AdapterError:
     return AdapterError(
         "the Raft log",
         why=f"this version of the agent cannot go on with it: {error}",
-        fix="run the version that wrote it; or take this node out with `constellation raft remove` "
-        "on another one, delete `raft` in its data_dir, and start it again",
+        fix="run the version that wrote it; or stop this agent, delete `raft` in its data_dir, and "
+        "start it again: it joins as a new node",
     )
 
 
-def no_quorum(voters: frozenset[str], own_name: str, roster: Roster) -> Condition:
+def no_quorum(voters: frozenset[str], own_name: str, cluster_id: str, roster: Roster) -> Condition:
     """Return what to say when nobody leads for longer than an election takes."""
-    there = sorted(name for name in voters if name == own_name or roster.get(name, _AWAY).is_living)
-    gone = sorted(voters - set(there))
+    living = {name for name in voters if name == own_name or roster.get(name, _AWAY).is_living}
+    there = {n for n in living if n == own_name or roster[n].cluster_id == cluster_id}
     needed = majority(len(voters))
     head = f"no quorum: {len(there)} of {len(voters)} voters are there, {needed} are needed"
-    if not gone:
+    blank = " and ".join(sorted(living - there))
+    if blank:
+        head += f"; {blank} lives and has no log of this cluster"
+    if len(there) >= needed:
         return Condition(
             False,
-            f"no quorum: all {len(voters)} voters are alive by gossip, and none is elected",
-            "see that actors.port of each reaches all others, and their logs",
+            f"no leader: {len(there)} of {len(voters)} voters are alive by gossip, and none is "
+            "elected; or this node was removed while it was away",
+            "see `constellation raft` on another node, and that actors.port of each reaches all",
         )
-    return Condition(
-        False,
-        f"{head}; nobody holds a lease until then, routing goes on",
-        f"start {' and '.join(gone)} again, or make them reachable",
-    )
+    gone = sorted(voters - living)
+    them = "it" if len(gone) == 1 else "them"
+    fix = f"start {' and '.join(gone)} again, or make {them} reachable" if gone else ""
+    if len(there | (voters - living)) < needed:
+        fix = "a majority has lost its log: begin anew, as the runbook says"
+    return Condition(False, f"{head}; nobody holds a lease until then, routing goes on", fix)
 
 
 def foreign(cluster_id: str, own_name: str, roster: Roster) -> tuple[tuple[str, str], ...]:

@@ -131,11 +131,13 @@ class Configuration:
                 self._refuse(node not in self.members, f"{node} is no member")
                 if node in self.voters:
                     self._refuse_losing(node)
-                removed = self.removed | {node} if kind == "remove" else self.removed
+                removed = self.removed
+                if kind == "remove":
+                    removed = frozenset(sorted(removed)[-REMOVED_MAX + 1 :]) | {node}
                 return Configuration(
                     self.voters - {node},
                     self.learners - {node},
-                    frozenset(sorted(removed)[-REMOVED_MAX:]),
+                    removed,
                     self.demoted - {node},
                 )
 

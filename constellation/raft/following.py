@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from constellation.raft.state import RaftState
@@ -12,6 +13,8 @@ from messages.raft import (
     RaftSnapshotRequest,
     RaftSnapshotResponse,
 )
+
+CheckSnapshot = Callable[[bytes], object]  # raises if it is not the state machine's
 
 
 @dataclass
@@ -25,8 +28,9 @@ class _Incoming:
 class Following:
     """One member's side of replication.  The leader's term must have been entered before."""
 
-    def __init__(self, state: RaftState) -> None:
+    def __init__(self, state: RaftState, check_snapshot: CheckSnapshot) -> None:
         self._state = state
+        self._check_snapshot = check_snapshot
         self._incoming = _Incoming()
         self.leader_commit_index = 0  # the highest that a leader has named
 
@@ -74,6 +78,8 @@ class Following:
                 ),
             )
             return
+        self._incoming = _Incoming()
+        self._check_snapshot(bytes(incoming.data))  # before it takes the place of what is here
         state.install(
             RaftSnapshot(
                 last_index=request.last_index,
@@ -82,7 +88,6 @@ class Following:
                 data=bytes(incoming.data),
             )
         )
-        self._incoming = _Incoming()
         self.answer(request.leader, request.number, accepted=True, index=request.last_index)
 
     def _refuse_earlier_term(self, leader: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import count
 
-from constellation.raft.configuration import ChangeKind, ConfigurationRefusedError
+from constellation.raft.configuration import ChangeKind, Configuration, ConfigurationRefusedError
 from constellation.raft.effects import ReadReady
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.progress import Progress
@@ -36,6 +36,8 @@ class Leadership:
         self._began_at_s = now_s
         self._numbers = count(1)
         self._reads: list[tuple[int, float]] = []  # number, asked at
+        self._round_at_s = float("-inf")  # when all were asked last whether they follow
+        self._round_is_open = False
         # Only an entry of its own term lets a leader commit those of earlier ones (§5.4.2, §8).
         self._first_index = state.log.last_index + 1
         self._follow_members(next_index)
@@ -47,10 +49,14 @@ class Leadership:
         return self._state.commit_index >= self._first_index
 
     @property
+    def is_changing(self) -> bool:
+        """Whether a change of members is not committed yet."""
+        return self._state.configuration_index > self._state.commit_index
+
+    @property
     def may_change(self) -> bool:
         """Whether a member may be changed now: nothing of that kind is under way."""
-        is_open = self._state.configuration_index > self._state.commit_index
-        return self.has_committed and not is_open and not self.transfer_to
+        return self.has_committed and not self.is_changing and not self.transfer_to
 
     def tick(self, now_s: float) -> None:
         """Send heartbeats, or give up if no majority answered for too long (check-quorum)."""
@@ -68,6 +74,8 @@ class Leadership:
         self.heartbeat_due_s = now_s + self._policy.heartbeat_interval_s
         for name, follower in self.followers.items():
             send_heartbeat(self._state, self._policy, name, follower, now_s)
+        if self._reads:  # it asks the same
+            self._round_at_s, self._round_is_open = now_s, True
 
     def _quorum_since(self, since_s: float) -> bool:
         """Return whether a majority followed at some time after `since_s`."""
@@ -105,11 +113,12 @@ class Leadership:
             raise ConfigurationRefusedError(f"leadership goes to {self.transfer_to}: ask there")
         # Two that overlap, or one before the first commit of the term, could make two majorities
         # that do not meet (thesis §4.1, and Ongaro's correction to it of 2015).
-        if not self.has_committed or state.configuration_index > state.commit_index:
+        if not self.has_committed or self.is_changing:
             raise ConfigurationRefusedError("an earlier change is not committed yet: try again")
         if kind == "promote" and not self.is_caught_up(node, now_s):
             raise ConfigurationRefusedError(f"{node} has not caught up: try again when it has")
         configuration = state.configuration.changed(kind, node, voters_max=self._policy.voters_max)
+        self._check_quorum_of(configuration, kind, node, now_s)
         index = state.log.last_index + 1
         entry = RaftEntry(
             index=index, term=state.term, kind="configuration", data=configuration.encode()
@@ -120,6 +129,18 @@ class Leadership:
         self._replicate(now_s)
         self._advance_commit(now_s)
         return index
+
+    def _check_quorum_of(
+        self, configuration: Configuration, kind: ChangeKind, node: str, now_s: float
+    ) -> None:
+        """Refuse a change after which nobody could decide, not even to take it back."""
+        there = self.answering(now_s) | {self._state.node_name}
+        if kind != "add_learner" and not has_quorum(there, configuration.voters):
+            gone = ", ".join(sorted(configuration.voters - there))
+            raise ConfigurationRefusedError(
+                f"{kind} {node} would leave no quorum, because {gone} does not answer: bring that "
+                "back first, or remove that"
+            )
 
     def answering(self, now_s: float) -> frozenset[str]:
         """Return who followed within the last election timeout."""
@@ -189,20 +210,27 @@ class Leadership:
     def read(self, number: int, now_s: float) -> None:
         """Tell by `ReadReady` when the state machine holds all that was committed before now."""
         self._reads.append((number, now_s))
+        self._answer_reads(now_s)
+
+    def _begin_round(self, now_s: float) -> None:
+        """Ask all whether they follow: one answer of each is for all reads until now."""
+        self._round_at_s, self._round_is_open = now_s, True
         for name, follower in self.followers.items():
             send_heartbeat(self._state, self._policy, name, follower, now_s)
-        self._answer_reads()
 
-    def _answer_reads(self) -> None:
-        if not self.has_committed:
+    def _answer_reads(self, now_s: float) -> None:
+        if not self._reads:
             return
-        open_reads = []
-        for number, asked_at_s in self._reads:
-            if self._quorum_since(asked_at_s):
+        if self._round_is_open and self._quorum_since(self._round_at_s):
+            self._round_is_open = False
+        if self.has_committed:
+            done = [number for number, at_s in self._reads if self._quorum_since(at_s)]
+            for number in done:
                 self._state.emit(ReadReady(number, is_confirmed=True))
-            else:
-                open_reads.append((number, asked_at_s))
-        self._reads = open_reads
+            self._reads = [one for one in self._reads if one[0] not in done]
+        is_asked = all(at_s <= self._round_at_s for _, at_s in self._reads)
+        if not self._round_is_open and not is_asked:
+            self._begin_round(now_s)
 
     # Replication.
 
@@ -212,9 +240,15 @@ class Leadership:
         if follower is None:
             return
         previous_index = follower.answered(answer.number)
+        if answer.index > self._state.log.last_index and answer.accepted:
+            raise ValueError(f"{answer.follower} accepts {answer.index}, which was not sent to it")
         if answer.accepted:
             if follower.accepted(answer.index):
                 self._advance_commit(now_s)
+        elif previous_index >= 0 and answer.index < follower.match_index:
+            fields = {"node": answer.follower, "held": follower.match_index, "has": answer.index}
+            self._state.note("follower_lost_entries", level="error", **fields)
+            self.followers[answer.follower] = Progress(answer.index + 1, numbers=self._numbers)
         else:
             follower.refused(previous_index, answer.index, answer.index_term, self._state.log)
         self._go_on(answer.follower, now_s)
@@ -229,7 +263,7 @@ class Leadership:
         self._go_on(answer.follower, now_s)
 
     def _go_on(self, name: str, now_s: float) -> None:
-        self._answer_reads()
+        self._answer_reads(now_s)
         if self.transfer_to:
             self._ask_successor()
         if not self.is_over and name in self.followers:
@@ -252,7 +286,7 @@ class Leadership:
         # Others are to learn of it soon: what they do about a lease counts from then.
         told_by_s = now_s + self._policy.commit_told_s
         self.heartbeat_due_s = min(self.heartbeat_due_s, told_by_s)
-        self._answer_reads()
+        self._answer_reads(now_s)
         if was_open and state.configuration_index <= state.commit_index:
             self._configuration_committed(now_s)
 

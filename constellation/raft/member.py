@@ -49,6 +49,8 @@ from messages.raft_member import (
 )
 
 STEWARD_INTERVAL_S = 1.0
+FOREIGN_S = 60.0  # so long another cluster is remembered that sends something here
+FOREIGN_MAX = 16
 TIMEOUT_STEP = 0.2  # by so much is the election timeout longer for each more preferred voter
 
 
@@ -73,7 +75,7 @@ class RaftMember:
             ValueError, WireError: it contradicts itself.
         """
         self.node_name = node_name
-        self.policy = policy.raft
+        self._policy, self.policy = policy, policy.raft
         self.identity = disk.identity
         self.roster: Roster = {}
         self.raft: RaftNode | None = None
@@ -82,7 +84,7 @@ class RaftMember:
         self.orders = Orders()
         self.leaderless_since_s = now_s
         self._knew_leader = False
-        self.refused_clusters: set[str] = set()
+        self._refused_clusters: dict[str, float] = {}  # by id: when it was last heard of
         self._reads = Reads()
         self._steward = Steward(node_name, policy.steward)
         self._steward_due_s = now_s
@@ -108,6 +110,7 @@ class RaftMember:
             random=self._random,
             disk=disk,
             now_s=now_s,
+            check_snapshot=self._policy.check_snapshot,
         )
         self._set_timeouts()
         return self.raft
@@ -122,6 +125,20 @@ class RaftMember:
         """Who leads, as far as is known; empty: nobody."""
         return self.raft.state.leader if self.raft else ""
 
+    def refused_clusters(self, now_s: float) -> frozenset[str]:
+        """Return the ids of other clusters that have lately sent something here."""
+        recent = {i: at for i, at in self._refused_clusters.items() if now_s - at < FOREIGN_S}
+        self._refused_clusters = dict(list(recent.items())[-FOREIGN_MAX:])
+        return frozenset(self._refused_clusters)
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether another cluster is there, of a lower id: what is the leader's is left to it."""
+        return any(
+            one.is_living and "" != one.cluster_id < self.identity.cluster_id
+            for one in self.roster.values()
+        )
+
     @property
     def configuration(self) -> Configuration:
         """Who votes and who only learns, as far as is known."""
@@ -130,9 +147,10 @@ class RaftMember:
     @property
     def adoptable(self) -> frozenset[str]:
         """Who may join by a packet though its disk is empty: no vote of it counts in any case."""
-        if self.raft is None:
-            return frozenset()
-        return self.configuration.learners - self.raft.state.committed_configuration.voters
+        leadership = self.raft.leadership if self.raft else None
+        if leadership is None or not leadership.has_committed or leadership.is_changing:
+            return frozenset()  # what is committed is not known: it may be a voter yet
+        return self.configuration.learners
 
     @property
     def has_others(self) -> bool:
@@ -167,9 +185,9 @@ class RaftMember:
         if self.raft is None and not self._adopts(packet, messages, now_s):
             return
         if packet.cluster_id != self.identity.cluster_id:
-            if packet.cluster_id not in self.refused_clusters and len(self.refused_clusters) < 16:
-                self.refused_clusters.add(packet.cluster_id)
+            if packet.cluster_id not in self.refused_clusters(now_s):
                 self._note("foreign_cluster", source=packet.source, id=packet.cluster_id)
+            self._refused_clusters[packet.cluster_id] = now_s
             return
         raft = self._of_cluster()
         for message in messages:
@@ -322,8 +340,9 @@ class RaftMember:
                     "promoted by itself when there is another one for it"
                 )
             effects = self.raft.change(CHANGES[order.action], order.node, now_s)
-            index = self.raft.state.configuration_index
-            self.orders.add(order, asker, now_s, index=index)
+            state = self.raft.state
+            index, term = state.configuration_index, state.term
+            self.orders.add(order, asker, now_s, index=index, term=term)
         self._take(effects, now_s)
 
     def begin_to_yield(self, now_s: float) -> None:
@@ -358,7 +377,8 @@ class RaftMember:
             match effect:
                 case Begin(voters):
                     raft = self._join(RaftDisk(identity=self.identity), now_s)
-                    self._take(raft.bootstrap(voters, now_s), now_s)
+                    first = self._policy.first_state
+                    self._take(raft.bootstrap(voters, now_s, first_state=first), now_s)
                 case SaveIdentity(identity):
                     self.identity = identity
                     if identity.cluster_id:
@@ -374,7 +394,7 @@ class RaftMember:
                 case Apply(entries):
                     self._effects += self.proposals.applied(entries)
                     self._reads.applied(entries[-1].index)
-                    self._effects += self.orders.committed(entries[-1].index)
+                    self._effects += self.orders.committed(entries)
                     if any(entry.kind == "configuration" for entry in entries):
                         self._set_timeouts()
                 case Restore():
@@ -387,6 +407,7 @@ class RaftMember:
                     self._knew_leader = bool(leader)
                     if role != "leader":
                         self._effects += self.proposals.give_up(leader)
+                        self._effects += self.orders.give_up()
                     self._effects += self.orders.leads(leader)
                 case _:
                     continue  # the shell's alone

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from constellation.raft.bootstrap import ALONE_SETTLE_S, SETTLE_S
+from constellation.raft.following import CheckSnapshot
+from constellation.raft.node import FirstState
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.steward import StewardPolicy
 
@@ -16,6 +18,8 @@ class MemberPolicy:
     raft: RaftPolicy
     steward: StewardPolicy
     bootstrap_expect: int  # nodes that begin the cluster together; 0: this one begins none
+    first_state: FirstState = field(default_factory=FirstState)  # from which a cluster begins
+    check_snapshot: CheckSnapshot = len
     looks_for_others: bool = False  # then one alone waits whether others have a cluster
 
     @property

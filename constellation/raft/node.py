@@ -7,6 +7,7 @@ What each role does is in `following`, `election` and `leadership`; this is who 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 
 from constellation.raft.configuration import (
@@ -17,7 +18,7 @@ from constellation.raft.configuration import (
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import Effect, ReadReady
 from constellation.raft.election import Election
-from constellation.raft.following import Following
+from constellation.raft.following import CheckSnapshot, Following
 from constellation.raft.leadership import Leadership
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.state import RaftState
@@ -25,7 +26,6 @@ from messages.base import Message
 from messages.raft import (
     RaftAppendRequest,
     RaftAppendResponse,
-    RaftEntry,
     RaftSnapshotRequest,
     RaftSnapshotResponse,
     RaftTimeoutNow,
@@ -33,7 +33,20 @@ from messages.raft import (
     RaftVoteResponse,
 )
 
+# A term is taken from whoever names a later one; no cluster gets so far while a node is away.
+TERM_JUMP_MAX = 1 << 32
 _ELECTED = "a majority voted for it"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstState:
+    """What a new cluster's log begins with: a state machine, as if `index` entries had led to it.
+
+    So the indexes of a cluster that is begun anew can be above all that an earlier one has given.
+    """
+
+    index: int = 1
+    data: bytes = b""
 
 
 class RaftNode:
@@ -47,9 +60,9 @@ class RaftNode:
         random: Random,
         disk: RaftDisk,
         now_s: float,
-        timeout_factor: float = 1.0,
+        check_snapshot: CheckSnapshot = len,
     ) -> None:
-        """Take what was durable.
+        """Take what was durable.  `check_snapshot` raises for data that is no snapshot's.
 
         Raises:
             ValueError, WireError: it contradicts itself.
@@ -57,8 +70,8 @@ class RaftNode:
         self.policy = policy
         self.state = RaftState(node_name, disk)
         self.leadership: Leadership | None = None
-        self._election = Election(self.state, policy, random, timeout_factor=timeout_factor)
-        self._following = Following(self.state)
+        self._election = Election(self.state, policy, random, timeout_factor=1.0)
+        self._following = Following(self.state, check_snapshot)
         self._election.arm(now_s)
 
     @property
@@ -88,6 +101,8 @@ class RaftNode:
             TypeError: it is none of Raft's.
             ValueError, WireError: its sender has broken the protocol; nothing was taken of it.
         """
+        if getattr(message, "term", 0) > self.state.term + TERM_JUMP_MAX:
+            raise ValueError(f"term {message.term} is too far above {self.state.term}")  # type: ignore[attr-defined]
         match message:
             case RaftVoteRequest():
                 self._on_vote_request(message, now_s)
@@ -114,8 +129,10 @@ class RaftNode:
 
     # What the shell asks for.
 
-    def bootstrap(self, voters: Sequence[str], now_s: float) -> list[Effect]:
-        """Begin a cluster of these voters: the first entry is who they are.
+    def bootstrap(
+        self, voters: Sequence[str], now_s: float, *, first_state: FirstState
+    ) -> list[Effect]:
+        """Begin a cluster of these voters: what its log begins with says who they are.
 
         Term 1 is led by this node without a vote: nobody else can know of the cluster yet.  So the
         first that others hear of it says who they are, and they can go on if this node dies then.
@@ -127,9 +144,9 @@ class RaftNode:
         if state.term or state.log.last_index:
             raise ConfigurationRefusedError(f"{state.node_name} is of a cluster already")
         state.enter_term(1, voted_for=state.node_name)
-        data = Configuration.of_voters(voters).encode()
-        state.append([RaftEntry(index=1, term=1, kind="configuration", data=data)])
-        self._lead(now_s, why="it begins the cluster", next_index=1)
+        state.begin_from(Configuration.of_voters(voters), first_state.index, first_state.data)
+        # In the snapshot: it is the first that others get.
+        self._lead(now_s, why="it begins the cluster", next_index=first_state.index)
         return self._end(now_s)
 
     def propose(self, data: Sequence[bytes], now_s: float) -> tuple[list[int], list[Effect]]:

@@ -126,6 +126,13 @@ class RaftState:
             )
         )
 
+    def begin_from(self, configuration: Configuration, index: int, data: bytes) -> None:
+        """Begin a cluster's log with a state machine, as if so many entries had led to it."""
+        message = configuration.message()
+        first = RaftSnapshot(last_index=index, last_term=1, configuration=message, data=data)
+        self._begin_at(first)
+        self.commit_index = self.applied_index = index
+
     def install(self, snapshot: RaftSnapshot) -> None:
         """Take the leader's snapshot in place of what is not applied yet (Raft §7)."""
         if snapshot.last_index <= self.commit_index:
@@ -136,9 +143,9 @@ class RaftState:
         self.note("snapshot_installed", index=snapshot.last_index, bytes=len(snapshot.data))
 
     def _begin_at(self, snapshot: RaftSnapshot) -> None:
+        base = (snapshot.last_index, Configuration.of(snapshot.configuration))
         self.log.restore(snapshot.last_index, snapshot.last_term)
         self.snapshot = snapshot
-        base = (snapshot.last_index, Configuration.of(snapshot.configuration))
         kept = self.log.all_entries()
         self._configurations = [base, *_configurations_in(kept)]
         self.emit(SaveSnapshot(snapshot, kept))

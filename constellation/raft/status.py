@@ -29,7 +29,7 @@ def status_of(
         )
     state, configuration = member.raft.state, member.configuration
     others = foreign(member.identity.cluster_id, node, member.roster)
-    foreign_ids = {cluster_id for _, cluster_id in others} | member.refused_clusters
+    foreign_ids = {cluster_id for _, cluster_id in others} | member.refused_clusters(now_s)
     return RaftStatus(
         node=node,
         condition="member",

@@ -71,6 +71,7 @@ class Steward:
         self._away_since_s: dict[str, float] = {}
         self._there_since_s: dict[str, float] = {}
         self._answered_at_s: dict[str, float] = {}
+        self._blank_since_s: dict[str, float] = {}
         self._led_since_s: float | None = None
         self._gave_at_s: dict[str, float] = {}  # when leadership was handed to a node
         self._wait_s: dict[str, float] = {}  # how long it must be there before it is again
@@ -81,6 +82,7 @@ class Steward:
         self._away_since_s.clear()
         self._there_since_s.clear()
         self._answered_at_s.clear()
+        self._blank_since_s.clear()
 
     def step(
         self,
@@ -133,12 +135,12 @@ class Steward:
 
     def _blank(self, configuration: Configuration, roster: Roster, now_s: float) -> Step | None:
         """Begin anew with a voter that has lost its disk: it must not vote on what it forgot."""
-        assert self._led_since_s is not None, "set by step"
-        if now_s - self._led_since_s < BLANK_S or len(configuration.voters) < 2:
-            return None
         for name in sorted(configuration.voters - {self.node_name}):
             node = roster.get(name, _AWAY)
-            if node.is_living and not node.cluster_id and name not in self._there_since_s:
+            if not node.is_living or node.cluster_id or name in self._there_since_s:
+                self._blank_since_s.pop(name, None)
+            elif now_s - self._blank_since_s.setdefault(name, now_s) >= BLANK_S:
+                del self._blank_since_s[name]
                 return Change("forget", name)
         return None
 
@@ -180,7 +182,10 @@ class Steward:
         others = voters - {self.node_name}
         if not others:
             return None
-        worst = max(others, key=lambda name: (roster.get(name, _AWAY).rank, name))
+        worst = max(
+            others,
+            key=lambda name: (name not in self._there_since_s, roster.get(name, _AWAY).rank, name),
+        )
         is_one_too_many = len(voters) > max(wanted, 3) and others <= set(self._there_since_s)
         if len(voters) > self.policy.voters_max or is_one_too_many:
             return Change("relieve", worst)

@@ -91,7 +91,7 @@ def test_flipped_bit_is_refused_with_what_to_do_and_the_others_decide_without_it
     victim.start()
 
     wait_for_problem(victim, "takes no part in decisions")
-    assert "constellation raft remove" in problems(victim)
+    assert "it joins as a new node" in problems(victim)
     assert journal.read_bytes() == bytes(data)
     wait_for_leader([three[0], three[2]])
     status = raft_status(victim)

@@ -44,7 +44,7 @@ from constellation.raft.effects import (
     SaveSnapshot,
     SendTo,
 )
-from constellation.raft.node import RaftNode
+from constellation.raft.node import FirstState, RaftNode
 from constellation.raft.policy import RaftPolicy
 from messages.base import Message
 from messages.raft import RaftVoteRequest, RaftVoteResponse
@@ -96,7 +96,10 @@ class Story:
 
     def _begin(self, *voters: str) -> None:
         self._spare(*voters)
-        self._perform(voters[0], self._nodes[voters[0]].bootstrap(voters, self._now_s))
+        self._perform(
+            voters[0],
+            self._nodes[voters[0]].bootstrap(voters, self._now_s, first_state=FirstState()),
+        )
 
     def _elect(self, name: str) -> None:
         node = self._nodes[name]

@@ -100,21 +100,21 @@ def test_order_is_answered_with_the_number_of_its_asker() -> None:
 @pytest.mark.parametrize("action", sorted(CHANGES))
 def test_change_is_answered_when_its_entry_is_committed(action: OrderAction) -> None:
     orders = Orders()
-    orders.add(order(action), "asker", 0.0, index=5)
+    orders.add(order(action), "asker", 0.0, index=5, term=1)
 
-    assert not orders.committed(4)
-    (reply,) = orders.committed(6)
+    assert not orders.committed([entry(4)])
+    (reply,) = orders.committed([entry(5), entry(6)])
     assert isinstance(reply.message, RaftOrderDone)
     assert reply.message.is_done
     assert reply.message.text.startswith("b ")
-    assert not orders.committed(7)
+    assert not orders.committed([entry(7)])
 
 
 def test_transfer_is_answered_when_that_node_leads() -> None:
     orders = Orders()
     orders.add(order("transfer", "b"), "asker", 0.0)
 
-    assert not orders.committed(99)
+    assert not orders.committed([entry(99)])
     assert not orders.leads("")
     assert not orders.leads("c")
     (reply,) = orders.leads("b")
@@ -131,10 +131,32 @@ def test_order_that_takes_too_long_is_answered_with_where_to_look() -> None:
     assert isinstance(reply.message, RaftOrderDone)
     assert not reply.message.is_done
     assert "constellation raft" in reply.message.text
-    assert not orders.committed(5)
+    assert not orders.committed([entry(5)])
 
 
 def test_refusal_echoes_the_number_of_the_order() -> None:
     assert answer_to(order("add", number=3), "asker", "no", is_done=False) == Reply(
         "asker", RaftOrderDone(number=3, is_done=False, text="no")
     )
+
+
+def test_change_in_whose_place_another_leaders_entry_is_committed_was_not_done() -> None:
+    orders = Orders()
+    orders.add(order("remove"), "asker", 0.0, index=5, term=1)
+
+    (reply,) = orders.committed([entry(5, term=2)])
+
+    assert isinstance(reply.message, RaftOrderDone)
+    assert not reply.message.is_done
+
+
+def test_changes_that_are_not_committed_when_leadership_is_lost_may_be_done_yet() -> None:
+    orders = Orders()
+    orders.add(order("remove"), "asker", 0.0, index=5, term=1)
+    orders.add(order("transfer"), "other", 0.0)
+
+    (reply,) = orders.give_up()
+
+    assert reply.asker == "asker"
+    assert isinstance(reply.message, RaftOrderDone)
+    assert "may be done yet" in reply.message.text

@@ -8,7 +8,7 @@ import pytest
 
 from constellation.raft.configuration import ConfigurationRefusedError
 from constellation.raft.effects import Apply, Effect, ReadReady, RoleChanged, SaveEntries
-from constellation.raft.node import RaftNode
+from constellation.raft.node import FirstState, RaftNode
 from messages.raft import RaftAppendRequest, RaftAppendResponse, RaftEntry, RaftTimeoutNow
 from tests.raft.cores import POLICY, accepted, disk, entries, leader, node, of_kind, sent
 
@@ -262,13 +262,13 @@ def test_leadership_is_not_handed_to_who_cannot_have_it() -> None:
 
 def test_cluster_begins_once() -> None:
     first = node(disk())
-    first.bootstrap(["a"], 0.0)
+    first.bootstrap(["a"], 0.0, first_state=FirstState())
     assert first.state.configuration.voters == {"a"}
 
     with pytest.raises(ConfigurationRefusedError, match="of a cluster already"):
-        first.bootstrap(["a"], 0.0)
+        first.bootstrap(["a"], 0.0, first_state=FirstState())
     with pytest.raises(ConfigurationRefusedError, match="of a cluster already"):
-        node(disk(1)).bootstrap(["a"], 0.0)
+        node(disk(1)).bootstrap(["a"], 0.0, first_state=FirstState())
 
 
 def test_message_that_is_none_of_rafts_is_refused() -> None:

@@ -115,7 +115,7 @@ def test_follower_reads_when_it_has_applied_what_the_leader_had() -> None:
     assert follower.raft.state.applied_index < committed
 
     follower.read("asker", 7, group.now_s)
-    group.exchange()
+    group.run(0.3)  # it is told with a heartbeat at the latest
 
     assert group.reads() == [ReadDone("asker", 7, is_confirmed=True)]
     assert follower.raft.state.applied_index == committed

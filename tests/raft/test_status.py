@@ -5,7 +5,7 @@ from __future__ import annotations
 from constellation.raft.condition import WELL, Condition, refuses
 from constellation.raft.roster import RosterNode
 from constellation.raft.status import status_of
-from messages.raft_member import RaftStatus
+from messages.raft_member import RaftPacket, RaftStatus
 from tests.raft.members import blank, led
 
 
@@ -62,7 +62,8 @@ def test_follower_that_never_answered_has_no_age() -> None:
 def test_other_clusters_are_shown_by_gossip_and_by_what_they_sent() -> None:
     group = led()
     leader = group.members[group.leader]
-    leader.refused_clusters.add("of packets")
+    foreign = RaftPacket(cluster_id="of packets", source="x", frames=())
+    leader.on_packet(foreign, group.now_s)
     leader.set_roster({"x": RosterNode(is_living=True, cluster_id="of gossip")})
 
     status = status_of(group.leader, leader, WELL, now_s=group.now_s, journal_bytes=0)

@@ -54,7 +54,7 @@ class Checks:
     def leads(self, name: str, term: int, log: RaftLog) -> None:
         assert self.leaders.setdefault(term, name) == name, f"two leaders in term {term}"
         self.counts["elections"] += 1
-        for index in range(log.snapshot_index + 1, len(self.applied) + 1):
+        for index in range(log.snapshot_index + 1, max(self.applied, default=0) + 1):
             # A leader that was elected long ago may learn of it late: it must not know what is new.
             is_owed = index in self.applied and term > self.committed_by[index]
             is_here = is_owed and log.term_at(index) == self.applied[index].term
@@ -105,8 +105,10 @@ class Checks:
         index = snapshot.last_index
         first = self._snapshots.setdefault(index, snapshot.data)
         assert first == snapshot.data, f"snapshots differ at {index}"
-        known = [one for at, one in self._configurations if at <= index][-1]
         kept = Configuration.of(snapshot.configuration)
+        if not self._configurations:  # what the cluster begins with
+            self._configurations.append((index, kept))
+        known = [one for at, one in self._configurations if at <= index][-1]
         assert kept == known, f"the snapshot at {index} has another configuration than the log"
         self.counts["snapshots"] += 1
 

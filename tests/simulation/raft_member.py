@@ -22,7 +22,7 @@ from constellation.raft.effects import (
     SaveSnapshot,
     SendTo,
 )
-from constellation.raft.node import RaftNode
+from constellation.raft.node import FirstState, RaftNode
 from messages.base import Message
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.raft import RaftEntry, RaftTimeoutNow
@@ -72,7 +72,8 @@ class Member:
     # What it is asked.
 
     def bootstrap(self, voters: Sequence[str]) -> None:
-        self._perform(self.raft.bootstrap(voters, self.now_s))
+        first = FirstState(1, LeaseTable().encode())
+        self._perform(self.raft.bootstrap(voters, self.now_s, first_state=first))
 
     def hear(self, message: Message) -> None:
         if isinstance(message, Forwarded):
