@@ -135,7 +135,7 @@ def test_node_whose_disk_is_full_takes_no_part_until_there_is_room(tmp_path: Pat
             filler = disk / "filler"
             fill(filler)
             with client_of(wait_for_leader(nodes)) as client:  # more than its last page holds
-                client.send("raft", RaftPropose(commands=(bytes(8000),), number=1))
+                client.send("raft", RaftPropose(commands=(bytes(4000), bytes(4000)), number=1))
                 client.receive(2.0)  # it may be the leader's own disk that is full
 
             wait_for_problem(victim, "takes no part in decisions")
