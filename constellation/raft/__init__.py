@@ -1,6 +1,23 @@
-"""Raft, as pure cores: one module for each part of the paper.
+"""Raft, as pure cores: one module for each part of the paper, and what is around it on a node.
 
+The protocol, `node` at its head:
 quorum          what a majority has acknowledged, and what it has voted   (Raft §5.2, §5.3)
 log             entries, conflicts, compaction                            (Raft §5.3, §7)
 configuration   voters and learners, one change at a time                 (Raft thesis §4)
+state           what a member knows in every role                         (Raft §5.1)
+election        timeouts, pre-votes, votes                                (Raft §5.2, thesis §9.6)
+following       taking entries and snapshots                              (Raft §5.3, §7)
+leadership      one term as the leader: commits, changes, reads           (Raft §5.4.2, §6, §8)
+progress        what the leader knows of one follower; `replication` what it sends it
+effects         what the shell is asked for; `batch` in which order
+
+On disk: journal, journal_records, journal_state, disk.
+
+Around it, `member` at its head:
+bootstrap       how a cluster begins, once
+roster          the nodes, as gossip knows them
+steward         who is to be a member, to vote, to lead; `leading` does it
+packets         messages between nodes
+asked, reads    who waits for what
+condition       how it is, in words; `status` in numbers, `chronicle` as events
 """
