@@ -322,9 +322,9 @@ class RaftActor(RaftInbox):
                 return  # a message: sent with all others
 
     def _snapshot_if_long(self, now_s: float) -> list[MemberEffect]:
-        if self.member is None or not self.member.wants_snapshot:
+        if self.member is None:
             return []
-        self.member.take_snapshot(self.table.encode())
+        self.member.shorten_log(self.table.encode)
         return self.member.take_effects(now_s)
 
     def _transmit(self, sends: Sequence[SendTo]) -> None:

@@ -19,5 +19,6 @@ roster          the nodes, as gossip knows them
 steward         who is to be a member, to vote, to lead; `leading` does it
 packets         messages between nodes
 asked, reads    who waits for what
+other_clusters  those that never merge with ours
 condition       how it is, in words; `status` in numbers, `chronicle` as events
 """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from constellation.errors import AdapterError
 from constellation.raft.member import RaftMember
+from constellation.raft.other_clusters import foreign
 from constellation.raft.quorum import majority
 from constellation.raft.roster import Roster, RosterNode
 
@@ -92,15 +93,6 @@ def no_quorum(voters: frozenset[str], own_name: str, cluster_id: str, roster: Ro
     if len(there | (voters - living)) < needed:
         fix = "a majority has lost its log: begin anew, as the runbook says"
     return Condition(False, f"{head}; nobody holds a lease until then, routing goes on", fix)
-
-
-def foreign(cluster_id: str, own_name: str, roster: Roster) -> tuple[tuple[str, str], ...]:
-    """Return the living nodes that are of another cluster: name and its id."""
-    return tuple(
-        (name, one.cluster_id)
-        for name, one in sorted(roster.items())
-        if one.is_living and name != own_name and one.cluster_id not in ("", cluster_id)
-    )
 
 
 def two_clusters(cluster_id: str, others: tuple[tuple[str, str], ...]) -> Condition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from constellation.effects import Note
-from constellation.raft.configuration import ConfigurationRefusedError
+from constellation.raft.configuration import Configuration, ConfigurationRefusedError
 from constellation.raft.effects import Effect
 from constellation.raft.node import RaftNode
 from constellation.raft.roster import Roster, RosterNode
@@ -47,3 +47,17 @@ def give_leadership(raft: RaftNode, roster: Roster, now_s: float) -> list[Effect
         return []
     best = min(ready, key=lambda name: (roster.get(name, _UNKNOWN).rank, name))
     return raft.transfer(best, now_s)
+
+
+def refuse_even_number(configuration: Configuration, node: str) -> None:
+    """Refuse to promote a learner where that only makes every decision slower.
+
+    Raises:
+        ConfigurationRefusedError: it would be one voter of an even number, of four or more.
+    """
+    count = len(configuration.voters)
+    if node in configuration.learners and count >= 3 and count % 2:
+        raise ConfigurationRefusedError(
+            f"{count + 1} voters survive no more failures than {count}: {node} is promoted by "
+            "itself when there is another one for it"
+        )

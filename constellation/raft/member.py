@@ -6,7 +6,7 @@ passes on what only the leader can do, and as the leader looks after members.  N
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from constellation.effects import Note
@@ -28,9 +28,10 @@ from constellation.raft.effects import (
     SaveIdentity,
     SendTo,
 )
-from constellation.raft.leading import give_leadership, look_after_members
+from constellation.raft.leading import give_leadership, look_after_members, refuse_even_number
 from constellation.raft.member_policy import MemberPolicy
 from constellation.raft.node import RaftNode
+from constellation.raft.other_clusters import HeardClusters, gives_way
 from constellation.raft.packets import unpack
 from constellation.raft.reads import ReadDone, Reads
 from constellation.raft.roster import Roster, timeout_factor
@@ -49,8 +50,6 @@ from messages.raft_member import (
 )
 
 STEWARD_INTERVAL_S = 1.0
-FOREIGN_S = 60.0  # so long another cluster is remembered that sends something here
-FOREIGN_MAX = 16
 TIMEOUT_STEP = 0.2  # by so much is the election timeout longer for each more preferred voter
 
 
@@ -84,7 +83,7 @@ class RaftMember:
         self.orders = Orders()
         self.leaderless_since_s = now_s
         self._knew_leader = False
-        self._refused_clusters: dict[str, float] = {}  # by id: when it was last heard of
+        self.heard_clusters = HeardClusters()
         self._reads = Reads()
         self._steward = Steward(node_name, policy.steward)
         self._steward_due_s = now_s
@@ -125,19 +124,10 @@ class RaftMember:
         """Who leads, as far as is known; empty: nobody."""
         return self.raft.state.leader if self.raft else ""
 
-    def refused_clusters(self, now_s: float) -> frozenset[str]:
-        """Return the ids of other clusters that have lately sent something here."""
-        recent = {i: at for i, at in self._refused_clusters.items() if now_s - at < FOREIGN_S}
-        self._refused_clusters = dict(list(recent.items())[-FOREIGN_MAX:])
-        return frozenset(self._refused_clusters)
-
     @property
     def gives_way(self) -> bool:
-        """Whether another cluster is there, of a lower id: what is the leader's is left to it."""
-        return any(
-            one.is_living and "" != one.cluster_id < self.identity.cluster_id
-            for one in self.roster.values()
-        )
+        """Whether what is the leader's is left to another cluster."""
+        return gives_way(self.identity.cluster_id, self.node_name, self.roster)
 
     @property
     def configuration(self) -> Configuration:
@@ -157,15 +147,10 @@ class RaftMember:
         """Whether another node votes, so that it could lead."""
         return bool(self.configuration.voters - {self.node_name})
 
-    @property
-    def wants_snapshot(self) -> bool:
-        """Whether `take_snapshot` is to be called."""
-        return self.raft is not None and self.raft.wants_snapshot
-
-    def take_snapshot(self, data: bytes) -> None:
-        """Replace the entries applied so far by the state machine's `data`."""
-        if self.raft is not None:
-            self._effects += self.raft.take_snapshot(data)
+    def shorten_log(self, snapshot: Callable[[], bytes]) -> None:
+        """Let a snapshot take the place of what is applied, if that is much."""
+        if self.raft is not None and self.raft.wants_snapshot:
+            self._effects += self.raft.take_snapshot(snapshot())
 
     def take_effects(self, now_s: float) -> list[MemberEffect]:
         """Propose what was asked for since the last call, as one; return all effects."""
@@ -185,9 +170,8 @@ class RaftMember:
         if self.raft is None and not self._adopts(packet, messages, now_s):
             return
         if packet.cluster_id != self.identity.cluster_id:
-            if packet.cluster_id not in self.refused_clusters(now_s):
+            if self.heard_clusters.hear(packet.cluster_id, now_s):
                 self._note("foreign_cluster", source=packet.source, id=packet.cluster_id)
-            self._refused_clusters[packet.cluster_id] = now_s
             return
         raft = self._of_cluster()
         for message in messages:
@@ -332,13 +316,8 @@ class RaftMember:
             effects = self.raft.transfer(order.node, now_s)
             self.orders.add(order, asker, now_s)
         else:
-            voters = len(self.configuration.voters)
-            is_learner = order.node in self.configuration.learners
-            if order.action == "promote" and is_learner and voters >= 3 and voters % 2:
-                raise ConfigurationRefusedError(
-                    f"{voters + 1} voters survive no more failures than {voters}: {order.node} is "
-                    "promoted by itself when there is another one for it"
-                )
+            if order.action == "promote":
+                refuse_even_number(self.configuration, order.node)
             effects = self.raft.change(CHANGES[order.action], order.node, now_s)
             state = self.raft.state
             index, term = state.configuration_index, state.term

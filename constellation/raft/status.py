@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from constellation.raft.condition import Condition, foreign
+from constellation.raft.condition import Condition
 from constellation.raft.leadership import Leadership
 from constellation.raft.member import RaftMember
+from constellation.raft.other_clusters import foreign
 from messages.raft_member import RaftFollower, RaftStatus
 
 
@@ -29,7 +30,7 @@ def status_of(
         )
     state, configuration = member.raft.state, member.configuration
     others = foreign(member.identity.cluster_id, node, member.roster)
-    foreign_ids = {cluster_id for _, cluster_id in others} | member.refused_clusters(now_s)
+    foreign_ids = {cluster_id for _, cluster_id in others} | member.heard_clusters.lately(now_s)
     return RaftStatus(
         node=node,
         condition="member",

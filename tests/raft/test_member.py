@@ -100,7 +100,7 @@ def test_packet_of_another_cluster_is_refused_and_noted_once() -> None:
     effects = member.take_effects(0.0)
     (note,) = [one for one in effects if isinstance(one, Note)]
     assert (note.event, note.fields["id"]) == ("foreign_cluster", "theirs")
-    assert member.refused_clusters(1.0) == {"theirs"}
+    assert member.heard_clusters.lately(1.0) == {"theirs"}
     assert len(effects) == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from constellation.raft.effects import SaveEntries, SendTo
@@ -249,11 +251,14 @@ def test_who_does_not_lead_or_is_alone_has_nothing_to_yield() -> None:
 def test_snapshot_takes_the_place_of_the_log() -> None:
     group = led("a")
     member = group.members["a"]
-    assert not member.wants_snapshot
-
-    member.take_snapshot(b"all of it")
-
+    member.shorten_log(lambda: b"too early")
     assert member.raft is not None
+    before = member.raft.state.snapshot
+    member.raft.policy = replace(member.raft.policy, snapshot_entries=1)
+
+    member.shorten_log(lambda: b"all of it")
+
+    assert before is None or before.data != b"too early"
     assert member.raft.state.snapshot is not None
     assert member.raft.state.snapshot.data == b"all of it"
-    blank("b").take_snapshot(b"")
+    blank("b").shorten_log(lambda: b"")

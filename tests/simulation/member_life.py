@@ -130,10 +130,10 @@ class Life:
             if until < len(steps):
                 self.net.kill(self.name)
                 return
-            if not self.member.wants_snapshot:
-                return
-            self.member.take_snapshot(b"as of then")
+            self.member.shorten_log(lambda: b"as of then")
             effects = self.member.take_effects(self.net.now_s)
+            if not effects:
+                return
 
     def _steps(self, effects: Sequence[MemberEffect]) -> list[Callable[[], None]]:
         early, saves, late = in_safe_order(effects)
