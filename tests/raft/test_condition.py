@@ -171,7 +171,7 @@ def test_voter_without_the_log_is_not_counted_as_there_and_who_is_gone_is_to_com
 def test_cluster_is_begun_anew_only_when_a_majority_has_lost_its_log() -> None:
     condition = condition_of(member(b=BLANK, c=BLANK), None, LATE_S)
 
-    assert "b and c lives and has no log of this cluster" in condition.why
+    assert "b and c live and have no log of this cluster" in condition.why
     assert condition.fix.startswith("a majority has lost its log: begin anew")
 
 
