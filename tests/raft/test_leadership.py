@@ -345,8 +345,10 @@ def test_refusal_that_comes_late_is_not_taken_for_lost_entries() -> None:
     again = heartbeat_to(made, "b", NOW_S + 0.6)
     assert first
     assert again
-    refusal = {"term": 2, "follower": "b", "accepted": False, "index": 3, "index_term": 1}
-    made.step(RaftAppendResponse(number=first.number, **refusal), NOW_S + 0.7)
+    refusal = RaftAppendResponse(
+        term=2, follower="b", number=first.number, accepted=False, index=3, index_term=1
+    )
+    made.step(refusal, NOW_S + 0.7)
     request = heartbeat_to(made, "b", NOW_S + 0.7)
     assert request
     made.step(accepted("b", request), NOW_S + 0.7)
@@ -354,7 +356,7 @@ def test_refusal_that_comes_late_is_not_taken_for_lost_entries() -> None:
     held = made.leadership.followers["b"].match_index
     assert held > 3
 
-    late = made.step(RaftAppendResponse(number=again.number, **refusal), NOW_S + 0.8)
+    late = made.step(refusal.model_copy(update={"number": again.number}), NOW_S + 0.8)
 
     assert of_kind(late, Note) == []
     assert made.leadership.followers["b"].match_index == held

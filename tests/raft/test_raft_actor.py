@@ -20,7 +20,7 @@ from messages.gossip import (
 )
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.lifecycle import ActorYield, ActorYielded
-from messages.raft import RaftVoteRequest
+from messages.raft import RaftConfiguration, RaftSnapshotRequest, RaftVoteRequest
 from messages.raft_member import (
     ChangeReported,
     ClusterJoined,
@@ -359,3 +359,32 @@ def test_lease_manager_is_told_that_this_node_leads_only_while_no_cluster_comes_
 
     assert told == [True, False, True]
     assert alone.status().leader == "alpha"
+
+
+def test_snapshot_that_is_no_table_of_leases_is_refused_before_it_is_saved(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "_exit", lambda code: pytest.fail(f"ended with {code}"))
+    shell = start(expect=3)
+    shell.sees("gamma")
+    snapshot = RaftSnapshotRequest(
+        term=1,
+        leader="gamma",
+        number=1,
+        last_index=9,
+        last_term=1,
+        configuration=RaftConfiguration(voters=("gamma",), learners=("alpha",)),
+        size_bytes=4,
+        offset_bytes=0,
+        data=b"junk",
+    )
+    packet = RaftPacket(cluster_id="c", source="gamma", adopts=True, frames=(encode(snapshot),))
+
+    shell.harness.deliver(packet, sender=raft_of("gamma"))
+
+    assert shell.status().condition == "member"
+    shell.harness.stop()
+    store = RaftStore.open(tmp_path / "raft")
+    assert store.disk.identity.cluster_id == "c"
+    assert store.disk.snapshot is None
+    store.close()
