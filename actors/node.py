@@ -23,7 +23,7 @@ def set_settings(settings: Settings) -> None:
 
 
 def started_at_utc_s() -> float:
-    """Return when the agent started, in Unix seconds; 0 if it did not.  For people only."""
+    """Return when the agent started, in Unix seconds; 0 if it did not."""
     return _started_at_utc_s[0] if _started_at_utc_s else 0.0
 
 

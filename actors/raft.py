@@ -77,7 +77,9 @@ class RaftActor(RaftInbox):
             looks_for_others=settings.looks_for_others,
             # Milliseconds: no cluster of before, however busy, has come to as high an index, so
             # fencing tokens grow even if one is begun anew.
-            first_state=FirstState(int(node.started_at_utc_s() * 1000), LeaseTable().encode()),
+            first_state=FirstState(
+                max(1, int(node.started_at_utc_s() * 1000)), LeaseTable().encode()
+            ),
             check_snapshot=LeaseTable.decode,
         )
         self.view = ClusterView()
@@ -215,7 +217,10 @@ class RaftActor(RaftInbox):
             return
         self._addresses = actor_systems(self.view)
         if self.member is not None:
+            led = self._leading()
             self.member.set_roster(roster_of(self.view))
+            if led != self._leading():  # another cluster came, to which this one gives way, or went
+                self._tell_readers(self._leading())
 
     def receiveMsg_ActorYield(self, message: ActorYield, sender: ActorAddress) -> None:
         self._asked_to_yield_at_s = self.now_s()

@@ -214,10 +214,12 @@ class LeaseKeeper:
                 commands.append(_release(lease))
         is_full = len(self._table) >= LEASES_MAX
         for name, want in self._wanted.items():
-            if is_full and name not in self._table and self._may_ask(name, now_s):
+            if name in self._table or not self._may_hold(name) or not self._may_ask(name, now_s):
+                continue
+            if is_full:
                 fields = {"lease": name, "leases": len(self._table)}
                 self._effects.append(Note("lease_table_full", fields, "warning"))
-            elif name not in self._table and self._may_hold(name) and self._may_ask(name, now_s):
+            else:
                 commands.append(self._acquire(name, want, now_s))
         if self._held and now_s >= self._renew_due_s:
             self._renew_due_s = now_s + self.policy.renew_interval_s

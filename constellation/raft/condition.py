@@ -77,9 +77,10 @@ def no_quorum(voters: frozenset[str], own_name: str, cluster_id: str, roster: Ro
     there = {n for n in living if n == own_name or roster[n].cluster_id == cluster_id}
     needed = majority(len(voters))
     head = f"no quorum: {len(there)} of {len(voters)} voters are there, {needed} are needed"
-    blank = " and ".join(sorted(living - there))
+    blank = sorted(living - there)
     if blank:
-        head += f"; {blank} lives and has no log of this cluster"
+        lives = "lives and has" if len(blank) == 1 else "live and have"
+        head += f"; {' and '.join(blank)} {lives} no log of this cluster"
     if len(there) >= needed:
         return Condition(
             False,

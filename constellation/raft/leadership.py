@@ -239,13 +239,14 @@ class Leadership:
         follower = self.followers.get(answer.follower)
         if follower is None:
             return
-        previous_index = follower.answered(answer.number)
         if answer.index > self._state.log.last_index and answer.accepted:
             raise ValueError(f"{answer.follower} accepts {answer.index}, which was not sent to it")
+        previous_index = follower.answered(answer.number)
         if answer.accepted:
             if follower.accepted(answer.index):
                 self._advance_commit(now_s)
-        elif previous_index >= 0 and answer.index < follower.match_index:
+        elif previous_index == follower.next_index - 1 and answer.index < follower.match_index:
+            # A refusal of anything else came late: what it has said since is newer.
             fields = {"node": answer.follower, "held": follower.match_index, "has": answer.index}
             self._state.note("follower_lost_entries", level="error", **fields)
             self.followers[answer.follower] = Progress(answer.index + 1, numbers=self._numbers)

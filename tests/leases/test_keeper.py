@@ -6,16 +6,19 @@ from collections.abc import Iterable
 
 import pytest
 
+from constellation.effects import Note
 from constellation.leases import keeper as lease_keeper
 from constellation.leases.effects import LeaseEffect, Propose, Tell
 from constellation.leases.keeper import LeaseKeeper, Want
 from constellation.leases.policy import LeasePolicy
+from constellation.leases.table import LEASES_MAX
 from messages.base import Message
 from messages.leases import (
     Lease,
     LeaseAcquired,
     LeaseFreed,
     LeaseLost,
+    LeaseRenew,
     LeasesChanged,
     LeaseTableState,
 )
@@ -320,3 +323,55 @@ def test_renewals_for_an_hour_keep_little_in_memory_and_the_lease() -> None:
 
     assert made.held["lb"].fencing_token == 5
     assert len(made._sent_at_s) <= 64
+
+
+def test_grant_that_came_too_late_is_never_held_once_its_release_is_asked_for() -> None:
+    made = keeper()
+    made.want("lb", WANT, 0.0)
+    made.want("dns", WANT, 0.0)
+    made.change(changed(5, held(5, name="dns", number=2)), 0.1)
+    made.tick(1.0)  # a renewal is under way, number 3
+    assert asked(made.change(changed(6, held(5, name="dns", renewed=6, number=3)), 1.2)) == []
+    made.tick(2.5)  # number 4
+
+    late = made.change(changed(7, held(6)), VALID_S + 0.1)
+    assert release(6) in asked(late)
+    effects = made.change(changed(8, held(6, renewed=8, number=4)), VALID_S + 0.2)
+
+    assert told(effects) == []
+    assert "lb" not in made.held
+
+
+def test_leases_wanted_again_and_again_put_off_no_renewal() -> None:
+    made = holder()
+
+    renewals = 0
+    for tenth in range(1, 31):
+        effects = made.want(f"other-{tenth}", WANT, tenth / 10)
+        renewals += sum(isinstance(one, LeaseRenew) for one in asked(effects))
+
+    assert renewals == 3
+
+
+def test_full_table_is_noted_and_nothing_is_asked_for() -> None:
+    made = keeper()
+    full = tuple(held(n, name=f"n-{n}", session="s2") for n in range(1, LEASES_MAX + 1))
+    made.restore(LeaseTableState(index=LEASES_MAX, leases=full), 0.0)
+
+    effects = made.want("lb", WANT, 0.1)
+    again = made.tick(0.2)
+
+    assert asked(effects) == []
+    (note,) = [one for one in [*effects, *again] if isinstance(one, Note)]
+    assert (note.event, note.fields) == (
+        "lease_table_full",
+        {"lease": "lb", "leases": LEASES_MAX},
+    )
+
+
+def test_full_table_is_nothing_to_who_may_not_hold_the_lease() -> None:
+    made = keeper()
+    full = tuple(held(n, name=f"n-{n}", session="s2") for n in range(1, LEASES_MAX + 1))
+    made.restore(LeaseTableState(index=LEASES_MAX, leases=full), 0.0)
+
+    assert made.want("lb", Want(ttl_s=TTL_S), 0.1) == []

@@ -264,3 +264,33 @@ def test_node_that_cannot_give_its_leases_back_ends_all_the_same(leading: Shell)
     leading.pass_time(YIELD_TIMEOUT_S / 2 + 0.1)
 
     assert messages_of(ActorYielded, leading.harness.sent) == [ActorYielded(name="leases")]
+
+
+def test_who_acts_on_a_lease_goes_on_when_another_wish_of_it_is_refused(leading: Shell) -> None:
+    leading.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
+    leading.harness.deliver(LeaseWanted(name=LEASE, ttl_s=1.0), sender=TRAEFIK)
+    assert isinstance(leading.told("traefik")[-1], LeaseRefused)
+
+    leading.lead(is_leader=False)
+    leading.commit()
+
+    lost = leading.told("traefik")[-1]
+    assert isinstance(lost, LeaseLost)
+    assert leading.holders == {LEASE: "alpha"}
+    let_go = LeaseLetGo(name=LEASE, fencing_token=lost.fencing_token)
+    leading.harness.deliver(let_go, sender=TRAEFIK)
+    leading.commit()
+    assert leading.holders == {}
+
+
+def test_witness_refuses_who_wants_a_lease() -> None:
+    witness = Shell(witness=True)
+    witness.lead()
+
+    witness.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
+    witness.pass_time(5)
+
+    (refused,) = witness.told("traefik")
+    assert isinstance(refused, LeaseRefused)
+    assert "witness" in refused.why
+    assert not witness.proposed

@@ -18,6 +18,7 @@ from constellation.leases.policy import LeasePolicy
         ({"renew_interval_s": 0.0}, "above 0"),
         ({"ttl_s": 2.4}, "at least 2.5"),
         ({"renew_interval_s": 2.0}, "at least 4.5"),
+        ({"ttl_s": 0.4, "renew_interval_s": 0.1, "margin_s": 0.1}, "at least 0.5"),
     ],
 )
 def test_unsafe_settings_are_refused(settings: dict[str, Any], why: str) -> None:

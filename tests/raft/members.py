@@ -11,6 +11,7 @@ from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import SendTo
 from constellation.raft.member import MemberEffect, RaftMember
 from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.node import FirstState
 from constellation.raft.packets import pack
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.reads import ReadDone
@@ -30,16 +31,28 @@ from messages.raft_member import (
 )
 
 M = TypeVar("M", bound=Message)
+FIRST = FirstState()
 
 
-def blank(name: str, *, expect: int = 0, now_s: float = 0.0) -> RaftMember:
+def blank(
+    name: str, *, expect: int = 0, now_s: float = 0.0, first_state: FirstState = FIRST
+) -> RaftMember:
     """Return a member of no cluster."""
-    return of_disk(name, RaftDisk(), expect=expect, now_s=now_s)
+    return of_disk(name, RaftDisk(), expect=expect, now_s=now_s, first_state=first_state)
 
 
-def of_disk(name: str, disk: RaftDisk, *, expect: int = 0, now_s: float = 0.0) -> RaftMember:
+def of_disk(
+    name: str,
+    disk: RaftDisk,
+    *,
+    expect: int = 0,
+    now_s: float = 0.0,
+    first_state: FirstState = FIRST,
+) -> RaftMember:
     """Return the next life of a member."""
-    policy = MemberPolicy(RaftPolicy(), StewardPolicy(), bootstrap_expect=expect)
+    policy = MemberPolicy(
+        RaftPolicy(), StewardPolicy(), bootstrap_expect=expect, first_state=first_state
+    )
     return RaftMember(node_name=name, policy=policy, disk=disk, random=Random(name), now_s=now_s)
 
 

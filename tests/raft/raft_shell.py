@@ -59,8 +59,8 @@ class Shell:
             self.now_s += min(seconds, 0.5)
             self.harness.tick()
 
-    def sees(self, *names: str) -> None:
-        """Let gossip say that these nodes and this one are there, of no cluster."""
+    def sees(self, *names: str, cluster_id: str = "") -> None:
+        """Let gossip say that these nodes, of a cluster or of none, and this one are there."""
         hosts = {"alpha": "127.0.0.1"} | {name: OTHERS[name] for name in names}
         self.harness.deliver(
             ClusterChanged(
@@ -79,6 +79,7 @@ class Shell:
                             gossip_port=7946,
                             actor_port=7947,
                             priority=PRIORITIES[name],
+                            cluster_id="" if name == "alpha" else cluster_id,
                         ),
                     )
                     for name, host in hosts.items()

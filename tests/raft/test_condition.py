@@ -20,6 +20,7 @@ from messages.raft import RaftEntry, RaftIdentity
 
 HERE = RosterNode(is_living=True, cluster_id="ours")
 AWAY = RosterNode(is_living=False, cluster_id="ours")
+BLANK = RosterNode(is_living=True, cluster_id="")
 LATE_S = GRACE_S + 1
 
 
@@ -156,3 +157,26 @@ def test_node_that_is_to_begin_no_cluster_says_at_once_that_it_is_off() -> None:
 
     assert condition.is_off
     assert condition.fix.startswith("set it on every node")
+
+
+def test_voter_without_the_log_is_not_counted_as_there_and_who_is_gone_is_to_come_back() -> None:
+    condition = condition_of(member(b=BLANK, c=AWAY), None, LATE_S)
+
+    assert condition.why.startswith(
+        "no quorum: 1 of 3 voters are there, 2 are needed; b lives and has no log of this cluster"
+    )
+    assert condition.fix == "start c again, or make it reachable"
+
+
+def test_cluster_is_begun_anew_only_when_a_majority_has_lost_its_log() -> None:
+    condition = condition_of(member(b=BLANK, c=BLANK), None, LATE_S)
+
+    assert "b and c live and have no log of this cluster" in condition.why
+    assert condition.fix.startswith("a majority has lost its log: begin anew")
+
+
+def test_node_without_a_leader_among_living_voters_may_have_been_removed() -> None:
+    condition = condition_of(member(b=HERE, c=AWAY), None, LATE_S)
+
+    assert "2 of 3 voters are alive" in condition.why
+    assert "or this node was removed" in condition.why

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from constellation.raft.configuration import (
     MEMBERS_MAX,
+    REMOVED_MAX,
     ChangeKind,
     Configuration,
     ConfigurationRefusedError,
@@ -91,3 +92,13 @@ def test_who_is_demoted_is_remembered_until_it_is_promoted_or_goes() -> None:
     assert demoted.changed("promote", "a") == THREE
     assert not demoted.changed("forget", "a").demoted
     assert not THREE.changed("relieve", "a").demoted
+
+
+def test_who_is_removed_last_is_remembered_whatever_its_name() -> None:
+    removed = frozenset(f"n{number:02}" for number in range(REMOVED_MAX))
+    full = Configuration(frozenset("ab"), removed=removed)
+
+    after = full.changed("remove", "b")
+
+    assert "b" in after.removed
+    assert len(after.removed) == REMOVED_MAX

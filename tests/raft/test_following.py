@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from constellation.raft.effects import Apply, Restore, SaveEntries, SaveHardState, SaveSnapshot
+from constellation.raft.node import TERM_JUMP_MAX, RaftNode
 from messages.raft import (
     RaftAppendResponse,
     RaftHardState,
     RaftSnapshotRequest,
     RaftSnapshotResponse,
 )
-from tests.raft.cores import append, configured, disk, entries, node, of_kind, sent, snapshot
+from tests.raft.cores import (
+    POLICY,
+    append,
+    configured,
+    disk,
+    entries,
+    node,
+    of_kind,
+    sent,
+    snapshot,
+)
 
 NOW_S = 10.0
 
@@ -206,3 +219,41 @@ def test_entries_after_the_snapshot_are_kept_if_the_log_holds_its_last() -> None
     effects = follower.step(chunk(0, b"data", size=4), NOW_S)
 
     assert of_kind(effects, SaveSnapshot) == [SaveSnapshot(snapshot(9, 1), entries(1, 1, after=9))]
+
+
+def test_snapshot_that_is_none_of_the_state_machine_changes_nothing() -> None:
+    def check(data: bytes) -> None:
+        if data != b"good":
+            raise ValueError("no table")
+
+    follower = RaftNode(
+        node_name="a",
+        policy=POLICY,
+        random=Random(1),
+        disk=disk(1, 1),
+        now_s=0.0,
+        check_snapshot=check,
+    )
+    follower.step(append(1, prev=(2, 1)), NOW_S)
+
+    with pytest.raises(ValueError, match="no table"):
+        follower.step(chunk(0, b"junk", size=4), NOW_S)
+
+    assert (follower.state.log.last_index, follower.state.snapshot) == (2, None)
+    effects = follower.step(chunk(0, b"good", size=4), NOW_S)  # and it begins anew
+    assert of_kind(effects, SaveSnapshot) == [SaveSnapshot(snapshot(9, 1, b"good"), ())]
+    assert follower.state.log.last_index == 9
+
+
+# What no leader can have sent.
+
+
+def test_term_that_no_cluster_can_have_come_to_is_refused() -> None:
+    follower = node(disk(1))
+
+    with pytest.raises(ValueError, match="too far above"):
+        follower.step(append(2 + TERM_JUMP_MAX), NOW_S)
+    assert follower.state.term == 1
+
+    follower.step(append(1 + TERM_JUMP_MAX), NOW_S)
+    assert follower.state.term == 1 + TERM_JUMP_MAX

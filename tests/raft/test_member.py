@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from constellation.effects import Note
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
-from constellation.raft.effects import SaveEntries, SaveIdentity
+from constellation.raft.effects import Apply, Restore, SaveEntries, SaveIdentity
+from constellation.raft.node import FirstState
+from constellation.raft.roster import RosterNode
 from constellation.wire import encode
 from messages.base import Message
 from messages.raft import (
     RaftAppendRequest,
+    RaftAppendResponse,
     RaftEntry,
+    RaftHardState,
     RaftIdentity,
     RaftTimeoutNow,
     RaftVoteRequest,
+    RaftVoteResponse,
 )
 from messages.raft_member import (
+    RaftCommitted,
     RaftOffer,
     RaftOrder,
     RaftPacket,
+    RaftPropose,
 )
 from tests.raft.members import Group, blank, configured, led, of_disk
 
@@ -182,3 +191,79 @@ def test_voter_whose_demotion_is_not_committed_is_not_adopted() -> None:
 
 def test_node_of_no_cluster_adopts_nobody() -> None:
     assert blank("a").adoptable == frozenset()
+
+
+def test_follower_adopts_nobody() -> None:
+    assert of_disk("a", configured("abc", "d")).adoptable == frozenset()
+
+
+def test_leader_of_a_new_life_adopts_nobody_before_it_knows_what_is_committed() -> None:
+    before = configured("abc")
+    relieved = Configuration(frozenset("ab"), frozenset("c")).encode()
+    entry = RaftEntry(index=2, term=1, kind="configuration", data=relieved)
+    member = of_disk(
+        "a",
+        replace(before, hard_state=RaftHardState(term=1), entries=(*before.entries, entry)),
+    )
+    member.tick(10.0)
+    for pre_vote in (True, False):
+        granted = RaftVoteResponse(term=2, voter="b", granted=True, pre_vote=pre_vote)
+        member.on_packet(packet(granted), 10.0)
+    assert member.is_leader
+    assert member.configuration.learners == {"c"}
+
+    assert member.adoptable == frozenset()  # a majority may still take c for a voter
+    answer = RaftAppendResponse(term=2, follower="b", number=1, accepted=True, index=3)
+    member.on_packet(packet(answer), 10.0)
+    assert member.adoptable == {"c"}
+
+
+# Where a cluster begins.
+
+
+def test_cluster_begins_after_its_first_state_which_followers_get_as_a_snapshot() -> None:
+    first = FirstState(index=1000, data=b"first")
+    group = Group(*[blank(name, expect=3, first_state=first) for name in "abc"])
+    group.gossip()
+
+    group.run(2)
+    group.members["a"].propose(RaftPropose(commands=(b"x",), number=1), "asker")
+    group.run(1)
+
+    (committed,) = group.replies(RaftCommitted)
+    assert committed.index > 1000
+    for name in "bc":
+        theirs = [one for who, one in group.effects if who == name]
+        (restored,) = [one for one in theirs if isinstance(one, Restore)]
+        assert (restored.snapshot.last_index, restored.snapshot.data) == (1000, b"first")
+        applied = [one for one in theirs if isinstance(one, Apply)]
+        assert theirs.index(restored) < theirs.index(applied[0])
+        assert all(entry.index > 1000 for one in applied for entry in one.entries)
+        raft = group.members[name].raft
+        assert raft
+        assert raft.state.applied_index == committed.index
+        assert raft.state.configuration.voters == set("abc")
+
+
+# Two clusters.
+
+
+@pytest.mark.parametrize(
+    ("other", "gives_way"),
+    [
+        (RosterNode(is_living=True, cluster_id="lower"), True),
+        (RosterNode(is_living=False, cluster_id="lower"), False),
+        (RosterNode(is_living=True, cluster_id="zz-higher"), False),
+        (RosterNode(is_living=True, cluster_id="ours"), False),
+        (RosterNode(is_living=True, cluster_id=""), False),
+    ],
+    ids=["lower", "dead", "higher", "the same", "none"],
+)
+def test_cluster_of_the_higher_id_gives_way_to_one_that_lives(
+    other: RosterNode, gives_way: bool
+) -> None:
+    member = of_disk("a", configured("a"))
+
+    member.set_roster({"a": RosterNode(is_living=True, cluster_id="ours"), "z": other})
+
+    assert member.gives_way == gives_way

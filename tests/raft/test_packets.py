@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from constellation.raft.effects import SendTo
 from constellation.raft.packets import PROTOCOL, pack, unpack
 from constellation.wire import encode
 from messages.base import Message
 from messages.raft import (
+    NUMBER_MAX,
     RaftAppendRequest,
     RaftAppendResponse,
     RaftConfiguration,
+    RaftEntry,
+    RaftHardState,
+    RaftSnapshot,
     RaftSnapshotRequest,
     RaftSnapshotResponse,
     RaftTimeoutNow,
     RaftVoteRequest,
     RaftVoteResponse,
 )
-from messages.raft_member import PACKET_FRAMES_MAX, RaftOffer, RaftPacket
+from messages.raft_member import (
+    COMMAND_BYTES_MAX,
+    PACKET_FRAMES_MAX,
+    RaftOffer,
+    RaftPacket,
+    RaftPropose,
+)
 
+CONFIGURATION = RaftConfiguration(voters=("a",))
 ALL = (
     RaftAppendRequest(
         term=1, leader="a", number=1, prev_log_index=0, prev_log_term=0, commit_index=0
@@ -31,7 +43,7 @@ ALL = (
         number=1,
         last_index=1,
         last_term=1,
-        configuration=RaftConfiguration(voters=("a",)),
+        configuration=CONFIGURATION,
         size_bytes=0,
         offset_bytes=0,
         data=b"",
@@ -99,3 +111,42 @@ def test_what_is_no_protocol_is_refused_and_the_rest_is_taken() -> None:
     assert messages == [ALL[4]]
     assert len(refused) == 2
     assert refused[1] == "RaftOffer is no message of Raft"
+
+
+NUMBERS = {"term", "index", "number", "last_index", "last_term", "have_bytes", "offset_bytes"}
+NUMBERS |= {"prev_log_index", "prev_log_term", "commit_index", "index_term"}
+NUMBERS |= {"last_log_index", "last_log_term"}
+WITH_NUMBERS = (
+    *ALL,
+    RaftEntry(index=1, term=1),
+    RaftHardState(term=1),
+    RaftSnapshot(last_index=1, last_term=1, configuration=CONFIGURATION, data=b""),
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        pytest.param(one, name, id=f"{type(one).__name__}.{name}")
+        for one in WITH_NUMBERS
+        for name in sorted(NUMBERS & set(type(one).model_fields))
+    ],
+)
+def test_number_that_cannot_come_to_be_is_no_message(message: Message, name: str) -> None:
+    fields = {field: getattr(message, field) for field in type(message).model_fields}
+    type(message).model_validate({**fields, name: NUMBER_MAX})
+
+    with pytest.raises(ValidationError, match=name):
+        type(message).model_validate({**fields, name: NUMBER_MAX + 1})
+
+
+def test_configuration_without_voters_is_no_message() -> None:
+    with pytest.raises(ValidationError, match="voters"):
+        RaftConfiguration(voters=())
+
+
+def test_command_that_is_too_long_is_no_proposal() -> None:
+    RaftPropose(commands=(b"x" * COMMAND_BYTES_MAX,))
+
+    with pytest.raises(ValidationError, match=str(COMMAND_BYTES_MAX)):
+        RaftPropose(commands=(b"x", b"x" * (COMMAND_BYTES_MAX + 1)))

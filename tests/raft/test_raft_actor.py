@@ -20,7 +20,7 @@ from messages.gossip import (
 )
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.lifecycle import ActorYield, ActorYielded
-from messages.raft import RaftVoteRequest
+from messages.raft import RaftConfiguration, RaftSnapshotRequest, RaftVoteRequest
 from messages.raft_member import (
     ChangeReported,
     ClusterJoined,
@@ -298,3 +298,93 @@ def test_gossip_that_lost_a_change_is_asked_anew(alone: Shell) -> None:
     alone.harness.deliver(ClusterChanged(version=10, snapshot=False, self_node="alpha"))
 
     assert alone.harness.sent_to("gossip") == [ClusterSubscribe()] * 2
+
+
+@pytest.mark.parametrize(
+    ("source", "sender"), [("gamma", "gamma"), ("alpha", "beta")], ids=["unknown", "our own name"]
+)
+def test_packet_of_who_gossip_does_not_know_is_refused_once_it_knows_anybody(
+    start: Start, source: str, sender: str
+) -> None:
+    shell = start(expect=3)
+    vote = RaftVoteRequest(term=2, candidate=source, last_log_index=2, last_log_term=1)
+    packet = RaftPacket(cluster_id="c", source=source, adopts=True, frames=(encode(vote),))
+    value = shell.actor.registry.get_sample_value
+    refused = ("constellation_raft_packets_refused_total", {"reason": "source"})
+
+    shell.harness.deliver(packet, sender=raft_of(sender))
+    assert not value(*refused)
+
+    shell.sees("beta")
+    shell.harness.deliver(packet, sender=raft_of(sender))
+    assert value(*refused) == 1
+
+
+def test_fencing_tokens_of_a_cluster_begin_above_those_of_earlier_ones(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began_utc_s = 1_700_000_000.25
+    monkeypatch.setattr("actors.node.started_at_utc_s", lambda: began_utc_s)
+    shell = start()
+    shell.harness.deliver(LeasesSubscribe())
+    shell.sees()
+    shell.pass_time(0.5)
+
+    shell.propose("lb-leader", 1)
+
+    changed = messages_of(LeasesChanged, shell.harness.sent)[-1]
+    (token,) = [lease.fencing_token for lease in changed.held]
+    assert began_utc_s * 1000 < token < began_utc_s * 1000 + 100
+
+
+def test_clock_before_its_epoch_is_no_reason_to_begin_no_cluster(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.node.started_at_utc_s", lambda: -7.0)
+    shell = start()
+    shell.sees()
+    shell.pass_time(0.5)
+
+    assert shell.status().leader == "alpha"
+
+
+def test_lease_manager_is_told_that_this_node_leads_only_while_no_cluster_comes_before(
+    alone: Shell,
+) -> None:
+    alone.harness.deliver(LeasesSubscribe())
+    told = [messages_of(RaftLeading, alone.harness.sent)[-1].is_leader]
+    for cluster_id in ("!lower", "~higher"):
+        alone.sees("beta", cluster_id=cluster_id)
+        told.append(messages_of(RaftLeading, alone.harness.sent)[-1].is_leader)
+
+    assert told == [True, False, True]
+    assert alone.status().leader == "alpha"
+
+
+def test_snapshot_that_is_no_table_of_leases_is_refused_before_it_is_saved(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "_exit", lambda code: pytest.fail(f"ended with {code}"))
+    shell = start(expect=3)
+    shell.sees("gamma")
+    snapshot = RaftSnapshotRequest(
+        term=1,
+        leader="gamma",
+        number=1,
+        last_index=9,
+        last_term=1,
+        configuration=RaftConfiguration(voters=("gamma",), learners=("alpha",)),
+        size_bytes=4,
+        offset_bytes=0,
+        data=b"junk",
+    )
+    packet = RaftPacket(cluster_id="c", source="gamma", adopts=True, frames=(encode(snapshot),))
+
+    shell.harness.deliver(packet, sender=raft_of("gamma"))
+
+    assert shell.status().condition == "member"
+    shell.harness.stop()
+    store = RaftStore.open(tmp_path / "raft")
+    assert store.disk.identity.cluster_id == "c"
+    assert store.disk.snapshot is None
+    store.close()

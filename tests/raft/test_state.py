@@ -11,7 +11,7 @@ from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import Apply, RoleChanged, SaveEntries, SaveHardState, SaveSnapshot
 from constellation.raft.state import RaftState
 from constellation.wire import encode
-from messages.raft import RaftHardState
+from messages.raft import RaftConfiguration, RaftHardState
 from tests.raft.cores import configured, disk, entries, of_kind, snapshot
 
 # An entry that should say who the members are, and says something else.
@@ -125,3 +125,17 @@ def test_who_votes_no_more_may_be_needed_until_that_is_known_to_be_committed() -
     state.commit(2)
 
     assert state.possible_voters == {"b"}
+
+
+def test_snapshot_whose_configuration_contradicts_itself_changes_nothing() -> None:
+    state = RaftState("a", disk(1, 1))
+    both = RaftConfiguration(voters=("a", "b"), learners=("b",))
+    wrong = snapshot(9, 1).model_copy(update={"configuration": both})
+
+    with pytest.raises(ValueError, match="voter and learner at once"):
+        state.install(wrong)
+
+    assert (state.log.last_index, state.log.snapshot_index, state.snapshot) == (2, 0, None)
+    assert state.commit_index == 0
+    assert state.configuration == Configuration.of_voters("abc")
+    assert state.take_effects() == []

@@ -396,3 +396,35 @@ def test_leader_that_gossip_does_not_know_prefers_nobody() -> None:
 def test_learner_that_an_operator_demoted_is_not_promoted() -> None:
     assert Leader(voters="ab", learners="c").step() == Change("promote", "c")
     assert Leader(voters="ab", learners="c", demoted="c").step() is None
+
+
+def test_of_too_many_voters_who_is_away_goes_first_however_preferred() -> None:
+    policy = StewardPolicy(voters_max=3)
+
+    leader = Leader(voters="abcd", dead="b", priorities={"b": 1, "d": 200}, policy=policy)
+
+    assert leader.step() == Change("relieve", "b")
+
+
+def test_who_is_away_makes_room_for_a_more_preferred_learner_first() -> None:
+    leader = Leader(voters="abcde", learners="f", dead="d", priorities={"e": 200, "f": 10})
+    leader.step()
+
+    assert leader.step(POLICY.preferred_stable_s) == Change("relieve", "d")
+
+
+def test_voter_that_begins_again_is_not_taken_for_one_without_state() -> None:
+    leader = Leader(voters="abc")
+    leader.step()
+    leader.step(60)
+    leader.dead = "b"
+    leader.step(5)
+    leader.dead, leader.blank = "", "b"  # gossip does not know of which cluster it is yet
+    assert leader.step(1) is None
+    leader.blank = ""
+    assert leader.step(1) is None
+
+    leader.blank = "b"
+    assert leader.step(4) is None
+    assert leader.step(BLANK_S - 1) is None
+    assert leader.step(1) == Change("forget", "b")

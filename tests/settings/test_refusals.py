@@ -169,6 +169,16 @@ def test_file_that_cannot_be_read_is_named_with_who_named_it(
             ["tailscale.enabled is false", "set it to true"],
         ),
         (["bind_address=tailscale"], {}, ["cluster_key is not set"]),
+        (
+            ["leases.ttl_s=0.4", "leases.renew_interval_s=0.1", "leases.margin_s=0.1"],
+            {},
+            ["leases: ttl_s (0.4) must be at least 0.5", "leases.ttl_s by --set"],
+        ),
+        (
+            ["raft.bootstrap_expect=5", "raft.voters_max=3"],
+            {},
+            ["raft: bootstrap_expect (5) must be at most voters_max (3)", "voters_max by --set"],
+        ),
         (["bind_address=10.0.0.1"], {}, ["cluster_key is not set", "(here: bind_address by --set"]),
     ],
 )
