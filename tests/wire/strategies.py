@@ -6,7 +6,7 @@ import dataclasses
 import types
 import typing
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
@@ -39,10 +39,14 @@ def any_message() -> st.SearchStrategy[Message]:
 
 
 def _values_of(field: FieldInfo) -> st.SearchStrategy[Any]:
+    return _values(field.annotation, _limits(field))
+
+
+def _limits(field: FieldInfo) -> dict[str, Any]:
     limits = {name: value for part in field.metadata for name, value in _limits_of(part).items()}
     known = {"ge", "le", "min_length", "max_length", "pattern"}
     assert limits.keys() <= known, "add the others below"
-    return _values(field.annotation, limits)
+    return limits
 
 
 def _limits_of(part: Any) -> dict[str, Any]:
@@ -52,6 +56,8 @@ def _limits_of(part: Any) -> dict[str, Any]:
 
 def _values(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:  # an item's own limits, in a tuple that has others
+        return _values(parts[0], {**limits, **_limits(FieldInfo.from_annotation(annotation))})
     if origin is Literal:
         return st.sampled_from(parts)
     if origin in {typing.Union, types.UnionType}:
@@ -75,4 +81,6 @@ def _scalars(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.integers(limits.get("ge", INTEGER_MIN), limits.get("le", INTEGER_MAX))
     if annotation is float:
         return st.floats(limits.get("ge"), limits.get("le"), allow_nan=False)
-    return {bool: st.booleans(), bytes: st.binary(), type(None): st.none()}[annotation]
+    if annotation is bytes:
+        return st.binary(max_size=limits.get("max_length"))
+    return {bool: st.booleans(), type(None): st.none()}[annotation]
