@@ -9,6 +9,7 @@ from pydantic import Field
 from messages.base import Message
 
 Health = Literal["healthy", "unhealthy", "starting", "stopped"]
+Role = Literal["", "primary", "replica"]
 
 
 class Label(Message):
@@ -45,6 +46,22 @@ class ServiceObservation(Message):
     labels: tuple[Label, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     exposed_ports: tuple[int, ...] = Field(default=(), description="TCP ports the image declares")
+    exposed_udp_ports: tuple[int, ...] = Field(
+        default=(), description="UDP ports the image declares"
+    )
+    container_host: str = Field(
+        default="",
+        max_length=64,
+        description="the container's own IP address on its host, reached from that host only; "
+        "empty: none (stopped, host network, static)",
+    )
+    role: Role = Field(
+        default="",
+        description="whether this instance is the one that takes writes; empty: not known",
+    )
+    draining: bool = Field(
+        default=False, description="asked to stop, and still running: no new requests"
+    )
     created_at_utc_s: float = Field(default=0.0, description="when deployed, Unix seconds")
 
 
@@ -86,6 +103,12 @@ class ServiceState(Message):
     labels: tuple[Label, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     exposed_ports: tuple[int, ...] = ()
+    exposed_udp_ports: tuple[int, ...] = ()
+    container_host: str = Field(
+        default="", max_length=64, description="IP address on its own host, reached from there only"
+    )
+    role: Role = Field(default="", description="who takes writes; empty: not known")
+    draining: bool = Field(default=False, description="asked to stop: no new requests")
     created_at_utc_s: float = 0.0
 
 
