@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from constellation.settings_gossip import GossipSettings
 from constellation.settings_raft import LeaseSettings, RaftSettings
 from constellation.settings_tailscale import TailscaleSettings
+from constellation.settings_traefik import TraefikSettings
 from constellation.settings_types import (
     TAILSCALE,
     BindAddress,
@@ -141,55 +142,6 @@ class HttpSettings(Group):
     )
     idle_timeout_s: float = Field(
         75.0, gt=0, description="a connection without a request for so long is closed"
-    )
-
-
-class TraefikSettings(Group):
-    """What the Traefik provider puts into its body."""
-
-    version: Literal["3.0", "3.7"] = Field(
-        "3.0",
-        description="oldest Traefik that polls, of those named; it refuses a whole configuration "
-        "for one key that it does not know, so from 3.7 on only: an idempotent request that a "
-        "server answered with 502 is tried at another",
-    )
-    http_entry_points: tuple[str, ...] = Field(
-        ("web",), min_length=1, description="entry points of the default routers"
-    )
-    retry_attempts: int = Field(
-        6,
-        ge=0,
-        le=10,
-        description="attempts of the retry middleware of all routers; 0: none.  Traefik may try "
-        "the same server again, so with few servers it takes some to find another",
-    )
-    retry_initial_interval_s: float = Field(
-        0.05, gt=0, le=10, description="first wait of the retry middleware"
-    )
-    entry_points: tuple[str, ...] = Field(
-        (),
-        description="entry points of Traefik that labels may name besides `http_entry_points`; a "
-        "router that names another is left out",
-    )
-    settle_s: float = Field(
-        5.0,
-        gt=0,
-        le=600,
-        description="after a start, seconds from hearing of the cluster until what it says is "
-        "taken as complete; the last body, or 503, is served until then",
-    )
-    alone_s: float = Field(
-        60.0,
-        gt=0,
-        le=3600,
-        description="after a start, seconds until a node that expects others and hears of none "
-        "routes to itself only",
-    )
-    last_good_expiry_s: float = Field(
-        86_400.0, gt=0, description="a body saved so long ago is not served after a start"
-    )
-    ingress_port: int = Field(
-        0, ge=0, le=65535, description="port of this node's Traefik on `bind_address`; 0: none"
     )
 
 

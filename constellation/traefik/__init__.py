@@ -1,11 +1,23 @@
 """Traefik's HTTP provider: from the cluster's state to the body that Traefik polls.
 
-labels                  what a container's labels ask for, checked one by one
-rule                    is this a rule that Traefik can parse
-endpoints               which published endpoint serves HTTP, as a URL
-instance_plan           one instance: its servers, its routers, what is wrong with it
-http_routers            all instances: routers and services of HTTP
-dynamic_configuration   the canonical body, and what had to be left out
+schema                  what Traefik's configuration may hold, and since which version
+label_tree              labels as a tree
+label_decode            one element, read from its labels by the schema
+labels                  everything the labels of one container ask for
+rule, go_regexp         can Traefik parse it
+known_protocols         databases that are known by their image
+elements                routers, services and middlewares that an instance brings, by name
+instance_plan           one instance: its elements, and what is wrong with it
+host_names, naming      the names of what labels do not name
+places                  each node: how its instances are reached, may they be routed to
+reach                   how one port of an instance is reached
+merging                 one name that several instances define: the newest deployment's way
+service_servers         the instances behind a service: which get requests, and why not
+service_parts           a service with its servers; near ones first
+routers, references     a router with its service and middlewares; what is missing of them
+composition             all of it, made anew only where something changed
+document                the canonical body, in pieces
+dynamic_configuration   the body, and what had to be left out
 settling                which body to serve while this node does not know everything yet
 last_good               the body that survives a restart
 provider                follows the cluster, and says which body Traefik gets now

@@ -6,23 +6,29 @@ are sorted, and so is every list that has no order of its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from constellation.cluster_view import ClusterView
-from constellation.config import TraefikSettings
-from constellation.traefik.http_routers import RETRY_MIDDLEWARE, HttpRouters
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.composition import Composition
+from constellation.traefik.elements import Contribution, ElementKey, Instance
+from constellation.traefik.host_names import dns_label, dns_labels
 from constellation.traefik.instance_plan import InstancePlan, plan_instance
+from constellation.traefik.naming import name_elements
+from constellation.traefik.places import Places, places
 from constellation.traefik.rejection import Rejection
+from constellation.traefik.routers import common_parts
+from constellation.traefik.service_parts import Parts
 from messages.monitor import ServiceState
 
 REJECTED_MAX = 1000  # listed; the count is of all
 
 # An empty object would be refused, `{}` be taken as an order, and "no routers" has no other
 # form: one middleware that nothing uses.
-_NOTHING = {"constellation-none": {"retry": {"attempts": 1}}}
+_NOTHING: Parts = {
+    ElementKey("http", "middlewares", "constellation.none"): {"retry": {"attempts": 1}}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,65 +43,102 @@ class DynamicConfiguration:
     rejected_count: int
 
 
-class ConfigurationBuilder:
-    """Makes configurations one after the other, and plans again only instances that changed.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One instance as it was built last."""
 
-    The result depends on the arguments of `build` alone.  Plans of vanished instances are
-    forgotten with each build.
+    state: ServiceState
+    plan: InstancePlan
+    contributions: Mapping[ElementKey, Contribution]
+    rejected: tuple[Rejection, ...]
+
+
+class ConfigurationBuilder:
+    """Makes configurations one after the other, and each time only what changed.
+
+    The result depends on the arguments of `build` alone.  What has vanished is forgotten.
     """
 
     def __init__(self, *, settings: TraefikSettings, domain: str) -> None:
+        self.composition = Composition(settings, domain)
+        self.places: Places | None = None
         self._settings = settings
         self._domain = domain
-        self._entry_points = {*settings.http_entry_points, *settings.entry_points}
-        self._plans: dict[tuple[str, str], tuple[ServiceState, InstancePlan]] = {}
+        self._common = common_parts(settings)
+        self._services: Mapping[str, Mapping[str, ServiceState]] = {}
+        self._labels: dict[str, str] = {}  # the host name part of each service
+        self._known: dict[Instance, _Known] = {}
 
     def build(self, view: ClusterView) -> DynamicConfiguration:
         """Return the configuration for the cluster as `view` has it."""
-        routers = HttpRouters(self._settings, self._domain)
-        routers.add(view, self._plan(view))
-        rejected = tuple(sorted(set(routers.rejected)))
-        services = routers.services()
+        now = places(view, self._settings)
+        labels = self._labels
+        if view.services.keys() != self._services.keys():
+            labels = dns_labels(sorted(view.services))
+        dirty = self._take_up(view, labels)
+        if now != self.places:
+            dirty |= {key for key in self.composition.contributions if key.section == "services"}
+        self.places, self._services, self._labels = now, view.services, labels
+        self.composition.compose(dirty, view.services, now)
+        return self._configuration()
+
+    def _take_up(self, view: ClusterView, labels: Mapping[str, str]) -> set[ElementKey]:
+        """Take up the instances that changed; return the keys to compose again."""
+        dirty: set[ElementKey] = set()
+        for service in self._services.keys() | view.services.keys():
+            before = self._services.get(service, {})
+            after = view.services.get(service, {})
+            label = labels.get(service, "")
+            if before is after and label == self._labels.get(service):
+                continue
+            for node in before.keys() | after.keys():
+                dirty |= self._take_up_one(Instance(service, node), after.get(node), label)
+        return dirty
+
+    def _take_up_one(
+        self, instance: Instance, state: ServiceState | None, label: str
+    ) -> set[ElementKey]:
+        known = self._known.pop(instance, None)
+        before = known.contributions if known is not None else {}
+        if state is None:
+            return self.composition.contribute(instance, before, {})
+        if known is not None and known.state is state:
+            plan = known.plan
+            if label == self._labels.get(instance.service):
+                self._known[instance] = known
+                return set()
+        else:
+            plan = plan_instance(state, self._settings)
+        named = name_elements(instance, plan, state.created_at_utc_s, label, self._domain)
+        rejected = named.rejected if label else (*named.rejected, self._no_name(instance))
+        self._known[instance] = _Known(state, plan, named.contributions, rejected)
+        return self.composition.contribute(instance, before, named.contributions)
+
+    def _no_name(self, instance: Instance) -> Rejection:
+        reason = f"{instance.service[:64]!r} cannot be made a host name"
+        if taken := dns_label(instance.service):
+            reason = f"its host name {taken!r} is that of another service"
+        return Rejection(*instance, "", reason, "rename it, using a-z, 0-9 and '-' only")
+
+    def _configuration(self) -> DynamicConfiguration:
+        document = self.composition.document
+        routers = [document.section(protocol, "routers") for protocol in ("http", "tcp", "udp")]
+        services = [document.section(protocol, "services") for protocol in ("http", "tcp", "udp")]
+        rejected = self._rejected()
         return DynamicConfiguration(
-            body=canonical(self._document(routers.routers, services)),
-            router_count=len(routers.routers),
-            service_count=len(services),
-            routed=frozenset(routers.routed),
+            body=document.body(self._common if routers[0] else self._nothing()),
+            router_count=sum(map(len, routers)),
+            service_count=sum(map(len, services)),
+            routed=frozenset().union(*self.composition.routed.values()),
             rejected=rejected[:REJECTED_MAX],
             rejected_count=len(rejected),
         )
 
-    def _plan(self, view: ClusterView) -> dict[tuple[str, str], InstancePlan]:
-        before, self._plans = self._plans, {}
-        for service, node, state in view.instances():
-            known = before.get((service, node))
-            if known is None or known[0] is not state:
-                known = (state, plan_instance(state, self._entry_points))
-            self._plans[service, node] = known
-        return {instance: plan for instance, (_, plan) in self._plans.items()}
+    def _nothing(self) -> Parts:
+        return {} if self.composition.document else _NOTHING
 
-    def _document(
-        self, routers: Mapping[str, Any], services: Mapping[str, Any]
-    ) -> dict[str, dict[str, Any]]:
-        if not routers:
-            return {"http": {"middlewares": _NOTHING}}
-        http: dict[str, Any] = {"routers": routers, "services": services}
-        if self._settings.retry_attempts:
-            http["middlewares"] = {RETRY_MIDDLEWARE: {"retry": self._retry()}}
-        return {"http": http}
-
-    def _retry(self) -> dict[str, Any]:
-        wait_ms = max(1, round(self._settings.retry_initial_interval_s * 1000))
-        retry: dict[str, Any] = {
-            "attempts": self._settings.retry_attempts,
-            "initialInterval": f"{wait_ms}ms",
-        }
-        if self._settings.version == "3.7":
-            # 502 is also what Traefik itself says of a server that hung up before it answered.
-            retry["status"] = ["502"]
-        return retry
-
-
-def canonical(document: Mapping[str, Any]) -> bytes:
-    """Return the one way to write `document` as JSON in UTF-8."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    def _rejected(self) -> tuple[Rejection, ...]:
+        found = {item for known in self._known.values() for item in known.rejected}
+        for rejections in self.composition.rejections.values():
+            found.update(rejections)
+        return tuple(sorted(found))

@@ -1,158 +1,241 @@
-"""One instance of a service: its servers, its own routers, and what is wrong with it.
+"""One instance of a service: what its labels bring into the configuration, and what is wrong.
 
-Depends on the instance's state alone, not on where it may be routed: the whole cluster's
-configuration is assembled from these plans, and a plan is made anew only when its state is.
+Depends on the instance's state and the settings alone, not on where it runs or how it is: a plan
+is made anew only when its state is.  What the instance has without labels, its implied service,
+is called "" here; only with all services known does it get a name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from constellation.traefik.endpoints import server_url, serves_no_http
-from constellation.traefik.labels import RouterLabels, ServiceLabels, TraefikLabels, read_labels
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.elements import (
+    Element,
+    ElementKey,
+    Middleware,
+    Protocol,
+    Router,
+    Service,
+    Wish,
+)
+from constellation.traefik.known_protocols import KnownProtocol, known_protocol
+from constellation.traefik.labels import Asked, TraefikLabels, read_labels
+from constellation.traefik.reach import serves_no_http
 from constellation.traefik.rejection import Complaint
+from constellation.traefik.rule import RuleError, check_rule, check_tcp_rule
 from messages.monitor import ServiceState
 
-OPTIONS_PREFIX = "traefik.http"
+IMPLIED = ""  # the service, and the rule, that labels do not give
+OWN_PROVIDERS = ("docker", "swarm", "http")  # x@docker is what labels define, so it is ours
 
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where requests for one Traefik service of the instance go.
-
-    An empty `url` is an instance that has no address now because it is stopped.
-    """
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRouter:
-    """A router that the labels define, checked.  An empty `service` is the default service."""
-
-    name: str
-    rule: str
-    entry_points: tuple[str, ...]
-    priority: int | None
-    service: str
+_IN_SERVER = {"http": ("weight", "preservePath"), "tcp": ("tls",), "udp": ()}
 
 
 @dataclass(frozen=True, slots=True)
 class InstancePlan:
-    """What one instance brings into the configuration.
+    """What one instance brings.
 
-    `default` serves the default routers and label routers that name no service; None: nothing.
+    Attributes:
+        elements: by the names that labels give; the implied service is called "".
+        default_service: what its default HTTP routers lead to; None: it has none.
+        known_protocol: what it speaks over TCP, and has a default router for; None: nothing.
+        complaints: what had to be left out.
     """
 
-    default: Server | None = None
-    is_public: bool = False  # the default routers may be made
-    servers: tuple[tuple[str, Server], ...] = ()  # by the names that labels give
-    routers: tuple[LabelRouter, ...] = ()
+    elements: tuple[tuple[ElementKey, Element], ...] = ()
+    default_service: str | None = None
+    known_protocol: KnownProtocol | None = None
     complaints: tuple[Complaint, ...] = ()
 
 
-def plan_instance(state: ServiceState, entry_points: Collection[str]) -> InstancePlan:
-    """Return the plan of one instance.  `entry_points` are those that Traefik has."""
-    labels = read_labels(state.labels)
-    stream_only = labels.has_stream and not labels.has_http
-    if not labels.enabled or stream_only or (not labels.has_http and serves_no_http(state)):
+def plan_instance(state: ServiceState, settings: TraefikSettings) -> InstancePlan:
+    """Return the plan of one instance."""
+    labels = read_labels(state.labels, settings.version)
+    if not labels.enabled:
         return InstancePlan(complaints=labels.complaints)
-    complaints = list(labels.complaints)
-    servers = _named_servers(state, labels, complaints)
-    default = _default_server(state, labels, servers, complaints)
-    routers = []
-    for name, router in labels.routers.items():
-        made = _label_router(name, router, labels.services, entry_points)
-        if isinstance(made, Complaint):
-            complaints.append(made)
-        elif made is not None and (not made.service or made.service in servers):
-            routers.append(made)
-    guarded = sorted(name for name, router in labels.routers.items() if router.middlewares)
-    return InstancePlan(
-        default=default,
-        is_public=not guarded,
-        servers=tuple(sorted(servers.items())),
-        routers=tuple(router for router in routers if router.service or default is not None),
-        complaints=tuple(complaints),
-    )
+    planner = _Planner(state, settings, labels)
+    return planner.plan()
 
 
-def _server(state: ServiceState, wanted: ServiceLabels, label: str) -> Server | Complaint:
-    found = server_url(state, wanted, label)
-    if isinstance(found, str):
-        return Server(found)
-    # A stopped container has no published ports; its route stays, and answers 503.
-    return Server("") if state.health == "stopped" else found
+class _Planner:
+    def __init__(
+        self, state: ServiceState, settings: TraefikSettings, labels: TraefikLabels
+    ) -> None:
+        self._state = state
+        self._settings = settings
+        self._labels = labels
+        self._elements: dict[ElementKey, Element] = {}
+        self._complaints = list(labels.complaints)
 
+    def plan(self) -> InstancePlan:
+        known = self._known_protocol()
+        for protocol in ("http", "tcp", "udp"):
+            if self._labels.asks_for(protocol) or (protocol == "http" and self._serves_http()):
+                self._services(protocol)
+                self._routers(protocol)
+            self._middlewares(protocol)
+        if known is not None:
+            wish = Wish(port=known.port)
+            self._elements[ElementKey("tcp", "services", IMPLIED)] = _service({}, wish)
+        return InstancePlan(
+            elements=tuple(self._elements.items()),
+            default_service=self._default_service(),
+            known_protocol=known,
+            complaints=tuple(self._complaints),
+        )
 
-def _named_servers(
-    state: ServiceState, labels: TraefikLabels, complaints: list[Complaint]
-) -> dict[str, Server]:
-    servers: dict[str, Server] = {}
-    for name, wanted in labels.services.items():
-        if wanted.broken:
-            continue
-        label = f"{OPTIONS_PREFIX}.services.{name}.loadbalancer.server.port"
-        found = _server(state, wanted, label)
+    def _serves_http(self) -> bool:
+        is_stream_only = self._labels.asks_for("tcp") or self._labels.asks_for("udp")
+        return not is_stream_only and not serves_no_http(self._state)
+
+    def _known_protocol(self) -> KnownProtocol | None:
+        if self._labels.asks_for("tcp"):
+            return None  # it says itself what is routed
+        found = known_protocol(self._state.image, self._labels.known_protocol)
         if isinstance(found, Complaint):
-            complaints.append(found)
-        else:
-            servers[name] = found
-    return servers
+            self._complaints.append(found)
+            return None
+        entry_points = self._settings.all_entry_points
+        return found if found is not None and found.name in entry_points else None
 
+    def _services(self, protocol: Protocol) -> None:
+        asked = self._labels.of(protocol, "services")
+        for name, service in asked.items():
+            if service.config is not None:
+                label = f"traefik.{protocol}.services.{name}.loadbalancer.server.port"
+                key = ElementKey(protocol, "services", name)
+                self._elements[key] = _split_service(protocol, service.config, label)
+        if not asked:
+            self._elements[ElementKey(protocol, "services", IMPLIED)] = _service({}, Wish())
 
-def _default_server(
-    state: ServiceState,
-    labels: TraefikLabels,
-    servers: Mapping[str, Server],
-    complaints: list[Complaint],
-) -> Server | None:
-    """Return the server of the default service: the one that the labels define, if they do."""
-    if not labels.services:
-        found = _server(state, ServiceLabels(), "")
-        if isinstance(found, Server):
-            return found
-        complaints.append(found)
+    def _middlewares(self, protocol: Protocol) -> None:
+        for name, asked in self._labels.of(protocol, "middlewares").items():
+            if asked.config is None:
+                continue
+            plugins = asked.config.get("plugin", {})
+            unknown = sorted(set(plugins) - set(self._settings.plugins))
+            if unknown:
+                self._complain(
+                    asked,
+                    "",
+                    f"Traefik is not known to have the plugin {unknown[0][:64]!r}",
+                    "add it to the setting traefik.plugins, or correct the label",
+                )
+                continue
+            key = ElementKey(protocol, "middlewares", name)
+            self._elements[key] = Middleware(_with_own_names(asked.config))
+
+    def _routers(self, protocol: Protocol) -> None:
+        for name, asked in self._labels.of(protocol, "routers").items():
+            if asked.config is None:
+                continue
+            config = dict(asked.config)
+            service = self._service_of(protocol, asked, own_name(config.pop("service", "")))
+            if service is None or not self._is_right(protocol, asked, config):
+                continue
+            middlewares = tuple(own_name(ref) for ref in config.pop("middlewares", ()))
+            config.pop("ruleSyntax", None)  # v3 is what it is in any case
+            key = ElementKey(protocol, "routers", name)
+            self._elements[key] = Router(config, service, middlewares)
+
+    def _service_of(self, protocol: Protocol, asked: Asked, wanted: str) -> str | None:
+        """Return the service that the router leads to; None: that cannot be told."""
+        if wanted:
+            return wanted
+        services = self._labels.of(protocol, "services")
+        if len(services) > 1:
+            reason = "several services are defined, and it does not say which it is for"
+            self._complain(asked, "", reason, "add the label service to it")
+            return None
+        return next(iter(services), IMPLIED)
+
+    def _is_right(self, protocol: Protocol, asked: Asked, config: dict[str, Any]) -> bool:
+        """Complain of what only this Traefik's own configuration, or all of a router, tells."""
+        rule, tls = config.get("rule", ""), config.get("tls")
+        try:
+            if protocol == "http" and rule:
+                check_rule(rule)
+            if protocol == "tcp":
+                check_tcp_rule(rule, has_tls=tls is not None)
+        except RuleError as error:
+            remedy = "write it as in Traefik's documentation, e.g. Host(`app.example.org`)"
+            reason = f"Traefik cannot parse this rule: {error}"
+            self._complain(asked, "rule", reason, remedy)
+            return False
+        entry_points = config.get("entryPoints", ())
+        unknown = sorted(set(entry_points) - self._settings.all_entry_points)
+        if unknown:
+            reason = f"Traefik is not known to have the entry point {unknown[0][:64]!r}"
+            remedy = "add it to the setting traefik.entry_points, or correct the label"
+            self._complain(asked, "entryPoints", reason, remedy)
+            return False
+        if protocol == "tcp" and tls is None and not entry_points:
+            reason = "it names no entry point and no TLS, so it would take all traffic of HTTP"
+            self._complain(asked, "rule", reason, "add the label entrypoints to it")
+            return False
+        resolver = (tls or {}).get("certResolver", "")
+        if resolver and resolver not in self._settings.cert_resolvers:
+            reason = f"Traefik is not known to have the certificate resolver {resolver[:64]!r}"
+            remedy = "add it to the setting traefik.cert_resolvers, or correct the label"
+            self._complain(asked, "tls.certResolver", reason, remedy)
+            return False
+        return True
+
+    def _default_service(self) -> str | None:
+        """Return what default HTTP routers lead to; None: there are to be none."""
+        services = self._labels.of("http", "services")
+        is_routed = bool(self._labels.of("http", "routers"))
+        wanted = {"unrouted": not is_routed, "all": True, "none": False}
+        if not wanted[self._settings.default_routes]:
+            return None
+        if not services:
+            has_implied = ElementKey("http", "services", IMPLIED) in self._elements
+            return IMPLIED if has_implied else None
+        if len(services) == 1:
+            (name,) = services
+            return name if ElementKey("http", "services", name) in self._elements else None
+        if not is_routed:
+            reason = f"its labels define {len(services)} services and no router"
+            remedy = "give each service a router"
+            self._complaints.append(Complaint("traefik.http.services", reason, remedy))
         return None
-    if len(labels.services) == 1:
-        return next(iter(servers.values()), None)
-    name = state.service.lower()
-    if name not in labels.services:
-        reason = f"its labels define {len(labels.services)} services, none named {name[:64]!r}"
-        remedy = f"name one of them {name[:64]!r}, or give each a router"
-        if not labels.routers:
-            complaints.append(Complaint(f"{OPTIONS_PREFIX}.services", reason, remedy))
-        return None
-    return servers.get(name)
+
+    def _complain(self, asked: Asked, option: str, reason: str, remedy: str) -> None:
+        self._complaints.append(Complaint(asked.label_of(option), reason, remedy))
 
 
-def _label_router(
-    name: str,
-    router: RouterLabels,
-    services: Mapping[str, ServiceLabels],
-    entry_points: Collection[str],
-) -> LabelRouter | Complaint | None:
-    """Return the router, why it cannot be, or None if that has been said already."""
-    label = f"{OPTIONS_PREFIX}.routers.{name}"
-    if router.broken:
-        return None
-    if router.middlewares:
-        reason = "middlewares are not honoured yet, and without them it would be unguarded"
-        remedy = "remove them to publish the router and the default routes"
-        return Complaint(f"{label}.middlewares", reason, remedy)
-    if not router.rule:
-        return Complaint(label, "it has no rule", f"add the label {label}.rule")
-    unknown = sorted(set(router.entry_points) - set(entry_points))
-    if unknown:
-        reason = f"Traefik is not known to have the entry point {unknown[0]!r}"
-        remedy = "add it to the setting traefik.entry_points, or correct the label"
-        return Complaint(f"{label}.entrypoints", reason, remedy)
-    if router.service and router.service not in services:
-        reason = f"its labels define no service {router.service!r}"
-        return Complaint(f"{label}.service", reason, "define it, or leave the label out")
-    if not router.service and len(services) > 1:
-        reason = "several services are defined, and it does not say which it is for"
-        return Complaint(label, reason, f"add the label {label}.service")
-    service = router.service or next(iter(services), "")
-    return LabelRouter(name, router.rule, router.entry_points, router.priority, service)
+def own_name(reference: str) -> str:
+    """Return a reference without a provider that stands for labels, which are read here."""
+    name, _, provider = reference.partition("@")
+    return name if provider in OWN_PROVIDERS else reference
+
+
+def _with_own_names(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a middleware with its references to what labels define made ours."""
+    if "chain" in config:
+        return {"chain": {"middlewares": [own_name(n) for n in config["chain"]["middlewares"]]}}
+    if "errors" in config:
+        errors = config["errors"]
+        return {"errors": {**errors, "service": own_name(errors["service"])}}
+    return config
+
+
+def _split_service(protocol: Protocol, asked: dict[str, Any], label: str) -> Service:
+    """Return the service with its server apart: that depends on where the instance is."""
+    balancer = dict(asked.get("loadBalancer", {}))
+    server = balancer.pop("server", {})
+    wish = Wish(
+        port=int(server.get("port", 0)),
+        scheme=server.get("scheme", ""),
+        url=server.get("url", ""),
+        label=label,
+        options={name: server[name] for name in _IN_SERVER[protocol] if name in server},
+    )
+    rest = {name: value for name, value in asked.items() if name != "loadBalancer"}
+    return _service({**rest, "loadBalancer": balancer}, wish)
+
+
+def _service(config: dict[str, Any], wish: Wish) -> Service:
+    return Service({"loadBalancer": {}, **config}, wish)

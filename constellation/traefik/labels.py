@@ -1,240 +1,183 @@
 """What the labels of a container ask of Traefik (Traefik documentation, "Docker labels", v3).
 
-Paths are case-insensitive, list values are separated by commas.  A label that is wrong takes
-down no more than the router or service it names.  A router that asks for something that is not
-honoured here, such as TLS, is not published at all: without it, it would be open to more than
-its owner wrote.
+A label that is wrong takes down no more than the router, service or middleware it names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from constellation.traefik.elements import Protocol, Section
+from constellation.traefik.label_decode import BOOLEANS, DecodeError, LabelDecoder
+from constellation.traefik.label_tree import SHOWN_CHARACTERS_MAX, LabelNode, label_tree
 from constellation.traefik.rejection import Complaint
-from constellation.traefik.rule import RuleError, check_rule
+from constellation.traefik.schema.http import ROUTER, SERVICE
+from constellation.traefik.schema.kinds import Struct
+from constellation.traefik.schema.middlewares import MIDDLEWARE
+from constellation.traefik.schema.stream import (
+    TCP_MIDDLEWARE,
+    TCP_ROUTER,
+    TCP_SERVICE,
+    UDP_ROUTER,
+    UDP_SERVICE,
+)
 from messages.monitor import Label
 
-NAMED_MAX = 64  # routers, and services, of one container
-SCHEMES = ("http", "https", "h2c")
-PRIORITY_DIGITS_MAX = 18
+NAMED_MAX = 64  # routers, services or middlewares of one container and protocol
+SWITCH = "constellation.http"
+KNOWN_PROTOCOL = "constellation.tcp"
 
-_NAME = re.compile(r"[a-z0-9_-]{1,64}")
-_MIDDLEWARE = re.compile(r"[A-Za-z0-9_.-]{1,64}(@[a-z0-9]{1,32})?")
-_ENTRY_POINT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_BOOLEANS = {
-    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
-    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_STRUCTS: dict[tuple[Protocol, Section], Struct] = {
+    ("http", "routers"): ROUTER,
+    ("http", "services"): SERVICE,
+    ("http", "middlewares"): MIDDLEWARE,
+    ("tcp", "routers"): TCP_ROUTER,
+    ("tcp", "services"): TCP_SERVICE,
+    ("tcp", "middlewares"): TCP_MIDDLEWARE,
+    ("udp", "routers"): UDP_ROUTER,
+    ("udp", "services"): UDP_SERVICE,
 }
+# Labels of the container as a whole.  The network is chosen where the container is watched.
+_OF_CONTAINER = frozenset({"enable", "docker.network", "docker.lbswarm", "docker.allownonrunning"})
 
 
 @dataclass(frozen=True, slots=True)
-class RouterLabels:
-    """One router as its labels define it.  Empty or None: not said.  `broken`: leave it out."""
+class Asked:
+    """One element as labels ask for it; `config` is None where they cannot be honoured.
 
-    rule: str = ""
-    entry_points: tuple[str, ...] = ()
-    priority: int | None = None
-    service: str = ""
-    middlewares: tuple[str, ...] = ()
-    broken: bool = False
+    `label` is its first label, and `labels` are all by their lower-case path below it.
+    """
 
+    label: str
+    config: dict[str, Any] | None
+    labels: Mapping[str, str]
 
-@dataclass(frozen=True, slots=True)
-class ServiceLabels:
-    """One service as its labels define it.  0 or empty: not said.  `broken`: leave it out."""
-
-    port: int = 0
-    scheme: str = ""
-    broken: bool = False
+    def label_of(self, option: str) -> str:
+        """Return the label that says `option`, or else the first."""
+        return self.labels.get(option.lower(), self.label)[:SHOWN_CHARACTERS_MAX]
 
 
 @dataclass(frozen=True, slots=True)
 class TraefikLabels:
-    """Everything the labels of one container say, and what is wrong with them."""
+    """Everything the labels of one container say, and what is wrong with them.
+
+    `known_protocol` is what the container is said to speak over TCP; empty: not said.
+    """
 
     enabled: bool = True
-    has_stream: bool = False  # TCP or UDP routers or services
-    routers: dict[str, RouterLabels] = field(default_factory=dict)
-    services: dict[str, ServiceLabels] = field(default_factory=dict)
+    known_protocol: str = ""
+    asked: dict[tuple[Protocol, Section], dict[str, Asked]] = field(default_factory=dict)
     complaints: tuple[Complaint, ...] = ()
 
-    @property
-    def has_http(self) -> bool:
-        """At least one label is about HTTP."""
-        return bool(self.routers or self.services)
+    def of(self, protocol: Protocol, section: Section) -> dict[str, Asked]:
+        """Return the elements of one section by name, broken ones included."""
+        return self.asked.get((protocol, section), {})
+
+    def asks_for(self, protocol: Protocol) -> bool:
+        """At least one label is about `protocol`."""
+        return any(elements for (of, _), elements in self.asked.items() if of == protocol)
 
 
-L = TypeVar("L", RouterLabels, ServiceLabels)
-
-
-class _LabelError(ValueError):
-    """The label cannot be honoured; `breaks` what it is about, or is merely passed over."""
-
-    def __init__(self, reason: str, remedy: str, *, breaks: bool = True) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
-        self.breaks = breaks
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What has been read so far."""
-
-    enabled: bool = True
-    has_stream: bool = False
-    routers: dict[str, RouterLabels] = field(default_factory=dict)
-    services: dict[str, ServiceLabels] = field(default_factory=dict)
-    complaints: list[Complaint] = field(default_factory=list)
-
-
-def read_labels(labels: Iterable[Label]) -> TraefikLabels:
-    """Return what `labels` ask for, whatever their order."""
-    reading, seen = _Reading(), set[str]()
-    for label in sorted(labels, key=lambda label: (label.name.lower(), label.name)):
-        path = label.name.lower()
-        if not path.startswith(("traefik.", "constellation.http")):
+def read_labels(labels: Iterable[Label], version: str) -> TraefikLabels:
+    """Return what `labels` ask for, whatever their order; `version` is Traefik's."""
+    labels = tuple(labels)
+    complaints: list[Complaint] = []
+    tree = label_tree(labels, complaints)
+    asked: dict[tuple[Protocol, Section], dict[str, Asked]] = {}
+    for protocol_node in tree.children:
+        if protocol_node.name.lower() not in {"http", "tcp", "udp"}:
             continue
-        if path in seen:
-            reason = "it is there twice, in different case, and the first is taken"
-            reading.complaints.append(Complaint(label.name[:128], reason, "remove one of them"))
-            continue
-        seen.add(path)
-        try:
-            _read_label(reading, path, label.value.strip())
-        except _LabelError as error:
-            shown = label.name[:128]
-            reading.complaints.append(Complaint(shown, error.reason, error.remedy))
+        for section_node in protocol_node.children:
+            part = protocol_node.name.lower(), section_node.name.lower()
+            if part in _STRUCTS and not section_node.has_value:
+                asked[part] = _read_section(section_node, _STRUCTS[part], version, complaints)
+            else:
+                complaints.append(_no_such_label(section_node.label))
     return TraefikLabels(
-        reading.enabled,
-        reading.has_stream,
-        reading.routers,
-        reading.services,
-        tuple(reading.complaints),
+        _is_enabled(tree, labels, complaints),
+        _known_protocol(labels),
+        asked,
+        tuple(complaints),
     )
 
 
-def _read_label(reading: _Reading, path: str, value: str) -> None:
-    match path.split("."):
-        case ["traefik", "enable"] | ["constellation", "http"]:
-            # A switch that cannot be read is taken as off: on could publish what nobody asked for.
-            reading.enabled = reading.enabled and _BOOLEANS.get(value, False)
-            _boolean(value)
-        case ["traefik", "http", "routers", name, *option]:
-            _read_option(reading.routers, RouterLabels(), name, _ROUTER, option, value)
-        case ["traefik", "http", "services", name, *option]:
-            _read_option(reading.services, ServiceLabels(), name, _SERVICE, option, value)
-        case ["traefik", "tcp" | "udp" as protocol, *_]:
-            reading.has_stream = True
-            raise _LabelError(f"{protocol} routers are not honoured yet", "publish it as HTTP")
-        case ["traefik", "http", *_]:
-            raise _LabelError("this part of the HTTP labels is not honoured yet", "remove it")
-        case ["traefik", "docker", "network" | "lbswarm"]:
-            return  # Servers are reached at published ports, so the network does not matter.
-        case _:
-            raise _LabelError("there is no such label", "correct its name")
+def _read_section(
+    section: LabelNode, struct: Struct, version: str, complaints: list[Complaint]
+) -> dict[str, Asked]:
+    found: dict[str, Asked] = {}
+    for node in section.children:
+        name = node.name
+        if not _NAME.fullmatch(name):
+            reason = f"{name[:64]!r} is no name"
+            complaints.append(_complaint(node, reason, "use 1 to 64 of a-z, 0-9, '-' and '_'"))
+        elif len(found) >= NAMED_MAX:
+            complaints.append(_complaint(node, f"more than {NAMED_MAX} are defined", "use fewer"))
+        else:
+            # A service is published without what its Traefik does not know yet; a router or a
+            # middleware without a part of it could let in more than its owner wrote.
+            passed_over: list[DecodeError] | None = None
+            if section.name.lower() == "services":
+                passed_over = []
+            config = _read_element(node, struct, LabelDecoder(version, passed_over), complaints)
+            complaints += [_of_error(error) for error in passed_over or ()]
+            labels = {path: leaf.label for path, leaf in node.leaves()}
+            found[name] = Asked(node.label, config, labels)
+    return found
 
 
-def _read_option(
-    named: dict[str, L],
-    blank: L,
-    name: str,
-    options: dict[str, Callable[[L, str], L]],
-    option: list[str],
-    value: str,
-) -> None:
-    if not _NAME.fullmatch(name):
-        raise _LabelError(f"{name[:64]!r} is no name", "use 1 to 64 of a-z, 0-9, '-' and '_'")
-    if name not in named and len(named) >= NAMED_MAX:
-        raise _LabelError(f"more than {NAMED_MAX} are defined", "use fewer")
-    before = named.setdefault(name, blank)
-    read = options.get(".".join(option), options["*"])
+def _read_element(
+    node: LabelNode, struct: Struct, decoder: LabelDecoder, complaints: list[Complaint]
+) -> dict[str, Any] | None:
     try:
-        named[name] = read(before, value)
-    except _LabelError as error:
-        named[name] = replace(before, broken=before.broken or error.breaks)
-        raise
+        return decoder.element(struct, node)
+    except DecodeError as error:
+        complaints.append(_of_error(error))
+        return None
 
 
-def _boolean(value: str) -> bool:
-    if value not in _BOOLEANS:
-        raise _LabelError(f"{value[:64]!r} is neither true nor false", "write true or false")
-    return _BOOLEANS[value]
+def _is_enabled(tree: LabelNode, labels: Iterable[Label], complaints: list[Complaint]) -> bool:
+    """Return whether the container is to be routed to.
+
+    A switch that cannot be read is taken as off: on could publish what nobody asked for.
+    """
+    switches = [(leaf.label, leaf.value) for path, leaf in tree.leaves() if path == "enable"]
+    switches += [
+        (label.name, label.value.strip()) for label in labels if label.name.lower() == SWITCH
+    ]
+    for label, value in switches:
+        if value not in BOOLEANS:
+            reason = f"{value[:64]!r} is neither true nor false"
+            complaints.append(Complaint(label, reason, "write true or false"))
+    for node in tree.children:
+        if node.name.lower() in {"http", "tcp", "udp"}:
+            continue
+        paths = [path for path, _ in node.leaves()]
+        paths = [f"{node.name.lower()}.{path}" for path in paths]
+        if node.has_value:
+            paths.append(node.name.lower())
+        if any(path not in _OF_CONTAINER for path in paths):
+            complaints.append(_no_such_label(node.label))
+    return all(BOOLEANS.get(value, False) for _, value in switches)
 
 
-def _names(value: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in value.split(","))
-    for name in names:
-        if not pattern.fullmatch(name):
-            raise _LabelError(f"{name[:64]!r} is no {what}", "separate names by commas")
-    return tuple(dict.fromkeys(names))
+def _known_protocol(labels: Iterable[Label]) -> str:
+    for label in labels:
+        if label.name.lower() == KNOWN_PROTOCOL:
+            return label.value.strip().lower()
+    return ""
 
 
-def _rule(router: RouterLabels, value: str) -> RouterLabels:
-    try:
-        check_rule(value)
-    except RuleError as error:
-        remedy = "write it as in Traefik's documentation, e.g. Host(`app.example.org`)"
-        raise _LabelError(f"Traefik cannot parse this rule: {error}", remedy) from error
-    return replace(router, rule=value)
+def _no_such_label(label: str) -> Complaint:
+    return Complaint(label[:SHOWN_CHARACTERS_MAX], "there is no such label", "correct its name")
 
 
-def _entry_points(router: RouterLabels, value: str) -> RouterLabels:
-    return replace(router, entry_points=_names(value, _ENTRY_POINT, "entry point"))
+def _of_error(error: DecodeError) -> Complaint:
+    return Complaint(error.label, error.reason, error.remedy)
 
 
-def _priority(router: RouterLabels, value: str) -> RouterLabels:
-    if not re.fullmatch(rf"-?[0-9]{{1,{PRIORITY_DIGITS_MAX}}}", value):
-        raise _LabelError(f"{value[:64]!r} is no priority", "write a whole number")
-    return replace(router, priority=int(value))
-
-
-def _service(router: RouterLabels, value: str) -> RouterLabels:
-    name = value.lower()
-    if not _NAME.fullmatch(name):
-        remedy = "name a service that this container's labels define"
-        raise _LabelError(f"{value[:64]!r} is no service of this container", remedy)
-    return replace(router, service=name)
-
-
-def _middlewares(router: RouterLabels, value: str) -> RouterLabels:
-    return replace(router, middlewares=_names(value, _MIDDLEWARE, "middleware"))
-
-
-def _router_unknown(router: RouterLabels, value: str) -> RouterLabels:
-    raise _LabelError("this router option is not honoured yet", "remove it to publish the router")
-
-
-def _port(service: ServiceLabels, value: str) -> ServiceLabels:
-    if not re.fullmatch(r"[0-9]{1,5}", value) or not 0 < int(value) < 65536:
-        raise _LabelError(f"{value[:64]!r} is no port", "write a number from 1 to 65535")
-    return replace(service, port=int(value))
-
-
-def _scheme(service: ServiceLabels, value: str) -> ServiceLabels:
-    if value.lower() not in SCHEMES:
-        raise _LabelError(f"{value[:64]!r} is no scheme", f"write one of {', '.join(SCHEMES)}")
-    return replace(service, scheme=value.lower())
-
-
-def _service_unknown(service: ServiceLabels, value: str) -> ServiceLabels:
-    remedy = "remove it; the service is published without it"
-    raise _LabelError("this service option is not honoured yet", remedy, breaks=False)
-
-
-_ROUTER: dict[str, Callable[[RouterLabels, str], RouterLabels]] = {
-    "rule": _rule,
-    "entrypoints": _entry_points,
-    "priority": _priority,
-    "service": _service,
-    "middlewares": _middlewares,
-    "*": _router_unknown,
-}
-_SERVICE: dict[str, Callable[[ServiceLabels, str], ServiceLabels]] = {
-    "loadbalancer.server.port": _port,
-    "loadbalancer.server.scheme": _scheme,
-    "*": _service_unknown,
-}
+def _complaint(node: LabelNode, reason: str, remedy: str) -> Complaint:
+    return Complaint(node.label[:SHOWN_CHARACTERS_MAX], reason, remedy)

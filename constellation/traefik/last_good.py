@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from constellation.traefik.dynamic_configuration import canonical
+from constellation.traefik.document import canonical
 
 FILE_BYTES_MAX = 32 << 20
 

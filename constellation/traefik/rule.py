@@ -7,17 +7,17 @@ the configuration, so a rule is parsed here first:
     not    = "!" not | "(" rule ")" | matcher "(" string { "," string } ")"
     string = "`" ... "`" | '"' ... '"'
 
-Deviations: a little is refused that Traefik would take.  Regular expressions are those of Go
-(RE2); only what means the same in Go and in Python is accepted.  Escapes in double quotes and
-functions in another case than documented are refused.
+Matchers may be written all in lower or upper case.  Deviations: a little is refused that Traefik
+would take, such as escapes in double quotes.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from constellation.traefik.go_regexp import is_regexp
 
 RULE_CHARACTERS_MAX = 4096
 NESTING_MAX = 16
@@ -31,10 +31,6 @@ _METHOD = re.compile(r"[A-Za-z]{1,32}")
 _QUERY = re.compile(r"[\x21-\x7e]{1,256}")
 _TEXT = re.compile(r"[\x20-\x7e]{1,1024}")
 _PATH = re.compile(r"/[\x21-\x7e]{0,1023}")
-# Groups with `?`, and escapes whose meaning differs between Go and Python.
-_REGEXP_UNSAFE = re.compile(r"\(\?(?!:)|\\[^\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7edDwWsSbB]|\[\[|\[:")
-_REGEXP_COUNT = re.compile(r"\{\d*,?\d*\}")
-_REGEXP_COUNT_MAX = 100
 
 
 class RuleError(ValueError):
@@ -42,14 +38,31 @@ class RuleError(ValueError):
 
 
 def check_rule(rule: str) -> None:
-    """Accept a rule that Traefik can parse.
+    """Accept a rule of an HTTP router that Traefik can parse.
 
     Raises:
         RuleError: it cannot, or it is beyond what is accepted here.
     """
+    _check(rule, _MATCHERS)
+
+
+def check_tcp_rule(rule: str, *, has_tls: bool) -> None:
+    """Accept a rule of a TCP router that Traefik can parse and use.
+
+    Without TLS nobody names a host, so a name to match is refused, as Traefik does.
+
+    Raises:
+        RuleError: it cannot, or it is beyond what is accepted here.
+    """
+    _check(rule, _TCP_MATCHERS)
+    if not has_tls and _HOST_SNI_NAME.search(rule):
+        raise RuleError("HostSNI with a name needs TLS on the router; without, use HostSNI(`*`)")
+
+
+def _check(rule: str, matchers: Mapping[str, tuple[Callable[[str], bool], ...]]) -> None:
     if len(rule) > RULE_CHARACTERS_MAX:
         raise RuleError(f"it has {len(rule)} characters, the limit is {RULE_CHARACTERS_MAX}")
-    parser = _Parser(_tokens(rule))
+    parser = _Parser(_tokens(rule), matchers)
     parser.alternatives(0)
     if parser.position < len(parser.tokens):
         raise RuleError(f"unexpected {parser.peek()} after the end of the rule")
@@ -69,8 +82,11 @@ def _tokens(rule: str) -> list[str]:
 class _Parser:
     """Recursive descent over the tokens of one rule."""
 
-    def __init__(self, tokens: list[str]) -> None:
+    def __init__(
+        self, tokens: list[str], matchers: Mapping[str, tuple[Callable[[str], bool], ...]]
+    ) -> None:
         self.tokens = tokens
+        self.matchers = matchers
         self.position = 0
 
     def peek(self) -> str:
@@ -104,16 +120,17 @@ class _Parser:
         self.matcher(self.take())
 
     def matcher(self, name: str) -> None:
-        checks = _MATCHERS.get(name)
+        known = {spelt: right for right in self.matchers for spelt in _spellings(right)}
+        checks = self.matchers.get(known.get(name, name))
         if checks is None:
-            raise RuleError(f"{name} is no matcher; there are {', '.join(_MATCHERS)}")
+            raise RuleError(f"{name} is no matcher; there are {', '.join(self.matchers)}")
         self.expect("(")
         arguments = [self.argument(name)]
         while self.peek() == ",":
             self.take()
             arguments.append(self.argument(name))
         self.expect(")")
-        if len(arguments) not in {len(checks), _MATCHERS_ALSO.get(name)}:
+        if len(arguments) not in {len(checks), _MATCHERS_ALSO.get(known[name])}:
             raise RuleError(f"{name} takes {len(checks)} values, found {len(arguments)}")
         for check, argument in zip(checks, arguments, strict=False):
             if not check(argument):
@@ -126,22 +143,6 @@ class _Parser:
         return token[1:-1]
 
 
-def _is_regexp(text: str) -> bool:
-    if not _TEXT.fullmatch(text) or _REGEXP_UNSAFE.search(text):
-        return False
-    counts = [int(n) for part in _REGEXP_COUNT.findall(text) for n in re.findall(r"\d+", part)]
-    if any(count > _REGEXP_COUNT_MAX for count in counts):
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)
-            re.compile(text)
-    except (re.error, FutureWarning, OverflowError, RecursionError):
-        return False
-    # Python's possessive `a++` and atomic forms; Go refuses two operators in a row.
-    return not re.search(r"(?<!\\)[*+?}][*+]", text)
-
-
 def _is_network(text: str) -> bool:
     try:
         ipaddress.ip_network(text, strict=False)
@@ -150,21 +151,33 @@ def _is_network(text: str) -> bool:
     return "%" not in text
 
 
+def _spellings(name: str) -> tuple[str, str, str]:
+    return name, name.lower(), name.upper()
+
+
 def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
     return lambda text: pattern.fullmatch(text) is not None
 
 
 _MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
     "Host": (_matches(_HOST),),
-    "HostRegexp": (_is_regexp,),
+    "HostRegexp": (is_regexp,),
     "Path": (_matches(_PATH),),
     "PathPrefix": (_matches(_PATH),),
-    "PathRegexp": (_is_regexp,),
+    "PathRegexp": (is_regexp,),
     "Method": (_matches(_METHOD),),
     "Header": (_matches(_HEADER), _matches(_TEXT)),
-    "HeaderRegexp": (_matches(_HEADER), _is_regexp),
+    "HeaderRegexp": (_matches(_HEADER), is_regexp),
     "Query": (_matches(_QUERY), _matches(_TEXT)),
-    "QueryRegexp": (_matches(_QUERY), _is_regexp),
+    "QueryRegexp": (_matches(_QUERY), is_regexp),
     "ClientIP": (_is_network,),
 }
 _MATCHERS_ALSO = {"Query": 1, "QueryRegexp": 1}  # the value may be left out
+
+_HOST_SNI_NAME = re.compile(r"HostSNIRegexp\s*\(|HostSNI\s*\(\s*[`\"](?!\*[`\"])")
+_TCP_MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
+    "HostSNI": (lambda text: text == "*" or _HOST.fullmatch(text) is not None,),
+    "HostSNIRegexp": (is_regexp,),
+    "ClientIP": (_is_network,),
+    "ALPN": (_matches(_QUERY),),
+}

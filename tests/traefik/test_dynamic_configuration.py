@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constellation.cluster_view import ClusterView
-from constellation.config import TraefikSettings
+from constellation.settings_traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
-from constellation.traefik.endpoints import NOT_HTTP_PORTS
+from constellation.traefik.reach import NOT_HTTP_PORTS
 from messages.gossip import ClusterChanged
 from messages.monitor import Endpoint, Label, ServiceState
 from tests.traefik.builders import endpoint, member, node_state, on, state, view
@@ -29,7 +29,7 @@ def build(seen: ClusterView, **fields: Any) -> DynamicConfiguration:
 
 
 def servers(made: DynamicConfiguration) -> dict[str, list[str]]:
-    http = json.loads(made.body)["http"]
+    http = json.loads(made.body).get("http", {})
     services = http.get("services", {})
     return {
         name: [server["url"] for server in services[router["service"]]["loadBalancer"]["servers"]]
@@ -48,12 +48,12 @@ def test_a_service_is_routed_by_name_and_by_node() -> None:
     assert json.loads(made.body) == {
         "http": {
             "middlewares": {
-                "constellation-retry": {"retry": {"attempts": 6, "initialInterval": "50ms"}}
+                "constellation.retry": {"retry": {"attempts": 6, "initialInterval": "50ms"}}
             },
             "routers": {
                 name: {
                     "entryPoints": ["web"],
-                    "middlewares": ["constellation-retry"],
+                    "middlewares": ["constellation.retry"],
                     "rule": f"Host(`{name}`)",
                     "service": name,
                 }
@@ -63,8 +63,8 @@ def test_a_service_is_routed_by_name_and_by_node() -> None:
                 "web.example.org": {
                     "loadBalancer": {
                         "servers": [
-                            {"url": "http://10.0.0.1:8080"},
-                            {"url": "http://10.0.0.2:8080"},
+                            {"url": "http://10.0.0.1:8080", "weight": 2},
+                            {"url": "http://10.0.0.2:8080", "weight": 1},
                         ]
                     }
                 },
@@ -184,7 +184,9 @@ def test_what_is_not_http_gets_no_router(service_state: ServiceState) -> None:
     made = build(view(on("alpha", service_state)))
 
     assert servers(made) == {}
-    assert not [item for item in made.rejected if "publish" in item.reason]
+    assert not [
+        item for item in made.rejected if "publish" in item.reason and "HTTP" in item.reason
+    ]
 
 
 @pytest.mark.scenario(25)
@@ -196,7 +198,7 @@ def test_what_is_not_http_gets_no_router(service_state: ServiceState) -> None:
         (
             state("bad", http__services__x__loadbalancer__server__port="http"),
             "traefik.http.services.x.loadbalancer.server.port",
-            "no port",
+            "it is no port",
         ),
         (
             state("bad", http__services__x__loadbalancer__server__port="81"),
@@ -228,21 +230,22 @@ def test_a_broken_instance_takes_down_itself_only(
         ({"rule": "Host(`a`)", "entrypoints": "nowhere"}, "entrypoints"),
         ({"rule": "Host(`a`)", "service": "other"}, "service"),
         ({"rule": "Host(`a`)", "tls__certresolver": "le"}, "tls.certresolver"),
-        ({"entrypoints": "web"}, ""),
     ],
 )
-def test_a_broken_router_leaves_the_default_routes(labels: dict[str, str], label: str) -> None:
+def test_a_broken_router_is_left_out_and_nothing_takes_its_place(
+    labels: dict[str, str], label: str
+) -> None:
     named: dict[str, Any] = {f"http__routers__x__{name}": value for name, value in labels.items()}
 
     made = build(view(on("alpha", state(**named))))
 
-    assert set(servers(made)) == {"web.example.org", "web.alpha.example.org"}
-    assert [item.label for item in made.rejected] == [f"traefik.http.routers.x.{label}".rstrip(".")]
+    assert servers(made) == {}
+    assert [item.label for item in made.rejected] == [f"traefik.http.routers.x.{label}"]
 
 
-def test_a_router_from_labels_is_published_beside_the_default_ones() -> None:
+def test_a_router_from_labels_takes_the_place_of_the_default_ones() -> None:
     named: dict[str, Any] = {
-        "HTTP__Routers__X__Rule": "Host(`a`) && PathPrefix(`/x`)",
+        "HTTP__Routers__x__Rule": "Host(`a`) && PathPrefix(`/x`)",
         "http__routers__x__entryPoints": "web, internal",
         "http__routers__x__priority": "7",
         **WITH_PORT,
@@ -258,9 +261,9 @@ def test_a_router_from_labels_is_published_beside_the_default_ones() -> None:
         "entryPoints": ["web", "internal"],
         "priority": 7,
         "service": "web",
-        "middlewares": ["constellation-retry"],
+        "middlewares": ["constellation.retry"],
     }
-    assert servers(made)["x"] == servers(made)["web.example.org"] == ["http://127.0.0.1:1"]
+    assert servers(made) == {"x": ["http://127.0.0.1:1"]}
 
 
 def test_a_router_that_asks_for_middlewares_opens_no_way_around_them() -> None:
@@ -275,11 +278,16 @@ def test_a_router_that_asks_for_middlewares_opens_no_way_around_them() -> None:
     assert [item.label for item in made.rejected] == ["traefik.http.routers.x.middlewares"]
 
 
-def test_a_router_that_nodes_define_differently_is_that_of_the_first() -> None:
+def test_a_router_that_nodes_define_differently_is_that_of_the_newest_deployment() -> None:
     made = build(
         view(
             on("beta", state(http__routers__x__rule="Host(`b`)")),
-            on("alpha", state(http__routers__x__rule="Host(`a`)", health="unhealthy")),
+            on(
+                "alpha",
+                state(http__routers__x__rule="Host(`a`)", health="unhealthy").model_copy(
+                    update={"created_at_utc_s": 2.0}
+                ),
+            ),
         )
     )
 
@@ -342,7 +350,7 @@ def test_only_a_traefik_that_knows_the_key_is_told_to_retry_after_a_502() -> Non
     seen = view(on("alpha", state()))
     retries = {
         version: json.loads(build(seen, version=version).body)["http"]["middlewares"][
-            "constellation-retry"
+            "constellation.retry"
         ]["retry"]
         for version in ("3.0", "3.7")
     }

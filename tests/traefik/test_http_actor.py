@@ -13,7 +13,8 @@ import pytest
 
 from actors import node
 from actors.http import HttpActor
-from constellation.config import HttpSettings, Settings, TraefikSettings
+from constellation.config import HttpSettings, Settings
+from constellation.settings_traefik import TraefikSettings
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
 from tests.harness import Harness

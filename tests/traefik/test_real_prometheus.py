@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from actors.http import HttpActor
-from constellation.config import HttpSettings, Settings, TraefikSettings
+from constellation.config import HttpSettings, Settings
+from constellation.settings_traefik import TraefikSettings
 from tests.components.prometheus import check_metrics, prometheus
 from tests.harness import Harness
 from tests.metrics.test_exposition import report_of

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from actors import node
 from actors.http import HttpActor
 from constellation.cluster_view import ClusterView
-from constellation.config import HttpSettings, Settings, TraefikSettings
+from constellation.config import HttpSettings, Settings
+from constellation.settings_traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import ClusterChanged
 from tests.harness import Harness

@@ -1,0 +1,35 @@
+"""Regular expressions that mean the same in Go (RE2), which Traefik is written in, as in Python.
+
+Deviation: a little is refused that Go would take.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+_TEXT = re.compile(r"[\x20-\x7e]{1,1024}")
+_FLAGS = re.compile(r"^\(\?[ims]{1,3}\)")  # of the whole, so at its start
+# Other groups with `?`, and escapes whose meaning differs between Go and Python.
+_UNSAFE = re.compile(
+    r"\(\?(?!:|P<[A-Za-z_]\w*>)|\\[^\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7edDwWsSbB]|\[\[|\[:"
+)
+_COUNT = re.compile(r"\{\d*,?\d*\}")
+_COUNT_MAX = 100
+
+
+def is_regexp(text: str) -> bool:
+    """Return whether Go compiles `text`, and to what Python would."""
+    if not _TEXT.fullmatch(text) or _UNSAFE.search(_FLAGS.sub("", text, count=1)):
+        return False
+    counts = [int(n) for part in _COUNT.findall(text) for n in re.findall(r"\d+", part)]
+    if any(count > _COUNT_MAX for count in counts):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            re.compile(text)
+    except (re.error, FutureWarning, OverflowError, RecursionError):
+        return False
+    # Python's possessive `a++` and atomic forms; Go refuses two operators in a row.
+    return not re.search(r"(?<!\\)[*+?}][*+]", text)

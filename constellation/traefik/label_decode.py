@@ -1,0 +1,217 @@
+"""One element of the configuration (a router, a service, a middleware), read from its labels.
+
+The result is what goes into JSON.  Whatever Traefik of the configured version would refuse, when
+it reads it or when it builds from it, is refused here with the label that is to blame.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from constellation.traefik.label_tree import SHOWN_CHARACTERS_MAX, LabelNode
+from constellation.traefik.schema.kinds import (
+    Anything,
+    Duration,
+    Field,
+    Flag,
+    Kind,
+    Rows,
+    Struct,
+    Table,
+    Text,
+    Texts,
+    Whole,
+    is_available,
+)
+
+BOOLEANS = {
+    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
+}
+_DURATION = re.compile(r"([+-]?)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+")
+_SECONDS_DIGITS_MAX = 9
+_DURATION_CHARACTERS_MAX = 24
+
+
+class DecodeError(ValueError):
+    """A label cannot be honoured.  `too_new`: it can in a later version of Traefik."""
+
+    def __init__(self, label: str, reason: str, remedy: str, *, too_new: bool = False) -> None:
+        super().__init__(reason)
+        self.label = label[:SHOWN_CHARACTERS_MAX]
+        self.reason = reason
+        self.remedy = remedy
+        self.too_new = too_new
+
+
+class LabelDecoder:
+    """Reads elements for one version of Traefik.
+
+    With `pass_over` a key that came later than `version` is left out, and put on that list;
+    otherwise it is an error.
+    """
+
+    def __init__(self, version: str, pass_over: list[DecodeError] | None = None) -> None:
+        self._version = version
+        self._pass_over = pass_over
+
+    def element(self, struct: Struct, node: LabelNode) -> dict[str, Any]:
+        """Return the element at `node`.
+
+        Raises:
+            DecodeError: one of its labels is not what `struct` says.
+        """
+        if not node.children:
+            raise DecodeError(node.label, "it says nothing", "name an option below it")
+        return self._struct(struct, node)
+
+    def _struct(self, struct: Struct, node: LabelNode) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for child in node.children:
+            field = struct.find(child.name)
+            if field is None:
+                known = ", ".join(field.name for field in struct.fields)
+                reason = f"Traefik has no {child.name[:64]!r} here"
+                raise DecodeError(child.label, reason, f"correct it; there are {known[:400]}")
+            if not self._has(field, child):
+                continue
+            value = self._field(field, child)
+            if value is not None:
+                values[field.name] = value
+        missing = [
+            field.name for field in struct.fields if field.required and field.name not in values
+        ]
+        if missing:
+            raise DecodeError(node.label, f"it has no {missing[0]}", f"add {missing[0]} to it")
+        if wrong := struct.check(values):
+            raise DecodeError(node.label, wrong, "see Traefik's documentation of it")
+        return values
+
+    def _has(self, field: Field, node: LabelNode) -> bool:
+        if is_available(field.since, self._version):
+            return True
+        error = _too_new(node, f"{field.name} came", field.since, self._version)
+        if self._pass_over is None:
+            raise error
+        self._pass_over.append(error)
+        return False
+
+    def _field(self, field: Field, node: LabelNode) -> Any:
+        """Return the value, or None where the label says the same as none."""
+        if isinstance(field.kind, Struct | Rows | Table | Anything):
+            return self._composed(field, node)
+        if node.children:
+            raise DecodeError(node.children[0].label, f"{field.name} has no options", "correct it")
+        return self._single(field.kind, node)
+
+    def _composed(self, field: Field, node: LabelNode) -> Any:
+        may_be_empty = field.empty != "refused"
+        if may_be_empty and node.value and node.value.lower() != "true":
+            return None  # switched off, whatever is below
+        if not node.children:
+            if may_be_empty:
+                return {} if field.empty == "kept" else None
+            reason = f"{field.name} cannot stand alone"
+            raise DecodeError(node.label, reason, "name an option below it")
+        match field.kind:
+            case Rows(row):
+                values: Any = [self._row(row, child) for child in node.children]
+            case Table():
+                values = self._table(field.kind, node)
+            case Struct():
+                values = self._struct(field.kind, node)
+            case _:
+                values = _anything(node)
+        if not values and not may_be_empty:
+            raise DecodeError(node.label, f"{field.name} says nothing", "give its options a value")
+        return values or (values if field.empty == "kept" else None)
+
+    def _row(self, row: Struct, node: LabelNode) -> dict[str, Any]:
+        if not re.fullmatch(r"\[\d{1,4}\]", node.name):
+            raise DecodeError(node.label, "a number in brackets belongs there", "write [0]")
+        return self._struct(row, node)
+
+    def _table(self, table: Table, node: LabelNode) -> dict[str, Any]:
+        values = {}
+        for child in node.children:
+            if child.children:
+                reason = f"{child.name[:64]!r} has no options"
+                raise DecodeError(child.children[0].label, reason, "correct it")
+            if wrong := table.name_check(child.name):
+                raise DecodeError(child.label, wrong, "correct the name")
+            value = self._single(table.value, child)
+            values[child.name] = "" if value is None else value
+        return values
+
+    def _single(self, kind: Kind, node: LabelNode) -> Any:
+        text, label = node.value, node.label
+        match kind:
+            case Flag():
+                if text not in BOOLEANS:
+                    reason = f"{text[:64]!r} is neither true nor false"
+                    raise DecodeError(label, reason, "write true or false")
+                return BOOLEANS[text]
+            case Whole(at_least, at_most):
+                return _whole(text, at_least, at_most, label)
+            case Duration():
+                return _duration(text, kind, label)
+            case Texts(check, at_least):
+                return _texts(text, check, at_least, label)
+            case Text(check, since):
+                if not text:
+                    return None
+                _checked(text, check, label)
+                if not is_available(came := dict(since).get(text, "3.0"), self._version):
+                    raise _too_new(node, f"{text} came", came, self._version)
+                return text
+            case _:
+                raise AssertionError(kind)  # it is composed
+
+
+def _too_new(node: LabelNode, what: str, since: str, version: str) -> DecodeError:
+    reason = f"{what} with Traefik {since}, and traefik.version is {version}"
+    remedy = f"set traefik.version to {since} or newer once every Traefik is, or remove the label"
+    return DecodeError(node.label, reason, remedy, too_new=True)
+
+
+def _checked(text: str, check: Callable[[str], str], label: str) -> str:
+    if wrong := check(text):
+        raise DecodeError(label, wrong, "correct it")
+    return text
+
+
+def _whole(text: str, at_least: int, at_most: int, label: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,19}", text) or not at_least <= int(text) <= at_most:
+        reason = f"{text[:64]!r} is no whole number from {at_least} to {at_most}"
+        raise DecodeError(label, reason, "correct it")
+    return int(text)
+
+
+def _duration(text: str, kind: Duration, label: str) -> str:
+    if re.fullmatch(rf"[+-]?[0-9]{{1,{_SECONDS_DIGITS_MAX}}}", text):
+        text = f"{int(text)}s"
+    if len(text) > _DURATION_CHARACTERS_MAX or not _DURATION.fullmatch(text):
+        raise DecodeError(label, f"{text[:64]!r} is no duration", "write one like 500ms or 1m30s")
+    is_zero = not re.search(r"[1-9]", text)
+    if (text.startswith("-") and not kind.may_be_negative) or (is_zero and not kind.may_be_zero):
+        raise DecodeError(label, f"{text!r} is too short", "write a longer duration")
+    return text
+
+
+def _texts(text: str, check: Callable[[str], str], at_least: int, label: str) -> list[str] | None:
+    items = [part.strip() for part in text.split(",")] if text else []
+    for item in items:
+        _checked(item, check, label)
+    if len(items) < at_least:
+        raise DecodeError(label, "it names nothing", "give it a value")
+    return items or None
+
+
+def _anything(node: LabelNode) -> Any:
+    if not node.children:
+        return node.value
+    if all(child.name.startswith("[") for child in node.children):
+        return [_anything(child) for child in node.children]
+    return {child.name: _anything(child) for child in node.children}

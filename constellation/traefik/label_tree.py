@@ -1,0 +1,88 @@
+"""Labels as a tree: `traefik.http.routers.x.rule` is `rule` below `x`, below `routers`...
+
+Names are compared without case, and written as they are met first, in order of the labels'
+names; so Traefik does it.  A number in brackets is a level of its own: `domains[0]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from constellation.traefik.rejection import Complaint
+from messages.monitor import Label
+
+DEPTH_MAX = 12
+SHOWN_CHARACTERS_MAX = 128
+
+_PART = re.compile(r"([^\[\]]+)(\[[^\[\]]*\])?")
+
+
+@dataclass(slots=True)
+class LabelNode:
+    """One level.  `label` is the first label that led here, for complaints."""
+
+    name: str
+    label: str
+    value: str = ""
+    children: list[LabelNode] = field(default_factory=list)
+    has_value: bool = False
+
+    def find(self, name: str) -> LabelNode | None:
+        """Return the child called `name` in any case."""
+        wanted = name.lower()
+        return next((child for child in self.children if child.name.lower() == wanted), None)
+
+    def leaves(self) -> Iterable[tuple[str, LabelNode]]:
+        """Yield every node below this one that has a value, with its lower-case path."""
+        for child in self.children:
+            name = child.name.lower()
+            if child.has_value:
+                yield name, child
+            for path, leaf in child.leaves():
+                yield f"{name}.{path}", leaf
+
+
+def label_tree(labels: Iterable[Label], complaints: list[Complaint]) -> LabelNode:
+    """Return the tree of all `labels` below "traefik."; what cannot be read is complained of."""
+    root = LabelNode("traefik", "traefik")
+    for label in sorted(labels, key=lambda label: label.name):
+        if not label.name.lower().startswith("traefik."):
+            continue
+        parts = _parts(label.name)
+        if parts is None:
+            remedy = "write names separated by dots, as in traefik.http.routers.web.rule"
+            complaints.append(_complaint(label, "its name cannot be read", remedy))
+            continue
+        node = _descend(root, parts[1:], label.name)
+        if node.has_value:
+            reason = "it is there twice, in different case, and the first is taken"
+            complaints.append(_complaint(label, reason, "remove one of them"))
+            continue
+        node.value, node.has_value = label.value.strip(), True
+    return root
+
+
+def _parts(name: str) -> list[str] | None:
+    parts: list[str] = []
+    for part in name.split("."):
+        match = _PART.fullmatch(part)
+        if match is None:
+            return None
+        parts += [text for text in match.groups() if text]
+    return parts if 2 <= len(parts) <= DEPTH_MAX else None
+
+
+def _descend(node: LabelNode, parts: Iterable[str], label: str) -> LabelNode:
+    for part in parts:
+        child = node.find(part)
+        if child is None:
+            child = LabelNode(part, label)
+            node.children.append(child)
+        node = child
+    return node
+
+
+def _complaint(label: Label, reason: str, remedy: str) -> Complaint:
+    return Complaint(label.name[:SHOWN_CHARACTERS_MAX], reason, remedy)

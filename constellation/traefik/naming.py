@@ -1,0 +1,93 @@
+"""From the plan of one instance to named elements.
+
+Names in the body: what has no name from labels is called like the host name it serves.  A host
+name has a dot, a name from labels cannot, so neither ever hides the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from constellation.settings_types import NAME_PATTERN
+from constellation.traefik.elements import (
+    Contribution,
+    Element,
+    ElementKey,
+    Instance,
+    Router,
+    Service,
+)
+from constellation.traefik.host_names import HOST_NAME_CHARACTERS_MAX
+from constellation.traefik.instance_plan import IMPLIED, InstancePlan
+from constellation.traefik.rejection import Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an instance brings under its final names, and what could not be named."""
+
+    contributions: dict[ElementKey, Contribution]
+    rejected: tuple[Rejection, ...]
+
+
+def name_elements(
+    instance: Instance, plan: InstancePlan, created_at_utc_s: float, label: str, domain: str
+) -> Named:
+    """Return the contributions of `instance`.
+
+    `label` is the service's part of a host name; empty if it has none, and then what labels name
+    is all there is.
+    """
+    host = f"{label}.{domain}" if label else ""
+    made = dict(_elements(plan, host))
+    rejected = [complaint.of(*instance) for complaint in plan.complaints]
+    if host and plan.default_service is not None:
+        service = made.get(ElementKey("http", "services", plan.default_service or host))
+        if isinstance(service, Service) and len(host) <= HOST_NAME_CHARACTERS_MAX:
+            made[ElementKey("http", "routers", host)] = _host_router(
+                host, plan.default_service or host
+            )
+            rejected += _name_on_node(instance, made, f"{label}.{instance.node}.{domain}", service)
+    if host and plan.known_protocol is not None:
+        entry_points = [plan.known_protocol.name]
+        config = {"rule": "HostSNI(`*`)", "entryPoints": entry_points}
+        made[ElementKey("tcp", "routers", host)] = Router(config, host)
+    contributions = {
+        key: Contribution(instance, created_at_utc_s, element) for key, element in made.items()
+    }
+    return Named(contributions, tuple(rejected))
+
+
+def _elements(plan: InstancePlan, host: str) -> Iterator[tuple[ElementKey, Element]]:
+    """Yield the plan's elements with the implied service and rule named after `host`."""
+    for key, element in plan.elements:
+        if key.section == "services" and key.name == IMPLIED:
+            if host:
+                yield ElementKey(key.protocol, "services", host), element
+        elif isinstance(element, Router):
+            router = element
+            if router.service == IMPLIED:
+                router = Router(router.config, host, router.middlewares)
+            if key.protocol == "http" and "rule" not in router.config:
+                rule = {**router.config, "rule": f"Host(`{host}`)"}
+                router = Router(rule, router.service, router.middlewares)
+            if router.service and (host or element.config.get("rule")):
+                yield key, router
+        else:
+            yield key, element
+
+
+def _name_on_node(
+    instance: Instance, made: dict[ElementKey, Element], host: str, service: Service
+) -> list[Rejection]:
+    if NAME_PATTERN.fullmatch(instance.node) and len(host) <= HOST_NAME_CHARACTERS_MAX:
+        made[ElementKey("http", "services", host)] = service
+        made[ElementKey("http", "routers", host)] = _host_router(host, host)
+        return []
+    reason = f"{host[:80]!r} cannot be a host name"
+    return [Rejection(*instance, "", reason, "give service or node another name")]
+
+
+def _host_router(host: str, service: str) -> Router:
+    return Router({"rule": f"Host(`{host}`)"}, service)

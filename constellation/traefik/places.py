@@ -1,0 +1,82 @@
+"""Where each node's instances are, seen from this node, and whether they may be routed to."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from constellation.cluster_view import ClusterView
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.reach import Place
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlace:
+    """One node: its place, and why its instances are left out; empty: they are not."""
+
+    place: Place
+    left_out: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """All nodes, as far as routing depends on them.  Equal places make equal bodies.
+
+    `peers` are the addresses that requests passed on by other nodes come from.
+    """
+
+    self_node: str
+    nodes: Mapping[str, NodePlace]
+    peers: tuple[str, ...]
+
+    def of(self, node: str) -> NodePlace:
+        """Return the place of `node`; one that is no member is left out."""
+        return self.nodes.get(node, _UNKNOWN)
+
+
+_UNKNOWN = NodePlace(Place(), "its node is no member of the cluster")
+
+
+def places(view: ClusterView, settings: TraefikSettings) -> Places:
+    """Return the places of all nodes in `view`."""
+    names = {*view.members, *view.nodes}
+    return Places(
+        view.self_node,
+        {name: NodePlace(_place(view, name, settings), _left_out(view, name)) for name in names},
+        tuple(sorted({network for name in names for network in _networks(view, name)})),
+    )
+
+
+def _place(view: ClusterView, node: str, settings: TraefikSettings) -> Place:
+    if node == view.self_node:
+        return Place(reaches_containers=settings.reaches_containers)
+    state = view.nodes.get(node)
+    if state is None or not state.ingress_port or not _networks(view, node):
+        return Place()
+    address = ipaddress.ip_address(state.address)
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return Place(ingress=f"{host}:{state.ingress_port}")
+
+
+def _left_out(view: ClusterView, node: str) -> str:
+    member = view.members.get(node)
+    if member is None:
+        return _UNKNOWN.left_out
+    if not view.is_living(node):
+        return "its node has left" if member.state == "left" else "its node is dead"
+    return "its node is cordoned" if view.is_cordoned(node) else ""
+
+
+def _networks(view: ClusterView, node: str) -> tuple[str, ...]:
+    """Return the address of a node as a network; on loopback the sender may be any of it."""
+    state = view.nodes.get(node)
+    try:
+        address = ipaddress.ip_address(state.address) if state is not None else None
+    except ValueError:
+        return ()
+    if address is None:
+        return ()
+    if address.is_loopback:
+        return ("127.0.0.0/8",) if address.version == 4 else ("::1",)
+    return (str(address),)

@@ -1,0 +1,161 @@
+"""How this node's Traefik reaches one port of an instance.
+
+By the port that is published, if there is one.  Otherwise at the container's own address, if it
+is on this node; and if it is on another, through that node's Traefik, for HTTP only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from constellation.traefik.elements import Protocol, Wish
+from constellation.traefik.rejection import Complaint
+from messages.monitor import Endpoint, ServiceState
+
+How = Literal["published", "container", "ingress", "url"]
+
+# Ports that speak something else than HTTP by their registration or by long habit.
+_NOT_HTTP = {
+    "files": (20, 21, 111, 139, 445, 873, 989, 990, 2049),
+    "shells and screens": (22, 23, 514, 3389, 5900),
+    "mail": (25, 110, 143, 465, 587, 993, 995),
+    "names, time, directories, routing": (53, 123, 161, 179, 389, 636, 853, 7946),
+    "databases": (1433, 1521, 3306, 5432, 6379, 9042, 11211, 16379, 26379, 27017, 27018),
+    "queues and coordination": (1883, 2181, 4222, 5672, 8883, 9092),
+    "voice, chat, streams": (554, 5060, 5222, 6667),
+}
+NOT_HTTP_PORTS = frozenset(port for ports in _NOT_HTTP.values() for port in ports)
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an instance is, seen from this node.
+
+    `reaches_containers`: it is here, and Traefik reaches its container.  `ingress`: host:port of
+    the Traefik of the other node that it is on; empty: that has none.
+    """
+
+    reaches_containers: bool = False
+    ingress: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """`address` is host:port as a URL writes it; of `url` it is the whole URL."""
+
+    address: str
+    scheme: str
+    how: How
+
+
+def serves_no_http(state: ServiceState) -> bool:
+    """All that is known of the ports of `state` says that none of them speaks HTTP."""
+    if any(endpoint.scheme for endpoint in state.endpoints):
+        return False
+    tcp = {item.container_port for item in state.endpoints if item.protocol == "tcp"}
+    tcp |= set(state.exposed_ports)
+    return tcp <= NOT_HTTP_PORTS if tcp else bool(state.endpoints)
+
+
+def reach(state: ServiceState, wish: Wish, protocol: Protocol, place: Place) -> Reached | Complaint:
+    """Return how to reach what `wish` describes, or why it cannot be.
+
+    Without a wanted port it is the lowest published port of the container that may speak the
+    protocol, else the lowest that its image exposes.
+    """
+    if wish.url:
+        return Reached(wish.url, "", "url")
+    carrier = "udp" if protocol == "udp" else "tcp"
+    published = sorted(
+        (
+            endpoint
+            for endpoint in state.endpoints
+            if endpoint.protocol == carrier and endpoint.host and endpoint.port
+        ),
+        key=lambda endpoint: (endpoint.container_port, endpoint.host, endpoint.port),
+    )
+    endpoint = _chosen(published, wish, protocol)
+    if endpoint is not None:
+        host = _url_host(endpoint.host)
+        if host is None:
+            reason = f"{endpoint.host[:64]!r} cannot be reached from other nodes"
+            return Complaint("", reason, "publish the port on an address that other nodes reach")
+        scheme = wish.scheme or endpoint.scheme or "http"
+        return Reached(f"{host}:{endpoint.port}", scheme, "published")
+    return _unpublished(state, wish, protocol, place, published)
+
+
+def _chosen(published: Sequence[Endpoint], wish: Wish, protocol: Protocol) -> Endpoint | None:
+    def fits(endpoint: Endpoint) -> bool:
+        if wish.port:
+            return endpoint.container_port == wish.port
+        known = wish.scheme or endpoint.scheme or protocol != "http"
+        return bool(known) or endpoint.container_port not in NOT_HTTP_PORTS
+
+    fitting = [endpoint for endpoint in published if fits(endpoint)]
+    usable = [endpoint for endpoint in fitting if _url_host(endpoint.host) is not None]
+    return next(iter(usable or fitting), None)
+
+
+def _unpublished(
+    state: ServiceState,
+    wish: Wish,
+    protocol: Protocol,
+    place: Place,
+    published: Iterable[Endpoint],
+) -> Reached | Complaint:
+    port = wish.port or _exposed_port(state, wish, protocol)
+    host = _url_host(state.container_host) if port and state.container_host else None
+    if host and place.reaches_containers:
+        return Reached(f"{host}:{port}", wish.scheme or "http", "container")
+    if host and place.ingress and protocol == "http":
+        return Reached(place.ingress, "http", "ingress")
+    return _nothing_published(published, wish, protocol, in_container=bool(host))
+
+
+def _exposed_port(state: ServiceState, wish: Wish, protocol: Protocol) -> int:
+    if protocol == "udp":
+        return min(state.exposed_udp_ports, default=0)
+    ports = set(state.exposed_ports)
+    if protocol == "http" and not wish.scheme:
+        ports -= NOT_HTTP_PORTS
+    return min(ports, default=0)
+
+
+def _nothing_published(
+    published: Iterable[Endpoint], wish: Wish, protocol: Protocol, *, in_container: bool
+) -> Complaint:
+    ports = sorted({endpoint.container_port for endpoint in published})
+    carrier = "UDP" if protocol == "udp" else "TCP"
+    what = {"http": "speaks HTTP", "tcp": "it listens on", "udp": "it listens on"}[protocol]
+    also = ""
+    if protocol == "http" and in_container:
+        also = ", or set traefik.ingress_port on its node"
+    if wish.port:
+        others = f"; published are {', '.join(map(str, ports[:8]))}" if ports else ""
+        reason = f"port {wish.port} of the container is not published{others}"
+        remedy = f"publish {carrier} port {wish.port} on the host{also}"
+        return Complaint(wish.label, reason, remedy)
+    if ports:
+        remedy = "name the port in the label loadbalancer.server.port, if one speaks HTTP"
+        return Complaint("", "none of its published ports is one of HTTP", remedy)
+    reason = f"no {carrier} port is published"
+    return Complaint("", reason, f"publish the port that {what}{also}")
+
+
+def _url_host(host: str) -> str | None:
+    """Return `host` as a URL writes it; None if it is no address that can be reached."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        looks_like_ip = re.fullmatch(r"[0-9.]+", host)
+        return host if _HOST_NAME.fullmatch(host) and not looks_like_ip else None
+    if address.is_unspecified or address.is_multicast or "%" in host:
+        return None
+    return f"[{address}]" if address.version == 6 else str(address)

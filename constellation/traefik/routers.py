@@ -1,0 +1,111 @@
+"""One router with its service and middlewares, as Traefik's configuration has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.elements import ElementKey, Router
+from constellation.traefik.references import is_foreign, unique
+from constellation.traefik.service_parts import FAILOVER, TO, Parts, ServiceParts
+
+# Middlewares of all HTTP routers; a name from labels has no dot.
+RETRY = "constellation.retry"
+BREAKER = "constellation.circuit-breaker"
+
+_TRIED_ELSEWHERE = "Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`)"
+
+
+def router_parts(
+    key: ElementKey,
+    router: Router,
+    service: str,
+    service_parts: ServiceParts | None,
+    settings: TraefikSettings,
+) -> Parts:
+    """Return the router `key`, and a second one where its service fails over.
+
+    `service` is the name that its service has in the body, and `service_parts` what that is;
+    None: another provider's.
+    """
+    if key.protocol != "http":
+        made = {**router.config, "service": service}
+        if router.middlewares:
+            made["middlewares"] = list(router.middlewares)
+        return {key: made}
+    names = [*router.middlewares]
+    if service_parts is not None:
+        names += common_middlewares(settings)
+        names += [TO + service] if service_parts.passes_on else []
+    made = {**router.config, "service": service}
+    if "entryPoints" not in made and settings.http_entry_points:
+        made["entryPoints"] = list(settings.http_entry_points)
+    if names:
+        made["middlewares"] = unique(names)
+    if service_parts is None or not service_parts.fails_over:
+        return {key: made}
+    return _split(key, made)
+
+
+def _split(key: ElementKey, router: Mapping[str, Any]) -> Parts:
+    """Return two routers: one for methods that may be tried elsewhere, one for the others.
+
+    Both have the priority that the rule alone would give: Traefik takes its length.
+    """
+    rule = router["rule"]
+    priority = router.get("priority") or len(rule)
+    rest = {**router, "rule": f"({rule}) && !({_TRIED_ELSEWHERE})", "priority": priority}
+    tried = {
+        **rest,
+        "rule": f"({rule}) && ({_TRIED_ELSEWHERE})",
+        "service": router["service"] + FAILOVER,
+    }
+    return {key: rest, ElementKey(key.protocol, key.section, key.name + FAILOVER): tried}
+
+
+def common_middlewares(settings: TraefikSettings) -> Iterable[str]:
+    """Return the names of the middlewares of all HTTP routers, the outermost first."""
+    if settings.circuit_breaker:
+        yield BREAKER
+    if settings.retry_attempts:
+        yield RETRY
+
+
+def common_parts(settings: TraefikSettings) -> Parts:
+    """Return the middlewares of all HTTP routers."""
+    made = {BREAKER: {"circuitBreaker": {"expression": settings.circuit_breaker}}}
+    made[RETRY] = {"retry": _retry(settings)}
+    return {
+        ElementKey("http", "middlewares", name): made[name] for name in common_middlewares(settings)
+    }
+
+
+def _retry(settings: TraefikSettings) -> dict[str, Any]:
+    wait_ms = max(1, round(settings.retry_initial_interval_s * 1000))
+    retry: dict[str, Any] = {
+        "attempts": settings.retry_attempts,
+        "initialInterval": f"{wait_ms}ms",
+    }
+    if settings.version == "3.7":
+        # 502 is also what Traefik itself says of a server that hung up before it answered.
+        retry["status"] = ["502"]
+    return retry
+
+
+def missing_from(
+    key: ElementKey,
+    router: Router,
+    missing_middleware: Callable[[ElementKey], str],
+    *,
+    has_service: bool,
+) -> tuple[str, str] | None:
+    """Return the option that names what is missing, and what is wrong; None: nothing."""
+    if not has_service and not is_foreign(router.service):
+        return "service", f"its service {router.service[:64]!r} is not defined, or was left out"
+    for name in router.middlewares:
+        if not is_foreign(name):
+            wrong = missing_middleware(ElementKey(key.protocol, "middlewares", name))
+            if wrong:
+                return "middlewares", wrong
+    return None

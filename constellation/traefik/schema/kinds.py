@@ -1,0 +1,120 @@
+"""The kinds of values in Traefik's dynamic configuration.
+
+A version is written "3.4"; a key's `since` is the first minor version whose first release had
+it, so that every release of that version takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+VERSIONS = ("3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7")
+OLDEST = VERSIONS[0]
+
+TextCheck = Callable[[str], str]  # returns what is wrong, empty: nothing
+StructCheck = Callable[[Mapping[str, Any]], str]
+
+
+def is_available(since: str, version: str) -> bool:
+    """Return whether what came in version `since` is in `version`."""
+    return VERSIONS.index(since) <= VERSIONS.index(version)
+
+
+def accept_any(_: str) -> str:
+    """Find nothing wrong with any text."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string; `check` is what must be right of it.  `since`: values that came later."""
+
+    check: TextCheck = accept_any
+    since: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A boolean, as Go reads one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number from `at_least` to `at_most`."""
+
+    at_least: int = -(2**63)
+    at_most: int = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A duration as Go writes one ("1m30s"), or a number of seconds."""
+
+    may_be_negative: bool = False
+    may_be_zero: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A list of strings, separated by commas; at least `at_least` of them."""
+
+    check: TextCheck = accept_any
+    at_least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Values by names that are free."""
+
+    value: Text | Whole
+    name_check: TextCheck = accept_any
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """Values by names that are given.  `check` is what must be right of them together."""
+
+    fields: tuple[Field, ...]
+    check: StructCheck = lambda _: ""
+
+    def find(self, name: str) -> Field | None:
+        """Return the field called `name` in any case."""
+        wanted = name.lower()
+        return next((field for field in self.fields if field.name.lower() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list of structs; labels number them: `domains[0]`."""
+
+    row: Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Whatever labels say, as strings; for plugins."""
+
+
+Kind = Text | Flag | Whole | Duration | Texts | Table | Struct | Rows | Anything
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key.
+
+    `empty` says what is done with `{}`, which is also a label with nothing below it: "refused"
+    by Traefik, "kept" since it means something, or "dropped" since it means the same as none.
+    """
+
+    name: str
+    kind: Kind
+    since: str = OLDEST
+    empty: Literal["refused", "kept", "dropped"] = "refused"
+    required: bool = False
+
+
+def fields(kind: Kind, *names: str, since: str = OLDEST) -> tuple[Field, ...]:
+    """Return several fields of one kind."""
+    return tuple(Field(name, kind, since) for name in names)

@@ -1,0 +1,189 @@
+"""One service with its servers, as Traefik's configuration has it.
+
+HTTP: the node's own instances are preferred by weight, or by a service that fails over to the
+others (see `TraefikSettings.local_preference`).  TCP and UDP, where nothing is tried twice: only
+the node's own instances while it has any, else the others.
+
+An instance that is reached through another node's Traefik is asked for by a header, and that
+Traefik has a router for it that leads to its own containers alone: a request is passed on once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.elements import ElementKey, Protocol
+from constellation.traefik.places import Places
+from constellation.traefik.service_servers import Backend
+
+SERVICE_HEADER = "X-Constellation-Service"
+
+# Names that are no host names, which have no "_", nor from labels, which have no ".".
+TO = "constellation.to."  # + service: the middleware that names it in the header
+FROM = "_from."  # + service: router and service for requests passed on
+FAILOVER = "._failover"  # service, or router, +
+_NEAR, _FAR = "._near", "._far"
+
+_FAILOVER_STATUS = ["502", "503", "504"]
+_FAILOVER_BODY_BYTES_MAX = 2 << 20
+
+Parts = dict[ElementKey, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceParts:
+    """A service and what comes with it.
+
+    `passes_on`: routers to it need the middleware that names it.  `fails_over`: they have a
+    second one, to the service with `FAILOVER` in its name.
+    """
+
+    parts: Parts
+    passes_on: bool = False
+    fails_over: bool = False
+
+
+def stream_parts(
+    key: ElementKey, config: Mapping[str, Any], serving: Sequence[Backend]
+) -> ServiceParts:
+    """Return the service `key` of TCP or UDP."""
+    preferred = [backend for backend in serving if backend.is_local] or serving
+    servers = []
+    for backend in preferred:
+        assert backend.reached is not None
+        servers.append({"address": backend.reached.address, **backend.options})
+    return ServiceParts({key: _with_servers(config, servers)})
+
+
+def http_parts(
+    key: ElementKey,
+    config: Mapping[str, Any],
+    serving: Sequence[Backend],
+    settings: TraefikSettings,
+    places: Places,
+) -> ServiceParts:
+    """Return the service `key` of HTTP with all that it needs."""
+    near = [backend for backend in serving if backend.is_local]
+    far = [backend for backend in serving if not backend.is_local]
+    passes_on = any(backend.how == "ingress" for backend in far)
+    checked = _for_ingress(config, key.name) if passes_on else config
+    weight = _local_weight(near, far, settings)
+    parts: Parts = {key: _with_servers(checked, _servers(serving, weight))}
+    if passes_on:
+        header = {"customRequestHeaders": {SERVICE_HEADER: key.name}}
+        parts[ElementKey("http", "middlewares", TO + key.name)] = {"headers": header}
+    fails_over = bool(near and far) and settings.local_preference == "failover"
+    fails_over = fails_over and "sticky" not in config.get("loadBalancer", {})
+    if fails_over:
+        parts.update(_failover(key, config, checked, near, far))
+    inside = [backend for backend in near if backend.how == "container"]
+    if inside and settings.ingress_port and places.peers:
+        parts.update(_passed_on(key, config, inside, settings, places))
+    return ServiceParts(parts, passes_on, fails_over)
+
+
+def _local_weight(
+    near: Sequence[Backend], far: Sequence[Backend], settings: TraefikSettings
+) -> int:
+    """Return the weight of near instances; 0: nothing is said of weights."""
+    is_said = any("weight" in backend.options for backend in (*near, *far))
+    wanted = near and far and settings.local_preference != "none" and not is_said
+    return settings.local_weight if wanted and settings.local_weight > 1 else 0
+
+
+def _servers(serving: Iterable[Backend], local_weight: int) -> list[dict[str, Any]]:
+    servers = []
+    for backend in serving:
+        server = {"url": backend.url, **backend.options}
+        if local_weight:
+            server["weight"] = local_weight if backend.is_local else 1
+        servers.append(server)
+    return servers
+
+
+def _with_servers(config: Mapping[str, Any], servers: Sequence[Any]) -> Mapping[str, Any]:
+    return {**config, "loadBalancer": {**config["loadBalancer"], "servers": servers}}
+
+
+def _for_ingress(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a service whose health checks get through another node's Traefik, as requests do."""
+    check = config["loadBalancer"].get("healthCheck")
+    if check is None:
+        return config
+    balancer = dict(config["loadBalancer"])
+    if "port" in check:
+        del balancer["healthCheck"]  # a port of the container, which is not reached from here
+    else:
+        headers = {**check.get("headers", {}), SERVICE_HEADER: name}
+        balancer["healthCheck"] = {**check, "headers": headers}
+    return {**config, "loadBalancer": balancer}
+
+
+def _failover(
+    key: ElementKey,
+    config: Mapping[str, Any],
+    checked: Mapping[str, Any],
+    near: Sequence[Backend],
+    far: Sequence[Backend],
+) -> Parts:
+    failover = {
+        "service": key.name + _NEAR,
+        "fallback": key.name + _FAR,
+        "errors": {
+            "status": _FAILOVER_STATUS,
+            "maxRequestBodyBytes": _FAILOVER_BODY_BYTES_MAX,
+        },
+    }
+    return {
+        _named(key, _NEAR): _with_servers(config, _servers(near, 0)),
+        _named(key, _FAR): _with_servers(checked, _servers(far, 0)),
+        _named(key, FAILOVER): {"failover": failover},
+    }
+
+
+def _named(key: ElementKey, suffix: str) -> ElementKey:
+    return ElementKey(key.protocol, key.section, key.name + suffix)
+
+
+def _passed_on(
+    key: ElementKey,
+    config: Mapping[str, Any],
+    inside: Sequence[Backend],
+    settings: TraefikSettings,
+    places: Places,
+) -> Parts:
+    """Return the router for requests that other nodes pass on, and its service.
+
+    The middlewares were applied where the request came in.  The cookie that holds a client to a
+    server was read there too: a second one of its name would take its place.
+    """
+    name = FROM + key.name
+    peers = " || ".join(f"ClientIP(`{peer}`)" for peer in places.peers)
+    balancer = {k: v for k, v in config["loadBalancer"].items() if k != "sticky"}
+    router = {
+        "rule": f"Header(`{SERVICE_HEADER}`, `{key.name}`) && ({peers})",
+        "entryPoints": [settings.ingress_entry_point],
+        "service": name,
+    }
+    service = _with_servers({"loadBalancer": balancer}, _servers(inside, 0))
+    return {
+        ElementKey("http", "routers", name): router,
+        ElementKey("http", "services", name): service,
+    }
+
+
+def service_parts(
+    key: ElementKey,
+    config: Mapping[str, Any],
+    serving: Sequence[Backend],
+    settings: TraefikSettings,
+    places: Places,
+) -> ServiceParts:
+    """Return the service `key`, whatever its protocol."""
+    protocol: Protocol = key.protocol
+    if protocol == "http":
+        return http_parts(key, config, serving, settings, places)
+    return stream_parts(key, config, serving)

@@ -1,0 +1,140 @@
+"""The servers of one service in the configuration: which instances get its requests, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
+from constellation.traefik.places import Places
+from constellation.traefik.reach import How, Reached, reach
+from constellation.traefik.rejection import Complaint, Rejection
+from messages.monitor import ServiceState
+
+States = Mapping[str, Mapping[str, ServiceState]]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """An instance of a service.  `left_out` says why it gets no requests; empty: it does."""
+
+    instance: Instance
+    reached: Reached | None
+    is_local: bool
+    options: Mapping[str, object]
+    left_out: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where it is reached: a URL for HTTP."""
+        if self.reached is None:
+            return ""
+        if self.reached.how == "url":
+            return self.reached.address
+        return f"{self.reached.scheme}://{self.reached.address}"
+
+    @property
+    def how(self) -> How | None:
+        """By which way it is reached."""
+        return self.reached.how if self.reached is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """All instances of a service, and those whose port cannot be reached at all."""
+
+    all: tuple[Backend, ...]
+    rejected: tuple[Rejection, ...]
+
+    @property
+    def exist(self) -> bool:
+        """At least one instance could be reached, if it were well."""
+        return bool(self.all)
+
+    @property
+    def serving(self) -> tuple[Backend, ...]:
+        """Those that get requests, each address once, in order of addresses."""
+        by_url: dict[str, Backend] = {}
+        for backend in self.all:
+            if not backend.left_out:
+                by_url.setdefault(backend.url, backend)
+        return tuple(by_url[url] for url in sorted(by_url))
+
+
+def backends(
+    key: ElementKey, contributions: Iterable[Contribution], states: States, places: Places
+) -> Backends:
+    """Return the instances behind the service `key`."""
+    found: list[Backend] = []
+    rejected: list[Rejection] = []
+    for contribution in sorted(contributions, key=lambda item: item.instance):
+        instance, service = contribution.instance, contribution.element
+        assert isinstance(service, Service)
+        state = states[instance.service][instance.node]
+        place = places.of(instance.node)
+        reached = reach(state, service.wish, key.protocol, place.place)
+        # A stopped container has no published ports; its route stays, and answers 503.
+        if isinstance(reached, Complaint) and state.health != "stopped":
+            rejected.append(reached.of(*instance))
+            continue
+        found.append(
+            Backend(
+                instance,
+                None if isinstance(reached, Complaint) else reached,
+                instance.node == places.self_node,
+                service.wish.options,
+                place.left_out or _unwell(state),
+            )
+        )
+    if key.protocol == "tcp":
+        found, two = _primary_only(key, found, states)
+        rejected += two
+    return Backends(tuple(found), tuple(rejected))
+
+
+def _unwell(state: ServiceState) -> str:
+    if state.health != "healthy":
+        why = f": {state.reason}" if state.reason else ""
+        return f"it is {state.health}{why}"
+    return "it is draining: it was asked to stop" if state.draining else ""
+
+
+def _primary_only(
+    key: ElementKey, found: list[Backend], states: States
+) -> tuple[list[Backend], list[Rejection]]:
+    """Where instances say who is primary, leave out the others.
+
+    Two that claim it are not both believed: writes would go to two histories.  Every node
+    believes the same one.
+    """
+    roles = {
+        backend.instance: states[backend.instance.service][backend.instance.node].role
+        for backend in found
+    }
+    if not any(roles.values()):
+        return found, []
+    primaries = [
+        backend.instance
+        for backend in found
+        if roles[backend.instance] == "primary" and not backend.left_out
+    ]
+    chosen = min(primaries, default=None)
+    label = f"traefik.tcp.services.{key.name}"
+    reason = f"it says that it is the primary, and so does {'/'.join(chosen or ())}"
+    remedy = "see to it that one of them becomes a replica"
+    rejected = [
+        Rejection(*instance, label, reason, remedy) for instance in primaries if instance != chosen
+    ]
+    kept = [
+        backend
+        if backend.left_out or backend.instance == chosen
+        else Backend(
+            backend.instance,
+            backend.reached,
+            backend.is_local,
+            backend.options,
+            "another one is the primary" if chosen else "it is not the primary, and none is",
+        )
+        for backend in found
+    ]
+    return kept, rejected
