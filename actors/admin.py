@@ -10,6 +10,7 @@ from thespian.actors import ActorAddress
 from actors import node
 from actors.adapters.parts import find_missing
 from actors.admin_raft import RaftAnswers
+from actors.admin_routes import RouteAnswers
 from constellation import __version__
 from constellation.admin import keyring_round
 from constellation.admin.history import History
@@ -49,7 +50,7 @@ IN_EVERY_NODE = ("gossip", "raft", "leases")  # parts that are nothing to be sai
 FROM_START = ("tailscale", "cloudflare")  # parts that no actor reports on
 
 
-class AdminActor(RaftAnswers):
+class AdminActor(RouteAnswers, RaftAnswers):
     """Translate requests to reports of the core, and its questions to messages."""
 
     tick_interval_s = 0.1

@@ -14,17 +14,20 @@ from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_
 from actors.async_shell import AsyncShell, Reply
 from actors.http_metrics import HttpMetrics
 from actors.http_pages import HttpPages
+from actors.http_routes import answer
 from actors.metrics_report import metrics_report
 from constellation.config import Settings
 from constellation.errors import AdapterError
 from constellation.log import get_logger
 from constellation.metrics.exposition import ReportBook
+from constellation.traefik.ages import Ages
 from constellation.traefik.last_good import LastGood
 from constellation.traefik.provider import TraefikProvider
 from constellation.traefik.settling import Phase
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricsReport
+from messages.routes import RoutesAsk
 from messages.tailscale import SeedsFound
 
 log = get_logger(__name__)
@@ -44,6 +47,7 @@ class HttpActor(AsyncShell):
         self.metrics = HttpMetrics(self.registry)
         self.provider: TraefikProvider | None = None
         self.pages: HttpPages | None = None
+        self._ages = Ages()
         self._subscribed_at_s = 0.0
         self._saved_at_s = 0.0
         self._unsaved: LastGood | None = None
@@ -79,12 +83,15 @@ class HttpActor(AsyncShell):
     def on_message(self, message: Message, reply: Reply) -> None:
         match message:
             case ClusterChanged() if self.provider is not None:
+                self._ages.take(message, self.now_s())
                 if not self.provider.apply(message):
                     self._subscribe_again()
                 self._changed.set()
             case SeedsFound() if self.provider is not None:
                 self.provider.others_expected(_names_others(node.settings()) or bool(message.hosts))
                 self._changed.set()
+            case RoutesAsk() if self.pages is not None:
+                reply(answer(message, self.pages, self._ages, self.now_s()))
             case MetricsReport() if self.pages is not None:
                 self.pages.reports.add(message, self.now_s())
             case _:

@@ -17,16 +17,19 @@ from actors.http_metrics import HttpMetrics
 from constellation.metrics.exposition import ReportBook, render
 from constellation.traefik.provider import TraefikProvider
 from constellation.traefik.settling import Phase
+from constellation.traefik.views import VIEWS, Views
 from messages.metrics import MetricsReport
 
 JSON = "application/json"
 PATHS = {
     "/api/dynamic": "dynamic configuration, for Traefik's HTTP provider",
+    **{path: f"its {section} of {protocol.upper()}" for path, (protocol, section) in VIEWS.items()},
     "/api/rejected": "labels and services that were left out of it, and why",
     "/health": "how this node is",
     "/metrics": "metrics of all its actors, for Prometheus",
 }
 INDEX = "".join(f"{path}\t{what}\n" for path, what in PATHS.items()).encode()
+UNKNOWN = b"the cluster is not known yet: keep the routes you have\n"
 NOT_FOUND = f"there is no such path; there are {', '.join(PATHS)}\n".encode()
 
 
@@ -44,13 +47,16 @@ class HttpPages:
         self.provider = provider
         self.reports = reports
         self.metrics = metrics
-        self._node_name = node_name
+        self.node_name = node_name
         self._own_report = own_report
+        self.polled_at_s: float | None = None  # None: Traefik never asked
+        self.body_at_s = 0.0
         self._etag = ""
-        self._body_at_s = 0.0
+        self._views = Views()
         self._answers: dict[str, Callable[[HttpRequest], HttpAnswer]] = {
             "/": lambda _: HttpAnswer(200, INDEX),
             "/api/dynamic": self._dynamic,
+            **dict.fromkeys(VIEWS, self._view),
             "/api/rejected": self._rejected,
             "/health": self._health,
             "/metrics": self._metrics,
@@ -59,7 +65,7 @@ class HttpPages:
 
     def body_changed(self, now_s: float) -> None:
         """Take up the provider's new body."""
-        self._body_at_s = now_s
+        self.body_at_s = now_s
         body = self.provider.body or b""
         self._etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
         self.metrics.body_bytes.set(len(body))
@@ -79,11 +85,17 @@ class HttpPages:
         return make(request)
 
     def _dynamic(self, request: HttpRequest) -> HttpAnswer:
+        self.polled_at_s = time.monotonic()
         body = self.provider.body
         if body is None:
-            text = b"the cluster is not known yet: keep the routes you have\n"
-            return HttpAnswer(503, text, headers={"Retry-After": "1"})
+            return HttpAnswer(503, UNKNOWN, headers={"Retry-After": "1"})
         return HttpAnswer(200, body, JSON, {"ETag": self._etag, "Cache-Control": "no-store"})
+
+    def _view(self, request: HttpRequest) -> HttpAnswer:
+        body = self.provider.body
+        if body is None:
+            return HttpAnswer(503, UNKNOWN, headers={"Retry-After": "1"})
+        return HttpAnswer(200, _json(self._views.rows(body, request.path)), JSON)
 
     def _rejected(self, request: HttpRequest) -> HttpAnswer:
         configuration = self.provider.configuration
@@ -96,13 +108,13 @@ class HttpPages:
         fields = {
             "status": "degraded" if problems else "ok",
             "problems": problems,
-            "node": self._node_name,
+            "node": self.node_name,
             "cluster_version": view.version,
             "members": len(view.members),
             "members_alive": sum(member.state == "alive" for member in view.members.values()),
             "routes": self.provider.phase.name.lower(),
             "routers": self._router_count(),
-            "body_age_s": round(time.monotonic() - self._body_at_s, 3),
+            "body_age_s": round(time.monotonic() - self.body_at_s, 3),
         }
         return HttpAnswer(200 if self.provider.body is not None else 503, _json(fields), JSON)
 
@@ -117,7 +129,7 @@ class HttpPages:
 
     def _metrics(self, request: HttpRequest) -> HttpAnswer:
         now_s = time.monotonic()
-        self.metrics.body_age_s.set(now_s - self._body_at_s)
+        self.metrics.body_age_s.set(now_s - self.body_at_s)
         self.metrics.settled.set(self.provider.phase is Phase.SETTLED)
         reports = self.reports.reports(now_s)
         self.metrics.actors.set(len(reports))

@@ -16,6 +16,7 @@ import typer
 from constellation.admin.words import plain
 from constellation.cli_keys import keys
 from constellation.cli_raft import leases, raft, transfer
+from constellation.cli_routes import explain, rejected
 from constellation.cli_session import (
     DEFAULT_CONFIG,
     EXIT_UNANSWERED,
@@ -104,6 +105,8 @@ def events(*, as_json: AsJson = False) -> None:
 
 app.command()(leases)
 app.command()(transfer)
+app.command()(explain)
+app.command()(rejected)
 
 
 @app.command(short_help="Print a new cluster key.")

@@ -18,6 +18,7 @@ from messages.admin import EventsReport, NodesReport, RequestRefused, ServicesRe
 from messages.base import Message
 from messages.keyring import KeyringReport
 from messages.raft_reports import LeasesReport, RaftReport
+from messages.routes import ExplainReport, RejectedReport
 
 Answer = TypeVar("Answer", bound=Message)
 Report = TypeVar(
@@ -29,6 +30,8 @@ Report = TypeVar(
     KeyringReport,
     RaftReport,
     LeasesReport,
+    ExplainReport,
+    RejectedReport,
 )
 
 ANSWER_TIMEOUT_S = 5.0

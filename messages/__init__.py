@@ -9,9 +9,21 @@ keyring       the gossip keys: orders, what each node has
 metrics       what each actor process counts
 admin         the operator's questions and their answers
 raft_reports  those about Raft and leases
+routes        those about routes
 """
 
-from messages import admin, base, gossip, keyring, lifecycle, metrics, monitor, raft_reports, warp
+from messages import (
+    admin,
+    base,
+    gossip,
+    keyring,
+    lifecycle,
+    metrics,
+    monitor,
+    raft_reports,
+    routes,
+    warp,
+)
 
 __all__ = [
     "admin",
@@ -22,5 +34,6 @@ __all__ = [
     "metrics",
     "monitor",
     "raft_reports",
+    "routes",
     "warp",
 ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from constellation.cluster_view import ClusterView
 from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.composition import Composition
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.last_good import LastGood
 from constellation.traefik.settling import Phase, Settling, SettlingPolicy
@@ -80,6 +81,11 @@ class TraefikProvider:
         self.body = self.configuration.body
         self._routed = self.configuration.routed
         return True
+
+    @property
+    def composition(self) -> Composition:
+        """What the configuration is made of, as of the last `step` that built it."""
+        return self._builder.composition
 
     @property
     def is_stale(self) -> bool:

@@ -47,7 +47,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """`address` is host:port as a URL writes it; of `url` it is the whole URL."""
+    """`address` is host:port as a URL writes it, or a whole URL where `how` is "url".
+
+    `scheme` goes before it; empty for TCP, UDP and a whole URL.
+    """
 
     address: str
     scheme: str
@@ -86,7 +89,7 @@ def reach(state: ServiceState, wish: Wish, protocol: Protocol, place: Place) -> 
         if host is None:
             reason = f"{endpoint.host[:64]!r} cannot be reached from other nodes"
             return Complaint("", reason, "publish the port on an address that other nodes reach")
-        scheme = wish.scheme or endpoint.scheme or "http"
+        scheme = (wish.scheme or endpoint.scheme or "http") if protocol == "http" else ""
         return Reached(f"{host}:{endpoint.port}", scheme, "published")
     return _unpublished(state, wish, protocol, place, published)
 
@@ -113,7 +116,8 @@ def _unpublished(
     port = wish.port or _exposed_port(state, wish, protocol)
     host = _url_host(state.container_host) if port and state.container_host else None
     if host and place.reaches_containers:
-        return Reached(f"{host}:{port}", wish.scheme or "http", "container")
+        scheme = (wish.scheme or "http") if protocol == "http" else ""
+        return Reached(f"{host}:{port}", scheme, "container")
     if host and place.ingress and protocol == "http":
         return Reached(place.ingress, "http", "ingress")
     return _nothing_published(published, wish, protocol, in_container=bool(host))

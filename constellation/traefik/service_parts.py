@@ -53,8 +53,7 @@ def stream_parts(
     preferred = [backend for backend in serving if backend.is_local] or serving
     servers = []
     for backend in preferred:
-        assert backend.reached is not None
-        servers.append({"address": backend.reached.address, **backend.options})
+        servers.append({"address": backend.address, **backend.options})
     return ServiceParts({key: _with_servers(config, servers)})
 
 
@@ -97,7 +96,7 @@ def _local_weight(
 def _servers(serving: Iterable[Backend], local_weight: int) -> list[dict[str, Any]]:
     servers = []
     for backend in serving:
-        server = {"url": backend.url, **backend.options}
+        server = {"url": backend.address, **backend.options}
         if local_weight:
             server["weight"] = local_weight if backend.is_local else 1
         servers.append(server)

@@ -25,11 +25,11 @@ class Backend:
     left_out: str = ""
 
     @property
-    def url(self) -> str:
-        """Where it is reached: a URL for HTTP."""
+    def address(self) -> str:
+        """Where it is reached, as Traefik has it: for HTTP a URL, else host:port."""
         if self.reached is None:
             return ""
-        if self.reached.how == "url":
+        if not self.reached.scheme:
             return self.reached.address
         return f"{self.reached.scheme}://{self.reached.address}"
 
@@ -54,11 +54,11 @@ class Backends:
     @property
     def serving(self) -> tuple[Backend, ...]:
         """Those that get requests, each address once, in order of addresses."""
-        by_url: dict[str, Backend] = {}
+        by_address: dict[str, Backend] = {}
         for backend in self.all:
             if not backend.left_out:
-                by_url.setdefault(backend.url, backend)
-        return tuple(by_url[url] for url in sorted(by_url))
+                by_address.setdefault(backend.address, backend)
+        return tuple(by_address[address] for address in sorted(by_address))
 
 
 def backends(

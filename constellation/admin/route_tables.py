@@ -1,0 +1,120 @@
+"""Routes, as a person reads them: from the name to the instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from constellation.admin.tables import bullets, cell, table
+from constellation.admin.words import duration, plain
+from messages.routes import BackendRow, ExplainReport, RejectedReport, RejectionRow, RouteRow
+
+_WAYS = {
+    "published": "published port",
+    "container": "the container itself",
+    "ingress": "its node's Traefik",
+    "url": "a label's URL",
+    "": "-",
+}
+
+
+def explain_text(report: ExplainReport) -> RenderableType:
+    """Return one line that says it all, what is wrong, each route, and what was left out."""
+    parts: list[RenderableType] = [_headline(report)]
+    if report.degraded:
+        parts.append(bullets(report.degraded, mark="!", style="yellow"))
+    for route in report.routes:
+        parts += ["", *_route(route)]
+    if report.rejected:
+        parts += ["", "Left out:", _rejections(report.rejected)]
+    if report.notes:
+        parts += ["", "Notes:", bullets(report.notes, mark="-", style="dim")]
+    parts += ["", Text(_about_traefik(report), style="dim")]
+    return Group(*parts)
+
+
+def _headline(report: ExplainReport) -> Text:
+    word, style = ("degraded", "bold yellow") if report.degraded else ("all is well", "bold green")
+    instances = {
+        (backend.service, backend.node)
+        for route in report.routes
+        for backend in route.backends
+        if backend.serving
+    }
+    routes = f"{len(report.routes)} route{'' if len(report.routes) == 1 else 's'}"
+    served = f"{len(instances)} instance{'' if len(instances) == 1 else 's'} serving"
+    text = (
+        f": {plain(report.subject)} has {routes}, {served} (as {plain(report.self_node)} sees it)"
+    )
+    return Text.assemble((word, style), text)
+
+
+def _about_traefik(report: ExplainReport) -> str:
+    polled = "Traefik has never asked this agent"
+    if report.polled_ago_s is not None:
+        polled = f"Traefik asked {duration(report.polled_ago_s)} ago"
+    return f"{polled}; what it gets changed {duration(report.body_age_s)} ago."
+
+
+def _route(route: RouteRow) -> Iterable[RenderableType]:
+    rule = plain(route.rule) or f"every {route.protocol.upper()} packet"
+    where = ", ".join(map(plain, route.entry_points)) or "Traefik's default entry points"
+    priority = "" if route.priority is None else f", priority {route.priority}"
+    tls = ", TLS" if route.tls else ""
+    yield Text.assemble((rule, "bold"), f"  on {where}{tls}{priority}")
+    chain = [f"router {plain(route.router)}", *map(plain, route.middlewares)]
+    chain.append(f"service {plain(route.service)}")
+    yield Text("  " + " -> ".join(chain))
+    if route.defined_by:
+        yield Text(f"  defined by {', '.join(map(plain, route.defined_by))}", style="dim")
+    if route.backends:
+        yield Padding(_backends(route.backends), (0, 0, 0, 2))
+    elif "@" not in route.service:
+        yield Text("  no instance", style="yellow")
+
+
+def _backends(backends: Iterable[BackendRow]) -> Table:
+    rows = table("Instance", "Node", "Requests", "Address", "Reached by", "Changed")
+    for row in backends:
+        share = "yes" if row.weight is None else f"yes, weight {row.weight}"
+        rows.add_row(
+            cell(row.service),
+            cell(row.node),
+            cell(share, "green") if row.serving else cell(f"no: {row.why}", "yellow"),
+            cell(row.address or "-"),
+            _WAYS[row.way],
+            f"{duration(row.changed_ago_s)} ago",
+        )
+    return rows
+
+
+def rejected_text(report: RejectedReport) -> RenderableType:
+    """Return how much was left out, and a row for each."""
+    if not report.rejected and not report.degraded:
+        return Text.assemble(
+            ("all is well", "bold green"),
+            f": nothing was left out of the routes (as {plain(report.self_node)} sees it)",
+        )
+    parts: list[RenderableType] = [bullets(report.degraded, mark="!", style="yellow")]
+    if report.rejected:
+        parts += ["", _rejections(report.rejected)]
+    if report.total > len(report.rejected):
+        parts += ["", f"These are the first {len(report.rejected)}; /api/rejected lists more."]
+    return Group(*parts)
+
+
+def _rejections(rejected: Iterable[RejectionRow]) -> Table:
+    rows = table("Service", "Node", "Label", "Why", "What to do")
+    for row in rejected:
+        rows.add_row(
+            cell(row.service),
+            cell(row.node),
+            cell(row.label or "-"),
+            cell(row.reason),
+            cell(row.remedy),
+        )
+    return rows

@@ -1,0 +1,35 @@
+"""Since when each instance is as it is, as this node came to know of it."""
+
+from __future__ import annotations
+
+from constellation.traefik.elements import Instance
+from messages.gossip import ClusterChanged
+
+
+class Ages:
+    """When the record of each instance changed.  `now_s` is monotonic seconds.
+
+    A snapshot repeats what was known, so it dates only what is new in it.
+    """
+
+    def __init__(self) -> None:
+        self._changed_at_s: dict[Instance, float] = {}
+        self._records: dict[Instance, object] = {}
+
+    def take(self, change: ClusterChanged, now_s: float) -> None:
+        """Take up what `change` says."""
+        named = {Instance(item.state.service, item.node): item.state for item in change.services}
+        for instance, state in named.items():
+            if self._records.get(instance) != state:
+                self._records[instance] = state
+                self._changed_at_s[instance] = now_s
+        gone = [Instance(name.key, name.node) for name in change.removed if name.kind == "service"]
+        if change.snapshot:
+            gone += [instance for instance in self._records if instance not in named]
+        for instance in gone:
+            self._records.pop(instance, None)
+            self._changed_at_s.pop(instance, None)
+
+    def age_s(self, instance: Instance, now_s: float) -> float:
+        """Return for how long `instance` has been as it is; 0 if it is not known."""
+        return now_s - self._changed_at_s.get(instance, now_s)

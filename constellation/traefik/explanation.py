@@ -1,0 +1,252 @@
+"""How requests for a host name, or to a service, are routed on this node; and why not.
+
+From the same composition that the body is made of, so that it says what Traefik is told.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from constellation.cluster_view import ClusterView
+from constellation.traefik.composition import Composition
+from constellation.traefik.elements import ElementKey, Instance
+from constellation.traefik.references import is_foreign
+from constellation.traefik.rejection import Rejection
+from constellation.traefik.service_parts import FROM
+from constellation.traefik.service_servers import Backend
+from messages.routes import BackendRow, RejectionRow, RouteRow
+
+ROUTES_MAX = 20
+BACKENDS_MAX = 64
+REJECTED_MAX = 50
+SIMILAR_MAX = 3
+
+_QUOTED = r"""\(\s*[`"]([^`"]+)[`"]\s*\)"""
+_HOST = re.compile(rf"(?i:\bHost(?:SNI)?){_QUOTED}")
+_HOST_REGEXP = re.compile(rf"(?i:\bHost(?:SNI)?Regexp){_QUOTED}")
+
+AgeOf = Callable[[Instance], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is to be told of one subject."""
+
+    routes: tuple[RouteRow, ...]
+    rejected: tuple[RejectionRow, ...]
+    notes: tuple[str, ...]
+    degraded: tuple[str, ...]
+    found: bool
+
+
+def explain(
+    subject: str,
+    composition: Composition,
+    view: ClusterView,
+    rejected: Iterable[Rejection],
+    age_s: AgeOf,
+) -> Explanation:
+    """Return the explanation of `subject`: a host name, a service, or a name from labels."""
+    explainer = _Explainer(subject.strip().lower().rstrip("."), composition, view, age_s)
+    return explainer.explain(tuple(rejected))
+
+
+def rejection_rows(rejected: Iterable[Rejection], most: int) -> tuple[RejectionRow, ...]:
+    """Return what is told of the first `most` of `rejected`."""
+    return tuple(
+        RejectionRow(
+            service=item.service,
+            node=item.node,
+            label=item.label,
+            reason=item.reason,
+            remedy=item.remedy,
+        )
+        for item in list(rejected)[:most]
+    )
+
+
+class _Explainer:
+    def __init__(
+        self, subject: str, composition: Composition, view: ClusterView, age_s: AgeOf
+    ) -> None:
+        self._subject = subject
+        self._composition = composition
+        self._view = view
+        self._age_s = age_s
+
+    def explain(self, rejected: tuple[Rejection, ...]) -> Explanation:
+        keys = sorted({*self._by_host(), *self._by_name()})
+        services = self._services(keys)
+        own = [item for item in rejected if item.service in services]
+        found = bool(keys or services)
+        routes = tuple(self._route(key) for key in keys[:ROUTES_MAX])
+        notes = list(self._notes(routes, services, len(keys)))
+        if not found:
+            notes += self._similar()
+        return Explanation(
+            routes,
+            rejection_rows(own, REJECTED_MAX),
+            tuple(notes),
+            tuple(self._degraded(routes, services, found=found)),
+            found,
+        )
+
+    # Which routers, which services.
+
+    def _routers(self) -> Iterator[tuple[ElementKey, Mapping[str, Any]]]:
+        for protocol in ("http", "tcp", "udp"):
+            for name, config in self._composition.document.section(protocol, "routers").items():
+                yield ElementKey(protocol, "routers", name), config
+
+    def _by_host(self) -> Iterator[ElementKey]:
+        for key, config in self._routers():
+            rule = config.get("rule", "")
+            hosts = {host.lower() for host in _HOST.findall(rule)}
+            if self._subject in hosts or any(
+                _matches(pattern, self._subject) for pattern in _HOST_REGEXP.findall(rule)
+            ):
+                yield key
+
+    def _by_name(self) -> Iterator[ElementKey]:
+        """Yield the routers that lead to a service of that name, or are called so."""
+        led: set[ElementKey] = set()
+        for key, composed in self._composition.services.items():
+            names = {backend.instance.service.lower() for backend in composed.backends.all}
+            if self._subject in {*names, key.name.lower()}:
+                led.add(key)
+        for key, config in self._routers():
+            service = ElementKey(key.protocol, "services", str(config["service"]))
+            is_own = key.name.lower() == self._subject or self._subject in self._definers(key)
+            if (is_own or service in led) and not key.name.startswith(FROM):
+                yield key
+
+    def _definers(self, key: ElementKey) -> set[str]:
+        found = self._composition.contributions.get(key, {})
+        return {instance.service.lower() for instance in found}
+
+    def _services(self, keys: Iterable[ElementKey]) -> set[str]:
+        """Return the services, as they are called on nodes, that the subject is about."""
+        found = {name for name in self._view.services if name.lower() == self._subject}
+        for key in keys:
+            found |= {instance.service for instance in self._composition.contributions.get(key, {})}
+            for backend in self._backends(key):
+                found.add(backend.instance.service)
+        return found
+
+    def _backends(self, router: ElementKey) -> tuple[Backend, ...]:
+        config = self._composition.document.section(router.protocol, "routers").get(router.name)
+        if config is None:
+            return ()
+        key = ElementKey(router.protocol, "services", str(config["service"]))
+        composed = self._composition.services.get(key)
+        return composed.backends.all if composed is not None else ()
+
+    # What is told of them.
+
+    def _route(self, key: ElementKey) -> RouteRow:
+        config = self._composition.document.section(key.protocol, "routers")[key.name]
+        definers = self._composition.contributions.get(key, {})
+        service = str(config["service"])
+        weights = self._weights(ElementKey(key.protocol, "services", service))
+        return RouteRow(
+            protocol=key.protocol,
+            router=key.name,
+            rule=config.get("rule", ""),
+            priority=config.get("priority"),
+            entry_points=tuple(config.get("entryPoints", ())),
+            middlewares=tuple(config.get("middlewares", ())),
+            tls="tls" in config,
+            service=service,
+            defined_by=tuple(sorted(f"{one.service} on {one.node}" for one in definers)),
+            backends=tuple(
+                self._backend(backend, weights) for backend in self._backends(key)[:BACKENDS_MAX]
+            ),
+        )
+
+    def _weights(self, key: ElementKey) -> Mapping[str, int]:
+        config = self._composition.document.section(key.protocol, "services").get(key.name, {})
+        servers = config.get("loadBalancer", {}).get("servers", ())
+        return {
+            server.get("url") or server.get("address"): server["weight"]
+            for server in servers
+            if "weight" in server
+        }
+
+    def _backend(self, backend: Backend, weights: Mapping[str, int]) -> BackendRow:
+        reached = backend.reached
+        address = backend.address
+        return BackendRow(
+            service=backend.instance.service,
+            node=backend.instance.node,
+            address=address,
+            way=reached.how if reached is not None else "",
+            weight=weights.get(address),
+            serving=not backend.left_out,
+            why=backend.left_out,
+            changed_ago_s=max(0.0, self._age_s(backend.instance)),
+        )
+
+    def _notes(
+        self, routes: Iterable[RouteRow], services: Iterable[str], routes_count: int
+    ) -> Iterator[str]:
+        if routes_count > ROUTES_MAX:
+            yield f"{routes_count} routers lead there; these are the first {ROUTES_MAX}"
+        for route in routes:
+            if is_foreign(route.service):
+                yield f"{route.router}: its service {route.service} is not of this provider"
+            if any(backend.way == "ingress" for backend in route.backends):
+                yield (
+                    f"{route.router}: 'ingress' is reached through the Traefik of its node, since "
+                    "it publishes no port"
+                )
+        routed = {name for route in routes for name in self._routed_to(route)}
+        for service in sorted(set(services) - routed):
+            yield from self._without_route(service)
+
+    def _routed_to(self, route: RouteRow) -> set[str]:
+        key = ElementKey(route.protocol, "routers", route.router)
+        definers = {one.service for one in self._composition.contributions.get(key, {})}
+        return definers | {backend.service for backend in route.backends}
+
+    def _without_route(self, service: str) -> Iterator[str]:
+        instances = self._view.services.get(service, {})
+        for node in sorted(instances):
+            state = instances[node]
+            health = f"{state.health}: {state.reason}" if state.reason else state.health
+            yield f"{service} on {node} ({health}) has no route"
+
+    def _degraded(
+        self, routes: Iterable[RouteRow], services: Iterable[str], *, found: bool
+    ) -> Iterator[str]:
+        if not found:
+            yield f"nothing is called {self._subject}: no host of a rule, no service, no router"
+        elif not routes:
+            yield f"no route leads to {', '.join(sorted(services))}"
+        for route in routes:
+            is_own = not is_foreign(route.service)
+            if is_own and not any(backend.serving for backend in route.backends):
+                yield f"{route.router} answers 503: no instance of {route.service} gets requests"
+
+    def _similar(self) -> Iterator[str]:
+        known = {name.lower() for name in self._view.services}
+        known |= {
+            host.lower()
+            for _, config in self._routers()
+            for host in _HOST.findall(config.get("rule", ""))
+        }
+        near = difflib.get_close_matches(self._subject, sorted(known), n=SIMILAR_MAX)
+        if near:
+            yield f"similar names are {', '.join(near)}"
+        yield (
+            "a container is watched when it has the label traefik.enable=true, or all are with "
+            "docker.watch = 'all'; `constellation services` lists what is known"
+        )
+
+
+def _matches(pattern: str, host: str) -> bool:
+    """Return whether a rule's regular expression, which was checked before, matches `host`."""
+    return re.search(pattern, host) is not None

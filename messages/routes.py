@@ -1,0 +1,117 @@
+"""Messages of the operator about routes; the admin actor passes questions to the HTTP actor.
+
+The fields of the reports are also what `constellation explain --json` and `rejected --json` print.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from messages.base import Message
+
+SUBJECT_CHARACTERS_MAX = 253
+
+Protocol = Literal["http", "tcp", "udp"]
+Way = Literal["", "published", "container", "ingress", "url"]
+
+
+class RejectedRequest(Message):
+    """Ask what was left out of the routes.  Answered by `RejectedReport`."""
+
+    crosses_nodes = True
+
+
+class RejectionRow(Message):
+    """One label or instance that was left out.  Part of reports."""
+
+    crosses_nodes = True
+
+    service: str
+    node: str
+    label: str = Field(description="empty: no label is to blame")
+    reason: str
+    remedy: str
+
+
+class RejectedReport(Message):
+    """Answer to `RejectedRequest`, by service and node."""
+
+    crosses_nodes = True
+
+    self_node: str = Field(description="the node that was asked")
+    rejected: tuple[RejectionRow, ...]
+    total: int = Field(ge=0, description="with those that are too many to list")
+    degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
+
+
+class ExplainRequest(Message):
+    """Ask how requests for a host name or a service are routed.  Answered by `ExplainReport`."""
+
+    crosses_nodes = True
+
+    subject: str = Field(min_length=1, max_length=SUBJECT_CHARACTERS_MAX)
+
+
+class BackendRow(Message):
+    """One instance behind a route.  Part of `RouteRow`."""
+
+    crosses_nodes = True
+
+    service: str
+    node: str
+    address: str = Field(description="where Traefik sends requests; empty: nowhere")
+    way: Way = Field(description="how it is reached; empty: it is not")
+    weight: int | None = Field(description="None: the same as the others")
+    serving: bool = Field(description="it gets requests")
+    why: str = Field(description="why it gets none; empty: it does")
+    changed_ago_s: float = Field(ge=0.0, description="since its record changed, as seen here")
+
+
+class RouteRow(Message):
+    """One router, and what is behind it.  Part of `ExplainReport`."""
+
+    crosses_nodes = True
+
+    protocol: Protocol
+    router: str
+    rule: str
+    priority: int | None = Field(description="None: the length of the rule")
+    entry_points: tuple[str, ...]
+    middlewares: tuple[str, ...]
+    tls: bool
+    service: str
+    defined_by: tuple[str, ...] = Field(description="the instances whose labels ask for it")
+    backends: tuple[BackendRow, ...]
+
+
+class ExplainReport(Message):
+    """Answer to `ExplainRequest`: the chain from the name to the instances, and why not."""
+
+    crosses_nodes = True
+
+    self_node: str = Field(description="the node whose Traefik this is about")
+    subject: str
+    found: bool = Field(description="something here is called so")
+    polled_ago_s: float | None = Field(description="since Traefik asked; None: never")
+    body_age_s: float = Field(ge=0.0, description="since what Traefik gets changed")
+    routes: tuple[RouteRow, ...]
+    rejected: tuple[RejectionRow, ...] = Field(description="what was left out of its services")
+    notes: tuple[str, ...] = Field(description="what else is to be known; for people")
+    degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
+
+
+class RoutesAsk(Message):
+    """Hand an operator's question to the HTTP actor.  Answered by `RoutesAnswer`."""
+
+    asker: str = Field(description="who asked; comes back as it is")
+    explain: ExplainRequest | None = Field(default=None, description="None: what was left out")
+
+
+class RoutesAnswer(Message):
+    """Answer to `RoutesAsk`: one of both reports."""
+
+    asker: str
+    explained: ExplainReport | None = None
+    rejected: RejectedReport | None = None
