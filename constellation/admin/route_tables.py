@@ -13,14 +13,6 @@ from constellation.admin.tables import bullets, cell, table
 from constellation.admin.words import duration, plain
 from messages.routes import BackendRow, ExplainReport, RejectedReport, RejectionRow, RouteRow
 
-_WAYS = {
-    "published": "published port",
-    "container": "the container itself",
-    "ingress": "its node's Traefik",
-    "url": "a label's URL",
-    "": "-",
-}
-
 
 def explain_text(report: ExplainReport) -> RenderableType:
     """Return one line that says it all, what is wrong, each route, and what was left out."""
@@ -86,7 +78,7 @@ def _backends(backends: Iterable[BackendRow]) -> Table:
             cell(row.node),
             cell(share, "green") if row.serving else cell(f"no: {row.why}", "yellow"),
             cell(row.address or "-"),
-            _WAYS[row.way],
+            row.way or "-",
             f"{duration(row.changed_ago_s)} ago",
         )
     return rows
@@ -107,14 +99,13 @@ def rejected_text(report: RejectedReport) -> RenderableType:
     return Group(*parts)
 
 
-def _rejections(rejected: Iterable[RejectionRow]) -> Table:
-    rows = table("Service", "Node", "Label", "Why", "What to do")
+def _rejections(rejected: Iterable[RejectionRow]) -> RenderableType:
+    """Return what each was, why, and what to do; in lines, since all of it is long."""
+    lines: list[RenderableType] = []
     for row in rejected:
-        rows.add_row(
-            cell(row.service),
-            cell(row.node),
-            cell(row.label or "-"),
-            cell(row.reason),
-            cell(row.remedy),
-        )
-    return rows
+        about = f"  {plain(row.service)} on {plain(row.node)}"
+        label = f": {plain(row.label)}" if row.label else ""
+        lines.append(Text.assemble((about, "bold"), label))
+        lines.append(Padding(Text(plain(row.reason)), (0, 0, 0, 4)))
+        lines.append(Padding(Text(f"-> {plain(row.remedy)}"), (0, 0, 0, 4)))
+    return Group(*lines)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ class _Explainer:
             routes,
             rejection_rows(own, REJECTED_MAX),
             tuple(notes),
-            tuple(self._degraded(routes, services, found=found)),
+            tuple(self._degraded(routes, services, own, found=found)),
             found,
         )
 
@@ -220,7 +220,12 @@ class _Explainer:
             yield f"{service} on {node} ({health}) has no route"
 
     def _degraded(
-        self, routes: Iterable[RouteRow], services: Iterable[str], *, found: bool
+        self,
+        routes: Iterable[RouteRow],
+        services: Iterable[str],
+        rejected: Sequence[Rejection],
+        *,
+        found: bool,
     ) -> Iterator[str]:
         if not found:
             yield f"nothing is called {self._subject}: no host of a rule, no service, no router"
@@ -230,6 +235,12 @@ class _Explainer:
             is_own = not is_foreign(route.service)
             if is_own and not any(backend.serving for backend in route.backends):
                 yield f"{route.router} answers 503: no instance of {route.service} gets requests"
+
+        if rejected:
+            names = ", ".join(sorted({item.service for item in rejected}))
+            one = "1 label or instance of {} was left out"
+            many = f"{len(rejected)} labels or instances of {{}} were left out"
+            yield (one if len(rejected) == 1 else many).format(names)
 
     def _similar(self) -> Iterator[str]:
         known = {name.lower() for name in self._view.services}

@@ -15,6 +15,7 @@ from constellation.admin.raft_news import RaftNews
 from constellation.admin.raft_report import raft_report
 from constellation.admin.raft_tables import leases_text, raft_text
 from constellation.admin.reports import nodes_report, services_report, status_report
+from constellation.admin.route_tables import explain_text, rejected_text
 from constellation.admin.tables import nodes_text, render, services_text, status_text
 from messages.admin import NodesReport, ServicesReport
 from messages.leases import LeaseTableState
@@ -31,6 +32,7 @@ from tests.admin.builders import (
     statuses,
 )
 from tests.admin.raft_builders import follows, heard, leads, lease, read, three_nodes
+from tests.admin.route_builders import LEFT_OUT, explained, rejected
 from tests.traefik.builders import view
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -67,6 +69,20 @@ TABLES = {
     "raft_waiting": raft_text(raft_report(three_nodes(), "alpha", {"alpha": WAITING})),
     "leases": leases_text(leases_report(three_nodes(gamma="suspect"), "alpha", HELD)),
     "leases_old": leases_text(leases_report(three_nodes(), "alpha", OLD)),
+    "explain": explain_text(
+        explained(rejected=(LEFT_OUT,), degraded=("1 label or instance of web was left out",))
+    ),
+    "explain_nothing": explain_text(
+        explained(
+            found=False,
+            routes=(),
+            polled_ago_s=None,
+            notes=("similar names are a, b",),
+            degraded=("nothing is called web.example.org",),
+        )
+    ),
+    "rejected": rejected_text(rejected(LEFT_OUT, total=300)),
+    "rejected_none": rejected_text(rejected()),
     "status": status_text(status_report(cluster_in_trouble(), statuses(), ("delta",))),
     "status_well": status_text(status_report(WELL, [status("alpha"), status("beta")], ())),
     "nodes": nodes_text(nodes_report(cluster_in_trouble(), AGES_S)),

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,8 @@ from constellation.config import HttpSettings, Settings
 from constellation.settings_traefik import TraefikSettings
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
-from tests.harness import Harness
+from messages.routes import ExplainRequest, RoutesAnswer, RoutesAsk
+from tests.harness import Harness, messages_of
 from tests.traefik.builders import on, snapshot, state
 from tests.traefik.conftest import connects, free_port, wait_until
 
@@ -111,6 +113,41 @@ def test_body_is_json_with_a_tag_that_changes_with_it(start: Start) -> None:
     assert status == 200
     assert headers["Content-Type"] == "application/json"
     assert again[1:] == (body, {**headers, "Date": again[2]["Date"]})
+
+
+def test_parts_of_the_body_are_there_to_look_at_and_are_no_configuration(start: Start) -> None:
+    harness = start()
+    assert get(harness, "/api/http/routers")[0] == 503
+    harness.deliver(snapshot(on("alpha", state(http__middlewares__zip__compress="true"))))
+    wait_until(lambda: bool(hosts(harness)))
+
+    routers, middlewares, streams = (
+        json.loads(get(harness, path)[1])
+        for path in ("/api/http/routers", "/api/http/middlewares", "/api/udp/services")
+    )
+
+    assert [row["name"] for row in routers] == ["web.alpha.localhost", "web.localhost"]
+    assert {"name": "zip", "compress": {}} in middlewares
+    assert streams == []
+
+
+def test_an_operator_is_told_where_requests_go_and_what_was_left_out(start: Start) -> None:
+    harness = start()
+    labels: dict[str, Any] = {"http__middlewares__auth__basicauth__users": "joe"}
+    harness.deliver(snapshot(on("alpha", state(**labels))))
+    wait_until(lambda: bool(hosts(harness)))
+
+    harness.deliver(RoutesAsk(asker="me", explain=ExplainRequest(subject="web.localhost")))
+    harness.deliver(RoutesAsk(asker="me"))
+    harness.pump_until(lambda: len(messages_of(RoutesAnswer, harness.sent)) == 2)
+
+    explained, rejected = messages_of(RoutesAnswer, harness.sent)
+    assert (explained.asker, rejected.asker) == ("me", "me")
+    assert explained.explained is not None
+    assert [route.router for route in explained.explained.routes] == ["web.localhost"]
+    assert explained.explained.polled_ago_s is not None
+    assert rejected.rejected is not None
+    assert [row.reason for row in rejected.rejected.rejected] == ["a user is name:hash"]
 
 
 def test_a_missed_change_is_made_up_for_by_a_new_snapshot(start: Start) -> None:

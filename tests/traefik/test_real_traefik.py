@@ -204,8 +204,11 @@ def test_a_service_without_a_healthy_instance_answers_503(
     agent.stop()
 
 
-def test_the_list_of_rejections_is_never_taken_for_a_configuration(
-    run_traefik: RunTraefik, tmp_path: Path
+@pytest.mark.parametrize(
+    "page", [b'[{"service": "bad"}]', b"[]", b'[{"name":"web","rule":"Host(`web.localhost`)"}]']
+)
+def test_a_page_for_people_is_never_taken_for_a_configuration(
+    run_traefik: RunTraefik, page: bytes
 ) -> None:
     with answering(
         BUILDER.build(ClusterView().apply(snapshot(on("alpha", state())))).body
@@ -213,7 +216,7 @@ def test_the_list_of_rejections_is_never_taken_for_a_configuration(
         traefik = run_traefik(f"http://127.0.0.1:{source.server_port}/")
         wait_until(lambda: len(traefik.routers()) == 2)
 
-        source.body = b'[{"service": "bad"}]'
+        source.body = page
         asked_count = source.requests_count
         wait_until(lambda: source.requests_count > asked_count + 1, 10.0)
 

@@ -1,0 +1,165 @@
+"""From a name to the instances behind it, and why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from constellation.cluster_view import ClusterView
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.ages import Ages
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder
+from constellation.traefik.elements import Instance
+from constellation.traefik.explanation import Explanation, explain
+from messages.gossip import ClusterChanged, RecordName
+from messages.routes import BackendRow
+from tests.traefik.builders import endpoint, member, node_state, on, snapshot, state, view
+
+ROUTED: dict[str, Any] = {
+    "http__routers__App__rule": "Host(`app.example.net`) && PathPrefix(`/x`)",
+    "http__routers__App__middlewares": "auth",
+    "http__middlewares__auth__basicauth__users": "joe:hash",
+}
+
+
+def explained(subject: str, seen: ClusterView, **fields: Any) -> Explanation:
+    builder = ConfigurationBuilder(settings=TraefikSettings(**fields), domain="example.org")
+    made = builder.build(seen)
+    return explain(subject, builder.composition, seen, made.rejected, lambda _: 3.0)
+
+
+@pytest.mark.parametrize(
+    "subject", ["app.example.net", "APP.example.net.", "web", "app", "web.example.org"]
+)
+def test_a_chain_goes_from_any_name_of_it_to_the_instances(subject: str) -> None:
+    seen = view(on("alpha", state(**ROUTED)), on("beta", state(health="unhealthy", **ROUTED)))
+
+    told = explained(subject, seen)
+
+    (route,) = told.routes
+    assert (route.router, route.service) == ("App", "web.example.org")
+    assert route.middlewares == ("auth", "constellation.retry")
+    assert route.defined_by == ("web on alpha", "web on beta")
+    assert route.backends == (
+        BackendRow(
+            service="web",
+            node="alpha",
+            address="http://127.0.0.1:8080",
+            way="published",
+            weight=None,
+            serving=True,
+            why="",
+            changed_ago_s=3.0,
+        ),
+        BackendRow(
+            service="web",
+            node="beta",
+            address="http://127.0.0.1:8080",
+            way="published",
+            weight=None,
+            serving=False,
+            why="it is unhealthy",
+            changed_ago_s=3.0,
+        ),
+    )
+    assert (told.found, told.degraded) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (view(on("alpha", state(health="starting"))), "it is starting"),
+        (
+            view(on("alpha", state()), nodes=(node_state("alpha", cordoned=True),)),
+            "its node is cordoned",
+        ),
+        (view(on("beta", state()), members=(member("beta", "dead"),)), "its node is dead"),
+        (view(on("beta", state()), members=(member("beta", "left"),)), "its node has left"),
+        (view(on("beta", state()), members=()), "its node is no member of the cluster"),
+        (
+            view(on("alpha", state().model_copy(update={"draining": True}))),
+            "it is draining: it was asked to stop",
+        ),
+    ],
+    ids=["health", "cordoned", "dead", "left", "no member", "draining"],
+)
+def test_an_instance_without_requests_says_why(seen: ClusterView, why: str) -> None:
+    told = explained("web", seen)
+
+    assert {backend.why for route in told.routes for backend in route.backends} == {why}
+    assert [line.partition(" answers 503")[0] for line in told.degraded] == [
+        route.router for route in told.routes
+    ]
+
+
+def test_a_service_whose_routes_were_left_out_says_what_and_why() -> None:
+    told = explained("web", view(on("alpha", state(http__routers__x__rule="Host("))))
+
+    assert told.routes == ()
+    assert told.degraded == ("no route leads to web", "1 label or instance of web was left out")
+    assert told.notes == ("web on alpha (healthy) has no route",)
+    assert [row.label for row in told.rejected] == ["traefik.http.routers.x.rule"]
+
+
+def test_what_is_left_out_of_other_services_is_not_told() -> None:
+    seen = view(on("alpha", state()), on("alpha", state("other", http__routers__x__rule="Host(")))
+
+    assert explained("web", seen).rejected == ()
+
+
+def test_an_unknown_name_is_answered_with_those_that_are_like_it() -> None:
+    told = explained("wep.example.org", view(on("alpha", state())))
+
+    assert (told.found, told.routes) == (False, ())
+    assert "nothing is called wep.example.org" in told.degraded[0]
+    assert told.notes[0] == "similar names are web.example.org, web.alpha.example.org"
+
+
+def test_a_rule_with_a_regular_expression_is_found_by_a_host_that_matches() -> None:
+    labels: dict[str, Any] = {"http__routers__x__rule": r"HostRegexp(`^[a-z]+\.example\.net$`)"}
+    seen = view(on("alpha", state(**labels)))
+
+    assert [route.router for route in explained("any.example.net", seen).routes] == ["x"]
+    assert not explained("4.example.net", seen).found
+
+
+def test_streams_are_explained_too() -> None:
+    labels: dict[str, Any] = {
+        "tcp__routers__db__rule": "HostSNI(`db.example.net`)",
+        "tcp__routers__db__tls__passthrough": "true",
+        "udp__routers__dns__entrypoints": "dns",
+        "udp__services__dns__loadbalancer__server__port": "53",
+    }
+    found = state(endpoints=(endpoint(5432, 5433),), **labels)
+    told = explained("web", view(on("alpha", found)), entry_points=("dns",))
+
+    tcp, *_ = told.routes
+    assert (tcp.protocol, tcp.rule, tcp.tls) == ("tcp", "HostSNI(`db.example.net`)", True)
+    assert [backend.address for backend in tcp.backends] == ["127.0.0.1:5433"]
+    assert "port 53 of the container is not published" in [row.reason for row in told.rejected]
+
+
+def test_a_service_of_another_provider_is_named_as_such() -> None:
+    labels: dict[str, Any] = {
+        "http__routers__api__rule": "Host(`traefik.example.net`)",
+        "http__routers__api__service": "api@internal",
+    }
+    told = explained("traefik.example.net", view(on("alpha", state(**labels))))
+
+    assert told.degraded == ()
+    assert told.notes[0] == "api: its service api@internal is not of this provider"
+
+
+def test_an_age_is_that_of_the_last_change_of_the_record() -> None:
+    ages, web = Ages(), Instance("web", "alpha")
+    ages.take(snapshot(on("alpha", state())), 10.0)
+    ages.take(snapshot(on("alpha", state()), version=2), 20.0)
+    assert ages.age_s(web, 25.0) == 15.0
+
+    ages.take(snapshot(on("alpha", state(health="unhealthy")), version=3), 30.0)
+    assert ages.age_s(web, 31.0) == 1.0
+
+    gone = RecordName(kind="service", node="alpha", key="web")
+    ages.take(ClusterChanged(version=4, snapshot=False, self_node="alpha", removed=(gone,)), 40.0)
+    assert ages.age_s(web, 50.0) == 0.0
