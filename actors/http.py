@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from constellation.metrics.exposition import ReportBook
 from constellation.traefik.ages import Ages
 from constellation.traefik.last_good import LastGood
 from constellation.traefik.provider import TraefikProvider
+from constellation.traefik.rejection import Rejection
 from constellation.traefik.settling import Phase
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
@@ -37,6 +39,7 @@ SAVE_SPACING_S = 1.0
 SUBSCRIBE_SPACING_S = 1.0
 LISTEN_RETRY_S = 2.0
 REPORTS_MISSED_MAX = 5
+REJECTED_LOGGED_MAX = 20  # of one build
 
 
 class HttpActor(AsyncShell):
@@ -51,6 +54,7 @@ class HttpActor(AsyncShell):
         self._subscribed_at_s = 0.0
         self._saved_at_s = 0.0
         self._unsaved: LastGood | None = None
+        self._told_rejected: frozenset[Rejection] = frozenset()
         self._changed = asyncio.Event()
         self._saving = threading.Lock()
 
@@ -127,6 +131,7 @@ class HttpActor(AsyncShell):
             build_s = self.now_s() - started_at_s
             if was_stale and provider.configuration is not None:
                 self.metrics.built(provider.configuration, build_s)
+                self._tell_rejected(provider.configuration.rejected)
             if provider.phase is not phase:
                 log.info("routes_settled", phase=provider.phase.name.lower())
             if is_new:
@@ -135,6 +140,16 @@ class HttpActor(AsyncShell):
             self._save_soon()
             # A build that takes long must leave the loop to requests for longer.
             await asyncio.sleep(max(BUILD_SPACING_S, 3 * build_s))
+
+    def _tell_rejected(self, rejected: tuple[Rejection, ...]) -> None:
+        """Log what was left out that was not before, so much that nobody is flooded."""
+        new = sorted(set(rejected) - self._told_rejected)
+        self._told_rejected = frozenset(rejected)
+        for item in new[:REJECTED_LOGGED_MAX]:
+            log.warning("route_left_out", **asdict(item))
+        if len(new) > REJECTED_LOGGED_MAX:
+            rest = len(new) - REJECTED_LOGGED_MAX
+            log.warning("more_routes_left_out", count=rest, see="constellation rejected")
 
     async def _wait(self, provider: TraefikProvider) -> None:
         """Return when something has changed or is due."""
