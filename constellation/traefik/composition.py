@@ -21,7 +21,7 @@ from constellation.traefik.elements import (
     Service,
 )
 from constellation.traefik.host_names import dns_label
-from constellation.traefik.merging import conflicts, newest
+from constellation.traefik.merging import conflicts, winner_of
 from constellation.traefik.places import Places
 from constellation.traefik.references import (
     is_foreign,
@@ -124,7 +124,7 @@ class Composition:
         if not contributions:
             self._put(key, {}, ())
             return before is not None
-        winner = newest(contributions)
+        winner = winner_of(key, contributions)
         assert isinstance(winner.element, Service)
         found = backends(key, contributions, states, places)
         rejected = [*found.rejected, *conflicts(key, contributions, winner)]
@@ -143,7 +143,7 @@ class Composition:
     def _take_middleware(self, key: ElementKey) -> None:
         contributions = self._of(key)
         if contributions:
-            element = newest(contributions).element
+            element = winner_of(key, contributions).element
             assert isinstance(element, Middleware)
             self._middlewares[key] = element
             self._refer(key, self._candidates(references_of(key.protocol, element)))
@@ -157,7 +157,7 @@ class Composition:
         if middleware is None:
             self._put(key, {}, ())
             return
-        winner = newest(contributions)
+        winner = winner_of(key, contributions)
         rejected = conflicts(key, contributions, winner)
         if wrong := self._missing_of(key):
             label = f"traefik.{key.protocol}.middlewares.{key.name}"
@@ -184,7 +184,7 @@ class Composition:
             self._refer(key, frozenset())
             self._put(key, {}, ())
             return
-        winner = newest(contributions)
+        winner = winner_of(key, contributions)
         router = winner.element
         assert isinstance(router, Router)
         named = [ElementKey(key.protocol, "services", router.service)]

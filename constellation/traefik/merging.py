@@ -6,16 +6,21 @@ Health plays no part: an element must not change its meaning because an instance
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 from constellation.traefik.elements import Contribution, Element, ElementKey, Service
 from constellation.traefik.rejection import Rejection
 
-E = TypeVar("E", bound=Element)
+DEFAULT_TCP = "_default."  # + entry point: the router for all that comes in there
 
 
-def newest(contributions: Iterable[Contribution]) -> Contribution:
-    """Return the contribution of the newest deployment."""
+def winner_of(key: ElementKey, contributions: Iterable[Contribution]) -> Contribution:
+    """Return the contribution that counts.
+
+    Of services that would have an entry point of TCP for themselves it is the first by name: one
+    that is deployed anew must not get what clients send to another.
+    """
+    if key.name.startswith(DEFAULT_TCP):
+        return min(contributions, key=lambda contribution: contribution.instance)
     return max(contributions, key=lambda contribution: contribution.seniority)
 
 
@@ -23,11 +28,15 @@ def conflicts(
     key: ElementKey, contributions: Iterable[Contribution], winner: Contribution
 ) -> list[Rejection]:
     """Return a rejection of each instance that defines `key` otherwise than `winner`."""
-    kind = key.section[:-1]
     what = f"{winner.instance.service} on {winner.instance.node}"
-    reason = f"{what} defines this {kind} differently, and was deployed later"
-    remedy = "make them equal, or rename one"
-    label = f"traefik.{key.protocol}.{key.section}.{key.name}"
+    if key.name.startswith(DEFAULT_TCP):
+        entry_point = key.name.removeprefix(DEFAULT_TCP)
+        label, reason = "", f"{what} has the entry point {entry_point} for itself"
+        remedy = "give both a TCP router with TLS and HostSNI, or this constellation.tcp=none"
+    else:
+        label = f"traefik.{key.protocol}.{key.section}.{key.name}"
+        reason = f"{what} defines this {key.section[:-1]} differently, and was deployed later"
+        remedy = "make them equal, or rename one"
     return [
         Rejection(*other.instance, label, reason, remedy)
         for other in contributions

@@ -20,6 +20,7 @@ from constellation.traefik.elements import (
 )
 from constellation.traefik.host_names import HOST_NAME_CHARACTERS_MAX
 from constellation.traefik.instance_plan import IMPLIED, InstancePlan
+from constellation.traefik.merging import DEFAULT_TCP
 from constellation.traefik.rejection import Rejection
 
 
@@ -52,7 +53,7 @@ def name_elements(
     if host and plan.known_protocol is not None:
         entry_points = [plan.known_protocol.name]
         config = {"rule": "HostSNI(`*`)", "entryPoints": entry_points}
-        made[ElementKey("tcp", "routers", host)] = Router(config, host)
+        made[ElementKey("tcp", "routers", DEFAULT_TCP + entry_points[0])] = Router(config, host)
     contributions = {
         key: Contribution(instance, created_at_utc_s, element) for key, element in made.items()
     }
