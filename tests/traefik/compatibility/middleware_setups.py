@@ -24,7 +24,7 @@ def of(name: str, *middlewares: str) -> Setup:
 
 HEADERS = (
     of(
-        "headers-custom",
+        "headers",
         """
         headers.customrequestheaders.X-Script-Name=test
         headers.customrequestheaders.X-Forwarded-Proto=https
@@ -32,9 +32,6 @@ HEADERS = (
         headers.customresponseheaders.X-Robots-Tag=none,noarchive,nosnippet
         headers.customresponseheaders.Server=
         """,
-    ),
-    of(
-        "headers-cors",
         """
         headers.accesscontrolallowcredentials=true
         headers.accesscontrolallowheaders=X-One, X-Two
@@ -45,9 +42,6 @@ HEADERS = (
         headers.accesscontrolmaxage=100
         headers.addvaryheader=true
         """,
-    ),
-    of(
-        "headers-security",
         """
         headers.stsseconds=31536000
         headers.stsincludesubdomains=true
@@ -72,7 +66,7 @@ HEADERS = (
 )
 AUTH = (
     of(
-        "basic-auth",
+        "auth",
         """
         basicauth.users=a:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/, \
 b:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC
@@ -80,9 +74,6 @@ b:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC
         basicauth.headerfield=X-WebAuth-User
         basicauth.removeheader=true
         """,
-    ),
-    of(
-        "digest-auth",
         """
         digestauth.users=test:traefik:a2688e031edb4be6a3797f3882655c05
         digestauth.realm=traefik
@@ -108,9 +99,9 @@ b:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC
         forwardauth.tls.insecureskipverify=true
         """,
     ),
-    of("client-certificate", "passtlsclientcert.pem=true"),
     of(
-        "client-certificate-info",
+        "client-certificate",
+        "passtlsclientcert.pem=true",
         """
         passtlsclientcert.info.notafter=true
         passtlsclientcert.info.notbefore=true
@@ -124,28 +115,25 @@ b:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC
     ),
 )
 PATHS = (
-    of("strip-prefix", "stripprefix.prefixes=/foobar, /fiibar"),
-    of("strip-prefix-regex", "stripprefixregex.regex=/foo/[a-z0-9]+/[0-9]+/"),
-    of("add-prefix", "addprefix.prefix=/foo"),
-    of("replace-path", "replacepath.path=/foo"),
     of(
-        "replace-path-regex",
+        "paths",
+        "stripprefix.prefixes=/foobar, /fiibar",
+        "stripprefixregex.regex=/foo/[a-z0-9]+/[0-9]+/",
+        "addprefix.prefix=/foo",
+        "replacepath.path=/foo",
         """
         replacepathregex.regex=^/foo/(.*)
         replacepathregex.replacement=/bar/$1
         """,
     ),
     of(
-        "redirect-scheme",
+        "redirects",
         "redirectscheme.scheme=https",
         """
         redirectscheme.scheme=https
         redirectscheme.port=443
         redirectscheme.permanent=true
         """,
-    ),
-    of(
-        "redirect-regex",
         """
         redirectregex.regex=^https?://localhost/(.*)
         redirectregex.replacement=http://mydomain/${1}
@@ -154,9 +142,9 @@ PATHS = (
     ),
 )
 LIMITS = (
-    of("rate-limit", "ratelimit.average=100"),
     of(
-        "rate-limit-by-source",
+        "limits",
+        "ratelimit.average=100",
         """
         ratelimit.average=6
         ratelimit.period=1m
@@ -172,9 +160,6 @@ LIMITS = (
         ratelimit.average=6
         ratelimit.sourcecriterion.requestheadername=X-User
         """,
-    ),
-    of(
-        "in-flight",
         """
         inflightreq.amount=10
         inflightreq.sourcecriterion.requesthost=true
@@ -191,9 +176,9 @@ LIMITS = (
         ipallowlist.ipstrategy.depth=1
         ipallowlist.rejectstatuscode=404
         """,
+        "ipallowlist.sourcerange=::1/128\nipallowlist.ipstrategy=true",
+        "ipwhitelist.sourcerange=10.0.0.0/8",
     ),
-    of("allow-list-bare", "ipallowlist.sourcerange=::1/128\nipallowlist.ipstrategy=true"),
-    of("white-list", "ipwhitelist.sourcerange=10.0.0.0/8"),
     of(
         "buffering",
         """
@@ -206,20 +191,23 @@ LIMITS = (
     ),
 )
 CONTENT = (
-    of("compress", "compress=true"),
-    of("empty-forms", "addprefix.prefix=/x", "contenttype=true", "compress=true"),
     of(
-        "compress-options",
+        "compress",
         """
         compress.excludedcontenttypes=text/event-stream, application/grpc
         compress.minresponsebodybytes=1200
         compress.encodings=zstd,br
         compress.defaultencoding=br
         """,
+        "compress.includedcontenttypes=application/json,text/html",
+        "contenttype.autodetect=false",
     ),
-    of("compress-included", "compress.includedcontenttypes=application/json,text/html"),
-    of("content-type", "contenttype=true"),
-    of("content-type-detected", "contenttype.autodetect=false"),
+    of(
+        "empty-forms",
+        "addprefix.prefix=/x",
+        "contenttype=true",
+        "compress=true",
+    ),
     of(
         "error-pages",
         """
@@ -228,22 +216,22 @@ CONTENT = (
         errors.query=/{status}.html?from={url}
         errors.statusrewrites.418=404
         """,
-    ),
-    of(
-        "error-pages-with-provider",
         """
         errors.status=404
-        errors.service=error-pages-with-provider@docker
+        errors.service=error-pages@docker
         errors.query=/404.html
         """,
     ),
-    of("grpc-web", "grpcweb.alloworigins=https://a.example.org, *"),
-    of("encoded-characters", "encodedcharacters.allowencodedslash=true"),
+    of(
+        "grpc-web",
+        "grpcweb.alloworigins=https://a.example.org, *",
+        "encodedcharacters.allowencodedslash=true",
+    ),
 )
 RELIABILITY = (
-    of("retry", "retry.attempts=4"),
     of(
-        "retry-options",
+        "retry",
+        "retry.attempts=4",
         """
         retry.attempts=3
         retry.initialinterval=100ms

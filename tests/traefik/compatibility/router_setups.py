@@ -6,61 +6,69 @@ from tests.traefik.compatibility.setups import Setup, container, one
 
 ROUTERS = (
     one("plain"),
-    one("rule", "traefik.http.routers.rule.rule=Host(`rule.example.org`)"),
     one(
-        "rule-prefix",
+        "rules",
         """
-        traefik.http.routers.rule-prefix.rule=Host(`prefix.example.org`) && PathPrefix(`/api`)
-        """,
-    ),
-    one(
-        "rule-headers",
-        """
-        traefik.http.routers.rule-headers.rule=(Host(`h1.example.org`) || Host(`h2.example.org`)) \
+        traefik.http.routers.rules.rule=Host(`rule.example.org`)
+        traefik.http.routers.rules-prefix.rule=Host(`prefix.example.org`) && PathPrefix(`/api`)
+        traefik.http.routers.rules-headers.rule=(Host(`h1.example.org`) || Host(`h2.example.org`)) \
 && Header(`X-Kind`, `a b`) && HeaderRegexp(`Accept`, `^text/(html|plain)$`) && !Path(`/no`)
-        """,
-    ),
-    one(
-        "rule-client",
-        """
-        traefik.http.routers.rule-client.rule=Host(`client.example.org`) && ClientIP(`10.0.0.0/8`) \
+        traefik.http.routers.rules-client.rule=Host(`c.example.org`) && ClientIP(`10.0.0.0/8`) \
 && Method(`GET`) && Query(`q`, `1`)
-        """,
-    ),
-    one(
-        "rule-regexp",
-        """
-        traefik.http.routers.rule-regexp.rule=HostRegexp(`^[a-z]+\\.example\\.net$`) \
+        traefik.http.routers.rules-regexp.rule=HostRegexp(`^[a-z]+\\.example\\.net$`) \
 && PathRegexp(`\\.(jpeg|png)$`)
-        """,
-    ),
-    one("rule-quotes", 'traefik.http.routers.rule-quotes.rule=Host("quotes.example.org")'),
-    one(
-        "entry-points",
-        """
-        traefik.http.routers.entry-points.rule=Host(`entry.example.org`)
-        traefik.http.routers.entry-points.entrypoints=web , websecure
+        traefik.http.routers.rules-quotes.rule=Host("quotes.example.org")
         """,
     ),
     one(
-        "priority",
+        "router-options",
         """
-        traefik.http.routers.priority.rule=Host(`priority.example.org`)
-        traefik.http.routers.priority.priority=42
+        traefik.http.routers.router-options-entry-points.rule=Host(`entry.example.org`)
+        traefik.http.routers.router-options-entry-points.entrypoints=web , websecure
+        traefik.http.routers.router-options-priority.rule=Host(`priority.example.org`)
+        traefik.http.routers.router-options-priority.priority=42
+        traefik.http.routers.router-options-priority-zero.rule=Host(`zero.example.org`)
+        traefik.http.routers.router-options-priority-zero.priority=0
+        traefik.http.routers.router-options-priority-negative.rule=Host(`negative.example.org`)
+        traefik.http.routers.router-options-priority-negative.priority=-5
+        traefik.http.routers.router-options-observability.rule=Host(`observability.example.org`)
+        traefik.http.routers.router-options-observability.observability.accesslogs=false
+        traefik.http.routers.router-options-observability.observability.metrics=false
+        traefik.http.routers.router-options-observability.observability.tracing=true
+        traefik.http.routers.router-options-observability.observability.traceverbosity=detailed
         """,
     ),
     one(
-        "priority-zero",
+        "tls",
         """
-        traefik.http.routers.priority-zero.rule=Host(`zero.example.org`)
-        traefik.http.routers.priority-zero.priority=0
+        traefik.http.routers.tls.rule=Host(`tls.example.org`)
+        traefik.http.routers.tls.entrypoints=websecure
+        traefik.http.routers.tls.tls=true
+        traefik.http.routers.tls-resolver.rule=Host(`resolver.example.org`)
+        traefik.http.routers.tls-resolver.entrypoints=websecure
+        traefik.http.routers.tls-resolver.tls.certresolver=le
+        traefik.http.routers.tls-domains.rule=Host(`domains.example.org`)
+        traefik.http.routers.tls-domains.entrypoints=websecure
+        traefik.http.routers.tls-domains.tls=true
+        traefik.http.routers.tls-domains.tls.certresolver=le
+        traefik.http.routers.tls-domains.tls.domains[0].main=domains.example.org
+        traefik.http.routers.tls-domains.tls.domains[0].sans=a.example.org, *.b.example.org
+        traefik.http.routers.tls-domains.tls.domains[1].main=example.net
+        traefik.http.routers.tls-options.rule=Host(`options.example.org`)
+        traefik.http.routers.tls-options.entrypoints=websecure
+        traefik.http.routers.tls-options.tls.options=modern@file
         """,
     ),
     one(
-        "priority-negative",
+        "with-provider",
         """
-        traefik.http.routers.priority-negative.rule=Host(`negative.example.org`)
-        traefik.http.routers.priority-negative.priority=-5
+        traefik.http.routers.with-provider.rule=Host(`with.example.org`)
+        traefik.http.routers.with-provider.service=with-provider-app@docker
+        traefik.http.routers.with-provider.middlewares=with-provider-strip@docker, guard@file
+        traefik.http.services.with-provider-app.loadbalancer.server.port=80
+        traefik.http.middlewares.with-provider-strip.stripprefix.prefixes=/x
+        traefik.http.routers.with-provider-file.rule=Host(`file.example.org`)
+        traefik.http.routers.with-provider-file.service=elsewhere@file
         """,
     ),
     one(
@@ -82,62 +90,9 @@ admin:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/
         """,
     ),
     one(
-        "tls",
-        """
-        traefik.http.routers.tls.rule=Host(`tls.example.org`)
-        traefik.http.routers.tls.entrypoints=websecure
-        traefik.http.routers.tls.tls=true
-        """,
-    ),
-    one(
-        "tls-false",
-        """
-        traefik.http.routers.tls-false.rule=Host(`tls-false.example.org`)
-        traefik.http.routers.tls-false.tls=false
-        """,
-    ),
-    one(
-        "tls-resolver",
-        """
-        traefik.http.routers.tls-resolver.rule=Host(`resolver.example.org`)
-        traefik.http.routers.tls-resolver.entrypoints=websecure
-        traefik.http.routers.tls-resolver.tls.certresolver=le
-        """,
-    ),
-    one(
-        "tls-domains",
-        """
-        traefik.http.routers.tls-domains.rule=Host(`domains.example.org`)
-        traefik.http.routers.tls-domains.entrypoints=websecure
-        traefik.http.routers.tls-domains.tls=true
-        traefik.http.routers.tls-domains.tls.certresolver=le
-        traefik.http.routers.tls-domains.tls.domains[0].main=domains.example.org
-        traefik.http.routers.tls-domains.tls.domains[0].sans=a.example.org, *.b.example.org
-        traefik.http.routers.tls-domains.tls.domains[1].main=example.net
-        """,
-    ),
-    one(
-        "tls-options",
-        """
-        traefik.http.routers.tls-options.rule=Host(`options.example.org`)
-        traefik.http.routers.tls-options.entrypoints=websecure
-        traefik.http.routers.tls-options.tls.options=modern@file
-        """,
-    ),
-    one(
-        "observability",
-        """
-        traefik.http.routers.observability.rule=Host(`observability.example.org`)
-        traefik.http.routers.observability.observability.accesslogs=false
-        traefik.http.routers.observability.observability.metrics=false
-        traefik.http.routers.observability.observability.tracing=true
-        traefik.http.routers.observability.observability.traceverbosity=detailed
-        """,
-    ),
-    one(
         "mixed-case",
         """
-        Traefik.HTTP.Routers.mixed-case.Rule=Host(`Mixed.example.org`)
+        traefik.HTTP.Routers.mixed-case.Rule=Host(`Mixed.example.org`)
         traefik.http.routers.mixed-case.EntryPoints=web
         traefik.HTTP.services.mixed-case.LoadBalancer.Server.Port=80
         traefik.http.middlewares.mixed-case-strip.StripPrefix.Prefixes=/Mixed
@@ -162,14 +117,6 @@ admin:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/
         """,
     ),
     one(
-        "service-explicit",
-        """
-        traefik.http.routers.service-explicit.rule=Host(`explicit.example.org`)
-        traefik.http.routers.service-explicit.service=service-explicit-app
-        traefik.http.services.service-explicit-app.loadbalancer.server.port=80
-        """,
-    ),
-    one(
         "services-several",
         """
         traefik.http.routers.services-several-app.rule=Host(`several.example.org`)
@@ -185,23 +132,6 @@ admin:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/
     one(
         "default-router-of-a-service",
         "traefik.http.services.default-router-of-a-service-app.loadbalancer.server.port=80",
-    ),
-    one(
-        "with-provider",
-        """
-        traefik.http.routers.with-provider.rule=Host(`with.example.org`)
-        traefik.http.routers.with-provider.service=with-provider-app@docker
-        traefik.http.routers.with-provider.middlewares=with-provider-strip@docker, guard@file
-        traefik.http.services.with-provider-app.loadbalancer.server.port=80
-        traefik.http.middlewares.with-provider-strip.stripprefix.prefixes=/x
-        """,
-    ),
-    one(
-        "service-of-the-file",
-        """
-        traefik.http.routers.service-of-the-file.rule=Host(`file.example.org`)
-        traefik.http.routers.service-of-the-file.service=elsewhere@file
-        """,
     ),
     Setup(
         "shared",
@@ -219,11 +149,6 @@ admin:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/
                 """
                 traefik.http.routers.shared-user.rule=Host(`user.example.org`)
                 traefik.http.routers.shared-user.middlewares=shared-strip@docker
-                """,
-            ),
-            container(
-                "shared-guest",
-                """
                 traefik.http.routers.shared-guest.rule=Host(`guest.example.org`)
                 traefik.http.routers.shared-guest.middlewares=shared-strip
                 traefik.http.routers.shared-guest.service=shared-app

@@ -62,36 +62,27 @@ STREAMS = (
         "443/tcp",
     ),
     one(
-        "tcp-old-options",
+        "tcp-options",
         """
-        traefik.tcp.routers.tcp-old-options.rule=HostSNI(`*`)
-        traefik.tcp.routers.tcp-old-options.entrypoints=tcp-c
-        traefik.tcp.services.tcp-old-options.loadbalancer.server.port=25
-        traefik.tcp.services.tcp-old-options.loadbalancer.terminationdelay=200
-        traefik.tcp.services.tcp-old-options.loadbalancer.proxyprotocol.version=1
-        """,
-        "25/tcp",
-    ),
-    one(
-        "tcp-proxy-protocol",
-        """
-        traefik.tcp.routers.tcp-proxy-protocol.rule=HostSNI(`proxy.example.org`)
-        traefik.tcp.routers.tcp-proxy-protocol.entrypoints=tls
-        traefik.tcp.routers.tcp-proxy-protocol.tls=true
-        traefik.tcp.services.tcp-proxy-protocol.loadbalancer.proxyprotocol=true
-        """,
-    ),
-    one(
-        "tcp-health-check",
-        """
-        traefik.tcp.routers.tcp-health-check.rule=HostSNI(`health.example.org`)
-        traefik.tcp.routers.tcp-health-check.entrypoints=tls
-        traefik.tcp.routers.tcp-health-check.tls=true
-        traefik.tcp.services.tcp-health-check.loadbalancer.healthcheck.send=PING
-        traefik.tcp.services.tcp-health-check.loadbalancer.healthcheck.expect=PONG
-        traefik.tcp.services.tcp-health-check.loadbalancer.healthcheck.port=6380
-        traefik.tcp.services.tcp-health-check.loadbalancer.healthcheck.interval=30s
-        traefik.tcp.services.tcp-health-check.loadbalancer.healthcheck.timeout=2s
+        traefik.tcp.routers.tcp-options-a.rule=HostSNI(`*`)
+        traefik.tcp.routers.tcp-options-a.entrypoints=tcp-c
+        traefik.tcp.routers.tcp-options-a.service=tcp-options-a
+        traefik.tcp.services.tcp-options-a.loadbalancer.terminationdelay=200
+        traefik.tcp.services.tcp-options-a.loadbalancer.proxyprotocol.version=1
+        traefik.tcp.routers.tcp-options-b.rule=HostSNI(`b.options.example.org`)
+        traefik.tcp.routers.tcp-options-b.entrypoints=tls
+        traefik.tcp.routers.tcp-options-b.tls=true
+        traefik.tcp.routers.tcp-options-b.service=tcp-options-b
+        traefik.tcp.services.tcp-options-b.loadbalancer.proxyprotocol=true
+        traefik.tcp.routers.tcp-options-c.rule=HostSNI(`c.options.example.org`)
+        traefik.tcp.routers.tcp-options-c.entrypoints=tls
+        traefik.tcp.routers.tcp-options-c.tls=true
+        traefik.tcp.routers.tcp-options-c.service=tcp-options-c
+        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.send=PING
+        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.expect=PONG
+        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.port=6380
+        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.interval=30s
+        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.timeout=2s
         """,
         "6379/tcp",
     ),

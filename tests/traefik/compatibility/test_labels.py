@@ -93,10 +93,13 @@ def change(kind: str, name: str, *path: str | int, to: Any) -> Callable[[dict[st
 
 
 PLANTED = {
-    "another priority": ("priority", change("routers", "priority", "priority", to=43)),
+    "another priority": (
+        "router-options",
+        change("routers", "router-options-priority", "priority", to=43),
+    ),
     "a dropped middleware": (
-        "strip-prefix",
-        change("routers", "strip-prefix", "middlewares", to=[]),
+        "paths",
+        change("routers", "paths", "middlewares", to=[]),
     ),
     "a missing middleware": ("compress", drop("middlewares", "compress-1")),
     "another order of middlewares": (
@@ -127,19 +130,19 @@ PLANTED = {
             "services",
             "plain",
             *("loadBalancer", "servers"),
-            to=raw["services"]["rule@docker"]["loadBalancer"]["servers"],
+            to=raw["services"]["unpublished@docker"]["loadBalancer"]["servers"],
         )(raw),
     ),
     "no TLS": ("tls", lambda raw: raw["routers"]["tls@docker"].pop("tls")),
     "a missing UDP router": ("udp", drop("udpRouters", "udp")),
-    "a router that is disabled": ("rule", change("routers", "rule", "status", to="disabled")),
+    "a router that is disabled": ("rules", change("routers", "rules", "status", to="disabled")),
     "a reference to another provider": (
         "shared",
         change("routers", "shared-user", "middlewares", to=["shared-strip@http"]),
     ),
     "another entry point": (
-        "entry-points",
-        change("routers", "entry-points", "entryPoints", to=["web"]),
+        "router-options",
+        change("routers", "router-options-entry-points", "entryPoints", to=["web"]),
     ),
 }
 
