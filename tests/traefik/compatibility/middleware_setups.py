@@ -80,9 +80,6 @@ b:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC
         digestauth.headerfield=X-WebAuth-User
         digestauth.removeheader=true
         """,
-    ),
-    of(
-        "forward-auth",
         "forwardauth.address=https://auth.example.org/verify?rd=https://login.example.org/",
         """
         forwardauth.address=http://auth.example.org
@@ -125,9 +122,6 @@ PATHS = (
         replacepathregex.regex=^/foo/(.*)
         replacepathregex.replacement=/bar/$1
         """,
-    ),
-    of(
-        "redirects",
         "redirectscheme.scheme=https",
         """
         redirectscheme.scheme=https
@@ -168,9 +162,6 @@ LIMITS = (
         inflightreq.amount=3
         inflightreq.sourcecriterion.ipstrategy.ipv6subnet=64
         """,
-    ),
-    of(
-        "allow-list",
         """
         ipallowlist.sourcerange=127.0.0.1/32, 192.168.1.7
         ipallowlist.ipstrategy.depth=1
@@ -178,9 +169,6 @@ LIMITS = (
         """,
         "ipallowlist.sourcerange=::1/128\nipallowlist.ipstrategy=true",
         "ipwhitelist.sourcerange=10.0.0.0/8",
-    ),
-    of(
-        "buffering",
         """
         buffering.maxrequestbodybytes=2000000
         buffering.memrequestbodybytes=1000000
@@ -192,7 +180,7 @@ LIMITS = (
 )
 CONTENT = (
     of(
-        "compress",
+        "content",
         """
         compress.excludedcontenttypes=text/event-stream, application/grpc
         compress.minresponsebodybytes=1200
@@ -201,6 +189,8 @@ CONTENT = (
         """,
         "compress.includedcontenttypes=application/json,text/html",
         "contenttype.autodetect=false",
+        "grpcweb.alloworigins=https://a.example.org, *",
+        "encodedcharacters.allowencodedslash=true",
     ),
     of(
         "empty-forms",
@@ -222,15 +212,10 @@ CONTENT = (
         errors.query=/404.html
         """,
     ),
-    of(
-        "grpc-web",
-        "grpcweb.alloworigins=https://a.example.org, *",
-        "encodedcharacters.allowencodedslash=true",
-    ),
 )
 RELIABILITY = (
     of(
-        "retry",
+        "reliability",
         "retry.attempts=4",
         """
         retry.attempts=3
@@ -241,9 +226,6 @@ RELIABILITY = (
         retry.disableretryonnetworkerror=true
         retry.retrynonidempotentmethod=true
         """,
-    ),
-    of(
-        "circuit-breaker",
         "circuitbreaker.expression=LatencyAtQuantileMS(50.0) > 100",
         """
         circuitbreaker.expression=NetworkErrorRatio() > 0.30 || \

@@ -39,6 +39,10 @@ class Places:
     own: Mapping[str, str] = field(default_factory=dict)  # address: container
     published: Mapping[tuple[str, str], str] = field(default_factory=dict)  # "a:1", "tcp": "web:80"
 
+    def joined(self, other: Places) -> Places:
+        """Return the places of both."""
+        return Places({**self.own, **other.own}, {**self.published, **other.published})
+
     def name(self, address: str, protocol: str) -> str:
         """Return `address` as container and port; as it is, if it is of no container."""
         if found := self.published.get((address, protocol)):

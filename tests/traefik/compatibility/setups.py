@@ -6,6 +6,7 @@ Traefik shows it is known whose it is.  Entry points, and all that is `@file`, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -53,7 +54,7 @@ def one(name: str, labels: str = "", *exposed: str) -> Setup:
 
 def owner(name: str, setups: Mapping[str, Setup]) -> str:
     """Return the set-up that a router, service or middleware belongs to; empty: none."""
-    words = name.lower().replace(".", "-").split("-")
+    words = re.split(r"[^a-z0-9]+", name.lower())
     for count in range(len(words), 0, -1):
         candidate = "-".join(words[:count])
         if candidate in setups:

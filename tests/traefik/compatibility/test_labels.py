@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,13 +25,9 @@ each_setup = pytest.mark.parametrize("setup", SETUPS.values(), ids=lambda setup:
 
 
 @pytest.fixture(scope="module")
-def sides(
-    private_engine: PrivateDocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sides]:
+def sides(private_engine: PrivateDocker, tmp_path_factory: pytest.TempPathFactory) -> Sides:
     private_engine.remove_all()
-    with both_sides(private_engine, tmp_path_factory.mktemp("labels")) as made:
-        yield made
-    private_engine.remove_all()
+    return both_sides(private_engine, tmp_path_factory.mktemp("labels"))
 
 
 def part(routes: Routes, name: str) -> Routes:
@@ -48,13 +44,14 @@ def part(routes: Routes, name: str) -> Routes:
 def test_agent_makes_the_routes_that_traefik_makes(sides: Sides, setup: Setup) -> None:
     diff = differences(part(sides.theirs, setup.name), part(sides.ours, setup.name))
 
-    left_out = [line for line in sides.rejected.splitlines() if f'"{setup.name}' in line]
-    assert not diff, "\n".join((f"{setup.name} differs:", diff, *left_out))
+    names = {container.name for container in setup.containers}
+    rejected = [str(found) for found in sides.rejected if found["service"] in names]
+    assert not diff, "\n".join((f"{setup.name} differs:", diff, *rejected))
 
 
 @pytest.mark.scenario(27)
 def test_traefik_takes_the_whole_body_without_an_error_line(sides: Sides) -> None:
-    assert sides.our_complaints == []
+    assert [line for line in sides.our_complaints if line] == []
 
 
 def test_every_route_belongs_to_a_setup(sides: Sides) -> None:
@@ -75,7 +72,7 @@ def test_traefik_accepts_the_setup(sides: Sides, setup: Setup) -> None:
 
 
 def test_traefik_accepts_all_setups_without_an_error_line(sides: Sides) -> None:
-    assert sides.their_complaints == []
+    assert [line for line in sides.their_complaints if line] == []
 
 
 def drop(kind: str, name: str) -> Callable[[dict[str, Any]], object]:
@@ -101,7 +98,7 @@ PLANTED = {
         "paths",
         change("routers", "paths", "middlewares", to=[]),
     ),
-    "a missing middleware": ("compress", drop("middlewares", "compress-1")),
+    "a missing middleware": ("content", drop("middlewares", "content-1")),
     "another order of middlewares": (
         "empty-forms",
         change(
