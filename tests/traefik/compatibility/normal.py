@@ -8,6 +8,9 @@ differ in what follows, and in nothing else:
 - A container's default router and service are called as the container by Traefik, and by their
   host name in the agent's body, so that no name from a label can hide them.  If the labels define
   one service, Traefik uses that one under its own name.
+- A sticky cookie without a name gets one that is made of the service's name and its provider's.
+- An ill container has no server.  Of one whose labels name the port Traefik keeps a server
+  without an address.
 - The agent also gives every instance a host name of its own, `<service>.<node>.<domain>`.
 - Traefik reaches a container at its own address, which is of use on its own host only; the agent
   names a published port, if there is one.  Both come down to a container and a port of it.
@@ -16,6 +19,7 @@ differ in what follows, and in nothing else:
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -85,7 +89,8 @@ def _kind(
         name = full_name.removesuffix(suffix)
         if name == full_name or name.endswith(names.node_suffix):
             continue
-        made = _element(element, kind, suffix, places, names)
+        named_by_hand = _without_made_up_cookie(element, full_name)
+        made = _element(named_by_hand, kind, suffix, places, names)
         called = _called(name, kind, names)
         # Two that come to be called alike must be alike too.
         key = called if found.get(called, made) == made else f"{called} (as {name})"
@@ -128,10 +133,22 @@ def _references(
 
 
 def _balancer(balancer: Mapping[str, Any], protocol: str, places: Places) -> dict[str, Any]:
-    servers = [_server(server, protocol, places) for server in balancer.get("servers") or ()]
+    found = [_server(server, protocol, places) for server in balancer.get("servers") or ()]
     # The order is that of reading; requests are spread over all.
-    ordered = sorted(servers, key=lambda server: json.dumps(server, sort_keys=True))
-    return {**balancer, "servers": ordered} if ordered else dict(balancer)
+    servers = sorted(filter(None, found), key=lambda server: json.dumps(server, sort_keys=True))
+    others = {key: value for key, value in balancer.items() if key != "servers"}
+    return {**others, "servers": servers} if servers else others
+
+
+def _without_made_up_cookie(service: Mapping[str, Any], full_name: str) -> dict[str, Any]:
+    """Return `service` without the cookie name that Traefik makes up for it."""
+    digest = hashlib.sha1(f"_TRAEFIK_BACKEND_{full_name}".encode(), usedforsecurity=False)
+    balancer = service.get("loadBalancer", {})
+    cookie = balancer.get("sticky", {}).get("cookie", {})
+    if cookie.get("name") != f"_{digest.hexdigest()[:5]}":
+        return dict(service)
+    nameless = {key: value for key, value in cookie.items() if key != "name"}
+    return {**service, "loadBalancer": {**balancer, "sticky": {"cookie": nameless}}}
 
 
 def _server(server: Mapping[str, Any], protocol: str, places: Places) -> dict[str, Any]:

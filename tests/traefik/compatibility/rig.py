@@ -16,7 +16,7 @@ from tests.components.ports import free_ports
 from tests.components.processes import wait_until
 from tests.components.traefik import Traefik, traefik
 from tests.traefik.compatibility.containers import remove_all, run_all
-from tests.traefik.compatibility.normal import DefaultNames, Places, Routes, normal
+from tests.traefik.compatibility.normal import SERVICES, DefaultNames, Places, Routes, normal
 from tests.traefik.compatibility.setups import Container
 from tests.traefik.compatibility.table import SETUPS
 
@@ -60,6 +60,7 @@ class Sides:
     places: Places
     their_complaints: list[str]  # error lines
     our_complaints: list[str]
+    our_empty_servers: list[str]  # services of which a server has no address
     rejected: list[dict[str, str]]  # by the agent
 
 
@@ -102,14 +103,15 @@ def both_sides(engine: PrivateDocker, directory: Path) -> Sides:
             lambda: last.name in str(docker_side.raw()), timeout_s=10, what="Traefik to read again"
         )
         wait_for_body(agent_side, body_at_rest(agent, len(first) + 1))
-        raw = docker_side.raw()
+        raw, our_raw = docker_side.raw(), agent_side.raw()
         return Sides(
             raw=raw,
             theirs=normal(raw, "docker", places, DefaultNames()),
-            ours=normal(agent_side.raw(), "http", places, default_names(agent.name)),
+            ours=normal(our_raw, "http", places, default_names(agent.name)),
             places=places,
             their_complaints=complaints(docker_side)[logged[0] :],
             our_complaints=complaints(agent_side)[logged[1] :],
+            our_empty_servers=empty_servers(our_raw),
             rejected=json.loads(agent.get("/api/rejected")[1]),
         )
 
@@ -171,6 +173,17 @@ def complaints(side: Traefik) -> list[str]:
     """Return its error lines; those of the resolver, which has no certificate for us, are empty."""
     lines = side.error_lines()
     return ["" if json.loads(line).get("providerName") == RESOLVER else line for line in lines]
+
+
+def empty_servers(raw: dict[str, Any]) -> list[str]:
+    """Return the services of which a server has no address."""
+    return [
+        name
+        for kind in SERVICES
+        for name, service in (raw.get(kind) or {}).items()
+        for server in service.get("loadBalancer", {}).get("servers") or ()
+        if not server.get("url") and not server.get("address")
+    ]
 
 
 def body_at_rest(agent: Agent, count: int) -> dict[str, Any]:

@@ -54,6 +54,10 @@ def test_traefik_takes_the_whole_body_without_an_error_line(sides: Sides) -> Non
     assert [line for line in sides.our_complaints if line] == []
 
 
+def test_agent_names_no_server_without_an_address(sides: Sides) -> None:
+    assert sides.our_empty_servers == []
+
+
 def test_every_route_belongs_to_a_setup(sides: Sides) -> None:
     assert (part(sides.theirs, ""), part(sides.ours, "")) == ({}, {})
 
