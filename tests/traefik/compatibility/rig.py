@@ -190,7 +190,7 @@ def body_at_rest(agent: Agent, count: int) -> dict[str, Any]:
     """Return the agent's body, once it knows `count` containers and changes no more."""
     wait_until(
         lambda: services_count(agent) == count,
-        timeout_s=60,
+        timeout_s=120,
         what=lambda: f"{count} services at the agent; it has {services_count(agent)}",
     )
     bodies: list[bytes] = []

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
     pytest.mark.needs("docker", "traefik"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
 ]
 
 each_setup = pytest.mark.parametrize("setup", SETUPS.values(), ids=lambda setup: setup.name)
@@ -45,8 +45,13 @@ def test_agent_makes_the_routes_that_traefik_makes(sides: Sides, setup: Setup) -
     diff = differences(part(sides.theirs, setup.name), part(sides.ours, setup.name))
 
     names = {container.name for container in setup.containers}
-    rejected = [str(found) for found in sides.rejected if found["service"] in names]
-    assert not diff, "\n".join((f"{setup.name} differs:", diff, *rejected))
+    rejected = [
+        f"{found['label'] or found['service']}: {found['reason']}; {found['remedy']}"
+        for found in sides.rejected
+        if found["service"] in names
+    ]
+    if diff:
+        pytest.fail("\n".join((f"{setup.name} differs:", diff, *rejected)), pytrace=False)
 
 
 @pytest.mark.scenario(27)
