@@ -132,6 +132,17 @@ admin:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/
         "9000/tcp",
     ),
     one(
+        "service-unrouted",
+        """
+        traefik.http.routers.service-unrouted.rule=Host(`unrouted.example.org`)
+        traefik.http.routers.service-unrouted.service=service-unrouted-a
+        traefik.http.services.service-unrouted-a.loadbalancer.server.port=80
+        traefik.http.services.service-unrouted-b.loadbalancer.server.port=9000
+        """,
+        "80/tcp",
+        "9000/tcp",
+    ),
+    one(
         "default-router-of-a-service",
         "traefik.http.services.default-router-of-a-service-app.loadbalancer.server.port=80",
     ),

@@ -133,6 +133,15 @@ tcp-middlewares-flight@docker
         "80/tcp",
     ),
     one(
+        "tcp-and-middleware",  # which alone makes it a service of HTTP too
+        """
+        traefik.http.middlewares.tcp-and-middleware.addprefix.prefix=/x
+        traefik.tcp.routers.tcp-and-middleware.rule=HostSNI(`middleware.example.org`)
+        traefik.tcp.routers.tcp-and-middleware.entrypoints=tls
+        traefik.tcp.routers.tcp-and-middleware.tls=true
+        """,
+    ),
+    one(
         "udp",
         """
         traefik.udp.routers.udp.entrypoints=udp-a
