@@ -1,0 +1,229 @@
+"""All set-ups at once, read by Traefik's Docker provider and, by way of an agent, by another."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from constellation.config import TraefikSettings
+from tests.components.agents import Agent, agents
+from tests.components.docker_engine import PrivateDocker
+from tests.components.ports import free_ports
+from tests.components.processes import wait_until
+from tests.components.traefik import Traefik, traefik
+from tests.traefik.compatibility.containers import remove_all, run_all
+from tests.traefik.compatibility.normal import SERVICES, DefaultNames, Places, Routes, normal
+from tests.traefik.compatibility.setups import Container
+from tests.traefik.compatibility.table import SETUPS
+
+DOMAIN = "localhost"
+TCP_ENTRY_POINTS = ("websecure", "tls", "tcp-a", "tcp-b", "tcp-c", "tcp-d", "tcp-e")
+UDP_ENTRY_POINTS = ("udp-a", "udp-b", "udp-c", "udp-d")
+SERVERS = {"servers": [{"url": "http://192.0.2.1"}]}
+FILE = {
+    "http": {
+        "middlewares": {"guard": {"ipAllowList": {"sourceRange": ["127.0.0.0/8"]}}},
+        "services": {"elsewhere": {"loadBalancer": SERVERS}},
+        "serversTransports": {"loose": {"insecureSkipVerify": True}},
+    },
+    "tcp": {"serversTransports": {"loose": {"dialTimeout": "5s"}}},
+    "tls": {"options": {"modern": {"minVersion": "VersionTLS13"}}},
+}
+# What the provider is to be told, of which an agent is given the settings that it has.
+WANTED_SETTINGS = {
+    "version": "3.7",
+    "retry_attempts": 0,
+    "http_entry_points": ["web"],
+    "entry_points": [*TCP_ENTRY_POINTS, *UDP_ENTRY_POINTS],
+    "tcp_entry_points": list(TCP_ENTRY_POINTS),
+    "udp_entry_points": list(UDP_ENTRY_POINTS),
+    "cert_resolvers": ["le"],
+    "default_routes": "unrouted",
+    "settle_s": 1.0,
+}
+RESOLVER = "le.tailscale"
+AT_REST_COUNT = 40  # looks at the body that find it unchanged
+SERVICES_METRIC = re.compile(r"^constellation_monitor_services\{.*\} (\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What both have made of the same containers."""
+
+    raw: dict[str, Any]  # of Traefik's own Docker provider
+    theirs: Routes
+    ours: Routes
+    places: Places
+    their_complaints: list[str]  # error lines
+    our_complaints: list[str]
+    our_empty_servers: list[str]  # services of which a server has no address
+    rejected: list[dict[str, str]]  # by the agent
+
+
+def containers() -> list[Container]:
+    """Return the containers of all set-ups."""
+    return [container for setup in SETUPS.values() for container in setup.containers]
+
+
+def both_sides(engine: PrivateDocker, directory: Path) -> Sides:
+    """Run all set-ups, two Traefiks and an agent; return what they make of them.
+
+    The last container is started once all else is there: both Traefiks then read everything
+    anew, and what they log from then on has nothing to do with the order of things at the start.
+    """
+    *first, last = containers()
+    with contextlib.ExitStack() as stack:
+        stack.callback(remove_all, engine)
+        (agent,) = stack.enter_context(agents(directory, 1, settings=settings(engine), start=False))
+        places = run_all(engine, first, agent.address)
+        agent.start()
+        docker_side = stack.enter_context(
+            traefik(
+                None,
+                directory / "docker-side",
+                docker_socket=engine.socket,
+                arguments=[*static(directory), *docker_provider()],
+            )
+        )
+        wait_until(docker_side.routers, timeout_s=15, what="Traefik to read the containers")
+        body_at_rest(agent, len(first))
+        agent_side = stack.enter_context(
+            traefik(agent.endpoint, directory / "agent-side", arguments=static(directory))
+        )
+        # A body that is refused shows as a difference of everything, beside its error line.
+        with contextlib.suppress(AssertionError):
+            wait_until(agent_side.routers, timeout_s=5, what="Traefik to take the body")
+        logged = [len(side.error_lines()) for side in (docker_side, agent_side)]
+        places = places.joined(run_all(engine, [last], agent.address))
+        wait_until(
+            lambda: last.name in str(docker_side.raw()), timeout_s=10, what="Traefik to read again"
+        )
+        wait_for_body(agent_side, body_at_rest(agent, len(first) + 1))
+        raw, our_raw = docker_side.raw(), agent_side.raw()
+        return Sides(
+            raw=raw,
+            theirs=normal(raw, "docker", places, DefaultNames()),
+            ours=normal(our_raw, "http", places, default_names(agent.name)),
+            places=places,
+            their_complaints=complaints(docker_side)[logged[0] :],
+            our_complaints=complaints(agent_side)[logged[1] :],
+            our_empty_servers=empty_servers(our_raw),
+            rejected=json.loads(agent.get("/api/rejected")[1]),
+        )
+
+
+def settings(engine: PrivateDocker) -> dict[str, Any]:
+    """Return the agent's settings."""
+    known = TraefikSettings.model_fields  # not all of them, for now
+    return {
+        "domain": DOMAIN,
+        "metrics_interval_s": 0.5,
+        "docker": {"enabled": True, "socket": str(engine.socket)},
+        "traefik": {name: value for name, value in WANTED_SETTINGS.items() if name in known},
+    }
+
+
+def default_names(node: str) -> DefaultNames:
+    """Return what Traefik calls the default routers and services of all containers."""
+    routers = {f"{container.name}.{DOMAIN}": container.name for container in containers()}
+    services = {}
+    for container in containers():
+        named = {
+            label.split(".")[3]
+            for label in container.labels
+            if label.lower().startswith("traefik.http.services.")
+        }
+        services[f"{container.name}.{DOMAIN}"] = named.pop() if len(named) == 1 else container.name
+    return DefaultNames(routers, services, node_suffix=f".{node}.{DOMAIN}")
+
+
+def static(directory: Path) -> list[str]:
+    """Return the static configuration that both Traefiks have."""
+    file = directory / "file.yaml"
+    file.write_text(json.dumps(FILE))  # JSON is YAML
+    names = [*TCP_ENTRY_POINTS, *(f"{name}/udp" for name in UDP_ENTRY_POINTS)]
+    ports = free_ports(len(names))
+    entry_points = [
+        f"--entrypoints.{name.partition('/')[0]}.address=127.0.0.1:{port}{''.join(udp)}"
+        for name, port in zip(names, ports, strict=True)
+        for udp in [name.partition("/")[1:]]
+    ]
+    return [
+        *entry_points,
+        "--entrypoints.web.asdefault=true",
+        f"--providers.file.filename={file}",
+        # A resolver that asks nobody for a certificate of such names.
+        "--certificatesresolvers.le.tailscale=true",
+    ]
+
+
+def docker_provider() -> list[str]:
+    """Return what makes Traefik's Docker provider keep what we keep: routes of ill containers."""
+    return [
+        "--providers.docker.allowemptyservices=true",
+        f"--providers.docker.defaultrule=Host(`{{{{ normalize .Name }}}}.{DOMAIN}`)",
+    ]
+
+
+def complaints(side: Traefik) -> list[str]:
+    """Return its error lines; those of the resolver, which has no certificate for us, are empty."""
+    lines = side.error_lines()
+    return ["" if json.loads(line).get("providerName") == RESOLVER else line for line in lines]
+
+
+def empty_servers(raw: dict[str, Any]) -> list[str]:
+    """Return the services of which a server has no address."""
+    return [
+        name
+        for kind in SERVICES
+        for name, service in (raw.get(kind) or {}).items()
+        for server in service.get("loadBalancer", {}).get("servers") or ()
+        if not server.get("url") and not server.get("address")
+    ]
+
+
+def body_at_rest(agent: Agent, count: int) -> dict[str, Any]:
+    """Return the agent's body, once it knows `count` containers and changes no more."""
+    wait_until(
+        lambda: services_count(agent) == count,
+        timeout_s=120,
+        what=lambda: f"{count} services at the agent; it has {services_count(agent)}",
+    )
+    bodies: list[bytes] = []
+
+    def is_at_rest() -> bool:
+        bodies.append(agent.get("/api/dynamic")[1])
+        last = bodies[-AT_REST_COUNT:]
+        return agent.health().get("routes") == "settled" and last == [last[-1]] * AT_REST_COUNT
+
+    wait_until(is_at_rest, timeout_s=30, what=lambda: f"the body to rest: {agent.health()}")
+    return dict(json.loads(bodies[-1]))
+
+
+def services_count(agent: Agent) -> int:
+    """Return how many services the agent's monitors have judged."""
+    page = agent.get("/metrics")[1].decode()
+    return round(sum(map(float, SERVICES_METRIC.findall(page))))
+
+
+def wait_for_body(side: Traefik, body: dict[str, Any]) -> None:
+    """Return once Traefik has the routers of `body`, or will not have them."""
+
+    def has_it() -> bool:
+        raw = side.raw()
+        return all(
+            {f"{name}@http" for name in body.get(protocol, {}).get("routers", {})}
+            == {name for name in raw.get(kind) or {} if name.endswith("@http")}
+            for protocol, kind in (
+                ("http", "routers"),
+                ("tcp", "tcpRouters"),
+                ("udp", "udpRouters"),
+            )
+        )
+
+    with contextlib.suppress(AssertionError):
+        wait_until(has_it, timeout_s=5, what="Traefik to have the body")
