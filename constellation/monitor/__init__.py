@@ -5,6 +5,7 @@ claims           which of several instances with one service name speaks for it
 roster           which service has a monitor: created, restarted, retired, limited
 container        one container, read from what the Docker Engine says of it
 published_ports  port bindings of a container -> endpoints other nodes can reach
+container_address  the address of a container in its own network
 service_name     container -> service name, a DNS label
 inventory        Docker events and full looks -> observations of services; stalled streams
 """

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from constellation.monitor.container_address import container_host
 from constellation.monitor.published_ports import (
     PublishPolicy,
     endpoints,
-    exposed_tcp_ports,
+    exposed_ports,
     host_network_endpoints,
 )
 from constellation.monitor.service_name import service_name
@@ -44,9 +45,10 @@ class Container:
     labels_left_out: tuple[str, ...] = ()
 
     def stopped(self, detail: str) -> Container:
-        """Return it as it is once its process has ended, and with it its published ports."""
-        ended = {"running": False, "paused": False, "check": "none", "endpoints": ()}
-        seen = self.observation.model_copy(update={**ended, "detail": detail})
+        """Return it as it is once its process has ended, and with it its addresses."""
+        ended = {"running": False, "paused": False, "check": "none"}
+        gone = {"endpoints": (), "container_host": ""}
+        seen = self.observation.model_copy(update={**ended, **gone, "detail": detail})
         return replace(self, phase="stopped", observation=seen)
 
     def paused(self) -> Container:
@@ -101,8 +103,10 @@ def _read(
         return Unreadable(container_id, name, "no letter or digit in its name to make a DNS label")
     phase, check, detail = _state(found["State"])
     network = found.get("NetworkSettings") or {}
+    networks = network.get("Networks") or {}
     exposed = config.get("ExposedPorts") or {}
     labels, left_out = kept_labels(all_labels)
+    has_process = phase in {"running", "paused"}
     if (found.get("HostConfig") or {}).get("NetworkMode") == "host":
         reached = host_network_endpoints(exposed, all_labels, policy)
     else:
@@ -116,10 +120,12 @@ def _read(
         check=check,
         detail=detail,
         image=str(config.get("Image", ""))[:TEXT_CHARACTERS_MAX],
-        networks=tuple(sorted(network.get("Networks") or {})[:NETWORKS_MAX]),
+        networks=tuple(sorted(networks)[:NETWORKS_MAX]),
         labels=labels,
-        endpoints=reached if phase in {"running", "paused"} else (),
-        exposed_ports=exposed_tcp_ports(exposed),
+        endpoints=reached if has_process else (),
+        exposed_ports=exposed_ports(exposed, "tcp"),
+        exposed_udp_ports=exposed_ports(exposed, "udp"),
+        container_host=container_host(networks, all_labels) if has_process else "",
         created_at_utc_s=_utc_s(found.get("Created", "")),
     )
     return Container(container_id, name, phase, observation, left_out)

@@ -21,7 +21,7 @@ from constellation.monitor.container import (
 )
 from constellation.monitor.container_row import read_row
 from constellation.monitor.docker_event import read_event
-from constellation.monitor.published_ports import PublishPolicy, endpoints
+from constellation.monitor.published_ports import ENDPOINTS_MAX, PublishPolicy, endpoints
 from constellation.monitor.service_name import dns_label, service_name
 from constellation.settings_types import NAME_PATTERN
 from messages.monitor import Label
@@ -165,10 +165,21 @@ def test_ports_of_a_container_on_the_hosts_network_are_the_hosts() -> None:
     assert exited.observation.endpoints == ()
 
 
-def test_exposed_tcp_ports_are_lowest_first() -> None:
-    config: dict[str, Any] = {"ExposedPorts": {"8080/tcp": {}, "80/tcp": {}, "53/udp": {}}}
+def test_exposed_ports_are_by_protocol_and_lowest_first() -> None:
+    ports = ("8080/tcp", "80/tcp", "80", "514/udp", "53/udp", "9/sctp")
+    config: dict[str, Any] = {"ExposedPorts": {port: {} for port in ports}}
 
-    assert read(Config=config).observation.exposed_ports == (80, 8080)
+    seen = read(Config=config).observation
+
+    assert (seen.exposed_ports, seen.exposed_udp_ports) == ((80, 8080), (53, 514))
+
+
+def test_exposed_ports_have_a_limit() -> None:
+    config: dict[str, Any] = {
+        "ExposedPorts": {f"{port}/udp": {} for port in range(1, 2 * ENDPOINTS_MAX)}
+    }
+
+    assert len(read(Config=config).observation.exposed_udp_ports) == ENDPOINTS_MAX
 
 
 @pytest.mark.parametrize(
