@@ -14,8 +14,14 @@ from constellation.monitor.published_ports import (
     exposed_ports,
     host_network_endpoints,
 )
+from constellation.monitor.role import (
+    is_role_of_check,
+    is_role_unknown,
+    role_of_check,
+    role_of_label,
+)
 from constellation.monitor.service_name import service_name
-from messages.monitor import Label, ServiceObservation
+from messages.monitor import Label, Role, ServiceObservation
 
 Check = Literal["passing", "failing", "starting", "none"]
 Phase = Literal["created", "running", "paused", "stopped"]
@@ -43,11 +49,13 @@ class Container:
     phase: Phase
     observation: ServiceObservation
     labels_left_out: tuple[str, ...] = ()
+    is_role_of_check: bool = False
+    is_role_unknown: bool = False  # its label has a value without a meaning
 
     def stopped(self, detail: str) -> Container:
         """Return it as it is once its process has ended, and with it its addresses."""
         ended = {"running": False, "paused": False, "check": "none"}
-        gone = {"endpoints": (), "container_host": ""}
+        gone = {"endpoints": (), "container_host": "", "role": self._role_without_check()}
         seen = self.observation.model_copy(update={**ended, **gone, "detail": detail})
         return replace(self, phase="stopped", observation=seen)
 
@@ -65,6 +73,9 @@ class Container:
             self,
             observation=self.observation.model_copy(update={"check": check, "detail": detail}),
         )
+
+    def _role_without_check(self) -> Role:
+        return "" if self.is_role_of_check else self.observation.role
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +137,22 @@ def _read(
         exposed_ports=exposed_ports(exposed, "tcp"),
         exposed_udp_ports=exposed_ports(exposed, "udp"),
         container_host=container_host(networks, all_labels) if has_process else "",
+        role=_role(all_labels, found["State"] if has_process else {}),
         created_at_utc_s=_utc_s(found.get("Created", "")),
     )
-    return Container(container_id, name, phase, observation, left_out)
+    return Container(
+        container_id,
+        name,
+        phase,
+        observation,
+        left_out,
+        is_role_of_check=is_role_of_check(all_labels),
+        is_role_unknown=is_role_unknown(all_labels),
+    )
+
+
+def _role(labels: Mapping[str, str], state: Mapping[str, Any]) -> Role:
+    return role_of_check(state) if is_role_of_check(labels) else role_of_label(labels)
 
 
 def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:

@@ -9,6 +9,7 @@ from constellation.monitor.docker_event import read_event
 from constellation.monitor.inventory import (
     Effect,
     Inspect,
+    InspectSoon,
     Inventory,
     InventoryPolicy,
     Unreported,
@@ -30,6 +31,7 @@ class Lab:
         self.inventory = Inventory(InventoryPolicy(publish=LOCAL, **policy))
         self.now_s = 0.0
         self.wanted: list[str] = []  # inspections asked for
+        self.soon: list[str] = []  # the same, a moment later
         self.unreported: list[Unreported] = []
         self.notes: list[str] = []
         self.told: dict[str, ServiceObservation] = {}
@@ -39,6 +41,8 @@ class Lab:
             match effect:
                 case Inspect(container_id):
                     self.wanted.append(container_id)
+                case InspectSoon(container_id):
+                    self.soon.append(container_id)
                 case Unreported():
                     self.unreported.append(effect)
                 case Note():

@@ -56,7 +56,7 @@ class RealDocker:
             }
         if checked:
             options["healthcheck"] = {
-                "test": ["CMD", "test", "-e", "/healthy"],
+                "test": ["CMD-SHELL", "cat /says 2>/dev/null; test -e /healthy"],
                 "interval": 300_000_000,
                 "retries": 2,
                 "start_period": 60_000_000_000,
@@ -76,6 +76,10 @@ class RealDocker:
     def set_health(self, container_id: str, status: str) -> None:
         verb = "touch" if status == "healthy" else "rm"
         self._client.containers.get(container_id).exec_run([verb, "/healthy"])
+
+    def say(self, container_id: str, output: str) -> None:
+        writing = ["sh", "-c", 'printf %s "$0" > /says.new && mv /says.new /says', output]
+        self._client.containers.get(container_id).exec_run(writing)
 
     def rename(self, container_id: str, name: str) -> None:
         self._client.api.rename(container_id, name)

@@ -312,6 +312,7 @@ def test_row_changes_with_the_container_and_not_with_its_uptime() -> None:
 
 def test_events_say_which_container_and_what() -> None:
     actor = {"ID": "abc", "Attributes": {"exitCode": "137", "name": "web"}}
+    checked = {"ID": "def", "Attributes": {"Constellation.Primary": "Health", "exitCode": "0"}}
     joined = {"ID": "net", "Attributes": {"container": "abc"}}
     read = [
         read_event({"Type": kind, "Action": action, "Actor": subject})
@@ -320,6 +321,7 @@ def test_events_say_which_container_and_what() -> None:
             ("container", "health_status: healthy", actor),
             ("network", "connect", joined),
             ("container", "exec_die", actor),
+            ("container", "exec_die", checked),
             ("image", "pull", actor),
         )
     ]
@@ -328,6 +330,7 @@ def test_events_say_which_container_and_what() -> None:
         ("die", "abc", "137"),
         ("health_status", "abc", "healthy"),
         ("network_connect", "abc", ""),
+        ("exec_die", "def", ""),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections.abc import Callable
@@ -155,3 +156,36 @@ def test_closing_a_stream_ends_its_reader(host: Host) -> None:
 def test_no_daemon_is_one_clear_error() -> None:
     with pytest.raises(AdapterError, match="no such socket; start Docker"):
         DockerEngine("/nonexistent/docker.sock", request_timeout_s=1)
+
+
+def test_end_of_a_check_is_told_and_its_role_inspected(host: Host) -> None:
+    engine = host.connect()
+    listener = Listener(engine)
+    container_id = host.run("db", checked=True, labels={"constellation.primary": "health"})
+    silent = host.run("silent", checked=True)
+    before = read(engine, container_id).observation.role
+
+    host.say(container_id, "password: hunter2\nrole: primary\n")
+    host.say(silent, "role: primary\n")
+    wait_for(lambda: read(engine, container_id).observation.role == "primary")
+
+    wait_for(lambda: "exec_die" in dict(listener.actions()))
+    told = {event.container_id for event in listener.events if event.action == "exec_die"}
+    assert (before, told) == ("", {container_id})
+    assert read(engine, silent).observation.role == ""
+    assert "hunter2" not in repr(read(engine, container_id))
+    listener.stream.close()
+    engine.close()
+
+
+def test_address_of_a_container_is_gone_with_its_process(host: Host) -> None:
+    engine = host.connect()
+    container_id = host.run("web")
+
+    address = read(engine, container_id).observation.container_host
+    host.kill(container_id)
+    wait_for(lambda: read(engine, container_id).phase == "stopped")
+
+    assert ipaddress.ip_address(address).is_private or address.startswith("100.")
+    assert read(engine, container_id).observation.container_host == ""
+    engine.close()
