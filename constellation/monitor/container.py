@@ -21,6 +21,7 @@ from constellation.monitor.role import (
     role_of_label,
 )
 from constellation.monitor.service_name import service_name
+from constellation.monitor.stop_signal import DRAIN_S, drain_limit_s, stop_signal
 from messages.monitor import Label, Role, ServiceObservation
 
 Check = Literal["passing", "failing", "starting", "none"]
@@ -49,15 +50,23 @@ class Container:
     phase: Phase
     observation: ServiceObservation
     labels_left_out: tuple[str, ...] = ()
+    started_at: str = ""  # as Docker writes it; another one is another life
+    stop_signal: int = 15
+    drain_s: float = DRAIN_S  # still running so long after the stop signal, it has ignored it
     is_role_of_check: bool = False
     is_role_unknown: bool = False  # its label has a value without a meaning
 
     def stopped(self, detail: str) -> Container:
         """Return it as it is once its process has ended, and with it its addresses."""
-        ended = {"running": False, "paused": False, "check": "none"}
+        ended = {"running": False, "paused": False, "check": "none", "draining": False}
         gone = {"endpoints": (), "container_host": "", "role": self._role_without_check()}
         seen = self.observation.model_copy(update={**ended, **gone, "detail": detail})
         return replace(self, phase="stopped", observation=seen)
+
+    def draining(self) -> Container:
+        """Return it asked to stop, and still running."""
+        seen = self.observation.model_copy(update={"draining": True})
+        return replace(self, observation=seen)
 
     def paused(self) -> Container:
         """Return it held still."""
@@ -146,6 +155,9 @@ def _read(
         phase,
         observation,
         left_out,
+        started_at=str(found["State"].get("StartedAt", "")),
+        stop_signal=stop_signal(config),
+        drain_s=drain_limit_s(config),
         is_role_of_check=is_role_of_check(all_labels),
         is_role_unknown=is_role_unknown(all_labels),
     )

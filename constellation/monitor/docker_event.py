@@ -20,6 +20,7 @@ CONTAINER_ACTIONS = (
     "update",
     "destroy",
     "health_status",
+    "kill",
     "exec_die",
 )
 NETWORK_ACTIONS = ("connect", "disconnect")
@@ -31,7 +32,7 @@ class ContainerEvent:
 
     action: str  # one of those above; network ones prefixed with 'network_'
     container_id: str
-    argument: str  # of 'health_status': the status; of 'die': the exit code
+    argument: str  # of 'health_status': the status; of 'die': the exit code; of 'kill': the signal
     labels: Mapping[str, str]
 
 
@@ -52,6 +53,8 @@ def read_event(raw: Mapping[str, Any]) -> ContainerEvent | None:
         return None
     if action == "die":
         argument = str(attributes.get("exitCode", "?"))
+    if action == "kill":
+        argument = str(attributes.get("signal", ""))
     labels = {str(name): str(value) for name, value in attributes.items()}
     if action == "exec_die" and not is_role_of_check(labels):
         return None

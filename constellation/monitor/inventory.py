@@ -1,6 +1,6 @@
 """The containers of this host that are watched, from Docker's events and from full looks.
 
-An event says at once that a container died, was paused or changed its health;
+An event says at once that a container died, was paused, was asked to stop or changed its health;
 everything else makes the container be inspected.  A full look finds what no event told, and that
 the stream of events has stalled.  Answers of Docker may be older than an event that came while
 they were under way: each question takes the `sequence` before it is asked, and what its answer
@@ -25,8 +25,10 @@ from constellation.monitor.container import (
 )
 from constellation.monitor.container_row import ContainerRow, read_row
 from constellation.monitor.docker_event import ContainerEvent
+from constellation.monitor.draining import Draining
 from constellation.monitor.published_ports import PublishPolicy
 from constellation.monitor.role import PRIMARY_LABEL
+from constellation.monitor.stop_signal import signal_number
 from messages.monitor import ServiceObservation, ServicesObserved
 
 CONTAINERS_MAX = 512
@@ -83,6 +85,7 @@ class Inventory:
         self._rows: dict[str, str] = {}  # fingerprint of a container in the last full look
         self._pending: set[str] = set()  # to be inspected
         self._unreadable: set[str] = set()
+        self._draining = Draining()
         self._stopped_at_s: dict[str, float] = {}
         self._noted: set[tuple[str, ...]] = set()  # complaints made, so that each is made once
 
@@ -111,14 +114,16 @@ class Inventory:
     def event(self, event: ContainerEvent, now_s: float) -> list[Effect]:
         """Take in one event."""
         container_id = event.container_id
-        if event.action == "exec_die":
-            return self._checked(event)
+        if event.action in {"kill", "exec_die"}:
+            return self._sign(event, now_s)
         self._untold.pop(container_id, None)
         known = self.containers.get(container_id)
         if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
             return []
         self.sequence += 1
         self._event_at[container_id] = self.sequence
+        if event.action in {"die", "start", "restart"}:
+            self._draining.forget(container_id)
         match event.action:
             case "destroy":
                 return self._forget(container_id, now_s)
@@ -154,7 +159,7 @@ class Inventory:
         self._unreadable.discard(container_id)
         if container_id not in self.containers and self._is_full:
             return self._refuse(container_id, container.name)
-        self.containers[container_id] = container
+        self.containers[container_id] = self._draining.seen(container, now_s)
         return [*self._left_out(container), *self._unknown_role(container), *self._changes(now_s)]
 
     def not_inspected(self, container_id: str) -> None:
@@ -168,7 +173,7 @@ class Inventory:
         effects: list[Effect] = []
         unreported: list[str] = []
         for container_id, row in rows.items():
-            is_due = self._is_new(row) or self._is_doubtful(container_id)
+            is_due = self._is_new(row) or self._is_doubtful(container_id, now_s)
             if self._has_event_after(since, container_id) or not is_due:
                 continue
             if not first and self._is_unreported(row):
@@ -200,12 +205,17 @@ class Inventory:
 
     # Inside.
 
-    def _checked(self, event: ContainerEvent) -> list[Effect]:
+    def _sign(self, event: ContainerEvent, now_s: float) -> list[Effect]:
         """Take in an event of a container that is what it was before: no answer is outdated."""
         known = self.containers.get(event.container_id)
         if known is None or known.phase != "running":
             return []
-        return [InspectSoon(known.container_id)] if known.is_role_of_check else []
+        if event.action == "exec_die":
+            return [InspectSoon(known.container_id)] if known.is_role_of_check else []
+        if signal_number(event.argument) != known.stop_signal:
+            return []
+        self.containers[known.container_id] = self._draining.ask(known, now_s)
+        return self._changes(now_s)
 
     @property
     def _is_full(self) -> bool:
@@ -225,10 +235,12 @@ class Inventory:
         watched = is_watched(row.labels, self.policy.watch)
         return watched and self._rows.get(row.container_id) != row.fingerprint
 
-    def _is_doubtful(self, container_id: str) -> bool:
+    def _is_doubtful(self, container_id: str, now_s: float) -> bool:
         """Tell whether a container may differ from what is known and from its row alike."""
         known = self.containers.get(container_id)
-        return known is not None and known.phase == "running" and known.is_role_of_check
+        if known is None or known.phase != "running":
+            return False
+        return known.is_role_of_check or self._draining.is_over(known, now_s)
 
     def _is_unreported(self, row: ContainerRow) -> bool:
         """Tell whether `row` shows what an event should have told before."""
@@ -279,6 +291,7 @@ class Inventory:
         self._pending.discard(container_id)
         self._unreadable.discard(container_id)
         self._stopped_at_s.pop(container_id, None)
+        self._draining.forget(container_id)
         self._noted = {complaint for complaint in self._noted if complaint[1] != container_id}
         return self._changes(now_s)
 
@@ -294,7 +307,7 @@ class Inventory:
                 continue
             services[service] = winner
             for container_id, rival in sorted(rivals.items()):
-                if not rival.running or rival is winner:
+                if not rival.running or rival.draining or rival is winner:
                     continue
                 fields = {
                     "service": service,

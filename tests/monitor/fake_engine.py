@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import signal
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
@@ -60,8 +61,12 @@ class FakeDocker:
         labels: dict[str, str] | None = None,
         ports: dict[int, int] | None = None,
         checked: bool = False,
+        lingers: bool = False,
     ) -> str:
-        """Start a container; `ports` maps its TCP ports to those of 127.0.0.1."""
+        """Start a container; `ports` maps its TCP ports to those of 127.0.0.1.
+
+        One that `lingers` does not end at once when asked to stop; here none does.
+        """
         self._count += 1
         container_id = f"{self._count:064x}"
         bindings = {
@@ -98,10 +103,15 @@ class FakeDocker:
         return container_id
 
     def kill(self, container_id: str) -> None:
+        self._tell(container_id, "kill", signal="9")
 
         self._set(container_id, Status="exited", Running=False, Paused=False, ExitCode=137)
         self._containers[container_id]["NetworkSettings"]["Ports"] = {}
         self._tell(container_id, "die", exitCode="137")
+
+    def signal(self, container_id: str, name: str) -> None:
+        """Send a signal that does not end it at once."""
+        self._tell(container_id, "kill", signal=str(signal.Signals[name].value))
 
     def start_again(self, container_id: str) -> None:
         self._set(container_id, Status="running", Running=True, ExitCode=0)

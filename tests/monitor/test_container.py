@@ -313,6 +313,7 @@ def test_row_changes_with_the_container_and_not_with_its_uptime() -> None:
 def test_events_say_which_container_and_what() -> None:
     actor = {"ID": "abc", "Attributes": {"exitCode": "137", "name": "web"}}
     checked = {"ID": "def", "Attributes": {"Constellation.Primary": "Health", "exitCode": "0"}}
+    signalled = {"ID": "def", "Attributes": {"signal": "15"}}
     joined = {"ID": "net", "Attributes": {"container": "abc"}}
     read = [
         read_event({"Type": kind, "Action": action, "Actor": subject})
@@ -322,6 +323,7 @@ def test_events_say_which_container_and_what() -> None:
             ("network", "connect", joined),
             ("container", "exec_die", actor),
             ("container", "exec_die", checked),
+            ("container", "kill", signalled),
             ("image", "pull", actor),
         )
     ]
@@ -331,6 +333,7 @@ def test_events_say_which_container_and_what() -> None:
         ("health_status", "abc", "healthy"),
         ("network_connect", "abc", ""),
         ("exec_die", "def", ""),
+        ("kill", "def", "15"),
     ]
 
 
@@ -343,4 +346,7 @@ def test_claims_are_decided() -> None:
     assert winning_claim({"new": new, "old": old, "dead": dead}, None) == old
     assert winning_claim({"new": new, "old": old, "dead": dead}, "new") == new
     assert winning_claim({"new": new, "old": old, "dead": dead}, "dead") == old
+    drained = old.model_copy(update={"draining": True})
+    assert winning_claim({"new": new, "old": drained, "dead": dead}, "old") == new
+    assert winning_claim({"old": drained, "dead": dead}, None) == drained
     assert winning_claim({"dead": dead}, None) == dead

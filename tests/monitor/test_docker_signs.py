@@ -1,22 +1,103 @@
-"""The Docker actor, with a real daemon and with its fake: roles, and how soon they are known."""
+"""The Docker actor, with a real daemon and with its fake: stop signals and roles, and how soon."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.monitor.conftest import REAL
 from tests.monitor.fake_engine import FakeDocker
-from tests.monitor.real_docker import RealDocker
+from tests.monitor.real_docker import LINGER, RealDocker
 from tests.monitor.watched import Host, Start, has
 
 BY_CHECK = {"constellation.primary": "health"}
 
 real_only = pytest.mark.parametrize("host", [REAL], indirect=True)
+
+
+@contextlib.contextmanager
+def stopping(real: RealDocker, container_id: str) -> Iterator[threading.Thread]:
+    """Have `docker stop` called for as long as it takes."""
+    with contextlib.closing(real.daemon.client()) as client:
+        thread = threading.Thread(target=client.api.stop, args=(container_id,), daemon=True)
+        thread.start()
+        yield thread
+        thread.join(30)
+
+
+def test_stop_signal_makes_it_drain_and_others_do_not(host: Host, start: Start) -> None:
+    watched = start(host)
+    container_id = host.run("web", lingers=True)
+    watched.until(has("web", running=True))
+
+    host.signal(container_id, "SIGHUP")
+    watched.until(lambda _: watched.metric("constellation_docker_events_total", action="kill") == 1)
+    assert not watched.known()["web"].draining
+    host.signal(container_id, "SIGTERM")
+    until_draining_s = watched.until(has("web", running=True, draining=True))
+    host.kill(container_id)
+    watched.until(has("web", running=False, draining=False))
+
+    assert until_draining_s < 0.5
+
+
+@real_only
+@pytest.mark.parametrize(
+    "checked", [pytest.param(False, id="no check"), pytest.param(True, id="with a health check")]
+)
+def test_docker_stop_is_known_while_the_container_still_runs(
+    host: RealDocker, start: Start, *, checked: bool
+) -> None:
+    watched = start(host)
+    container_id = host.run("web", lingers=True, checked=checked)
+    if checked:
+        host.set_health(container_id, "healthy")
+    watched.until(has("web", running=True, check="passing" if checked else "none"))
+
+    with stopping(host, container_id) as stop:
+        until_draining_s = watched.until(has("web", running=True, draining=True))
+        was_running = stop.is_alive()
+        until_ended_s = until_draining_s + watched.until(has("web", running=False, draining=False))
+
+    assert was_running
+    assert until_draining_s < 1.0
+    assert 2.5 < until_ended_s < 10
+
+
+@real_only
+def test_stop_signal_of_the_container_counts_and_no_other(host: RealDocker, start: Start) -> None:
+    watched = start(host)
+    script = LINGER[-1].replace("TERM", "USR1").replace("HUP", "TERM")
+    container = host.daemon.run("web", "sh", "-c", script, init=False, stop_signal="SIGUSR1")
+    watched.until(has("web", running=True))
+
+    host.signal(container.id, "SIGTERM")
+    watched.until(lambda _: watched.metric("constellation_docker_events_total", action="kill") == 1)
+    assert not watched.known()["web"].draining
+    with stopping(host, container.id):
+        watched.until(has("web", running=True, draining=True))
+        watched.until(has("web", running=False))
+
+
+@real_only
+def test_restarted_container_drains_no_more(host: RealDocker, start: Start) -> None:
+    watched = start(host)
+    container = host.daemon.run("web", *LINGER, init=False)
+    watched.until(has("web", running=True))
+
+    restart = threading.Thread(target=container.restart, daemon=True)
+    restart.start()
+    watched.until(has("web", running=True, draining=True))
+    watched.until(has("web", running=True, draining=False))
+    restart.join(30)
+
+    assert watched.known()["web"].container_host
 
 
 def test_change_of_role_is_known_after_the_next_check(host: Host, start: Start) -> None:
