@@ -36,9 +36,15 @@ class ChecksActor(AsyncShell):
         async with aiohttp.ClientSession(connector=connector) as session:
             self.started()
             self._report_all()
-            for service in services:
+            watches = [
                 self.spawn(self._watch(service, session), f"check of {service.name}")
-            await asyncio.Event().wait()
+                for service in services
+            ]
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for watch in watches:  # before the session is closed, which would fail them
+                    watch.cancel()
 
     def on_actor_up_async(self, name: str) -> None:
         if name == "services":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from prometheus_client import Counter, Gauge
 
@@ -16,8 +15,15 @@ from actors.daemon_thread import in_thread
 from constellation.effects import Note, Send
 from constellation.errors import AdapterError
 from constellation.log import get_logger
-from constellation.monitor.docker_event import read_event
-from constellation.monitor.inventory import Effect, Inspect, Inventory, InventoryPolicy, Unreported
+from constellation.monitor.docker_event import ContainerEvent, read_event
+from constellation.monitor.inventory import (
+    Effect,
+    Inspect,
+    InspectSoon,
+    Inventory,
+    InventoryPolicy,
+    Unreported,
+)
 from constellation.monitor.published_ports import PublishPolicy
 from messages.admin import PartReported, PartState
 
@@ -25,6 +31,7 @@ log = get_logger(__name__)
 
 INSPECTIONS_MAX = 4  # at once; one that hangs leaves three for the others
 EVENTS_WAITING_MAX = 1000  # then the stream is not read on, and Docker drops: a look finds it
+CHECK_LOG_DELAY_S = 0.25  # Docker writes what a check printed just after it told of its end
 EVENT_GRACE_S = 1.0  # an event may arrive so long after the look that saw its effect
 
 
@@ -47,6 +54,7 @@ class DockerActor(AsyncShell):
             )
         )
         self._inspecting: set[str] = set()
+        self._inspecting_soon: set[str] = set()
         self._slots = asyncio.Semaphore(INSPECTIONS_MAX)
         self._report_due = True
         self._away_told = False
@@ -141,23 +149,23 @@ class DockerActor(AsyncShell):
         assert loop is not None
         waiting = threading.BoundedSemaphore(EVENTS_WAITING_MAX)
 
-        def take(raw: dict[str, Any]) -> None:
+        def take(event: ContainerEvent) -> None:
             waiting.release()
-            self._on_event(raw)
+            self._on_event(event)
 
         try:
             for raw in stream:
-                waiting.acquire()
-                loop.call_soon_threadsafe(take, raw)
+                event = read_event(raw)
+                if event is not None:
+                    waiting.acquire()
+                    loop.call_soon_threadsafe(take, event)
             loop.call_soon_threadsafe(_end, ended, "ended")
         except RuntimeError:
             return  # the loop is closed: the actor stops
 
-    def _on_event(self, raw: dict[str, Any]) -> None:
-        event = read_event(raw)
-        if event is not None:
-            self._events_seen.labels(event.action).inc()
-            self._perform(self.inventory.event(event, self.now_s()))
+    def _on_event(self, event: ContainerEvent) -> None:
+        self._events_seen.labels(event.action).inc()
+        self._perform(self.inventory.event(event, self.now_s()))
 
     async def _look(self) -> None:
         since = self.inventory.sequence
@@ -180,6 +188,15 @@ class DockerActor(AsyncShell):
                 self._inspecting.discard(container_id)
         self._perform(self.inventory.inspected(container_id, found, since, self.now_s()))
 
+    async def _inspect_soon(self, container_id: str, ended: asyncio.Future[str]) -> None:
+        """Ask once for all that happens meanwhile, and not before a question under way is over."""
+        await asyncio.sleep(CHECK_LOG_DELAY_S)
+        while container_id in self._inspecting and not ended.done():
+            await asyncio.sleep(CHECK_LOG_DELAY_S)
+        self._inspecting_soon.discard(container_id)
+        if not ended.done():
+            self._perform([Inspect(container_id)])
+
     async def _give_grace(self, unreported: Unreported, ended: asyncio.Future[str]) -> None:
         await asyncio.sleep(EVENT_GRACE_S)
         if not ended.done() and self.inventory.has_stalled(unreported):
@@ -194,6 +211,10 @@ class DockerActor(AsyncShell):
                     if container_id not in self._inspecting:
                         self._inspecting.add(container_id)
                         self.spawn(self._inspect(self._engine, container_id), "inspect")
+                case InspectSoon(container_id):
+                    if container_id not in self._inspecting_soon:
+                        self._inspecting_soon.add(container_id)
+                        self.spawn(self._inspect_soon(container_id, self._ended), "inspect soon")
                 case Unreported():
                     self.spawn(self._give_grace(effect, self._ended), "grace")
                 case Send(to, message):

@@ -72,6 +72,7 @@ class ClusterView:
         return (
             state is not None
             and state.health == "healthy"
+            and not state.draining
             and self.is_living(node)
             and not self.is_cordoned(node)
         )

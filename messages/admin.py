@@ -65,7 +65,8 @@ class StatusReport(Message):
     nodes_total: int = Field(ge=0, description="without those that left")
     services_healthy: int = Field(ge=0, description="instances that requests can go to")
     services_total: int = Field(
-        ge=0, description="instances that should run: not stopped, not on a node that left"
+        ge=0,
+        description="instances that should run: not stopped or stopping, nor on a node that left",
     )
     degraded: tuple[str, ...] = Field(
         description="what to act on, for people, the worst first; empty: nothing"
@@ -126,7 +127,9 @@ class ServiceRow(Message):
     source: str
     image: str
     endpoints: tuple[Endpoint, ...]
-    routable: bool = Field(description="healthy, on a living node that is not cordoned")
+    routable: bool = Field(
+        description="healthy, not draining, on a living node that is not cordoned"
+    )
 
 
 class ServicesReport(Message):

@@ -12,6 +12,7 @@ import docker.errors
 import requests
 
 from constellation.errors import AdapterError
+from constellation.monitor.container_address import network_owner, with_networks_of
 from constellation.monitor.docker_event import CONTAINER_ACTIONS, NETWORK_ACTIONS
 
 T = TypeVar("T")
@@ -46,7 +47,10 @@ class Engine(Protocol):
         ...
 
     def inspect(self, container_id: str) -> dict[str, Any] | None:
-        """Return everything about one container; None if there is none such."""
+        """Return everything about one container; None if there is none such.
+
+        One that shares the network of another has the networks of that one.
+        """
         ...
 
     def close(self) -> None:
@@ -81,6 +85,12 @@ class DockerEngine:
         return cast("list[dict[str, Any]]", rows)
 
     def inspect(self, container_id: str) -> dict[str, Any] | None:
+        found = self._inspect(container_id)
+        owner = network_owner(found) if found else ""
+        lent = self._inspect(owner) if owner else None
+        return with_networks_of(found, lent) if found and lent else found
+
+    def _inspect(self, container_id: str) -> dict[str, Any] | None:
         try:
             found = self._ask("inspect", lambda: self._client.inspect_container(container_id))
         except AdapterError as error:

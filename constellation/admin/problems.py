@@ -47,7 +47,10 @@ def services_degraded(view: ClusterView) -> tuple[str, ...]:
         *(
             f"service {service} on {node} is unhealthy: {_reason(state)}"
             for service, node, state in view.instances()
-            if service not in down and state.health == "unhealthy" and view.is_living(node)
+            if service not in down
+            and state.health == "unhealthy"
+            and not state.draining
+            and view.is_living(node)
         ),
     )
 
@@ -85,9 +88,10 @@ def _silent(view: ClusterView, unanswered: Sequence[str]) -> Iterator[str]:
 
 
 def is_wanted(view: ClusterView, node: str, state: ServiceState) -> bool:
-    """Return whether an instance should run: nobody stopped it, nor took its node away."""
+    """Return whether an instance should run: nobody stops it, nor took its node away."""
     member = view.members.get(node)
-    return state.health != "stopped" and not (member is not None and member.state == "left")
+    has_left = member is not None and member.state == "left"
+    return state.health != "stopped" and not state.draining and not has_left
 
 
 def is_down(view: ClusterView, service: str) -> bool:
@@ -102,6 +106,8 @@ def why_not_routable(view: ClusterView, node: str, state: ServiceState) -> str:
     if not view.is_living(node):
         member = view.members.get(node)
         return "its node is not known" if member is None else _gone(member.state)
+    if state.draining:
+        return "draining"
     if state.health == "healthy" and view.is_cordoned(node):
         return "its node is cordoned"
     return state.reason

@@ -13,10 +13,12 @@ def winning_claim(
     """Return the claim that counts; None if there is none.  Keys are instances.
 
     A running one comes before one that is not.  Among running ones the holder keeps the name,
-    so that two of them never take turns; without a holder the one deployed first has it.
+    so that two of them never take turns; without a holder the one deployed first has it.  One that
+    was asked to stop gives way to one that was not: that is its replacement.
     Among those that do not run the one deployed last has it: it is the others' replacement.
     """
     running = [claim for claim in claims.values() if claim.running]
+    running = [claim for claim in running if not claim.draining] or running
     for claim in running:
         if claim.instance == holder:
             return claim

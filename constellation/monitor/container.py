@@ -7,14 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from constellation.monitor.container_address import container_host
 from constellation.monitor.published_ports import (
     PublishPolicy,
     endpoints,
-    exposed_tcp_ports,
+    exposed_ports,
     host_network_endpoints,
 )
+from constellation.monitor.role import (
+    is_role_of_check,
+    is_role_unknown,
+    role_of_check,
+    role_of_label,
+)
 from constellation.monitor.service_name import service_name
-from messages.monitor import Label, ServiceObservation
+from constellation.monitor.stop_signal import DRAIN_S, drain_limit_s, stop_signal
+from messages.monitor import Label, Role, ServiceObservation
 
 Check = Literal["passing", "failing", "starting", "none"]
 Phase = Literal["created", "running", "paused", "stopped"]
@@ -42,12 +50,23 @@ class Container:
     phase: Phase
     observation: ServiceObservation
     labels_left_out: tuple[str, ...] = ()
+    started_at: str = ""  # as Docker writes it; another one is another life
+    stop_signal: int = 15
+    drain_s: float = DRAIN_S  # still running so long after the stop signal, it has ignored it
+    is_role_of_check: bool = False
+    is_role_unknown: bool = False  # its label has a value without a meaning
 
     def stopped(self, detail: str) -> Container:
-        """Return it as it is once its process has ended, and with it its published ports."""
-        ended = {"running": False, "paused": False, "check": "none", "endpoints": ()}
-        seen = self.observation.model_copy(update={**ended, "detail": detail})
+        """Return it as it is once its process has ended, and with it its addresses."""
+        ended = {"running": False, "paused": False, "check": "none", "draining": False}
+        gone = {"endpoints": (), "container_host": "", "role": self._role_without_check()}
+        seen = self.observation.model_copy(update={**ended, **gone, "detail": detail})
         return replace(self, phase="stopped", observation=seen)
+
+    def draining(self) -> Container:
+        """Return it asked to stop, and still running."""
+        seen = self.observation.model_copy(update={"draining": True})
+        return replace(self, observation=seen)
 
     def paused(self) -> Container:
         """Return it held still."""
@@ -63,6 +82,9 @@ class Container:
             self,
             observation=self.observation.model_copy(update={"check": check, "detail": detail}),
         )
+
+    def _role_without_check(self) -> Role:
+        return "" if self.is_role_of_check else self.observation.role
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +123,10 @@ def _read(
         return Unreadable(container_id, name, "no letter or digit in its name to make a DNS label")
     phase, check, detail = _state(found["State"])
     network = found.get("NetworkSettings") or {}
+    networks = network.get("Networks") or {}
     exposed = config.get("ExposedPorts") or {}
     labels, left_out = kept_labels(all_labels)
+    has_process = phase in {"running", "paused"}
     if (found.get("HostConfig") or {}).get("NetworkMode") == "host":
         reached = host_network_endpoints(exposed, all_labels, policy)
     else:
@@ -116,13 +140,31 @@ def _read(
         check=check,
         detail=detail,
         image=str(config.get("Image", ""))[:TEXT_CHARACTERS_MAX],
-        networks=tuple(sorted(network.get("Networks") or {})[:NETWORKS_MAX]),
+        networks=tuple(sorted(networks)[:NETWORKS_MAX]),
         labels=labels,
-        endpoints=reached if phase in {"running", "paused"} else (),
-        exposed_ports=exposed_tcp_ports(exposed),
+        endpoints=reached if has_process else (),
+        exposed_ports=exposed_ports(exposed, "tcp"),
+        exposed_udp_ports=exposed_ports(exposed, "udp"),
+        container_host=container_host(networks, all_labels) if has_process else "",
+        role=_role(all_labels, found["State"] if has_process else {}),
         created_at_utc_s=_utc_s(found.get("Created", "")),
     )
-    return Container(container_id, name, phase, observation, left_out)
+    return Container(
+        container_id,
+        name,
+        phase,
+        observation,
+        left_out,
+        started_at=str(found["State"].get("StartedAt", "")),
+        stop_signal=stop_signal(config),
+        drain_s=drain_limit_s(config),
+        is_role_of_check=is_role_of_check(all_labels),
+        is_role_unknown=is_role_unknown(all_labels),
+    )
+
+
+def _role(labels: Mapping[str, str], state: Mapping[str, Any]) -> Role:
+    return role_of_check(state) if is_role_of_check(labels) else role_of_label(labels)
 
 
 def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from constellation.monitor.role import is_role_of_check
+
 CONTAINER_ACTIONS = (
     "create",
     "start",
@@ -18,6 +20,8 @@ CONTAINER_ACTIONS = (
     "update",
     "destroy",
     "health_status",
+    "kill",
+    "exec_die",
 )
 NETWORK_ACTIONS = ("connect", "disconnect")
 
@@ -28,12 +32,15 @@ class ContainerEvent:
 
     action: str  # one of those above; network ones prefixed with 'network_'
     container_id: str
-    argument: str  # of 'health_status': the status; of 'die': the exit code
+    argument: str  # of 'health_status': the status; of 'die': the exit code; of 'kill': the signal
     labels: Mapping[str, str]
 
 
 def read_event(raw: Mapping[str, Any]) -> ContainerEvent | None:
-    """Return the event in one object of the stream; None if it says nothing of a container."""
+    """Return the event in one object of the stream; None if it says nothing of a container.
+
+    The end of an `exec` says something only where it may be of a health check that tells a role.
+    """
     actor = raw.get("Actor")
     actor = actor if isinstance(actor, Mapping) else {}
     attributes = actor.get("Attributes")
@@ -46,5 +53,9 @@ def read_event(raw: Mapping[str, Any]) -> ContainerEvent | None:
         return None
     if action == "die":
         argument = str(attributes.get("exitCode", "?"))
+    if action == "kill":
+        argument = str(attributes.get("signal", ""))
     labels = {str(name): str(value) for name, value in attributes.items()}
+    if action == "exec_die" and not is_role_of_check(labels):
+        return None
     return ContainerEvent(action, str(actor["ID"]), argument, labels)

@@ -74,6 +74,10 @@ class ServiceHealth:
             labels=observation.labels,
             endpoints=observation.endpoints,
             exposed_ports=observation.exposed_ports,
+            exposed_udp_ports=observation.exposed_udp_ports,
+            container_host=observation.container_host,
+            role=observation.role,
+            draining=observation.draining,
             created_at_utc_s=observation.created_at_utc_s,
         )
 

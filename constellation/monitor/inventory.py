@@ -1,10 +1,10 @@
 """The containers of this host that are watched, from Docker's events and from full looks.
 
-An event says at once that a container died, was paused or changed its health; everything else
-makes the container be inspected.  A full look finds what no event told, and that the stream of
-events has stalled.  Answers of Docker may be older than an event that came while they were under
-way: each question takes the `sequence` before it is asked, and what its answer says of a
-container that had an event since is not believed.
+An event says at once that a container died, was paused, was asked to stop or changed its health;
+everything else makes the container be inspected.  A full look finds what no event told, and that
+the stream of events has stalled.  Answers of Docker may be older than an event that came while
+they were under way: each question takes the `sequence` before it is asked, and what its answer
+says of a container that had an event since is not believed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from constellation.monitor.container import (
 )
 from constellation.monitor.container_row import ContainerRow, read_row
 from constellation.monitor.docker_event import ContainerEvent
+from constellation.monitor.draining import Draining
 from constellation.monitor.published_ports import PublishPolicy
+from constellation.monitor.role import PRIMARY_LABEL
+from constellation.monitor.stop_signal import signal_number
 from messages.monitor import ServiceObservation, ServicesObserved
 
 CONTAINERS_MAX = 512
@@ -41,6 +44,13 @@ class Inspect:
 
 
 @dataclass(frozen=True, slots=True)
+class InspectSoon:
+    """Effect: do as for `Inspect`, a moment later: what ended is not in Docker's log yet."""
+
+    container_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreported:
     """Effect: ask `has_stalled` a moment later; no event has told what a full look found."""
 
@@ -48,7 +58,7 @@ class Unreported:
     since: int
 
 
-Effect = Inspect | Unreported | Send | Note
+Effect = Inspect | InspectSoon | Unreported | Send | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,7 @@ class Inventory:
         self._rows: dict[str, str] = {}  # fingerprint of a container in the last full look
         self._pending: set[str] = set()  # to be inspected
         self._unreadable: set[str] = set()
+        self._draining = Draining()
         self._stopped_at_s: dict[str, float] = {}
         self._noted: set[tuple[str, ...]] = set()  # complaints made, so that each is made once
 
@@ -103,12 +114,16 @@ class Inventory:
     def event(self, event: ContainerEvent, now_s: float) -> list[Effect]:
         """Take in one event."""
         container_id = event.container_id
+        if event.action in {"kill", "exec_die"}:
+            return self._sign(event, now_s)
         self._untold.pop(container_id, None)
         known = self.containers.get(container_id)
         if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
             return []
         self.sequence += 1
         self._event_at[container_id] = self.sequence
+        if event.action in {"die", "start", "restart"}:
+            self._draining.forget(container_id)
         match event.action:
             case "destroy":
                 return self._forget(container_id, now_s)
@@ -144,8 +159,8 @@ class Inventory:
         self._unreadable.discard(container_id)
         if container_id not in self.containers and self._is_full:
             return self._refuse(container_id, container.name)
-        self.containers[container_id] = container
-        return [*self._left_out(container), *self._changes(now_s)]
+        self.containers[container_id] = self._draining.seen(container, now_s)
+        return [*self._left_out(container), *self._unknown_role(container), *self._changes(now_s)]
 
     def not_inspected(self, container_id: str) -> None:
         """Docker did not answer to `Inspect`.  The next full look asks again."""
@@ -158,7 +173,8 @@ class Inventory:
         effects: list[Effect] = []
         unreported: list[str] = []
         for container_id, row in rows.items():
-            if self._has_event_after(since, container_id) or not self._is_new(row):
+            is_due = self._is_new(row) or self._is_doubtful(container_id, now_s)
+            if self._has_event_after(since, container_id) or not is_due:
                 continue
             if not first and self._is_unreported(row):
                 unreported.append(container_id)
@@ -189,6 +205,18 @@ class Inventory:
 
     # Inside.
 
+    def _sign(self, event: ContainerEvent, now_s: float) -> list[Effect]:
+        """Take in an event of a container that is what it was before: no answer is outdated."""
+        known = self.containers.get(event.container_id)
+        if known is None or known.phase != "running":
+            return []
+        if event.action == "exec_die":
+            return [InspectSoon(known.container_id)] if known.is_role_of_check else []
+        if signal_number(event.argument) != known.stop_signal:
+            return []
+        self.containers[known.container_id] = self._draining.ask(known, now_s)
+        return self._changes(now_s)
+
     @property
     def _is_full(self) -> bool:
         return len(self.containers) >= self.policy.containers_max
@@ -206,6 +234,13 @@ class Inventory:
     def _is_new(self, row: ContainerRow) -> bool:
         watched = is_watched(row.labels, self.policy.watch)
         return watched and self._rows.get(row.container_id) != row.fingerprint
+
+    def _is_doubtful(self, container_id: str, now_s: float) -> bool:
+        """Tell whether a container may differ from what is known and from its row alike."""
+        known = self.containers.get(container_id)
+        if known is None or known.phase != "running":
+            return False
+        return known.is_role_of_check or self._draining.is_over(known, now_s)
 
     def _is_unreported(self, row: ContainerRow) -> bool:
         """Tell whether `row` shows what an event should have told before."""
@@ -232,6 +267,16 @@ class Inventory:
         }
         return self._complain("container_labels_left_out", container.container_id, fields)
 
+    def _unknown_role(self, container: Container) -> list[Effect]:
+        if not container.is_role_unknown:
+            return []
+        fields = {
+            "container": container.name,
+            "label": PRIMARY_LABEL,
+            "fix": "let it say true, false or health",
+        }
+        return self._complain("container_role_unknown", container.container_id, fields)
+
     def _refuse(self, container_id: str, name: str) -> list[Effect]:
         fields = {
             "container": name,
@@ -246,6 +291,7 @@ class Inventory:
         self._pending.discard(container_id)
         self._unreadable.discard(container_id)
         self._stopped_at_s.pop(container_id, None)
+        self._draining.forget(container_id)
         self._noted = {complaint for complaint in self._noted if complaint[1] != container_id}
         return self._changes(now_s)
 
@@ -261,7 +307,7 @@ class Inventory:
                 continue
             services[service] = winner
             for container_id, rival in sorted(rivals.items()):
-                if not rival.running or rival is winner:
+                if not rival.running or rival.draining or rival is winner:
                     continue
                 fields = {
                     "service": service,

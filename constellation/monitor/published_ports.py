@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from messages.monitor import Endpoint
 
@@ -94,10 +94,10 @@ def host_network_endpoints(
     )
 
 
-def exposed_tcp_ports(ports: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the TCP ports a container declares, lowest first."""
+def exposed_ports(ports: Mapping[str, Any], protocol: Literal["tcp", "udp"]) -> tuple[int, ...]:
+    """Return the ports of one protocol that a container declares, lowest first."""
     declared = {_port(port) for port in ports}
-    return tuple(sorted(number for number, kind in declared if kind == "tcp")[:ENDPOINTS_MAX])
+    return tuple(sorted(number for number, kind in declared if kind == protocol)[:ENDPOINTS_MAX])
 
 
 def _port(text: str) -> tuple[int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from constellation.config import StaticService
 from constellation.monitor.container import Check, kept_labels
+from constellation.monitor.role import role_of_label
 from messages.monitor import Endpoint, ServiceObservation
 
 DETAIL_CHARACTERS_MAX = 200
@@ -34,6 +35,7 @@ def static_observation(
         check=check,
         detail=(failure or "")[:DETAIL_CHARACTERS_MAX],
         labels=kept_labels(service.labels)[0],
+        role=role_of_label(service.labels),
         endpoints=(
             Endpoint(
                 protocol="tcp",

@@ -91,6 +91,18 @@ def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
             view(service("web", "beta"), members=members(beta="left")), NOTHING, id="its node left"
         ),
         pytest.param(
+            view(service("web", "alpha", draining=True)), NOTHING, id="being stopped by its user"
+        ),
+        pytest.param(
+            view(
+                service("web", "alpha", "unhealthy", "refused", draining=True),
+                service("web", "beta"),
+                members=members(beta="alive"),
+            ),
+            NOTHING,
+            id="one of two is being stopped",
+        ),
+        pytest.param(
             view(
                 service("web", "alpha", "unhealthy", "refused"),
                 service("web", "beta"),

@@ -84,6 +84,22 @@ def test_services_in_trouble_come_first_and_instances_stay_together() -> None:
     assert len(report.degraded) == 2
 
 
+def test_one_that_drains_says_so_and_is_not_missed() -> None:
+    cluster = view(
+        service("web", "alpha", reason="health check passing", draining=True),
+        service("web", "beta"),
+        members=members(beta="alive"),
+    )
+
+    report = services_report(cluster)
+
+    assert [(row.node, row.routable, row.reason) for row in report.services] == [
+        ("alpha", False, "draining"),
+        ("beta", True, ""),
+    ]
+    assert report.degraded == ()
+
+
 @st.composite
 def clusters(draw: st.DrawFn) -> ClusterView:
     nodes = draw(st.lists(st.sampled_from(["beta", "gamma", "delta"]), unique=True))
@@ -93,7 +109,7 @@ def clusters(draw: st.DrawFn) -> ClusterView:
     healths: list[Health] = ["healthy", "unhealthy", "starting", "stopped"]
     where = st.tuples(st.sampled_from(["web", "db"]), st.sampled_from(["alpha", *nodes, "gone"]))
     services = [
-        service(name, node, draw(st.sampled_from(healths)))
+        service(name, node, draw(st.sampled_from(healths)), draining=draw(st.booleans()))
         for name, node in draw(st.lists(where, unique=True))
     ]
     cordoned = draw(st.sets(st.sampled_from(["alpha", *nodes])))
@@ -119,7 +135,11 @@ def test_the_reports_agree_on_what_is_degraded(cluster: ClusterView) -> None:
 def test_nothing_is_degraded_exactly_when_each_wanted_service_is_served(
     cluster: ClusterView,
 ) -> None:
-    rows = services_report(cluster).services
+    rows = [
+        row
+        for row in services_report(cluster).services
+        if not cluster.services[row.service][row.node].draining
+    ]
     left = {name for name, one in cluster.members.items() if one.state == "left"}
     wanted = {r.service for r in rows if r.health != "stopped" and r.node not in left}
     served = {row.service for row in rows if row.routable}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import signal
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
@@ -11,6 +12,8 @@ from typing import Any
 from constellation.errors import AdapterError
 
 IMAGE = "constellation-test/busybox:latest"
+STARTED_AT = "2026-01-02T00:00:00.5Z"
+CHECKED_AT = "2026-01-02T01:00:01.123456789+01:00"
 
 
 class FakeStream:
@@ -37,6 +40,7 @@ class FakeDocker:
         self.up = True
         self.connections = 0
         self.streams: list[FakeStream] = []
+        self.inspected: list[str] = []  # container ids, as they were asked for
         self.hanging: dict[str, threading.Event] = {}  # container id: until then no inspection
         self._containers: dict[str, dict[str, Any]] = {}
         self._healthy_before_pause: dict[str, bool] = {}
@@ -57,8 +61,12 @@ class FakeDocker:
         labels: dict[str, str] | None = None,
         ports: dict[int, int] | None = None,
         checked: bool = False,
+        lingers: bool = False,
     ) -> str:
-        """Start a container; `ports` maps its TCP ports to those of 127.0.0.1."""
+        """Start a container; `ports` maps its TCP ports to those of 127.0.0.1.
+
+        One that `lingers` does not end at once when asked to stop; here none does.
+        """
         self._count += 1
         container_id = f"{self._count:064x}"
         bindings = {
@@ -69,13 +77,22 @@ class FakeDocker:
             "Id": container_id,
             "Name": f"/{name}",
             "Created": f"2026-01-01T00:00:{self._count % 60:02}.123456789Z",
-            "State": {"Status": "created", "Running": False, "Paused": False, "ExitCode": 0},
+            "State": {
+                "Status": "created",
+                "Running": False,
+                "Paused": False,
+                "ExitCode": 0,
+                "StartedAt": STARTED_AT,
+            },
             "Config": {
                 "Image": IMAGE,
                 "Labels": {"constellation.enable": "true", **(labels or {})},
                 "ExposedPorts": {port: {} for port in bindings},
             },
-            "NetworkSettings": {"Ports": {}, "Networks": {"bridge": {}}},
+            "NetworkSettings": {
+                "Ports": {},
+                "Networks": {"bridge": {"IPAddress": f"172.17.0.{self._count % 250 + 2}"}},
+            },
         }
         self._tell(container_id, "create")
         self._set(container_id, Status="running", Running=True)
@@ -86,9 +103,15 @@ class FakeDocker:
         return container_id
 
     def kill(self, container_id: str) -> None:
+        self._tell(container_id, "kill", signal="9")
+
         self._set(container_id, Status="exited", Running=False, Paused=False, ExitCode=137)
         self._containers[container_id]["NetworkSettings"]["Ports"] = {}
         self._tell(container_id, "die", exitCode="137")
+
+    def signal(self, container_id: str, name: str) -> None:
+        """Send a signal that does not end it at once."""
+        self._tell(container_id, "kill", signal=str(signal.Signals[name].value))
 
     def start_again(self, container_id: str) -> None:
         self._set(container_id, Status="running", Running=True, ExitCode=0)
@@ -112,6 +135,15 @@ class FakeDocker:
         exit_code = 0 if status == "healthy" else 1
         self._set(container_id, Health={"Status": status, "Log": [{"ExitCode": exit_code}]})
         self._tell(container_id, f"health_status: {status}")
+
+    def say(self, container_id: str, output: str) -> None:
+        """Let its health check print `output`, and end as it did before."""
+        health = self._containers[container_id]["State"]["Health"]
+        exit_code = 1 if health["Status"] == "unhealthy" else 0
+        # The real one tells of the end of the check just before it writes the log.
+        self._tell(container_id, "exec_die", exitCode=str(exit_code))
+        log = {"Start": CHECKED_AT, "ExitCode": exit_code, "Output": output}
+        self._set(container_id, Health={**health, "Log": [log]})
 
     def rename(self, container_id: str, name: str) -> None:
         self._containers[container_id]["Name"] = f"/{name}"
@@ -182,6 +214,7 @@ class FakeEngine:
 
     def inspect(self, container_id: str) -> dict[str, Any] | None:
         self.check()
+        self._host.inspected.append(container_id)
         hanging = self._host.hanging.get(container_id)
         if hanging is not None and not hanging.wait(30):
             raise AdapterError("Docker did not answer", why="it hangs", fix="start it again")

@@ -7,6 +7,9 @@ from typing import Any
 from actors.adapters.docker import DockerEngine, Engine, EventStream
 from tests.components.docker_engine import PrivateDocker
 
+# Ends 3 s after it was asked to; `sleep` by itself would not end at all as the first process.
+LINGER = ("sh", "-c", "trap 'sleep 3; exit 0' TERM; trap : HUP; while :; do sleep 0.05; done")
+
 
 class MutableStream:
     def __init__(self, stream: EventStream) -> None:
@@ -48,24 +51,28 @@ class RealDocker:
         labels: dict[str, str] | None = None,
         ports: dict[int, int] | None = None,
         checked: bool = False,
+        lingers: bool = False,
     ) -> str:
-        options: dict[str, Any] = {"labels": labels or {}}
+        options: dict[str, Any] = {"labels": labels or {}, "init": not lingers}
         if ports:
             options["ports"] = {
                 f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in ports.items()
             }
         if checked:
             options["healthcheck"] = {
-                "test": ["CMD", "test", "-e", "/healthy"],
+                "test": ["CMD-SHELL", "cat /says 2>/dev/null; test -e /healthy"],
                 "interval": 300_000_000,
                 "retries": 2,
                 "start_period": 60_000_000_000,
             }
-        container = self.daemon.run(name, **options)
+        container = self.daemon.run(name, *(LINGER if lingers else ()), **options)
         return str(container.id)
 
     def kill(self, container_id: str) -> None:
         self._client.api.kill(container_id)
+
+    def signal(self, container_id: str, name: str) -> None:
+        self._client.api.kill(container_id, signal=name)
 
     def pause(self, container_id: str) -> None:
         self._client.api.pause(container_id)
@@ -76,6 +83,10 @@ class RealDocker:
     def set_health(self, container_id: str, status: str) -> None:
         verb = "touch" if status == "healthy" else "rm"
         self._client.containers.get(container_id).exec_run([verb, "/healthy"])
+
+    def say(self, container_id: str, output: str) -> None:
+        writing = ["sh", "-c", 'printf %s "$0" > /says.new && mv /says.new /says', output]
+        self._client.containers.get(container_id).exec_run(writing)
 
     def rename(self, container_id: str, name: str) -> None:
         self._client.api.rename(container_id, name)

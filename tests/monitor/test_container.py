@@ -21,7 +21,7 @@ from constellation.monitor.container import (
 )
 from constellation.monitor.container_row import read_row
 from constellation.monitor.docker_event import read_event
-from constellation.monitor.published_ports import PublishPolicy, endpoints
+from constellation.monitor.published_ports import ENDPOINTS_MAX, PublishPolicy, endpoints
 from constellation.monitor.service_name import dns_label, service_name
 from constellation.settings_types import NAME_PATTERN
 from messages.monitor import Label
@@ -165,10 +165,21 @@ def test_ports_of_a_container_on_the_hosts_network_are_the_hosts() -> None:
     assert exited.observation.endpoints == ()
 
 
-def test_exposed_tcp_ports_are_lowest_first() -> None:
-    config: dict[str, Any] = {"ExposedPorts": {"8080/tcp": {}, "80/tcp": {}, "53/udp": {}}}
+def test_exposed_ports_are_by_protocol_and_lowest_first() -> None:
+    ports = ("8080/tcp", "80/tcp", "80", "514/udp", "53/udp", "9/sctp")
+    config: dict[str, Any] = {"ExposedPorts": {port: {} for port in ports}}
 
-    assert read(Config=config).observation.exposed_ports == (80, 8080)
+    seen = read(Config=config).observation
+
+    assert (seen.exposed_ports, seen.exposed_udp_ports) == ((80, 8080), (53, 514))
+
+
+def test_exposed_ports_have_a_limit() -> None:
+    config: dict[str, Any] = {
+        "ExposedPorts": {f"{port}/udp": {} for port in range(1, 2 * ENDPOINTS_MAX)}
+    }
+
+    assert len(read(Config=config).observation.exposed_udp_ports) == ENDPOINTS_MAX
 
 
 @pytest.mark.parametrize(
@@ -301,6 +312,8 @@ def test_row_changes_with_the_container_and_not_with_its_uptime() -> None:
 
 def test_events_say_which_container_and_what() -> None:
     actor = {"ID": "abc", "Attributes": {"exitCode": "137", "name": "web"}}
+    checked = {"ID": "def", "Attributes": {"Constellation.Primary": "Health", "exitCode": "0"}}
+    signalled = {"ID": "def", "Attributes": {"signal": "15"}}
     joined = {"ID": "net", "Attributes": {"container": "abc"}}
     read = [
         read_event({"Type": kind, "Action": action, "Actor": subject})
@@ -309,6 +322,8 @@ def test_events_say_which_container_and_what() -> None:
             ("container", "health_status: healthy", actor),
             ("network", "connect", joined),
             ("container", "exec_die", actor),
+            ("container", "exec_die", checked),
+            ("container", "kill", signalled),
             ("image", "pull", actor),
         )
     ]
@@ -317,6 +332,8 @@ def test_events_say_which_container_and_what() -> None:
         ("die", "abc", "137"),
         ("health_status", "abc", "healthy"),
         ("network_connect", "abc", ""),
+        ("exec_die", "def", ""),
+        ("kill", "def", "15"),
     ]
 
 
@@ -329,4 +346,7 @@ def test_claims_are_decided() -> None:
     assert winning_claim({"new": new, "old": old, "dead": dead}, None) == old
     assert winning_claim({"new": new, "old": old, "dead": dead}, "new") == new
     assert winning_claim({"new": new, "old": old, "dead": dead}, "dead") == old
+    drained = old.model_copy(update={"draining": True})
+    assert winning_claim({"new": new, "old": drained, "dead": dead}, "old") == new
+    assert winning_claim({"old": drained, "dead": dead}, None) == drained
     assert winning_claim({"dead": dead}, None) == dead

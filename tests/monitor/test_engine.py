@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections.abc import Callable
@@ -88,11 +89,12 @@ def test_a_life_is_told_in_events(host: Host) -> None:
     host.rename(container_id, "other")
     host.kill(container_id)
     wait_for(lambda: ("die", "137") in listener.actions())
+    assert ("kill", "9") in listener.actions()
     host.remove(container_id)
     wait_for(lambda: ("destroy", "") in listener.actions())
 
     actions = [action for action, _ in listener.actions()]
-    assert actions == ["create", "start", "pause", "unpause", "rename", "die", "destroy"]
+    assert actions == ["create", "start", "pause", "unpause", "rename", "kill", "die", "destroy"]
     assert {event.container_id for event in listener.events} == {container_id}
     assert all(event.labels["constellation.enable"] == "true" for event in listener.events)
     listener.stream.close()
@@ -155,3 +157,53 @@ def test_closing_a_stream_ends_its_reader(host: Host) -> None:
 def test_no_daemon_is_one_clear_error() -> None:
     with pytest.raises(AdapterError, match="no such socket; start Docker"):
         DockerEngine("/nonexistent/docker.sock", request_timeout_s=1)
+
+
+def test_stop_signal_is_told_and_not_to_be_inspected(host: Host) -> None:
+    engine = host.connect()
+    listener = Listener(engine)
+    container_id = host.run("lingers", lingers=True)
+
+    host.signal(container_id, "SIGHUP")
+    host.signal(container_id, "SIGTERM")
+    wait_for(lambda: ("kill", "15") in listener.actions())
+
+    container = read(engine, container_id)
+    assert ("kill", "1") in listener.actions()
+    assert (container.stop_signal, container.phase) == (15, "running")
+    assert not container.observation.draining
+    listener.stream.close()
+    engine.close()
+
+
+def test_end_of_a_check_is_told_and_its_role_inspected(host: Host) -> None:
+    engine = host.connect()
+    listener = Listener(engine)
+    container_id = host.run("db", checked=True, labels={"constellation.primary": "health"})
+    silent = host.run("silent", checked=True)
+    before = read(engine, container_id).observation.role
+
+    host.say(container_id, "password: hunter2\nrole: primary\n")
+    host.say(silent, "role: primary\n")
+    wait_for(lambda: read(engine, container_id).observation.role == "primary")
+
+    wait_for(lambda: "exec_die" in dict(listener.actions()))
+    told = {event.container_id for event in listener.events if event.action == "exec_die"}
+    assert (before, told) == ("", {container_id})
+    assert read(engine, silent).observation.role == ""
+    assert "hunter2" not in repr(read(engine, container_id))
+    listener.stream.close()
+    engine.close()
+
+
+def test_address_of_a_container_is_gone_with_its_process(host: Host) -> None:
+    engine = host.connect()
+    container_id = host.run("web")
+
+    address = read(engine, container_id).observation.container_host
+    host.kill(container_id)
+    wait_for(lambda: read(engine, container_id).phase == "stopped")
+
+    assert ipaddress.ip_address(address).is_private or address.startswith("100.")
+    assert read(engine, container_id).observation.container_host == ""
+    engine.close()

@@ -89,6 +89,27 @@ def test_a_successor_goes_on_from_what_was_concluded() -> None:
     assert successor.health == "healthy"
 
 
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"container_host": "172.17.0.2"},
+        {"role": "replica"},
+        {"draining": True},
+        {"exposed_ports": (80,)},
+        {"exposed_udp_ports": (53,)},
+    ],
+    ids=lambda news: next(iter(news)),
+)
+def test_what_is_seen_is_told_and_another_of_it_is_news(news: dict[str, Any]) -> None:
+    before, after = observation(), observation(**news)
+    believed = ServiceHealth(POLICY).step(before)
+
+    state = believed.step(after).state(after)
+
+    assert {name: getattr(state, name) for name in news} == news
+    assert state != believed.state(before)
+
+
 SEEN = st.builds(
     observation,
     source=st.sampled_from(["docker", "static"]),

@@ -52,6 +52,19 @@ def test_only_what_is_new_is_published(monitor: Harness[MonitorActor]) -> None:
     assert [state.image for state in published(monitor)] == ["", "nginx:2", ""]
 
 
+def test_draining_is_published_at_once_whatever_the_health_is(
+    monitor: Harness[MonitorActor],
+) -> None:
+    for role, draining in [("", False), ("", True), ("primary", True)]:
+        monitor.deliver(observation(check="passing", role=role, draining=draining))
+
+    assert [(state.health, state.draining, state.role) for state in published(monitor)] == [
+        ("healthy", False, ""),
+        ("healthy", True, ""),
+        ("healthy", True, "primary"),
+    ]
+
+
 def test_death_is_published_at_once(monitor: Harness[MonitorActor]) -> None:
     monitor.deliver(observation())
     monitor.deliver(observation(running=False, detail="exited with code 137"))

@@ -50,6 +50,13 @@ def test_what_may_be_given_requests(
     assert [node for node, _ in seen.routable("web")] == (["alpha"] if routable else [])
 
 
+def test_an_instance_that_drains_is_given_no_requests() -> None:
+    drains = state().model_copy(update={"draining": True})
+    seen = view(on("alpha", drains), on("beta", state()))
+
+    assert [node for node, _ in seen.routable("web")] == ["beta"]
+
+
 def test_a_service_of_no_member_is_not_routable() -> None:
     assert view(on("beta", state()), members=(member("alpha"),)).routable("web") == ()
 

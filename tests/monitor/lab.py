@@ -1,0 +1,82 @@
+"""An inventory and a daemon; the test decides when which of them hears of the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from constellation.effects import Note, Send
+from constellation.monitor.docker_event import read_event
+from constellation.monitor.inventory import (
+    Effect,
+    Inspect,
+    InspectSoon,
+    Inventory,
+    InventoryPolicy,
+    Unreported,
+)
+from constellation.monitor.published_ports import PublishPolicy
+from messages.monitor import ServiceObservation, ServicesObserved
+from tests.monitor.fake_engine import FakeDocker, FakeStream
+
+LOCAL = PublishPolicy("127.0.0.1", "127.0.0.1")
+
+
+class Lab:
+    """Both of them, and what the inventory asked for and told."""
+
+    def __init__(self, **policy: Any) -> None:
+        self.docker = FakeDocker()
+        self.stream = FakeStream()
+        self.docker.streams.append(self.stream)
+        self.inventory = Inventory(InventoryPolicy(publish=LOCAL, **policy))
+        self.now_s = 0.0
+        self.wanted: list[str] = []  # inspections asked for
+        self.soon: list[str] = []  # the same, a moment later
+        self.unreported: list[Unreported] = []
+        self.notes: list[str] = []
+        self.told: dict[str, ServiceObservation] = {}
+
+    def perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Inspect(container_id):
+                    self.wanted.append(container_id)
+                case InspectSoon(container_id):
+                    self.soon.append(container_id)
+                case Unreported():
+                    self.unreported.append(effect)
+                case Note():
+                    self.notes.append(effect.event)
+                case Send(_, ServicesObserved() as news):
+                    self.told.update({seen.service: seen for seen in news.observations})
+                    for service in news.vanished:
+                        del self.told[service]
+                case _:
+                    raise AssertionError(effect)
+
+    def hear(self) -> None:
+        """Deliver all events that were sent."""
+        self.stream.put(None)
+        for raw in self.stream:
+            event = read_event(raw)
+            if event is not None:
+                self.perform(self.inventory.event(event, self.now_s))
+
+    def inspect(self) -> None:
+        """Answer all inspections."""
+        while self.wanted:
+            container_id = self.wanted.pop(0)
+            since = self.inventory.sequence
+            found = self.docker.found(container_id)
+            self.perform(self.inventory.inspected(container_id, found, since, self.now_s))
+
+    def look(self) -> None:
+        since = self.inventory.sequence
+        self.perform(self.inventory.listed(self.docker.rows(), since, self.now_s))
+
+    def settle(self) -> None:
+        self.hear()
+        self.inspect()
+
+    def running(self) -> dict[str, bool]:
+        return {service: seen.running for service, seen in self.told.items()}
