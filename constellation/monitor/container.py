@@ -37,6 +37,7 @@ TEXT_CHARACTERS_MAX = 256
 _LOCAL_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "org.label-schema.")
 _KEPT_LABELS = ("com.docker.compose.project", "com.docker.compose.service")
 _ROUTING_LABELS = ("constellation.", "traefik.")
+_TRUE = ("1", "t", "true")  # as Traefik reads it, in any case
 _WATCH_LABELS = ("traefik.enable", "constellation.enable")
 _CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
@@ -99,7 +100,7 @@ class Unreadable:
 def is_watched(labels: Mapping[str, str], watch: str) -> bool:
     """Tell whether a container with `labels` is to be watched under `settings.docker.watch`."""
     lowered = {name.lower(): value.strip().lower() for name, value in labels.items()}
-    return watch == "all" or any(lowered.get(name) == "true" for name in _WATCH_LABELS)
+    return watch == "all" or any(lowered.get(name) in _TRUE for name in _WATCH_LABELS)
 
 
 def read_container(found: Mapping[str, Any], policy: PublishPolicy) -> Container | Unreadable:

@@ -18,8 +18,8 @@ _NOT_IN_DNS_LABEL = re.compile(r"[^a-z0-9]+")
 def service_name(container_name: str, labels: Mapping[str, str]) -> str | None:
     """Return the name as a DNS label, or None if nothing of it can be kept.
 
-    The label `constellation.service` names it; else the container's own name does, as with
-    Traefik's Docker provider: `/proj_web_1` becomes `proj-web-1`.
+    The label `constellation.service` names it; else the container's own name does: `/proj_web_1`
+    becomes `proj-web-1`.
     """
     if COMPOSE_LABEL in labels:
         container_name = _REPLACEMENT_PREFIX.sub("", container_name)

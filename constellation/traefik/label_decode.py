@@ -107,12 +107,11 @@ class LabelDecoder:
         return self._single(field.kind, node)
 
     def _composed(self, field: Field, node: LabelNode) -> Any:
-        may_be_empty = field.empty != "refused"
-        if may_be_empty and node.value and node.value.lower() != "true":
+        if field.may_be_empty and node.value and node.value.lower() != "true":
             return None  # switched off, whatever is below
         if not node.children:
-            if may_be_empty:
-                return {} if field.empty == "kept" else None
+            if field.may_be_empty:
+                return {}
             reason = f"{field.name} cannot stand alone"
             raise DecodeError(node.label, reason, "name an option below it")
         match field.kind:
@@ -124,9 +123,9 @@ class LabelDecoder:
                 values = self._struct(field.kind, node)
             case _:
                 values = _anything(node)
-        if not values and not may_be_empty:
+        if not values and not field.may_be_empty:
             raise DecodeError(node.label, f"{field.name} says nothing", "give its options a value")
-        return values or (values if field.empty == "kept" else None)
+        return values
 
     def _row(self, row: Struct, node: LabelNode) -> dict[str, Any]:
         if not re.fullmatch(r"\[\d{1,4}\]", node.name):

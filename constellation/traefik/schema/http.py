@@ -44,7 +44,7 @@ ROUTER = Struct(
         Field("rule", Text()),
         Field("ruleSyntax", Text(checks.one_of("v3"))),
         Field("priority", PRIORITY),
-        Field("tls", Struct(TLS_FIELDS), empty="kept"),
+        Field("tls", Struct(TLS_FIELDS), may_be_empty=True),
         Field("observability", _OBSERVABILITY, since="3.3"),
     )
 )
@@ -101,7 +101,7 @@ _STRATEGY = Text(
 _LOAD_BALANCER = Struct(
     (
         Field("server", SERVER),
-        Field("sticky", Struct((Field("cookie", _COOKIE, empty="kept"),)), empty="dropped"),
+        Field("sticky", Struct((Field("cookie", _COOKIE, may_be_empty=True),)), may_be_empty=True),
         Field("strategy", _STRATEGY, since="3.4"),
         Field("healthCheck", _HEALTH_CHECK),
         Field("passiveHealthCheck", _PASSIVE_HEALTH_CHECK, since="3.6"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 VERSIONS = ("3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7")
 OLDEST = VERSIONS[0]
@@ -102,16 +102,12 @@ Kind = Text | Flag | Whole | Duration | Texts | Table | Struct | Rows | Anything
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One key.
-
-    `empty` says what is done with `{}`, which is also a label with nothing below it: "refused"
-    by Traefik, "kept" since it means something, or "dropped" since it means the same as none.
-    """
+    """One key.  `may_be_empty`: `{}` is a value of it, and so is a label with nothing below it."""
 
     name: str
     kind: Kind
     since: str = OLDEST
-    empty: Literal["refused", "kept", "dropped"] = "refused"
+    may_be_empty: bool = False
     required: bool = False
 
 

@@ -235,7 +235,7 @@ def _auth(user: Texts) -> Struct:
 
 
 _NETWORKS = Field("sourceRange", Texts(checks.network, at_least=1), required=True)
-_STRATEGY = Field("ipStrategy", _IP_STRATEGY, empty="kept")
+_STRATEGY = Field("ipStrategy", _IP_STRATEGY, may_be_empty=True)
 _REPLACE = (Field("regex", _REGEXP, required=True), Field("replacement", Text()))
 
 MIDDLEWARE = Struct(
@@ -300,10 +300,10 @@ MIDDLEWARE = Struct(
             ),
         ),
         Field("circuitBreaker", _CIRCUIT_BREAKER),
-        Field("compress", _COMPRESS, empty="kept"),
+        Field("compress", _COMPRESS, may_be_empty=True),
         Field("passTLSClientCert", _PASS_TLS_CLIENT_CERT),
         Field("retry", _RETRY),
-        Field("contentType", Struct((Field("autoDetect", Flag()),)), empty="kept"),
+        Field("contentType", Struct((Field("autoDetect", Flag()),)), may_be_empty=True),
         Field("grpcWeb", Struct((Field("allowOrigins", Texts(checks.not_empty)),))),
         Field(
             "encodedCharacters",

@@ -22,7 +22,7 @@ TCP_ROUTER = Struct(
         Field("rule", Text()),
         Field("ruleSyntax", Text(checks.one_of("v3"))),
         Field("priority", PRIORITY),
-        Field("tls", Struct((Field("passthrough", Flag()), *TLS_FIELDS)), empty="kept"),
+        Field("tls", Struct((Field("passthrough", Flag()), *TLS_FIELDS)), may_be_empty=True),
     )
 )
 
@@ -49,9 +49,9 @@ TCP_SERVICE = Struct(
                 (
                     Field("server", TCP_SERVER),
                     Field("serversTransport", Text(checks.provided)),
-                    Field("proxyProtocol", _PROXY_PROTOCOL, empty="kept"),
+                    Field("proxyProtocol", _PROXY_PROTOCOL, may_be_empty=True),
                     Field("terminationDelay", Whole(at_least=-1, at_most=2**31 - 1)),
-                    Field("healthCheck", _TCP_HEALTH_CHECK, since="3.6", empty="kept"),
+                    Field("healthCheck", _TCP_HEALTH_CHECK, since="3.6", may_be_empty=True),
                 )
             ),
         ),

@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 
 ROUTERS = ("routers", "tcpRouters", "udpRouters")
 SERVICES = ("services", "tcpServices", "udpServices")
+SERVICES_OF = dict(zip(ROUTERS, SERVICES, strict=True))
 MIDDLEWARES = ("middlewares", "tcpMiddlewares")
 KINDS = (*ROUTERS, *SERVICES, *MIDDLEWARES)
 DERIVED = ("usedBy", "serverStatus")
@@ -57,9 +58,12 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class DefaultNames:
-    """What Traefik calls the default router and service of each host name."""
+    """What Traefik calls the default router and services of each host name.
 
-    routers: Mapping[str, str] = field(default_factory=dict)
+    `containers` are its containers, and `services` what its HTTP service is called.
+    """
+
+    containers: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
     node_suffix: str = "\0"  # of the host names of single instances
 
@@ -99,8 +103,8 @@ def _kind(
 
 
 def _called(name: str, kind: str, names: DefaultNames) -> str:
-    if kind == "routers":
-        return names.routers.get(name, name)
+    if kind in {"routers", "tcpServices", "udpServices"}:
+        return names.containers.get(name, name)
     return names.services.get(name, name) if kind == "services" else name
 
 
@@ -109,7 +113,7 @@ def _element(
 ) -> dict[str, Any]:
     made = {key: value for key, value in element.items() if key not in DERIVED}
     if kind in ROUTERS:
-        made |= _references(made, "services" if kind == "routers" else kind, suffix, names)
+        made |= _references(made, SERVICES_OF[kind], suffix, names)
     elif kind in SERVICES and "loadBalancer" in made:
         protocol = "udp" if kind == "udpServices" else "tcp"
         made["loadBalancer"] = _balancer(made["loadBalancer"], protocol, places)

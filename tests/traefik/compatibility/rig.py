@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from constellation.config import TraefikSettings
 from tests.components.agents import Agent, agents
 from tests.components.docker_engine import PrivateDocker
 from tests.components.ports import free_ports
@@ -33,14 +32,11 @@ FILE = {
     "tcp": {"serversTransports": {"loose": {"dialTimeout": "5s"}}},
     "tls": {"options": {"modern": {"minVersion": "VersionTLS13"}}},
 }
-# What the provider is to be told, of which an agent is given the settings that it has.
-WANTED_SETTINGS = {
+PROVIDER_SETTINGS = {
     "version": "3.7",
     "retry_attempts": 0,
     "http_entry_points": ["web"],
     "entry_points": [*TCP_ENTRY_POINTS, *UDP_ENTRY_POINTS],
-    "tcp_entry_points": list(TCP_ENTRY_POINTS),
-    "udp_entry_points": list(UDP_ENTRY_POINTS),
     "cert_resolvers": ["le"],
     "default_routes": "unrouted",
     "settle_s": 1.0,
@@ -118,18 +114,17 @@ def both_sides(engine: PrivateDocker, directory: Path) -> Sides:
 
 def settings(engine: PrivateDocker) -> dict[str, Any]:
     """Return the agent's settings."""
-    known = TraefikSettings.model_fields  # not all of them, for now
     return {
         "domain": DOMAIN,
         "metrics_interval_s": 0.5,
         "docker": {"enabled": True, "socket": str(engine.socket)},
-        "traefik": {name: value for name, value in WANTED_SETTINGS.items() if name in known},
+        "traefik": PROVIDER_SETTINGS,
     }
 
 
 def default_names(node: str) -> DefaultNames:
     """Return what Traefik calls the default routers and services of all containers."""
-    routers = {f"{container.name}.{DOMAIN}": container.name for container in containers()}
+    called = {f"{container.name}.{DOMAIN}": container.name for container in containers()}
     services = {}
     for container in containers():
         named = {
@@ -138,7 +133,7 @@ def default_names(node: str) -> DefaultNames:
             if label.lower().startswith("traefik.http.services.")
         }
         services[f"{container.name}.{DOMAIN}"] = named.pop() if len(named) == 1 else container.name
-    return DefaultNames(routers, services, node_suffix=f".{node}.{DOMAIN}")
+    return DefaultNames(called, services, node_suffix=f".{node}.{DOMAIN}")
 
 
 def static(directory: Path) -> list[str]:
