@@ -9,7 +9,7 @@ from thespian.actors import ActorAddress
 
 from actors import node
 from actors.adapters.parts import find_missing
-from actors.admin_raft import RaftAnswers
+from actors.admin_cordon import ADMIN, CordonAnswers
 from actors.admin_routes import RouteAnswers
 from constellation import __version__
 from constellation.admin import keyring_round
@@ -45,12 +45,12 @@ from messages.raft_member import ChangeReported, ClusterJoined
 
 log = get_logger(__name__)
 
-ADMIN, GOSSIP = "@admin", "@gossip"  # whoever is that actor of a node now
+GOSSIP = "@gossip"  # whoever is that actor of a node now
 IN_EVERY_NODE = ("gossip", "raft", "leases")  # parts that are nothing to be said of a node
 FROM_START = ("tailscale", "cloudflare")  # parts that no actor reports on
 
 
-class AdminActor(RouteAnswers, RaftAnswers):
+class AdminActor(RouteAnswers, CordonAnswers):
     """Translate requests to reports of the core, and its questions to messages."""
 
     tick_interval_s = 0.1
@@ -74,7 +74,7 @@ class AdminActor(RouteAnswers, RaftAnswers):
         super().on_actor_up(name)
         if name == "gossip":
             self.post("gossip", ClusterSubscribe())
-            self._publish()
+            self.publish_node()
 
     def receiveMsg_ClusterChanged(self, message: ClusterChanged, sender: ActorAddress) -> None:
         before = self.view
@@ -90,17 +90,17 @@ class AdminActor(RouteAnswers, RaftAnswers):
         before = self.parts.get(message.part)
         self.parts[message.part] = message
         if before is None or before.state != message.state:
-            self._publish()
+            self.publish_node()
 
     def receiveMsg_ClusterJoined(self, message: ClusterJoined, sender: ActorAddress) -> None:
         if message.cluster_id != self._cluster_id:
             self._cluster_id = message.cluster_id
-            self._publish()
+            self.publish_node()
 
     def receiveMsg_ChangeReported(self, message: ChangeReported, sender: ActorAddress) -> None:
         self.history.add_reported(message, self.now_s())
 
-    def _publish(self) -> None:
+    def publish_node(self) -> None:
         settings = node.settings()
         capabilities = [
             name
@@ -115,6 +115,8 @@ class AdminActor(RouteAnswers, RaftAnswers):
             actor_port=settings.actors.port,
             ingress_port=settings.traefik.ingress_port,
             priority=settings.priority,
+            cordoned=self.cordon.cordoned,
+            cordon_reason=self.cordon.reason,
             capabilities=tuple(sorted(capabilities)),
             agent_version=__version__,
             cluster_id=self._cluster_id,
@@ -193,7 +195,9 @@ class AdminActor(RouteAnswers, RaftAnswers):
         self._perform(self.round.asked_of_one(asker, self._own_name, self.now_s()))
 
     def receiveMsg_SupervisorStatus(self, message: SupervisorStatus, sender: ActorAddress) -> None:
-        not_present = (part for part in self.parts.values() if part.state != "present")
+        not_present = [part for part in self.parts.values() if part.state != "present"]
+        if self.cordon_problem is not None:
+            not_present.append(self.cordon_problem)
         status = NodeStatus(
             node=self._own_name,
             agent_version=__version__,

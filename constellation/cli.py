@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from constellation.admin.words import plain
+from constellation.cli_cordon import cordon, uncordon
 from constellation.cli_keys import keys
 from constellation.cli_raft import leases, raft, transfer
 from constellation.cli_routes import explain, rejected
@@ -107,6 +108,8 @@ app.command()(leases)
 app.command()(transfer)
 app.command()(explain)
 app.command()(rejected)
+app.command(short_help="Keep requests away from a node.")(cordon)
+app.command(short_help="Let requests go to a node again.")(uncordon)
 
 
 @app.command(short_help="Print a new cluster key.")

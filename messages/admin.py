@@ -10,13 +10,14 @@ from typing import Literal
 from pydantic import Field
 
 from messages.base import Message
-from messages.gossip import MemberState
+from messages.gossip import CORDON_REASON_CHARACTERS_MAX, MemberState
 from messages.lifecycle import ActorStatus
 from messages.monitor import Endpoint, Health
 from messages.raft_reports import LeaseHolder
 
 # 'absent' was never there since the agent started; 'lost' was there and is gone.
 PartState = Literal["present", "absent", "lost"]
+CORDONED = "it asks not to be given requests"
 
 
 class StatusRequest(Message):
@@ -94,7 +95,8 @@ class NodeRow(Message):
     is_self: bool = Field(description="it is the node that was asked")
     address: str
     priority: int = Field(description="lower is preferred as leader")
-    cordoned: bool = Field(description="it asks not to be given work")
+    cordoned: bool = Field(description=CORDONED)
+    cordon_reason: str = Field(default="", description="why it is cordoned; may be empty")
     capabilities: tuple[str, ...] = Field(description="e.g. 'docker', 'traefik'")
     agent_version: str = Field(description="empty: not known")
     services_healthy: int = Field(ge=0, description="as in `StatusReport`")
@@ -155,8 +157,8 @@ class EventRow(Message):
     service: str = Field(default="", description="empty: it is about no service")
     subject: str = Field(default="", description="what else it is about: a lease; mostly empty")
     what: str = Field(
-        description="of a node: join, leave, update, failed; of a service: its health, or gone; "
-        "of Raft: e.g. leader_elected, lease_lost"
+        description="of a node: join, leave, update, failed, cordoned, uncordoned; of a service: "
+        "its health, or gone; of Raft: e.g. leader_elected, lease_lost"
     )
     reason: str = Field(default="", description="why; may be empty")
 
@@ -169,6 +171,70 @@ class EventsReport(Message):
     events: tuple[EventRow, ...]
     since_ago_s: float = Field(ge=0.0, description="for how long it has been watching")
     degraded: tuple[str, ...] = Field(default=(), description="always empty: the past is past")
+
+
+class CordonOrder(Message):
+    """Ask that a node be given no requests any more, or again.  To `admin` of any node.
+
+    Answered by `CordonReport`, or by `RequestRefused`.
+    """
+
+    crosses_nodes = True
+
+    node: str = Field(min_length=1, max_length=128)
+    cordoned: bool = Field(description="false: it is given requests again")
+    reason: str = Field(
+        default="",
+        max_length=CORDON_REASON_CHARACTERS_MAX,
+        description="for people; empty: the one it has already, if any",
+    )
+
+
+class CordonChange(Message):
+    """Tell the admin actor of `node` itself what an operator ordered.  It is not passed on.
+
+    Answered by `CordonChanged`.
+    """
+
+    crosses_nodes = True
+
+    number: int = Field(ge=0, description="of the order, for who passes it on")
+    node: str = Field(min_length=1, max_length=128)
+    cordoned: bool = Field(description="as in `CordonOrder`")
+    reason: str = Field(default="", max_length=CORDON_REASON_CHARACTERS_MAX)
+
+
+class CordonChanged(Message):
+    """Answer to `CordonChange`: what holds on the node now, also after a restart of its agent."""
+
+    crosses_nodes = True
+
+    number: int = Field(ge=0, description="of the order")
+    node: str
+    cordoned: bool = Field(description=CORDONED)
+    reason: str = Field(default="", max_length=CORDON_REASON_CHARACTERS_MAX)
+    was_already: bool = Field(description="it was as ordered before")
+    why: str = Field(default="", max_length=512, description="it did not obey; empty: it did")
+    fix: str = Field(default="", max_length=512, description="what to do about that")
+
+
+class CordonReport(Message):
+    """Answer to `CordonOrder`: what holds now, and what follows for requests."""
+
+    crosses_nodes = True
+
+    node: str
+    cordoned: bool = Field(description=CORDONED)
+    reason: str = Field(default="", max_length=CORDON_REASON_CHARACTERS_MAX)
+    was_already: bool = Field(description="it was as ordered before")
+    services: tuple[str, ...] = Field(
+        description="those healthy on it, by name: its instances take no requests while it is "
+        "cordoned"
+    )
+    sole_services: tuple[str, ...] = Field(
+        description="of those the ones healthy nowhere else: nobody answers for them in the "
+        "meantime"
+    )
 
 
 class RequestRefused(Message):

@@ -13,6 +13,7 @@ from messages.warp import WarpState
 RecordKind = Literal["node", "service", "warp"]
 MemberState = Literal["alive", "suspect", "dead", "left"]
 MemberEventKind = Literal["join", "leave", "update", "failed"]
+CORDON_REASON_CHARACTERS_MAX = 200
 
 
 class NodeState(Message):
@@ -23,7 +24,12 @@ class NodeState(Message):
     actor_port: int = Field(ge=1, le=65535, description="port of its actor system, same address")
     ingress_port: int = Field(default=0, ge=0, le=65535, description="its Traefik; 0: none")
     priority: int = Field(default=100, ge=0, description="lower is preferred as leader")
-    cordoned: bool = False
+    cordoned: bool = Field(default=False, description="it asks not to be given requests")
+    cordon_reason: str = Field(
+        default="",
+        max_length=CORDON_REASON_CHARACTERS_MAX,
+        description="why, in its operator's words; for people only",
+    )
     capabilities: tuple[str, ...] = Field(default=(), description="e.g. 'docker', 'traefik'")
     agent_version: str = ""
     cluster_id: str = Field(

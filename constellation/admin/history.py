@@ -36,6 +36,7 @@ class History:
         for event in change.events:
             self._events.append(_Event(now_s - event.ago_s, event.node, event.kind))
         if before.known:
+            self._events.extend(_cordon_events(before, change, now_s))
             self._events.extend(_service_events(before, change, now_s))
 
     def add_reported(self, change: ChangeReported, now_s: float) -> None:
@@ -58,6 +59,14 @@ class History:
             for event in reversed(self._events)
         )
         return EventsReport(events=tuple(rows), since_ago_s=max(0.0, now_s - self._since_s))
+
+
+def _cordon_events(before: ClusterView, change: ClusterChanged, now_s: float) -> Iterator[_Event]:
+    for one in change.nodes:
+        known = before.nodes.get(one.node)  # a node that is new is no news of a cordon
+        if known is not None and known.cordoned != one.state.cordoned:
+            what = "cordoned" if one.state.cordoned else "uncordoned"
+            yield _Event(now_s, one.node, what, reason=one.state.cordon_reason)
 
 
 def _service_events(before: ClusterView, change: ClusterChanged, now_s: float) -> Iterator[_Event]:

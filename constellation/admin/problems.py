@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from constellation.admin.cordon import healthy_on
+from constellation.admin.words import counted
 from constellation.cluster_view import ClusterView
 from messages.admin import NodeStatus, PartReported, PartState
 from messages.gossip import MemberState
@@ -60,6 +62,7 @@ def notes(view: ClusterView, answered: Sequence[NodeStatus]) -> tuple[str, ...]:
     left = [name for name in sorted(view.members) if view.members[name].state == "left"]
     return (
         *(f"node {name} has left the cluster" for name in left),
+        *_cordoned(view),
         *_parts_in(answered, "absent", "is not there"),
     )
 
@@ -82,6 +85,19 @@ def _silent(view: ClusterView, unanswered: Sequence[str]) -> Iterator[str]:
         member = view.members.get(name)
         if member is None or member.state in {"alive", "left"}:  # else that says it
             yield f"node {name} is there, but its agent did not say how it is in time"
+
+
+def _cordoned(view: ClusterView) -> Iterator[str]:
+    """Say what was ordered and is easily forgotten."""
+    for name in sorted(view.members):
+        if view.is_cordoned(name) and view.members[name].state != "left":
+            reason = view.nodes[name].cordon_reason
+            why = f": {reason}" if reason else ""
+            count = len(healthy_on(view, name))
+            kept = (
+                f"; no requests go to {counted(count, 'service instance')} there" if count else ""
+            )
+            yield f"node {name} is cordoned{why}{kept}; `constellation uncordon {name}` ends that"
 
 
 # Services.
@@ -109,7 +125,8 @@ def why_not_routable(view: ClusterView, node: str, state: ServiceState) -> str:
     if state.draining:
         return "draining"
     if state.health == "healthy" and view.is_cordoned(node):
-        return "its node is cordoned"
+        reason = view.nodes[node].cordon_reason
+        return "its node is cordoned" + (f": {reason}" if reason else "")
     return state.reason
 
 

@@ -94,6 +94,7 @@ def _node_row(view: ClusterView, member: ClusterMember, counts: _Counts, age_s: 
         address=state.address,
         priority=state.priority,
         cordoned=state.cordoned,
+        cordon_reason=state.cordon_reason,
         capabilities=state.capabilities,
         agent_version=state.agent_version,
         services_healthy=counts.serving[member.node],

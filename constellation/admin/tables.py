@@ -35,7 +35,13 @@ STYLES = {
     "left": "dim",
     "stopped": "dim",
 }
-EVENT_STYLES = {**STYLES, "failed": "bold red", "leader_lost": "yellow", "lease_lost": "yellow"}
+EVENT_STYLES = {
+    **STYLES,
+    "failed": "bold red",
+    "leader_lost": "yellow",
+    "lease_lost": "yellow",
+    "cordoned": "yellow",
+}
 ENDPOINTS_SHOWN_MAX = 3
 
 
@@ -136,7 +142,8 @@ def nodes_text(report: NodesReport) -> RenderableType:
 def _node_state(row: NodeRow) -> Text:
     text = cell(row.state, STYLES[row.state])
     if row.cordoned:
-        text.append(", cordoned", style="yellow")
+        why = f" ({plain(row.cordon_reason)})" if row.cordon_reason else ""
+        text.append(f", cordoned{why}", style="yellow")
     return text
 
 

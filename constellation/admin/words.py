@@ -25,6 +25,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many there are, e.g. '1 service' and '2 services'."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def size(count_bytes: int) -> str:
     """Return a number of bytes in the unit that makes it short, e.g. '1.5 MiB'."""
     if count_bytes < 1024:

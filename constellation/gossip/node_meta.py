@@ -1,7 +1,8 @@
 """What a member's claim carries of its node: the key it signs with, and its state if that fits.
 
 memberlist allows 512 bytes.  A state that is larger travels as a record only, as all states do
-besides; then the claim holds the minimal form, which is the key.
+besides; then the claim holds the minimal form, which is the key.  Words for people are left out:
+with them that would happen often.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def pack_meta(public_key: bytes, state: NodeState | None = None) -> bytes:
     minimal = _MARK + public_key
     if state is None:
         return minimal
-    fields = state.model_dump(exclude_defaults=True)
+    fields = state.model_dump(exclude_defaults=True, exclude={"cordon_reason"})
     whole = minimal + cast("bytes", msgpack.packb(fields))
     return whole if len(whole) <= META_BYTES_MAX else minimal
 

@@ -65,7 +65,10 @@ def _left_out(view: ClusterView, node: str) -> str:
         return _UNKNOWN.left_out
     if not view.is_living(node):
         return "its node has left" if member.state == "left" else "its node is dead"
-    return "its node is cordoned" if view.is_cordoned(node) else ""
+    if not view.is_cordoned(node):
+        return ""
+    reason = view.nodes[node].cordon_reason
+    return f"its node is cordoned: {reason}" if reason else "its node is cordoned"
 
 
 def _networks(view: ClusterView, node: str) -> tuple[str, ...]:

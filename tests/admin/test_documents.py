@@ -11,6 +11,7 @@ from constellation.admin.leases_report import leases_report
 from constellation.admin.raft_report import raft_report
 from constellation.admin.reports import nodes_report, services_report, status_report
 from messages.admin import (
+    CordonReport,
     EventRow,
     NodeRow,
     NodesReport,
@@ -48,8 +49,8 @@ KEYS: dict[type[Message], set[str]] = {
     NodeStatus: {"node", "agent_version", "uptime_s", "actors", "parts"},
     NodesReport: {"nodes", "degraded"},
     NodeRow: {
-        "node", "state", "is_self", "address", "priority", "cordoned", "capabilities",
-        "agent_version", "services_healthy", "services_total", "changed_ago_s",
+        "node", "state", "is_self", "address", "priority", "cordoned", "cordon_reason",
+        "capabilities", "agent_version", "services_healthy", "services_total", "changed_ago_s",
     },
     ServicesReport: {"services", "degraded"},
     ServiceRow: {
@@ -69,6 +70,7 @@ KEYS: dict[type[Message], set[str]] = {
     LeasesReport: {"self_node", "is_confirmed", "index", "leases", "degraded"},
     LeaseRow: {"name", "holder", "holder_state", "fencing_token", "ttl_s", "renewed_index"},
     RaftOrderDone: {"number", "is_done", "text"},
+    CordonReport: {"node", "cordoned", "reason", "was_already", "services", "sole_services"},
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from constellation.admin.tables import events_text, render
 from constellation.cluster_view import ClusterView
 from messages.gossip import ClusterChanged, MemberEvent, MemberEventKind, RecordName
 from messages.raft_member import ChangeReported
-from tests.admin.builders import members, service
+from tests.admin.builders import members, said, service
 from tests.traefik.builders import snapshot, view
 
 KNOWN = view(service("web", "beta"), members=members(beta="alive"))
@@ -115,4 +115,26 @@ def test_what_raft_reports_is_among_the_events_with_its_reason() -> None:
         "8 s   alpha  dns-writer  lease lost      not renewed",
         "10 s  beta   -           leader elected  a vote",
         "15 s  beta   -           failed",
+    ]
+
+
+def test_cordon_and_its_end_are_events_with_the_reason_and_a_new_node_is_none() -> None:
+    history = History(0.0)
+    on = said("beta", cordoned=True, cordon_reason="kernel upgrade")
+    other = said("beta", cordoned=True, cordon_reason="disk")
+    steps = [
+        delta(nodes=(said("beta"), said("gamma", cordoned=True)), version=2),
+        delta(nodes=(on,), version=3),
+        delta(nodes=(other,), version=4),
+        delta(nodes=(said("beta"),), version=5),
+    ]
+
+    cluster = KNOWN
+    for change in steps:
+        history.add(cluster, change, float(change.version))
+        cluster = cluster.apply(change)
+
+    assert [(row.what, row.node, row.reason) for row in history.report(9.0).events] == [
+        ("uncordoned", "beta", ""),
+        ("cordoned", "beta", "kernel upgrade"),
     ]

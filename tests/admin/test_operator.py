@@ -95,6 +95,9 @@ def test_service_that_fails_and_a_node_that_dies_are_degraded(tmp_path: Path) ->
         )
         services_code, of_services = document(beta, "services")
         assert document(beta, "nodes")[0] == 0
+        began_s = time.monotonic()
+        document(alpha, "status")
+        usual_s = time.monotonic() - began_s
 
         beta.process.kill()
         began_s = time.monotonic()
@@ -113,7 +116,7 @@ def test_service_that_fails_and_a_node_that_dies_are_degraded(tmp_path: Path) ->
     assert (row["node"], row["health"], row["routable"]) == ("alpha", "unhealthy", False)
     assert services_code == 2
     assert (silent_code, silent["unanswered"]) == (2, ["beta"])
-    assert took_s < 4
+    assert took_s < usual_s + 3  # it waits 2 s for beta, whatever else the machine does
     assert dead.returncode == 2
     assert dead.stdout.splitlines()[1].split()[:2] == ["beta", "dead"]
 

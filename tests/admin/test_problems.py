@@ -88,6 +88,19 @@ def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
             id="its node is cordoned",
         ),
         pytest.param(
+            view(
+                service("web", "alpha"),
+                nodes=(said("alpha", cordoned=True, cordon_reason="new disk"),),
+            ),
+            (
+                (
+                    "service web cannot be reached anywhere: healthy on alpha (its node is "
+                    "cordoned: new disk)"
+                ),
+            ),
+            id="its node is cordoned for a reason",
+        ),
+        pytest.param(
             view(service("web", "beta"), members=members(beta="left")), NOTHING, id="its node left"
         ),
         pytest.param(
@@ -200,6 +213,29 @@ def test_departures_and_what_never_was_are_notes_each_once() -> None:
         "node gamma has left the cluster",
         "docker on alpha, beta is not there: no socket; install it",
     )
+
+
+def test_cordoned_nodes_are_notes_with_what_they_keep_away_and_how_to_end_it() -> None:
+    cluster = view(
+        service("web", "beta"),
+        service("web", "alpha"),
+        members=members(beta="alive", gamma="dead", delta="left"),
+        nodes=(
+            said("alpha"),
+            said("beta", cordoned=True, cordon_reason="new disk"),
+            said("gamma", cordoned=True),
+            said("delta", cordoned=True),
+        ),
+    )
+
+    assert notes(cluster, ())[1:] == (
+        (
+            "node beta is cordoned: new disk; no requests go to 1 service instance there; "
+            "`constellation uncordon beta` ends that"
+        ),
+        "node gamma is cordoned; `constellation uncordon gamma` ends that",
+    )
+    assert not [text for text in degraded(cluster, (), ()) if "cordon" in text]
 
 
 def test_well_cluster_has_neither() -> None:

@@ -202,8 +202,28 @@ def test_status_says_who_leads_and_who_holds_what() -> None:
     assert with_leases.splitlines()[1] == "beta leads; leases: dns-writer: alpha, lb-leader: beta"
 
 
-def test_cordoned_node_says_so() -> None:
-    cluster = view(members=members(), nodes=(said("alpha", cordoned=True),))
-    report: NodesReport = nodes_report(cluster, {})
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [("", "alive, cordoned"), ("new\nkernel", "alive, cordoned (new kernel)")],
+)
+def test_cordoned_node_says_so_and_why(reason: str, shown: str) -> None:
+    node = said("alpha", cordoned=True, cordon_reason=reason)
+    report: NodesReport = nodes_report(view(members=members(), nodes=(node,)), {})
 
-    assert "alive, cordoned" in render(nodes_text(report), width=200, color=False)
+    assert f"{shown}  0 s" in render(nodes_text(report), width=200, color=False)
+
+
+def test_instances_of_a_cordoned_node_say_why_they_do_not_serve() -> None:
+    cluster = view(
+        service("web", "alpha"),
+        service("web", "beta"),
+        members=members(beta="alive"),
+        nodes=(said("alpha"), said("beta", cordoned=True, cordon_reason="kernel upgrade")),
+    )
+
+    lines = render(services_text(services_report(cluster)), width=200, color=False).splitlines()
+
+    assert lines[1:] == [
+        "web      alpha  healthy  yes      -",
+        "         beta   healthy  no       -           its node is cordoned: kernel upgrade",
+    ]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from constellation.gossip.node_meta import pack_meta, public_key_in, state_in
 from constellation.gossip.packets import META_BYTES_MAX
-from messages.gossip import NodeState
+from messages.gossip import CORDON_REASON_CHARACTERS_MAX, NodeState
 from tests.identities import identity_of
 
 KEY = identity_of("beta").public_key
@@ -28,6 +28,12 @@ def test_state_that_does_not_fit_is_left_out_and_the_key_stays() -> None:
 
     assert len(meta) <= META_BYTES_MAX
     assert (public_key_in(meta), state_in(meta)) == (KEY, None)
+
+
+def test_words_for_people_do_not_push_the_state_out() -> None:
+    said = STATE.model_copy(update={"cordon_reason": "\N{SNOWMAN}" * CORDON_REASON_CHARACTERS_MAX})
+
+    assert state_in(pack_meta(KEY, said)) == STATE
 
 
 def test_meta_of_other_members_is_nothing_of_ours() -> None:

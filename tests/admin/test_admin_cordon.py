@@ -1,0 +1,238 @@
+"""The admin actor and cordons: what it keeps, publishes, passes on, and whose word it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from thespian.actors import ActorAddress
+
+from actors import admin_cordon
+from actors.adapters.cordon_file import FILE_NAME
+from constellation.errors import AdapterError
+from constellation.transport.address import ActorRef
+from messages.admin import (
+    CordonChange,
+    CordonChanged,
+    CordonOrder,
+    CordonReport,
+    RequestRefused,
+    StatusRequest,
+)
+from tests.admin.started_admin import BETA, GAMMA, Admin
+from tests.harness import messages_of
+
+CORDON = CordonChange(number=3, node="alpha", cordoned=True, reason="kernel upgrade")
+UNCORDON = CordonChange(number=4, node="alpha", cordoned=False)
+
+
+@pytest.fixture
+def admin(tmp_path: Path) -> Admin:
+    return started(tmp_path)
+
+
+def started(data_dir: Path) -> Admin:
+    made = Admin(data_dir=str(data_dir))
+    made.know_three_nodes()
+    return made
+
+
+def last_published(admin: Admin) -> tuple[bool, str]:
+    state = admin.published()[-1]
+    assert state is not None
+    return state.cordoned, state.cordon_reason
+
+
+def changes(admin: Admin) -> list[CordonChange]:
+    return messages_of(CordonChange, admin.harness.sent)
+
+
+def answers(admin: Admin, change: CordonChange, host: str = BETA, **fields: Any) -> None:
+    known = change.model_dump() | {"was_already": False} | fields
+    changed = CordonChanged.model_validate(known)
+    admin.harness.deliver(changed, sender=ActorAddress(ActorRef(host, 7947, "a1-4")))
+
+
+def problems(admin: Admin) -> list[str]:
+    admin.ask(StatusRequest())
+    admin.supervisor_answers()
+    admin.pass_time(1.0)
+    return [text for text in admin.reports()[-1].degraded if text.startswith("cordon on alpha")]
+
+
+# Its own node.
+
+
+def test_order_is_kept_published_measured_and_answered(admin: Admin, tmp_path: Path) -> None:
+    admin.ask(CORDON)
+
+    (answer,) = admin.told()
+    assert answer == CordonChanged(
+        number=3, node="alpha", cordoned=True, reason="kernel upgrade", was_already=False
+    )
+    assert last_published(admin) == (True, "kernel upgrade")
+    assert (tmp_path / FILE_NAME).exists()
+    assert admin.metric("constellation_admin_cordoned") == 1
+
+
+def test_it_holds_after_a_restart_from_the_first_word_on(admin: Admin, tmp_path: Path) -> None:
+    admin.ask(CORDON)
+
+    again = started(tmp_path)
+
+    assert {(one.cordoned, one.cordon_reason) for one in again.published() if one} == {
+        (True, "kernel upgrade")
+    }
+    assert again.metric("constellation_admin_cordoned") == 1
+
+
+def test_it_is_taken_back_for_good(admin: Admin, tmp_path: Path) -> None:
+    admin.ask(CORDON)
+    admin.ask(UNCORDON)
+
+    assert [one.was_already for one in admin.told()] == [False, False]
+    assert last_published(admin) == (False, "")
+    assert last_published(started(tmp_path)) == (False, "")
+    assert admin.metric("constellation_admin_cordoned") == 0
+
+
+def test_order_that_is_fulfilled_is_neither_written_nor_published(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.ask(CORDON)
+    count = len(admin.published())
+    monkeypatch.setattr(admin_cordon, "save_cordon", None)  # calling it would fail
+
+    admin.ask(CORDON)
+    admin.ask(CORDON.model_copy(update={"reason": ""}))
+
+    assert [(one.was_already, one.reason) for one in admin.told()[1:]] == [
+        (True, "kernel upgrade")
+    ] * 2
+    assert len(admin.published()) == count
+
+
+def test_another_reason_is_taken_and_it_was_cordoned_already(admin: Admin) -> None:
+    admin.ask(CORDON)
+    admin.ask(CORDON.model_copy(update={"reason": "disk"}))
+
+    assert admin.told()[-1].was_already
+    assert last_published(admin) == (True, "disk")
+
+
+def test_what_cannot_be_kept_is_not_done_and_said_in_the_status(
+    admin: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, cordon: object) -> None:
+        raise AdapterError(f"{path} cannot be written", why="no space", fix="make room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(admin_cordon, "save_cordon", full)
+        admin.ask(CORDON)
+
+    (answer,) = admin.told()
+    assert (answer.cordoned, answer.fix) == (False, "make room")
+    assert answer.why.endswith("cannot be written: no space")
+    assert last_published(admin) == (False, "")
+    path = tmp_path / FILE_NAME
+    assert problems(admin) == [
+        (
+            f"cordon on alpha does not work: {path} cannot be written: no space; alpha counts as "
+            "not cordoned; make room"
+        )
+    ]
+    admin.ask(UNCORDON)
+    assert problems(admin) == []
+
+
+def test_damaged_file_keeps_nothing_away_and_is_said_until_an_order_replaces_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_text("?")
+    admin = started(tmp_path)
+
+    assert last_published(admin) == (False, "")
+    assert problems(admin) == [
+        (
+            f"cordon on alpha does not work: {path} cannot be used: it is not what this agent "
+            "writes; alpha counts as not cordoned; say how it should be: `constellation cordon` "
+            "and `uncordon` write the file anew"
+        )
+    ]
+    admin.ask(UNCORDON)
+    assert admin.told()[-1].was_already
+    assert not path.exists()
+    assert problems(admin) == []
+
+
+def test_order_for_another_node_is_not_carried_out_here(admin: Admin) -> None:
+    admin.ask(CORDON.model_copy(update={"node": "beta"}))
+
+    (answer,) = admin.told()
+    assert answer.why == "another node, alpha, is at its address"
+    assert last_published(admin) == (False, "")
+    assert changes(admin) == []
+
+
+# Any node.
+
+
+def test_operator_of_the_node_itself_is_answered_at_once(admin: Admin) -> None:
+    admin.ask(CordonOrder(node="alpha", cordoned=True, reason="kernel upgrade"))
+
+    (report,) = admin.told()
+    assert isinstance(report, CordonReport)
+    assert (report.node, report.cordoned, report.was_already) == ("alpha", True, False)
+    assert last_published(admin) == (True, "kernel upgrade")
+
+
+def test_order_goes_to_the_admin_of_its_node_and_what_follows_to_the_operator(
+    admin: Admin,
+) -> None:
+    admin.ask(CordonOrder(node="beta", cordoned=True, reason="kernel upgrade"))
+
+    (change,) = admin.harness.sent_to("@admin")
+    assert isinstance(change, CordonChange)
+    assert (change.node, change.cordoned, change.reason) == ("beta", True, "kernel upgrade")
+    answers(admin, change, GAMMA)
+    assert admin.told() == []
+    assert admin.metric("constellation_admin_unexpected_answers_total") == 1
+    answers(admin, change)
+    (report,) = admin.told()
+    assert isinstance(report, CordonReport)
+    assert (report.services, report.sole_services) == (("web",), ("web",))
+    assert last_published(admin) == (False, "")
+
+
+def test_silent_node_ends_in_a_refusal_and_its_late_answer_in_a_count(admin: Admin) -> None:
+    admin.ask(CordonOrder(node="beta", cordoned=True))
+    admin.pass_time(1.9)
+    before = admin.told()
+    admin.pass_time(0.1)
+    answers(admin, changes(admin)[0])
+
+    assert before == []
+    (refusal,) = admin.told()
+    assert isinstance(refusal, RequestRefused)
+    assert admin.metric("constellation_admin_unexpected_answers_total") == 1
+
+
+def test_unknown_node_is_refused_with_those_there_are(admin: Admin) -> None:
+    admin.ask(CordonOrder(node="delta", cordoned=True))
+
+    (refusal,) = admin.told()
+    assert (refusal.why, refusal.fix) == (
+        "no node is called delta", "there are: alpha, beta, gamma",
+    )  # fmt: skip
+    assert changes(admin) == []
+
+
+def test_before_gossip_has_said_anything_it_refuses() -> None:
+    admin = Admin()
+
+    admin.ask(CordonOrder(node="alpha", cordoned=True))
+
+    (refusal,) = admin.told()
+    assert "starting" in refusal.why

@@ -1,0 +1,101 @@
+"""`constellation cordon` and `uncordon`: what is ordered, printed, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from messages.admin import CordonOrder, CordonReport, RequestRefused
+from tests.admin.conftest import Agent, Ran
+
+Run = Callable[..., Ran]
+
+CORDONED = CordonReport(
+    node="beta",
+    cordoned=True,
+    reason="kernel upgrade",
+    was_already=False,
+    services=("a", "b"),
+    sole_services=("a",),
+)
+UNCORDONED = CORDONED.model_copy(update={"cordoned": False, "reason": ""})
+
+
+def test_cordon_is_ordered_and_what_follows_printed(agent: Agent, run: Run) -> None:
+    agent.answer = CORDONED
+
+    ran = run("cordon", "beta", "--reason", "kernel upgrade")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert [request for _, _, request in agent.asked] == [
+        CordonOrder(node="beta", cordoned=True, reason="kernel upgrade")
+    ]
+    assert ran.out.splitlines() == [
+        (
+            "beta is cordoned (kernel upgrade): 2 service instances take no requests; 1 of them "
+            "has no other healthy instance: a (503 now)"
+        ),
+        "it stays so, whenever its agent starts, until `constellation uncordon beta`",
+    ]
+
+
+def test_uncordon_is_ordered_and_what_follows_printed(agent: Agent, run: Run) -> None:
+    agent.answer = UNCORDONED
+
+    ran = run("uncordon", "beta")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert [request for _, _, request in agent.asked] == [CordonOrder(node="beta", cordoned=False)]
+    assert ran.out == (
+        "beta is uncordoned: 2 service instances take requests; 1 of them has no other healthy "
+        "instance: a\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["cordon", "uncordon"])
+def test_as_json_it_is_the_answer_and_nothing_else(agent: Agent, run: Run, command: str) -> None:
+    agent.answer = CORDONED
+
+    ran = run(command, "beta", "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert CordonReport.model_validate_json(ran.out) == CORDONED
+
+
+@pytest.mark.parametrize("command", ["cordon", "uncordon"])
+def test_refusal_is_one_line_and_exit_code_1(agent: Agent, run: Run, command: str) -> None:
+    agent.answer = RequestRefused(what="x was not cordoned", why="no node", fix="there are: a, b")
+
+    ran = run(command, "x")
+
+    assert ran.code == 1
+    assert "x was not cordoned: no node; there are: a, b" in ran.line
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["cordon", ""], "no node has a name of 0 characters"),
+        (["uncordon", "x" * 129], "no node has a name of 129 characters"),
+        (["cordon", "beta", "--reason", "x" * 201], "the reason has 201 characters, 200 are"),
+        (["cordon"], "--help says more"),
+        (["uncordon", "beta", "--reason", "x"], "--help says more"),
+    ],
+)
+def test_wrong_use_is_one_line_and_nobody_is_asked(
+    agent: Agent, run: Run, words: list[str], says: str
+) -> None:
+    ran = run(*words)
+
+    assert ran.code == 1
+    assert says in ran.line
+    assert agent.asked == []
+
+
+def test_words_cannot_command_the_terminals_of_others(agent: Agent, run: Run) -> None:
+    agent.answer = CORDONED
+    run("cordon", "beta", "--reason", "\x1b[2Jnew\nkernel \udcff")
+
+    ((_, _, order),) = agent.asked
+    assert order == CordonOrder(node="beta", cordoned=True, reason="?[2Jnew kernel ?")
