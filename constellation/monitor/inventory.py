@@ -206,7 +206,10 @@ class Inventory:
     # Inside.
 
     def _sign(self, event: ContainerEvent, now_s: float) -> list[Effect]:
-        """Take in an event of a container that is what it was before: no answer is outdated."""
+        """Take in an event of a container that is what it was before: no answer is outdated.
+
+        Docker tells of a signal once it was sent, which may be after the death it brought.
+        """
         known = self.containers.get(event.container_id)
         if known is None or known.phase != "running":
             return []

@@ -23,9 +23,11 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 
-# Answers on, and ends 3 s after it was asked to.
-PAGE = "mkdir /www; echo hello > /www/index.html; httpd -p 80 -h /www"
-WAIT = "trap 'sleep 3; exit 0' TERM; while :; do sleep 0.05; done"
+# Answers on, and ends some seconds after it was asked to.
+LINGER = """
+mkdir /www; echo hello > /www/index.html; httpd -p 80 -h /www
+trap 'sleep {linger_s}; exit 0' TERM; while :; do sleep 0.05; done
+"""
 
 
 @pytest.fixture
@@ -35,40 +37,62 @@ def agent(docker_engine: PrivateDocker, tmp_path: Path) -> Iterator[Agent]:
         yield alone
 
 
-def row_of(agent: Agent, service: str) -> dict[str, Any]:
-    printed = json.loads(agent.run_command("services", "--json").stdout)
-    return next(row for row in printed["services"] if row["service"] == service)
-
-
-@pytest.mark.parametrize(
-    "checked", [pytest.param(False, id="no check"), pytest.param(True, id="with a health check")]
-)
-def test_stopping_container_is_out_of_the_body_within_1_s_while_it_still_answers(
-    agent: Agent, docker_engine: PrivateDocker, *, checked: bool
-) -> None:
-    check = {"test": ["CMD", "true"], "interval": 300_000_000}
-    options: dict[str, Any] = {"healthcheck": check} if checked else {}
-    container = docker_engine.run(
+def run(agent: Agent, engine: PrivateDocker, linger_s: int, **options: Any) -> Any:
+    container = engine.run(
         "web",
-        *("sh", "-c", f"{PAGE}; {WAIT}"),
+        *("sh", "-c", LINGER.format(linger_s=linger_s)),
         init=False,
         ports={"80/tcp": (agent.address, free_port(agent.address))},
         **options,
     )
     agent.wait_for_servers("web.localhost", 1)
+    return container
 
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="no check"),
+        pytest.param(
+            {"healthcheck": {"test": ["CMD", "true"], "interval": 300_000_000}},
+            id="with a health check",
+        ),
+    ],
+)
+def test_stopping_container_is_out_of_the_body_within_1_s_while_it_still_runs(
+    agent: Agent, docker_engine: PrivateDocker, options: dict[str, Any]
+) -> None:
+    container = run(agent, docker_engine, 3, **options)
     stop = threading.Thread(target=container.stop, daemon=True)
+
     began_s = time.monotonic()
     stop.start()
     wait_until(lambda: not agent.servers("web.localhost"), timeout_s=10, what="it to be out")
     out_s = time.monotonic() - began_s
     still_runs = stop.is_alive()
-    row = row_of(agent, "web")
     stop.join(30)
     ended_s = time.monotonic() - began_s
 
     assert still_runs
     assert out_s < 1.0
-    assert (row["reason"], row["routable"]) == ("draining", False)
-    wait_until(lambda: row_of(agent, "web")["health"] == "stopped", timeout_s=10, what="its end")
     assert ended_s > 2.5
+
+
+def test_operator_sees_that_it_drains_and_nothing_is_degraded(
+    agent: Agent, docker_engine: PrivateDocker
+) -> None:
+    container = run(agent, docker_engine, 60)
+
+    container.kill("SIGTERM")
+    wait_until(lambda: not agent.servers("web.localhost"), timeout_s=10, what="it to be out")
+    report = agent.run_command("services", "--json")
+    container.kill()
+    wait_until(lambda: b"exited" in printed(agent), timeout_s=20, what="its end")
+
+    (row,) = json.loads(report.stdout)["services"]
+    assert (row["reason"], row["health"], row["routable"]) == ("draining", "healthy", False)
+    assert report.returncode == 0
+
+
+def printed(agent: Agent) -> bytes:
+    return agent.run_command("services").stdout.encode()

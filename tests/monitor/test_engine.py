@@ -89,12 +89,13 @@ def test_a_life_is_told_in_events(host: Host) -> None:
     host.rename(container_id, "other")
     host.kill(container_id)
     wait_for(lambda: ("die", "137") in listener.actions())
-    assert ("kill", "9") in listener.actions()
     host.remove(container_id)
     wait_for(lambda: ("destroy", "") in listener.actions())
 
-    actions = [action for action, _ in listener.actions()]
-    assert actions == ["create", "start", "pause", "unpause", "rename", "kill", "die", "destroy"]
+    # Docker tells of a signal once it was sent, which may be after the death it brought.
+    actions = [action for action, _ in listener.actions() if action != "kill"]
+    assert actions == ["create", "start", "pause", "unpause", "rename", "die", "destroy"]
+    assert ("kill", "9") in listener.actions()
     assert {event.container_id for event in listener.events} == {container_id}
     assert all(event.labels["constellation.enable"] == "true" for event in listener.events)
     listener.stream.close()

@@ -52,6 +52,18 @@ def test_death_ends_the_draining() -> None:
     assert (lab.told["web"].draining, lab.told["web"].running) == (False, True)
 
 
+def test_signal_that_is_told_after_the_death_it_brought_is_no_news() -> None:
+    lab, web = watching()
+    lab.docker.kill(web)
+    lab.settle()
+
+    lab.docker.signal(web, "SIGTERM")
+    lab.docker.start_again(web)
+    lab.settle()
+
+    assert (lab.told["web"].draining, lab.told["web"].running) == (False, True)
+
+
 def test_looks_and_inspections_meanwhile_leave_it_draining() -> None:
     lab, web = watching()
     since, found = lab.inventory.sequence, lab.docker.found(web)
