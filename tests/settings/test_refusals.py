@@ -57,7 +57,6 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ("gossip.seeds={}", ["gossip.seeds by --set: must be a list"]),
         ('gossip.seeds=["a:1", "b"]', ["gossip.seeds[1] by --set: 'b' is not host:port"]),
         ('gossip.seeds=["a:²"]', ["gossip.seeds[0] by --set: 'a:²' is not host:port"]),
-        ("traefik.http_entry_points=[]", ["traefik.http_entry_points by --set: must have 1 "]),
         ("static_services=[3]", ["static_services[0] by --set: must be a table"]),
         (
             'static_services=[{"name": "a", "address": "1:2"}, {"name": "b"}]',
