@@ -292,8 +292,13 @@ MIDDLEWARE = Struct(
             "buffering",
             Struct(
                 (
-                    *fields(Whole(at_least=-1), "maxRequestBodyBytes", "maxResponseBodyBytes"),
-                    *fields(_NOT_NEGATIVE, "memRequestBodyBytes", "memResponseBodyBytes"),
+                    *fields(
+                        _NOT_NEGATIVE,
+                        "maxRequestBodyBytes",
+                        "maxResponseBodyBytes",
+                        "memRequestBodyBytes",
+                        "memResponseBodyBytes",
+                    ),
                     Field("retryExpression", Text(checks.buffering_expression)),
                 )
             ),
