@@ -1,4 +1,4 @@
-"""Labels from the tables of the schema: every key of every element, each with a value that works."""
+"""Labels from the tables of the schema: every key, each with a value that works."""
 
 from __future__ import annotations
 
