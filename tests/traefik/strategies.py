@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
+from random import Random
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -13,6 +16,8 @@ from messages.monitor import Endpoint, Label, ServiceState
 from tests.traefik.builders import member, on, snapshot
 from tests.traefik.every_key import SETTINGS, Case, cases, labels_of
 from tests.traefik.test_rule import BAD, GOOD
+
+T = TypeVar("T")
 
 NODES = ("alpha", "beta", "gamma", "Bad.Node")
 GOOD_HOSTS = ("10.0.0.1", "10.0.0.2", "fd00::1", "host.example")
@@ -57,6 +62,11 @@ JUNK = (
 KEYS = tuple(cases("3.7"))
 
 
+def _one_of(choices: Sequence[T]) -> st.SearchStrategy[T]:
+    """Return a strategy that does not show all of a long list when it is shown."""
+    return st.integers(0, len(choices) - 1).map(lambda index: choices[index])
+
+
 @cache
 def fragment(case: Case, name: str) -> tuple[Label, ...]:
     return tuple(Label(name=label, value=value) for label, value in labels_of(case, name))
@@ -67,10 +77,8 @@ def named(text: str, name: str, value: str) -> tuple[Label, ...]:
 
 
 names = st.one_of(st.sampled_from(NAMES), st.sampled_from(NAMES), st.sampled_from(BAD_NAMES))
-values = st.one_of(
-    st.sampled_from(VALUES), st.sampled_from(GOOD), st.sampled_from(BAD), st.text(max_size=8)
-)
-some_case = st.integers(0, len(KEYS) - 1).map(KEYS.__getitem__)
+values = st.one_of(_one_of(VALUES), _one_of(GOOD), _one_of(BAD), st.text(max_size=8))
+some_case = _one_of(KEYS)
 keys = st.builds(fragment, some_case, st.sampled_from(NAMES))
 wrong_keys = st.builds(
     lambda case, name, value: (
@@ -110,49 +118,67 @@ links = st.one_of(
     ),
 )
 rules = st.builds(
-    named, st.just("traefik.http.routers.{}.rule"), st.sampled_from(NAMES), st.sampled_from(GOOD)
+    named, st.just("traefik.http.routers.{}.rule"), st.sampled_from(NAMES), _one_of(GOOD)
 )
-junk = st.builds(named, st.sampled_from(JUNK), names, values)
+junk = st.builds(named, _one_of(JUNK), names, values)
 good_labels = st.lists(st.one_of(keys, keys, rules, links), max_size=3)
 any_labels = st.lists(st.one_of(keys, wrong_keys, rules, links, junk), max_size=4)
 
-good_endpoints = st.builds(
-    Endpoint,
-    protocol=st.sampled_from(["tcp", "tcp", "tcp", "udp"]),
-    host=st.sampled_from(GOOD_HOSTS),
-    port=st.sampled_from([1, 8080, 32768, 65535]),
-    container_port=st.sampled_from([80, 8080]),
-)
-endpoints = st.builds(
-    Endpoint,
-    protocol=st.sampled_from(["tcp", "tcp", "udp"]),
-    host=st.sampled_from(HOSTS),
-    port=st.sampled_from([0, 80, 65535]),
-    container_port=st.sampled_from([80, 8080, 5432, 53]),
-    scheme=st.sampled_from(["", "", "http", "https"]),
-)
+RANDOM = Random(1)  # one draw of a whole is faster than one of each part
+
+
+def _endpoint(hosts: Sequence[str], ports: Sequence[int], schemes: Sequence[str]) -> Endpoint:
+    return Endpoint(
+        protocol=RANDOM.choice(("tcp", "tcp", "tcp", "udp")),
+        host=RANDOM.choice(hosts),
+        port=RANDOM.choice((80, 8080, 65535)),
+        container_port=RANDOM.choice(ports),
+        scheme=RANDOM.choice(schemes),  # type: ignore[arg-type]
+    )
+
+
+ENDPOINTS = [
+    *(tuple(_endpoint(GOOD_HOSTS, (80, 8080), ("",)) for _ in range(1 + n % 2)) for n in range(30)),
+    *(
+        tuple(
+            _endpoint(HOSTS, (80, 8080, 5432, 53), ("", "", "http", "https")) for _ in range(n % 3)
+        )
+        for n in range(30)
+    ),
+]
+TRAITS = [
+    {
+        "health": RANDOM.choice(("healthy", "healthy", "unhealthy", "starting", "stopped")),
+        "image": RANDOM.choice(IMAGES),
+        "exposed_ports": RANDOM.choice(((), (80,), (5432,), (6379, 8080))),
+        "exposed_udp_ports": RANDOM.choice(((), (53,))),
+        "container_host": RANDOM.choice(("", "172.17.0.2", "fd00::2", "nonsense")),
+        "role": RANDOM.choice(("", "", "primary", "replica")),
+        "draining": RANDOM.choice((False, False, True)),
+        "created_at_utc_s": RANDOM.choice((0.0, 1.0, 2.0)),
+    }
+    for _ in range(200)
+]
+
+
+def _state(
+    service: str,
+    parts: Sequence[tuple[Label, ...]],
+    endpoints: tuple[Endpoint, ...],
+    traits: Mapping[str, Any],
+) -> ServiceState:
+    return ServiceState(
+        service=service,
+        source="docker",
+        instance="c1",
+        labels=tuple(label for part in parts for label in part),
+        endpoints=endpoints,
+        **traits,
+    )
 
 
 def _states(labels: st.SearchStrategy[list[tuple[Label, ...]]]) -> st.SearchStrategy[ServiceState]:
-    return st.builds(
-        ServiceState,
-        service=st.sampled_from(SERVICES),
-        health=st.sampled_from(["healthy", "healthy", "unhealthy", "starting", "stopped"]),
-        source=st.just("docker"),
-        instance=st.just("c1"),
-        image=st.sampled_from(IMAGES),
-        labels=labels.map(lambda parts: tuple(label for part in parts for label in part)),
-        endpoints=st.one_of(
-            st.lists(good_endpoints, min_size=1, max_size=2).map(tuple),
-            st.lists(endpoints, max_size=2).map(tuple),
-        ),
-        exposed_ports=st.sampled_from([(), (80,), (5432,), (6379, 8080)]),
-        exposed_udp_ports=st.sampled_from([(), (53,)]),
-        container_host=st.sampled_from(["", "172.17.0.2", "fd00::2", "nonsense"]),
-        role=st.sampled_from(["", "", "primary", "replica"]),
-        draining=st.sampled_from([False, False, True]),
-        created_at_utc_s=st.sampled_from([0.0, 1.0, 2.0]),
-    )
+    return st.builds(_state, _one_of(SERVICES), labels, _one_of(ENDPOINTS), _one_of(TRAITS))
 
 
 good_states = _states(good_labels)
@@ -168,35 +194,32 @@ node_states = st.builds(
 )
 
 
-@st.composite
-def provider_settings(draw: st.DrawFn) -> TraefikSettings:
-    """Return settings of a Traefik that has what labels name here."""
-    version = draw(st.sampled_from(VERSIONS))
-    preferences = ["weights", "none"] + (["failover"] if version == "3.7" else [])
+def _settings(version: str) -> TraefikSettings:
+    preferences = ["weights", "none"] + (["failover"] * 2 if version == "3.7" else [])
     return TraefikSettings(
-        version=version,
+        version=version,  # type: ignore[arg-type]
         entry_points=(*SETTINGS["entry_points"], "redis", "mongodb"),
         cert_resolvers=SETTINGS["cert_resolvers"],
         plugins=("demo",),
-        local_preference=draw(st.sampled_from(preferences)),
-        default_routes=draw(st.sampled_from(["unrouted", "all", "none"])),
-        reaches_containers=draw(st.booleans()),
-        ingress_port=draw(st.sampled_from([0, 9000])),
-        retry_attempts=draw(st.sampled_from([0, 6])),
-        circuit_breaker=draw(st.sampled_from(["", "NetworkErrorRatio() > 0.30"])),
+        local_preference=RANDOM.choice(preferences),  # type: ignore[arg-type]
+        default_routes=RANDOM.choice(("unrouted", "all", "none")),
+        reaches_containers=RANDOM.choice((True, False)),
+        ingress_port=RANDOM.choice((0, 9000)),
+        retry_attempts=RANDOM.choice((0, 6)),
+        circuit_breaker=RANDOM.choice(("", "NetworkErrorRatio() > 0.30")),
     )
+
+
+# Of Traefiks that have what labels name here.
+provider_settings = _one_of([_settings(version) for version in VERSIONS for _ in range(12)])
 
 
 def placed(
     states: st.SearchStrategy[ServiceState] = service_states, least: int = 0, most: int = 6
 ) -> st.SearchStrategy[list[NodeServiceState]]:
     """Return services on nodes, each at most once on each."""
-    return st.lists(
-        st.builds(on, st.sampled_from(NODES), states),
-        min_size=least,
-        max_size=most,
-        unique_by=lambda item: (item.node, item.state.service),
-    )
+    found = st.lists(st.builds(on, st.sampled_from(NODES), states), min_size=least, max_size=most)
+    return found.map(lambda items: list({(i.node, i.state.service): i for i in items}.values()))
 
 
 @st.composite

@@ -27,7 +27,7 @@ def build(told: ClusterChanged, given_settings: TraefikSettings) -> DynamicConfi
 
 @pytest.mark.scenario(23)
 @settings(max_examples=300, deadline=None)
-@given(snapshots(), provider_settings(), st.randoms(use_true_random=False))
+@given(snapshots(), provider_settings, st.randoms(use_true_random=False))
 def test_every_body_is_one_that_traefik_accepts_and_equal_states_give_equal_bytes(
     told: ClusterChanged, given_settings: TraefikSettings, random: Random
 ) -> None:
@@ -59,8 +59,8 @@ def deltas(draw: st.DrawFn) -> ClusterChanged:
     return other.model_copy(update={"snapshot": False, "removed": removed, **told_nodes})
 
 
-@settings(max_examples=100, deadline=None)
-@given(snapshots(), st.lists(deltas(), min_size=1, max_size=4), provider_settings())
+@settings(max_examples=80, deadline=None)
+@given(snapshots(), st.lists(deltas(), min_size=1, max_size=3), provider_settings)
 def test_a_body_depends_on_what_is_there_and_not_on_the_way_there(
     first: ClusterChanged, changes: list[ClusterChanged], given_settings: TraefikSettings
 ) -> None:
@@ -95,7 +95,7 @@ BROKEN = (
 
 @pytest.mark.scenario(25)
 @settings(max_examples=100, deadline=None)
-@given(placed(good_states), st.sampled_from(BROKEN), provider_settings())
+@given(placed(good_states), st.sampled_from(BROKEN), provider_settings)
 def test_a_broken_fragment_changes_nothing_for_other_services(
     found: list[NodeServiceState], fragment: dict[str, str], given_settings: TraefikSettings
 ) -> None:
@@ -132,7 +132,7 @@ def elements(made: DynamicConfiguration) -> dict[tuple[str, str, str], Any]:
 def test_the_states_that_are_drawn_have_all_that_matters() -> None:
     seen: list[ServiceState] = []
 
-    @settings(max_examples=300, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=100, deadline=None, database=None, derandomize=True)
     @given(snapshots())
     def collect(told: ClusterChanged) -> None:
         seen.extend(item.state for item in told.services)
@@ -144,4 +144,4 @@ def test_the_states_that_are_drawn_have_all_that_matters() -> None:
     assert any(endpoint.protocol == "udp" for item in seen for endpoint in item.endpoints)
     assert any("chain.middlewares" in name for name in names)
     assert any(name.startswith("traefik.udp.routers") for name in names)
-    assert len(names) > 200
+    assert len(names) > 60
