@@ -30,6 +30,9 @@ tcp:
     page: {loadBalancer: {servers: [{address: "127.0.0.1:1"}]}}
   serversTransports:
     quick: {dialTimeout: 1s}
+udp:
+  services:
+    page: {loadBalancer: {servers: [{address: "127.0.0.1:1"}]}}
 tls:
   options:
     strong: {minVersion: VersionTLS12}
@@ -104,7 +107,7 @@ def states(version: str) -> list[NodeServiceState]:
 
 
 def built(version: str) -> DynamicConfiguration:
-    settings = TraefikSettings(version=version, default_routes="none", **SETTINGS)  # type: ignore[arg-type]
+    settings = TraefikSettings(version=version, default_routes="none", **SETTINGS)
     builder = ConfigurationBuilder(settings=settings, domain="localhost")
     seen: ClusterView = view(*states(version))
     return builder.build(seen)

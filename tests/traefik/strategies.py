@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from constellation.settings_traefik import TraefikSettings
 from constellation.traefik.schema.kinds import VERSIONS
-from messages.gossip import ClusterChanged, NamedNodeState, NodeServiceState, NodeState
+from messages.gossip import ClusterChanged, MemberState, NamedNodeState, NodeServiceState, NodeState
 from messages.monitor import Endpoint, Label, ServiceState
 from tests.traefik.builders import member, on, snapshot
 from tests.traefik.every_key import SETTINGS, Case, cases, labels_of
@@ -197,11 +197,11 @@ node_states = st.builds(
 def _settings(version: str) -> TraefikSettings:
     preferences = ["weights", "none"] + (["failover"] * 2 if version == "3.7" else [])
     return TraefikSettings(
-        version=version,  # type: ignore[arg-type]
+        version=version,
         entry_points=(*SETTINGS["entry_points"], "redis", "mongodb"),
         cert_resolvers=SETTINGS["cert_resolvers"],
         plugins=("demo",),
-        local_preference=RANDOM.choice(preferences),  # type: ignore[arg-type]
+        local_preference=RANDOM.choice(preferences),
         default_routes=RANDOM.choice(("unrouted", "all", "none")),
         reaches_containers=RANDOM.choice((True, False)),
         ingress_port=RANDOM.choice((0, 9000)),
@@ -226,7 +226,9 @@ def placed(
 def snapshots(draw: st.DrawFn, services_min: int = 0) -> ClusterChanged:
     """Return a whole cluster."""
     found = draw(placed(least=services_min))
-    living = st.sampled_from(["alive", "alive", "suspect", "dead", "left"])
+    living: st.SearchStrategy[MemberState] = st.sampled_from(
+        ["alive", "alive", "suspect", "dead", "left"]
+    )
     members = tuple(member(node, draw(living)) for node in NODES[: draw(st.integers(1, 4))])
     nodes = tuple(NamedNodeState(node=node, state=draw(node_states)) for node in NODES[:3])
     return snapshot(*found, members=members, nodes=nodes)

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.traefik.traefik_model_base import Element
 from tests.traefik.traefik_model_http import Http, Middleware, Service
-from tests.traefik.traefik_model_stream import Tcp, Udp
+from tests.traefik.traefik_model_stream import Tcp, TcpRouter, Udp
 
 KEY_CHARACTERS_MAX = 1024  # yaml.v3: of a simple key
 UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -117,12 +117,11 @@ def _check_stream(stream: Tcp | Udp) -> None:
     services = stream.services or {}
     for name, router in (stream.routers or {}).items():
         _check_there(router.service, services, f"router {name}")
-        if isinstance(stream, Udp) or not hasattr(router, "rule"):
-            continue
-        if not router.rule:
-            raise ValueError(f"router {name} has no rule")
-        for middleware in router.middlewares:
-            _check_there(middleware, stream.middlewares or {}, f"router {name}")
+        if isinstance(router, TcpRouter) and isinstance(stream, Tcp):
+            if not router.rule:
+                raise ValueError(f"router {name} has no rule")
+            for middleware in router.middlewares:
+                _check_there(middleware, stream.middlewares or {}, f"router {name}")
     for name, service in services.items():
         if service.loadBalancer is None:
             raise ValueError(f"service {name} has no type")
