@@ -64,7 +64,7 @@ def random_bodies() -> list[bytes]:
     found: dict[bytes, None] = {}
 
     @settings(
-        max_examples=4 * BODIES,
+        max_examples=BODIES * 3 // 2,
         deadline=None,
         database=None,
         derandomize=True,
