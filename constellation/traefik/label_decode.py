@@ -120,6 +120,7 @@ class LabelDecoder:
                 return {} if field.empty == "kept" else None
             reason = f"{field.name} cannot stand alone"
             raise DecodeError(node.label, reason, "name an option below it")
+        passed_over_count = len(self._pass_over or ())
         match field.kind:
             case Rows(row):
                 values: Any = [self._row(row, child) for child in node.children]
@@ -131,6 +132,8 @@ class LabelDecoder:
                 values = _anything(node)
                 if not isinstance(values, dict):
                     raise DecodeError(node.label, "a name belongs there", "write a name, no [0]")
+        if not values and len(self._pass_over or ()) > passed_over_count:
+            return None
         if not values and not may_be_empty:
             raise DecodeError(node.label, f"{field.name} says nothing", "give its options a value")
         return values or (values if field.empty == "kept" else None)

@@ -78,6 +78,13 @@ def test_what_came_later_costs_a_router_or_middleware_all_and_a_service_that_key
     assert len(found.complaints) == 3
 
 
+def test_a_service_of_nothing_but_what_came_later_is_still_one() -> None:
+    found = read({"traefik.http.services.s.loadbalancer.strategy": "wrr"}, "3.2")
+
+    assert found.of("http", "services")["s"].config == {}
+    assert len(found.complaints) == 1
+
+
 def test_a_container_defines_no_more_than_a_limit() -> None:
     found = read({f"traefik.http.routers.r{n}.rule": "Host(`a`)" for n in range(NAMED_MAX + 1)})
 
