@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 from constellation.traefik.elements import (
     Contribution,
@@ -50,7 +51,7 @@ def test_each_that_differs_is_told_who_won() -> None:
 
 def test_services_may_differ_in_how_each_instance_is_reached_and_in_nothing_else() -> None:
     key = ElementKey("http", "services", "x")
-    balanced = {"loadBalancer": {}}
+    balanced: dict[str, Any] = {"loadBalancer": {}}
     winner = brings(Service(balanced, Wish(port=80)))
     other_port = brings(Service(balanced, Wish(port=81)), "beta")
     other_config = brings(Service({"loadBalancer": {"passHostHeader": False}}, Wish()), "gamma")

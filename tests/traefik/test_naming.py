@@ -13,12 +13,15 @@ from messages.gossip import NodeServiceState
 from tests.traefik.builders import on, state, view
 
 DEFAULT = {"web.example.org", "web.alpha.example.org"}
-PORT = "http__services__{}__loadbalancer__server__port"
 
 
 def build(*services: NodeServiceState, **fields: Any) -> DynamicConfiguration:
     builder = ConfigurationBuilder(settings=TraefikSettings(**fields), domain="example.org")
     return builder.build(view(*services))
+
+
+def ports(*services: str) -> dict[str, Any]:
+    return {f"http__services__{name}__loadbalancer__server__port": "80" for name in services}
 
 
 def routers(made: DynamicConfiguration) -> dict[str, str]:
@@ -40,7 +43,7 @@ def routers(made: DynamicConfiguration) -> dict[str, str]:
 def test_which_services_have_default_routes(
     default_routes: str, is_routed: bool, expected: set[str]
 ) -> None:
-    labels = {"http__routers__x__rule": "Host(`a`)"} if is_routed else {}
+    labels: dict[str, Any] = {"http__routers__x__rule": "Host(`a`)"} if is_routed else {}
 
     made = build(on("alpha", state(**labels)), default_routes=default_routes)
 
@@ -54,7 +57,7 @@ def test_a_router_that_is_wrong_does_not_make_its_service_public_by_default() ->
 
 
 def test_default_routes_lead_to_the_one_service_of_the_labels() -> None:
-    made = build(on("alpha", state(**{PORT.format("y"): "80"})))
+    made = build(on("alpha", state(**ports("y"))))
 
     assert routers(made) == {
         "web.example.org": "y",
@@ -63,7 +66,7 @@ def test_default_routes_lead_to_the_one_service_of_the_labels() -> None:
 
 
 def test_of_several_services_none_has_default_routes_and_that_is_told() -> None:
-    made = build(on("alpha", state(**{PORT.format("y"): "80", PORT.format("z"): "80"})))
+    made = build(on("alpha", state(**ports("y", "z"))))
 
     assert routers(made) == {}
     assert [item.label for item in made.rejected] == ["traefik.http.services"]
@@ -84,7 +87,7 @@ def test_a_node_whose_name_is_no_host_name_has_the_route_of_the_service_alone() 
 
 
 def test_a_service_without_a_host_name_keeps_what_its_labels_name() -> None:
-    labels = {"http__routers__x__rule": "Host(`a`)", PORT.format("x"): "80"}
+    labels: dict[str, Any] = {"http__routers__x__rule": "Host(`a`)", **ports("x")}
 
     made = build(on("alpha", state("\u00e9t\u00e9", **labels)))
 

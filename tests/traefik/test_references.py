@@ -24,7 +24,7 @@ def section(made: DynamicConfiguration, name: str) -> dict[str, Any]:
     return dict(json.loads(made.body)["http"].get(name, {}))
 
 
-def router(service: str = "web", **labels: str) -> NodeServiceState:
+def router(service: str = "web", **labels: Any) -> NodeServiceState:
     return on("alpha", state(service, http__routers__x__rule="Host(`a`)", **labels))
 
 
@@ -81,7 +81,7 @@ def test_another_providers_service_is_not_retried_for_it() -> None:
 
 
 def test_the_middlewares_of_a_service_are_in_every_router_to_it() -> None:
-    named = {
+    named: dict[str, Any] = {
         "http__services__y__middlewares": "m@docker",
         "http__services__y__loadbalancer__server__port": "80",
         "http__middlewares__m__addprefix__prefix": "/a",

@@ -133,7 +133,7 @@ def test_what_others_pass_on_reaches_the_containers_of_this_node_alone() -> None
 
 
 def test_a_request_that_was_passed_on_is_held_by_no_second_cookie() -> None:
-    labels = {"http__services__web__loadbalancer__sticky__cookie__name": "held"}
+    labels: dict[str, Any] = {"http__services__web__loadbalancer__sticky__cookie__name": "held"}
     made = build(on("alpha", hidden(**labels)), ingress_port=9000)
 
     assert "sticky" in made["services"]["web"]["loadBalancer"]
@@ -155,7 +155,7 @@ def test_a_health_check_goes_the_way_that_requests_go(
     label: str, check: dict[str, Any] | None
 ) -> None:
     value = {"path": "/up", "port": "81"}[label]
-    named = {f"http__services__web__loadbalancer__healthcheck__{label}": value}
+    named: dict[str, Any] = {f"http__services__web__loadbalancer__healthcheck__{label}": value}
 
     made = build(on("beta", hidden(**named)))
 
