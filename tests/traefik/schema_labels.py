@@ -124,7 +124,7 @@ class Leaf:
 
 def leaves(struct: Struct, kind: str, version: str) -> Iterator[Leaf]:
     """Yield every key below `struct` that `version` of Traefik has, with each of its values."""
-    for path, leaf_kind, since in _paths(struct, "", "3.0"):
+    for path, leaf_kind, since in paths(struct):
         if is_available(since, version) and not path.lower().endswith(NOT_TRIED):
             for value in _values(f"{kind}.{path}", leaf_kind):
                 values_since = dict(getattr(leaf_kind, "since", ()))
@@ -141,16 +141,17 @@ def element(struct: Struct, kind: str, leaf: Leaf) -> dict[str, str]:
     return found | {leaf.path: leaf.value}
 
 
-def _paths(struct: Struct, prefix: str, since: str) -> Iterator[tuple[str, Kind, str]]:
+def paths(struct: Struct, prefix: str = "", since: str = "3.0") -> Iterator[tuple[str, Kind, str]]:
+    """Yield every key below `struct`, its kind, and the version that it came with."""
     for field in struct.fields:
         path, came = prefix + field.name, max(since, field.since)
         match field.kind:
             case Struct():
                 if field.empty == "kept":
                     yield path, field.kind, came
-                yield from _paths(field.kind, path + ".", came)
+                yield from paths(field.kind, path + ".", came)
             case Rows(row):
-                yield from _paths(row, path + "[0].", came)
+                yield from paths(row, path + "[0].", came)
             case Table(value):
                 yield f"{path}.{TABLE_NAMES.get(field.name, 'X-Test')}", value, came
             case Anything():
