@@ -1,21 +1,27 @@
 """The body, kept in pieces: a change of one element makes no other be written again.
 
-Canonical: keys are sorted and nothing is written twice, so equal documents have equal bytes,
-those that `json.dumps` with sorted keys would give.
+Canonical: keys are sorted and nothing is written twice, so equal documents have equal bytes.
+Traefik reads the body as YAML, which takes almost all of JSON: no half of a surrogate pair as an
+escape, and none of `_ESCAPED` as it is.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from constellation.traefik.elements import ElementKey
 
+# YAML 1.2 §5.1: what is not printable, and breaks of lines.
+_ESCAPED = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
+
 
 def canonical(value: Any) -> bytes:
-    """Return the one way to write `value` as JSON in UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    """Return the one way to write `value` as JSON in UTF-8 that is YAML too."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
 
 
 class Document:

@@ -48,10 +48,14 @@ class Middleware:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service but for its servers.  `config` is `{"loadBalancer": ...}` without them."""
+    """A service but for its servers.  `config` is `{"loadBalancer": ...}` without them.
+
+    `middlewares` are put into every router to it.
+    """
 
     config: Mapping[str, Any]
     wish: Wish
+    middlewares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

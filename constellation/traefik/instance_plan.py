@@ -78,7 +78,7 @@ class _Planner:
             self._middlewares(protocol)
         if known is not None:
             wish = Wish(port=known.port)
-            self._elements[ElementKey("tcp", "services", IMPLIED)] = _service({}, wish)
+            self._elements[ElementKey("tcp", "services", IMPLIED)] = _implied_service(wish)
         return InstancePlan(
             elements=tuple(self._elements.items()),
             default_service=self._default_service(),
@@ -108,7 +108,7 @@ class _Planner:
                 key = ElementKey(protocol, "services", name)
                 self._elements[key] = _split_service(protocol, service.config, label)
         if not asked:
-            self._elements[ElementKey(protocol, "services", IMPLIED)] = _service({}, Wish())
+            self._elements[ElementKey(protocol, "services", IMPLIED)] = _implied_service(Wish())
 
     def _middlewares(self, protocol: Protocol) -> None:
         for name, asked in self._labels.of(protocol, "middlewares").items():
@@ -233,9 +233,9 @@ def _split_service(protocol: Protocol, asked: dict[str, Any], label: str) -> Ser
         label=label,
         options={name: server[name] for name in _IN_SERVER[protocol] if name in server},
     )
-    rest = {name: value for name, value in asked.items() if name != "loadBalancer"}
-    return _service({**rest, "loadBalancer": balancer}, wish)
+    middlewares = tuple(own_name(reference) for reference in asked.get("middlewares", ()))
+    return Service({"loadBalancer": balancer}, wish, middlewares)
 
 
-def _service(config: dict[str, Any], wish: Wish) -> Service:
-    return Service({"loadBalancer": {}, **config}, wish)
+def _implied_service(wish: Wish) -> Service:
+    return Service({"loadBalancer": {}}, wish)

@@ -91,6 +91,8 @@ def read_labels(labels: Iterable[Label], version: str) -> TraefikLabels:
     for protocol_node in tree.children:
         if protocol_node.name.lower() not in {"http", "tcp", "udp"}:
             continue
+        if protocol_node.has_value:
+            complaints.append(_no_such_label(protocol_node.label))
         for section_node in protocol_node.children:
             part = protocol_node.name.lower(), section_node.name.lower()
             if part in _STRUCTS and not section_node.has_value:

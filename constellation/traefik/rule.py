@@ -7,24 +7,28 @@ the configuration, so a rule is parsed here first:
     not    = "!" not | "(" rule ")" | matcher "(" string { "," string } ")"
     string = "`" ... "`" | '"' ... '"'
 
-Matchers may be written all in lower or upper case.  Deviations: a little is refused that Traefik
+Matchers may be written all in lower or upper case, and a line may end after all but a value or a
+parenthesis that closes.  Deviations: a little is refused that Traefik
 would take, such as escapes in double quotes.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 
 from constellation.traefik.go_regexp import is_regexp
+from constellation.traefik.schema.checks import network
 
 RULE_CHARACTERS_MAX = 4096
 NESTING_MAX = 16
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<string>`[^`\n]*`|"[^"\\\n]*")|(?P<word>[A-Za-z]+)|(?P<mark>&&|\|\||[!(),]))"""
+    r"""[ \t\r]*(?:(?P<string>`[^`\n]*`|"[^"\\\n]*")|(?P<word>[A-Za-z]+)"""
+    r"""|(?P<mark>&&|\|\||[!(),]))"""
 )
+_GOES_ON = frozenset({"&&", "||", "!", "(", ","})
+_LINES = re.compile(r"[ \t\r\n]*")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]{1,128}")
 _METHOD = re.compile(r"[A-Za-z]{1,32}")
@@ -69,8 +73,12 @@ def _check(rule: str, matchers: Mapping[str, tuple[Callable[[str], bool], ...]])
 
 
 def _tokens(rule: str) -> list[str]:
-    tokens, position, end = [], 0, len(rule.rstrip())
+    tokens: list[str] = []
+    rule = rule.strip(" \t\r\n")
+    position, end = 0, len(rule)
     while position < end:
+        if tokens and tokens[-1] in _GOES_ON:
+            position = _LINES.match(rule, position).end()  # type: ignore[union-attr]
         match = _TOKEN.match(rule, position)
         if match is None:
             raise RuleError(f"cannot be read from {rule[position : position + 20]!r} on")
@@ -144,11 +152,7 @@ class _Parser:
 
 
 def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return "%" not in text
+    return not network(text)
 
 
 def _spellings(name: str) -> tuple[str, str, str]:
@@ -174,10 +178,10 @@ _MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
 }
 _MATCHERS_ALSO = {"Query": 1, "QueryRegexp": 1}  # the value may be left out
 
-_HOST_SNI_NAME = re.compile(r"HostSNIRegexp\s*\(|HostSNI\s*\(\s*[`\"](?!\*[`\"])")
+_HOST_SNI_NAME = re.compile(r"HostSNIRegexp\s*\(|HostSNI\s*\(\s*[`\"](?!\*[`\"])", re.IGNORECASE)
 _TCP_MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
     "HostSNI": (lambda text: text == "*" or _HOST.fullmatch(text) is not None,),
     "HostSNIRegexp": (is_regexp,),
     "ClientIP": (_is_network,),
-    "ALPN": (_matches(_QUERY),),
+    "ALPN": (lambda text: text != "acme-tls/1" and _QUERY.fullmatch(text) is not None,),
 }
