@@ -15,6 +15,7 @@ import time
 from actors.http import HttpActor
 from bench.provider_programs import cluster
 from constellation.config import HttpSettings, Settings
+from constellation.log import configure_logging
 from tests.components.agents import process_memory_bytes
 from tests.components.ports import free_port
 from tests.harness import Harness
@@ -63,6 +64,7 @@ class HttpNode:
 
 def main() -> None:
     """Run until stdin ends."""
+    configure_logging(form="console", level="warning", node=cluster.NODES[0])
     node = HttpNode(int(sys.argv[1]), sys.argv[2])
     for line in sys.stdin:
         print(node.answer(line.split()), flush=True)
