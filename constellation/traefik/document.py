@@ -7,15 +7,18 @@ those that `json.dumps` with sorted keys would give.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from constellation.traefik.elements import ElementKey
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def canonical(value: Any) -> bytes:
     """Return the one way to write `value` as JSON in UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 class Document:
@@ -50,44 +53,55 @@ class Document:
         for key, config in also.items():
             pieces = extra.setdefault((key.protocol, key.section), {})
             pieces[key.name] = _piece(key.name, config)
-        protocols: dict[str, list[bytes]] = {}
-        for part in sorted({*self._sections, *extra}):
+        written: list[bytes] = []  # joined at once: each joining copies it all
+        last_protocol = ""
+        for protocol, section in sorted({*self._sections, *extra}):
+            part = (protocol, section)
             joined = self._sections.get(part, _EMPTY).joined(extra.get(part, {}))
-            if joined:
-                protocols.setdefault(part[0], []).append(b'"%b":{%b}' % (part[1].encode(), joined))
-        whole = (b'"%b":{%b}' % (p.encode(), b",".join(protocols[p])) for p in sorted(protocols))
-        return b"{" + b",".join(whole) + b"}"
+            if not joined:
+                continue
+            if protocol == last_protocol:
+                before = b","
+            else:
+                before = b'%b"%b":{' % (b"}," if written else b"", protocol.encode())
+            written += (before, b'"%b":{' % section.encode(), joined, b"}")
+            last_protocol = protocol
+        return b"".join((b"{", *written, b"}}" if written else b"}"))
 
 
 class _Section:
-    """Elements of one kind.  `_names` is sorted, or None when a name came or went."""
+    """Elements of one kind.
+
+    `_names` is sorted, or None when a name came or went; `_joined` is None when anything changed.
+    """
 
     def __init__(self) -> None:
         self.configs: dict[str, Mapping[str, Any]] = {}
         self._pieces: dict[str, bytes] = {}
         self._names: list[str] | None = []
+        self._joined: bytes | None = None
 
     def set(self, name: str, config: Mapping[str, Any]) -> None:
         if name not in self.configs:
             self._names = None
         self.configs[name] = config
         self._pieces[name] = _piece(name, config)
+        self._joined = None
 
     def discard(self, name: str) -> None:
         if self.configs.pop(name, None) is not None:
             del self._pieces[name]
-            self._names = None
+            self._names = self._joined = None
 
     def joined(self, extra: Mapping[str, bytes]) -> bytes:
-        return b",".join(self._in_order(extra))
-
-    def _in_order(self, extra: Mapping[str, bytes]) -> Iterator[bytes]:
         if extra:
             pieces = {**self._pieces, **extra}
-            return (pieces[name] for name in sorted(pieces))
+            return b",".join([pieces[name] for name in sorted(pieces)])
         if self._names is None:
             self._names = sorted(self._pieces)
-        return map(self._pieces.__getitem__, self._names)
+        if self._joined is None:
+            self._joined = b",".join(map(self._pieces.__getitem__, self._names))
+        return self._joined
 
 
 _EMPTY = _Section()
