@@ -7,7 +7,10 @@ those that `json.dumps` with sorted keys would give.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from constellation.traefik.elements import ElementKey
@@ -51,60 +54,70 @@ class Document:
         """Return the whole document with the elements `also` in it, which take no name of it."""
         extra: dict[tuple[str, str], dict[str, bytes]] = {}
         for key, config in also.items():
-            pieces = extra.setdefault((key.protocol, key.section), {})
-            pieces[key.name] = _piece(key.name, config)
-        written: list[bytes] = []  # joined at once: each joining copies it all
-        last_protocol = ""
-        for protocol, section in sorted({*self._sections, *extra}):
-            part = (protocol, section)
-            joined = self._sections.get(part, _EMPTY).joined(extra.get(part, {}))
-            if not joined:
-                continue
-            if protocol == last_protocol:
-                before = b","
-            else:
-                before = b'%b"%b":{' % (b"}," if written else b"", protocol.encode())
-            written += (before, b'"%b":{' % section.encode(), joined, b"}")
-            last_protocol = protocol
-        return b"".join((b"{", *written, b"}}" if written else b"}"))
+            part = extra.setdefault((key.protocol, key.section), {})
+            part[key.name] = _piece(key.name, config)
+        pieces: list[bytes] = []  # joined once: each joining copies it all
+        for protocol, parts in groupby(sorted({*self._sections, *extra}), itemgetter(0)):
+            protocol_begin = len(pieces)
+            for name in parts:
+                section_begin = len(pieces)
+                pieces += self._sections.get(name, _EMPTY).in_order(extra.get(name, {}))
+                _enclose(name[1], pieces, section_begin)
+            _enclose(protocol, pieces, protocol_begin)
+        if not pieces:
+            return b"{}"
+        pieces[0] = b"{" + pieces[0]
+        pieces[-1] += b"}"
+        return b",".join(pieces)
 
 
 class _Section:
     """Elements of one kind.
 
-    `_names` is sorted, or None when a name came or went; `_joined` is None when anything changed.
+    `_names` and `_pieces` are in order of names; None when a name came or went.
     """
 
     def __init__(self) -> None:
         self.configs: dict[str, Mapping[str, Any]] = {}
-        self._pieces: dict[str, bytes] = {}
-        self._names: list[str] | None = []
-        self._joined: bytes | None = None
+        self._piece_of: dict[str, bytes] = {}
+        self._names: list[str] = []
+        self._pieces: list[bytes] | None = []
 
     def set(self, name: str, config: Mapping[str, Any]) -> None:
+        piece = _piece(name, config)
         if name not in self.configs:
-            self._names = None
+            self._pieces = None
+        elif self._pieces is not None:
+            self._pieces[bisect_left(self._names, name)] = piece
         self.configs[name] = config
-        self._pieces[name] = _piece(name, config)
-        self._joined = None
+        self._piece_of[name] = piece
 
     def discard(self, name: str) -> None:
         if self.configs.pop(name, None) is not None:
-            del self._pieces[name]
-            self._names = self._joined = None
+            del self._piece_of[name]
+            self._pieces = None
 
-    def joined(self, extra: Mapping[str, bytes]) -> bytes:
-        if extra:
-            pieces = {**self._pieces, **extra}
-            return b",".join([pieces[name] for name in sorted(pieces)])
-        if self._names is None:
-            self._names = sorted(self._pieces)
-        if self._joined is None:
-            self._joined = b",".join(map(self._pieces.__getitem__, self._names))
-        return self._joined
+    def in_order(self, extra: Mapping[str, bytes]) -> list[bytes]:
+        """Return the pieces, those of a few more elements among them.  Not to be changed."""
+        if self._pieces is None:
+            self._names = sorted(self._piece_of)
+            self._pieces = [self._piece_of[name] for name in self._names]
+        if not extra:
+            return self._pieces
+        pieces = self._pieces.copy()
+        for name in sorted(extra, reverse=True):  # the last first: it moves no other's place
+            pieces.insert(bisect_left(self._names, name), extra[name])
+        return pieces
 
 
 _EMPTY = _Section()
+
+
+def _enclose(name: str, pieces: list[bytes], begin: int) -> None:
+    """Make the pieces from `begin` on, if there are any, the members of one object `name`."""
+    if begin < len(pieces):
+        pieces[begin] = b'"%b":{%b' % (name.encode(), pieces[begin])
+        pieces[-1] += b"}"
 
 
 def _piece(name: str, config: Mapping[str, Any]) -> bytes:
