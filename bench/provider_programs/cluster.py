@@ -90,17 +90,13 @@ def is_default_routed(number: int) -> bool:
 
 def node_state(node: str, *, cordoned: bool = False) -> NamedNodeState:
     """Return what a node says of itself."""
-    state = NodeState(
-        address=_address(node), gossip_port=7946, actor_port=7947, cordoned=cordoned
-    )
+    state = NodeState(address=_address(node), gossip_port=7946, actor_port=7947, cordoned=cordoned)
     return NamedNodeState(node=node, state=state)
 
 
 def changed(version: int, *services: NodeServiceState) -> ClusterChanged:
     """Return the change number `version`, of services."""
-    return ClusterChanged(
-        version=version, snapshot=False, self_node=NODES[0], services=services
-    )
+    return ClusterChanged(version=version, snapshot=False, self_node=NODES[0], services=services)
 
 
 def flipped(version: int, number: int) -> ClusterChanged:

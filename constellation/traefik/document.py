@@ -15,7 +15,6 @@ from typing import Any
 
 from constellation.traefik.elements import ElementKey
 
-
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
