@@ -57,7 +57,8 @@ class Composition:
         self.contributions: dict[ElementKey, dict[Instance, Contribution]] = {}
         self.services: dict[ElementKey, ComposedService] = {}
         self.rejections: dict[ElementKey, tuple[Rejection, ...]] = {}
-        self.routed: dict[ElementKey, frozenset[tuple[str, str]]] = {}
+        self._routed: dict[ElementKey, frozenset[tuple[str, str]]] = {}
+        self._routed_counts: dict[tuple[str, str], int] = {}  # by how many services
         self._settings = settings
         self._domain = domain
         self._middlewares: dict[ElementKey, Middleware] = {}
@@ -107,6 +108,20 @@ class Composition:
         for key in by_section.get("routers", ()):
             self._compose_router(key)
 
+    @property
+    def routed(self) -> frozenset[tuple[str, str]]:
+        """Every instance that gets requests: its service, and its node."""
+        return frozenset(self._routed_counts)
+
+    def services_at(self, nodes: frozenset[str] | None) -> set[ElementKey]:
+        """Return the services with an instance on one of `nodes`; None: all services."""
+        return {
+            key
+            for key, found in self.contributions.items()
+            if key.section == "services"
+            and (nodes is None or any(instance.node in nodes for instance in found))
+        }
+
     def resolve_service(self, protocol: str, name: str) -> ElementKey | None:
         """Return the service that `name` stands for: of labels, or the implied one of a host."""
         for known in (name, f"{dns_label(name)}.{self._domain}"):
@@ -120,9 +135,9 @@ class Composition:
     def _compose_service(self, key: ElementKey, states: States, places: Places) -> bool:
         """Compose one service; True if what refers to it has to be composed again."""
         before = self.services.pop(key, None)
-        self.routed.pop(key, None)
         contributions = self._of(key)
         if not contributions:
+            self._route(key, frozenset())
             self._put(key, {}, ())
             return before is not None
         winner = winner_of(key, contributions)
@@ -130,14 +145,27 @@ class Composition:
         found = backends(key, contributions, states, places)
         rejected = [*found.rejected, *conflicts(key, contributions, winner)]
         if not found.exist:
+            self._route(key, frozenset())
             self._put(key, {}, rejected)
             return before is not None
         serving = found.serving
         made = service_parts(key, winner.element.config, serving, self._settings, places)
         self._put(key, made.parts, rejected)
         self.services[key] = ComposedService(made, found, winner.element.middlewares)
-        self.routed[key] = frozenset(tuple(backend.instance) for backend in serving)  # type: ignore[misc]
+        self._route(key, frozenset((*backend.instance,) for backend in serving))
         return before is None or before.kind != self.services[key].kind
+
+    def _route(self, key: ElementKey, routed: frozenset[tuple[str, str]]) -> None:
+        """Make `routed` the instances that get the requests of the service `key`."""
+        before = self._routed.pop(key, frozenset())
+        if routed:
+            self._routed[key] = routed
+        for instance in routed - before:
+            self._routed_counts[instance] = self._routed_counts.get(instance, 0) + 1
+        for instance in before - routed:
+            self._routed_counts[instance] -= 1
+            if not self._routed_counts[instance]:
+                del self._routed_counts[instance]
 
     # Middlewares.
 

@@ -147,7 +147,7 @@ def paths(struct: Struct, prefix: str = "", since: str = "3.0") -> Iterator[tupl
         path, came = prefix + field.name, max(since, field.since)
         match field.kind:
             case Struct():
-                if field.empty == "kept":
+                if field.may_be_empty:
                     yield path, field.kind, came
                 yield from paths(field.kind, path + ".", came)
             case Rows(row):

@@ -60,7 +60,7 @@ def test_it_has_a_route_at_the_entry_point_of_its_name_and_only_there(
 
     assert bodies[0]["tcp"] == {
         "routers": {
-            "db.example.org": {
+            f"_default.{protocol.name}": {
                 "entryPoints": [protocol.name],
                 "rule": "HostSNI(`*`)",
                 "service": "db.example.org",

@@ -14,7 +14,7 @@ from constellation.traefik.elements import (
     Service,
     Wish,
 )
-from constellation.traefik.merging import conflicts, newest
+from constellation.traefik.merging import DEFAULT_TCP, conflicts, winner_of
 
 KEY = ElementKey("http", "routers", "x")
 
@@ -30,13 +30,24 @@ def router(rule: str) -> Router:
 def test_the_newest_deployment_wins_in_any_order() -> None:
     three = [brings(router(str(n)), "abc"[n], float(n)) for n in range(3)]
 
-    assert {newest(order).created_at_utc_s for order in permutations(three)} == {2.0}
+    assert {winner_of(KEY, order).created_at_utc_s for order in permutations(three)} == {2.0}
 
 
 def test_of_two_deployments_of_one_second_every_node_takes_the_same() -> None:
     two = [brings(router("a"), "alpha"), brings(router("b"), "beta")]
 
-    assert newest(two) == newest(reversed(two)) == two[1]
+    assert winner_of(KEY, two) == winner_of(KEY, reversed(two)) == two[1]
+
+
+def test_an_entry_point_for_one_service_is_not_taken_over_by_a_later_deployment() -> None:
+    key = ElementKey("tcp", "routers", DEFAULT_TCP + "redis")
+    first = Contribution(Instance("cache", "beta"), 1.0, Router({}, "cache"))
+    later = Contribution(Instance("queue", "alpha"), 2.0, Router({}, "queue"))
+
+    assert winner_of(key, [later, first]) == first
+    (told,) = conflicts(key, [later, first], first)
+    assert (told.service, told.label) == ("queue", "")
+    assert told.reason == "cache on beta has the entry point redis for itself"
 
 
 def test_each_that_differs_is_told_who_won() -> None:
