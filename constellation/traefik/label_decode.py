@@ -30,7 +30,10 @@ BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
-_DURATION = re.compile(r"([+-]?)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+")
+_DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)"
+_DURATION = re.compile(rf"[+-]?({_DURATION_PART})+")
+_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+_DURATION_S_MAX = 10**9  # Go's last is 292 years; beyond it a whole body is refused
 _SECONDS_DIGITS_MAX = 9
 _DURATION_CHARACTERS_MAX = 24
 
@@ -196,6 +199,9 @@ def _duration(text: str, kind: Duration, label: str) -> str:
     is_zero = not re.search(r"[1-9]", text)
     if (text.startswith("-") and not kind.may_be_negative) or (is_zero and not kind.may_be_zero):
         raise DecodeError(label, f"{text!r} is too short", "write a longer duration")
+    parts = re.findall(_DURATION_PART, text)
+    if sum(float(number) * _UNITS_S[unit] for number, unit in parts) > _DURATION_S_MAX:
+        raise DecodeError(label, f"{text!r} is too long", "write a shorter duration")
     return text
 
 
