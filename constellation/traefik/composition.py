@@ -8,7 +8,7 @@ there alone, not on the way there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from constellation.settings_traefik import TraefikSettings
 from constellation.traefik.document import Document
@@ -41,11 +41,12 @@ class ComposedService:
 
     made: ServiceParts
     backends: Backends
+    middlewares: tuple[str, ...]  # of its own, which routers to it cannot do without
 
     @property
-    def kind(self) -> tuple[bool, bool]:
+    def kind(self) -> tuple[bool, bool, tuple[str, ...]]:
         """What routers to it depend on."""
-        return self.made.passes_on, self.made.fails_over
+        return self.made.passes_on, self.made.fails_over, self.middlewares
 
 
 class Composition:
@@ -134,7 +135,8 @@ class Composition:
         serving = found.serving
         made = service_parts(key, winner.element.config, serving, self._settings, places)
         self._put(key, made.parts, rejected)
-        self.services[key] = ComposedService(made, found)
+        own = tuple(winner.element.config.get("middlewares", ()))
+        self.services[key] = ComposedService(made, found, own)
         self.routed[key] = frozenset(tuple(backend.instance) for backend in serving)  # type: ignore[misc]
         return before is None or before.kind != self.services[key].kind
 
@@ -187,12 +189,16 @@ class Composition:
         winner = winner_of(key, contributions)
         router = winner.element
         assert isinstance(router, Router)
-        named = [ElementKey(key.protocol, "services", router.service)]
-        named += [ElementKey(key.protocol, "middlewares", name) for name in router.middlewares]
-        self._refer(key, self._candidates(named))
         rejected = conflicts(key, contributions, winner)
         service = self.resolve_service(key.protocol, router.service)
-        if wrong := missing_from(key, router, self._missing_of, has_service=service is not None):
+        middlewares = router.middlewares
+        if service is not None:
+            middlewares += self.services[service].middlewares
+        named = [ElementKey(key.protocol, "services", router.service)]
+        named += [ElementKey(key.protocol, "middlewares", name) for name in middlewares]
+        self._refer(key, self._candidates(named))
+        needed = replace(router, middlewares=middlewares)
+        if wrong := missing_from(key, needed, self._missing_of, has_service=service is not None):
             rejected += self._router_left_out(key, contributions, *wrong)
             self._put(key, {}, rejected)
             return

@@ -52,8 +52,8 @@ class DecodeError(ValueError):
 class LabelDecoder:
     """Reads elements for one version of Traefik.
 
-    With `pass_over` a key that came later than `version` is left out, and put on that list;
-    otherwise it is an error.
+    With `pass_over` a key that came later than `version` is left out, and put on that list, unless
+    it guards; otherwise it is an error.
     """
 
     def __init__(self, version: str, pass_over: list[DecodeError] | None = None) -> None:
@@ -96,7 +96,7 @@ class LabelDecoder:
         if is_available(field.since, self._version):
             return True
         error = _too_new(node, f"{field.name} came", field.since, self._version)
-        if self._pass_over is None:
+        if self._pass_over is None or field.guards:
             raise error
         self._pass_over.append(error)
         return False

@@ -69,3 +69,75 @@ def test_chains_that_multiply_are_left_out_at_once() -> None:
     assert {"m12", "m11"} <= kept
     assert "m0" not in kept
     assert any("more than 256" in item.reason for item in configuration.rejected)
+
+
+def test_a_tcp_router_without_tls_leaves_the_entry_points_of_http_alone() -> None:
+    def router(entry_point: str) -> dict[str, str]:
+        start = "traefik.tcp.routers.x."
+        return {start + "rule": "HostSNI(`*`)", start + "entrypoints": entry_point}
+
+    plain = made(on("alpha", container("db", router("web"))))
+    assert not section(plain, "tcp", "routers")
+    assert "HTTP on 'web'" in plain.rejected[0].reason
+    own = made(on("alpha", container("db", router("db"))), entry_points=("db",))
+    assert section(own, "tcp", "routers")
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "traefik.http.routers.my app.middlewares",
+        "traefik.http.routers.gr\u00f6\u00dfe.middlewares",
+        "traefik.http.routers." + "x" * 65 + ".middlewares",
+        "traefik.http.router.x.middlewares",
+        "traefik.http.routers..middlewares",
+        "Traefik.HTTP.Routers",
+    ],
+)
+def test_a_router_that_cannot_be_read_is_not_replaced_by_one_without_its_guard(label: str) -> None:
+    configuration = made(on("alpha", container("web", {label: "auth"})))
+    assert not section(configuration, "http", "routers")
+    assert configuration.rejected_count == 1
+
+
+def test_a_tcp_router_that_cannot_be_read_does_not_make_it_a_service_of_http() -> None:
+    labels = {"traefik.tcp.routers.my db.rule": "HostSNI(`*`)"}
+    configuration = made(on("alpha", container("db", labels)))
+    assert not section(configuration, "http", "routers")
+
+
+class TestMiddlewaresOfAService:
+    OWN = "traefik.http.services.web."
+
+    def labels(self, guard: str) -> dict[str, str]:
+        return {self.OWN + "loadbalancer.server.port": "80", self.OWN + "middlewares": guard}
+
+    def test_traefik_that_does_not_know_them_gets_no_route_to_it(self) -> None:
+        guard = {"traefik.http.middlewares.guard.ipallowlist.sourcerange": "10.0.0.0/8"}
+        found = on("alpha", container("web", {**self.labels("guard"), **guard}))
+        assert section(made(found), "http", "routers")
+        old = made(found, version="3.6")
+        assert not section(old, "http", "routers")
+        assert "came with Traefik 3.7" in old.rejected[0].reason
+
+    def test_a_missing_one_takes_the_routers_out(self) -> None:
+        labels = {**self.labels("guard"), ROUTER + "rule": "Host(`a.example.org`)"}
+        configuration = made(on("alpha", container("web", labels)))
+        assert not section(configuration, "http", "routers")
+        assert "'guard' is not defined" in configuration.rejected[0].reason
+
+    def test_one_that_comes_and_goes_is_followed(self) -> None:
+        guard = {"traefik.http.middlewares.guard.ipallowlist.sourcerange": "10.0.0.0/8"}
+        web = on("alpha", container("web", {**self.labels("guard@docker")}))
+        other = on("alpha", container("other", {**guard, "constellation.http": "false"}))
+        builder = ConfigurationBuilder(
+            settings=TraefikSettings(version="3.7"), domain="example.org"
+        )
+        for found in ((web,), (web, on("alpha", container("other", guard))), (web, other)):
+            configuration = builder.build(ClusterView().apply(snapshot(*found)))
+            assert configuration == made(*found)
+            routes = "web.example.org" in section(configuration, "http", "routers")
+            assert routes == (len(found) == 2 and found[1] != other)
+        assert section(made(web, on("alpha", container("o", guard))), "http", "services")["web"][
+            "middlewares"
+        ] == ["guard"]

@@ -117,6 +117,6 @@ _LOAD_BALANCER = Struct(
 SERVICE = Struct(
     (
         Field("loadBalancer", _LOAD_BALANCER),
-        Field("middlewares", Texts(checks.not_empty), since="3.7"),
+        Field("middlewares", Texts(checks.not_empty), since="3.7", guards=True),
     )
 )

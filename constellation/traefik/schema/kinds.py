@@ -102,13 +102,17 @@ Kind = Text | Flag | Whole | Duration | Texts | Table | Struct | Rows | Anything
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One key.  `may_be_empty`: `{}` is a value of it, and so is a label with nothing below it."""
+    """One key.  `may_be_empty`: `{}` is a value of it, and so is a label with nothing below it.
+
+    `guards`: without it more would be let in than its owner wrote.
+    """
 
     name: str
     kind: Kind
     since: str = OLDEST
     may_be_empty: bool = False
     required: bool = False
+    guards: bool = False
 
 
 def fields(kind: Kind, *names: str, since: str = OLDEST) -> tuple[Field, ...]:
