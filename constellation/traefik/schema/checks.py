@@ -18,18 +18,24 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 _STATUS_RANGE = re.compile(r"([1-5][0-9]{2})(-([1-5][0-9]{2}))?")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+*-]+(\s*;.*)?")
 _ORIGIN_CHARACTERS = re.compile(r"[\x21-\x7e]{1,2048}")
+_NOT_IN_GO = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_AUTHORITY = re.compile(
+    r"([A-Za-z0-9._~!$&'()*+,;=%:-]*@)?([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?"
+)
 _PROVIDED = re.compile(r"[^@\s]{1,128}@[a-z0-9]{1,64}")
 
 # One comparison or call of an expression, as oxy's predicates have them.
-_NUMBER = r"-?\d+(\.\d+)?"
-_ORDER = r"(==|!=|<=|>=|<|>)"
+_ORDER = r"[ \t]*(==|!=|<=|>=|<|>)[ \t]*"
+_RATIO = r"[0-9]{1,9}\.[0-9]{1,9}"  # a whole number is of another type, which is refused
+_WHOLE = r"(?:0|[1-9][0-9]{0,8})(?![0-9.])"
 _BREAKER_TERM = re.compile(
-    rf"(NetworkErrorRatio\(\s*\)|LatencyAtQuantileMS\(\s*{_NUMBER}\s*\)"
-    rf"|ResponseCodeRatio\((\s*\d+\s*,){{3}}\s*\d+\s*\))\s*{_ORDER}\s*{_NUMBER}"
+    rf"(NetworkErrorRatio\([ \t]*\)|ResponseCodeRatio\(([ \t]*[0-9]{{1,9}}[ \t]*,){{3}}"
+    rf"[ \t]*[0-9]{{1,9}}[ \t]*\)){_ORDER}{_RATIO}(?![0-9.])"
+    rf"|LatencyAtQuantileMS\([ \t]*{_RATIO}[ \t]*\){_ORDER}{_WHOLE}"
 )
 _BUFFERING_TERM = re.compile(
-    rf"(IsNetworkError\(\s*\)|(Attempts|ResponseCode)\(\s*\)\s*{_ORDER}\s*\d+"
-    r"|RequestMethod\(\s*\)\s*(==|!=)\s*\"[A-Z]{1,16}\")"
+    rf"(IsNetworkError\([ \t]*\)|(Attempts|ResponseCode)\([ \t]*\){_ORDER}{_WHOLE}"
+    r"|RequestMethod\([ \t]*\)[ \t]*(==|!=)[ \t]*\"[A-Z]{1,16}\")"
 )
 EXPRESSION_CHARACTERS_MAX = 1024
 
@@ -64,8 +70,11 @@ def header_value(text: str) -> str:
 
 
 def network(text: str) -> str:
-    """Accept an IP address, or a network as CIDR."""
+    """Accept an IP address, or a network as CIDR: Go knows no other form of its mask."""
     try:
+        _, _, mask = text.partition("/")
+        if mask and not re.fullmatch(r"[0-9]{1,3}", mask):
+            raise ValueError(mask)
         ipaddress.ip_network(text, strict=False)
     except ValueError:
         return f"{text[:64]!r} is neither an address nor a network"
@@ -100,6 +109,7 @@ def http_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         right = parts.scheme in {"http", "https", "h2c"} and bool(parts.hostname)
+        right = right and not _NOT_IN_GO.search(text) and bool(_AUTHORITY.fullmatch(parts.netloc))
         _ = parts.port
     except ValueError:
         right = False
@@ -140,10 +150,10 @@ def _expression(text: str, term: re.Pattern[str]) -> str:
         return f"it has {len(text)} characters, the limit is {EXPRESSION_CHARACTERS_MAX}"
     if "\0" in text:
         return wrong
-    previous, rest = "", re.sub(r"\s", "", term.sub("\0", text))
+    previous, rest = "", re.sub(r"[ \t]", "", term.sub("\0", text))
     while rest != previous:
         previous = rest
-        rest = re.sub(r"\0(&&|\|\|)\0|!?\(\0\)|!\0", "\0", rest)
+        rest = re.sub(r"\0((&&|\|\|)\0)+|\(\0\)", "\0", rest)
     return "" if rest == "\0" else wrong
 
 
@@ -175,5 +185,7 @@ def says_something(values: Mapping[str, Any]) -> str:
 
 
 def one_type(values: Mapping[str, Any]) -> str:
-    """Refuse a middleware of several types."""
+    """Refuse a middleware of several types, and one that is switched off: it is of none."""
+    if not values:
+        return "it is switched off, so it is no middleware"
     return f"it is {' and '.join(sorted(values))} at once" if len(values) > 1 else ""
