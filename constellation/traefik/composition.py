@@ -132,12 +132,11 @@ class Composition:
         if not found.exist:
             self._put(key, {}, rejected)
             return before is not None
-        serving = found.serving
-        made = service_parts(key, winner.element.config, serving, self._settings, places)
+        made = service_parts(key, winner.element.config, found, self._settings, places)
         self._put(key, made.parts, rejected)
         own = tuple(winner.element.config.get("middlewares", ()))
         self.services[key] = ComposedService(made, found, own)
-        self.routed[key] = frozenset(tuple(backend.instance) for backend in serving)  # type: ignore[misc]
+        self.routed[key] = frozenset(tuple(backend.instance) for backend in found.serving)  # type: ignore[misc]
         return before is None or before.kind != self.services[key].kind
 
     # Middlewares.

@@ -96,7 +96,8 @@ class _Explainer:
         routes = tuple(self._route(key) for key in keys[:ROUTES_MAX])
         notes = list(self._notes(routes, services, len(keys)))
         if self._untried:
-            notes.append(f"{self._untried} rules with HostRegexp were not tried, it could take long")
+            count = self._untried
+            notes.append(f"{count} rules with HostRegexp were not tried, it could take long")
         if not found:
             notes += self._similar()
         return Explanation(

@@ -182,6 +182,4 @@ _TCP_MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
     "ClientIP": (_is_network,),
     "ALPN": (_matches(_QUERY),),
 }
-_SPELLINGS = {
-    spelt: right for right in (*_MATCHERS, *_TCP_MATCHERS) for spelt in _spellings(right)
-}
+_SPELLINGS = {spelt: right for right in (*_MATCHERS, *_TCP_MATCHERS) for spelt in _spellings(right)}

@@ -71,13 +71,14 @@ def header_value(text: str) -> str:
 
 def network(text: str) -> str:
     """Accept an IP address, or a network as CIDR: Go knows no other form of its mask."""
+    wrong = f"{text[:64]!r} is neither an address nor a network"
+    _, slash, mask = text.partition("/")
+    if slash and not re.fullmatch(r"[0-9]{1,3}", mask):
+        return wrong
     try:
-        _, _, mask = text.partition("/")
-        if mask and not re.fullmatch(r"[0-9]{1,3}", mask):
-            raise ValueError(mask)
         ipaddress.ip_network(text, strict=False)
     except ValueError:
-        return f"{text[:64]!r} is neither an address nor a network"
+        return wrong
     return "an address with a zone matches nothing" if "%" in text else ""
 
 
