@@ -148,11 +148,10 @@ class Composition:
             self._route(key, frozenset())
             self._put(key, {}, rejected)
             return before is not None
-        serving = found.serving
-        made = service_parts(key, winner.element.config, serving, self._settings, places)
+        made = service_parts(key, winner.element.config, found, self._settings, places)
         self._put(key, made.parts, rejected)
         self.services[key] = ComposedService(made, found, winner.element.middlewares)
-        self._route(key, frozenset((*backend.instance,) for backend in serving))
+        self._route(key, frozenset((*backend.instance,) for backend in found.serving))
         return before is None or before.kind != self.services[key].kind
 
     def _route(self, key: ElementKey, routed: frozenset[tuple[str, str]]) -> None:

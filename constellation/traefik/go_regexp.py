@@ -14,6 +14,7 @@ _FLAGS = re.compile(r"^\(\?[ims]{1,3}\)")  # of the whole, so at its start
 # Other groups with `?`, and escapes whose meaning differs between Go and Python.
 _UNSAFE = re.compile(
     r"\(\?(?!:|P<[A-Za-z_]\w*>)|\\[^\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7edDwWsSbB]|\[\[|\[:"
+    r"|\[[^\]]*\\b"
 )
 _COUNT = re.compile(r"\{[0-9]*,?[0-9]*\}")
 _COUNT_MAX = 100

@@ -87,7 +87,7 @@ class _Planner:
         )
 
     def _serves_http(self) -> bool:
-        is_stream_only = self._labels.asks_for("tcp") or self._labels.asks_for("udp")
+        is_stream_only = self._labels.mentions("tcp") or self._labels.mentions("udp")
         return not is_stream_only and not serves_no_http(self._state)
 
     def _known_protocol(self) -> KnownProtocol | None:
@@ -175,6 +175,12 @@ class _Planner:
             reason = "it names no entry point and no TLS, so it would take all traffic of HTTP"
             self._complain(asked, "rule", reason, "add the label entrypoints to it")
             return False
+        of_http = sorted(set(entry_points) & set(self._settings.http_entry_points))
+        if protocol == "tcp" and tls is None and of_http:
+            reason = f"without TLS it would take the traffic of HTTP on {of_http[0][:64]!r}"
+            remedy = "name an entry point that HTTP routers do not have, or add TLS"
+            self._complain(asked, "entryPoints", reason, remedy)
+            return False
         resolver = (tls or {}).get("certResolver", "")
         if resolver and resolver not in self._settings.cert_resolvers:
             reason = f"Traefik is not known to have the certificate resolver {resolver[:64]!r}"
@@ -186,7 +192,7 @@ class _Planner:
     def _default_service(self) -> str | None:
         """Return what default HTTP routers lead to; None: there are to be none."""
         services = self._labels.of("http", "services")
-        is_routed = bool(self._labels.of("http", "routers"))
+        is_routed = self._labels.is_routed
         wanted = {"unrouted": not is_routed, "all": True, "none": False}
         if not wanted[self._settings.default_routes]:
             return None

@@ -69,7 +69,7 @@ def _check(rule: str, matchers: Mapping[str, tuple[Callable[[str], bool], ...]])
     parser = _Parser(_tokens(rule), matchers)
     parser.alternatives(0)
     if parser.position < len(parser.tokens):
-        raise RuleError(f"unexpected {parser.peek()} after the end of the rule")
+        raise RuleError(f"unexpected {parser.peek()[:64]} after the end of the rule")
 
 
 def _tokens(rule: str) -> list[str]:
@@ -107,7 +107,7 @@ class _Parser:
 
     def expect(self, mark: str) -> None:
         if (found := self.take()) != mark:
-            raise RuleError(f"{mark!r} expected, found {found}")
+            raise RuleError(f"{mark!r} expected, found {found[:64]}")
 
     def alternatives(self, depth: int) -> None:
         if depth > NESTING_MAX:
@@ -128,26 +128,26 @@ class _Parser:
         self.matcher(self.take())
 
     def matcher(self, name: str) -> None:
-        known = {spelt: right for right in self.matchers for spelt in _spellings(right)}
-        checks = self.matchers.get(known.get(name, name))
+        right = _SPELLINGS.get(name, name)
+        checks = self.matchers.get(right)
         if checks is None:
-            raise RuleError(f"{name} is no matcher; there are {', '.join(self.matchers)}")
+            raise RuleError(f"{name[:64]} is no matcher; there are {', '.join(self.matchers)}")
         self.expect("(")
         arguments = [self.argument(name)]
         while self.peek() == ",":
             self.take()
             arguments.append(self.argument(name))
         self.expect(")")
-        if len(arguments) not in {len(checks), _MATCHERS_ALSO.get(known[name])}:
+        if len(arguments) not in {len(checks), _MATCHERS_ALSO.get(right)}:
             raise RuleError(f"{name} takes {len(checks)} values, found {len(arguments)}")
         for check, argument in zip(checks, arguments, strict=False):
             if not check(argument):
-                raise RuleError(f"{name} cannot match {argument!r}")
+                raise RuleError(f"{name} cannot match {argument[:64]!r}")
 
     def argument(self, name: str) -> str:
         token = self.take()
         if token[0] not in '`"':
-            raise RuleError(f"{name} needs a value in backticks, found {token}")
+            raise RuleError(f"{name} needs a value in backticks, found {token[:64]}")
         return token[1:-1]
 
 
@@ -185,3 +185,4 @@ _TCP_MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
     "ClientIP": (_is_network,),
     "ALPN": (lambda text: text != "acme-tls/1" and _QUERY.fullmatch(text) is not None,),
 }
+_SPELLINGS = {spelt: right for right in (*_MATCHERS, *_TCP_MATCHERS) for spelt in _spellings(right)}

@@ -6,6 +6,8 @@ the node's own instances while it has any, else the others.
 
 An instance that is reached through another node's Traefik is asked for by a header, and that
 Traefik has a router for it that leads to its own containers alone: a request is passed on once.
+Who passes requests on has judged whether to; that router is there also while its node is cordoned
+or the container drains, until all others have heard of it: a 404 would be tried nowhere else.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 from constellation.settings_traefik import TraefikSettings
 from constellation.traefik.elements import ElementKey, Protocol
 from constellation.traefik.places import Places
-from constellation.traefik.service_servers import Backend
+from constellation.traefik.service_servers import Backend, Backends, by_address
 
 SERVICE_HEADER = "X-Constellation-Service"
 
@@ -60,11 +62,12 @@ def stream_parts(
 def http_parts(
     key: ElementKey,
     config: Mapping[str, Any],
-    serving: Sequence[Backend],
+    found: Backends,
     settings: TraefikSettings,
     places: Places,
 ) -> ServiceParts:
     """Return the service `key` of HTTP with all that it needs."""
+    serving = found.serving
     near = [backend for backend in serving if backend.is_local]
     far = [backend for backend in serving if not backend.is_local]
     passes_on = any(backend.how == "ingress" for backend in far)
@@ -78,7 +81,7 @@ def http_parts(
     fails_over = fails_over and "sticky" not in config.get("loadBalancer", {})
     if fails_over:
         parts.update(_failover(key, config, checked, near, far))
-    inside = [backend for backend in near if backend.how == "container"]
+    inside = [one for one in found.all if one.is_local and one.how == "container"]
     if inside and settings.ingress_port and places.peers:
         parts.update(_passed_on(key, config, inside, settings, places))
     return ServiceParts(parts, passes_on, fails_over)
@@ -167,7 +170,8 @@ def _passed_on(
         "entryPoints": [settings.ingress_entry_point],
         "service": name,
     }
-    service = _with_servers({"loadBalancer": balancer}, _servers(inside, 0))
+    well = by_address(backend for backend in inside if backend.is_well)
+    service = _with_servers({"loadBalancer": balancer}, _servers(well, 0))
     return {
         ElementKey("http", "routers", name): router,
         ElementKey("http", "services", name): service,
@@ -177,12 +181,12 @@ def _passed_on(
 def service_parts(
     key: ElementKey,
     config: Mapping[str, Any],
-    serving: Sequence[Backend],
+    found: Backends,
     settings: TraefikSettings,
     places: Places,
 ) -> ServiceParts:
     """Return the service `key`, whatever its protocol."""
     protocol: Protocol = key.protocol
     if protocol == "http":
-        return http_parts(key, config, serving, settings, places)
-    return stream_parts(key, config, serving)
+        return http_parts(key, config, found, settings, places)
+    return stream_parts(key, config, found.serving)

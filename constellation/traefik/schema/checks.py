@@ -71,13 +71,15 @@ def header_value(text: str) -> str:
 
 
 def network(text: str) -> str:
-    """Accept an IP address, or a network as CIDR."""
+    """Accept an IP address, or a network as CIDR: Go knows no other form of its mask."""
+    wrong = f"{text[:64]!r} is neither an address nor a network"
+    _, slash, mask = text.partition("/")
+    if slash and not re.fullmatch(r"[0-9]{1,3}", mask):
+        return wrong
     try:
         ipaddress.ip_network(text, strict=False)
-        if "/" in text:
-            int(text.partition("/")[2])  # Python would take a mask there too
     except ValueError:
-        return f"{text[:64]!r} is neither an address nor a network"
+        return wrong
     return "an address with a zone matches nothing" if "%" in text else ""
 
 
