@@ -64,7 +64,7 @@ def random_bodies() -> list[bytes]:
     found: dict[bytes, None] = {}
 
     @settings(
-        max_examples=BODIES * 3 // 2,
+        max_examples=4 * BODIES,
         deadline=None,
         database=None,
         derandomize=True,
@@ -134,6 +134,7 @@ def complaints(traefik: Traefik) -> list[str]:
     return [line for line in traefik.complaints() if not any(says in line for says in REMARKS)]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.scenario(23)
 def test_every_body_is_accepted_without_an_error_line(polled: tuple[Answering, Traefik]) -> None:
     source, traefik = polled
