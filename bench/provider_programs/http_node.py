@@ -49,13 +49,14 @@ class HttpNode:
                 return process_memory_bytes([os.getpid()])
             case ["change", seconds]:
                 return self._change(float(seconds))
-        raise ValueError(f"no such command: {words}")
+            case _:
+                raise ValueError(f"no such command: {words}")
 
     def _change(self, seconds: float) -> int:
         began_s, count = time.monotonic(), 0
         while time.monotonic() < began_s + seconds:
             self._version += 1
-            number = (self._version // 2) * 7919 % self.services
+            number = self._version // 2 * cluster.STRIDE % self.services
             self._harness.deliver(cluster.flipped(self._version, number))
             count += 1
             time.sleep(max(0.0, began_s + count * CHANGE_INTERVAL_S - time.monotonic()))
