@@ -1,14 +1,15 @@
-"""Build the body of so many services, and again after one change; answers a line of ms.
+"""Build the body of so many services, and again after one change; prints JSON.
 
     python -m bench.provider_programs.build_times SERVICES CHANGES
 
 A time counts from the message of gossip to the body with its tag, as the HTTP actor does it.
-Answers: all from nothing, then the times after each change, as many as there are `KINDS` of them
-times CHANGES, kind after kind.
+For "full", everything from nothing, and for each of `KINDS` of changes: a list of [ms, ms of the
+processor].
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -23,8 +24,11 @@ from constellation.traefik.provider import TraefikProvider
 from messages.gossip import ClusterChanged
 from messages.metrics import MetricsReport
 
-# A step of the settling after the first build, and its end.
-SETTLED_AT_S = 10.0
+SETTLED_AT_S = 10.0  # long after the first build
+CORDONS_SHARE = 0.1  # of the changes: each touches hundreds of services
+CHANGES_MIN = 4
+
+Took = tuple[float, float]  # ms, and ms of the processor
 
 
 class Built:
@@ -39,20 +43,20 @@ class Built:
         metrics = HttpMetrics(registry)
         self.pages = HttpPages("alpha", self.provider, ReportBook(10.0), metrics, lambda: own)
 
-    def take(self, change: ClusterChanged, now_s: float = SETTLED_AT_S) -> float:
-        """Return how many ms it took to serve what has changed."""
-        began_s = time.perf_counter()
+    def take(self, change: ClusterChanged, now_s: float = SETTLED_AT_S) -> Took:
+        """Serve what has changed."""
+        began_s, worked_s = time.perf_counter(), time.thread_time()
         self.provider.apply(change)
         if self.provider.step(now_s):
             self.pages.body_changed(now_s)
-        return (time.perf_counter() - began_s) * 1000
+        took_s, work_s = time.perf_counter() - began_s, time.thread_time() - worked_s
+        return took_s * 1000, work_s * 1000
 
 
 def label_change(version: int, number: int) -> ClusterChanged:
     """Return the change number `version`: a service with labels has another rule."""
-    number -= number % 10
-    number += cluster.DEFAULT_ROUTED_OF_TEN
-    node = cluster.NODES[number % 5]
+    number += cluster.DEFAULT_ROUTED_OF_TEN - number % 10
+    node = cluster.nodes_of(number)[0]
     return cluster.changed(version, cluster.instance(number, node, path=f"/{version}"))
 
 
@@ -71,30 +75,25 @@ KINDS: dict[str, Callable[[int, int], ClusterChanged]] = {
 }
 
 
-def measure(services: int, changes: int) -> list[float]:
+def measure(services: int, changes: int) -> dict[str, list[Took]]:
     """Return all times."""
     everything = cluster.snapshot(services)
     built = Built()
-    times_ms = [built.take(everything, 0.0)]
+    times = {"full": [built.take(everything, 0.0)]}
     assert built.provider.step(SETTLED_AT_S), "settled: there is a body"
     version = 1
-    for make in KINDS.values():
-        for number in range(changes):
+    for kind, make in KINDS.items():
+        count = changes if kind != "cordon" else max(CHANGES_MIN, round(changes * CORDONS_SHARE))
+        times[kind] = []
+        for number in range(count):
             # The same service twice, so that each is well again; and all over the list.
-            of = (number // 2) * 7919 % services
             version += 1
-            change = make(version, of)
+            change = make(version, number // 2 * cluster.STRIDE % services)
             body = built.provider.body
-            times_ms.append(built.take(change))
+            times[kind].append(built.take(change))
             assert built.provider.body != body, f"{change} changes the body"
-    return times_ms
-
-
-def main() -> None:
-    """Measure what the command line says."""
-    print(*measure(int(sys.argv[1]), int(sys.argv[2])), flush=True)
-    sys.stdin.read()
+    return times
 
 
 if __name__ == "__main__":
-    main()
+    json.dump(measure(int(sys.argv[1]), int(sys.argv[2])), sys.stdout)

@@ -21,6 +21,7 @@ from messages.monitor import Endpoint, Health, Label, ServiceState
 NODES = ("alpha", "beta", "gamma", "delta", "epsilon")
 DEFAULT_ROUTED_OF_TEN = 6
 HOST_PORT_MIN = 10_000
+STRIDE = 7919  # a prime: steps of it come to all services, and to neighbours never
 # Settled at once: how long that takes is not what is measured.
 SETTINGS = TraefikSettings(
     entry_points=("websecure",), cert_resolvers=("letsencrypt",), settle_s=0.05
@@ -51,20 +52,31 @@ def snapshot(services_count: int) -> ClusterChanged:
 
 def instances(services_count: int) -> Iterator[NodeServiceState]:
     """Yield every instance of so many services."""
-    for number in range(services_count):
-        yield instance(number, NODES[number % 5])
-        if number % 2:
-            yield instance(number, NODES[(number + 2) % 5])
+    return (instance(number, node) for number in range(services_count) for node in nodes_of(number))
+
+
+def nodes_of(number: int) -> tuple[str, ...]:
+    """Return where service `number` runs."""
+    first = NODES[number % len(NODES)]
+    return (first, NODES[(number + 2) % len(NODES)]) if number % 2 else (first,)
+
+
+def routers_count(services_count: int) -> int:
+    """Return how many routers so many services have: a default one more for each node."""
+    return sum(
+        1 + len(nodes_of(number)) if is_default_routed(number) else 1
+        for number in range(services_count)
+    )
 
 
 def instance(
-    number: int, node: str, *, health: Health = "healthy", path: str = "/", host: str = ""
+    number: int, node: str, *, health: Health = "healthy", path: str = "/"
 ) -> NodeServiceState:
     """Return service `number` on a node; `path` is in the rule of those that have one."""
     name = f"service-{number}"
     endpoint = Endpoint(
         protocol="tcp",
-        host=host or _address(node),
+        host=_address(node),
         port=HOST_PORT_MIN + number % 50_000,
         container_port=8080,
     )
@@ -102,7 +114,7 @@ def changed(version: int, *services: NodeServiceState) -> ClusterChanged:
 def flipped(version: int, number: int) -> ClusterChanged:
     """Return the change number `version`: service `number` falls ill, or is well if odd."""
     health: Health = "unhealthy" if version % 2 == 0 else "healthy"
-    return changed(version, instance(number, NODES[number % 5], health=health))
+    return changed(version, instance(number, nodes_of(number)[0], health=health))
 
 
 def _labels(name: str, path: str) -> Iterator[Label]:

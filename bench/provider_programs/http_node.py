@@ -56,7 +56,7 @@ class HttpNode:
         began_s, count = time.monotonic(), 0
         while time.monotonic() < began_s + seconds:
             self._version += 1
-            number = (self._version // 2) * 7919 % self.services
+            number = self._version // 2 * cluster.STRIDE % self.services
             self._harness.deliver(cluster.flipped(self._version, number))
             count += 1
             time.sleep(max(0.0, began_s + count * CHANGE_INTERVAL_S - time.monotonic()))
