@@ -31,7 +31,13 @@ from constellation.traefik.references import (
 )
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.routers import missing_from, router_parts
-from constellation.traefik.service_parts import Parts, ServiceParts, service_parts
+from constellation.traefik.service_parts import (
+    NOT_HERE,
+    Parts,
+    ServiceParts,
+    not_here_parts,
+    service_parts,
+)
 from constellation.traefik.service_servers import Backends, States, backends
 
 
@@ -85,6 +91,7 @@ class Composition:
 
     def compose(self, dirty: Iterable[ElementKey], states: States, places: Places) -> None:
         """Compose the elements `dirty`, and all that depends on them."""
+        self._put(NOT_HERE, not_here_parts(self._settings, places), ())
         by_section: dict[str, set[ElementKey]] = {"services": set(), "middlewares": set()}
         for key in dirty:
             by_section.setdefault(key.section, set()).add(key)

@@ -8,6 +8,8 @@ An instance that is reached through another node's Traefik is asked for by a hea
 Traefik has a router for it that leads to its own containers alone: a request is passed on once.
 Who passes requests on has judged whether to; that router is there also while its node is cordoned
 or the container drains, until all others have heard of it: a 404 would be tried nowhere else.
+What has no such router, because it stopped a moment ago, is answered 502: the one who passed the
+request on then tries another instance, where 404 would be taken for the service's own answer.
 """
 
 from __future__ import annotations
@@ -26,11 +28,14 @@ SERVICE_HEADER = "X-Constellation-Service"
 # Names that are no host names, which have no "_", nor from labels, which have no ".".
 TO = "constellation.to."  # + service: the middleware that names it in the header
 FROM = "_from."  # + service: router and service for requests passed on
+NOT_HERE = ElementKey("http", "routers", FROM)
 FAILOVER = "._failover"  # service, or router, +
 _NEAR, _FAR = "._near", "._far"
 
 _FAILOVER_STATUS = ["502", "503", "504"]
 _FAILOVER_BODY_BYTES_MAX = 2 << 20
+
+_NOBODY = "http://127.0.0.1:0"  # a port on which nobody can listen
 
 Parts = dict[ElementKey, Mapping[str, Any]]
 
@@ -163,18 +168,34 @@ def _passed_on(
     server was read there too: a second one of its name would take its place.
     """
     name = FROM + key.name
-    peers = " || ".join(f"ClientIP(`{peer}`)" for peer in places.peers)
     balancer = {k: v for k, v in config["loadBalancer"].items() if k != "sticky"}
-    router = {
-        "rule": f"Header(`{SERVICE_HEADER}`, `{key.name}`) && ({peers})",
-        "entryPoints": [settings.ingress_entry_point],
-        "service": name,
-    }
     well = by_address(backend for backend in inside if backend.is_well)
     service = _with_servers({"loadBalancer": balancer}, _servers(well, 0))
+    asked = f"Header(`{SERVICE_HEADER}`, `{key.name}`)"
     return {
-        ElementKey("http", "routers", name): router,
+        ElementKey("http", "routers", name): _from_peers(asked, name, settings, places),
         ElementKey("http", "services", name): service,
+    }
+
+
+def not_here_parts(settings: TraefikSettings, places: Places) -> Parts:
+    """Return the router `NOT_HERE`, for what other nodes ask for and no other router takes."""
+    if not settings.ingress_port or not places.peers:
+        return {}
+    asked = f"HeaderRegexp(`{SERVICE_HEADER}`, `.`)"
+    router = {**_from_peers(asked, FROM, settings, places), "priority": 1}
+    service = {"loadBalancer": {"servers": [{"url": _NOBODY}]}}
+    return {NOT_HERE: router, ElementKey("http", "services", FROM): service}
+
+
+def _from_peers(
+    asked: str, service: str, settings: TraefikSettings, places: Places
+) -> dict[str, Any]:
+    peers = " || ".join(f"ClientIP(`{peer}`)" for peer in places.peers)
+    return {
+        "rule": f"{asked} && ({peers})",
+        "entryPoints": [settings.ingress_entry_point],
+        "service": service,
     }
 
 

@@ -222,22 +222,24 @@ def agents(
 def agents_on(
     hosts: Sequence[Host],
     directory: Path,
-    settings: Mapping[str, Any] | None = None,
+    settings: Sequence[Mapping[str, Any]] | Mapping[str, Any] = (),
     *,
     start: bool = True,
 ) -> Iterator[list[Agent]]:
-    """Run an agent on each host for the length of the block, all one another's seeds."""
+    """Run an agent on each host for the length of the block, all one another's seeds.
+
+    `settings` are of all, or a mapping for each.
+    """
     shared = {
         "cluster_key": token_hex(32),
         "gossip": {"seeds": [f"{host.address}:{GOSSIP_PORT}" for host in hosts]},
         "docker": {"enabled": False},
         "tailscale": {"enabled": False},
     }
+    each = [settings] * len(hosts) if isinstance(settings, Mapping) else [*settings]
     made = [
-        Agent(
-            directory, name, host.address, _merged(shared, settings or {}), prefix=host.command([])
-        )
-        for name, host in zip(NAMES, hosts, strict=False)
+        Agent(directory, name, host.address, _merged(shared, own), prefix=host.command([]))
+        for name, host, own in zip(NAMES, hosts, each or [{}] * len(hosts), strict=False)
     ]
     with contextlib.ExitStack() as stack:
         for agent in made:

@@ -1,7 +1,7 @@
 """A private Docker Engine: own directories, own bridge in 100.64.0.0/10, no firewall rules.
 
 It publishes ports by its userland proxy, so nothing is written to this machine's iptables and
-the machine's IP forwarding stays as it is.
+the machine's IP forwarding stays as it is.  In a network namespace it is the engine of that host.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ STOP_TIMEOUT_S = 40.0
 class PrivateDocker:
     """`start` and `stop` the daemon; its containers end with it (no live-restore)."""
 
-    def __init__(self, directory: Path, bridge: str) -> None:
+    def __init__(self, directory: Path, bridge: str, namespace: str = "") -> None:
         self.directory = directory
         self.bridge = bridge
+        self.namespace = namespace
         self.subnet = free_subnet(24)
         self.pool = free_subnet(18)  # of which user-defined networks get a /24 each
         self.socket = directory / "docker.sock"
@@ -108,7 +109,10 @@ class PrivateDocker:
             client.api.import_image_from_data(archive.getvalue(), repository=repository, tag=tag)
 
     def _command(self) -> list[str]:
+        # Not by `ip netns exec`, which mounts a /sys without the control groups.
+        inside = [binary("nsenter"), f"--net=/run/netns/{self.namespace}"]
         return [
+            *(inside if self.namespace else ()),
             binary("dockerd"),
             *("--data-root", str(self.directory / "data")),
             *("--exec-root", str(self.directory / "exec")),
@@ -132,18 +136,22 @@ class PrivateDocker:
 
 
 @contextlib.contextmanager
-def private_docker() -> Iterator[PrivateDocker]:
+def private_docker(namespace: str = "") -> Iterator[PrivateDocker]:
     """Run a Docker Engine that holds the image `IMAGE`; nothing of it remains afterwards.
+
+    Args:
+        namespace: the network namespace that it and its containers are in; "": this process's.
 
     Raises:
         ComponentUnavailableError: the daemon is installed but does not start here.
     """
     directory = Path(tempfile.mkdtemp(prefix="constellation-docker-"))
-    engine = PrivateDocker(directory, f"cst{token_hex(4)}")
+    engine = PrivateDocker(directory, f"cst{token_hex(4)}", namespace)
+    where = ("-n", namespace) if namespace else ()
     try:
-        _ip("link", "add", engine.bridge, "type", "bridge")
-        _ip("addr", "add", f"{engine.subnet[1]}/24", "dev", engine.bridge)
-        _ip("link", "set", engine.bridge, "up")
+        _ip(*where, "link", "add", engine.bridge, "type", "bridge")
+        _ip(*where, "addr", "add", f"{engine.subnet[1]}/24", "dev", engine.bridge)
+        _ip(*where, "link", "set", engine.bridge, "up")
         try:
             engine.start()
         except AssertionError as error:
@@ -160,7 +168,7 @@ def _clean_up(engine: PrivateDocker) -> None:
     """Remove what even a killed daemon leaves: mounts, the bridge, the directory."""
     for mount in reversed(mounts_below(engine.directory)):
         subprocess.run(["umount", "--lazy", mount], check=True, timeout=30)
-    if (Path("/sys/class/net") / engine.bridge).exists():
+    if (Path("/sys/class/net") / engine.bridge).exists():  # a namespace takes its own along
         _ip("link", "delete", engine.bridge)
     shutil.rmtree(engine.directory)
 

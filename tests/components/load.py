@@ -14,8 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from tests.components.traefik import Traefik
+from typing import Protocol
 
 INTERVAL_S = 0.02  # between two requests of one thread
 TIMEOUT_S = 10.0
@@ -35,10 +34,17 @@ class Answer:
         return self.status == 200
 
 
+class Asked(Protocol):
+    """A Traefik to send requests to."""
+
+    def get(self, host: str, path: str = "/", *, timeout_s: float) -> tuple[int, bytes]:
+        """Send one; return status and body."""
+
+
 class Load:
     """GET requests for one host name."""
 
-    def __init__(self, traefik: Traefik, host: str, *, threads: int = 2) -> None:
+    def __init__(self, traefik: Asked, host: str, *, threads: int = 2) -> None:
         self.answers: list[Answer] = []
         self._traefik = traefik
         self._host = host

@@ -14,10 +14,6 @@ import yaml
 
 from constellation.config import Settings
 from scripts.settings_reference import all_settings
-from tests.components import http_backend
-from tests.components.availability import binary
-from tests.components.fixtures import MakeHosts
-from tests.components.processes import wait_until
 from tests.components.prometheus import promtool
 
 ROOT = Path(__file__).parent.parent.parent
@@ -146,44 +142,3 @@ def test_alerts_use_metrics_that_the_agent_has() -> None:
     assert used
     for name in used:
         assert f'"{name.removesuffix("_total")}"' in source, f"no actor has a metric {name}"
-
-
-@pytest.mark.integration
-@pytest.mark.slow
-@pytest.mark.needs("traefik", "netns")
-def test_traefik_routes_with_its_static_configuration_as_it_is(
-    make_hosts: MakeHosts, tmp_path: Path
-) -> None:
-    host = make_hosts(1)[0]  # its ports 80 and 8081 are nobody else's
-    configuration = {
-        "http": {
-            "routers": {"web": {"rule": "Host(`web.localhost`)", "service": "web"}},
-            "services": {"web": {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:8000"}]}}},
-        }
-    }
-    (tmp_path / "api").mkdir()
-    (tmp_path / "api/dynamic").write_text(json.dumps(configuration))
-    host.start(
-        ["busybox", "httpd", "-f", "-p", "127.0.0.1:8081", "-h", str(tmp_path)],
-        log_file=tmp_path / "provider.log",
-    )
-    backend = [sys.executable, http_backend.__file__, "--name", "web-1", "--port", "8000"]
-    host.start(backend, log_file=tmp_path / "backend.log")
-
-    traefik = host.start(
-        [binary("traefik"), f"--configFile={DEPLOY / 'traefik/traefik.yaml'}"],
-        log_file=tmp_path / "traefik.log",
-    )
-
-    def answer() -> str:
-        asked = ["busybox", "wget", "-q", "-O", "-", "--header", "Host: web.localhost"]
-        done = subprocess.run(
-            [*asked, f"http://{host.address}/"], capture_output=True, text=True, check=False
-        )
-        return done.stdout
-
-    traefik.wait_for(lambda: "web-1" in answer(), timeout_s=15, what="the route to web-1")
-    levels = [json.loads(line)["level"] for line in traefik.log_text().splitlines()]
-    assert not {"error", "fatal", "panic"} & set(levels)
-    traefik.stop()
-    wait_until(lambda: not answer(), timeout_s=5, what="Traefik's end")

@@ -1,57 +1,85 @@
-"""Requests that another node passes on, for a container that publishes no port."""
+"""Requests that other nodes pass on: the routers for them in a node's body."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-import pytest
-
-from constellation.cluster_view import ClusterView
 from constellation.settings_traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import NamedNodeState, NodeState
-from messages.monitor import ServiceState
-from tests.traefik.builders import on, snapshot
+from messages.monitor import Health, ServiceState
+from tests.traefik.builders import on, state, view
 
-INSIDE = "_from.web.example.org"
-
-
-def of_others(*, cordoned: bool = False, **fields: Any) -> dict[str, Any]:
-    """Return what alpha's Traefik has for requests to "web" that others pass on."""
-    inside = {"exposed_ports": (80,), "container_host": "172.17.0.2", "health": "healthy"}
-    web = ServiceState(service="web", source="docker", instance="c1", **{**inside, **fields})
-    nodes = tuple(
-        NamedNodeState(
-            node=name,
-            state=NodeState(
-                address=address,
-                gossip_port=7946,
-                actor_port=7947,
-                ingress_port=8082,
-                cordoned=cordoned and name == "alpha",
-            ),
-        )
-        for name, address in (("alpha", "100.64.0.1"), ("beta", "100.64.0.2"))
+ADDRESSES = {"alpha": "100.64.0.1", "beta": "100.64.0.2"}
+NODES = tuple(
+    NamedNodeState(
+        node=name,
+        state=NodeState(address=address, gossip_port=7946, actor_port=7947, ingress_port=7948),
     )
-    chosen = TraefikSettings(version="3.7", ingress_port=8082)
-    builder = ConfigurationBuilder(settings=chosen, domain="example.org")
-    made = builder.build(ClusterView().apply(snapshot(on("alpha", web), nodes=nodes)))
-    http = json.loads(made.body)["http"]
-    assert (INSIDE in http["routers"]) == (INSIDE in http["services"])
-    own = http["services"]["web.example.org"]["loadBalancer"]["servers"]
-    passed_on = http["services"].get(INSIDE, {}).get("loadBalancer", {}).get("servers")
-    return {"own": len(own), "passed_on": None if passed_on is None else len(passed_on)}
+    for name, address in ADDRESSES.items()
+)
+PEERS = "(ClientIP(`100.64.0.1`) || ClientIP(`100.64.0.2`))"
 
 
-def test_they_reach_it() -> None:
-    assert of_others() == {"own": 1, "passed_on": 1}
+def unpublished(health: Health = "healthy") -> ServiceState:
+    made = state("web", health, endpoints=(), exposed_ports=(80,))
+    return made.model_copy(update={"container_host": "172.17.0.2" if health == "healthy" else ""})
 
 
-@pytest.mark.parametrize("fields", [{"cordoned": True}, {"draining": True}])
-def test_they_reach_it_still_while_others_may_not_have_heard(fields: dict[str, Any]) -> None:
-    assert of_others(**fields) == {"own": 0, "passed_on": 1}
+def http_of(*services: Any, ingress_port: int = 7948, **fields: Any) -> dict[str, Any]:
+    builder = ConfigurationBuilder(
+        settings=TraefikSettings(ingress_port=ingress_port), domain="localhost"
+    )
+    body = builder.build(view(*services, **{"nodes": NODES, **fields})).body
+    return dict(json.loads(body)["http"])
 
 
-def test_they_are_answered_503_and_not_404_while_it_is_ill() -> None:
-    assert of_others(health="unhealthy") == {"own": 0, "passed_on": 0}
+def test_node_that_has_the_container_takes_requests_for_it_from_members_only() -> None:
+    made = http_of(on("alpha", unpublished()))
+
+    assert made["routers"]["_from.web.localhost"] == {
+        "entryPoints": ["constellation"],
+        "rule": f"Header(`X-Constellation-Service`, `web.localhost`) && {PEERS}",
+        "service": "_from.web.localhost",
+    }
+    servers = made["services"]["_from.web.localhost"]["loadBalancer"]["servers"]
+    assert servers == [{"url": "http://172.17.0.2:80"}]
+
+
+def test_what_is_not_here_any_more_is_answered_by_nobody_so_that_another_is_tried() -> None:
+    # 404 would be handed to the client while the others do not know yet that it stopped.
+    for services in ([], [on("alpha", unpublished("stopped"))], [on("beta", unpublished())]):
+        made = http_of(*services)
+
+        assert "_from.web.localhost" not in made["routers"]
+        assert made["routers"]["_from."] == {
+            "entryPoints": ["constellation"],
+            "rule": f"HeaderRegexp(`X-Constellation-Service`, `.`) && {PEERS}",
+            "priority": 1,
+            "service": "_from.",
+        }
+        servers = made["services"]["_from."]["loadBalancer"]["servers"]
+        assert servers == [{"url": "http://127.0.0.1:0"}]
+
+
+def test_node_without_an_entry_point_for_others_has_no_such_router() -> None:
+    made = http_of(on("alpha", unpublished()), ingress_port=0)
+
+    assert [name for name in made["routers"] if name.startswith("_from.")] == []
+    assert [name for name in made["services"] if name.startswith("_from.")] == []
+
+
+def test_nobody_is_let_in_while_no_address_is_known() -> None:
+    made = http_of(on("alpha", unpublished()), nodes=())
+
+    assert [name for name in made["routers"] if name.startswith("_from.")] == []
+
+
+def test_other_node_names_the_service_in_the_header_once_and_passes_it_to_that_node() -> None:
+    made = http_of(on("beta", unpublished()))
+
+    middlewares = made["routers"]["web.localhost"]["middlewares"]
+    assert middlewares.count("constellation.to.web.localhost") == 1
+    servers = made["services"]["web.localhost"]["loadBalancer"]["servers"]
+    assert servers == [{"url": "http://100.64.0.2:7948"}]
