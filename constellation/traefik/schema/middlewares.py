@@ -293,7 +293,7 @@ MIDDLEWARE = Struct(
             "buffering",
             Struct(
                 (
-                    *fields(Whole(at_least=-1), "maxRequestBodyBytes", "maxResponseBodyBytes"),
+                    *fields(_NOT_NEGATIVE, "maxRequestBodyBytes", "maxResponseBodyBytes"),
                     *fields(_NOT_NEGATIVE, "memRequestBodyBytes", "memResponseBodyBytes"),
                     Field("retryExpression", Text(checks.buffering_expression)),
                 )
