@@ -47,12 +47,13 @@ class ComposedService:
 
     made: ServiceParts
     backends: Backends
-    middlewares: tuple[str, ...] = ()
+    middlewares: tuple[str, ...]  # of its own, which routers to it cannot do without
+    routed: frozenset[str]  # the services that have an instance here with a router of its own
 
     @property
-    def kind(self) -> tuple[bool, bool, tuple[str, ...]]:
+    def kind(self) -> tuple[object, ...]:
         """What routers to it depend on."""
-        return self.made.passes_on, self.made.fails_over, self.middlewares
+        return self.made.passes_on, self.made.fails_over, self.middlewares, self.routed
 
 
 class Composition:
@@ -157,7 +158,12 @@ class Composition:
             return before is not None
         made = service_parts(key, winner.element.config, found, self._settings, places)
         self._put(key, made.parts, rejected)
-        self.services[key] = ComposedService(made, found, winner.element.middlewares)
+        routed = frozenset(
+            one.instance.service
+            for one in contributions
+            if isinstance(one.element, Service) and one.element.is_routed
+        )
+        self.services[key] = ComposedService(made, found, winner.element.middlewares, routed)
         self._route(key, frozenset((*backend.instance,) for backend in found.serving))
         return before is None or before.kind != self.services[key].kind
 
@@ -233,6 +239,11 @@ class Composition:
             rejected += self._router_left_out(key, contributions, *wrong)
             self._put(key, {}, rejected)
             return
+        if service is not None and "." in key.name:
+            routed = self.services[service].routed
+            if winner.instance.service in routed:
+                self._put(key, {}, [*rejected, *map(_has_a_router, contributions)])
+                return
         composed = self.services[service].made if service is not None else None
         name = service.name if service is not None else router.service
         self._put(key, router_parts(key, router, name, composed, self._settings), rejected)
@@ -298,3 +309,8 @@ class Composition:
     def _service_name(self, protocol: str, name: str) -> str:
         found = self.resolve_service(protocol, name)
         return found.name if found is not None else name
+
+
+def _has_a_router(contribution: Contribution) -> Rejection:
+    reason = "another instance of it has a router of its own, so there is no default one"
+    return Rejection(*contribution.instance, "", reason, "give both the same labels")

@@ -7,7 +7,7 @@ is called "" here; only with all services known does it get a name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from constellation.settings_traefik import TraefikSettings
@@ -79,12 +79,21 @@ class _Planner:
         if known is not None:
             wish = Wish(port=known.port)
             self._elements[ElementKey("tcp", "services", IMPLIED)] = _implied_service(wish)
+        for key, element in self._elements.items():
+            if isinstance(element, Service) and self._is_routed(key.protocol):
+                self._elements[key] = replace(element, is_routed=True)
         return InstancePlan(
             elements=tuple(self._elements.items()),
             default_service=self._default_service(),
             known_protocol=known,
             complaints=tuple(self._complaints),
         )
+
+    def _is_routed(self, protocol: Protocol) -> bool:
+        """Default routers, which have no middlewares, must not lead to it."""
+        if protocol == "http":
+            return self._labels.is_routed and self._settings.default_routes == "unrouted"
+        return self._labels.mentions(protocol)
 
     def _serves_http(self) -> bool:
         is_stream_only = self._labels.mentions("tcp") or self._labels.mentions("udp")

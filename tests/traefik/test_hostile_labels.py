@@ -130,3 +130,47 @@ class TestMiddlewaresOfAService:
             assert configuration == made(*found)
             routes = "web.example.org" in section(configuration, "http", "routers")
             assert routes == (len(found) == 2 and found[1] != other)
+
+
+GUARDED = {
+    ROUTER + "rule": "Host(`web.example.org`) && PathPrefix(`/open`)",
+    ROUTER + "middlewares": "m",
+    MIDDLEWARE + "basicauth.users": "joe:hash",
+}
+
+
+class TestADefaultRouteBesideARouterOfTheSameService:
+    def test_does_not_lead_to_the_guarded_instance(self) -> None:
+        new = on("alpha", container("web", GUARDED))
+        old = on("beta", container("web", {}, endpoints=(endpoint(host="10.0.0.2"),)))
+        configuration = made(new, old)
+        assert set(section(configuration, "http", "routers")) == {"x", "web.beta.example.org"}
+        assert "has a router of its own" in configuration.rejected[0].reason
+        assert "web.example.org" in section(made(old), "http", "routers")
+        both = made(new, old, default_routes="all")
+        assert "web.example.org" in section(both, "http", "routers")
+
+    def test_comes_and_goes_with_that(self) -> None:
+        new = on("alpha", container("web", GUARDED))
+        old = on("beta", container("web", {}))
+        builder = ConfigurationBuilder(
+            settings=TraefikSettings(version="3.7"), domain="example.org"
+        )
+        for found in ((old,), (old, new), (old,)):
+            configuration = builder.build(ClusterView().apply(snapshot(*found)))
+            assert configuration == made(*found)
+
+    def test_nor_over_tcp(self) -> None:
+        labels = {
+            "traefik.tcp.routers.x.rule": "HostSNI(`db.example.org`)",
+            "traefik.tcp.routers.x.tls": "true",
+            "traefik.tcp.routers.x.middlewares": "m",
+            "traefik.tcp.middlewares.m.ipallowlist.sourcerange": "10.0.0.0/8",
+        }
+        port = {"endpoints": (endpoint(6379, 6379),), "image": "redis"}
+        new = on("alpha", container("db", labels, **port))
+        old = on("beta", container("db", {}, **port))
+        configuration = made(new, old, entry_points=("redis",))
+        assert set(section(configuration, "tcp", "routers")) == {"x"}
+        alone = made(old, entry_points=("redis",))
+        assert set(section(alone, "tcp", "routers")) == {"_default.redis"}

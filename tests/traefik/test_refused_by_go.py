@@ -6,6 +6,7 @@ import pytest
 
 from constellation.traefik.rule import RuleError, check_rule
 from constellation.traefik.schema import checks
+from constellation.traefik.schema.kinds import Struct, Whole
 from constellation.traefik.schema.middlewares import MIDDLEWARE
 
 
@@ -98,3 +99,13 @@ def test_a_network_has_its_mask_as_a_number() -> None:
 
 def test_a_middleware_that_is_switched_off_is_none() -> None:
     assert "switched off" in MIDDLEWARE.check({})
+
+
+def test_buffering_has_no_negative_limit() -> None:
+    buffering = MIDDLEWARE.find("buffering")
+    assert buffering is not None
+    assert isinstance(buffering.kind, Struct)
+    for name in ("maxRequestBodyBytes", "maxResponseBodyBytes"):
+        field = buffering.kind.find(name)
+        assert field is not None
+        assert field.kind == Whole(at_least=0)
