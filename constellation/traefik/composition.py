@@ -219,9 +219,11 @@ class Composition:
     def _router_left_out(
         self, key: ElementKey, contributions: Iterable[Contribution], option: str, wrong: str
     ) -> list[Rejection]:
-        if "." in key.name:
-            return []  # nobody wrote it, and what its service lacks is said of that
         label = f"traefik.{key.protocol}.routers.{key.name}.{option}"
+        if "." in key.name:  # nobody wrote it
+            if option == "service":
+                return []  # what that lacks is said of it
+            label = ""
         remedy = "define what it names, or correct the name"
         return [Rejection(*other.instance, label, wrong, remedy) for other in contributions]
 

@@ -120,8 +120,9 @@ class TestMiddlewaresOfAService:
         assert not section(old, "http", "routers")
         assert "came with Traefik 3.7" in old.rejected[0].reason
 
-    def test_a_missing_one_takes_the_routers_out(self) -> None:
-        labels = {**self.labels("guard"), ROUTER + "rule": "Host(`a.example.org`)"}
+    @pytest.mark.parametrize("rule", [{}, {ROUTER + "rule": "Host(`a.example.org`)"}])
+    def test_a_missing_one_takes_the_routers_out(self, rule: dict[str, str]) -> None:
+        labels = {**self.labels("guard"), **rule}
         configuration = made(on("alpha", container("web", labels)))
         assert not section(configuration, "http", "routers")
         assert "'guard' is not defined" in configuration.rejected[0].reason

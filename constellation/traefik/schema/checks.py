@@ -106,7 +106,7 @@ def digest_user(text: str) -> str:
 
 
 def http_url(text: str) -> str:
-    """Accept an absolute URL of HTTP."""
+    """Accept an absolute URL of HTTP; what is wrong is said without it, there may be a secret."""
     try:
         parts = urlsplit(text)
         right = parts.scheme in {"http", "https", "h2c"} and bool(parts.hostname)
@@ -114,7 +114,7 @@ def http_url(text: str) -> str:
         _ = parts.port
     except ValueError:
         right = False
-    return "" if right and _ORIGIN_CHARACTERS.fullmatch(text) else f"{text[:64]!r} is no URL"
+    return "" if right and _ORIGIN_CHARACTERS.fullmatch(text) else "it is no URL of HTTP"
 
 
 def provided(text: str) -> str:
