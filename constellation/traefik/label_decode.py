@@ -111,6 +111,9 @@ class LabelDecoder:
 
     def _composed(self, field: Field, node: LabelNode) -> Any:
         if field.may_be_empty and node.value and node.value.lower() != "true":
+            if BOOLEANS.get(node.value, True):  # Traefik takes all else for "off", "yes" as well
+                reason = f"{node.value[:64]!r} is neither true nor false"
+                raise DecodeError(node.label, reason, "write true or false")
             return None  # switched off, whatever is below
         if not node.children:
             if field.may_be_empty:

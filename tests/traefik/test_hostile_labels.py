@@ -205,3 +205,11 @@ def test_one_container_does_not_fill_the_list_of_what_was_left_out() -> None:
     configuration = made(on("alpha", container("web", labels)))
     assert configuration.rejected_count == 33
     assert "28 more of its labels were left out" in {item.reason for item in configuration.rejected}
+
+
+@pytest.mark.parametrize(("said", "tls"), [("true", [True]), ("false", [False]), ("yes", [])])
+def test_a_router_that_may_be_meant_to_have_tls_is_never_plain(said: str, tls: list[bool]) -> None:
+    labels = {ROUTER + "rule": "Host(`a.example.org`)", ROUTER + "tls": said}
+    configuration = made(on("alpha", container("web", labels)))
+    routers = section(configuration, "http", "routers").values()
+    assert ["tls" in router for router in routers] == tls
