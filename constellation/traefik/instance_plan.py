@@ -7,6 +7,7 @@ is called "" here; only with all services known does it get a name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from constellation.traefik.rule import RuleError, check_rule, check_tcp_rule
 from messages.monitor import ServiceState
 
 IMPLIED = ""  # the service, and the rule, that labels do not give
+COMPLAINTS_MAX = 32  # of one instance
 OWN_PROVIDERS = ("docker", "swarm", "http")  # x@docker is what labels define, so it is ours
 
 _IN_SERVER = {"http": ("weight", "preservePath"), "tcp": ("tls",), "udp": ()}
@@ -54,7 +56,7 @@ def plan_instance(state: ServiceState, settings: TraefikSettings) -> InstancePla
     """Return the plan of one instance."""
     labels = read_labels(state.labels, settings.version)
     if not labels.enabled:
-        return InstancePlan(complaints=labels.complaints)
+        return InstancePlan(complaints=_the_first(labels.complaints))
     planner = _Planner(state, settings, labels)
     return planner.plan()
 
@@ -86,7 +88,7 @@ class _Planner:
             elements=tuple(self._elements.items()),
             default_service=self._default_service(),
             known_protocol=known,
-            complaints=tuple(self._complaints),
+            complaints=_the_first(self._complaints),
         )
 
     def _is_routed(self, protocol: Protocol) -> bool:
@@ -180,6 +182,10 @@ class _Planner:
             remedy = "add it to the setting traefik.entry_points, or correct the label"
             self._complain(asked, "entryPoints", reason, remedy)
             return False
+        if protocol == "udp" and not entry_points:
+            reason = "it names no entry point, so it would take all traffic of UDP"
+            self._complain(asked, "", reason, "add the label entrypoints to it")
+            return False
         if protocol == "tcp" and tls is None and not entry_points:
             reason = "it names no entry point and no TLS, so it would take all traffic of HTTP"
             self._complain(asked, "rule", reason, "add the label entrypoints to it")
@@ -219,6 +225,14 @@ class _Planner:
 
     def _complain(self, asked: Asked, option: str, reason: str, remedy: str) -> None:
         self._complaints.append(Complaint(asked.label_of(option), reason, remedy))
+
+
+def _the_first(complaints: Sequence[Complaint]) -> tuple[Complaint, ...]:
+    """Return so many that one container's labels do not fill the list."""
+    if len(complaints) <= COMPLAINTS_MAX:
+        return tuple(complaints)
+    rest = f"{len(complaints) - COMPLAINTS_MAX} more of its labels were left out"
+    return (*complaints[:COMPLAINTS_MAX], Complaint("", rest, "correct the first ones, and see"))
 
 
 def own_name(reference: str) -> str:

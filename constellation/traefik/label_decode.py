@@ -112,8 +112,8 @@ class LabelDecoder:
         return self._single(field.kind, node)
 
     def _composed(self, field: Field, node: LabelNode) -> Any:
-        if field.may_be_empty and node.value and node.value.lower() != "true":
-            return None  # switched off, whatever is below
+        if field.may_be_empty and _is_off(node):
+            return None  # whatever is below
         if not node.children:
             if field.may_be_empty:
                 return {}
@@ -177,6 +177,19 @@ class LabelDecoder:
                 return text
             case _:
                 raise AssertionError(kind)  # it is composed
+
+
+def _is_off(node: LabelNode) -> bool:
+    """Return whether a switch with options below it is off.
+
+    Traefik takes all but "true" for off, "yes" as well; here that is an error.
+    """
+    if not node.value or node.value.lower() == "true":
+        return False
+    if BOOLEANS.get(node.value, True):
+        reason = f"{node.value[:64]!r} is neither true nor false"
+        raise DecodeError(node.label, reason, "write true or false")
+    return True
 
 
 def _too_new(node: LabelNode, what: str, since: str, version: str) -> DecodeError:

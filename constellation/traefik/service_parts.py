@@ -121,8 +121,9 @@ def _for_ingress(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if check is None:
         return config
     balancer = dict(config["loadBalancer"])
-    if "port" in check:
-        del balancer["healthCheck"]  # a port of the container, which is not reached from here
+    of_container = "port" in check or check.get("scheme") == "https" or check.get("mode") == "grpc"
+    if of_container:
+        del balancer["healthCheck"]  # the other Traefik is not reached so
     else:
         headers = {**check.get("headers", {}), SERVICE_HEADER: name}
         balancer["healthCheck"] = {**check, "headers": headers}

@@ -173,6 +173,8 @@ def _required(struct: Struct, path: str) -> Iterator[tuple[str, Kind]]:
 
 def _values(path: str, kind: Kind) -> tuple[str, ...]:
     path = path.lower()
+    if isinstance(kind, Struct):
+        return ("true",)
     fitting = [end for end in VALUES if path.endswith(end)]
     if fitting:
         return VALUES[max(fitting, key=len)]
@@ -183,7 +185,5 @@ def _values(path: str, kind: Kind) -> tuple[str, ...]:
             return (str(max(at_least, min(at_most, 500 if "code" in path else 1))),)
         case Duration():
             return ("2s", "1m30s")
-        case Struct():
-            return ("true",)
         case _:
             return ("X-Test",)

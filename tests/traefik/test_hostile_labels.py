@@ -11,7 +11,7 @@ from constellation.cluster_view import ClusterView
 from constellation.settings_traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from messages.gossip import NodeServiceState
-from messages.monitor import Label, ServiceState
+from messages.monitor import Endpoint, Label, ServiceState
 from tests.traefik.builders import endpoint, on, snapshot
 
 ROUTER = "traefik.http.routers.x."
@@ -112,8 +112,9 @@ class TestMiddlewaresOfAService:
     def labels(self, guard: str) -> dict[str, str]:
         return {self.OWN + "loadbalancer.server.port": "80", self.OWN + "middlewares": guard}
 
-    def test_a_missing_one_takes_the_routers_out(self) -> None:
-        labels = {**self.labels("guard"), ROUTER + "rule": "Host(`a.example.org`)"}
+    @pytest.mark.parametrize("rule", [{}, {ROUTER + "rule": "Host(`a.example.org`)"}])
+    def test_a_missing_one_takes_the_routers_out(self, rule: dict[str, str]) -> None:
+        labels = {**self.labels("guard"), **rule}
         configuration = made(on("alpha", container("web", labels)))
         assert not section(configuration, "http", "routers")
         assert "'guard' is not defined" in configuration.rejected[0].reason
@@ -174,3 +175,30 @@ class TestADefaultRouteBesideARouterOfTheSameService:
         assert set(section(configuration, "tcp", "routers")) == {"x"}
         alone = made(old, entry_points=("redis",))
         assert set(section(alone, "tcp", "routers")) == {"_default.redis"}
+
+
+def test_a_udp_router_names_its_entry_point() -> None:
+    labels = {"traefik.udp.services.x.loadbalancer.server.port": "53"}
+    dns = {"endpoints": (Endpoint(protocol="udp", host="10.0.0.1", port=53, container_port=53),)}
+    everywhere = {**labels, "traefik.udp.routers.x.service": "x"}
+    configuration = made(on("alpha", container("dns", everywhere, **dns)))
+    assert not section(configuration, "udp", "routers")
+    assert "all traffic of UDP" in configuration.rejected[0].reason
+    own = {**labels, "traefik.udp.routers.x.entrypoints": "dns"}
+    configuration = made(on("alpha", container("dns", own, **dns)), entry_points=("dns",))
+    assert section(configuration, "udp", "routers")
+
+
+def test_one_container_does_not_fill_the_list_of_what_was_left_out() -> None:
+    labels = {f"traefik.http.routers.x{i}.nothing": "" for i in range(60)}
+    configuration = made(on("alpha", container("web", labels)))
+    assert configuration.rejected_count == 33
+    assert "28 more of its labels were left out" in {item.reason for item in configuration.rejected}
+
+
+@pytest.mark.parametrize(("said", "tls"), [("true", [True]), ("false", [False]), ("yes", [])])
+def test_a_router_that_may_be_meant_to_have_tls_is_never_plain(said: str, tls: list[bool]) -> None:
+    labels = {ROUTER + "rule": "Host(`a.example.org`)", ROUTER + "tls": said}
+    configuration = made(on("alpha", container("web", labels)))
+    routers = section(configuration, "http", "routers").values()
+    assert ["tls" in router for router in routers] == tls

@@ -91,6 +91,10 @@ def test_a_url_is_one_of_go(text: str, right: bool) -> None:
     assert (checks.http_url(text) == "") == right
 
 
+def test_what_is_wrong_with_a_url_is_said_without_its_password() -> None:
+    assert "secret" not in checks.http_url("http://joe:secret%@auth.example.org")
+
+
 def test_a_network_has_its_mask_as_a_number() -> None:
     assert checks.network("10.0.0.0/255.0.0.0")
     assert not checks.network("10.0.0.0/8")
