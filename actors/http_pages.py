@@ -67,7 +67,7 @@ class HttpPages:
         """Take up the provider's new body."""
         self.body_at_s = now_s
         body = self.provider.body or b""
-        self._etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        self._etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
         self.metrics.body_bytes.set(len(body))
 
     def answer(self, request: HttpRequest) -> HttpAnswer:

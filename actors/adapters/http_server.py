@@ -7,6 +7,7 @@ closed, and so is one that falls idle; when all places are taken the idlest give
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -124,9 +125,16 @@ class _LimitedServer(web.Server):
         asked = HttpRequest(request.method, request.path, request.headers.get("Accept", ""))
         answer = self._answer(asked)
         headers = {"Server": "constellation", "Content-Type": answer.content_type}
-        return web.Response(
+        response = web.Response(
             status=answer.status, body=answer.body, headers={**headers, **answer.headers}
         )
+        # A gone client is found out about again by who writes the body.
+        with contextlib.suppress(ConnectionError):
+            await response.prepare(request)
+            # Apart from the body, which aiohttp would else copy for every request: so all clients
+            # that take their time wait for one and the same.
+            request.writer.send_headers()
+        return response
 
 
 class HttpServer:

@@ -8,7 +8,7 @@ there alone, not on the way there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from constellation.settings_traefik import TraefikSettings
 from constellation.traefik.document import Document
@@ -47,11 +47,13 @@ class ComposedService:
 
     made: ServiceParts
     backends: Backends
+    middlewares: tuple[str, ...]  # of its own, which routers to it cannot do without
+    routed: frozenset[str]  # the services that have an instance here with a router of its own
 
     @property
-    def kind(self) -> tuple[bool, bool]:
+    def kind(self) -> tuple[object, ...]:
         """What routers to it depend on."""
-        return self.made.passes_on, self.made.fails_over
+        return self.made.passes_on, self.made.fails_over, self.middlewares, self.routed
 
 
 class Composition:
@@ -62,7 +64,8 @@ class Composition:
         self.contributions: dict[ElementKey, dict[Instance, Contribution]] = {}
         self.services: dict[ElementKey, ComposedService] = {}
         self.rejections: dict[ElementKey, tuple[Rejection, ...]] = {}
-        self.routed: dict[ElementKey, frozenset[tuple[str, str]]] = {}
+        self._routed: dict[ElementKey, frozenset[tuple[str, str]]] = {}
+        self._routed_counts: dict[tuple[str, str], int] = {}  # by how many services
         self._settings = settings
         self._domain = domain
         self._middlewares: dict[ElementKey, Middleware] = {}
@@ -113,6 +116,20 @@ class Composition:
         for key in by_section.get("routers", ()):
             self._compose_router(key)
 
+    @property
+    def routed(self) -> frozenset[tuple[str, str]]:
+        """Every instance that gets requests: its service, and its node."""
+        return frozenset(self._routed_counts)
+
+    def services_at(self, nodes: frozenset[str] | None) -> set[ElementKey]:
+        """Return the services with an instance on one of `nodes`; None: all services."""
+        return {
+            key
+            for key, found in self.contributions.items()
+            if key.section == "services"
+            and (nodes is None or any(instance.node in nodes for instance in found))
+        }
+
     def resolve_service(self, protocol: str, name: str) -> ElementKey | None:
         """Return the service that `name` stands for: of labels, or the implied one of a host."""
         for known in (name, f"{dns_label(name)}.{self._domain}"):
@@ -126,9 +143,9 @@ class Composition:
     def _compose_service(self, key: ElementKey, states: States, places: Places) -> bool:
         """Compose one service; True if what refers to it has to be composed again."""
         before = self.services.pop(key, None)
-        self.routed.pop(key, None)
         contributions = self._of(key)
         if not contributions:
+            self._route(key, frozenset())
             self._put(key, {}, ())
             return before is not None
         winner = winner_of(key, contributions)
@@ -136,14 +153,31 @@ class Composition:
         found = backends(key, contributions, states, places)
         rejected = [*found.rejected, *conflicts(key, contributions, winner)]
         if not found.exist:
+            self._route(key, frozenset())
             self._put(key, {}, rejected)
             return before is not None
-        serving = found.serving
-        made = service_parts(key, winner.element.config, serving, self._settings, places)
+        made = service_parts(key, winner.element.config, found, self._settings, places)
         self._put(key, made.parts, rejected)
-        self.services[key] = ComposedService(made, found)
-        self.routed[key] = frozenset(tuple(backend.instance) for backend in serving)  # type: ignore[misc]
+        routed = frozenset(
+            one.instance.service
+            for one in contributions
+            if isinstance(one.element, Service) and one.element.is_routed
+        )
+        self.services[key] = ComposedService(made, found, winner.element.middlewares, routed)
+        self._route(key, frozenset((*backend.instance,) for backend in found.serving))
         return before is None or before.kind != self.services[key].kind
+
+    def _route(self, key: ElementKey, routed: frozenset[tuple[str, str]]) -> None:
+        """Make `routed` the instances that get the requests of the service `key`."""
+        before = self._routed.pop(key, frozenset())
+        if routed:
+            self._routed[key] = routed
+        for instance in routed - before:
+            self._routed_counts[instance] = self._routed_counts.get(instance, 0) + 1
+        for instance in before - routed:
+            self._routed_counts[instance] -= 1
+            if not self._routed_counts[instance]:
+                del self._routed_counts[instance]
 
     # Middlewares.
 
@@ -194,15 +228,22 @@ class Composition:
         winner = winner_of(key, contributions)
         router = winner.element
         assert isinstance(router, Router)
+        service = self.resolve_service(key.protocol, router.service)
+        if service is not None and (also := self.services[service].middlewares):
+            router = replace(router, middlewares=(*router.middlewares, *also))
         named = [ElementKey(key.protocol, "services", router.service)]
         named += [ElementKey(key.protocol, "middlewares", name) for name in router.middlewares]
         self._refer(key, self._candidates(named))
         rejected = conflicts(key, contributions, winner)
-        service = self.resolve_service(key.protocol, router.service)
         if wrong := missing_from(key, router, self._missing_of, has_service=service is not None):
             rejected += self._router_left_out(key, contributions, *wrong)
             self._put(key, {}, rejected)
             return
+        if service is not None and "." in key.name:
+            routed = self.services[service].routed
+            if winner.instance.service in routed:
+                self._put(key, {}, [*rejected, *map(_has_a_router, contributions)])
+                return
         composed = self.services[service].made if service is not None else None
         name = service.name if service is not None else router.service
         self._put(key, router_parts(key, router, name, composed, self._settings), rejected)
@@ -210,9 +251,11 @@ class Composition:
     def _router_left_out(
         self, key: ElementKey, contributions: Iterable[Contribution], option: str, wrong: str
     ) -> list[Rejection]:
-        if "." in key.name:
-            return []  # nobody wrote it, and what its service lacks is said of that
         label = f"traefik.{key.protocol}.routers.{key.name}.{option}"
+        if "." in key.name:  # nobody wrote it
+            if option == "service":
+                return []  # what it lacks is said of that
+            label = ""
         remedy = "define what it names, or correct the name"
         return [Rejection(*other.instance, label, wrong, remedy) for other in contributions]
 
@@ -266,3 +309,8 @@ class Composition:
     def _service_name(self, protocol: str, name: str) -> str:
         found = self.resolve_service(protocol, name)
         return found.name if found is not None else name
+
+
+def _has_a_router(contribution: Contribution) -> Rejection:
+    reason = "another instance of it has a router of its own, so there is no default one"
+    return Rejection(*contribution.instance, "", reason, "give both the same labels")

@@ -68,6 +68,7 @@ class ConfigurationBuilder:
         self._services: Mapping[str, Mapping[str, ServiceState]] = {}
         self._labels: dict[str, str] = {}  # the host name part of each service
         self._known: dict[Instance, _Known] = {}
+        self._rejected_of: dict[Instance, tuple[Rejection, ...]] = {}  # where there are any
 
     def build(self, view: ClusterView) -> DynamicConfiguration:
         """Return the configuration for the cluster as `view` has it."""
@@ -76,8 +77,8 @@ class ConfigurationBuilder:
         if view.services.keys() != self._services.keys():
             labels = dns_labels(sorted(view.services))
         dirty = self._take_up(view, labels)
-        if now != self.places:
-            dirty |= {key for key in self.composition.contributions if key.section == "services"}
+        if self.places is not None and now != self.places:
+            dirty |= self.composition.services_at(self.places.changed(now))
         self.places, self._services, self._labels = now, view.services, labels
         self.composition.compose(dirty, view.services, now)
         return self._configuration()
@@ -85,12 +86,10 @@ class ConfigurationBuilder:
     def _take_up(self, view: ClusterView, labels: Mapping[str, str]) -> set[ElementKey]:
         """Take up the instances that changed; return the keys to compose again."""
         dirty: set[ElementKey] = set()
-        for service in self._services.keys() | view.services.keys():
+        for service in _differing(self._services, view.services, self._labels, labels):
             before = self._services.get(service, {})
             after = view.services.get(service, {})
             label = labels.get(service, "")
-            if before is after and label == self._labels.get(service):
-                continue
             for node in before.keys() | after.keys():
                 dirty |= self._take_up_one(Instance(service, node), after.get(node), label)
         return dirty
@@ -99,20 +98,26 @@ class ConfigurationBuilder:
         self, instance: Instance, state: ServiceState | None, label: str
     ) -> set[ElementKey]:
         known = self._known.pop(instance, None)
+        self._rejected_of.pop(instance, None)
         before = known.contributions if known is not None else {}
         if state is None:
             return self.composition.contribute(instance, before, {})
         if known is not None and known.state is state:
             plan = known.plan
             if label == self._labels.get(instance.service):
-                self._known[instance] = known
+                self._keep(instance, known)
                 return set()
         else:
             plan = plan_instance(state, self._settings)
         named = name_elements(instance, plan, state.created_at_utc_s, label, self._domain)
         rejected = named.rejected if label else (*named.rejected, self._no_name(instance))
-        self._known[instance] = _Known(state, plan, named.contributions, rejected)
+        self._keep(instance, _Known(state, plan, named.contributions, rejected))
         return self.composition.contribute(instance, before, named.contributions)
+
+    def _keep(self, instance: Instance, known: _Known) -> None:
+        self._known[instance] = known
+        if known.rejected:
+            self._rejected_of[instance] = known.rejected
 
     def _no_name(self, instance: Instance) -> Rejection:
         reason = f"{instance.service[:64]!r} cannot be made a host name"
@@ -129,7 +134,7 @@ class ConfigurationBuilder:
             body=document.body(self._common if routers[0] else self._nothing()),
             router_count=sum(map(len, routers)),
             service_count=sum(map(len, services)),
-            routed=frozenset().union(*self.composition.routed.values()),
+            routed=self.composition.routed,
             rejected=rejected[:REJECTED_MAX],
             rejected_count=len(rejected),
         )
@@ -138,7 +143,26 @@ class ConfigurationBuilder:
         return {} if self.composition.document else _NOTHING
 
     def _rejected(self) -> tuple[Rejection, ...]:
-        found = {item for known in self._known.values() for item in known.rejected}
+        found = {item for items in self._rejected_of.values() for item in items}
         for rejections in self.composition.rejections.values():
             found.update(rejections)
         return tuple(sorted(found))
+
+
+def _differing(
+    before: Mapping[str, object],
+    after: Mapping[str, object],
+    labels_before: Mapping[str, str],
+    labels: Mapping[str, str],
+) -> set[str]:
+    """Return the services that have come, gone or changed, or have another label.
+
+    The mappings of a service's instances are not compared: what has not changed is the same one.
+    """
+    known = before.get
+    found = {service for service, instances in after.items() if known(service) is not instances}
+    if before.keys() != after.keys():
+        found |= before.keys() - after.keys()
+    if labels is not labels_before:
+        found |= {name for name, label in labels.items() if labels_before.get(name) != label}
+    return found

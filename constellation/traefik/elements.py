@@ -48,10 +48,16 @@ class Middleware:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service but for its servers.  `config` is `{"loadBalancer": ...}` without them."""
+    """A service but for its servers.  `config` is `{"loadBalancer": ...}` without them.
+
+    `middlewares` are put into every router to it.  `is_routed`: the instance has a router of its
+    own, and is not to be had by a default one.
+    """
 
     config: Mapping[str, Any]
     wish: Wish
+    middlewares: tuple[str, ...] = ()
+    is_routed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

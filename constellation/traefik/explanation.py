@@ -29,6 +29,14 @@ _QUOTED = r"""\(\s*[`"]([^`"]+)[`"]\s*\)"""
 _HOST = re.compile(rf"(?i:\bHost(?:SNI)?){_QUOTED}")
 _HOST_REGEXP = re.compile(rf"(?i:\bHost(?:SNI)?Regexp){_QUOTED}")
 
+# Python looks for a match by trying, which can take for ever; Go does not.  So only what is quick
+# in any case is tried: with few choices, and nothing that repeats what repeats.
+PATTERNS_TRIED_MAX = 256
+_ATOM = re.compile(r"\\.|\[(?:\\.|[^\]])+\]")
+_REPEATED_GROUP = re.compile(r"\)[*+?{]")
+_REPEAT = re.compile(r"[*+{]|(?<!\()\?")
+_REPEATS_MAX, _ALTERNATIVES_MAX = 2, 3
+
 AgeOf = Callable[[Instance], float]
 
 
@@ -77,6 +85,8 @@ class _Explainer:
         self._composition = composition
         self._view = view
         self._age_s = age_s
+        self._tried = 0
+        self._untried = 0
 
     def explain(self, rejected: tuple[Rejection, ...]) -> Explanation:
         keys = sorted({*self._by_host(), *self._by_name()})
@@ -85,6 +95,9 @@ class _Explainer:
         found = bool(keys or services)
         routes = tuple(self._route(key) for key in keys[:ROUTES_MAX])
         notes = list(self._notes(routes, services, len(keys)))
+        if self._untried:
+            count = self._untried
+            notes.append(f"{count} rules with HostRegexp were not tried, it could take long")
         if not found:
             notes += self._similar()
         return Explanation(
@@ -106,10 +119,16 @@ class _Explainer:
         for key, config in self._routers():
             rule = config.get("rule", "")
             hosts = {host.lower() for host in _HOST.findall(rule)}
-            if self._subject in hosts or any(
-                _matches(pattern, self._subject) for pattern in _HOST_REGEXP.findall(rule)
-            ):
+            if self._subject in hosts or any(map(self._matches, _HOST_REGEXP.findall(rule))):
                 yield key
+
+    def _matches(self, pattern: str) -> bool:
+        """Return whether a regular expression, which was checked before, matches the subject."""
+        if self._tried >= PATTERNS_TRIED_MAX or not _is_quick(pattern):
+            self._untried += 1
+            return False
+        self._tried += 1
+        return re.search(pattern, self._subject) is not None
 
     def _by_name(self) -> Iterator[ElementKey]:
         """Yield the routers that lead to a service of that name, or are called so."""
@@ -258,6 +277,10 @@ class _Explainer:
         )
 
 
-def _matches(pattern: str, host: str) -> bool:
-    """Return whether a rule's regular expression, which was checked before, matches `host`."""
-    return re.search(pattern, host) is not None
+def _is_quick(pattern: str) -> bool:
+    bare = _ATOM.sub("x", pattern)
+    return (
+        not _REPEATED_GROUP.search(bare)
+        and len(_REPEAT.findall(bare)) <= _REPEATS_MAX
+        and bare.count("|") <= _ALTERNATIVES_MAX
+    )

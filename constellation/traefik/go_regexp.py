@@ -5,6 +5,7 @@ Deviation: a little is refused that Go would take.
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 
@@ -13,9 +14,11 @@ _FLAGS = re.compile(r"^\(\?[ims]{1,3}\)")  # of the whole, so at its start
 # Other groups with `?`, and escapes whose meaning differs between Go and Python.
 _UNSAFE = re.compile(
     r"\(\?(?!:|P<[A-Za-z_]\w*>)|\\[^\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7edDwWsSbB]|\[\[|\[:"
+    r"|\[[^\]]*\\b"
 )
-_COUNT = re.compile(r"\{\d*,?\d*\}")
+_COUNT = re.compile(r"\{[0-9]*,?[0-9]*\}")
 _COUNT_MAX = 100
+_NESTED_COUNT_MAX = 1000  # Go's, of counts within one another
 
 
 def is_regexp(text: str) -> bool:
@@ -23,7 +26,9 @@ def is_regexp(text: str) -> bool:
     if not _TEXT.fullmatch(text) or _UNSAFE.search(_FLAGS.sub("", text, count=1)):
         return False
     counts = [int(n) for part in _COUNT.findall(text) for n in re.findall(r"\d+", part)]
-    if any(count > _COUNT_MAX for count in counts):
+    if any(count > _COUNT_MAX for count in counts) or "{," in text:
+        return False
+    if "){" in text and math.prod(filter(None, counts)) > _NESTED_COUNT_MAX:
         return False
     try:
         with warnings.catch_warnings():

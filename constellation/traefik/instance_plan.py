@@ -7,7 +7,8 @@ is called "" here; only with all services known does it get a name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from constellation.settings_traefik import TraefikSettings
@@ -28,6 +29,7 @@ from constellation.traefik.rule import RuleError, check_rule, check_tcp_rule
 from messages.monitor import ServiceState
 
 IMPLIED = ""  # the service, and the rule, that labels do not give
+COMPLAINTS_MAX = 32  # of one instance
 OWN_PROVIDERS = ("docker", "swarm", "http")  # x@docker is what labels define, so it is ours
 
 _IN_SERVER = {"http": ("weight", "preservePath"), "tcp": ("tls",), "udp": ()}
@@ -54,7 +56,7 @@ def plan_instance(state: ServiceState, settings: TraefikSettings) -> InstancePla
     """Return the plan of one instance."""
     labels = read_labels(state.labels, settings.version)
     if not labels.enabled:
-        return InstancePlan(complaints=labels.complaints)
+        return InstancePlan(complaints=_the_first(labels.complaints))
     planner = _Planner(state, settings, labels)
     return planner.plan()
 
@@ -78,16 +80,25 @@ class _Planner:
             self._middlewares(protocol)
         if known is not None:
             wish = Wish(port=known.port)
-            self._elements[ElementKey("tcp", "services", IMPLIED)] = _service({}, wish)
+            self._elements[ElementKey("tcp", "services", IMPLIED)] = _implied_service(wish)
+        for key, element in self._elements.items():
+            if isinstance(element, Service) and self._is_routed(key.protocol):
+                self._elements[key] = replace(element, is_routed=True)
         return InstancePlan(
             elements=tuple(self._elements.items()),
             default_service=self._default_service(),
             known_protocol=known,
-            complaints=tuple(self._complaints),
+            complaints=_the_first(self._complaints),
         )
 
+    def _is_routed(self, protocol: Protocol) -> bool:
+        """Default routers, which have no middlewares, must not lead to it."""
+        if protocol == "http":
+            return self._labels.is_routed and self._settings.default_routes == "unrouted"
+        return self._labels.mentions(protocol)
+
     def _serves_http(self) -> bool:
-        is_stream_only = self._labels.asks_for("tcp") or self._labels.asks_for("udp")
+        is_stream_only = self._labels.mentions("tcp") or self._labels.mentions("udp")
         return not is_stream_only and not serves_no_http(self._state)
 
     def _known_protocol(self) -> KnownProtocol | None:
@@ -108,7 +119,7 @@ class _Planner:
                 key = ElementKey(protocol, "services", name)
                 self._elements[key] = _split_service(protocol, service.config, label)
         if not asked:
-            self._elements[ElementKey(protocol, "services", IMPLIED)] = _service({}, Wish())
+            self._elements[ElementKey(protocol, "services", IMPLIED)] = _implied_service(Wish())
 
     def _middlewares(self, protocol: Protocol) -> None:
         for name, asked in self._labels.of(protocol, "middlewares").items():
@@ -171,9 +182,19 @@ class _Planner:
             remedy = "add it to the setting traefik.entry_points, or correct the label"
             self._complain(asked, "entryPoints", reason, remedy)
             return False
+        if protocol == "udp" and not entry_points:
+            reason = "it names no entry point, so it would take all traffic of UDP"
+            self._complain(asked, "", reason, "add the label entrypoints to it")
+            return False
         if protocol == "tcp" and tls is None and not entry_points:
             reason = "it names no entry point and no TLS, so it would take all traffic of HTTP"
             self._complain(asked, "rule", reason, "add the label entrypoints to it")
+            return False
+        of_http = sorted(set(entry_points) & set(self._settings.http_entry_points))
+        if protocol == "tcp" and tls is None and of_http:
+            reason = f"without TLS it would take the traffic of HTTP on {of_http[0][:64]!r}"
+            remedy = "name an entry point that HTTP routers do not have, or add TLS"
+            self._complain(asked, "entryPoints", reason, remedy)
             return False
         resolver = (tls or {}).get("certResolver", "")
         if resolver and resolver not in self._settings.cert_resolvers:
@@ -186,7 +207,7 @@ class _Planner:
     def _default_service(self) -> str | None:
         """Return what default HTTP routers lead to; None: there are to be none."""
         services = self._labels.of("http", "services")
-        is_routed = bool(self._labels.of("http", "routers"))
+        is_routed = self._labels.is_routed
         wanted = {"unrouted": not is_routed, "all": True, "none": False}
         if not wanted[self._settings.default_routes]:
             return None
@@ -204,6 +225,14 @@ class _Planner:
 
     def _complain(self, asked: Asked, option: str, reason: str, remedy: str) -> None:
         self._complaints.append(Complaint(asked.label_of(option), reason, remedy))
+
+
+def _the_first(complaints: Sequence[Complaint]) -> tuple[Complaint, ...]:
+    """Return so many that one container's labels do not fill the list."""
+    if len(complaints) <= COMPLAINTS_MAX:
+        return tuple(complaints)
+    rest = f"{len(complaints) - COMPLAINTS_MAX} more of its labels were left out"
+    return (*complaints[:COMPLAINTS_MAX], Complaint("", rest, "correct the first ones, and see"))
 
 
 def own_name(reference: str) -> str:
@@ -233,9 +262,9 @@ def _split_service(protocol: Protocol, asked: dict[str, Any], label: str) -> Ser
         label=label,
         options={name: server[name] for name in _IN_SERVER[protocol] if name in server},
     )
-    rest = {name: value for name, value in asked.items() if name != "loadBalancer"}
-    return _service({**rest, "loadBalancer": balancer}, wish)
+    middlewares = tuple(own_name(reference) for reference in asked.get("middlewares", ()))
+    return Service({"loadBalancer": balancer}, wish, middlewares)
 
 
-def _service(config: dict[str, Any], wish: Wish) -> Service:
-    return Service({"loadBalancer": {}, **config}, wish)
+def _implied_service(wish: Wish) -> Service:
+    return Service({"loadBalancer": {}}, wish)

@@ -30,9 +30,14 @@ BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
-_DURATION = re.compile(r"([+-]?)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+")
+_DURATION = re.compile(r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+")
+_UNITS_NS = {"ns": 1, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}
+_DURATION_NS_MAX = 2**63 - 1  # Go's int64
 _SECONDS_DIGITS_MAX = 9
 _DURATION_CHARACTERS_MAX = 24
+# Traefik writes lists so on their way into its configuration, and cannot read others.
+_LIST_MARK = "║"
+_NAME_CHARACTERS_MAX = 256  # YAML has 1,024 for a key
 
 
 class DecodeError(ValueError):
@@ -107,13 +112,14 @@ class LabelDecoder:
         return self._single(field.kind, node)
 
     def _composed(self, field: Field, node: LabelNode) -> Any:
-        if field.may_be_empty and node.value and node.value.lower() != "true":
-            return None  # switched off, whatever is below
+        if field.may_be_empty and _is_off(node):
+            return None  # whatever is below
         if not node.children:
             if field.may_be_empty:
                 return {}
             reason = f"{field.name} cannot stand alone"
             raise DecodeError(node.label, reason, "name an option below it")
+        passed_over_count = len(self._pass_over or ())
         match field.kind:
             case Rows(row):
                 values: Any = [self._row(row, child) for child in node.children]
@@ -123,6 +129,10 @@ class LabelDecoder:
                 values = self._struct(field.kind, node)
             case _:
                 values = _anything(node)
+                if not isinstance(values, dict):
+                    raise DecodeError(node.label, "a name belongs there", "write a name, no [0]")
+        if not values and len(self._pass_over or ()) > passed_over_count:
+            return None
         if not values and not field.may_be_empty:
             raise DecodeError(node.label, f"{field.name} says nothing", "give its options a value")
         return values
@@ -169,6 +179,19 @@ class LabelDecoder:
                 raise AssertionError(kind)  # it is composed
 
 
+def _is_off(node: LabelNode) -> bool:
+    """Return whether a switch with options below it is off.
+
+    Traefik takes all but "true" for off, "yes" as well; here that is an error.
+    """
+    if not node.value or node.value.lower() == "true":
+        return False
+    if BOOLEANS.get(node.value, True):
+        reason = f"{node.value[:64]!r} is neither true nor false"
+        raise DecodeError(node.label, reason, "write true or false")
+    return True
+
+
 def _too_new(node: LabelNode, what: str, since: str, version: str) -> DecodeError:
     reason = f"{what} with Traefik {since}, and traefik.version is {version}"
     remedy = f"set traefik.version to {since} or newer once every Traefik is, or remove the label"
@@ -196,21 +219,32 @@ def _duration(text: str, kind: Duration, label: str) -> str:
     is_zero = not re.search(r"[1-9]", text)
     if (text.startswith("-") and not kind.may_be_negative) or (is_zero and not kind.may_be_zero):
         raise DecodeError(label, f"{text!r} is too short", "write a longer duration")
+    numbers = re.findall(r"([0-9.]+)([a-zµ]+)", text)
+    if sum(float(number) * _UNITS_NS[unit] for number, unit in numbers) > _DURATION_NS_MAX:
+        raise DecodeError(label, f"{text!r} is too long", "write a shorter duration")
     return text
 
 
 def _texts(text: str, check: Callable[[str], str], at_least: int, label: str) -> list[str] | None:
     items = [part.strip() for part in text.split(",")] if text else []
     for item in items:
-        _checked(item, check, label)
+        _checked(_without_mark(item, label), check, label)
     if len(items) < at_least:
         raise DecodeError(label, "it names nothing", "give it a value")
     return items or None
 
 
+def _without_mark(text: str, label: str) -> str:
+    if _LIST_MARK in text:
+        raise DecodeError(label, f"{_LIST_MARK!r} has a meaning of its own there", "write another")
+    return text
+
+
 def _anything(node: LabelNode) -> Any:
+    if len(node.name) > _NAME_CHARACTERS_MAX:
+        raise DecodeError(node.label, "a name in it is too long", "write a shorter one")
     if not node.children:
-        return node.value
+        return _without_mark(node.value, node.label)
     if all(child.name.startswith("[") for child in node.children):
         return [_anything(child) for child in node.children]
     return {child.name: _anything(child) for child in node.children}

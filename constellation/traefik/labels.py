@@ -65,13 +65,15 @@ class Asked:
 class TraefikLabels:
     """Everything the labels of one container say, and what is wrong with them.
 
-    `known_protocol` is what the container is said to speak over TCP; empty: not said.
+    `known_protocol` is what the container is said to speak over TCP; empty: not said.  `paths`
+    are of the labels of Traefik, unreadable ones included, in lower case.
     """
 
     enabled: bool = True
     known_protocol: str = ""
     asked: dict[tuple[Protocol, Section], dict[str, Asked]] = field(default_factory=dict)
     complaints: tuple[Complaint, ...] = ()
+    paths: tuple[str, ...] = ()
 
     def of(self, protocol: Protocol, section: Section) -> dict[str, Asked]:
         """Return the elements of one section by name, broken ones included."""
@@ -80,6 +82,21 @@ class TraefikLabels:
     def asks_for(self, protocol: Protocol) -> bool:
         """At least one label is about `protocol`."""
         return any(elements for (of, _), elements in self.asked.items() if of == protocol)
+
+    def mentions(self, protocol: Protocol) -> bool:
+        """At least one label is about `protocol`, be it one that cannot be read."""
+        return any(path.startswith(f"traefik.{protocol}.") for path in self.paths)
+
+    @property
+    def is_routed(self) -> bool:
+        """Labels ask for an HTTP router, though it be one that cannot be made of them.
+
+        A default router in its place would be without the middlewares that its owner meant.
+        """
+        others = ("traefik.http.services.", "traefik.http.middlewares.")
+        return any(
+            path.startswith("traefik.http.") and not path.startswith(others) for path in self.paths
+        )
 
 
 def read_labels(labels: Iterable[Label], version: str) -> TraefikLabels:
@@ -91,6 +108,8 @@ def read_labels(labels: Iterable[Label], version: str) -> TraefikLabels:
     for protocol_node in tree.children:
         if protocol_node.name.lower() not in {"http", "tcp", "udp"}:
             continue
+        if protocol_node.has_value:
+            complaints.append(_no_such_label(protocol_node.label))
         for section_node in protocol_node.children:
             part = protocol_node.name.lower(), section_node.name.lower()
             if part in _STRUCTS and not section_node.has_value:
@@ -102,6 +121,7 @@ def read_labels(labels: Iterable[Label], version: str) -> TraefikLabels:
         _known_protocol(labels),
         asked,
         tuple(complaints),
+        tuple(path for label in labels if (path := label.name.lower()).startswith("traefik.")),
     )
 
 

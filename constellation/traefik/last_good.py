@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from constellation.traefik.document import canonical
 
@@ -22,7 +21,10 @@ class LastGoodError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """A body that was served when everything was known, and what it routes to."""
+    """A body that was served when everything was known, and what it routes to.
+
+    `body` is canonical, as every body is that was made here or has been decoded.
+    """
 
     body: bytes
     routed: frozenset[tuple[str, str]]
@@ -30,12 +32,11 @@ class LastGood:
 
     def encode(self) -> bytes:
         """Return the content of the file."""
-        fields = {
-            "body": json.loads(self.body),
-            "routed": sorted(map(list, self.routed)),
-            "saved_at_utc_s": self.saved_at_utc_s,
-        }
-        return canonical({**fields, "digest": _digest(fields)})
+        # Put together, not parsed and written again: that would hold up the requests meanwhile.
+        routed = canonical(sorted(map(list, self.routed)))
+        rest = b'"routed":%b,"saved_at_utc_s":%b}' % (routed, canonical(self.saved_at_utc_s))
+        digest = _digest(b'{"body":', self.body, b",", rest)
+        return b"".join((b'{"body":', self.body, b',"digest":"%b",' % digest.encode(), rest))
 
     @classmethod
     def decode(cls, content: bytes) -> LastGood:
@@ -53,10 +54,14 @@ class LastGood:
             body, saved_at_utc_s = canonical(fields["body"]), float(fields["saved_at_utc_s"])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise LastGoodError(f"it is not what this agent writes: {error!r}") from error
-        if digest != _digest(fields):
+        if digest != _digest(canonical(fields)):
             raise LastGoodError("it is damaged: its digest is not that of its content")
         return cls(body, routed, saved_at_utc_s)
 
 
-def _digest(fields: dict[str, Any]) -> str:
-    return hashlib.blake2b(canonical(fields), digest_size=16).hexdigest()
+def _digest(*pieces: bytes) -> str:
+    """Return the digest of the document without its digest."""
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()

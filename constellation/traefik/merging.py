@@ -47,5 +47,5 @@ def conflicts(
 def _agree(one: Element, other: Element) -> bool:
     """Services may differ in how each instance is reached."""
     if isinstance(one, Service) and isinstance(other, Service):
-        return one.config == other.config
+        return (one.config, one.middlewares) == (other.config, other.middlewares)
     return one == other

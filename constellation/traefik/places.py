@@ -34,6 +34,13 @@ class Places:
         """Return the place of `node`; one that is no member is left out."""
         return self.nodes.get(node, _UNKNOWN)
 
+    def changed(self, now: Places) -> frozenset[str] | None:
+        """Return the nodes whose instances have to be looked at again; None: all."""
+        if (self.self_node, self.peers) != (now.self_node, now.peers):
+            return None
+        names = self.nodes.keys() | now.nodes.keys()
+        return frozenset(name for name in names if self.of(name) != now.of(name))
+
 
 _UNKNOWN = NodePlace(Place(), "its node is no member of the cluster")
 

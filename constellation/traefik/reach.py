@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from constellation.traefik.elements import Protocol, Wish
@@ -153,6 +154,7 @@ def _nothing_published(
     return Complaint("", reason, f"publish the port that {what}{also}")
 
 
+@lru_cache(maxsize=4096)
 def _url_host(host: str) -> str | None:
     """Return `host` as a URL writes it; None if it is no address that can be reached."""
     try:

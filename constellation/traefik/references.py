@@ -12,6 +12,7 @@ from typing import Any
 from constellation.traefik.elements import ElementKey, Middleware, Protocol
 
 CHAIN_DEPTH_MAX = 16
+CHAIN_SIZE_MAX = 256  # with repetitions: Traefik builds each anew, wherever it is named
 
 
 def is_foreign(reference: str) -> bool:
@@ -36,25 +37,42 @@ def missing_of(
     key: ElementKey,
     middlewares: Mapping[ElementKey, Middleware],
     has_service: Callable[[str], bool],
-    path: tuple[ElementKey, ...] = (),
 ) -> str:
     """Return what is wrong with the middleware `key`; empty: nothing."""
-    middleware = middlewares.get(key)
-    if middleware is None:
-        return f"the middleware {key.name[:64]!r} is not defined, or was left out"
-    if key in path:
-        return f"the middleware {key.name[:64]!r} is a part of itself"
-    if len(path) >= CHAIN_DEPTH_MAX:
-        return f"middlewares are nested deeper than {CHAIN_DEPTH_MAX}"
-    for reference in references_of(key.protocol, middleware):
-        if is_foreign(reference.name):
-            continue
-        if reference.section == "services":
-            if not has_service(reference.name):
-                return f"the service {reference.name[:64]!r} is not defined, or was left out"
-        elif wrong := missing_of(reference, middlewares, has_service, (*path, key)):
-            return wrong
-    return ""
+    return _Walk(middlewares, has_service).missing_of(key, ())
+
+
+class _Walk:
+    """From one middleware to all that it names, chains of chains included."""
+
+    def __init__(
+        self, middlewares: Mapping[ElementKey, Middleware], has_service: Callable[[str], bool]
+    ) -> None:
+        self._middlewares = middlewares
+        self._has_service = has_service
+        self._met = 0
+
+    def missing_of(self, key: ElementKey, path: tuple[ElementKey, ...]) -> str:
+        self._met += 1
+        middleware = self._middlewares.get(key)
+        if middleware is None:
+            return f"the middleware {key.name[:64]!r} is not defined, or was left out"
+        if key in path:
+            return f"the middleware {key.name[:64]!r} is a part of itself"
+        if len(path) >= CHAIN_DEPTH_MAX:
+            return f"middlewares are nested deeper than {CHAIN_DEPTH_MAX}"
+        if self._met > CHAIN_SIZE_MAX:
+            return f"its chains come to more than {CHAIN_SIZE_MAX} middlewares"
+        for reference in references_of(key.protocol, middleware):
+            if is_foreign(reference.name):
+                continue
+            if reference.section == "services":
+                if not self._has_service(reference.name):
+                    name = repr(reference.name[:64])
+                    return f"the service {name} is not defined, or was left out"
+            elif wrong := self.missing_of(reference, (*path, key)):
+                return wrong
+        return ""
 
 
 def with_services(middleware: Middleware, resolve: Callable[[str], str]) -> Mapping[str, Any]:

@@ -7,24 +7,28 @@ the configuration, so a rule is parsed here first:
     not    = "!" not | "(" rule ")" | matcher "(" string { "," string } ")"
     string = "`" ... "`" | '"' ... '"'
 
-Matchers may be written all in lower or upper case.  Deviations: a little is refused that Traefik
+Matchers may be written all in lower or upper case, and a line may end after all but a value or a
+parenthesis that closes.  Deviations: a little is refused that Traefik
 would take, such as escapes in double quotes.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 
 from constellation.traefik.go_regexp import is_regexp
+from constellation.traefik.schema.checks import network
 
 RULE_CHARACTERS_MAX = 4096
 NESTING_MAX = 16
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<string>`[^`\n]*`|"[^"\\\n]*")|(?P<word>[A-Za-z]+)|(?P<mark>&&|\|\||[!(),]))"""
+    r"""[ \t\r]*(?:(?P<string>`[^`\n]*`|"[^"\\\n]*")|(?P<word>[A-Za-z]+)"""
+    r"""|(?P<mark>&&|\|\||[!(),]))"""
 )
+_GOES_ON = frozenset({"&&", "||", "!", "(", ","})
+_LINES = re.compile(r"[ \t\r\n]*")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]{1,128}")
 _METHOD = re.compile(r"[A-Za-z]{1,32}")
@@ -65,12 +69,16 @@ def _check(rule: str, matchers: Mapping[str, tuple[Callable[[str], bool], ...]])
     parser = _Parser(_tokens(rule), matchers)
     parser.alternatives(0)
     if parser.position < len(parser.tokens):
-        raise RuleError(f"unexpected {parser.peek()} after the end of the rule")
+        raise RuleError(f"unexpected {parser.peek()[:64]} after the end of the rule")
 
 
 def _tokens(rule: str) -> list[str]:
-    tokens, position, end = [], 0, len(rule.rstrip())
+    tokens: list[str] = []
+    rule = rule.strip(" \t\r\n")
+    position, end = 0, len(rule)
     while position < end:
+        if tokens and tokens[-1] in _GOES_ON:
+            position = _LINES.match(rule, position).end()  # type: ignore[union-attr]
         match = _TOKEN.match(rule, position)
         if match is None:
             raise RuleError(f"cannot be read from {rule[position : position + 20]!r} on")
@@ -99,7 +107,7 @@ class _Parser:
 
     def expect(self, mark: str) -> None:
         if (found := self.take()) != mark:
-            raise RuleError(f"{mark!r} expected, found {found}")
+            raise RuleError(f"{mark!r} expected, found {found[:64]}")
 
     def alternatives(self, depth: int) -> None:
         if depth > NESTING_MAX:
@@ -120,35 +128,31 @@ class _Parser:
         self.matcher(self.take())
 
     def matcher(self, name: str) -> None:
-        known = {spelt: right for right in self.matchers for spelt in _spellings(right)}
-        checks = self.matchers.get(known.get(name, name))
+        right = _SPELLINGS.get(name, name)
+        checks = self.matchers.get(right)
         if checks is None:
-            raise RuleError(f"{name} is no matcher; there are {', '.join(self.matchers)}")
+            raise RuleError(f"{name[:64]} is no matcher; there are {', '.join(self.matchers)}")
         self.expect("(")
         arguments = [self.argument(name)]
         while self.peek() == ",":
             self.take()
             arguments.append(self.argument(name))
         self.expect(")")
-        if len(arguments) not in {len(checks), _MATCHERS_ALSO.get(known[name])}:
+        if len(arguments) not in {len(checks), _MATCHERS_ALSO.get(right)}:
             raise RuleError(f"{name} takes {len(checks)} values, found {len(arguments)}")
         for check, argument in zip(checks, arguments, strict=False):
             if not check(argument):
-                raise RuleError(f"{name} cannot match {argument!r}")
+                raise RuleError(f"{name} cannot match {argument[:64]!r}")
 
     def argument(self, name: str) -> str:
         token = self.take()
         if token[0] not in '`"':
-            raise RuleError(f"{name} needs a value in backticks, found {token}")
+            raise RuleError(f"{name} needs a value in backticks, found {token[:64]}")
         return token[1:-1]
 
 
 def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return "%" not in text
+    return not network(text)
 
 
 def _spellings(name: str) -> tuple[str, str, str]:
@@ -174,10 +178,11 @@ _MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
 }
 _MATCHERS_ALSO = {"Query": 1, "QueryRegexp": 1}  # the value may be left out
 
-_HOST_SNI_NAME = re.compile(r"HostSNIRegexp\s*\(|HostSNI\s*\(\s*[`\"](?!\*[`\"])")
+_HOST_SNI_NAME = re.compile(r"HostSNIRegexp\s*\(|HostSNI\s*\(\s*[`\"](?!\*[`\"])", re.IGNORECASE)
 _TCP_MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
     "HostSNI": (lambda text: text == "*" or _HOST.fullmatch(text) is not None,),
     "HostSNIRegexp": (is_regexp,),
     "ClientIP": (_is_network,),
-    "ALPN": (_matches(_QUERY),),
+    "ALPN": (lambda text: text != "acme-tls/1" and _QUERY.fullmatch(text) is not None,),
 }
+_SPELLINGS = {spelt: right for right in (*_MATCHERS, *_TCP_MATCHERS) for spelt in _spellings(right)}

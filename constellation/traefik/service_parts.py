@@ -6,6 +6,8 @@ the node's own instances while it has any, else the others.
 
 An instance that is reached through another node's Traefik is asked for by a header, and that
 Traefik has a router for it that leads to its own containers alone: a request is passed on once.
+Who passes requests on has judged whether to; that router is there also while its node is cordoned
+or the container drains, until all others have heard of it: a 404 would be tried nowhere else.
 What has no such router, because it stopped a moment ago, is answered 502: the one who passed the
 request on then tries another instance, where 404 would be taken for the service's own answer.
 """
@@ -19,7 +21,7 @@ from typing import Any
 from constellation.settings_traefik import TraefikSettings
 from constellation.traefik.elements import ElementKey, Protocol
 from constellation.traefik.places import Places
-from constellation.traefik.service_servers import Backend
+from constellation.traefik.service_servers import Backend, Backends, by_address
 
 SERVICE_HEADER = "X-Constellation-Service"
 
@@ -65,11 +67,12 @@ def stream_parts(
 def http_parts(
     key: ElementKey,
     config: Mapping[str, Any],
-    serving: Sequence[Backend],
+    found: Backends,
     settings: TraefikSettings,
     places: Places,
 ) -> ServiceParts:
     """Return the service `key` of HTTP with all that it needs."""
+    serving = found.serving
     near = [backend for backend in serving if backend.is_local]
     far = [backend for backend in serving if not backend.is_local]
     passes_on = any(backend.how == "ingress" for backend in far)
@@ -83,7 +86,7 @@ def http_parts(
     fails_over = fails_over and "sticky" not in config.get("loadBalancer", {})
     if fails_over:
         parts.update(_failover(key, config, checked, near, far))
-    inside = [backend for backend in near if backend.how == "container"]
+    inside = [one for one in found.all if one.is_local and one.how == "container"]
     if inside and settings.ingress_port and places.peers:
         parts.update(_passed_on(key, config, inside, settings, places))
     return ServiceParts(parts, passes_on, fails_over)
@@ -118,8 +121,9 @@ def _for_ingress(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if check is None:
         return config
     balancer = dict(config["loadBalancer"])
-    if "port" in check:
-        del balancer["healthCheck"]  # a port of the container, which is not reached from here
+    of_container = "port" in check or check.get("scheme") == "https" or check.get("mode") == "grpc"
+    if of_container:
+        del balancer["healthCheck"]  # the other Traefik is not reached so
     else:
         headers = {**check.get("headers", {}), SERVICE_HEADER: name}
         balancer["healthCheck"] = {**check, "headers": headers}
@@ -166,7 +170,8 @@ def _passed_on(
     """
     name = FROM + key.name
     balancer = {k: v for k, v in config["loadBalancer"].items() if k != "sticky"}
-    service = _with_servers({"loadBalancer": balancer}, _servers(inside, 0))
+    well = by_address(backend for backend in inside if backend.is_well)
+    service = _with_servers({"loadBalancer": balancer}, _servers(well, 0))
     asked = f"Header(`{SERVICE_HEADER}`, `{key.name}`)"
     return {
         ElementKey("http", "routers", name): _from_peers(asked, name, settings, places),
@@ -198,12 +203,12 @@ def _from_peers(
 def service_parts(
     key: ElementKey,
     config: Mapping[str, Any],
-    serving: Sequence[Backend],
+    found: Backends,
     settings: TraefikSettings,
     places: Places,
 ) -> ServiceParts:
     """Return the service `key`, whatever its protocol."""
     protocol: Protocol = key.protocol
     if protocol == "http":
-        return http_parts(key, config, serving, settings, places)
-    return stream_parts(key, config, serving)
+        return http_parts(key, config, found, settings, places)
+    return stream_parts(key, config, found.serving)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
 from constellation.traefik.places import Places
@@ -16,13 +16,17 @@ States = Mapping[str, Mapping[str, ServiceState]]
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """An instance of a service.  `left_out` says why it gets no requests; empty: it does."""
+    """An instance of a service.  `left_out` says why it gets no requests; empty: it does.
+
+    `is_well`: it could answer them, whatever its node asks for.
+    """
 
     instance: Instance
     reached: Reached | None
     is_local: bool
     options: Mapping[str, object]
     left_out: str = ""
+    is_well: bool = True
 
     @property
     def address(self) -> str:
@@ -54,11 +58,15 @@ class Backends:
     @property
     def serving(self) -> tuple[Backend, ...]:
         """Those that get requests, each address once, in order of addresses."""
-        by_address: dict[str, Backend] = {}
-        for backend in self.all:
-            if not backend.left_out:
-                by_address.setdefault(backend.address, backend)
-        return tuple(by_address[address] for address in sorted(by_address))
+        return by_address(backend for backend in self.all if not backend.left_out)
+
+
+def by_address(some: Iterable[Backend]) -> tuple[Backend, ...]:
+    """Return `some`, each address once, in order of addresses."""
+    found: dict[str, Backend] = {}
+    for backend in some:
+        found.setdefault(backend.address, backend)
+    return tuple(found[address] for address in sorted(found))
 
 
 def backends(
@@ -84,6 +92,7 @@ def backends(
                 instance.node == places.self_node,
                 service.wish.options,
                 place.left_out or _unwell(state),
+                state.health == "healthy",
             )
         )
     if key.protocol == "tcp":
@@ -122,19 +131,14 @@ def _primary_only(
     label = f"traefik.tcp.services.{key.name}"
     reason = f"it says that it is the primary, and so does {'/'.join(chosen or ())}"
     remedy = "see to it that one of them becomes a replica"
+    none = "it is not the primary, and none is"
     rejected = [
         Rejection(*instance, label, reason, remedy) for instance in primaries if instance != chosen
     ]
     kept = [
         backend
         if backend.left_out or backend.instance == chosen
-        else Backend(
-            backend.instance,
-            backend.reached,
-            backend.is_local,
-            backend.options,
-            "another one is the primary" if chosen else "it is not the primary, and none is",
-        )
+        else replace(backend, left_out="another one is the primary" if chosen else none)
         for backend in found
     ]
     return kept, rejected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -65,14 +65,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def run_traefik(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Traefik]]:
+def run_traefik(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Traefik]]:
     """Start a Traefik that polls an endpoint so often that tests need not wait long."""
     with ExitStack() as stack:
 
-        def run(endpoint: str) -> Traefik:
+        def run(endpoint: str, arguments: Sequence[str] = ()) -> Traefik:
             directory = tmp_path_factory.mktemp("traefik")
             return stack.enter_context(
-                traefik(endpoint, directory, poll_interval_s=0.05, throttle_s=0.02)
+                traefik(
+                    endpoint,
+                    directory,
+                    poll_interval_s=0.05,
+                    throttle_s=0.02,
+                    arguments=arguments,
+                )
             )
 
         yield run

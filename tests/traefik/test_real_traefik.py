@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 from actors import node
 from actors.http import HttpActor
@@ -28,7 +25,6 @@ from tests.traefik.conftest import (
     free_port,
     wait_until,
 )
-from tests.traefik.strategies import snapshots
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("traefik"), pytest.mark.slow]
 
@@ -40,57 +36,6 @@ BUILDER = ConfigurationBuilder(settings=TraefikSettings(), domain="localhost")
 def polled(run_traefik: RunTraefik) -> Iterator[tuple[Answering, Traefik]]:
     with answering(BUILDER.build(ClusterView().apply(snapshot())).body) as source:
         yield source, run_traefik(f"http://127.0.0.1:{source.server_port}/")
-
-
-def random_bodies(count: int) -> list[bytes]:
-    """Return different bodies with routers, the same ones in every run."""
-    found: dict[bytes, None] = {}
-
-    @settings(
-        max_examples=4 * count,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(snapshots(services_min=4))
-    def collect(told: ClusterChanged) -> None:
-        made = BUILDER.build(ClusterView().apply(told))
-        if made.router_count:
-            found[made.body] = None
-
-    collect()
-    assert len(found) >= count
-    return list(found)[:count]
-
-
-@pytest.mark.scenario(23)
-def test_every_body_is_accepted_without_an_error_line(polled: tuple[Answering, Traefik]) -> None:
-    source, traefik = polled
-    label_routers_count = 0
-    for body in random_bodies(100):
-        source.body = body
-
-        wait_until(partial(accepted, traefik, body))
-        routers = traefik.routers()
-        label_routers_count += sum("." not in name for name in routers)
-        wrong = [router for router in routers.values() if router["status"] != "enabled"]
-        assert (wrong, traefik.complaints()) == ([], [])
-    assert label_routers_count > 50
-
-
-def accepted(traefik: Traefik, body: bytes) -> bool:
-    """Traefik has exactly the routers and servers of `body`."""
-    told = json.loads(body)["http"]
-    rules = {name: router["rule"] for name, router in traefik.routers().items()}
-    return rules == {name: router["rule"] for name, router in told["routers"].items()} and (
-        traefik.servers()
-        == {
-            name: sorted(server["url"] for server in service["loadBalancer"]["servers"])
-            for name, service in told["services"].items()
-        }
-    )
 
 
 def test_a_body_of_nothing_empties_the_routes_without_an_error_line(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.traefik.rule import RuleError, check_rule
+from constellation.traefik.rule import RuleError, check_rule, check_tcp_rule
 
 GOOD = [
     "Host(`a.example.org`)",
@@ -22,6 +22,7 @@ GOOD = [
     "Query(`a`) || Query(`a`, `b`) || QueryRegexp(`a`, `.*`)",
     "ClientIP(`10.0.0.0/8`) || ClientIP(`::1`)",
     "Path(`/{x}`)",
+    "Host(`a`) &&\n  (Path(`/x`) ||\r\n\tPath(`/y`))\n",
 ]
 BAD = [
     "",
@@ -51,6 +52,32 @@ BAD = [
     "Host(`a`) || " * 1000 + "Host(`a`)",
     "(" * 50 + "Host(`a`)" + ")" * 50,
     "!" * 5000,
+    "Host(`a`)\n&& Path(`/`)",
+    "Host(`a`\n)",
+    "Host(`a`)\u00a0&& Path(`/`)",
+    "Host(`a`)\x0b&& Path(`/`)",
+    "ClientIP(`10.0.0.0/255.0.0.0`)",
+    "HostRegexp(`(a{100}){100}`)",
+    "hOST(`a`)",
+    "Host(`a`) # b",
+]
+TCP = [
+    ("HostSNI(`*`)", False, True),
+    ("HostSNI(`a.example.org`)", True, True),
+    ("hostsni(`a.example.org`)", True, True),
+    ("HostSNIRegexp(`^a`)", True, True),
+    ("ClientIP(`10.0.0.0/8`) && !ALPN(`h2`)", False, True),
+    ("HostSNI(`*`) && ClientIP(`::1`)", False, True),
+    ("HostSNI(`a.example.org`)", False, False),
+    ("hostsni(`a.example.org`)", False, False),
+    ('HostSNI( "a")', False, False),
+    ("HostSNI(`*`) || HostSNI(`a`)", False, False),
+    ("HostSNIRegexp(`^a`)", False, False),
+    ("HostSNI(`a`, `b`)", True, False),
+    ("ALPN(`acme-tls/1`)", True, False),
+    ("ClientIP(`10.0.0.0/255.0.0.0`)", True, False),
+    ("Host(`a`)", True, False),
+    ("", True, False),
 ]
 
 
@@ -72,3 +99,14 @@ def test_any_text_is_accepted_or_refused(text: str) -> None:
 
         # Accepted: then at least one matcher has its value.
         assert "(`" in text or '("' in text or "( " in text
+
+
+@pytest.mark.parametrize(("rule", "has_tls", "is_right"), TCP)
+def test_rule_of_tcp_is_accepted_if_traefik_parses_and_uses_it(
+    rule: str, has_tls: bool, is_right: bool
+) -> None:
+    if is_right:
+        check_tcp_rule(rule, has_tls=has_tls)
+        return
+    with pytest.raises(RuleError, match=r"\w"):
+        check_tcp_rule(rule, has_tls=has_tls)

@@ -16,20 +16,27 @@ from constellation.traefik.go_regexp import is_regexp
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 _STATUS_RANGE = re.compile(r"([1-5][0-9]{2})(-([1-5][0-9]{2}))?")
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+*-]+(\s*;.*)?")
-_ORIGIN_CHARACTERS = re.compile(r"[\x21-\x7e]{1,2048}")
+_WORD = r"[A-Za-z0-9!#$&^_.+*-]{1,127}"
+_MEDIA_TYPE = re.compile(rf"(?!\*){_WORD}/{_WORD}( *; *{_WORD}={_WORD})?")
+# What Go parses: every % is an escape, and none is in the host.
+_URL = re.compile(
+    r"(?P<scheme>https?|h2c)://([A-Za-z0-9._~-]+(:[A-Za-z0-9._~-]*)?@)?"
+    r"([A-Za-z0-9_][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?"
+    r"([/?#]([\x21-\x24\x26-\x7e]|%[0-9A-Fa-f]{2}){0,2048})?"
+)
 _PROVIDED = re.compile(r"[^@\s]{1,128}@[a-z0-9]{1,64}")
 
-# One comparison or call of an expression, as oxy's predicates have them.
-_NUMBER = r"-?\d+(\.\d+)?"
+# One comparison or call of an expression, as oxy's predicates have them: a ratio is compared
+# with a number that has a point, a time with one that has none, and nothing has a sign.
+_WHOLE, _POINT = r"(0|[1-9][0-9]{0,17})", r"[0-9]{1,9}\.[0-9]{1,9}"
 _ORDER = r"(==|!=|<=|>=|<|>)"
 _BREAKER_TERM = re.compile(
-    rf"(NetworkErrorRatio\(\s*\)|LatencyAtQuantileMS\(\s*{_NUMBER}\s*\)"
-    rf"|ResponseCodeRatio\((\s*\d+\s*,){{3}}\s*\d+\s*\))\s*{_ORDER}\s*{_NUMBER}"
+    rf"(NetworkErrorRatio\( *\)|ResponseCodeRatio\(( *{_WHOLE} *,){{3}} *{_WHOLE} *\))"
+    rf" *{_ORDER} *{_POINT}|LatencyAtQuantileMS\( *{_POINT} *\) *{_ORDER} *{_WHOLE}"
 )
 _BUFFERING_TERM = re.compile(
-    rf"(IsNetworkError\(\s*\)|(Attempts|ResponseCode)\(\s*\)\s*{_ORDER}\s*\d+"
-    r"|RequestMethod\(\s*\)\s*(==|!=)\s*\"[A-Z]{1,16}\")"
+    rf"IsNetworkError\( *\)|(Attempts|ResponseCode)\( *\) *{_ORDER} *{_WHOLE}"
+    r"|RequestMethod\( *\) *(==|!=) *\"[A-Z]{1,16}\""
 )
 EXPRESSION_CHARACTERS_MAX = 1024
 
@@ -60,15 +67,19 @@ def header_name(text: str) -> str:
 
 def header_value(text: str) -> str:
     """Accept the value of a header (RFC 9110 §5.5)."""
-    return "" if text.isprintable() or "\t" in text else "it is no value of a header"
+    return "" if text.replace("\t", "").isprintable() else "it is no value of a header"
 
 
 def network(text: str) -> str:
-    """Accept an IP address, or a network as CIDR."""
+    """Accept an IP address, or a network as CIDR: Go knows no other form of its mask."""
+    wrong = f"{text[:64]!r} is neither an address nor a network"
+    _, slash, mask = text.partition("/")
+    if slash and not re.fullmatch(r"[0-9]{1,3}", mask):
+        return wrong
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
-        return f"{text[:64]!r} is neither an address nor a network"
+        return wrong
     return "an address with a zone matches nothing" if "%" in text else ""
 
 
@@ -81,7 +92,7 @@ def status_range(text: str) -> str:
 
 
 def media_type(text: str) -> str:
-    """Accept a media type (RFC 9110 §8.3.1)."""
+    """Accept a media type with one parameter at most (RFC 9110 §8.3.1)."""
     return "" if _MEDIA_TYPE.fullmatch(text) else f"{text[:64]!r} is no media type"
 
 
@@ -96,14 +107,12 @@ def digest_user(text: str) -> str:
 
 
 def http_url(text: str) -> str:
-    """Accept an absolute URL of HTTP."""
+    """Accept an absolute URL of HTTP; what is wrong is said without it, there may be a secret."""
     try:
-        parts = urlsplit(text)
-        right = parts.scheme in {"http", "https", "h2c"} and bool(parts.hostname)
-        _ = parts.port
+        right = _URL.fullmatch(text) is not None and urlsplit(text).port != 0
     except ValueError:
         right = False
-    return "" if right and _ORIGIN_CHARACTERS.fullmatch(text) else f"{text[:64]!r} is no URL"
+    return "" if right else "it is no URL of HTTP"
 
 
 def provided(text: str) -> str:
@@ -140,11 +149,11 @@ def _expression(text: str, term: re.Pattern[str]) -> str:
         return f"it has {len(text)} characters, the limit is {EXPRESSION_CHARACTERS_MAX}"
     if "\0" in text:
         return wrong
-    previous, rest = "", re.sub(r"\s", "", term.sub("\0", text))
+    previous, rest = "", term.sub("\0", text)
     while rest != previous:
         previous = rest
-        rest = re.sub(r"\0(&&|\|\|)\0|!?\(\0\)|!\0", "\0", rest)
-    return "" if rest == "\0" else wrong
+        rest = re.sub(r"\0 *(&&|\|\|) *\0|\( *\0 *\)", "\0", rest)
+    return "" if rest.strip(" ") == "\0" else wrong
 
 
 # Of several values together.
@@ -175,5 +184,7 @@ def says_something(values: Mapping[str, Any]) -> str:
 
 
 def one_type(values: Mapping[str, Any]) -> str:
-    """Refuse a middleware of several types."""
+    """Refuse a middleware of several types, or of none, which is one that is switched off."""
+    if not values:
+        return "it is switched off, so Traefik cannot use it"
     return f"it is {' and '.join(sorted(values))} at once" if len(values) > 1 else ""

@@ -117,6 +117,7 @@ _LOAD_BALANCER = Struct(
 SERVICE = Struct(
     (
         Field("loadBalancer", _LOAD_BALANCER),
-        Field("middlewares", Texts(checks.not_empty), since="3.7"),
+        # Traefik has it since 3.7; here it becomes part of routers, which all versions take.
+        Field("middlewares", Texts(checks.not_empty)),
     )
 )

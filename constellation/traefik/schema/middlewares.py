@@ -45,9 +45,8 @@ _SOURCE_CRITERION = Struct(
     check=checks.at_most_one_of("ipStrategy", "requestHeaderName", "requestHost"),
 )
 
-_CLIENT_TLS = Struct(
-    (*fields(Text(), "ca", "cert", "key"), *fields(Flag(), "insecureSkipVerify", "caOptional"))
-)
+_TLS_FIELDS = (*fields(Text(), "ca", "cert", "key"), Field("insecureSkipVerify", Flag()))
+_CLIENT_TLS = Struct((*_TLS_FIELDS, Field("caOptional", Flag())))
 
 _RATE_LIMIT = Struct(
     (
@@ -60,7 +59,7 @@ _RATE_LIMIT = Struct(
             Struct(
                 (
                     Field("endpoints", Texts(checks.not_empty)),
-                    Field("tls", _CLIENT_TLS),
+                    Field("tls", Struct(_TLS_FIELDS)),
                     *fields(Text(), "username", "password"),
                     *fields(_NOT_NEGATIVE, "db", "poolSize", "minIdleConns", "maxActiveConns"),
                     *fields(Duration(), "readTimeout", "writeTimeout", "dialTimeout"),
@@ -293,8 +292,13 @@ MIDDLEWARE = Struct(
             "buffering",
             Struct(
                 (
-                    *fields(Whole(at_least=-1), "maxRequestBodyBytes", "maxResponseBodyBytes"),
-                    *fields(_NOT_NEGATIVE, "memRequestBodyBytes", "memResponseBodyBytes"),
+                    *fields(
+                        _NOT_NEGATIVE,
+                        "maxRequestBodyBytes",
+                        "maxResponseBodyBytes",
+                        "memRequestBodyBytes",
+                        "memResponseBodyBytes",
+                    ),
                     Field("retryExpression", Text(checks.buffering_expression)),
                 )
             ),

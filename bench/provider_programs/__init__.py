@@ -1,0 +1,1 @@
+"""What `bench.provider` measures in processes of their own, and the cluster that they are given."""

@@ -1,0 +1,75 @@
+"""The HTTP actor of one node in a process of its own, told of a cluster of so many services.
+
+    python -m bench.provider_programs.http_node SERVICES DIRECTORY
+
+Answers lines on stdin: `port`; `memory`, in bytes; `change SECONDS`, when it has changed the health
+of an instance every 50 ms for so long: how many times.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from actors.http import HttpActor
+from bench.provider_programs import cluster
+from constellation.config import HttpSettings, Settings
+from constellation.log import configure_logging
+from tests.components.agents import process_memory_bytes
+from tests.components.ports import free_port
+from tests.harness import Harness
+
+CHANGE_INTERVAL_S = 0.05
+CONNECTIONS_MAX = 128
+
+
+class HttpNode:
+    """The actor, with what is needed of a node."""
+
+    def __init__(self, services: int, directory: str) -> None:
+        self.services = services
+        self.port = free_port("127.0.0.1")
+        settings = Settings(
+            node_name=cluster.NODES[0],
+            data_dir=directory,
+            http=HttpSettings(port=self.port, requests_max=CONNECTIONS_MAX),
+            traefik=cluster.SETTINGS,
+        )
+        self._harness = Harness(HttpActor(), settings, name="http")
+        self._version = 1
+        self._harness.deliver(cluster.snapshot(services))
+
+    def answer(self, words: list[str]) -> float:
+        """Obey one command."""
+        match words:
+            case ["port"]:
+                return self.port
+            case ["memory"]:
+                return process_memory_bytes([os.getpid()])
+            case ["change", seconds]:
+                return self._change(float(seconds))
+            case _:
+                raise ValueError(f"no such command: {words}")
+
+    def _change(self, seconds: float) -> int:
+        began_s, count = time.monotonic(), 0
+        while time.monotonic() < began_s + seconds:
+            self._version += 1
+            number = self._version // 2 * cluster.STRIDE % self.services
+            self._harness.deliver(cluster.flipped(self._version, number))
+            count += 1
+            time.sleep(max(0.0, began_s + count * CHANGE_INTERVAL_S - time.monotonic()))
+        return count
+
+
+def main() -> None:
+    """Run until stdin ends."""
+    configure_logging(form="console", level="warning", node=cluster.NODES[0])
+    node = HttpNode(int(sys.argv[1]), sys.argv[2])
+    for line in sys.stdin:
+        print(node.answer(line.split()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The body in pieces has the bytes of the whole, whatever changed in between."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from constellation.traefik.document import Document, canonical
+from constellation.traefik.elements import ElementKey
+from constellation.traefik.last_good import LastGood
+
+KEYS = [
+    ElementKey(protocol, section, name)
+    for protocol in ("http", "tcp")
+    for section in ("middlewares", "routers", "services")
+    for name in ("a", "b.c", "é", "z")
+]
+ALSO: dict[ElementKey, Any] = {
+    ElementKey("http", "middlewares", "constellation.retry"): {"retry": {"attempts": 2}},
+    ElementKey("http", "middlewares", "0"): {"compress": {}},
+}
+CHANGES = st.lists(st.tuples(st.sampled_from(KEYS), st.none() | st.integers(0, 3)), max_size=30)
+
+
+def whole(elements: dict[ElementKey, Any]) -> bytes:
+    """The document written at once."""
+    document: dict[str, dict[str, dict[str, Any]]] = {}
+    for (protocol, section, name), config in elements.items():
+        document.setdefault(protocol, {}).setdefault(section, {})[name] = config
+    return canonical(document)
+
+
+@given(CHANGES, st.booleans())
+def test_body_is_what_the_whole_would_be_written_as(
+    changes: list[tuple[ElementKey, int | None]], with_more: bool
+) -> None:
+    document, elements = Document(), dict[ElementKey, Any]()
+    also = ALSO if with_more else {}
+    for key, value in changes:
+        if value is None:
+            document.discard(key)
+            elements.pop(key, None)
+        else:
+            elements[key] = {"value": value}
+            document.set(key, elements[key])
+        # Each time: what is kept from one to the next must not go stale.
+        assert document.body(also) == whole({**elements, **also})
+
+
+def test_saved_file_is_one_canonical_document() -> None:
+    body = canonical({"http": {"routers": {"é": {"rule": "Host(`a`)"}}}})
+    saved = LastGood(body, frozenset({("web", "beta"), ("web", "alpha")}), 1.5)
+
+    content = saved.encode()
+
+    assert content == canonical(json.loads(content))
+    assert list(json.loads(content)) == ["body", "digest", "routed", "saved_at_utc_s"]
+    assert LastGood.decode(content) == saved

@@ -1,0 +1,73 @@
+"""Databases are known by their image or by a label, never by their name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder
+from constellation.traefik.known_protocols import PROTOCOLS, KnownProtocol, known_protocol
+from constellation.traefik.rejection import Complaint
+from tests.traefik.builders import endpoint, on, state, view
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "name"),
+    [
+        ("redis", "", "redis"),
+        ("docker.io/library/redis:7@sha256:00", "", "redis"),
+        ("registry:5000/bitnami/PostgreSQL:16", "", "postgres"),
+        ("mongo:6", "", "mongodb"),
+        ("mariadb", "", "mysql"),
+        ("mine/cache", "redis", "redis"),
+        ("mongo", "redis", "redis"),
+    ],
+)
+def test_a_protocol_is_told_by_image_or_label(image: str, label: str, name: str) -> None:
+    found = known_protocol(image, label)
+
+    assert isinstance(found, KnownProtocol)
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
+    ("image", "label"), [("redis", "none"), ("redis-exporter", ""), ("", ""), ("redis/web", "")]
+)
+def test_what_is_not_known_has_no_protocol(image: str, label: str) -> None:
+    assert known_protocol(image, label) is None
+
+
+def test_a_label_that_names_no_protocol_is_complained_of() -> None:
+    assert isinstance(known_protocol("redis", "http"), Complaint)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_it_has_a_route_at_the_entry_point_of_its_name_and_only_there(
+    protocol: KnownProtocol,
+) -> None:
+    image = min(protocol.images)
+    instance = state("db", endpoints=(endpoint(protocol.port, 7000),)).model_copy(
+        update={"image": image}
+    )
+    bodies = []
+    for entry_points in ((protocol.name,), ("other",)):
+        builder = ConfigurationBuilder(
+            settings=TraefikSettings(entry_points=entry_points), domain="example.org"
+        )
+        bodies.append(json.loads(builder.build(view(on("alpha", instance))).body))
+
+    assert bodies[0]["tcp"] == {
+        "routers": {
+            f"_default.{protocol.name}": {
+                "entryPoints": [protocol.name],
+                "rule": "HostSNI(`*`)",
+                "service": "db.example.org",
+            }
+        },
+        "services": {
+            "db.example.org": {"loadBalancer": {"servers": [{"address": "127.0.0.1:7000"}]}}
+        },
+    }
+    assert "tcp" not in bodies[1]

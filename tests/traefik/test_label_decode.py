@@ -1,0 +1,170 @@
+"""One element from its labels: what Go would read, and no more (strconv, time.ParseDuration)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from constellation.traefik.label_decode import DecodeError, LabelDecoder
+from constellation.traefik.label_tree import label_tree
+from constellation.traefik.schema.kinds import (
+    Anything,
+    Duration,
+    Field,
+    Flag,
+    Kind,
+    Rows,
+    Struct,
+    Table,
+    Text,
+    Texts,
+    Whole,
+)
+from messages.monitor import Label
+
+STRUCT = Struct(
+    (
+        Field("flag", Flag()),
+        Field("whole", Whole(at_least=-1, at_most=10)),
+        Field("duration", Duration()),
+        Field("positive", Duration(may_be_zero=False)),
+        Field("signed", Duration(may_be_negative=True)),
+        Field("text", Text()),
+        Field("texts", Texts()),
+        Field("some", Texts(at_least=1)),
+        Field("table", Table(Text())),
+        Field("rows", Rows(Struct((Field("main", Text()),)))),
+        Field("plugin", Anything()),
+        Field("kept", Struct((Field("on", Flag()),)), may_be_empty=True),
+        Field("refused", Struct((Field("on", Flag()), Field("text", Text())))),
+        Field("newer", Text(), since="3.4"),
+        Field("strategy", Text(since=(("p2c", "3.5"),))),
+    )
+)
+
+
+def decode(version: str = "3.7", struct: Struct = STRUCT, **labels: Any) -> dict[str, Any]:
+    given = [
+        Label(name="traefik.x." + name.replace("__", "."), value=value)
+        for name, value in labels.items()
+    ]
+    node = label_tree(given, []).find("x")
+    assert node is not None
+    return LabelDecoder(version).element(struct, node)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("flag", "True", True),
+        ("flag", "0", False),
+        ("whole", "+10", 10),
+        ("whole", "-1", -1),
+        ("duration", "90", "90s"),
+        ("duration", "007", "7s"),
+        ("duration", "1h30m", "1h30m"),
+        ("duration", ".5s", ".5s"),
+        ("duration", "0", "0s"),
+        ("duration", "2562047h", "2562047h"),
+        ("signed", "-1ms", "-1ms"),
+        ("text", "a, b", "a, b"),
+        ("texts", " a , b,c ", ["a", "b", "c"]),
+        ("table__X-A", "", {"X-A": ""}),
+        ("rows[0]__main", "a", [{"main": "a"}]),
+        ("plugin__demo__a", "b", {"demo": {"a": "b"}}),
+        ("plugin__demo__a[0]", "b", {"demo": {"a": ["b"]}}),
+        ("kept", "true", {}),
+        ("kept", "", {}),
+        ("kept__on", "false", {"on": False}),
+        ("FLAG", "true", True),
+    ],
+)
+def test_a_value_is_read_as_go_reads_it(name: str, text: str, value: object) -> None:
+    labels: dict[str, Any] = {name: text}
+
+    (found,) = decode(**labels).values()
+
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(("name", "text"), [("text", ""), ("texts", ""), ("kept", "false")])
+def test_what_says_the_same_as_nothing_is_left_out(name: str, text: str) -> None:
+    labels: dict[str, Any] = {name: text, "flag": "true"}
+
+    assert decode(**labels) == {"flag": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("flag", "yes"),
+        ("flag", ""),
+        ("whole", "11"),
+        ("whole", "-2"),
+        ("whole", "1.0"),
+        ("whole", "\u0661"),
+        ("whole", "1" * 30),
+        ("duration", "1 s"),
+        ("duration", "\u0661s"),
+        ("duration", "2562048h"),
+        ("duration", "9999999999999h"),
+        ("duration", "-1s"),
+        ("duration", ""),
+        ("positive", "0s"),
+        ("positive", "0"),
+        ("some", ""),
+        ("texts", "a\u2551b"),
+        ("text__below", "x"),
+        ("table__X__Y", "x"),
+        ("rows__main", "x"),
+        ("rows[a]__main", "x"),
+        ("plugin[0]", "x"),
+        ("plugin", "x"),
+        ("plugin__demo__a", "\u2551"),
+        ("plugin__demo__" + "k" * 300, "x"),
+        ("refused", "true"),
+        ("refused__text", ""),
+        ("unknown", "x"),
+    ],
+)
+def test_a_value_that_traefik_would_refuse_is_refused(name: str, text: str) -> None:
+    labels: dict[str, Any] = {"flag": "true", name: text}
+
+    with pytest.raises(DecodeError) as refused:
+        decode(**labels)
+
+    assert refused.value.label.startswith(f"traefik.x.{name.partition('_')[0].partition('[')[0]}")
+    assert refused.value.remedy
+
+
+def test_a_required_key_that_is_missing_is_named() -> None:
+    struct = Struct((Field("a", Text(), required=True), Field("b", Text())))
+
+    with pytest.raises(DecodeError, match="it has no a"):
+        decode(struct=struct, b="x")
+
+
+@pytest.mark.parametrize(
+    ("labels", "since"), [({"newer": "x"}, "3.4"), ({"strategy": "p2c"}, "3.5")]
+)
+def test_what_came_later_is_an_error_that_says_so(labels: dict[str, Any], since: str) -> None:
+    with pytest.raises(DecodeError) as refused:
+        decode("3.3", **labels)
+
+    assert refused.value.too_new
+    assert since in refused.value.reason
+    assert decode(since, **labels) == labels
+
+
+def test_what_came_later_is_passed_over_where_that_is_asked_for() -> None:
+    passed_over: list[DecodeError] = []
+    tree = label_tree([Label(name="traefik.x.newer", value="a")], [])
+
+    assert LabelDecoder("3.0", passed_over).element(STRUCT, tree.children[0]) == {}
+    assert [error.label for error in passed_over] == ["traefik.x.newer"]
+
+
+def test_every_kind_is_tried_here() -> None:
+    assert {type(field.kind) for field in STRUCT.fields} == set(Kind.__args__)

@@ -1,0 +1,107 @@
+"""Labels of a container: a wrong one takes down the element that it is about, and no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from constellation.traefik.labels import NAMED_MAX, TraefikLabels, read_labels
+from messages.monitor import Label
+
+RULE = {"traefik.http.routers.x.rule": "Host(`a`)"}
+
+
+def read(labels: dict[str, str], version: str = "3.7") -> TraefikLabels:
+    return read_labels([Label(name=name, value=text) for name, text in labels.items()], version)
+
+
+@pytest.mark.parametrize(
+    ("labels", "enabled"),
+    [
+        ({}, True),
+        ({"traefik.enable": "true"}, True),
+        ({"Traefik.Enable": "FALSE"}, False),
+        ({"traefik.enable": "perhaps"}, False),
+        ({"constellation.http": "false"}, False),
+        ({"traefik.enable": "true", "constellation.http": "0"}, False),
+    ],
+)
+def test_a_switch_that_is_off_or_cannot_be_read_keeps_a_container_private(
+    labels: dict[str, str], enabled: bool
+) -> None:
+    assert read(labels).enabled is enabled
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "traefik.http",
+        "traefik.http.routers",
+        "traefik.http.routes.x.rule",
+        "traefik.udp.middlewares.m.x",
+        "traefik.http.routers.x.rle",
+        "traefik.http.routers.a b.rule",
+        "traefik.http.services.s.weighted.services",
+        "traefik.docker.netwrk",
+        "traefik.htp.routers.x.rule",
+    ],
+)
+def test_a_label_that_traefik_does_not_have_is_complained_of(label: str) -> None:
+    assert label in {complaint.label for complaint in read({label: "x"}).complaints}
+
+
+@pytest.mark.parametrize("label", ["traefik.docker.network", "traefik.docker.lbswarm"])
+def test_labels_of_the_container_are_known(label: str) -> None:
+    assert read({label: "x"}).complaints == ()
+
+
+def test_a_wrong_element_is_asked_for_and_cannot_be_had_and_others_are_as_they_were() -> None:
+    found = read({**RULE, "traefik.http.routers.y.priority": "high"}).of("http", "routers")
+
+    assert found["x"].config == {"rule": "Host(`a`)"}
+    assert found["y"].config is None
+
+
+def test_what_came_later_costs_a_router_or_middleware_all_and_a_service_that_key() -> None:
+    found = read(
+        {
+            "traefik.http.routers.x.observability.tracing": "false",
+            "traefik.http.services.s.loadbalancer.strategy": "wrr",
+            "traefik.http.services.s.loadbalancer.passhostheader": "false",
+            "traefik.http.middlewares.m.encodedcharacters.allowencodedslash": "true",
+        },
+        "3.2",
+    )
+
+    assert found.of("http", "routers")["x"].config is None
+    assert found.of("http", "middlewares")["m"].config is None
+    assert found.of("http", "services")["s"].config == {"loadBalancer": {"passHostHeader": False}}
+    assert len(found.complaints) == 3
+
+
+def test_a_service_of_nothing_but_what_came_later_is_still_one() -> None:
+    found = read({"traefik.http.services.s.loadbalancer.strategy": "wrr"}, "3.2")
+
+    assert found.of("http", "services")["s"].config == {}
+    assert len(found.complaints) == 1
+
+
+def test_a_container_defines_no_more_than_a_limit() -> None:
+    found = read({f"traefik.http.routers.r{n}.rule": "Host(`a`)" for n in range(NAMED_MAX + 1)})
+
+    assert len(found.of("http", "routers")) == NAMED_MAX
+    assert len(found.complaints) == 1
+
+
+@pytest.mark.parametrize("switch", ["compress", "contenttype"])
+def test_a_middleware_that_is_switched_off_is_none(switch: str) -> None:
+    found = read({f"traefik.http.middlewares.m.{switch}": "false"})
+
+    assert found.of("http", "middlewares")["m"].config is None
+    assert "switched off" in found.complaints[0].reason
+
+
+def test_the_label_that_says_an_option_is_blamed_for_it() -> None:
+    asked = read(RULE | {"traefik.http.routers.x.EntryPoints": "web"}).of("http", "routers")["x"]
+
+    assert asked.label_of("entryPoints") == "traefik.http.routers.x.EntryPoints"
+    assert asked.label_of("tls") == asked.label

@@ -1,0 +1,73 @@
+"""One name that several instances define is the newest deployment's, and the others are told."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+from constellation.traefik.elements import (
+    Contribution,
+    Element,
+    ElementKey,
+    Instance,
+    Router,
+    Service,
+    Wish,
+)
+from constellation.traefik.merging import DEFAULT_TCP, conflicts, winner_of
+
+KEY = ElementKey("http", "routers", "x")
+
+
+def brings(element: Element, node: str = "alpha", created_at_utc_s: float = 0.0) -> Contribution:
+    return Contribution(Instance("web", node), created_at_utc_s, element)
+
+
+def router(rule: str) -> Router:
+    return Router({"rule": rule}, "web")
+
+
+def test_the_newest_deployment_wins_in_any_order() -> None:
+    three = [brings(router(str(n)), "abc"[n], float(n)) for n in range(3)]
+
+    assert {winner_of(KEY, order).created_at_utc_s for order in permutations(three)} == {2.0}
+
+
+def test_of_two_deployments_of_one_second_every_node_takes_the_same() -> None:
+    two = [brings(router("a"), "alpha"), brings(router("b"), "beta")]
+
+    assert winner_of(KEY, two) == winner_of(KEY, reversed(two)) == two[1]
+
+
+def test_an_entry_point_for_one_service_is_not_taken_over_by_a_later_deployment() -> None:
+    key = ElementKey("tcp", "routers", DEFAULT_TCP + "redis")
+    first = Contribution(Instance("cache", "beta"), 1.0, Router({}, "cache"))
+    later = Contribution(Instance("queue", "alpha"), 2.0, Router({}, "queue"))
+
+    assert winner_of(key, [later, first]) == first
+    (told,) = conflicts(key, [later, first], first)
+    assert (told.service, told.label) == ("queue", "")
+    assert told.reason == "cache on beta has the entry point redis for itself"
+
+
+def test_each_that_differs_is_told_who_won() -> None:
+    winner = brings(router("new"), "beta", 2.0)
+    rejected = conflicts(
+        KEY, [brings(router("old")), brings(router("new"), "gamma"), winner], winner
+    )
+
+    assert [(item.node, item.label) for item in rejected] == [("alpha", "traefik.http.routers.x")]
+    assert "web on beta" in rejected[0].reason
+
+
+def test_services_may_differ_in_how_each_instance_is_reached_and_in_nothing_else() -> None:
+    key = ElementKey("http", "services", "x")
+    balanced: dict[str, Any] = {"loadBalancer": {}}
+    winner = brings(Service(balanced, Wish(port=80)))
+    other_port = brings(Service(balanced, Wish(port=81)), "beta")
+    other_config = brings(Service({"loadBalancer": {"passHostHeader": False}}, Wish()), "gamma")
+    other_middlewares = brings(Service(balanced, Wish(), ("auth",)), "delta")
+
+    rejected = conflicts(key, [winner, other_port, other_config, other_middlewares], winner)
+
+    assert [item.node for item in rejected] == ["gamma", "delta"]

@@ -1,0 +1,95 @@
+"""Names of what labels do not name: host names, which a name from labels never hides."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
+from messages.gossip import NodeServiceState
+from tests.traefik.builders import on, state, view
+
+DEFAULT = {"web.example.org", "web.alpha.example.org"}
+
+
+def build(*services: NodeServiceState, **fields: Any) -> DynamicConfiguration:
+    builder = ConfigurationBuilder(settings=TraefikSettings(**fields), domain="example.org")
+    return builder.build(view(*services))
+
+
+def ports(*services: str) -> dict[str, Any]:
+    return {f"http__services__{name}__loadbalancer__server__port": "80" for name in services}
+
+
+def routers(made: DynamicConfiguration) -> dict[str, str]:
+    found = json.loads(made.body)["http"].get("routers", {})
+    return {name: router["service"] for name, router in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("default_routes", "is_routed", "expected"),
+    [
+        ("unrouted", False, DEFAULT),
+        ("unrouted", True, {"x"}),
+        ("all", False, DEFAULT),
+        ("all", True, {"x", *DEFAULT}),
+        ("none", False, set()),
+        ("none", True, {"x"}),
+    ],
+)
+def test_which_services_have_default_routes(
+    default_routes: str, is_routed: bool, expected: set[str]
+) -> None:
+    labels: dict[str, Any] = {"http__routers__x__rule": "Host(`a`)"} if is_routed else {}
+
+    made = build(on("alpha", state(**labels)), default_routes=default_routes)
+
+    assert set(routers(made)) == expected
+
+
+def test_a_router_that_is_wrong_does_not_make_its_service_public_by_default() -> None:
+    made = build(on("alpha", state(http__routers__x__rule="Host(")))
+
+    assert routers(made) == {}
+
+
+def test_default_routes_lead_to_the_one_service_of_the_labels() -> None:
+    made = build(on("alpha", state(**ports("y"))))
+
+    assert routers(made) == {
+        "web.example.org": "y",
+        "web.alpha.example.org": "web.alpha.example.org",
+    }
+
+
+def test_of_several_services_none_has_default_routes_and_that_is_told() -> None:
+    made = build(on("alpha", state(**ports("y", "z"))))
+
+    assert routers(made) == {}
+    assert [item.label for item in made.rejected] == ["traefik.http.services"]
+
+
+def test_a_router_without_a_rule_has_that_of_the_host() -> None:
+    made = build(on("alpha", state(http__routers__x__priority="3")))
+
+    rule = json.loads(made.body)["http"]["routers"]["x"]["rule"]
+    assert rule == "Host(`web.example.org`)"
+
+
+def test_a_node_whose_name_is_no_host_name_has_the_route_of_the_service_alone() -> None:
+    made = build(on("Bad.Node", state()))
+
+    assert set(routers(made)) == {"web.example.org"}
+    assert ["cannot be a host name" in item.reason for item in made.rejected] == [True]
+
+
+def test_a_service_without_a_host_name_keeps_what_its_labels_name() -> None:
+    labels: dict[str, Any] = {"http__routers__x__rule": "Host(`a`)", **ports("x")}
+
+    made = build(on("alpha", state("\u00e9t\u00e9", **labels)))
+
+    assert routers(made) == {"x": "x"}
+    assert ["cannot be made a host name" in item.reason for item in made.rejected] == [True]

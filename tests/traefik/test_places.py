@@ -1,0 +1,88 @@
+"""Each node's place: how its containers are reached from here, and why it gets no requests."""
+
+from __future__ import annotations
+
+import pytest
+
+from constellation.cluster_view import ClusterView
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.places import places
+from constellation.traefik.reach import Place
+from messages.gossip import ClusterMember, MemberState, NamedNodeState, NodeState
+from tests.traefik.builders import member, snapshot
+
+
+def said(
+    node: str, address: str, ingress_port: int = 9000, *, cordoned: bool = False
+) -> NamedNodeState:
+    state = NodeState(
+        address=address,
+        gossip_port=1,
+        actor_port=2,
+        ingress_port=ingress_port,
+        cordoned=cordoned,
+    )
+    return NamedNodeState(node=node, state=state)
+
+
+def seen(
+    *nodes: NamedNodeState, members: tuple[ClusterMember, ...] = (member("alpha"), member("beta"))
+) -> ClusterView:
+    return ClusterView().apply(snapshot(members=members, nodes=nodes))
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "ingress"),
+    [
+        ("10.0.0.2", 9000, "10.0.0.2:9000"),
+        ("fd00::0:2", 9000, "[fd00::2]:9000"),
+        ("10.0.0.2", 0, ""),
+        ("beta.lan", 9000, ""),
+    ],
+)
+def test_another_node_is_reached_by_its_ingress(address: str, port: int, ingress: str) -> None:
+    found = places(seen(said("beta", address, port)), TraefikSettings())
+
+    assert found.of("beta").place == Place(ingress=ingress)
+
+
+@pytest.mark.parametrize("reaches", [True, False])
+def test_this_node_reaches_its_containers_if_its_settings_say_so(reaches: bool) -> None:
+    view = seen(said("alpha", "10.0.0.1"))
+
+    found = places(view, TraefikSettings(reaches_containers=reaches))
+
+    assert found.of("alpha").place == Place(reaches_containers=reaches)
+
+
+@pytest.mark.parametrize(
+    ("state", "cordoned", "why"),
+    [
+        ("alive", False, ""),
+        ("suspect", False, ""),
+        ("dead", False, "its node is dead"),
+        ("left", False, "its node has left"),
+        ("alive", True, "its node is cordoned"),
+    ],
+)
+def test_a_node_that_may_not_be_routed_to_says_why(
+    state: MemberState, cordoned: bool, why: str
+) -> None:
+    view = seen(
+        said("beta", "10.0.0.2", cordoned=cordoned),
+        members=(member("alpha"), member("beta", state)),
+    )
+
+    assert places(view, TraefikSettings()).of("beta").left_out == why
+
+
+def test_a_node_that_is_no_member_is_left_out() -> None:
+    found = places(seen(said("gamma", "10.0.0.3")), TraefikSettings())
+
+    assert "no member" in found.of("gamma").left_out
+
+
+def test_peers_are_the_addresses_that_requests_are_passed_on_from() -> None:
+    view = seen(said("alpha", "127.0.0.1"), said("beta", "10.0.0.2"), said("gamma", "nonsense"))
+
+    assert places(view, TraefikSettings()).peers == ("10.0.0.2", "127.0.0.0/8")

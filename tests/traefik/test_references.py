@@ -1,0 +1,157 @@
+"""What names another: this configuration's, an alias of it, or another provider's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
+from constellation.traefik.elements import ElementKey, Middleware
+from constellation.traefik.references import CHAIN_DEPTH_MAX, missing_of
+from messages.gossip import NodeServiceState
+from tests.traefik.builders import on, state, view
+
+
+def build(*services: NodeServiceState) -> DynamicConfiguration:
+    builder = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org")
+    return builder.build(view(*services))
+
+
+def section(made: DynamicConfiguration, name: str) -> dict[str, Any]:
+    return dict(json.loads(made.body)["http"].get(name, {}))
+
+
+def router(service: str = "web", **labels: Any) -> NodeServiceState:
+    return on("alpha", state(service, http__routers__x__rule="Host(`a`)", **labels))
+
+
+@pytest.mark.parametrize(
+    ("said", "service"),
+    [
+        ("api", "api.example.org"),
+        ("API", "api.example.org"),
+        ("api@docker", "api.example.org"),
+        ("y", "y"),
+        ("y@swarm", "y"),
+        ("y@http", "y"),
+        ("page@file", "page@file"),
+    ],
+)
+def test_a_service_is_found_by_its_name_by_its_host_and_as_that_of_docker(
+    said: str, service: str
+) -> None:
+    made = build(
+        router(http__routers__x__service=said),
+        on("alpha", state("api")),
+        on("alpha", state("other", http__services__y__loadbalancer__server__port="80")),
+    )
+
+    assert section(made, "routers")["x"]["service"] == service
+
+
+@pytest.mark.parametrize("said", ["nowhere", "nowhere@docker"])
+def test_a_router_to_a_service_that_is_not_there_is_left_out(said: str) -> None:
+    made = build(router(http__routers__x__service=said))
+
+    assert "x" not in section(made, "routers")
+    assert [item.label for item in made.rejected] == ["traefik.http.routers.x.service"]
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [("m", ["m"]), ("m@docker", ["m"]), ("m,gzip@file,m", ["m", "gzip@file"])],
+)
+def test_a_middleware_is_ours_as_that_of_docker_and_each_is_named_once(
+    said: str, names: list[str]
+) -> None:
+    made = build(
+        router(http__routers__x__middlewares=said, http__middlewares__m__addprefix__prefix="/a")
+    )
+
+    assert section(made, "routers")["x"]["middlewares"] == [*names, "constellation.retry"]
+
+
+def test_another_providers_service_is_not_retried_for_it() -> None:
+    made = build(router(http__routers__x__service="page@file"))
+
+    assert "middlewares" not in section(made, "routers")["x"]
+
+
+def test_the_middlewares_of_a_service_are_in_every_router_to_it() -> None:
+    named: dict[str, Any] = {
+        "http__services__y__middlewares": "m@docker",
+        "http__services__y__loadbalancer__server__port": "80",
+        "http__middlewares__m__addprefix__prefix": "/a",
+    }
+    made = build(
+        on("alpha", state("owner", **named)),
+        router(http__routers__x__service="y", http__routers__x__middlewares="gzip@file"),
+    )
+
+    routers = section(made, "routers")
+    assert routers["x"]["middlewares"] == ["gzip@file", "m", "constellation.retry"]
+    assert routers["owner.example.org"]["middlewares"] == ["m", "constellation.retry"]
+    assert "middlewares" not in section(made, "services")["y"]
+
+
+def test_a_service_whose_middleware_is_not_there_has_no_way_around_it() -> None:
+    made = build(
+        on(
+            "alpha",
+            state(
+                http__services__y__middlewares="auth",
+                http__services__y__loadbalancer__server__port="80",
+            ),
+        )
+    )
+
+    assert section(made, "routers") == {}
+    assert {item.reason for item in made.rejected} == {
+        "the middleware 'auth' is not defined, or was left out"
+    }
+
+
+def test_the_service_of_an_error_page_is_called_as_the_body_calls_it() -> None:
+    made = build(
+        router(
+            http__middlewares__m__errors__service="api@docker",
+            http__middlewares__m__errors__status="500",
+        ),
+        on("alpha", state("api")),
+    )
+
+    assert section(made, "middlewares")["m"]["errors"]["service"] == "api.example.org"
+
+
+def chain(*names: str) -> Middleware:
+    return Middleware({"chain": {"middlewares": list(names)}})
+
+
+@pytest.mark.parametrize(
+    ("middlewares", "wrong"),
+    [
+        ({"a": chain("b@file")}, ""),
+        ({"a": chain("b"), "b": Middleware({"compress": {}})}, ""),
+        ({"a": chain("b")}, "'b' is not defined"),
+        ({"a": chain("a")}, "'a' is a part of itself"),
+        ({"a": chain("b"), "b": chain("c"), "c": chain("a")}, "is a part of itself"),
+        ({"a": Middleware({"errors": {"service": "s"}})}, "service 's' is not defined"),
+        ({}, "'a' is not defined"),
+        (
+            {"a": chain("0")}
+            | {str(n): chain(str(n + 1)) for n in range(CHAIN_DEPTH_MAX)}
+            | {str(CHAIN_DEPTH_MAX): Middleware({"compress": {}})},
+            "nested deeper",
+        ),
+    ],
+)
+def test_what_a_middleware_lacks_is_told(middlewares: dict[str, Middleware], wrong: str) -> None:
+    by_key = {ElementKey("http", "middlewares", name): m for name, m in middlewares.items()}
+
+    found = missing_of(ElementKey("http", "middlewares", "a"), by_key, lambda _: False)
+
+    assert wrong in found
+    assert bool(found) is bool(wrong)
