@@ -28,7 +28,7 @@ SHOW = "/cgi-bin/show"
 WEB_IMAGE = "constellation-test/web:latest"  # declares port 80
 
 # /cgi-bin/show/x says who answers, for which path, and what was said of the client; /cgi-bin/slow
-# answers in pieces.
+# answers in pieces, /cgi-bin/late after 12 s.
 _PAGES = r"""
 mkdir -p /www/cgi-bin; cd /www/cgi-bin; echo "$NODE" > /www/index.html
 cat > show <<'END'
@@ -42,7 +42,13 @@ cat > slow <<'END'
 printf 'Content-Type: text/plain\r\n\r\n'
 echo first; sleep 2; echo last
 END
-chmod +x show slow
+cat > late <<'END'
+#!/bin/sh
+sleep 12
+printf 'Content-Type: text/plain\r\n\r\n'
+echo late
+END
+chmod +x show slow late
 exec httpd -f -p 80 -h /www
 """
 

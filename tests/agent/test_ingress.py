@@ -147,6 +147,10 @@ def test_answer_in_pieces_comes_in_pieces(rig: Rig) -> None:
     assert rest_s - first_s > 1.0
 
 
+def test_service_that_takes_long_is_waited_for(rig: Rig) -> None:
+    assert rig.nodes[0].get("web.localhost", "/cgi-bin/late") == (200, b"late\n")
+
+
 def test_connection_that_is_upgraded_goes_through_both_ways(rig: Rig) -> None:
     with socket.create_connection((rig.nodes[0].host.address, 80), timeout=15) as connection:
         connection.sendall(UPGRADE)
