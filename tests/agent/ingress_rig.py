@@ -75,9 +75,9 @@ class Node:
     traefik: Process
     access_log: Path
 
-    def get(self, name: str, path: str = "/", **options: Any) -> tuple[int, bytes]:
+    def get(self, host: str, path: str = "/", **options: Any) -> tuple[int, bytes]:
         """Ask this node's Traefik as somebody who is no member of the cluster."""
-        return ask(self.host.address, name, path, **options)
+        return ask(self.host.address, host, path, **options)
 
     def show(self, name: str, path: str = SHOW, **options: Any) -> dict[str, str]:
         """Ask for the page that says what its container was asked; it is answered 200."""

@@ -178,7 +178,7 @@ def test_route_answers_503_once_the_only_container_is_stopped_and_nothing_goes_r
 def test_no_request_goes_round_while_the_container_dies(rig: Rig) -> None:
     dying = rig.nodes[1].run_web("dying")
     rig.wait_for("dying", 1)
-    asked = []
+    asked: list[tuple[str, int]] = []
     dying.kill()
     deadline_s = time.monotonic() + 4
     while time.monotonic() < deadline_s:
