@@ -111,14 +111,16 @@ class Node:
             name, "sh", "-c", _ECHO, image=WEB_IMAGE, labels={"traefik.enable": "true"}
         )
 
-    def run_web(self, name: str, *, published: bool = False, **labels: str) -> Any:
+    def run_web(
+        self, name: str, labels: Mapping[str, str] | None = None, *, published: bool = False
+    ) -> Any:
         """Start a container that declares port 80; it publishes that only where asked."""
         return self.engine.run(
             name,
             *("sh", "-c", _PAGES),
             image=WEB_IMAGE,
             environment={"NODE": self.agent.name},
-            labels={"traefik.enable": "true", **labels},
+            labels={"traefik.enable": "true", **(labels or {})},
             ports={"80/tcp": (self.host.address, free_port())} if published else {},
         )
 

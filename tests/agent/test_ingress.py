@@ -41,7 +41,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
             beta.run_web("web")
             beta.run_web(
                 "prefixed",
-                **{
+                {
                     "traefik.http.routers.prefixed.rule": "Host(`prefixed.localhost`)",
                     "traefik.http.routers.prefixed.middlewares": "show,passed",
                     "traefik.http.middlewares.passed.headers.customresponseheaders.X-Passed": "yes",
