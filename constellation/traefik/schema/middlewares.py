@@ -45,9 +45,7 @@ _SOURCE_CRITERION = Struct(
     check=checks.at_most_one_of("ipStrategy", "requestHeaderName", "requestHost"),
 )
 
-_CLIENT_TLS = Struct(
-    (*fields(Text(), "ca", "cert", "key"), *fields(Flag(), "insecureSkipVerify", "caOptional"))
-)
+_CLIENT_TLS = (*fields(Text(), "ca", "cert", "key"), Field("insecureSkipVerify", Flag()))
 
 _RATE_LIMIT = Struct(
     (
@@ -60,7 +58,7 @@ _RATE_LIMIT = Struct(
             Struct(
                 (
                     Field("endpoints", Texts(checks.not_empty)),
-                    Field("tls", _CLIENT_TLS),
+                    Field("tls", Struct(_CLIENT_TLS)),
                     *fields(Text(), "username", "password"),
                     *fields(_NOT_NEGATIVE, "db", "poolSize", "minIdleConns", "maxActiveConns"),
                     *fields(Duration(), "readTimeout", "writeTimeout", "dialTimeout"),
@@ -120,7 +118,7 @@ _HEADERS_MIDDLEWARE = Struct(
 _FORWARD_AUTH = Struct(
     (
         Field("address", Text(checks.http_url), required=True),
-        Field("tls", _CLIENT_TLS),
+        Field("tls", Struct((*_CLIENT_TLS, Field("caOptional", Flag())))),
         Field("trustForwardHeader", Flag()),
         Field("authResponseHeaders", _HEADER_NAMES),
         Field("authResponseHeadersRegex", _REGEXP),
