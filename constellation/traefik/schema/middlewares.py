@@ -119,7 +119,7 @@ _HEADERS_MIDDLEWARE = Struct(
 _FORWARD_AUTH = Struct(
     (
         Field("address", Text(checks.http_url), required=True),
-        Field("tls", Struct((*_CLIENT_TLS, Field("caOptional", Flag())))),
+        Field("tls", _CLIENT_TLS),
         Field("trustForwardHeader", Flag()),
         Field("authResponseHeaders", _HEADER_NAMES),
         Field("authResponseHeadersRegex", _REGEXP),
