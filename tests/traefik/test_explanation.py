@@ -167,13 +167,15 @@ def test_an_age_is_that_of_the_last_change_of_the_record() -> None:
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "(a|a)" * 30 + "b", "(?:a?){20}a{20}b", "a*a*a*b"])
 def test_a_rule_that_could_take_for_ever_to_try_is_not_tried(pattern: str) -> None:
-    hostile = {"http__routers__Evil__rule": f"HostRegexp(`{pattern}`)"}
+    hostile: dict[str, Any] = {"http__routers__Evil__rule": f"HostRegexp(`{pattern}`)"}
     told = explained("a" * 60 + ".example.org", view(on("alpha", state(**hostile))))
     assert not told.found
     assert "1 rules with HostRegexp were not tried, it could take long" in told.notes
 
 
 def test_an_ordinary_regular_expression_is_tried() -> None:
-    usual = {"http__routers__App__rule": "HostRegexp(`^(www|app)\\.[a-z0-9-]+\\.example\\.org$`)"}
+    usual: dict[str, Any] = {
+        "http__routers__App__rule": "HostRegexp(`^(www|app)\\.[a-z0-9-]+\\.example\\.org$`)"
+    }
     told = explained("app.my-own.example.org", view(on("alpha", state(**usual))))
     assert [route.router for route in told.routes] == ["App"]
