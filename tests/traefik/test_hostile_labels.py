@@ -216,3 +216,12 @@ def test_a_client_has_an_optional_authority_for_forward_auth_alone(
     labels[f"{MIDDLEWARE}{last}.caoptional"] = "true"
     configuration = made(on("alpha", container("web", labels)))
     assert ("m" in section(configuration, "http", "middlewares")) == taken
+
+
+@pytest.mark.parametrize("option", ["poolsize", "minidleconns", "maxactiveconns"])
+def test_connections_that_traefik_would_panic_of_are_left_out(option: str) -> None:
+    start = MIDDLEWARE + "ratelimit.redis."
+    for count, taken in (("10000", True), (str(2**63 - 1), False)):
+        labels = {start + "endpoints": "127.0.0.1:6379", start + option: count}
+        configuration = made(on("alpha", container("web", labels)))
+        assert ("m" in section(configuration, "http", "middlewares")) == taken
