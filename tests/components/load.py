@@ -27,6 +27,7 @@ class Answer:
     began_s: float
     status: int
     body: str
+    took_s: float
 
     @property
     def succeeded(self) -> bool:
@@ -82,4 +83,4 @@ class Load:
             except OSError as error:
                 status, body = 0, str(error).encode()
             text = body.decode(errors="replace").strip()
-            self.answers.append(Answer(began_s, status, text))
+            self.answers.append(Answer(began_s, status, text, time.monotonic() - began_s))

@@ -28,7 +28,7 @@ def service() -> dict[str, Any]:
 def flags(*, address: str, optional: bool = False) -> list[str]:
     """Return Traefik's flags, on the node of that address."""
     texts = [*service()["command"], *(optional_flags() if optional else ())]
-    return [substituted(text, {"CONSTELLATION_ADDRESS": address}) for text in texts]
+    return [substituted(text, {"NODE_ADDRESS": address}) for text in texts]
 
 
 def optional_flags() -> list[str]:

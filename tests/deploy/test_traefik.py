@@ -9,6 +9,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_docker_compose_takes_the_file_and_asks_for_the_address() -> None:
 
     without = subprocess.run(command, capture_output=True, text=True, check=False, env={})
     complete = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={"CONSTELLATION_ADDRESS": ADDRESS}
+        command, capture_output=True, text=True, check=False, env={"NODE_ADDRESS": ADDRESS}
     )
 
     assert (without.returncode, "tailscale ip -4" in without.stderr) == (15, True)
@@ -98,10 +99,13 @@ def test_docker_compose_takes_the_file_and_asks_for_the_address() -> None:
 
 
 def test_the_address_is_asked_for_where_it_is_used_first() -> None:
-    asked = re.findall(r"\$\{CONSTELLATION_ADDRESS:\?([^}]+)\}", TEXT)
+    asked = re.findall(r"\$\{NODE_ADDRESS:\?([^}]+)\}", TEXT)
 
     assert len(asked) == 1
     assert "address of this node in the tailnet" in asked[0]
+    # It is exported where the operator also runs `constellation`, which refuses names of its own
+    # that it does not know.
+    assert not re.search(r"CONSTELLATION_\w+", TEXT)
 
 
 def test_flags_and_file_say_the_same() -> None:
@@ -130,6 +134,20 @@ def test_the_agents_settings_beside_it_are_valid() -> None:
         "postgres",
         "mysql",
     }
+
+
+def test_the_agents_settings_in_the_runbook_are_valid_too() -> None:
+    runbook = (shipped_traefik.COMPOSE_FILE.parent.parent / "README.md").read_text()
+    part = runbook.partition("## Traefik on every node")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"```toml\n(.+?)```", part, flags=re.DOTALL)
+
+    settings = TraefikSettings(**tomllib.loads(block)["traefik"])
+
+    assert settings.ingress_port == shipped_traefik.INGRESS_PORT
+    named = set(re.findall(r"`(\w+)(?: = [^`]+)?`", part)) & set(TraefikSettings.model_fields)
+    assert named >= {"ingress_port", "entry_points", "cert_resolvers"}
+    for assignment in re.findall(r"`(\w+ = [^`]+)`", part):
+        TraefikSettings(**tomllib.loads(assignment))
 
 
 def entry_points(flags: list[str]) -> set[str]:
