@@ -25,6 +25,7 @@ ROUTES_MAX = 20
 BACKENDS_MAX = 64
 REJECTED_MAX = 50
 SIMILAR_MAX = 3
+COMPARED_MAX = 1000  # names, 0.2 ms each
 
 _QUOTED = r"""\(\s*[`"]([^`"]+)[`"]\s*\)"""
 _HOST = re.compile(rf"(?i:\bHost(?:SNI)?){_QUOTED}")
@@ -279,7 +280,9 @@ class _Explainer:
             for _, config in self._routers()
             for host in _HOST.findall(config.get("rule", ""))
         }
-        near = difflib.get_close_matches(self._subject, sorted(known), n=SIMILAR_MAX)
+        if len(known) > COMPARED_MAX:
+            known = {name for name in known if name[:2] == self._subject[:2]}
+        near = difflib.get_close_matches(self._subject, sorted(known)[:COMPARED_MAX], n=SIMILAR_MAX)
         if near:
             yield f"similar names are {', '.join(near)}"
         yield (
