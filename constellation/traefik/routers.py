@@ -14,6 +14,11 @@ from constellation.traefik.service_parts import FAILOVER, TO, Parts, ServicePart
 RETRY = "constellation.retry"
 BREAKER = "constellation.circuit-breaker"
 
+# Instead of RETRY in routers that pass requests on.  504 is what another node's Traefik says of a
+# container that died a moment ago, and of a service that takes for ever: that is not tried again.
+RETRY_PASSED_ON = "constellation.retry-passed-on"
+_PASSED_ON_AGAIN_WITHIN_S = 10
+
 _TRIED_ELSEWHERE = "Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`)"
 
 
@@ -36,7 +41,7 @@ def router_parts(
         return {key: made}
     names = [*router.middlewares]
     if service_parts is not None:
-        names += common_middlewares(settings)
+        names += common_middlewares(settings, passes_on=service_parts.passes_on)
         names += [TO + service] if service_parts.passes_on else []
     made = {**router.config, "service": service}
     if "entryPoints" not in made and settings.http_entry_points:
@@ -64,21 +69,29 @@ def _split(key: ElementKey, router: Mapping[str, Any]) -> Parts:
     return {key: rest, ElementKey(key.protocol, key.section, key.name + FAILOVER): tried}
 
 
-def common_middlewares(settings: TraefikSettings) -> Iterable[str]:
+def common_middlewares(settings: TraefikSettings, *, passes_on: bool) -> Iterable[str]:
     """Return the names of the middlewares of all HTTP routers, the outermost first."""
     if settings.circuit_breaker:
         yield BREAKER
     if settings.retry_attempts:
-        yield RETRY
+        yield RETRY_PASSED_ON if passes_on and settings.version == "3.7" else RETRY
 
 
 def common_parts(settings: TraefikSettings) -> Parts:
     """Return the middlewares of all HTTP routers."""
-    made = {BREAKER: {"circuitBreaker": {"expression": settings.circuit_breaker}}}
-    made[RETRY] = {"retry": _retry(settings)}
-    return {
-        ElementKey("http", "middlewares", name): made[name] for name in common_middlewares(settings)
+    retry = _retry(settings)
+    again = {"status": ["502", "504"], "timeout": f"{_PASSED_ON_AGAIN_WITHIN_S}s"}
+    made = {
+        BREAKER: {"circuitBreaker": {"expression": settings.circuit_breaker}},
+        RETRY: {"retry": retry},
+        RETRY_PASSED_ON: {"retry": {**retry, **again}},
     }
+    names = {
+        name
+        for passes_on in (False, True)
+        for name in common_middlewares(settings, passes_on=passes_on)
+    }
+    return {ElementKey("http", "middlewares", name): made[name] for name in sorted(names)}
 
 
 def _retry(settings: TraefikSettings) -> dict[str, Any]:

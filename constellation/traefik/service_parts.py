@@ -86,7 +86,7 @@ def http_parts(
     fails_over = fails_over and "sticky" not in config.get("loadBalancer", {})
     if fails_over:
         parts.update(_failover(key, config, checked, near, far))
-    inside = [one for one in found.all if one.is_local and one.how == "container"]
+    inside = [one for one in found.all if one.is_local and one.how == "container" and one.is_well]
     if inside and settings.ingress_port and places.peers:
         parts.update(_passed_on(key, config, inside, settings, places))
     return ServiceParts(parts, passes_on, fails_over)
@@ -170,8 +170,7 @@ def _passed_on(
     """
     name = FROM + key.name
     balancer = {k: v for k, v in config["loadBalancer"].items() if k != "sticky"}
-    well = by_address(backend for backend in inside if backend.is_well)
-    service = _with_servers({"loadBalancer": balancer}, _servers(well, 0))
+    service = _with_servers({"loadBalancer": balancer}, _servers(by_address(inside), 0))
     asked = f"Header(`{SERVICE_HEADER}`, `{key.name}`)"
     return {
         ElementKey("http", "routers", name): _from_peers(asked, name, settings, places),

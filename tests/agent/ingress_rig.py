@@ -28,7 +28,7 @@ SHOW = "/cgi-bin/show"
 WEB_IMAGE = "constellation-test/web:latest"  # declares port 80
 
 # /cgi-bin/show/x says who answers, for which path, and what was said of the client; /cgi-bin/slow
-# answers in pieces.
+# answers in pieces, /cgi-bin/late after 12 s.
 _PAGES = r"""
 mkdir -p /www/cgi-bin; cd /www/cgi-bin; echo "$NODE" > /www/index.html
 cat > show <<'END'
@@ -42,7 +42,13 @@ cat > slow <<'END'
 printf 'Content-Type: text/plain\r\n\r\n'
 echo first; sleep 2; echo last
 END
-chmod +x show slow
+cat > late <<'END'
+#!/bin/sh
+sleep 12
+printf 'Content-Type: text/plain\r\n\r\n'
+echo late
+END
+chmod +x show slow late
 exec httpd -f -p 80 -h /www
 """
 
@@ -69,9 +75,9 @@ class Node:
     traefik: Process
     access_log: Path
 
-    def get(self, name: str, path: str = "/", **options: Any) -> tuple[int, bytes]:
+    def get(self, host: str, path: str = "/", **options: Any) -> tuple[int, bytes]:
         """Ask this node's Traefik as somebody who is no member of the cluster."""
-        return ask(self.host.address, name, path, **options)
+        return ask(self.host.address, host, path, **options)
 
     def show(self, name: str, path: str = SHOW, **options: Any) -> dict[str, str]:
         """Ask for the page that says what its container was asked; it is answered 200."""

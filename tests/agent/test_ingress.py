@@ -147,6 +147,10 @@ def test_answer_in_pieces_comes_in_pieces(rig: Rig) -> None:
     assert rest_s - first_s > 1.0
 
 
+def test_service_that_takes_long_is_waited_for(rig: Rig) -> None:
+    assert rig.nodes[0].get("web.localhost", "/cgi-bin/late") == (200, b"late\n")
+
+
 def test_connection_that_is_upgraded_goes_through_both_ways(rig: Rig) -> None:
     with socket.create_connection((rig.nodes[0].host.address, 80), timeout=15) as connection:
         connection.sendall(UPGRADE)
@@ -174,7 +178,7 @@ def test_route_answers_503_once_the_only_container_is_stopped_and_nothing_goes_r
 def test_no_request_goes_round_while_the_container_dies(rig: Rig) -> None:
     dying = rig.nodes[1].run_web("dying")
     rig.wait_for("dying", 1)
-    asked = []
+    asked: list[tuple[str, int]] = []
     dying.kill()
     deadline_s = time.monotonic() + 4
     while time.monotonic() < deadline_s:

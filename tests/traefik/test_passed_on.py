@@ -27,10 +27,11 @@ def unpublished(health: Health = "healthy") -> ServiceState:
     return made.model_copy(update={"container_host": "172.17.0.2" if health == "healthy" else ""})
 
 
-def http_of(*services: Any, ingress_port: int = 7948, **fields: Any) -> dict[str, Any]:
-    builder = ConfigurationBuilder(
-        settings=TraefikSettings(ingress_port=ingress_port), domain="localhost"
-    )
+def http_of(
+    *services: Any, settings: TraefikSettings | None = None, **fields: Any
+) -> dict[str, Any]:
+    settings = settings or TraefikSettings(ingress_port=7948)
+    builder = ConfigurationBuilder(settings=settings, domain="localhost")
     body = builder.build(view(*services, **{"nodes": NODES, **fields})).body
     return dict(json.loads(body)["http"])
 
@@ -64,7 +65,7 @@ def test_what_is_not_here_any_more_is_answered_by_nobody_so_that_another_is_trie
 
 
 def test_node_without_an_entry_point_for_others_has_no_such_router() -> None:
-    made = http_of(on("alpha", unpublished()), ingress_port=0)
+    made = http_of(on("alpha", unpublished()), settings=TraefikSettings())
 
     assert [name for name in made["routers"] if name.startswith("_from.")] == []
     assert [name for name in made["services"] if name.startswith("_from.")] == []
@@ -83,3 +84,25 @@ def test_other_node_names_the_service_in_the_header_once_and_passes_it_to_that_n
     assert middlewares.count("constellation.to.web.localhost") == 1
     servers = made["services"]["web.localhost"]["loadBalancer"]["servers"]
     assert servers == [{"url": "http://100.64.0.2:7948"}]
+
+
+def test_passed_on_requests_have_a_retry_of_their_own_that_takes_up_504_for_a_while() -> None:
+    services = (on("beta", unpublished()), on("beta", state("published")))
+    made = http_of(*services, settings=TraefikSettings(version="3.7"))
+
+    names = made["routers"]["web.localhost"]["middlewares"]
+    assert names == ["constellation.retry-passed-on", "constellation.to.web.localhost"]
+    retry = made["middlewares"]["constellation.retry-passed-on"]["retry"]
+    assert (retry["status"], retry["timeout"]) == (["502", "504"], "10s")
+    assert made["routers"]["published.localhost"]["middlewares"] == ["constellation.retry"]
+
+
+def test_older_traefik_retries_passed_on_requests_as_all_others() -> None:
+    made = http_of(on("beta", unpublished()), settings=TraefikSettings(version="3.6"))
+
+    names = made["routers"]["web.localhost"]["middlewares"]
+    assert names == ["constellation.retry", "constellation.to.web.localhost"]
+    assert made["middlewares"]["constellation.retry"]["retry"].keys() == {
+        "attempts",
+        "initialInterval",
+    }

@@ -63,8 +63,9 @@ def test_they_reach_it_still_while_others_may_not_have_heard(fields: dict[str, A
     assert of_others(**fields) == {"own": 0, "passed_on": 1}
 
 
-def test_they_are_answered_503_and_not_404_while_it_is_ill() -> None:
-    assert of_others(health="unhealthy") == {"own": 0, "passed_on": 0}
+def test_they_are_answered_502_and_so_tried_elsewhere_while_it_is_ill() -> None:
+    assert of_others(health="unhealthy") == {"own": 0, "passed_on": None}
+    assert "_from." in http(web(health="unhealthy"))["routers"]
 
 
 @pytest.mark.parametrize(
