@@ -13,6 +13,7 @@ from actors import node
 from actors.adapters.http_server import HttpLimits, HttpServer
 from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_good
 from actors.async_shell import AsyncShell, Reply
+from actors.daemon_thread import in_thread
 from actors.http_metrics import HttpMetrics
 from actors.http_pages import HttpPages
 from actors.http_routes import answer
@@ -56,6 +57,7 @@ class HttpActor(AsyncShell):
         self._unsaved: LastGood | None = None
         self._told_rejected: frozenset[Rejection] = frozenset()
         self._changed = asyncio.Event()
+        self._building = asyncio.Lock()
         self._saving = threading.Lock()
 
     async def run(self) -> None:
@@ -95,11 +97,15 @@ class HttpActor(AsyncShell):
                 self.provider.others_expected(_names_others(node.settings()) or bool(message.hosts))
                 self._changed.set()
             case RoutesAsk() if self.pages is not None:
-                reply(answer(message, self.pages, self._ages, self.now_s()))
+                self.spawn(self._answer(message, self.pages, reply), "answer")
             case MetricsReport() if self.pages is not None:
                 self.pages.reports.add(message, self.now_s())
             case _:
                 super().on_message(message, reply)
+
+    async def _answer(self, message: RoutesAsk, pages: HttpPages, reply: Reply) -> None:
+        async with self._building:  # what is half built explains nothing
+            reply(answer(message, pages, self._ages, self.now_s()))
 
     # Following the cluster.
 
@@ -127,7 +133,10 @@ class HttpActor(AsyncShell):
                 continue
             was_stale, phase = provider.is_stale, provider.phase
             started_at_s = self.now_s()
-            is_new = provider.step(started_at_s)
+            async with self._building:
+                if provider.builds_long:  # the supervisor, and Traefik, get answers meanwhile
+                    await in_thread(provider.build)
+                is_new = provider.step(self.now_s())
             build_s = self.now_s() - started_at_s
             if was_stale and provider.configuration is not None:
                 self.metrics.built(provider.configuration, build_s)

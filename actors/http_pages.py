@@ -95,7 +95,9 @@ class HttpPages:
         body = self.provider.body
         if body is None:
             return HttpAnswer(503, UNKNOWN, headers={"Retry-After": "1"})
-        return HttpAnswer(200, _json(self._views.rows(body, request.path)), JSON)
+        rows = self._views.rows(body, request.path)
+        lines = b",\n".join(json.dumps(row).encode() for row in rows)
+        return HttpAnswer(200, b"[\n%b\n]\n" % lines, JSON)
 
     def _rejected(self, request: HttpRequest) -> HttpAnswer:
         configuration = self.provider.configuration

@@ -2,8 +2,8 @@
 
     python -m bench.provider_programs.http_node SERVICES DIRECTORY
 
-Answers lines on stdin: `port`; `memory`, in bytes; `change SECONDS`, when it has changed the health
-of an instance every 50 ms for so long: how many times.
+Answers lines on stdin: `port`; `memory`, in bytes; `work`, in seconds of processors so far; `change
+SECONDS`, when it has changed the health of an instance every 50 ms for so long: how many times.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class HttpNode:
                 return self.port
             case ["memory"]:
                 return process_memory_bytes([os.getpid()])
+            case ["work"]:
+                return time.process_time()
             case ["change", seconds]:
                 return self._change(float(seconds))
             case _:

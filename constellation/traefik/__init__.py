@@ -11,7 +11,7 @@ instance_plan           one instance: its elements, and what is wrong with it
 host_names, naming      the names of what labels do not name
 places                  each node: how its instances are reached, may they be routed to
 reach                   how one port of an instance is reached
-merging                 one name that several instances define: the newest deployment's way
+merging, scopes         one name that several instances, or services, define
 service_servers         the instances behind a service: which get requests, and why not
 service_parts           a service with its servers; near ones first
 routers, references     a router with its service and middlewares; what is missing of them

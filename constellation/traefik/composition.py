@@ -17,11 +17,12 @@ from constellation.traefik.elements import (
     ElementKey,
     Instance,
     Middleware,
+    Protocol,
     Router,
     Service,
 )
 from constellation.traefik.host_names import dns_label
-from constellation.traefik.merging import conflicts, winner_of
+from constellation.traefik.merging import DEFAULT_TCP, conflicts, winner_of
 from constellation.traefik.places import Places
 from constellation.traefik.references import (
     is_foreign,
@@ -31,6 +32,7 @@ from constellation.traefik.references import (
 )
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.routers import missing_from, router_parts
+from constellation.traefik.scopes import by_service, scoped
 from constellation.traefik.service_parts import (
     NOT_HERE,
     Parts,
@@ -47,13 +49,15 @@ class ComposedService:
 
     made: ServiceParts
     backends: Backends
+    owner: str  # the service whose labels count
     middlewares: tuple[str, ...]  # of its own, which routers to it cannot do without
     routed: frozenset[str]  # the services that have an instance here with a router of its own
 
     @property
     def kind(self) -> tuple[object, ...]:
         """What routers to it depend on."""
-        return self.made.passes_on, self.made.fails_over, self.middlewares, self.routed
+        made = self.made
+        return made.passes_on, made.fails_over, self.owner, self.middlewares, self.routed
 
 
 class Composition:
@@ -69,6 +73,7 @@ class Composition:
         self._settings = settings
         self._domain = domain
         self._middlewares: dict[ElementKey, Middleware] = {}
+        self._meanings: dict[ElementKey, dict[str, ElementKey]] = {}  # by service
         self._parts: dict[ElementKey, tuple[ElementKey, ...]] = {}  # what each key put there
         self._referrers: dict[ElementKey, set[ElementKey]] = {}
         self._references: dict[ElementKey, frozenset[ElementKey]] = {}
@@ -99,6 +104,12 @@ class Composition:
         for key in by_section["services"]:
             if self._compose_service(key, states, places):
                 self._add_referrers(key, by_section)
+        self._compose_middlewares(by_section)
+        for key in by_section.get("routers", ()):
+            self._compose_router(key)
+
+    def _compose_middlewares(self, by_section: dict[str, set[ElementKey]]) -> None:
+        """Compose those in `by_section`, and all that name them, to which routers are added."""
         waiting = list(by_section["middlewares"])
         seen: set[ElementKey] = set()
         while waiting:
@@ -112,9 +123,9 @@ class Composition:
                 if referrer.section == "middlewares":
                     waiting.append(referrer)
         for key in seen:
+            self._settle_middleware(key)
+        for key in seen:
             self._compose_middleware(key)
-        for key in by_section.get("routers", ()):
-            self._compose_router(key)
 
     @property
     def routed(self) -> frozenset[tuple[str, str]]:
@@ -163,7 +174,8 @@ class Composition:
             for one in contributions
             if isinstance(one.element, Service) and one.element.is_routed
         )
-        self.services[key] = ComposedService(made, found, winner.element.middlewares, routed)
+        own = winner.element.middlewares
+        self.services[key] = ComposedService(made, found, winner.instance.service, own, routed)
         self._route(key, frozenset((*backend.instance,) for backend in found.serving))
         return before is None or before.kind != self.services[key].kind
 
@@ -182,71 +194,136 @@ class Composition:
     # Middlewares.
 
     def _take_middleware(self, key: ElementKey) -> None:
-        contributions = self._of(key)
-        if contributions:
-            element = winner_of(key, contributions).element
+        for before in self._meanings.pop(key, {}).values():
+            self._middlewares.pop(before, None)
+        groups = by_service(self._of(key))
+        found = {service: winner_of(key, group).element for service, group in groups.items()}
+        references: set[ElementKey] = set()
+        for service, element in found.items():
             assert isinstance(element, Middleware)
-            self._middlewares[key] = element
-            self._refer(key, self._candidates(references_of(key.protocol, element)))
-        else:
-            self._middlewares.pop(key, None)
-            self._refer(key, frozenset())
+            named = references_of(key.protocol, element)
+            references |= self._candidates(named)
+            # What is equal but names others may come to mean different things.
+            is_shared = not named and all(element == other for other in found.values())
+            meant = key if is_shared or len(found) == 1 else scoped(key, service)
+            self._meanings.setdefault(key, {})[service] = meant
+        self._refer(key, frozenset(references))
+
+    def _settle_middleware(self, key: ElementKey) -> None:
+        """Take up what is meant by `key`, now that it is known what is meant by all others."""
+        for service, meant in self._meanings.get(key, {}).items():
+            group = by_service(self._of(key))[service]
+            element = winner_of(key, group).element
+            assert isinstance(element, Middleware)
+            self._middlewares[meant] = self._with_meanings(element, key.protocol, service)
+
+    def _with_meanings(self, middleware: Middleware, protocol: Protocol, owner: str) -> Middleware:
+        """Return a middleware that names others by what its service means by them."""
+        chain = middleware.config.get("chain")
+        if protocol != "http" or chain is None:
+            return middleware
+        names = [self._meant(protocol, name, owner).name for name in chain["middlewares"]]
+        return Middleware({"chain": {"middlewares": names}})
+
+    def _meant(self, protocol: Protocol, name: str, owner: str) -> ElementKey:
+        """Return the middleware that labels of the service `owner` mean by `name`."""
+        key = ElementKey(protocol, "middlewares", name)
+        meanings = self._meanings.get(key, {})
+        if owner in meanings:
+            return meanings[owner]
+        return next(iter(meanings.values())) if len(set(meanings.values())) == 1 else key
 
     def _compose_middleware(self, key: ElementKey) -> None:
-        contributions = self._of(key)
-        middleware = self._middlewares.get(key)
-        if middleware is None:
-            self._put(key, {}, ())
-            return
-        winner = winner_of(key, contributions)
-        rejected = conflicts(key, contributions, winner)
-        if wrong := self._missing_of(key):
-            label = f"traefik.{key.protocol}.middlewares.{key.name}"
-            remedy = "define what it names, or correct the name"
-            rejected += [
-                Rejection(*other.instance, label, wrong, remedy) for other in contributions
-            ]
-            self._put(key, {}, rejected)
-            return
-        made = with_services(middleware, lambda name: self._service_name("http", name))
-        self._put(key, {key: made}, rejected)
+        parts: Parts = {}
+        rejected: list[Rejection] = []
+        for service, group in by_service(self._of(key)).items():
+            rejected += conflicts(key, group, winner_of(key, group))
+            meant = self._meanings[key][service]
+            if wrong := self._missing_of(meant):
+                label = f"traefik.{key.protocol}.middlewares.{key.name}"
+                remedy = "define what it names, or correct the name"
+                rejected += [Rejection(*other.instance, label, wrong, remedy) for other in group]
+            else:
+                middleware = self._middlewares[meant]
+                parts[meant] = with_services(
+                    middleware, lambda name: self._service_name("http", name)
+                )
+        self._put(key, parts, rejected)
 
     def _missing_of(self, key: ElementKey) -> str:
         def has_service(name: str) -> bool:
             return self.resolve_service("http", name) is not None
 
+        if len(set(self._meanings.get(key, {}).values())) > 1:
+            return f"several services define the middleware {key.name[:64]!r}, each in its own way"
         return missing_of(key, self._middlewares, has_service)
 
     # Routers.
 
     def _compose_router(self, key: ElementKey) -> None:
         contributions = self._of(key)
-        if not contributions:
-            self._refer(key, frozenset())
-            self._put(key, {}, ())
-            return
-        winner = winner_of(key, contributions)
+        references: set[ElementKey] = set()
+        made: dict[str, Parts] = {}
+        rejected: list[Rejection] = []
+        groups = by_service(contributions)
+        if key.name.startswith(DEFAULT_TCP) and contributions:
+            winner = winner_of(key, contributions)
+            groups = {winner.instance.service: list(contributions)}
+        for service, group in groups.items():
+            winner = winner_of(key, group)
+            rejected += conflicts(key, group, winner)
+            references |= self._references_of_router(key, winner)
+            parts, wrong = self._router(key, winner, group)
+            rejected += wrong
+            if parts:
+                made[service] = parts
+        self._refer(key, frozenset(references))
+        self._put(key, self._apart(key, made), rejected)
+
+    def _references_of_router(self, key: ElementKey, winner: Contribution) -> frozenset[ElementKey]:
         router = winner.element
         assert isinstance(router, Router)
-        service = self.resolve_service(key.protocol, router.service)
-        if service is not None and (also := self.services[service].middlewares):
-            router = replace(router, middlewares=(*router.middlewares, *also))
         named = [ElementKey(key.protocol, "services", router.service)]
         named += [ElementKey(key.protocol, "middlewares", name) for name in router.middlewares]
-        self._refer(key, self._candidates(named))
-        rejected = conflicts(key, contributions, winner)
+        service = self.resolve_service(key.protocol, router.service)
+        if service is not None:
+            also = self.services[service].middlewares
+            named += [ElementKey(key.protocol, "middlewares", name) for name in also]
+        return self._candidates(named)
+
+    def _router(
+        self, key: ElementKey, winner: Contribution, group: list[Contribution]
+    ) -> tuple[Parts, list[Rejection]]:
+        """Return the router `key` as the service of `winner` means it, and what is wrong."""
+        router = winner.element
+        assert isinstance(router, Router)
+        owner = winner.instance.service
+        service = self.resolve_service(key.protocol, router.service)
+        meant = [self._meant(key.protocol, name, owner).name for name in router.middlewares]
+        if service is not None:
+            to = self.services[service]
+            meant += [self._meant(key.protocol, name, to.owner).name for name in to.middlewares]
+        router = replace(router, middlewares=tuple(meant))
         if wrong := missing_from(key, router, self._missing_of, has_service=service is not None):
-            rejected += self._router_left_out(key, contributions, *wrong)
-            self._put(key, {}, rejected)
-            return
-        if service is not None and "." in key.name:
-            routed = self.services[service].routed
-            if winner.instance.service in routed:
-                self._put(key, {}, [*rejected, *map(_has_a_router, contributions)])
-                return
+            return {}, self._router_left_out(key, group, *wrong)
+        if service is not None and "." in key.name and owner in self.services[service].routed:
+            return {}, [_has_a_router(one) for one in group]
         composed = self.services[service].made if service is not None else None
         name = service.name if service is not None else router.service
-        self._put(key, router_parts(key, router, name, composed, self._settings), rejected)
+        return router_parts(key, router, name, composed, self._settings), []
+
+    def _apart(self, key: ElementKey, made: Mapping[str, Parts]) -> Parts:
+        """Return one router for all services if they mean the same by it, else one for each."""
+        meanings = list(made.values())
+        if all(parts == meanings[0] for parts in meanings):
+            return meanings[0] if meanings else {}
+        apart: Parts = {}
+        for service, parts in made.items():
+            for part, config in parts.items():
+                suffix = part.name.removeprefix(key.name)
+                own = scoped(key, service)
+                apart[own._replace(name=own.name + suffix)] = config
+        return apart
 
     def _router_left_out(
         self, key: ElementKey, contributions: Iterable[Contribution], option: str, wrong: str

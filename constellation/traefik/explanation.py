@@ -16,6 +16,7 @@ from constellation.traefik.composition import Composition
 from constellation.traefik.elements import ElementKey, Instance
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
+from constellation.traefik.scopes import OF, scoped, without_scope
 from constellation.traefik.service_parts import FROM
 from constellation.traefik.service_servers import Backend
 from messages.routes import BackendRow, RejectionRow, RouteRow
@@ -24,6 +25,7 @@ ROUTES_MAX = 20
 BACKENDS_MAX = 64
 REJECTED_MAX = 50
 SIMILAR_MAX = 3
+COMPARED_MAX = 1000  # names, 0.2 ms each
 
 _QUOTED = r"""\(\s*[`"]([^`"]+)[`"]\s*\)"""
 _HOST = re.compile(rf"(?i:\bHost(?:SNI)?){_QUOTED}")
@@ -139,19 +141,29 @@ class _Explainer:
                 led.add(key)
         for key, config in self._routers():
             service = ElementKey(key.protocol, "services", str(config["service"]))
-            is_own = key.name.lower() == self._subject or self._subject in self._definers(key)
+            is_own = without_scope(
+                key
+            ).name.lower() == self._subject or self._subject in self._definers(key)
             if (is_own or service in led) and not key.name.startswith(FROM):
                 yield key
 
     def _definers(self, key: ElementKey) -> set[str]:
-        found = self._composition.contributions.get(key, {})
-        return {instance.service.lower() for instance in found}
+        return {instance.service.lower() for instance in self._contributors(key)}
+
+    def _contributors(self, router: ElementKey) -> list[Instance]:
+        """Return the instances whose labels ask for `router`."""
+        found = self._composition.contributions.get(without_scope(router), {})
+        return [
+            instance
+            for instance in found
+            if OF not in router.name or scoped(without_scope(router), instance.service) == router
+        ]
 
     def _services(self, keys: Iterable[ElementKey]) -> set[str]:
         """Return the services, as they are called on nodes, that the subject is about."""
         found = {name for name in self._view.services if name.lower() == self._subject}
         for key in keys:
-            found |= {instance.service for instance in self._composition.contributions.get(key, {})}
+            found |= {instance.service for instance in self._contributors(key)}
             for backend in self._backends(key):
                 found.add(backend.instance.service)
         return found
@@ -168,7 +180,7 @@ class _Explainer:
 
     def _route(self, key: ElementKey) -> RouteRow:
         config = self._composition.document.section(key.protocol, "routers")[key.name]
-        definers = self._composition.contributions.get(key, {})
+        definers = self._contributors(key)
         service = str(config["service"])
         weights = self._weights(ElementKey(key.protocol, "services", service))
         return RouteRow(
@@ -228,7 +240,7 @@ class _Explainer:
 
     def _routed_to(self, route: RouteRow) -> set[str]:
         key = ElementKey(route.protocol, "routers", route.router)
-        definers = {one.service for one in self._composition.contributions.get(key, {})}
+        definers = {one.service for one in self._contributors(key)}
         return definers | {backend.service for backend in route.backends}
 
     def _without_route(self, service: str) -> Iterator[str]:
@@ -268,7 +280,9 @@ class _Explainer:
             for _, config in self._routers()
             for host in _HOST.findall(config.get("rule", ""))
         }
-        near = difflib.get_close_matches(self._subject, sorted(known), n=SIMILAR_MAX)
+        if len(known) > COMPARED_MAX:
+            known = {name for name in known if name[:2] == self._subject[:2]}
+        near = difflib.get_close_matches(self._subject, sorted(known)[:COMPARED_MAX], n=SIMILAR_MAX)
         if near:
             yield f"similar names are {', '.join(near)}"
         yield (

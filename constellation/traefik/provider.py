@@ -12,6 +12,8 @@ from constellation.traefik.last_good import LastGood
 from constellation.traefik.settling import Phase, Settling, SettlingPolicy
 from messages.gossip import ClusterChanged
 
+BUILDS_LONG_SERVICES = 300  # some 0.3 s for a whole build
+
 
 class TraefikProvider:
     """One node's provider.  Changes are collected by `apply` and take effect at `step`.
@@ -39,6 +41,7 @@ class TraefikProvider:
         self._routed = last_good.routed if last_good else frozenset[tuple[str, str]]()
         self._settling = Settling(self._policy, self._routed)
         self._is_stale = False
+        self._is_anew = False  # a snapshot was taken up that no build has used yet
 
     @property
     def phase(self) -> Phase:
@@ -63,18 +66,29 @@ class TraefikProvider:
         if self.phase is Phase.WAITING and not change.snapshot:
             return False
         before, self.view = self.view, self.view.apply(change)
+        self._is_anew = self._is_anew or change.snapshot
         self._is_stale = self._is_stale or before is not self.view
         if self.phase is Phase.WAITING:
             self._settling = self._settling.begin()
         return not self.view.gap
+
+    @property
+    def builds_long(self) -> bool:
+        """The next build takes long: it is of a whole cluster, and a large one."""
+        return self._is_anew and len(self.view.services) > BUILDS_LONG_SERVICES
+
+    def build(self) -> None:
+        """Build from what is known now.  A change may be taken up meanwhile, in another thread."""
+        self._is_stale = self._is_anew = False  # first: what comes meanwhile needs another build
+        self.configuration = self._builder.build(self.view)
 
     def step(self, now_s: float) -> bool:
         """Build if anything has changed, settle with time; True if there is another body."""
         if self.phase is Phase.WAITING:
             return False
         if self._is_stale or self.configuration is None:
-            self.configuration = self._builder.build(self.view)
-            self._is_stale = False
+            self.build()
+        assert self.configuration is not None
         self._settling = self._settling.step(self.view, self.configuration.routed, now_s)
         if self.phase is not Phase.SETTLED or self.body == self.configuration.body:
             return False

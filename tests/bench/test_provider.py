@@ -37,8 +37,9 @@ def test_every_kind_of_change_is_timed() -> None:
 
 
 def test_a_round_of_polling_is_summed_up() -> None:
-    round_ = served([4, 2.0, 1000, 3.0, 1.0, 2.0, 9.0])
+    round_ = served([4, 2.0, 1000, 3.0, 1.0, 2.0, 9.0], 0.002)
 
+    assert round_.work_us == 500
     assert (round_.rate_per_s, round_.p50_ms, round_.p99_ms, round_.body_bytes) == (2, 2, 9, 1000)
 
 

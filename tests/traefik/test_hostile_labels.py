@@ -202,3 +202,26 @@ def test_a_router_that_may_be_meant_to_have_tls_is_never_plain(said: str, tls: l
     configuration = made(on("alpha", container("web", labels)))
     routers = section(configuration, "http", "routers").values()
     assert ["tls" in router for router in routers] == tls
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken"),
+    [("forwardauth.address=http://a;forwardauth.tls", True), ("ratelimit.redis.tls", False)],
+)
+def test_a_client_has_an_optional_authority_for_forward_auth_alone(
+    kind: str, *, taken: bool
+) -> None:
+    *others, last = kind.split(";")
+    labels = {MIDDLEWARE + name: value for name, value in (one.split("=") for one in others)}
+    labels[f"{MIDDLEWARE}{last}.caoptional"] = "true"
+    configuration = made(on("alpha", container("web", labels)))
+    assert ("m" in section(configuration, "http", "middlewares")) == taken
+
+
+@pytest.mark.parametrize("option", ["poolsize", "minidleconns", "maxactiveconns"])
+def test_connections_that_traefik_would_panic_of_are_left_out(option: str) -> None:
+    start = MIDDLEWARE + "ratelimit.redis."
+    for count, taken in (("10000", True), (str(2**63 - 1), False)):
+        labels = {start + "endpoints": "127.0.0.1:6379", start + option: count}
+        configuration = made(on("alpha", container("web", labels)))
+        assert ("m" in section(configuration, "http", "middlewares")) == taken

@@ -327,3 +327,21 @@ def test_a_port_in_use_is_named_and_tried_again(
         wait_until(lambda: connects(port))
     finally:
         harness.stop()
+
+
+def test_a_whole_cluster_that_takes_long_to_build_keeps_nobody_waiting(start: Start) -> None:
+    harness = start()
+    harness.deliver(snapshot(*(on("alpha", state(f"s{n}")) for n in range(1500))))
+
+    waits_s = []
+    while "s1499.localhost" not in hosts(harness):
+        began_s = time.monotonic()
+        get(harness, "/health")
+        waits_s.append(time.monotonic() - began_s)
+    harness.deliver(RoutesAsk(asker="me", explain=ExplainRequest(subject="s1499")))
+    harness.pump_until(lambda: bool(messages_of(RoutesAnswer, harness.sent)))
+
+    assert max(waits_s) < 0.5
+    (told,) = messages_of(RoutesAnswer, harness.sent)
+    assert told.explained is not None
+    assert len(told.explained.routes) == 2

@@ -23,6 +23,7 @@ from constellation.traefik.schema.kinds import (
 )
 
 _NOT_NEGATIVE = Whole(at_least=0)
+_CONNECTIONS = Whole(at_least=0, at_most=10_000)  # Traefik reserves them: of 2**63 it panics
 _HEADER_NAMES = Texts(checks.header_name)
 _HEADERS = Table(Text(checks.header_value), checks.header_name)
 _TEXT = Text(checks.not_empty)
@@ -61,7 +62,7 @@ _RATE_LIMIT = Struct(
                     Field("endpoints", Texts(checks.not_empty)),
                     Field("tls", Struct(_TLS_FIELDS)),
                     *fields(Text(), "username", "password"),
-                    *fields(_NOT_NEGATIVE, "db", "poolSize", "minIdleConns", "maxActiveConns"),
+                    *fields(_CONNECTIONS, "db", "poolSize", "minIdleConns", "maxActiveConns"),
                     *fields(Duration(), "readTimeout", "writeTimeout", "dialTimeout"),
                 )
             ),

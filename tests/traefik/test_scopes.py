@@ -1,0 +1,130 @@
+"""One name that several services define: each has its own, and none is led by a stranger's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from constellation.cluster_view import ClusterView
+from constellation.settings_traefik import TraefikSettings
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
+from constellation.traefik.explanation import explain
+from messages.gossip import NodeServiceState
+from tests.traefik.builders import on, snapshot, state
+
+AUTH = "http__middlewares__auth__"
+
+
+def guarded(
+    service: str, *, auth: str | None = "basicauth__users", **more: Any
+) -> NodeServiceState:
+    values = {"basicauth__users": "joe:hash", "addprefix__prefix": "/x"}
+    labels: dict[str, Any] = {
+        f"http__routers__{service}__rule": f"Host(`{service}.example.net`)",
+        f"http__routers__{service}__middlewares": "auth",
+        **({AUTH + auth: values[auth]} if auth else {}),
+        **more,
+    }
+    return on("alpha", state(service, **labels))
+
+
+def made(*services: NodeServiceState) -> DynamicConfiguration:
+    builder = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org")
+    return builder.build(ClusterView().apply(snapshot(*services)))
+
+
+def http(configuration: DynamicConfiguration) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(configuration.body)["http"]
+    return found
+
+
+def test_a_router_is_guarded_by_what_its_own_labels_define() -> None:
+    found = http(made(guarded("grafana"), guarded("stranger", auth="addprefix__prefix")))
+
+    first, *_ = found["routers"]["grafana"]["middlewares"]
+    assert found["middlewares"][first] == {"basicAuth": {"users": ["joe:hash"]}}
+    other, *_ = found["routers"]["stranger"]["middlewares"]
+    assert found["middlewares"][other] == {"addPrefix": {"prefix": "/x"}}
+    assert "auth" not in found["middlewares"]
+
+
+def test_what_all_define_alike_is_one() -> None:
+    found = http(made(guarded("grafana"), guarded("wiki")))
+
+    assert sorted(found["middlewares"]) == ["auth", "constellation.retry"]
+
+
+def test_who_defines_none_of_several_meanings_is_left_out() -> None:
+    seen = made(
+        guarded("grafana"),
+        guarded("stranger", auth="addprefix__prefix"),
+        guarded("wiki", auth=None),
+    )
+
+    assert "wiki" not in http(seen)["routers"]
+    (rejection,) = seen.rejected
+    assert (rejection.service, rejection.label) == ("wiki", "traefik.http.routers.wiki.middlewares")
+    assert "several services define the middleware 'auth'" in rejection.reason
+
+
+def test_a_chain_is_of_what_its_own_labels_mean() -> None:
+    chain = {"http__middlewares__all__chain__middlewares": "auth"}
+    through = {"http__routers__{}__middlewares": "all"}
+    services = [
+        guarded(name, auth=auth, **chain, **{key.format(name): v for key, v in through.items()})
+        for name, auth in (("grafana", "basicauth__users"), ("stranger", "addprefix__prefix"))
+    ]
+    found = http(made(*services))
+
+    for name, kind in (("grafana", "basicAuth"), ("stranger", "addPrefix")):
+        first, *_ = found["routers"][name]["middlewares"]
+        (link,) = found["middlewares"][first]["chain"]["middlewares"]
+        assert list(found["middlewares"][link]) == [kind]
+
+
+def test_a_router_of_one_name_is_not_taken_over_by_a_later_deployment() -> None:
+    def routed(service: str, rule: str, created_at_utc_s: float) -> NodeServiceState:
+        labels: dict[str, Any] = {"http__routers__web__rule": rule}
+        made_ = state(service, **labels)
+        return on("alpha", made_.model_copy(update={"created_at_utc_s": created_at_utc_s}))
+
+    old, new = routed("old", "Host(`old.example.net`)", 1.0), routed("new", "Host(`x`)", 2.0)
+    seen = made(old, new)
+
+    rules = {router["rule"]: router["service"] for router in http(seen)["routers"].values()}
+    assert rules == {
+        "Host(`old.example.net`)": "old.example.org",
+        "Host(`x`)": "new.example.org",
+    }
+    assert seen.rejected == ()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 0), (1, 0, 1)])
+def test_meanings_come_apart_and_together_as_services_come_and_go(order: tuple[int, ...]) -> None:
+    chain = {"http__middlewares__all__chain__middlewares": "auth"}
+    alone = (guarded("grafana", **chain, http__routers__grafana__middlewares="all"),)
+    both = (*alone, guarded("stranger", auth="addprefix__prefix"))
+    builder = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org")
+
+    for number in order:
+        services = (alone, both)[number]
+        assert builder.build(ClusterView().apply(snapshot(*services))) == made(*services)
+
+
+def test_explain_finds_each_under_the_name_that_labels_give() -> None:
+    builder = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org")
+    labels: list[dict[str, Any]] = [
+        {"http__routers__web__rule": f"Host(`{name}`)"} for name in ("a", "b")
+    ]
+    seen = ClusterView().apply(
+        snapshot(*(on("alpha", state(f"s{n}", **one)) for n, one in enumerate(labels)))
+    )
+    rejected = builder.build(seen).rejected
+
+    told = explain("web", builder.composition, seen, rejected, lambda _: 0.0)
+    of_one = explain("s1", builder.composition, seen, rejected, lambda _: 0.0)
+
+    assert [route.defined_by for route in told.routes] == [("s0 on alpha",), ("s1 on alpha",)]
+    assert [route.rule for route in of_one.routes] == ["Host(`b`)"]
