@@ -23,7 +23,8 @@ class NodePlace:
 class Places:
     """All nodes, as far as routing depends on them.  Equal places make equal bodies.
 
-    `peers` are the addresses that requests passed on by other nodes come from.
+    `peers` are the addresses that requests passed on by other nodes come from.  Nodes that left or
+    died are among them until they are forgotten: their Traefik may go on without their agent.
     """
 
     self_node: str
