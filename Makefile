@@ -30,7 +30,7 @@ lint: setup  ## check style, types and import layers
 	@$(STEP) "import layers" .venv/bin/lint-imports
 
 test: components lint  ## lint, and run all tests; PYTEST_ARGS="-k word" for some
-	@$(RUN) -m pytest $(PYTEST_ARGS)
+	@scripts/run_tests.sh $(PYTEST_ARGS)
 
 test-fast: setup  ## run the tests that need nothing outside the process
 	@$(RUN) -m pytest -m "not integration" $(PYTEST_ARGS)

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests import needs
 from tests.components.fixtures import (
@@ -18,6 +19,11 @@ from tests.components.fixtures import (
     start_serf,
     start_traefik,
 )
+
+# How long an example takes says more of the machine than of the code; pytest has a limit for each
+# test.
+settings.register_profile("without_deadline", deadline=None)
+settings.load_profile("without_deadline")
 
 __all__ = [
     "docker_engine",

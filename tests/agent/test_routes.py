@@ -199,11 +199,20 @@ def test_container_with_a_broken_label_is_left_out_alone_and_listed(rig: Rig) ->
         time.sleep(1)  # time for Traefik to poll what the agent now serves
         after = rig.traefik.servers()
         rejected = rig.agents[1].get("/api/rejected")[1]
+        told = {
+            words: rig.agents[1].run_command(*words)
+            for words in (("rejected",), ("explain", "broken"), ("explain", HOST))
+        }
     finally:
         broken.remove(force=True)
 
     assert {name: after[name] for name in before} == before
     assert b"rule" in rejected
+    left_out, broken_one, well = told.values()
+    assert "broken on gamma: traefik.http.routers.broken.rule" in left_out.stdout
+    assert "no route leads to broken" in broken_one.stdout
+    assert [ran.returncode for ran in told.values()] == [2, 2, 0]
+    assert f"{HOST} has 1 route, 3 instances serving (as beta sees it)" in well.stdout
     assert rig.complaints() == []
 
 
