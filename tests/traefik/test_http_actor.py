@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -329,6 +331,16 @@ def test_a_port_in_use_is_named_and_tried_again(
         harness.stop()
 
 
+@pytest.fixture
+def small_heap() -> Iterator[None]:
+    """Spare what follows the collector's walks over all that other tests hold."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("small_heap")
 def test_a_whole_cluster_that_takes_long_to_build_keeps_nobody_waiting(start: Start) -> None:
     harness = start()
     harness.deliver(snapshot(*(on("alpha", state(f"s{n}")) for n in range(1500))))
@@ -338,10 +350,14 @@ def test_a_whole_cluster_that_takes_long_to_build_keeps_nobody_waiting(start: St
         began_s = time.monotonic()
         get(harness, "/health")
         waits_s.append(time.monotonic() - began_s)
+    page = get(harness, "/metrics")[1].decode()
+    (build_s,) = re.findall(
+        r"^constellation_traefik_build_seconds_sum\S* (\S+)", page, re.MULTILINE
+    )
     harness.deliver(RoutesAsk(asker="me", explain=ExplainRequest(subject="s1499")))
     harness.pump_until(lambda: bool(messages_of(RoutesAnswer, harness.sent)))
 
-    assert max(waits_s) < 0.5
+    assert max(waits_s) < float(build_s) / 2
     (told,) = messages_of(RoutesAnswer, harness.sent)
     assert told.explained is not None
     assert len(told.explained.routes) == 2
