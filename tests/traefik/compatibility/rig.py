@@ -93,6 +93,12 @@ def both_sides(engine: PrivateDocker, directory: Path) -> Sides:
         # A body that is refused shows as a difference of everything, beside its error line.
         with contextlib.suppress(AssertionError):
             wait_until(agent_side.routers, timeout_s=5, what="Traefik to take the body")
+        for side in (docker_side, agent_side):  # or what is @file is missed at the next reading
+            wait_until(
+                lambda side=side: "guard@file" in str(side.raw().get("middlewares")),  # type: ignore[misc]
+                timeout_s=10,
+                what="Traefik to read its file",
+            )
         logged = [len(side.error_lines()) for side in (docker_side, agent_side)]
         places = places.joined(run_all(engine, [last], agent.address))
         wait_until(
