@@ -148,7 +148,7 @@ def test_every_body_is_accepted_without_an_error_line(polled: tuple[Answering, T
         )
         wrong += disabled(traefik)
     assert (wrong, complaints(traefik)) == ([], [])
-    assert label_routers_count > BODIES // 2
+    assert label_routers_count > 3 * BODIES // 4
 
 
 @pytest.mark.scenario(23)
