@@ -7,7 +7,7 @@
 PYTHON ?=
 RUN := .venv/bin/python
 STEP := scripts/step.sh
-CODE := messages constellation actors tests bench scripts $(wildcard demo)
+CODE := messages constellation actors rigs tests bench scripts $(wildcard demo)
 BENCHMARKS := $(filter-out figures programs actor_pair gossip_members __init__,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
 export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)

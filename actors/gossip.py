@@ -19,7 +19,6 @@ from actors.adapters.gossip_transport import GossipTransport
 from actors.adapters.keyring_file import KeyringFile
 from actors.adapters.node_identity import load_identity
 from actors.async_shell import AsyncShell, Reply
-from constellation.config import Settings
 from constellation.effects import Note
 from constellation.errors import AdapterError
 from constellation.gossip.datagram import Envelope
@@ -29,7 +28,8 @@ from constellation.gossip.outbox import MemberChanged, ProbeEnded
 from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy
 from constellation.gossip.security import Keyring
 from constellation.log import get_logger
-from constellation.settings_gossip import GossipSettings
+from constellation.settings.agent import Settings
+from constellation.settings.gossip import GossipSettings
 from constellation.transport.address import ActorRef
 from messages.admin import PartReported
 from messages.base import Message

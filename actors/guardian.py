@@ -17,8 +17,8 @@ from actors.adapters.systemd import tell_systemd
 from actors.node_life import NodeLife
 from actors.transport.process import adopt_orphans, end_leftovers
 from constellation import __version__
-from constellation.config import Settings
 from constellation.log import get_logger
+from constellation.settings.agent import Settings
 from constellation.supervision.restart import RestartHistory, RestartPolicy
 
 log = get_logger(__name__)

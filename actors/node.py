@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from constellation.config import Settings
 from constellation.errors import ConstellationError
+from constellation.settings.agent import Settings
 
 _settings: list[Settings] = []
 _cluster_key: list[bytes] = []

@@ -18,9 +18,9 @@ from actors.supervisor import SupervisorActor
 from actors.transport.delivery import TransportSettings
 from actors.transport.process import end_leftovers, reap, start_time_ticks
 from actors.transport.system_base import NodeSystemBase
-from constellation.config import Settings
 from constellation.errors import AdapterError
 from constellation.log import get_logger
+from constellation.settings.agent import Settings
 from messages.base import Message
 from messages.lifecycle import (
     ActorPing,

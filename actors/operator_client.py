@@ -12,8 +12,8 @@ from thespian.system.transport import ReceiveEnvelope, TransmitIntent
 from actors.transport import stats
 from actors.transport.delivery import TransportSettings
 from actors.transport.system_base import OperatorSystemBase
-from constellation.config import Settings
 from constellation.errors import AdapterError
+from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from messages.base import Message
 

@@ -6,18 +6,18 @@ from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress, ActorExitRequest
 
 from actors import node
-from actors.admin import AdminActor
+from actors.admin.actor import AdminActor
 from actors.checks import ChecksActor
 from actors.docker import DockerActor
 from actors.gossip import GossipActor
-from actors.http import HttpActor
+from actors.http.actor import HttpActor
 from actors.leases import LeasesActor
 from actors.raft import RaftActor
 from actors.services import ServicesActor
 from actors.shell import ShellActor
 from actors.tailscale import TailscaleActor
-from constellation.config import Settings
 from constellation.effects import Note
+from constellation.settings.agent import Settings
 from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
 from constellation.supervision.watch import Announce, Effect, Report, Watch, WatchPolicy

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.figures import Figures, percentile
-from tests.components.agents import Agent, agents, start_all
-from tests.components.processes import wait_until
-from tests.components.raft_lab import (
+from rigs.agents import Agent, agents, start_all
+from rigs.processes import wait_until
+from rigs.raft_lab import (
     Act,
     acts_in,
     assert_exclusive,

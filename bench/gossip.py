@@ -27,7 +27,7 @@ from statistics import median
 
 from bench.figures import Figures, Peer
 from bench.programs import BUILD_DIRECTORY, Program, go_program_missing
-from tests.components.ports import free_port
+from rigs.ports import free_port
 
 OURS, PEER = "constellation", "memberlist"
 GO_DIRECTORY = Path(__file__).parent / "memberlist_peer"

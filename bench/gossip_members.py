@@ -24,7 +24,7 @@ from constellation.gossip.identity import PRIVATE_KEY_BYTES, Identity
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import MemberChanged, ProbeEnded
 from constellation.gossip.security import Keyring, derive_gossip_key
-from constellation.settings_gossip import GossipSettings
+from constellation.settings.gossip import GossipSettings
 from messages.gossip import RecordPublish
 from messages.monitor import ServiceState
 

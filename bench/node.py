@@ -17,11 +17,11 @@ from statistics import median
 from typing import Any
 
 from bench.figures import Figures, percentile
-from tests.components.agents import Agent, agents, process_memory_bytes
-from tests.components.availability import ComponentUnavailableError, missing
-from tests.components.docker_engine import PrivateDocker, private_docker
-from tests.components.ports import free_port
-from tests.components.processes import wait_until
+from rigs.agents import Agent, agents, process_memory_bytes
+from rigs.availability import ComponentUnavailableError, missing
+from rigs.docker_engine import PrivateDocker, private_docker
+from rigs.ports import free_port
+from rigs.processes import wait_until
 
 MEMORY_RUNS = 3
 SERVICE_COUNTS = (12, 60)

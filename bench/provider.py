@@ -22,7 +22,7 @@ from statistics import median
 from bench.figures import Figures, percentile
 from bench.programs import Program, start
 from bench.provider_programs import visible
-from tests.components.processes import wait_until
+from rigs.processes import wait_until
 
 SERVICES = 1000
 SIZES = (100, SERVICES, 10_000)

@@ -21,10 +21,10 @@ from actors.adapters.parts import find_missing
 from actors.adapters.tailnet_address import wait_for_tailnet_address
 from actors.guardian import Guardian
 from constellation import __version__
-from constellation.config import LogSettings, Settings
 from constellation.errors import AdapterError, ConfigError
 from constellation.log import configure_logging, get_logger
-from constellation.settings_source import load_settings
+from constellation.settings.agent import LogSettings, Settings
+from constellation.settings.source import load_settings
 
 log = get_logger("constellation.start")  # its __name__ is that of a program
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from demo.narration import Narrator
 from demo.story import tell
-from tests.components.availability import missing
+from rigs.availability import missing
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.components import http_backend
-from tests.components.agents import Agent, agents
-from tests.components.processes import Process, wait_until
-from tests.components.traefik import Traefik, traefik
+from rigs import http_backend
+from rigs.agents import Agent, agents
+from rigs.processes import Process, wait_until
+from rigs.traefik import Traefik, traefik
 
 NODES = 3
 SERVICE = "hello"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from demo.narration import Narrator
 from demo.stage import HOST, NODES, Stage, stage, traefik_on
-from tests.components.agents import Agent
-from tests.components.load import Answer, Load
-from tests.components.processes import wait_until
+from rigs.agents import Agent
+from rigs.load import Answer, Load
+from rigs.processes import wait_until
 
 GRACE_S = 1.0
 ROUNDS_MAX = 60

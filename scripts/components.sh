@@ -36,7 +36,7 @@ fi
 build_tailnet_programs() {
     # In a copy, because go writes what it resolves into go.mod.
     sources=$(mktemp -d) || return
-    cp tests/components/tailnet_programs/* "$sources"
+    cp rigs/tailnet_programs/* "$sources"
     mkdir -p .components
     (
         target=$PWD/.components

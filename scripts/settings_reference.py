@@ -1,4 +1,4 @@
-"""Write the settings' reference and examples from the one model, `constellation.config`.
+"""Write the settings' reference and examples from the one model, `constellation.settings.agent`.
 
     python -m scripts.settings_reference
 
@@ -20,12 +20,12 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from constellation.config import Settings
-from constellation.settings_types import Group
+from constellation.settings.agent import Settings
+from constellation.settings.types import Group
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT_PREFIX = "CONSTELLATION_"
-MADE_BY = "Written by `make settings` from constellation/config.py; change it there."
+MADE_BY = "Written by `make settings` from constellation/settings/agent.py; change it there."
 # What a value looks like where no default shows it.
 EXAMPLES = {
     "node_name": "alpha",

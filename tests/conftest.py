@@ -10,8 +10,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from tests import needs
-from tests.components.fixtures import (
+from rigs import needs
+from rigs.fixtures import (
     docker_engine,
     make_hosts,
     private_engine,

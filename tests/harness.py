@@ -12,7 +12,7 @@ from thespian.actors import ActorAddress, ActorExitRequest, WakeupMessage, Watch
 
 from actors import node
 from actors.shell import ShellActor
-from constellation.config import Settings
+from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from messages.base import Message
 from messages.lifecycle import ActorDirectory, ActorStart, DirectoryEntry

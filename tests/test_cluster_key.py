@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from actors.adapters.cluster_key import FILE_NAME, load_cluster_key, new_cluster_key
-from constellation.config import CLUSTER_KEY_CHARACTERS_MIN, Settings
 from constellation.errors import ConfigError
+from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN, Settings
 
 KEY = "k" * CLUSTER_KEY_CHARACTERS_MIN
 

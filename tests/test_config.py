@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from constellation.config import Settings, StaticService
-from constellation.settings_types import Group
+from constellation.settings.agent import Settings, StaticService
+from constellation.settings.types import Group
 from scripts.settings_reference import FILES, ROOT, Setting, all_settings
 
 SETTINGS = [*all_settings(), *all_settings(StaticService, "static_services")]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests import needs
-from tests.components import availability
-from tests.components.availability import CHECKS, REQUIRED_IN_CI, missing
+from rigs import availability, needs
+from rigs.availability import CHECKS, REQUIRED_IN_CI, missing
 
 
 @pytest.fixture(autouse=True)

@@ -20,14 +20,19 @@ from messages.base import REGISTRY, Message
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("messages", "constellation", "actors")
+BESIDES = ("rigs", "tests", "bench", "scripts", "demo")
 SHIPPED = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 OURS = sorted(
     [
         *SHIPPED,
-        *(p for name in ("tests", "bench", "scripts", "demo") for p in (ROOT / name).rglob("*.py")),
+        *(
+            p
+            for name in ("rigs", "tests", "bench", "scripts", "demo")
+            for p in (ROOT / name).rglob("*.py")
+        ),
     ]
 )
-DOORS = {"constellation.start", "constellation.cli"}  # run, not imported
+DOORS = {"constellation.start", "constellation.cli.__main__"}  # run, not imported
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}

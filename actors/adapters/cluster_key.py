@@ -6,8 +6,8 @@ import secrets
 from pathlib import Path
 
 from actors.adapters.secret_file import is_missing, make_secret, read_secret
-from constellation.config import CLUSTER_KEY_CHARACTERS_MIN, Settings
 from constellation.errors import ConfigError
+from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN, Settings
 
 FILE_NAME = "cluster_key"  # in the data directory, of a key that was made here
 

@@ -6,9 +6,9 @@ import secrets
 from pathlib import Path
 
 from actors.adapters.secret_file import is_missing, make_secret, read_secret
-from constellation.config import Settings
 from constellation.errors import ConfigError
 from constellation.gossip.identity import PRIVATE_KEY_BYTES, Identity
+from constellation.settings.agent import Settings
 
 FILE_NAME = "node_identity"
 

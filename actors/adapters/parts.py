@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from constellation.config import Settings
+from constellation.settings.agent import Settings
 
 CONNECT_TIMEOUT_S = 1.0
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from actors.adapters.tailscale import ask_tailscale
-from constellation.config import Settings
 from constellation.errors import AdapterError
-from constellation.settings_tailscale import TailscaleSettings
-from constellation.settings_types import TAILSCALE
+from constellation.settings.agent import Settings
+from constellation.settings.tailscale import TailscaleSettings
+from constellation.settings.types import TAILSCALE
 from constellation.tailscale.condition import Condition, absent, condition_of
 from constellation.tailscale.seeds import SeedPolicy, seed_hosts
 

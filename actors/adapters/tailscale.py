@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Any
 
 from constellation.errors import AdapterError, WireError
-from constellation.settings_tailscale import TailscaleSettings
+from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.tailnet import Tailnet, read_tailnet
 
 ANSWER_BYTES_MAX = 16 << 20

@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
-from actors.http_metrics import HttpMetrics
-from actors.http_pages import HttpPages
+from actors.http.metrics import HttpMetrics
+from actors.http.pages import HttpPages
 from bench.provider_programs import cluster
 from constellation.metrics.exposition import ReportBook
 from constellation.traefik.provider import TraefikProvider

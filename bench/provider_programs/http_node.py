@@ -12,12 +12,12 @@ import os
 import sys
 import time
 
-from actors.http import HttpActor
+from actors.http.actor import HttpActor
 from bench.provider_programs import cluster
-from constellation.config import HttpSettings, Settings
 from constellation.log import configure_logging
-from tests.components.agents import process_memory_bytes
-from tests.components.ports import free_port
+from constellation.settings.agent import HttpSettings, Settings
+from rigs.agents import process_memory_bytes
+from rigs.ports import free_port
 from tests.harness import Harness
 
 CHANGE_INTERVAL_S = 0.05

@@ -17,7 +17,7 @@ from typing import cast
 from actors import node, supervisor
 from actors.shell import ShellActor
 from bench.provider_programs import cluster
-from constellation.config import Settings
+from constellation.settings.agent import Settings
 from constellation.start import main
 from messages.gossip import RecordPublish
 from messages.monitor import Health

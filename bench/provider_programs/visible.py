@@ -21,12 +21,12 @@ from threading import Thread
 
 from bench.provider_programs import cluster
 from bench.provider_programs.publisher import SERVICES_VARIABLE, SOCKET_NAME
-from constellation.config import StaticService
+from constellation.settings.agent import StaticService
 from messages.monitor import Health
-from tests.components.agents import HTTP_PORT, Agent, agents, start_all
-from tests.components.http_backend import Backend
-from tests.components.ports import free_port
-from tests.components.processes import wait_until
+from rigs.agents import HTTP_PORT, Agent, agents, start_all
+from rigs.http_backend import Backend
+from rigs.ports import free_port
+from rigs.processes import wait_until
 
 POLL_S = 0.004
 LIMIT_S = 20.0

@@ -20,9 +20,9 @@ from bench.raft_peers.cluster import (
     Sample,
 )
 from messages.raft_member import RaftCommitted, RaftPropose
-from tests.components.actor_client import ActorClient
-from tests.components.agents import agents
-from tests.components.raft_lab import client_of, wait_for_leader, wait_for_voters
+from rigs.actor_client import ActorClient
+from rigs.agents import agents
+from rigs.raft_lab import client_of, wait_for_leader, wait_for_voters
 
 COMMAND_BYTES = KEY_BYTES + VALUE_BYTES
 ANSWER_TIMEOUT_S = 5.0

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from bench.programs import BUILD_DIRECTORY, Program, go_program_missing, start
 from bench.raft_peers.cluster import START_TIMEOUT_S, Sample, loopback_hosts, sample_of
-from tests.components.availability import binary
-from tests.components.ports import free_ports
-from tests.components.processes import Process
+from rigs.availability import binary
+from rigs.ports import free_ports
+from rigs.processes import Process
 
 CLIENT_SOURCES = Path(__file__).parent / "etcd_client"
 CLIENT = BUILD_DIRECTORY / "etcd_client"

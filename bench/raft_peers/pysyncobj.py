@@ -28,8 +28,8 @@ from pathlib import Path
 
 from bench.programs import Program, start
 from bench.raft_peers.cluster import START_TIMEOUT_S, Sample, loopback_hosts, sample_of
-from tests.components.availability import COMPILED
-from tests.components.ports import free_port
+from rigs.availability import COMPILED
+from rigs.ports import free_port
 
 LIBRARY = COMPILED / "pysyncobj"
 POLL_S = 0.05

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from constellation.config import SupervisorSettings
+from constellation.settings.agent import SupervisorSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from constellation.settings_tailscale import TailscaleSettings
+from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.tailnet import Machine, Tailnet
 
 SEEDS_MAX = 256

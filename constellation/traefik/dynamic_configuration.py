@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.composition import Composition
 from constellation.traefik.elements import Contribution, ElementKey, Instance
 from constellation.traefik.host_names import dns_label, dns_labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from constellation.settings_types import NAME_PATTERN
+from constellation.settings.types import NAME_PATTERN
 
 HOST_NAME_CHARACTERS_MAX = 253
 

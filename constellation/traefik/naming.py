@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from constellation.settings_types import NAME_PATTERN
+from constellation.settings.types import NAME_PATTERN
 from constellation.traefik.elements import (
     Contribution,
     Element,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.reach import Place
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from constellation.cluster_view import ClusterView
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.composition import Composition
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.last_good import LastGood

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.elements import ElementKey, Router
 from constellation.traefik.references import is_foreign, unique
 from constellation.traefik.service_parts import FAILOVER, TO, Parts, ServiceParts

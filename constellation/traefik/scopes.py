@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from constellation.settings_types import NAME_PATTERN
+from constellation.settings.types import NAME_PATTERN
 from constellation.traefik.elements import Contribution, ElementKey
 
 OF = "._of."  # element + this + service; no name from labels, and no host name, has it

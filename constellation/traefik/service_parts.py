@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.elements import ElementKey, Protocol
 from constellation.traefik.places import Places
 from constellation.traefik.service_servers import Backend, Backends, by_address

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pytest
 
 from actors import operator_client
-from constellation import cli, cli_session
-from constellation.config import Settings
+from constellation.cli import main as cli
+from constellation.cli import session as cli_session
+from constellation.settings.agent import Settings
 from messages.base import Message
 from messages.gossip import GossipLeft
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from thespian.actors import ActorAddress
 
-from actors.admin import AdminActor
-from constellation.config import Settings
+from actors.admin.actor import AdminActor
+from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from messages.admin import NodeStatus, NodeStatusRequest, StatusReport
 from messages.gossip import ClusterChanged, NodeState, RecordPublish

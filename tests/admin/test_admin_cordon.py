@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from thespian.actors import ActorAddress
 
-from actors import admin_cordon
 from actors.adapters.cordon_file import FILE_NAME
+from actors.admin import cordon as admin_cordon
 from constellation.errors import AdapterError
 from constellation.transport.address import ActorRef
 from messages.admin import (

@@ -53,7 +53,7 @@ def test_full_disk_is_one_line(arguments: list[str]) -> None:
 
 def test_closed_output_leaves_the_exit_code() -> None:
     ran = subprocess.run(
-        ["/bin/sh", "-c", 'exec "$0" -m constellation.cli keygen >&-', sys.executable],
+        ["/bin/sh", "-c", 'exec "$0" -m constellation.cli.main keygen >&-', sys.executable],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=30,
     )  # fmt: skip
 
@@ -65,7 +65,7 @@ def test_help_says_the_exit_codes_and_loads_nothing_heavy() -> None:
         "import atexit, json, sys\n"
         "atexit.register(lambda: sys.stderr.write(json.dumps(sorted(sys.modules))))\n"
         "sys.argv = ['constellation', '--help']\n"
-        "from constellation.cli import main; main()"
+        "from constellation.cli.main import main; main()"
     )
 
     ran = subprocess.run(

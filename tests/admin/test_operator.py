@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.components.agents import ROOT, Agent, agents
-from tests.components.processes import wait_until
+from rigs.agents import ROOT, Agent, agents
+from rigs.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.adapters.parts import MissingPart, find_missing
-from constellation.config import Settings
+from constellation.settings.agent import Settings
 from tests.monitor.builders import settings
 
 KEY = "k" * 32

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.components import shipped_traefik
-from tests.components.agents import Agent, agents_on
-from tests.components.availability import binary
-from tests.components.docker_engine import IMAGE, PrivateDocker, private_docker
-from tests.components.netns import Host, network_hosts
-from tests.components.ports import answers, free_port
-from tests.components.processes import Process, wait_until
+from rigs import shipped_traefik
+from rigs.agents import Agent, agents_on
+from rigs.availability import binary
+from rigs.docker_engine import IMAGE, PrivateDocker, private_docker
+from rigs.netns import Host, network_hosts
+from rigs.ports import answers, free_port
+from rigs.processes import Process, wait_until
 
 DOMAIN = "localhost"
 SHOW = "/cgi-bin/show"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.agents import Agent, agents
-from tests.components.http_backend import __file__ as backend_file
-from tests.components.ports import free_port
-from tests.components.processes import Process, running, wait_until
+from rigs.agents import Agent, agents
+from rigs.http_backend import __file__ as backend_file
+from rigs.ports import free_port
+from rigs.processes import Process, running, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

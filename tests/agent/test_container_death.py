@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from rigs.availability import ComponentUnavailableError
+from rigs.load import Load
+from rigs.needs import give_up
+from rigs.processes import wait_until
 from tests.agent.ingress_rig import Rig, ingress_rig
-from tests.components.availability import ComponentUnavailableError
-from tests.components.load import Load
-from tests.components.processes import wait_until
-from tests.needs import give_up
 
 pytestmark = [
     pytest.mark.integration,

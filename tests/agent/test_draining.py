@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.components.agents import Agent, agents
-from tests.components.docker_engine import PrivateDocker
-from tests.components.ports import free_port
-from tests.components.processes import wait_until
+from rigs.agents import Agent, agents
+from rigs.docker_engine import PrivateDocker
+from rigs.ports import free_port
+from rigs.processes import wait_until
 
 pytestmark = [
     pytest.mark.integration,

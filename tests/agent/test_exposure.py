@@ -13,13 +13,13 @@ from secrets import token_bytes, token_hex
 import pytest
 
 from actors.operator_client import ask_agent
-from constellation.config import Settings
 from constellation.errors import AdapterError
+from constellation.settings.agent import Settings
 from messages.admin import StatusRequest
-from tests.components.agents import ACTOR_PORT, GOSSIP_PORT, HTTP_PORT, Agent, agents
-from tests.components.fixtures import MakeHosts
-from tests.components.netns import INTERFACE
-from tests.components.processes import wait_until
+from rigs.agents import ACTOR_PORT, GOSSIP_PORT, HTTP_PORT, Agent, agents
+from rigs.fixtures import MakeHosts
+from rigs.netns import INTERFACE
+from rigs.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

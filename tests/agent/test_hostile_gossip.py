@@ -20,14 +20,14 @@ from constellation.gossip.security import NONCE_BYTES, Keyring, derive_gossip_ke
 from constellation.gossip.stream import UserStream, encode_stream, seal_stream
 from messages.gossip import StateRecord
 from messages.monitor import ServiceState
-from tests.components.agents import (
+from rigs.agents import (
     GOSSIP_PORT,
     Agent,
     agents,
     loopback_addresses,
     process_memory_bytes,
 )
-from tests.components.processes import wait_until
+from rigs.processes import wait_until
 from tests.identities import identity_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]

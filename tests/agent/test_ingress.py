@@ -11,10 +11,10 @@ from contextlib import closing
 
 import pytest
 
+from rigs.availability import ComponentUnavailableError
+from rigs.needs import give_up
+from rigs.shipped_traefik import INGRESS_PORT
 from tests.agent.ingress_rig import SHOW, Rig, ask_from, ingress_rig
-from tests.components.availability import ComponentUnavailableError
-from tests.components.shipped_traefik import INGRESS_PORT
-from tests.needs import give_up
 
 pytestmark = [
     pytest.mark.integration,

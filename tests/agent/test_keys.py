@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.components.agents import Agent, agents
-from tests.components.processes import wait_until
+from rigs.agents import Agent, agents
+from rigs.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

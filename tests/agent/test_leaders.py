@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from actors.node_life import convention_leaders
-from constellation.config import ActorSettings, Settings
-from constellation.settings_gossip import GossipSettings
+from constellation.settings.agent import ActorSettings, Settings
+from constellation.settings.gossip import GossipSettings
 
 
 def leaders(seeds: tuple[str, ...] = (), named: tuple[str, ...] = ()) -> list[str]:

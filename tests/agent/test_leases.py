@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.agents import Agent, agents, start_all
-from tests.components.processes import wait_until
-from tests.components.raft_lab import (
+from rigs.agents import Agent, agents, start_all
+from rigs.processes import wait_until
+from rigs.raft_lab import (
     acts_in,
     assert_exclusive,
     wait_for_leader,

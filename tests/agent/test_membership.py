@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.components.agents import Agent, agents, agents_on, loopback_addresses
-from tests.components.fixtures import MakeHosts
-from tests.components.netns import Network
-from tests.components.processes import wait_until
+from rigs.agents import Agent, agents, agents_on, loopback_addresses
+from rigs.fixtures import MakeHosts
+from rigs.netns import Network
+from rigs.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.components.agents import Agent, agents_on
-from tests.components.fixtures import MakeHosts
-from tests.components.netns import Network
-from tests.components.processes import wait_until
+from rigs.agents import Agent, agents_on
+from rigs.fixtures import MakeHosts
+from rigs.netns import Network
+from rigs.processes import wait_until
 
 pytestmark = [
     pytest.mark.integration,

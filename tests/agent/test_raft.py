@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.components.agents import Agent, agents, agents_on, start_all
-from tests.components.fixtures import MakeHosts
-from tests.components.processes import wait_until
-from tests.components.raft_lab import (
+from rigs.agents import Agent, agents, agents_on, start_all
+from rigs.fixtures import MakeHosts
+from rigs.processes import wait_until
+from rigs.raft_lab import (
     acts_in,
     assert_exclusive,
     leader_of,

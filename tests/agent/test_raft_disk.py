@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from messages.raft_member import RaftPropose
-from tests.components.agents import Agent, agents, start_all
-from tests.components.processes import wait_until
-from tests.components.raft_lab import (
+from rigs.agents import Agent, agents, start_all
+from rigs.processes import wait_until
+from rigs.raft_lab import (
     client_of,
     raft_status,
     wait_for_leader,
@@ -31,7 +31,7 @@ def three(tmp_path: Path) -> Iterator[list[Agent]]:
     """Three agents of one cluster."""
     with agents(tmp_path, 3, settings=THREE, start=False) as nodes:
         for agent in nodes:
-            agent.program = "tests.components.failing_disk"
+            agent.program = "rigs.failing_disk"
             agent.environment = {"SYNC_FAILS_FILE": str(tmp_path / f"{agent.name}-fails")}
         start_all(nodes)
         wait_for_voters(nodes, [agent.name for agent in nodes])

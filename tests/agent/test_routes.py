@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.components.agents import Agent, agents
-from tests.components.availability import ComponentUnavailableError
-from tests.components.docker_engine import PrivateDocker, private_docker
-from tests.components.load import Load
-from tests.components.ports import free_port
-from tests.components.processes import wait_until
-from tests.components.prometheus import prometheus
-from tests.components.traefik import Traefik, traefik
-from tests.needs import give_up
+from rigs.agents import Agent, agents
+from rigs.availability import ComponentUnavailableError
+from rigs.docker_engine import PrivateDocker, private_docker
+from rigs.load import Load
+from rigs.needs import give_up
+from rigs.ports import free_port
+from rigs.processes import wait_until
+from rigs.prometheus import prometheus
+from rigs.traefik import Traefik, traefik
 
 pytestmark = [
     pytest.mark.integration,

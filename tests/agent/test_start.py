@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from actors.transport.process import start_time_ticks, write_pid_file
-from tests.components.agents import ROOT, Agent, agents
-from tests.components.fixtures import MakeHosts
-from tests.components.processes import Process, wait_until
+from rigs.agents import ROOT, Agent, agents
+from rigs.fixtures import MakeHosts
+from rigs.processes import Process, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

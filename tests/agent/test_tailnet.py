@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.components.agents import NAMES, Agent
-from tests.components.availability import ComponentUnavailableError
-from tests.components.processes import wait_until
-from tests.components.tailnet import Tailnet, tailnet
-from tests.needs import give_up
+from rigs.agents import NAMES, Agent
+from rigs.availability import ComponentUnavailableError
+from rigs.needs import give_up
+from rigs.processes import wait_until
+from rigs.tailnet import Tailnet, tailnet
 
 pytestmark = [
     pytest.mark.integration,

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from constellation.config import Settings
+from constellation.settings.agent import Settings
+from rigs.prometheus import promtool
 from scripts.settings_reference import all_settings
-from tests.components.prometheus import promtool
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"

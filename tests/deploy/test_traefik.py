@@ -18,14 +18,14 @@ from typing import Any
 import pytest
 import yaml
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
+from rigs import http_backend, shipped_traefik
+from rigs.agents import agents_on
+from rigs.availability import binary
+from rigs.fixtures import MakeHosts
+from rigs.netns import Host
+from rigs.processes import Process, wait_until
 from scripts.settings_reference import all_settings
-from tests.components import http_backend, shipped_traefik
-from tests.components.agents import agents_on
-from tests.components.availability import binary
-from tests.components.fixtures import MakeHosts
-from tests.components.netns import Host
-from tests.components.processes import Process, wait_until
 
 TEXT = shipped_traefik.COMPOSE_FILE.read_text()
 COMPOSE = yaml.safe_load(TEXT)

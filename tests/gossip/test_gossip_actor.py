@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from actors.gossip import GossipActor
-from constellation.config import Settings
-from constellation.settings_gossip import GossipSettings
+from constellation.settings.agent import Settings
+from constellation.settings.gossip import GossipSettings
 from messages.admin import PartReported
 from messages.gossip import (
     ClusterChanged,

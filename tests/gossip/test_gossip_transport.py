@@ -17,7 +17,7 @@ from constellation.gossip.policy import GossipPolicy, SwimPolicy
 from constellation.gossip.security import Keyring, derive_gossip_key
 from messages.gossip import RecordPublish
 from messages.monitor import ServiceState
-from tests.components.ports import free_port
+from rigs.ports import free_port
 from tests.identities import identity_of
 
 # So slow that nothing but the record's own packet can be what is heard of.

@@ -8,9 +8,9 @@ import pytest
 from thespian.actors import ActorAddress
 
 from actors.leases import YIELD_TIMEOUT_S, LeasesActor
-from constellation.config import Settings
 from constellation.leases.policy import DEFAULT_LEASES
 from constellation.leases.table import LeaseTable
+from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from constellation.wire import decode
 from messages.base import Message

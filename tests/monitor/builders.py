@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from constellation.config import Settings
+from constellation.settings.agent import Settings
 from messages.monitor import ServiceObservation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.adapters.docker import DockerEngine, Engine, EventStream
-from tests.components.docker_engine import PrivateDocker
+from rigs.docker_engine import PrivateDocker
 
 # Ends 3 s after it was asked to; `sleep` by itself would not end at all as the first process.
 LINGER = ("sh", "-c", "trap 'sleep 3; exit 0' TERM; trap : HUP; while :; do sleep 0.05; done")

@@ -12,7 +12,7 @@ import pytest
 
 from actors.checks import ChecksActor
 from messages.monitor import ServiceObservation, ServicesObserved
-from tests.components.ports import free_port
+from rigs.ports import free_port
 from tests.harness import Harness, messages_of
 from tests.monitor.builders import settings
 

@@ -23,7 +23,7 @@ from constellation.monitor.container_row import read_row
 from constellation.monitor.docker_event import read_event
 from constellation.monitor.published_ports import ENDPOINTS_MAX, PublishPolicy, endpoints
 from constellation.monitor.service_name import dns_label, service_name
-from constellation.settings_types import NAME_PATTERN
+from constellation.settings.types import NAME_PATTERN
 from messages.monitor import Label
 from tests.monitor.builders import observation
 

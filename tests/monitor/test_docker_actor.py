@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from messages.monitor import ServiceObservation
-from tests.components.ports import free_port
+from rigs.ports import free_port
 from tests.monitor.fake_engine import FakeDocker
 from tests.monitor.watched import Host, Start
 

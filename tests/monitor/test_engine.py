@@ -16,7 +16,7 @@ from constellation.monitor.container_row import read_row
 from constellation.monitor.docker_event import ContainerEvent, read_event
 from constellation.monitor.published_ports import PublishPolicy
 from messages.monitor import Endpoint
-from tests.components.ports import free_port
+from rigs.ports import free_port
 from tests.monitor.fake_engine import IMAGE, FakeDocker
 from tests.monitor.real_docker import RealDocker
 

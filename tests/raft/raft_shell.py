@@ -8,7 +8,6 @@ from random import Random
 from thespian.actors import ActorAddress
 
 from actors.raft import RAFT, RaftActor
-from constellation.config import Settings
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import SendTo
 from constellation.raft.member import RaftMember
@@ -17,6 +16,7 @@ from constellation.raft.packets import pack
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.roster import roster_of
 from constellation.raft.steward import StewardPolicy
+from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from constellation.wire import encode
 from messages.admin import PartReported

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from constellation.config import Settings
 from constellation.errors import ConfigError
-from constellation.settings_source import load_settings
+from constellation.settings.agent import Settings
+from constellation.settings.source import load_settings
 
 KEY = "a-secret-that-nobody-must-read-anywhere"
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from constellation.gossip.policy import SwimPolicy
-from constellation.settings_gossip import PROFILES, GossipSettings
+from constellation.settings.gossip import PROFILES, GossipSettings
 from tests.settings.loading import load
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constellation.errors import ConfigError
-from constellation.settings_complaint import joined
-from constellation.settings_file import parse_settings_file
-from constellation.settings_source import environment_name
-from constellation.settings_types import Group
+from constellation.settings.complaint import joined
+from constellation.settings.file import parse_settings_file
+from constellation.settings.source import environment_name
+from constellation.settings.types import Group
 from scripts.settings_reference import all_settings
 from tests.settings.loading import KEY, said_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from constellation.errors import ConfigError
-from constellation.settings_source import environment_name
+from constellation.settings.source import environment_name
 from scripts.settings_reference import ROOT, Setting, all_settings
 from tests.settings.loading import KEY, load
 

@@ -9,7 +9,7 @@ from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
 
 from actors.gossip import GossipActor
 from actors.supervisor import SupervisorActor, actors_of
-from constellation.config import DockerSettings, Settings, StaticService
+from constellation.settings.agent import DockerSettings, Settings, StaticService
 from messages.gossip import GossipLeave, GossipLeft
 from messages.lifecycle import (
     ActorDirectory,

@@ -18,9 +18,9 @@ from actors.adapters.tailnet_address import (
     with_tailnet_address,
 )
 from actors.adapters.tailscale import ask_tailscale
-from constellation.config import Settings
 from constellation.errors import AdapterError
-from constellation.settings_tailscale import TailscaleSettings
+from constellation.settings.agent import Settings
+from constellation.settings.tailscale import TailscaleSettings
 from tests.tailscale.fake_tailscaled import FakeTailscaled, machine
 
 KEY = "k" * 32

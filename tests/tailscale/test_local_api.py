@@ -10,15 +10,15 @@ import pytest
 
 from actors.adapters.tailscale import ask_tailscale
 from constellation.errors import AdapterError
-from constellation.settings_tailscale import TailscaleSettings
+from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.condition import Condition, condition_of
 from constellation.tailscale.seeds import SeedPolicy, seed_hosts
 from constellation.tailscale.tailnet import Tailnet
-from tests.components.availability import ComponentUnavailableError
-from tests.components.processes import wait_until
-from tests.components.tailnet import Machine, tailnet
-from tests.components.tailnet import Tailnet as RealTailnet
-from tests.needs import give_up
+from rigs.availability import ComponentUnavailableError
+from rigs.needs import give_up
+from rigs.processes import wait_until
+from rigs.tailnet import Machine, tailnet
+from rigs.tailnet import Tailnet as RealTailnet
 from tests.tailscale.fake_tailscaled import FakeTailscaled, fake_tailscaled, machine
 
 TAG = "tag:constellation"

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from actors.tailscale import TailscaleActor
-from constellation.config import Settings
-from constellation.settings_tailscale import TailscaleSettings
+from constellation.settings.agent import Settings
+from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.condition import STATES
 from messages.admin import PartReported
 from messages.tailscale import SeedsFound

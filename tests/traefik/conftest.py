@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.components import processes
-from tests.components.ports import answers, free_port
-from tests.components.traefik import Traefik, traefik
+from rigs import processes
+from rigs.ports import answers, free_port
+from rigs.traefik import Traefik, traefik
 
 __all__ = [
     "Answering",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from constellation.cluster_view import ClusterView
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from messages.gossip import NodeServiceState
 from messages.monitor import Endpoint, Label, ServiceState

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.schema.kinds import VERSIONS
 from messages.gossip import ClusterChanged, MemberState, NamedNodeState, NodeServiceState, NodeState
 from messages.monitor import Endpoint, Label, ServiceState

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from constellation.cluster_view import ClusterView
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.reach import NOT_HTTP_PORTS
 from messages.monitor import Endpoint, Label, ServiceState

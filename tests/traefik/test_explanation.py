@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from constellation.cluster_view import ClusterView
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.ages import Ages
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from constellation.traefik.elements import Instance

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from actors import node
-from actors.http import HttpActor
-from constellation.config import HttpSettings, Settings
-from constellation.settings_traefik import TraefikSettings
+from actors.http.actor import HttpActor
+from constellation.settings.agent import HttpSettings, Settings
+from constellation.settings.traefik import TraefikSettings
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
 from messages.routes import ExplainRequest, RoutesAnswer, RoutesAsk

@@ -9,8 +9,8 @@ import socket
 import uvloop
 
 from actors.adapters.http_server import HttpAnswer, HttpLimits, HttpServer
-from tests.components.agents import process_memory_bytes
-from tests.components.ports import free_port
+from rigs.agents import process_memory_bytes
+from rigs.ports import free_port
 
 BODY = bytes(16 << 20)
 CLIENTS = 8

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from constellation.traefik.known_protocols import PROTOCOLS, KnownProtocol, known_protocol
 from constellation.traefik.rejection import Complaint

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from messages.gossip import NodeServiceState
 from tests.traefik.builders import on, state, view

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import NamedNodeState, NodeState
 from messages.monitor import Health, ServiceState

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from constellation.cluster_view import ClusterView
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import NamedNodeState, NodeServiceState, NodeState
 from messages.monitor import Label, ServiceState

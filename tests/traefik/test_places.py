@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from constellation.cluster_view import ClusterView
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.places import places
 from constellation.traefik.reach import Place
 from messages.gossip import ClusterMember, MemberState, NamedNodeState, NodeState

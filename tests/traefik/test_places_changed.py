@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.places import Places, places
 from tests.traefik.builders import member, node_state, on, state, view
 

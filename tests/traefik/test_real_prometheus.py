@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from actors.http import HttpActor
-from constellation.config import HttpSettings, Settings
-from constellation.settings_traefik import TraefikSettings
-from tests.components.prometheus import check_metrics, prometheus
+from actors.http.actor import HttpActor
+from constellation.settings.agent import HttpSettings, Settings
+from constellation.settings.traefik import TraefikSettings
+from rigs.prometheus import check_metrics, prometheus
 from tests.harness import Harness
 from tests.metrics.test_exposition import report_of
 from tests.traefik.builders import on, snapshot, state

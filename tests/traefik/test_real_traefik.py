@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from actors import node
-from actors.http import HttpActor
+from actors.http.actor import HttpActor
 from constellation.cluster_view import ClusterView
-from constellation.config import HttpSettings, Settings
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.agent import HttpSettings, Settings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import ClusterChanged
 from tests.harness import Harness

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from constellation.cluster_view import ClusterView
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import ClusterChanged
-from tests.components.ports import free_ports
+from rigs.ports import free_ports
 from tests.traefik.builders import snapshot
 from tests.traefik.conftest import Answering, Traefik, answering, wait_until
 from tests.traefik.every_key import built, static_configuration

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.elements import ElementKey, Middleware
 from constellation.traefik.references import CHAIN_DEPTH_MAX, missing_of

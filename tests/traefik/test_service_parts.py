@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from constellation.traefik.service_parts import SERVICE_HEADER
 from messages.gossip import NamedNodeState, NodeServiceState, NodeState

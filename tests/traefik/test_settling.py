@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from constellation.settings_traefik import TraefikSettings
+from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from constellation.traefik.last_good import LastGood, LastGoodError
 from constellation.traefik.provider import TraefikProvider

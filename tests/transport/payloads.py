@@ -78,7 +78,7 @@ ONLY_FROM_THIS_NODE: tuple[object, ...] = (
     HandleDeadLetters(address(PEER_ACTOR), True),
     NewCapabilities(CAPABILITIES, address(HERE)),
     NotifyOnSystemRegistration(address(HERE), True),
-    PendingActor("actors.http.HttpActor", address(HERE), 3, None, "http", sourceHash=None),
+    PendingActor("actors.http.actor.HttpActor", address(HERE), 3, None, "http", sourceHash=None),
     PendingActorResponse(address(HERE), 3, "http", errorCode=None, actualAddress=address(PEER)),
     SystemShutdown(),
     SystemShutdownCompleted(),

@@ -27,9 +27,9 @@ from actors.transport.system_base import NodeSystemBase
 from actors.transport.transport import claim_name
 from constellation.transport.address import ActorRef
 from messages.base import Message
-from tests.components.agents import loopback_addresses
-from tests.components.ports import free_port
-from tests.components.processes import wait_until
+from rigs.agents import loopback_addresses
+from rigs.ports import free_port
+from rigs.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

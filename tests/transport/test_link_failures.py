@@ -11,7 +11,7 @@ from actors.transport import peer_links, stats
 from actors.transport.reactor import Reactor
 from constellation.transport import session
 from constellation.transport.frame import frame
-from tests.components.ports import free_port
+from rigs.ports import free_port
 from tests.transport.ends import HOST, OTHER_KEY, Acceptor, Dialler, RawPeer, open_files, run_until
 
 UNREACHABLE, REFUSED = ("dropped", "peer_unreachable"), ("dropped", "peer_refused")

@@ -8,7 +8,7 @@ import pytest
 
 from actors.transport import peer_links, stats
 from actors.transport.reactor import Reactor
-from tests.components.ports import free_port
+from rigs.ports import free_port
 from tests.transport.ends import (
     HOST,
     QUEUE_BYTES_MAX,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.components.docker_engine import IMAGE, PrivateDocker
-from tests.components.processes import wait_until
+from rigs.docker_engine import IMAGE, PrivateDocker
+from rigs.processes import wait_until
 from tests.traefik.compatibility.normal import Places
 from tests.traefik.compatibility.setups import Container
 

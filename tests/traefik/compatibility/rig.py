@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.components.agents import Agent, agents
-from tests.components.docker_engine import PrivateDocker
-from tests.components.ports import free_ports
-from tests.components.processes import wait_until
-from tests.components.traefik import Traefik, traefik
+from rigs.agents import Agent, agents
+from rigs.docker_engine import PrivateDocker
+from rigs.ports import free_ports
+from rigs.processes import wait_until
+from rigs.traefik import Traefik, traefik
 from tests.traefik.compatibility.containers import remove_all, run_all
 from tests.traefik.compatibility.normal import SERVICES, DefaultNames, Places, Routes, normal
 from tests.traefik.compatibility.setups import Container

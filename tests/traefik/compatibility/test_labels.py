@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.components.docker_engine import PrivateDocker
+from rigs.docker_engine import PrivateDocker
 from tests.traefik.compatibility.normal import KINDS, DefaultNames, Routes, differences, normal
 from tests.traefik.compatibility.rig import Sides, both_sides
 from tests.traefik.compatibility.setups import Setup, owner

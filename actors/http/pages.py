@@ -1,0 +1,149 @@
+"""The pages of the HTTP listener, answered from memory.
+
+`/health` says 200 while Traefik would get a body, whether of now or the last good one, and 503
+while it would get none; its `status` is "ok" when nothing is amiss, else "degraded".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+
+from actors.adapters.http_server import HttpAnswer, HttpRequest
+from actors.http.metrics import HttpMetrics
+from constellation.metrics.exposition import ReportBook, render
+from constellation.traefik.provider import TraefikProvider
+from constellation.traefik.settling import Phase
+from constellation.traefik.views import VIEWS, Views
+from messages.metrics import MetricsReport
+
+JSON = "application/json"
+PATHS = {
+    "/api/dynamic": "dynamic configuration, for Traefik's HTTP provider",
+    **{path: f"its {section} of {protocol.upper()}" for path, (protocol, section) in VIEWS.items()},
+    "/api/rejected": "labels and services that were left out of it, and why",
+    "/health": "how this node is",
+    "/metrics": "metrics of all its actors, for Prometheus",
+}
+INDEX = "".join(f"{path}\t{what}\n" for path, what in PATHS.items()).encode()
+UNKNOWN = b"the cluster is not known yet: keep the routes you have\n"
+NOT_FOUND = f"there is no such path; there are {', '.join(PATHS)}\n".encode()
+
+
+class HttpPages:
+    """Answers every request.  `own_report` reads the metrics of this very process."""
+
+    def __init__(
+        self,
+        node_name: str,
+        provider: TraefikProvider,
+        reports: ReportBook,
+        metrics: HttpMetrics,
+        own_report: Callable[[], MetricsReport],
+    ) -> None:
+        self.provider = provider
+        self.reports = reports
+        self.metrics = metrics
+        self.node_name = node_name
+        self._own_report = own_report
+        self.polled_at_s: float | None = None  # None: Traefik never asked
+        self.body_at_s = 0.0
+        self._etag = ""
+        self._views = Views()
+        self._answers: dict[str, Callable[[HttpRequest], HttpAnswer]] = {
+            "/": lambda _: HttpAnswer(200, INDEX),
+            "/api/dynamic": self._dynamic,
+            **dict.fromkeys(VIEWS, self._view),
+            "/api/rejected": self._rejected,
+            "/health": self._health,
+            "/metrics": self._metrics,
+        }
+        self.body_changed(time.monotonic())
+
+    def body_changed(self, now_s: float) -> None:
+        """Take up the provider's new body."""
+        self.body_at_s = now_s
+        body = self.provider.body or b""
+        self._etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+        self.metrics.body_bytes.set(len(body))
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        answer = self._route(request)
+        path = request.path if request.path in self._answers else "other"
+        self.metrics.requests.labels(path, str(answer.status)).inc()
+        return answer
+
+    def _route(self, request: HttpRequest) -> HttpAnswer:
+        make = self._answers.get(request.path)
+        if make is None:
+            return HttpAnswer(404, NOT_FOUND)
+        if request.method not in {"GET", "HEAD"}:
+            return HttpAnswer(405, b"only GET is answered here\n", headers={"Allow": "GET, HEAD"})
+        return make(request)
+
+    def _dynamic(self, request: HttpRequest) -> HttpAnswer:
+        self.polled_at_s = time.monotonic()
+        body = self.provider.body
+        if body is None:
+            return HttpAnswer(503, UNKNOWN, headers={"Retry-After": "1"})
+        return HttpAnswer(200, body, JSON, {"ETag": self._etag, "Cache-Control": "no-store"})
+
+    def _view(self, request: HttpRequest) -> HttpAnswer:
+        body = self.provider.body
+        if body is None:
+            return HttpAnswer(503, UNKNOWN, headers={"Retry-After": "1"})
+        rows = self._views.rows(body, request.path)
+        lines = b",\n".join(json.dumps(row).encode() for row in rows)
+        return HttpAnswer(200, b"[\n%b\n]\n" % lines, JSON)
+
+    def _rejected(self, request: HttpRequest) -> HttpAnswer:
+        configuration = self.provider.configuration
+        rejected = configuration.rejected if configuration is not None else ()
+        # A list, because Traefik would take any object for a configuration, an empty one.
+        return HttpAnswer(200, _json([asdict(rejection) for rejection in rejected]), JSON)
+
+    def _health(self, request: HttpRequest) -> HttpAnswer:
+        view, problems = self.provider.view, self._problems()
+        fields = {
+            "status": "degraded" if problems else "ok",
+            "problems": problems,
+            "node": self.node_name,
+            "cluster_version": view.version,
+            "members": len(view.members),
+            "members_alive": sum(member.state == "alive" for member in view.members.values()),
+            "routes": self.provider.phase.name.lower(),
+            "routers": self._router_count(),
+            "body_age_s": round(time.monotonic() - self.body_at_s, 3),
+        }
+        return HttpAnswer(200 if self.provider.body is not None else 503, _json(fields), JSON)
+
+    def _problems(self) -> list[str]:
+        problems = []
+        if self.provider.view.gap:
+            problems.append("a change of the cluster was missed: a snapshot has been asked for")
+        if self.provider.phase is not Phase.SETTLED:
+            served = "nothing" if self.provider.body is None else "the last good body"
+            problems.append(f"not all of the cluster is known yet: Traefik gets {served}")
+        return problems
+
+    def _metrics(self, request: HttpRequest) -> HttpAnswer:
+        now_s = time.monotonic()
+        self.metrics.body_age_s.set(now_s - self.body_at_s)
+        self.metrics.settled.set(self.provider.phase is Phase.SETTLED)
+        reports = self.reports.reports(now_s)
+        self.metrics.actors.set(len(reports))
+        own = self._own_report()  # fresher than the one it sent to itself
+        others = [report for report in reports if report.actor != own.actor]
+        page, content_type = render([own, *others], request.accept)
+        return HttpAnswer(200, page, content_type)
+
+    def _router_count(self) -> int:
+        configuration = self.provider.configuration
+        return configuration.router_count if configuration is not None else 0
+
+
+def _json(content: Mapping[str, object] | Sequence[object]) -> bytes:
+    return json.dumps(content, indent=2).encode() + b"\n"

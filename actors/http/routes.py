@@ -1,0 +1,67 @@
+"""What the HTTP actor answers of routes, to the admin actor and through it to operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from actors.http.pages import HttpPages
+from constellation.traefik.ages import Ages
+from constellation.traefik.explanation import explain, rejection_rows
+from constellation.traefik.settling import Phase
+from messages.routes import ExplainReport, RejectedReport, RoutesAnswer, RoutesAsk
+
+REJECTED_MAX = 200  # told at once; /api/rejected lists more
+
+
+def answer(message: RoutesAsk, pages: HttpPages, ages: Ages, now_s: float) -> RoutesAnswer:
+    """Return the answer to an operator's question."""
+    if message.explain is None:
+        return RoutesAnswer(asker=message.asker, rejected=_rejected(pages))
+    subject = message.explain.subject
+    return RoutesAnswer(asker=message.asker, explained=_explained(subject, pages, ages, now_s))
+
+
+def _rejected(pages: HttpPages) -> RejectedReport:
+    configuration = pages.provider.configuration
+    rejected = configuration.rejected if configuration is not None else ()
+    total = configuration.rejected_count if configuration is not None else 0
+    degraded = [*_unsettled(pages)]
+    if total:
+        services = len({item.service for item in rejected})
+        degraded.append(f"{total} left out of the routes, of {services} services")
+    return RejectedReport(
+        self_node=pages.node_name,
+        rejected=rejection_rows(rejected, REJECTED_MAX),
+        total=total,
+        degraded=tuple(degraded),
+    )
+
+
+def _explained(subject: str, pages: HttpPages, ages: Ages, now_s: float) -> ExplainReport:
+    provider = pages.provider
+    rejected = provider.configuration.rejected if provider.configuration is not None else ()
+    found = explain(
+        subject,
+        provider.composition,
+        provider.view,
+        rejected,
+        lambda instance: ages.age_s(instance, now_s),
+    )
+    polled_ago_s = None if pages.polled_at_s is None else max(0.0, now_s - pages.polled_at_s)
+    return ExplainReport(
+        self_node=pages.node_name,
+        subject=subject,
+        found=found.found,
+        polled_ago_s=polled_ago_s,
+        body_age_s=max(0.0, now_s - pages.body_at_s),
+        routes=found.routes,
+        rejected=found.rejected,
+        notes=found.notes,
+        degraded=(*_unsettled(pages), *found.degraded),
+    )
+
+
+def _unsettled(pages: HttpPages) -> Iterator[str]:
+    if pages.provider.phase is not Phase.SETTLED:
+        served = "nothing" if pages.provider.body is None else "the last good body"
+        yield f"not all of the cluster is known yet: Traefik gets {served}, not what follows"

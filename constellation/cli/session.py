@@ -1,0 +1,160 @@
+"""One question of an operator's command to the agent, and its answer on the terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from constellation.admin.words import plain
+from constellation.errors import AdapterError, ConfigError
+from messages.admin import EventsReport, NodesReport, RequestRefused, ServicesReport, StatusReport
+from messages.base import Message
+from messages.keyring import KeyringReport
+from messages.raft_reports import LeasesReport, RaftReport
+from messages.routes import ExplainReport, RejectedReport
+
+Answer = TypeVar("Answer", bound=Message)
+Report = TypeVar(
+    "Report",
+    StatusReport,
+    NodesReport,
+    ServicesReport,
+    EventsReport,
+    KeyringReport,
+    RaftReport,
+    LeasesReport,
+    ExplainReport,
+    RejectedReport,
+)
+
+ANSWER_TIMEOUT_S = 5.0
+DEFAULT_CONFIG = "/etc/constellation/agent.toml"
+WIDTH_WITHOUT_TERMINAL = 1000  # a row stays one line for grep; nothing is padded to it
+EXIT_UNANSWERED = 1
+EXIT_DEGRADED = 2
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+
+
+@dataclass
+class Asked:
+    """Where the agent's settings are; set by the options before the command."""
+
+    config: str | None = None
+    assignments: list[str] = field(default_factory=list)
+
+
+asked = Asked()
+
+
+def ask(
+    request: Message | Callable[[bytes], Message],
+    kind: type[Answer],
+    *,
+    timeout_s: float = ANSWER_TIMEOUT_S,
+) -> Answer:
+    """Return the agent's answer, or end with one line that says why there is none.
+
+    `request` may also be made from the cluster key.
+    """
+    try:
+        answer = _answer(request, timeout_s)
+    except ConfigError as error:
+        raise unanswered(f"{error}{_unread_config()}") from None
+    except AdapterError as error:
+        raise unanswered(str(error)) from None
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise unanswered(
+            f"the agent cannot be asked: {error.strerror or error}{where}; run this command as the "
+            "user that the agent runs as, or as root"
+        ) from None
+    if isinstance(answer, RequestRefused):
+        raise unanswered(f"{answer.what}: {answer.why}; {answer.fix}")
+    if isinstance(answer, kind):
+        return answer
+    raise unanswered(
+        f"the agent answered with {type(answer).__name__}: it is of another version than this "
+        "command; use the command that came with it"
+    )
+
+
+def _answer(request: Message | Callable[[bytes], Message], timeout_s: float) -> Message:
+    from actors.adapters.cluster_key import load_cluster_key  # noqa: PLC0415 - it takes its time
+    from actors.adapters.tailnet_address import (  # noqa: PLC0415 - it takes its time
+        with_tailnet_address,
+    )
+    from actors.operator_client import ask_agent  # noqa: PLC0415 - it takes its time
+    from constellation.log import configure_logging  # noqa: PLC0415 - it takes its time
+    from constellation.settings.source import load_settings  # noqa: PLC0415 - it takes its time
+
+    configure_logging(form="console", level="error", node="operator")
+    settings = load_settings(
+        config_file=_config_file(), assignments=asked.assignments, environ=os.environ
+    )
+    settings = with_tailnet_address(settings)
+    key = load_cluster_key(settings, make=False)
+    made = request(key) if callable(request) else request
+    return ask_agent(settings, key, made, timeout_s=timeout_s)
+
+
+def _config_file() -> str | None:
+    if asked.config or os.environ.get("CONSTELLATION_CONFIG"):
+        return asked.config
+    return DEFAULT_CONFIG if os.access(DEFAULT_CONFIG, os.R_OK) else None
+
+
+def _unread_config() -> str:
+    """Return what to add where the agent's usual settings are, but this user may not read them."""
+    if asked.config or os.environ.get("CONSTELLATION_CONFIG"):
+        return ""
+    directory = Path(DEFAULT_CONFIG).parent
+    if not os.access(directory, os.F_OK) or os.access(DEFAULT_CONFIG, os.R_OK):
+        return ""
+    if os.access(directory, os.X_OK) and not os.access(DEFAULT_CONFIG, os.F_OK):
+        return ""
+    return f"; this user cannot read {DEFAULT_CONFIG}: run it as root, e.g. with sudo"
+
+
+def show(report: Report, text: Callable[[Report], Any], *, as_json: bool) -> None:
+    """Print the report, and end with the exit code that it deserves."""
+    from constellation.admin.documents import document  # noqa: PLC0415 - it takes its time
+    from constellation.admin.tables import render  # noqa: PLC0415 - it takes its time
+
+    if as_json:
+        write(document(report))
+    else:
+        is_terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if is_terminal else WIDTH_WITHOUT_TERMINAL
+        color = is_terminal and not os.environ.get("NO_COLOR")
+        write(render(text(report), width=width, color=color))
+    raise typer.Exit(EXIT_DEGRADED if report.degraded else 0)
+
+
+def write(text: str) -> None:
+    """Print `text`, whatever the terminal can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        # A terminal of another character set gets '?' for what it cannot show.
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_output()  # who read has seen enough
+
+
+def forget_output() -> None:
+    """Python would try, and complain, once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def unanswered(text: str) -> typer.Exit:
+    """Say why there is no answer; raise what this returns."""
+    sys.stderr.write(f"constellation: {plain(text)}\n")
+    return typer.Exit(EXIT_UNANSWERED)

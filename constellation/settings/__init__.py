@@ -1,0 +1,13 @@
+"""Every setting of the agent: its unit, range and default, and where its value comes from.
+
+agent      all settings in one model, with the groups that have no module of their own
+gossip     the group `gossip`
+raft       the groups `raft` and `leases`
+tailscale  the group `tailscale`
+traefik    the group `traefik`
+types      the base of every group, and the value types that groups share
+source     reads the file, the environment and the command line
+file       parses a TOML or YAML file
+names      dotted names of settings, and what a misspelt one may have meant
+complaint  one line about one wrong value
+"""

@@ -1,0 +1,291 @@
+"""Every setting of the agent, with its unit and default, in one model.
+
+Names are the same everywhere: `gossip.port` in a TOML or YAML file, `--set gossip.port=7946`
+on the command line, `CONSTELLATION_GOSSIP__PORT` in the environment.  The command line wins
+over the environment, which wins over the file, which wins over the defaults below.
+Only `constellation/settings/source.py` reads files and the environment.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import string
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from constellation.settings.gossip import GossipSettings
+from constellation.settings.raft import LeaseSettings, RaftSettings
+from constellation.settings.tailscale import TailscaleSettings
+from constellation.settings.traefik import TraefikSettings
+from constellation.settings.types import (
+    TAILSCALE,
+    BindAddress,
+    Group,
+    HostPort,
+    IpAddress,
+    Name,
+    Port,
+)
+
+CLUSTER_KEY_CHARACTERS_MIN = 32
+
+
+class ActorSettings(Group):
+    """The actor system: how processes of one node and of several nodes talk."""
+
+    port: Port = Field(7947, description="TCP port of the actor system, on `bind_address`")
+    leaders: tuple[HostPort, ...] = Field(
+        (),
+        description="actor systems to meet in one convention, host:port; empty: the hosts of "
+        "`gossip.seeds` and those found in the tailnet, each with this node's `actors.port`",
+    )
+    user_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="seconds of unacknowledged data until a peer's socket closes"
+    )
+    peer_queue_bytes_max: int = Field(
+        4 << 20, ge=1 << 16, description="bytes waiting for one peer; more are dropped, counted"
+    )
+
+
+class SupervisorSettings(Group):
+    """Starting dead actors again."""
+
+    backoff_min_s: float = Field(0.2, gt=0, description="wait before the first restart")
+    backoff_max_s: float = Field(4.0, gt=0, description="longest wait before a restart")
+    intensity_count_max: int = Field(
+        10, ge=1, description="restarts of one actor within `intensity_period_s` until given up"
+    )
+    intensity_period_s: float = Field(60.0, gt=0, description="window of `intensity_count_max`")
+    ping_interval_s: float = Field(2.0, gt=0, description="between questions whether one lives")
+    ping_timeout_s: float = Field(
+        10.0, gt=0, description="without an answer for so long an actor is killed and started again"
+    )
+    start_timeout_s: float = Field(15.0, gt=0, description="until a new actor must have answered")
+
+    @model_validator(mode="after")
+    def check_order(self) -> SupervisorSettings:
+        """Refuse a ceiling below its floor, and a timeout below its interval."""
+        if self.backoff_max_s < self.backoff_min_s:
+            raise ValueError("backoff_max_s must not be below backoff_min_s")
+        if self.ping_timeout_s <= self.ping_interval_s:
+            raise ValueError("ping_timeout_s must be above ping_interval_s")
+        return self
+
+
+class DockerSettings(Group):
+    """Watching the containers of this host."""
+
+    enabled: bool = Field(True, description="false: do not look for Docker at all")
+    socket: str = Field("/var/run/docker.sock", description="path of the Docker Engine's socket")
+    watch: Literal["enabled", "all"] = Field(
+        "enabled",
+        description="'enabled': containers with the label traefik.enable=true or "
+        "constellation.enable=true; 'all': every container",
+    )
+    reconcile_interval_s: float = Field(
+        10.0, gt=0, description="seconds between full looks, whatever the event stream said"
+    )
+    connect_interval_s: float = Field(
+        2.0, gt=0, description="seconds between tries to reach Docker when it is away"
+    )
+    request_timeout_s: float = Field(10.0, gt=0, description="limit of one request to Docker")
+    publish_address: IpAddress | None = Field(
+        None, description="address others reach published ports at; unset: `bind_address`"
+    )
+
+
+class StaticService(Group):
+    """One service that does not run in Docker, watched by a check."""
+
+    name: Name = Field(description="unique on this node; its host name in routes")
+    address: HostPort = Field(description="host:port where other nodes reach it")
+    check: Literal["http", "tcp"] = Field("tcp", description="how it is checked")
+    path: str = Field("/", pattern="^/", description="for HTTP: 2xx or 3xx is passing")
+    interval_s: float = Field(1.0, gt=0, description="seconds between checks")
+    timeout_s: float = Field(1.0, gt=0, description="limit of one check")
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="as on a container, e.g. traefik.http.routers..."
+    )
+
+
+class MonitorSettings(Group):
+    """From single checks to health."""
+
+    failing_count: int = Field(
+        2, ge=1, description="failing checks in a row of a static service until it is unhealthy"
+    )
+    passing_count: int = Field(
+        1, ge=1, description="passing checks in a row until it is healthy again"
+    )
+    stopped_expiry_s: float = Field(
+        300.0, ge=0, description="a stopped container still listed after so long is withdrawn"
+    )
+
+
+class HttpSettings(Group):
+    """The agent's HTTP listener: Traefik's provider, health, metrics."""
+
+    bind_address: BindAddress | None = Field(
+        None,
+        description="unset: 127.0.0.1, so that only this host's Traefik reads it; 'tailscale' as "
+        "for the node",
+    )
+    port: Port = Field(8081, description="TCP port of the listener")
+    requests_max: int = Field(
+        128,
+        ge=1,
+        description="connections held at once; one more takes the place of the idlest, or gets 503",
+    )
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="until a connection must have sent a whole request head"
+    )
+    idle_timeout_s: float = Field(
+        75.0, gt=0, description="a connection without a request for so long is closed"
+    )
+
+
+class LogSettings(Group):
+    """What the agent writes to standard error."""
+
+    form: Literal["auto", "json", "console"] = Field(
+        "auto", description="'auto': console on a terminal, JSON elsewhere"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="and above")
+
+
+class Settings(Group):
+    """The whole configuration of one agent."""
+
+    node_name: Name = Field(description="unique in the cluster, e.g. 'alpha'; unset: the host name")
+    domain: str = Field(
+        "localhost",
+        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
+        description="services are <service>.<domain> and <service>.<node>.<domain>",
+    )
+    bind_address: BindAddress = Field(
+        "127.0.0.1",
+        description="address this node listens on and is reached at by others; 'tailscale': this "
+        "machine's in the tailnet, as it is at the start",
+    )
+    data_dir: str = Field(
+        min_length=1,
+        description="what must survive a restart; unset: /var/lib/constellation for root, "
+        "else $XDG_STATE_HOME/constellation or ~/.local/state/constellation",
+    )
+    runtime_dir: str | None = Field(
+        None, description="sockets of the local actors; unset: `run` in data_dir"
+    )
+    cluster_key: SecretStr | None = Field(
+        None,
+        description="shared secret of all nodes, 32 characters or more; unset: one is made in "
+        "data_dir, which serves this host only (bind_address must be loopback)",
+    )
+    cluster_key_file: str | None = Field(None, description="file that holds cluster_key")
+    priority: int = Field(100, ge=0, le=65535, description="lower is preferred as leader")
+    static_services: tuple[StaticService, ...] = Field(
+        (), max_length=256, description="services outside Docker, with their checks"
+    )
+    metrics_interval_s: float = Field(2.0, gt=0, description="between reports of each actor")
+    actors: ActorSettings = ActorSettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
+    gossip: GossipSettings = GossipSettings()
+    raft: RaftSettings = RaftSettings()
+    leases: LeaseSettings = LeaseSettings()
+    tailscale: TailscaleSettings = TailscaleSettings()
+    docker: DockerSettings = DockerSettings()
+    monitor: MonitorSettings = MonitorSettings()
+    http: HttpSettings = HttpSettings()
+    traefik: TraefikSettings = TraefikSettings()
+    log: LogSettings = LogSettings()
+
+    @field_validator("cluster_key")
+    @classmethod
+    def check_cluster_key(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse a key that could be guessed; space around one does not count, as in its file."""
+        if value is None:
+            return None
+        key = value.get_secret_value().strip(string.whitespace)
+        if len(key) < CLUSTER_KEY_CHARACTERS_MIN:
+            raise ValueError(
+                f"it has {len(key)} characters, {CLUSTER_KEY_CHARACTERS_MIN} are needed; "
+                "`constellation keygen` makes one"
+            )
+        if not key.isprintable():
+            raise ValueError("it holds more than printable text; `constellation keygen` makes one")
+        return SecretStr(key)
+
+    @model_validator(mode="after")
+    def check_one_key(self) -> Settings:
+        """Refuse two places for one secret."""
+        if self.cluster_key is not None and self.cluster_key_file is not None:
+            raise ValueError("cluster_key and cluster_key_file are both set: take one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def check_static_names(self) -> Settings:
+        """Refuse two static services of one name."""
+        names = [service.name for service in self.static_services]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"static_services: {', '.join(twice)} defined more than once")
+        return self
+
+    @model_validator(mode="after")
+    def check_exposure(self) -> Settings:
+        """Refuse to listen beyond this host without a key that the other nodes know too."""
+        if not self._is_loopback and self.cluster_key is None and self.cluster_key_file is None:
+            raise ValueError(
+                f"bind_address {self.bind_address} is reached from other hosts, but cluster_key "
+                "is not set: set the same cluster_key on every node (`constellation keygen` "
+                "makes one), or bind to 127.0.0.1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def check_tailscale(self) -> Settings:
+        """Refuse an address of Tailscale that must not be asked for."""
+        if self.binds_to_tailnet and not self.tailscale.enabled:
+            raise ValueError(
+                f'an address is "{TAILSCALE}", but tailscale.enabled is false: set it to true, or '
+                "write the address itself"
+            )
+        return self
+
+    @property
+    def binds_to_tailnet(self) -> bool:
+        """Whether "tailscale" stands where an address must."""
+        return TAILSCALE in {self.bind_address, self.http.bind_address}
+
+    def bound_to(self, address: str) -> Settings:
+        """Return the same settings with `address` where "tailscale" stands."""
+        bind = address if self.bind_address == TAILSCALE else self.bind_address
+        http = address if self.http.bind_address == TAILSCALE else self.http.bind_address
+        group = self.http.model_copy(update={"bind_address": http})
+        return self.model_copy(update={"bind_address": bind, "http": group})
+
+    @property
+    def _is_loopback(self) -> bool:
+        return self.bind_address != TAILSCALE and (
+            ipaddress.ip_address(self.bind_address).is_loopback
+        )
+
+    @property
+    def discovers_in_tailnet(self) -> bool:
+        """Whether other nodes are looked for in the tailnet: on loopback none can be reached."""
+        return self.tailscale.enabled and not self._is_loopback
+
+    @property
+    def looks_for_others(self) -> bool:
+        """Whether this node is set to find other nodes by itself."""
+        return bool(self.gossip.seeds) or self.discovers_in_tailnet
+
+    @property
+    def bootstrap_expect(self) -> int:
+        """How many nodes begin the Raft cluster; 0: this node begins none."""
+        return self.raft.bootstrap_expect or (0 if self.looks_for_others else 1)
+
+    @property
+    def http_bind_address(self) -> str:
+        """Where the HTTP listener is."""
+        return self.http.bind_address or "127.0.0.1"

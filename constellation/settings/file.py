@@ -1,0 +1,91 @@
+"""From the text of a settings file, TOML or YAML, to a table.
+
+A parser's own words are repeated only where they cannot hold a value: any value may be the key.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import yaml
+
+from constellation.errors import ConfigError
+from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN
+
+SUFFIXES = (".toml", ".yaml", ".yml")
+_QUOTED_BY_YAML = re.compile(r"\b(alias|anchor|tag|tag handle) ['\"].*", re.DOTALL)
+
+
+def parse_settings_file(text: str, file: str) -> dict[str, Any]:
+    """Return what the settings file named `file` holds; {} if nothing but comments.
+
+    Raises:
+        ConfigError: `text` is not of the form that the name promises, or is no table.
+    """
+    form = "TOML" if file.endswith(".toml") else "YAML"
+    try:
+        return tomllib.loads(text) if form == "TOML" else _table(_parse_yaml(text), file)
+    except tomllib.TOMLDecodeError as error:
+        why = str(error)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        why = f"{_problem(error)} (at line {line})"
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        why = f"a character is not allowed (at line {line})"
+    except RecursionError:
+        why = "it is nested too deeply"
+    except ValueError:
+        why = "a number in it is too long"  # Python's limit of digits
+    raise ConfigError(f"settings file {file} is not {form}: {why}") from None
+
+
+def _parse_yaml(text: str) -> Any:
+    return yaml.load(text, _StrictLoader)  # noqa: S506 - a subclass of the safe loader
+
+
+def _table(content: Any, file: str) -> dict[str, Any]:
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(
+            f"settings file {file} must hold names with values, e.g. node_name: alpha"
+        )
+    return content
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """Return what is wrong without what stands there: `cluster_key: *abc` is an alias to YAML."""
+    problem = error.problem or "it cannot be read"
+    without = _QUOTED_BY_YAML.sub(r"\1", problem)
+    return problem if without == problem else f"{without}; put the value in quotes"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """The safe loader, but the second of two equal keys does not win silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's signature
+        """Refuse a key that stands twice in one table."""
+        if isinstance(node, yaml.MappingNode):  # `!!map` may stand before anything
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in seen:
+                        is_name = len(key.value) < CLUSTER_KEY_CHARACTERS_MIN
+                        raise _wrong(key, f"{key.value if is_name else 'a name'} is set twice")
+                    seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - yaml's signature
+        """Name the line of a value that its form does not allow, as in `2026-02-31`."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, OverflowError, TypeError):
+            # What SafeLoader raises for such a value, depending on the form.
+            raise _wrong(node, "a value is no number or date; put it in quotes") from None
+
+
+def _wrong(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)

@@ -1,0 +1,91 @@
+"""The names of all settings, and the one that a misspelt name was meant to be."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN
+
+
+@dataclass(frozen=True, slots=True)
+class SettingNames:
+    """The dotted names of a model: of values, of groups, and in the elements of lists."""
+
+    fields: Mapping[str, FieldInfo]
+    groups: frozenset[str]
+    elements: frozenset[str]  # e.g. `static_services[].check`
+
+
+def names_of(model: type[BaseModel], prefix: str = "") -> SettingNames:
+    """Return all names in `model` and in the groups below it."""
+    fields: dict[str, FieldInfo] = {}
+    groups: set[str] = set()
+    elements: set[str] = set()
+    for name, field in model.model_fields.items():
+        dotted = f"{prefix}{name}"
+        inner = _model_in(field.annotation)
+        if inner is None:
+            fields[dotted] = field
+            for element in filter(None, map(_model_in, get_args(field.annotation))):
+                elements |= {f"{dotted}[].{one}" for one in element.model_fields}
+            continue
+        below = names_of(inner, f"{dotted}.")
+        fields |= below.fields
+        groups |= {dotted, *below.groups}
+        elements |= below.elements
+    return SettingNames(fields, frozenset(groups), frozenset(elements))
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def why_unknown(
+    name: str, names: SettingNames, *, is_table: bool = False, spell: Callable[[str], str] = str
+) -> str:
+    """Return why `name`, which is none of `names.fields`, is refused, and what to write instead.
+
+    Args:
+        name: what was written, dotted.
+        names: what there is.
+        is_table: whether a table was written there, so that a group may have been meant.
+        spell: writes a dotted name as it is written where `name` stands.
+    """
+    if name in names.groups:
+        first = next(one for one in names.fields if one.startswith(f"{name}."))
+        return f"it is a group: name one of its settings, e.g. {spell(first)}"
+    close = _closest(name, {*names.fields, *(names.groups if is_table else ())})
+    return _no_such(spell(close) if close else None)
+
+
+def shown_name(name: str, names: SettingNames) -> str:
+    """Return `name`, unless it could be a key that was put where a name belongs."""
+    if len(name) < CLUSTER_KEY_CHARACTERS_MIN or name in names.groups:
+        return name
+    is_near = _closest(name, {*names.fields, *names.groups}) is not None
+    return name if is_near else f"a name of {len(name)} characters"
+
+
+def why_unknown_in_list(name: str, names: SettingNames) -> str:
+    """Return the same of a name in an element of a list, e.g. `static_services[1].chek`."""
+    close = _closest(re.sub(r"\[\d+\]", "[]", name), names.elements)
+    return _no_such(close.rpartition(".")[2] if close else None)
+
+
+def _closest(name: str, names: Iterable[str]) -> str | None:
+    # Sorted, because a set has another order in each process, and two may be as close.
+    return next(iter(difflib.get_close_matches(name.lower(), sorted(names), n=1)), None)
+
+
+def _no_such(close: str | None) -> str:
+    hint = f"did you mean {close}?" if close else "docs/settings.md lists all settings"
+    return f"there is no such setting; {hint}"

@@ -1,0 +1,243 @@
+"""From file, environment and command line to `Settings`: the one module that reads them.
+
+Sources, the later ones win: the file, the environment, `--set`.  All that is wrong in them becomes
+one line that names each setting, where it stands, and how to mend it; a value is never repeated
+where it could be a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from constellation.errors import ConfigError
+from constellation.settings.agent import Settings
+from constellation.settings.complaint import complaint, joined, on_one_line
+from constellation.settings.file import SUFFIXES, parse_settings_file
+from constellation.settings.names import SettingNames, names_of, shown_name, why_unknown
+
+PREFIX = "CONSTELLATION_"
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What one source says of one setting."""
+
+    name: str  # dotted
+    value: Any  # a text, unless it is from a file
+    origin: str  # in words, to stand behind the name
+    is_text: bool = True
+
+
+def load_settings(
+    *, config_file: str | None, assignments: Sequence[str], environ: Mapping[str, str]
+) -> Settings:
+    """Return the settings of this agent.
+
+    Args:
+        config_file: a TOML or YAML file; None: the one that CONSTELLATION_CONFIG names, or none.
+        assignments: `name=value` as given to `--set`.
+        environ: the environment.
+
+    Raises:
+        ConfigError: a source cannot be read, or a setting is unknown or wrong.
+    """
+    try:
+        return _load(config_file, assignments, environ)
+    except ConfigError as error:
+        raise ConfigError(on_one_line(str(error))) from None
+
+
+def _load(
+    config_file: str | None, assignments: Sequence[str], environ: Mapping[str, str]
+) -> Settings:
+    names = names_of(Settings)
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for entry in (
+        *_of_file(config_file, environ, names, problems),
+        *_of_environment(environ, names, problems),
+        *_of_assignments(assignments, names, problems),
+    ):
+        origins[entry.name] = entry.origin
+        try:
+            value = _value(entry.value, names.fields[entry.name]) if entry.is_text else entry.value
+        except ConfigError as error:
+            problems.append(f"{entry.name} {entry.origin}: {error}")
+            continue
+        _put(values, entry.name, value)
+    _set_defaults(values, environ)
+    return _validated(values, origins, names, problems)
+
+
+def _validated(
+    values: Mapping[str, Any],
+    origins: Mapping[str, str],
+    names: SettingNames,
+    problems: Sequence[str],
+) -> Settings:
+    found = list(problems)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        # What is wrong with all of them together may follow from a name that was refused.
+        errors = [one for one in error.errors() if one["loc"] or not problems]
+        found += [complaint(one, origins, names) for one in errors]
+    else:
+        if not found:
+            return settings
+    raise ConfigError(joined(found))
+
+
+# The three sources.
+
+
+def _of_file(
+    config_file: str | None, environ: Mapping[str, str], names: SettingNames, problems: list[str]
+) -> Iterator[_Entry]:
+    named_by = "--config" if config_file is not None else CONFIG_VARIABLE
+    file = config_file if config_file is not None else environ.get(CONFIG_VARIABLE) or None
+    if file is None:
+        return
+    table = parse_settings_file(_text_of(file, named_by), file)
+    seen: set[str] = set()
+    for name, value in _flatten(table, names):
+        origin = f"in {file}"
+        if name not in names.fields:
+            why = why_unknown(name, names, is_table=isinstance(value, Mapping))
+            problems.append(f"{shown_name(name, names)} {origin}: {why}")
+        elif name in seen:
+            problems.append(f"{name} {origin}: it is set twice; take one of them out")
+        else:
+            seen.add(name)
+            yield _Entry(name, value, origin, is_text=False)
+
+
+def _text_of(file: str, named_by: str) -> str:
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")  # some editors put a mark first
+    except UnicodeDecodeError:
+        raise ConfigError(f"settings file {file} is not UTF-8 text; save it as UTF-8") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its name holds a NUL"
+        raise ConfigError(
+            f"settings file {file} cannot be read: {why}; correct the path in {named_by}, or let "
+            "this user read it"
+        ) from None
+    if not file.endswith(SUFFIXES):
+        raise ConfigError(f"settings file {file}: its name must end in .toml, .yaml or .yml")
+    return text
+
+
+def _flatten(
+    table: Mapping[str, Any], names: SettingNames, prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if name in names.groups and isinstance(value, Mapping):
+            yield from _flatten(value, names, f"{name}.")
+        elif name not in names.groups or value is not None:  # YAML: all of it commented out
+            yield name, value
+
+
+def _of_environment(
+    environ: Mapping[str, str], names: SettingNames, problems: list[str]
+) -> Iterator[_Entry]:
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        name = variable.removeprefix(PREFIX).lower().replace("__", ".")
+        # Another spelling of a name would be a second place for one setting.
+        if name in names.fields and variable == environment_name(name):
+            yield _Entry(name, environ[variable], f"in {variable}")
+        else:
+            why = why_unknown(name, names, spell=environment_name)
+            problems.append(f"{variable} in the environment: {why}")
+
+
+def environment_name(name: str) -> str:
+    """Return the environment variable of a dotted name."""
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def _of_assignments(
+    assignments: Sequence[str], names: SettingNames, problems: list[str]
+) -> Iterator[_Entry]:
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            # It is shown as far as it is a name: what follows could be a secret.
+            shown = re.split(r"[^a-z_.]", name)[0]
+            given = f" {shown}" if shown in names.fields or shown in names.groups else ""
+            problems.append(f"--set{given}: write --set NAME=VALUE, e.g. --set gossip.port=7946")
+        elif name in names.fields:
+            yield _Entry(name, value, "by --set")
+        else:
+            why = why_unknown(name, names)
+            problems.append(f"{shown_name(name, names)} by --set: {why}")
+
+
+def _value(text: str, field: FieldInfo) -> Any:
+    """Return what a text stands for: lists and tables are written as JSON.
+
+    Raises:
+        ConfigError: it is not JSON; the text is not repeated, which may be long.
+    """
+    if get_origin(field.annotation) not in {tuple, dict}:
+        return None if text == "" and type(None) in get_args(field.annotation) else text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        why = f"{error.msg} at character {error.pos + 1}"
+    except (ValueError, RecursionError):
+        why = "a number in it is too long, or it is nested too deeply"
+    raise ConfigError(f'write it as JSON, e.g. ["a", "b"] ({why})')
+
+
+def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *groups, name = dotted.split(".")
+    for group in groups:
+        values = values.setdefault(group, {})
+    values[name] = value
+
+
+# What is set when nobody sets it.
+
+
+def _set_defaults(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    defaults: Mapping[str, Callable[[], str]] = {
+        "node_name": _host_name,
+        "data_dir": lambda: _default_data_dir(environ),
+    }
+    for name, default in defaults.items():
+        if name not in values:
+            values[name] = default()
+
+
+def _host_name() -> str:
+    label = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().partition(".")[0].lower())
+    return label.strip("-")[:63].rstrip("-") or "node"
+
+
+def _default_data_dir(environ: Mapping[str, str]) -> str:
+    if os.geteuid() == 0:
+        return "/var/lib/constellation"
+    state = environ.get("XDG_STATE_HOME", "")
+    if Path(state).is_absolute():  # the XDG Base Directory Specification ignores another
+        return str(Path(state) / "constellation")
+    try:
+        home = environ.get("HOME") or Path.home()
+    except RuntimeError:
+        raise ConfigError("data_dir: this user has no home directory; set data_dir") from None
+    return str(Path(home) / ".local" / "state" / "constellation")
