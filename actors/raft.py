@@ -36,12 +36,15 @@ from constellation.raft.reads import ReadDone
 from constellation.raft.roster import roster_of
 from constellation.raft.status import status_of
 from constellation.transport.address import ActorRef
-from messages.admin import PartReported, PartState
+from messages.admin import (
+    PartReported,
+    PartState,
+)
+from messages.events import ChangeReported
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.lifecycle import ActorDirectory, ActorYield, ActorYielded
 from messages.raft_member import (
-    ChangeReported,
     ClusterJoined,
     LeasesRead,
     LeasesReadDone,
@@ -375,5 +378,5 @@ class RaftActor(RaftInbox):
         for change in changes:
             about = {"subject": change.subject} if change.subject else {}
             fields = {"about": change.node, **about, "reason": change.reason}
-            self.perform(Note(change.what.replace(" ", "_"), fields))
+            self.perform(Note(change.what, fields))
             self.post("admin", change)

@@ -8,6 +8,7 @@ warp          the WARP egress of a node
 keyring       the gossip keys: orders, what each node has
 metrics       what each actor process counts
 admin         the operator's questions and their answers
+events        what happened on a node: the names of events, and the report of them
 raft_reports  those about Raft and leases
 routes        those about routes
 """
@@ -15,6 +16,7 @@ routes        those about routes
 from messages import (
     admin,
     base,
+    events,
     gossip,
     keyring,
     lifecycle,
@@ -28,6 +30,7 @@ from messages import (
 __all__ = [
     "admin",
     "base",
+    "events",
     "gossip",
     "keyring",
     "lifecycle",

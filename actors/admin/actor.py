@@ -29,7 +29,6 @@ from constellation.admin.status_round import (
 from constellation.log import get_logger
 from constellation.transport.address import ActorRef
 from messages.admin import (
-    EventsRequest,
     NodesRequest,
     NodeStatus,
     NodeStatusRequest,
@@ -38,10 +37,11 @@ from messages.admin import (
     ServicesRequest,
     StatusRequest,
 )
+from messages.events import ChangeReported, EventsRequest
 from messages.gossip import ClusterChanged, ClusterSubscribe, NodeState, RecordPublish
 from messages.keyring import KeyringOrder, KeyringState
 from messages.lifecycle import SupervisorStatus, SupervisorStatusRequest
-from messages.raft_member import ChangeReported, ClusterJoined
+from messages.raft_member import ClusterJoined
 
 log = get_logger(__name__)
 

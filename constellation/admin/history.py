@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView
-from messages.admin import EventRow, EventsReport
+from messages.events import ChangeReported, EventName, EventRow, EventsReport
 from messages.gossip import ClusterChanged
-from messages.raft_member import ChangeReported
 
 EVENTS_MAX = 500
 
@@ -18,7 +17,7 @@ EVENTS_MAX = 500
 class _Event:
     at_s: float
     node: str
-    what: str
+    what: EventName
     service: str = ""
     reason: str = ""
     subject: str = ""
@@ -65,7 +64,7 @@ def _cordon_events(before: ClusterView, change: ClusterChanged, now_s: float) ->
     for one in change.nodes:
         known = before.nodes.get(one.node)  # a node that is new is no news of a cordon
         if known is not None and known.cordoned != one.state.cordoned:
-            what = "cordoned" if one.state.cordoned else "uncordoned"
+            what: EventName = "cordoned" if one.state.cordoned else "uncordoned"
             yield _Event(now_s, one.node, what, reason=one.state.cordon_reason)
 
 

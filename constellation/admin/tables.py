@@ -5,6 +5,7 @@ Cells are `Text`: in a plain string rich would take '[x]' for markup, and fail a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import StringIO
 
 from rich.console import Console, Group, RenderableType
@@ -13,7 +14,6 @@ from rich.text import Text
 
 from constellation.admin.words import duration, plain, reached_at
 from messages.admin import (
-    EventsReport,
     NodeRow,
     NodesReport,
     NodeStatus,
@@ -21,6 +21,7 @@ from messages.admin import (
     ServicesReport,
     StatusReport,
 )
+from messages.events import EventName, EventsReport
 
 STYLES = {
     "alive": "green",
@@ -35,12 +36,26 @@ STYLES = {
     "left": "dim",
     "stopped": "dim",
 }
-EVENT_STYLES = {
-    **STYLES,
+EVENT_STYLES: Mapping[EventName, str] = {
+    "join": "green",
+    "leave": "dim",
+    "update": "dim",
     "failed": "bold red",
-    "leader_lost": "yellow",
-    "lease_lost": "yellow",
     "cordoned": "yellow",
+    "uncordoned": "green",
+    "healthy": "green",
+    "unhealthy": "bold red",
+    "starting": "yellow",
+    "stopped": "dim",
+    "gone": "dim",
+    "leader_elected": "green",
+    "leader_lost": "yellow",
+    "raft_voter": "green",
+    "raft_learner": "",
+    "raft_removed": "yellow",
+    "lease_granted": "green",
+    "lease_freed": "yellow",
+    "lease_lost": "yellow",
 }
 ENDPOINTS_SHOWN_MAX = 3
 
@@ -186,7 +201,7 @@ def events_text(report: EventsReport) -> RenderableType:
             cell(duration(row.ago_s)),
             cell(row.node or "-"),
             cell(row.service or row.subject or "-"),
-            cell(_words(row.what), EVENT_STYLES.get(row.what, "")),
+            cell(_words(row.what), EVENT_STYLES[row.what]),
             cell(row.reason),
         )
     return rows

@@ -9,12 +9,15 @@ from thespian.actors import ActorAddress
 
 from constellation.transport.address import ActorRef
 from messages import raft_reports
-from messages.admin import EventsReport, EventsRequest, RequestRefused, StatusRequest
+from messages.admin import (
+    RequestRefused,
+    StatusRequest,
+)
 from messages.base import REGISTRY, Message
+from messages.events import ChangeReported, EventsReport, EventsRequest
 from messages.gossip import RecordPublish
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.raft_member import (
-    ChangeReported,
     LeasesRead,
     LeasesSubscribe,
     RaftLeading,

@@ -12,7 +12,6 @@ from constellation.admin.raft_report import raft_report
 from constellation.admin.reports import nodes_report, services_report, status_report
 from messages.admin import (
     CordonReport,
-    EventRow,
     NodeRow,
     NodesReport,
     NodeStatus,
@@ -21,6 +20,7 @@ from messages.admin import (
     StatusReport,
 )
 from messages.base import Message
+from messages.events import EventRow
 from messages.raft_member import RaftOrderDone
 from messages.raft_reports import (
     LeaseHolder,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from constellation.admin.history import EVENTS_MAX, History
 from constellation.admin.tables import events_text, render
 from constellation.cluster_view import ClusterView
+from messages.events import ChangeReported
 from messages.gossip import ClusterChanged, MemberEvent, MemberEventKind, RecordName
-from messages.raft_member import ChangeReported
 from tests.admin.builders import members, said, service
 from tests.traefik.builders import snapshot, view
 

@@ -14,6 +14,7 @@ from actors.adapters.raft_store import RaftStore
 from actors.raft import RAFT, REOPEN_S, YIELD_TIMEOUT_S
 from constellation.transport.address import ActorRef
 from constellation.wire import encode
+from messages.events import ChangeReported
 from messages.gossip import (
     ClusterChanged,
     ClusterSubscribe,
@@ -22,7 +23,6 @@ from messages.leases import LeasesChanged, LeaseTableState
 from messages.lifecycle import ActorYield, ActorYielded
 from messages.raft import RaftConfiguration, RaftSnapshotRequest, RaftVoteRequest
 from messages.raft_member import (
-    ChangeReported,
     ClusterJoined,
     LeasesRead,
     LeasesReadDone,
@@ -73,7 +73,7 @@ def test_node_that_looks_for_no_others_leads_and_says_of_which_cluster_it_is(alo
     assert joined.cluster_id == alone.status().cluster_id != ""
     assert alone.harness.sent_to("gossip") == [ClusterSubscribe()]
     reports = messages_of(ChangeReported, alone.harness.sent)
-    assert ("leader elected", "alpha") in [(one.what, one.node) for one in reports]
+    assert ("leader_elected", "alpha") in [(one.what, one.node) for one in reports]
 
 
 def test_what_has_arrived_together_is_saved_with_one_write(
@@ -114,7 +114,7 @@ def test_next_life_knows_what_was_committed_and_reports_none_of_it_again(
     assert read.is_confirmed
     assert [lease.name for lease in read.state.leases] == ["kept"]
     reports = messages_of(ChangeReported, again.harness.sent)
-    assert "lease granted" not in {report.what for report in reports}
+    assert "lease_granted" not in {report.what for report in reports}
 
 
 def test_subscriber_is_told_the_table_and_who_leads_then_what_changes(alone: Shell) -> None:
