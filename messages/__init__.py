@@ -7,6 +7,7 @@ monitor       what sources observe of services, what monitors conclude
 warp          the WARP egress of a node
 keyring       the gossip keys: orders, what each node has
 metrics       what each actor process counts
+operator      what requests of operators have in common
 admin         the operator's questions and their answers
 events        what happened on a node: the names of events, and the report of them
 raft_reports  those about Raft and leases
@@ -22,6 +23,7 @@ from messages import (
     lifecycle,
     metrics,
     monitor,
+    operator,
     raft_reports,
     routes,
     warp,
@@ -36,6 +38,7 @@ __all__ = [
     "lifecycle",
     "metrics",
     "monitor",
+    "operator",
     "raft_reports",
     "routes",
     "warp",

@@ -62,6 +62,9 @@ class StatusReport(Message):
     crosses_nodes = True
 
     self_node: str = Field(description="the node that was asked")
+    is_cluster_known: bool = Field(
+        default=True, description="false: the report is about the asked node only"
+    )
     nodes_alive: int = Field(ge=0, description="neither suspected nor dead")
     nodes_total: int = Field(ge=0, description="without those that left")
     services_healthy: int = Field(ge=0, description="instances that requests can go to")
@@ -205,13 +208,3 @@ class CordonReport(Message):
         description="of those the ones healthy nowhere else: nobody answers for them in the "
         "meantime"
     )
-
-
-class RequestRefused(Message):
-    """Answer to a request that cannot be served; says what failed, why, and what to do."""
-
-    crosses_nodes = True
-
-    what: str
-    why: str
-    fix: str

@@ -30,7 +30,7 @@ class History:
         self._since_s = now_s
         self._events: deque[_Event] = deque(maxlen=EVENTS_MAX)
 
-    def add(self, before: ClusterView, change: ClusterChanged, now_s: float) -> None:
+    def add_cluster_change(self, before: ClusterView, change: ClusterChanged, now_s: float) -> None:
         """Take in a change of what was known as `before`; a first snapshot is no news."""
         for event in change.events:
             self._events.append(_Event(now_s - event.ago_s, event.node, event.kind))
@@ -38,7 +38,7 @@ class History:
             self._events.extend(_cordon_events(before, change, now_s))
             self._events.extend(_service_events(before, change, now_s))
 
-    def add_reported(self, change: ChangeReported, now_s: float) -> None:
+    def add_report(self, change: ChangeReported, now_s: float) -> None:
         """Take in what an actor of this node says has happened."""
         self._events.append(
             _Event(now_s, change.node, change.what, reason=change.reason, subject=change.subject)

@@ -1,6 +1,6 @@
-"""Reports as a person reads them: the most important first, words besides colours.
+"""Reports as a person reads them: the most important first, in words and in colours.
 
-Cells are `Text`: in a plain string rich would take '[x]' for markup, and fail at '[/x]'.
+Cells are `Text`: in a plain string rich would read '[x]' as markup, and fail at '[/x]'.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def render(content: RenderableType, *, width: int, color: bool) -> str:
 
 
 def status_text(report: StatusReport) -> RenderableType:
-    """Return one line that says it all, what is wrong, how each node is, and the notes."""
+    """Return a summary in one line, what is wrong, the status of each node, and the notes."""
     parts: list[RenderableType] = [_headline(report)]
     if report.degraded:
         parts.append(bullets(report.degraded, mark="!", style="yellow"))
@@ -91,10 +91,12 @@ def status_text(report: StatusReport) -> RenderableType:
 
 def _headline(report: StatusReport) -> Text:
     word, style = ("degraded", "bold yellow") if report.degraded else ("all is well", "bold green")
-    counts = (
-        f": {report.nodes_alive} of {report.nodes_total} nodes alive, "
-        f"{report.services_healthy} of {report.services_total} service instances serving"
-    )
+    counts = ": the cluster is not known"
+    if report.is_cluster_known:
+        counts = (
+            f": {report.nodes_alive} of {report.nodes_total} nodes alive, "
+            f"{report.services_healthy} of {report.services_total} service instances serving"
+        )
     return Text.assemble((word, style), counts, f" (as {plain(report.self_node)} sees it)")
 
 
@@ -104,7 +106,7 @@ def _leadership(report: StatusReport) -> Text:
 
 
 def bullets(lines: tuple[str, ...], *, mark: str, style: str) -> Table:
-    """Return lines with a mark before each; what does not fit goes on under its beginning."""
+    """Return lines with a mark before each; a long line continues under its beginning."""
     rows = Table.grid(padding=(0, 1, 0, 0))
     rows.add_column()
     rows.add_column(overflow="fold")
@@ -150,7 +152,10 @@ def nodes_text(report: NodesReport) -> RenderableType:
             cell(", ".join(row.capabilities) or "-"),
             cell(row.agent_version or "?"),
         )
-    legend = "* asked.  Services: serving of all.  Priority: lower is preferred as leader."
+    legend = (
+        "* the node asked.  For: time in this state.  Services: instances serving / all.  "
+        "Priority: lower is preferred as leader."
+    )
     return Group(rows, "", Text(legend, style="dim"))
 
 
@@ -163,10 +168,10 @@ def _node_state(row: NodeRow) -> Text:
 
 
 def services_text(report: ServicesReport) -> RenderableType:
-    """Return a table of services; each name once, with its instances below one another."""
+    """Return a table of services; each name once, with one row for each instance."""
     if not report.services:
         return Text(
-            "No service is watched.  Label a container with traefik.enable=true, or set "
+            "No service is watched.  Label a container with traefik.enable=true, or configure "
             "static_services.",
             overflow="fold",
         )
@@ -194,7 +199,7 @@ def _health(row: ServiceRow) -> Text:
 def events_text(report: EventsReport) -> RenderableType:
     """Return a table of events."""
     if not report.events:
-        return Text(f"Nothing has happened for {duration(report.since_ago_s)}.")
+        return Text(f"No events in the last {duration(report.since_ago_s)}.")
     rows = table("Ago", "Node", "About", "What", "Why")
     for row in report.events:
         rows.add_row(

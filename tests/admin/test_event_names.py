@@ -36,7 +36,7 @@ def rows_of(view_: ClusterView, *changes: Mapping[str, object]) -> list[EventRow
     for version, fields in enumerate(changes, view_.version + 1):
         base = {"version": version, "snapshot": False, "self_node": "alpha"}
         change = ClusterChanged.model_validate({**base, **fields}, strict=False)
-        history.add(view_, change, 1.0)
+        history.add_cluster_change(view_, change, 1.0)
         view_ = view_.apply(change)
     return [*history.report(2.0).events]
 
@@ -88,7 +88,7 @@ def test_every_name_has_a_producer() -> None:
 def test_reports_of_raft_are_shown_under_the_documented_names_and_in_their_colours() -> None:
     history = History(0.0)
     for report in reports_of_raft():
-        history.add_reported(report, 1.0)
+        history.add_report(report, 1.0)
     shown = history.report(2.0)
 
     colored = render(events_text(shown), width=200, color=True)
