@@ -35,6 +35,7 @@ class ActorSpec:
     """One actor of the node."""
 
     name: str
+    purpose: str  # what it does for the node, in a few words for people
     actor: str  # "module:class" of a ShellActor
     is_enabled: Callable[[Settings], bool] = always
     # The node is of little use without it: down for too long, it ends the agent, with exit code 1.
@@ -46,32 +47,59 @@ class ActorSpec:
 
 ACTORS: tuple[ActorSpec, ...] = (
     ActorSpec(
-        name="gossip", actor="actors.gossip:GossipActor", is_essential=True, at_stop="leaves"
+        name="gossip",
+        purpose="knows the cluster and publishes this node's records",
+        actor="actors.gossip:GossipActor",
+        is_essential=True,
+        at_stop="leaves",
     ),
-    ActorSpec(name="raft", actor="actors.raft:RaftActor", is_essential=True, at_stop="yields"),
     ActorSpec(
-        name="leases", actor="actors.leases:LeasesActor", is_essential=True, at_stop="yields"
+        name="raft",
+        purpose="takes part in elections and in the replicated log",
+        actor="actors.raft:RaftActor",
+        is_essential=True,
+        at_stop="yields",
+    ),
+    ActorSpec(
+        name="leases",
+        purpose="acquires, renews and releases leases",
+        actor="actors.leases:LeasesActor",
+        is_essential=True,
+        at_stop="yields",
     ),
     ActorSpec(
         name="http",
+        purpose="serves Traefik's provider, health and metrics",
         actor="actors.http.actor:HttpActor",
         is_essential=True,
         at_stop="ends_first",
     ),
-    ActorSpec(name="admin", actor="actors.admin.actor:AdminActor", is_essential=True),
-    ActorSpec(name="services", actor="actors.services:ServicesActor"),
+    ActorSpec(
+        name="admin",
+        purpose="answers the operator",
+        actor="actors.admin.actor:AdminActor",
+        is_essential=True,
+    ),
+    ActorSpec(
+        name="services",
+        purpose="concludes the health of each service",
+        actor="actors.services:ServicesActor",
+    ),
     ActorSpec(
         name="tailscale",
+        purpose="discovers nodes in the tailnet",
         actor="actors.tailscale:TailscaleActor",
         is_enabled=lambda settings: settings.discovers_in_tailnet,
     ),
     ActorSpec(
         name="checks",
+        purpose="checks static services",
         actor="actors.checks:ChecksActor",
         is_enabled=lambda settings: bool(settings.static_services),
     ),
     ActorSpec(
         name="docker",
+        purpose="watches the containers of this host",
         actor="actors.docker:DockerActor",
         is_enabled=lambda settings: settings.docker.enabled,
     ),

@@ -64,6 +64,8 @@ class LeaseWriterActor(ShellActor):
 
 if __name__ == "__main__":
     registry.ACTORS += (
-        registry.ActorSpec(name="writer", actor=f"{__spec__.name}:LeaseWriterActor"),
+        registry.ActorSpec(
+            name="writer", purpose="acts on leases", actor=f"{__spec__.name}:LeaseWriterActor"
+        ),
     )
     sys.exit(main())

@@ -55,6 +55,8 @@ class PublisherActor(ShellActor):
 
 if __name__ == "__main__":
     registry.ACTORS += (
-        registry.ActorSpec(name="publisher", actor=f"{__spec__.name}:PublisherActor"),
+        registry.ActorSpec(
+            name="publisher", purpose="publishes", actor=f"{__spec__.name}:PublisherActor"
+        ),
     )
     sys.exit(main())

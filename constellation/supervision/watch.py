@@ -71,6 +71,7 @@ class _Supervised:
     """One actor."""
 
     is_essential: bool
+    purpose: str
 
     phase: Phase = "waiting"
     due_at_s: float = 0.0  # waiting: create then
@@ -91,7 +92,7 @@ class Watch:
 
     def __init__(self, actors: Sequence[ActorSpec], policy: WatchPolicy) -> None:
         self.policy = policy
-        self.entries = {one.name: _Supervised(one.is_essential) for one in actors}
+        self.entries = {one.name: _Supervised(one.is_essential, one.purpose) for one in actors}
         self._at_stop: dict[AtStop, list[str]] = {}
         for one in actors:
             self._at_stop.setdefault(one.at_stop, []).append(one.name)
@@ -160,7 +161,7 @@ class Watch:
         entry.restart_count += 1
         fields = {"name": name, "why": entry.last_exit, "again_in_s": round(again.at_s - now_s, 3)}
         if again.given_up:
-            fields["fix"] = "see what this actor logged before it ended"
+            fields |= {"purpose": entry.purpose, "fix": "see what it logged before it ended"}
             return [Announce(), Note("actor_given_up", fields, "error")]
         return [Announce(), Note("actor_exited", fields, "warning")]
 

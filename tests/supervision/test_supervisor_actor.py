@@ -10,7 +10,7 @@ from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
 from actors.gossip import GossipActor
 from actors.supervisor import SupervisorActor
 from constellation.registry import enabled_actors
-from constellation.settings.agent import DockerSettings, Settings, StaticService
+from constellation.settings.agent import DockerSettings, Settings
 from messages.gossip import GossipLeave, GossipLeft
 from messages.lifecycle import (
     ActorDirectory,
@@ -30,14 +30,9 @@ from messages.lifecycle import (
 )
 from tests.harness import Harness
 
-
-def actors_of(settings: Settings) -> list[str]:
-    return [spec.name for spec in enabled_actors(settings)]
-
-
-NAMES = ("gossip", "raft", "leases", "http", "admin", "services")
-GOSSIP, RAFT, LEASES, HTTP = range(4)
 SETTINGS = Settings(node_name="alpha", data_dir="/nowhere", docker=DockerSettings(enabled=False))
+NAMES = tuple(spec.name for spec in enabled_actors(SETTINGS))
+GOSSIP, RAFT, LEASES, HTTP = (NAMES.index(name) for name in ("gossip", "raft", "leases", "http"))
 
 
 class Tree:
@@ -76,30 +71,20 @@ def tree() -> Tree:
 
 def test_each_actor_is_created_named_and_told_of_all_others(tree: Tree) -> None:
     kinds = [kind for kind, _ in tree.harness.runtime.children]
-    assert len(kinds) == len(actors_of(SETTINGS))
+    assert len(kinds) == len(NAMES)
     assert kinds[0] is GossipActor
 
     start, directory = tree.told(0)
 
     assert start == ActorStart(name="gossip", supervisor="127.0.0.1:7947/self")
     assert isinstance(directory, ActorDirectory)
-    assert [entry.name for entry in directory.entries] == actors_of(SETTINGS)
-
-
-def test_sources_run_only_where_there_is_something_to_watch() -> None:
-    service = StaticService(name="web", address="127.0.0.1:80")
-    both = Settings(node_name="alpha", data_dir="/nowhere", static_services=(service,))
-
-    assert {"docker", "checks"} <= set(actors_of(both))
-    assert not {"docker", "checks"} & set(actors_of(SETTINGS))
+    assert [entry.name for entry in directory.entries] == list(NAMES)
 
 
 def test_who_asked_is_told_once_all_actors_work(tree: Tree) -> None:
     tree.all_start()
 
-    assert tree.asker_told(SupervisorStarted) == [
-        SupervisorStarted(actors=tuple(actors_of(SETTINGS)))
-    ]
+    assert tree.asker_told(SupervisorStarted) == [SupervisorStarted(actors=NAMES)]
 
 
 def test_dead_actor_is_replaced_under_its_name_and_the_others_are_told(tree: Tree) -> None:
@@ -149,9 +134,7 @@ def test_status_names_every_actor_with_its_process(tree: Tree) -> None:
     tree.harness.deliver(SupervisorStatusRequest())
 
     (status,) = tree.asker_told(SupervisorStatus)
-    assert [(one.name, one.state) for one in status.actors] == [
-        (name, "running") for name in actors_of(SETTINGS)
-    ]
+    assert [(one.name, one.state) for one in status.actors] == [(name, "running") for name in NAMES]
     assert [one.process_id for one in status.actors] == [100 + n for n in range(len(NAMES))]
 
 
