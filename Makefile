@@ -21,7 +21,7 @@ setup:  ## make .venv with the locked dependencies
 
 components: setup  ## fetch the real programs that tests run against
 	@$(STEP) components scripts/components.sh
-	@grep '^not to be had' build/log/components.log || true
+	@grep '^not available' build/log/components.log || true
 
 lint: setup  ## check style, types and import layers
 	@$(STEP) "ruff check" $(RUN) -m ruff check .
