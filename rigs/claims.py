@@ -17,8 +17,6 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_held: list[socket.socket] = []
-
 
 def claim(name: str) -> bool:
     """Claim a name until this process ends; return False if it is already claimed."""
@@ -30,7 +28,7 @@ def claim(name: str) -> bool:
         if error.errno == errno.EADDRINUSE:
             return False
         raise
-    _held.append(holder)
+    holder.detach()  # The descriptor stays open, and so the name stays claimed.
     return True
 
 
