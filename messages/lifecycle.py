@@ -74,6 +74,16 @@ class SupervisorStopped(Message):
     unended: tuple[str, ...] = ()
 
 
+class SupervisorFailed(Message):
+    """State that an essential actor stays down.  Sent once; the guardian ends the agent.
+
+    No answer.
+    """
+
+    actor: str
+    why: str
+
+
 class ActorYield(Message):
     """Tell an actor to hand over what another node can do from now on: this node ends.
 

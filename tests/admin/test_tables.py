@@ -108,7 +108,7 @@ TABLES = {
             own_node="alpha",
             cluster_problem="alpha does not know the cluster: its gossip actor is not running",
         )
-    ),  # fmt: skip
+    ),
     "nodes": nodes_text(nodes_report(cluster_in_trouble(), AGES_S)),
     "services": services_text(services_report(cluster_in_trouble())),
     "services_none": services_text(ServicesReport(services=())),
