@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
+import typer
 
 from constellation.admin.reports import nodes_report, services_report, status_report
+from constellation.cli import main as cli
 from constellation.errors import AdapterError
+from constellation.registry import ACTORS, ActorSpec, load
 from messages.admin import (
     NodesReport,
     NodesRequest,
@@ -126,3 +129,23 @@ def test_error_text_cannot_command_the_terminal(agent: Agent, run: Run) -> None:
     agent.answer = RequestRefused(what="a\nb", why="\x1b[2J", fix="c")
 
     assert "a b: ?[2J; c" in run("status").line
+
+
+# Commands.
+
+
+def names_of(app: typer.Typer) -> set[str]:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    return set(group.commands)
+
+
+@pytest.mark.parametrize(
+    "spec", [spec for spec in ACTORS if spec.commands], ids=lambda spec: spec.name
+)
+def test_commands_that_an_actor_brings_are_commands_of_the_operator(spec: ActorSpec) -> None:
+    brought = typer.Typer(callback=lambda: None)
+    load(spec.commands)(brought)
+
+    assert names_of(brought)
+    assert names_of(brought) <= names_of(cli.app)

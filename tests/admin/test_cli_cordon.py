@@ -80,11 +80,14 @@ def test_refusal_is_one_line_and_exit_code_1(agent: Agent, run: Run, command: st
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["cordon", ""], "no node has a name of 0 characters"),
-        (["uncordon", "x" * 129], "no node has a name of 129 characters"),
-        (["cordon", "beta", "--reason", "x" * 201], "the reason has 201 characters, 200 are"),
-        (["cordon"], "--help says more"),
-        (["uncordon", "beta", "--reason", "x"], "--help says more"),
+        (["cordon", ""], "a node's name cannot have 0 characters"),
+        (["uncordon", "x" * 129], "a node's name cannot have 129 characters"),
+        (
+            ["cordon", "beta", "--reason", "x" * 201],
+            "the reason has 201 characters; the limit is 200",
+        ),
+        (["cordon"], "see --help"),
+        (["uncordon", "beta", "--reason", "x"], "see --help"),
     ],
 )
 def test_wrong_use_is_one_line_and_nobody_is_asked(

@@ -108,7 +108,7 @@ def test_key_of_the_operator_is_installed_and_a_wrong_order_says_what_to_do(
     assert keys_of(beta) == {name: [new] for name in ("alpha", "beta", "gamma")}
     assert run(alpha, "install", "--stdin", stdin="not a key\n")[::2] == (
         1,
-        "constellation: what was read is no key: write 64 hexadecimal digits\n",
+        "constellation: the input is not a key: it must be 64 hexadecimal digits\n",
     )
     for agent in cluster:
         assert secret not in agent.log()
