@@ -1,7 +1,8 @@
 """The agent's first process: starts the actor system, watches over it, and ends it in order.
 
-It is no actor.  It owns the data directory's lock, tells systemd, and takes signals.  When the
-actor system's admin process or the supervisor dies, or no longer answers, it starts them again.
+It is not an actor.  It owns the lock of the data directory, notifies systemd, and handles signals.
+When the actor system's admin process or the supervisor dies, or no longer answers, it starts them
+again.
 When the supervisor reports that an essential actor stays down, it ends the agent in order, with
 exit code 1: the service manager starts everything afresh.
 """
@@ -39,7 +40,7 @@ class Guardian:
         self._began_at_s = 0.0
 
     def run(self) -> int:
-        """Work until told to stop; return the exit code.
+        """Run until a signal; return the exit code.
 
         Raises:
             AdapterError: the first start failed: the operator must act.
