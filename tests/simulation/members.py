@@ -69,6 +69,7 @@ class Members:
         self.nodes: dict[str, Node] = {}
         self.groups: list[frozenset[str]] = []  # who is in none reaches all who are in none
         self.answers: dict[int, RaftOrderDone] = {}
+        self.drops: Callable[[str, Message], bool] = lambda to, message: False
         self._heard: dict[tuple[str, str], tuple[float, str]] = {}  # when, and of which cluster
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
@@ -155,7 +156,7 @@ class Members:
             self.answers[message.number] = message
             return
         life = self.nodes[to].life
-        if life is None or self.random.random() < self.loss:
+        if life is None or self.random.random() < self.loss or self.drops(to, message):
             return
         delay_s = self.random.uniform(*self.delay_s)
         self.at(life, delay_s, lambda one: self._arrive(source, one, message))
