@@ -9,6 +9,7 @@ election        timeouts, pre-votes, votes                                (Raft 
 following       taking entries and snapshots                              (Raft §5.3, §7)
 leadership      one term as the leader: commits, changes, reads           (Raft §5.4.2, §6, §8)
 progress        what the leader knows of one follower; `replication` what it sends it
+roles           follower, candidate, leader: one table of all transitions        (Raft §5.1)
 effects         what the shell is asked for; `batch` in which order
 
 On disk: journal, journal_records, journal_state, disk.
