@@ -28,8 +28,7 @@ from constellation.raft.batch import in_safe_order
 from constellation.raft.chronicle import Chronicle
 from constellation.raft.condition import Condition, condition_of, no_sense, refuses
 from constellation.raft.effects import Apply, Restore, RoleChanged, SendTo
-from constellation.raft.member import MemberEffect, RaftMember
-from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.member import MemberEffect, MemberPolicy, RaftMember
 from constellation.raft.node import FirstState
 from constellation.raft.packets import pack
 from constellation.raft.reads import ReadDone

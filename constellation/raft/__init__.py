@@ -17,7 +17,7 @@ On disk: journal, journal_records, journal_state, disk.
 Around it, `member` at its head:
 bootstrap       how a cluster begins, once
 roster          the nodes, as gossip knows them
-steward         who is to be a member, to vote, to lead; `leading` does it
+steward         which node should be a member, vote, lead; `member` takes the steps
 packets         messages between nodes
 asked, reads    who waits for what
 other_clusters  those that never merge with ours

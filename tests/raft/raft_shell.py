@@ -10,8 +10,7 @@ from thespian.actors import ActorAddress
 from actors.raft import RAFT, RaftActor
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import SendTo
-from constellation.raft.member import RaftMember
-from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.member import MemberPolicy, RaftMember
 from constellation.raft.packets import pack
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.roster import roster_of

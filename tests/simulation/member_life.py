@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from constellation.raft.asked import Reply
 from constellation.raft.batch import in_safe_order
@@ -21,20 +21,14 @@ from constellation.raft.effects import (
     SaveSnapshot,
     SendTo,
 )
-from constellation.raft.member import MemberEffect, RaftMember
+from constellation.raft.member import MemberEffect, MemberInput, RaftMember
 from constellation.raft.packets import pack, unpack
 from constellation.raft.reads import ReadDone
 from messages.base import Message
 from messages.raft import RaftAppendResponse, RaftVoteResponse
 from messages.raft_member import (
-    RaftOffer,
-    RaftOrder,
-    RaftOrderDone,
     RaftPacket,
-    RaftPromise,
     RaftPropose,
-    RaftReadIndex,
-    RaftReadIndexRequest,
 )
 
 if TYPE_CHECKING:
@@ -81,27 +75,9 @@ class Life:
 
     def hear(self, message: Message, source: str) -> None:
         """Take a message of another node, or of the operator."""
-        member, now_s = self.member, self.net.now_s
-        match message:
-            case RaftPacket():
-                member.on_packet(message, now_s)
-            case RaftOffer():
-                member.on_offer(message, now_s)
-            case RaftPromise():
-                member.on_promise(message, now_s)
-            case RaftPropose():
-                member.propose(message, source)
-            case RaftReadIndexRequest():
-                member.on_read_index_request(message, source, now_s)
-            case RaftReadIndex():
-                member.on_read_index(message)
-            case RaftOrder():
-                member.order(message, source, now_s)
-            case RaftOrderDone():
-                member.on_order_done(message)
-            case _:
-                return
-        self.perform()
+        if isinstance(message, get_args(MemberInput)):
+            self.member.receive(message, source, self.net.now_s)
+            self.perform()
 
     def propose(self, *commands: bytes) -> None:
         """Put commands into the log, here or by the leader."""

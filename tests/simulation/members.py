@@ -16,7 +16,7 @@ from random import Random
 
 from constellation.raft.condition import Condition, condition_of
 from constellation.raft.disk import RaftDisk
-from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.member import MemberPolicy
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.roster import RosterNode
 from constellation.raft.steward import StewardPolicy
