@@ -84,21 +84,21 @@ class GossipActor(AsyncShell):
         keyring_file = KeyringFile(Path(settings.data_dir), cluster_key)
         transport = self._make(settings, keyring_file.load(), kept.incarnation)
         try:
-            await transport.open(transport.node.swim.address)
+            await transport.open(transport.node.address)
         except AdapterError as error:
             # The operator must act: one line that says how, and no trace of calls.
             self.perform(Note("gossip_not_started", {"error": str(error)}, "error"))
             raise
         self.keys = GossipKeys(transport, keyring_file, cluster_key)
         self.transport, self.metrics = transport, GossipMetrics(transport, self.registry)
-        transport.node.swim.seeds = await self._seeds(settings.gossip)
+        transport.node.set_seeds(await self._seeds(settings.gossip))
         transport.perform(transport.node.start(self._time(), known=kept.addresses))
         self.started()
         try:
             while True:
                 await asyncio.sleep(HOUSEKEEPING_S)
                 kept = self._keep(memory, kept)
-                transport.node.swim.seeds = await self._seeds(settings.gossip)
+                transport.node.set_seeds(await self._seeds(settings.gossip))
                 self._arm_feed()
                 if self.keys.must_ask():
                     self._ask_for_keys(transport, settings.actors.port)
@@ -129,7 +129,7 @@ class GossipActor(AsyncShell):
                 self._on_keys(message, reply)
             case SeedsFound(hosts=hosts):
                 # The others are taken to use the same port: it is a setting of the cluster.
-                port = core.swim.address.port
+                port = core.address.port
                 self._found = tuple(Address(host, port) for host in hosts)
             case GossipLeave():
                 self.spawn(self._leave(self.transport, reply), "leave")
@@ -152,9 +152,9 @@ class GossipActor(AsyncShell):
 
     def _ask_for_keys(self, transport: GossipTransport, actor_port: int) -> None:
         """Ask the nodes that we cannot talk to for their keys, by the actor system."""
-        swim = transport.node.swim
-        hosts = dict.fromkeys(one.ip for one in (*swim.seeds, *swim.known_addresses))
-        hosts.pop(swim.address.ip, None)
+        core = transport.node
+        hosts = dict.fromkeys(one.ip for one in (*core.seeds, *core.known_addresses))
+        hosts.pop(core.address.ip, None)
         for host in list(hosts)[:KEY_SOURCES_MAX]:
             self.send_soon(ActorAddress(ActorRef(host, actor_port, GOSSIP)), KeyringFetch())
 
@@ -194,7 +194,7 @@ class GossipActor(AsyncShell):
             return
         self._send_changes()
         self._subscribers[reader] = reply
-        reply(self.transport.node.feed.snapshot(self._time()))
+        reply(self.transport.node.snapshot(self._time()))
 
     def _unsubscribe(self, readers: set[str]) -> None:
         for reader in readers:
@@ -202,7 +202,7 @@ class GossipActor(AsyncShell):
 
     def _on_step(self) -> None:
         self._arm_feed()
-        if self.transport is not None and self.transport.node.swim.name_taken != self._silent:
+        if self.transport is not None and self.transport.node.name_taken != self._silent:
             self._silent = not self._silent
             self.post_soon("admin", self._part())
 
@@ -218,23 +218,23 @@ class GossipActor(AsyncShell):
 
     def _arm_feed(self) -> None:
         """Send what has changed soon, with what else changes until then."""
-        if self.transport is None or self._feed_armed or not self.transport.node.feed.is_dirty:
+        if self.transport is None or self._feed_armed or not self.transport.node.has_changes:
             return
         self._feed_armed = True
         asyncio.get_running_loop().call_later(COALESCE_S, self._send_changes)
 
     def _send_changes(self) -> None:
         self._feed_armed = False
-        if self.transport is None or not self.transport.node.feed.is_dirty:
+        if self.transport is None or not self.transport.node.has_changes:
             return
-        change = self.transport.node.feed.take(self._time())
+        change = self.transport.node.take_changes(self._time())
         for reply in self._subscribers.values():
             reply(change)
 
     async def _leave(self, transport: GossipTransport, reply: Reply) -> None:
         transport.perform(transport.node.leave(self._time()))
         deadline_s = self._time() + LEAVE_TIMEOUT_S
-        while not transport.node.swim.has_left and self._time() < deadline_s:
+        while not transport.node.has_left and self._time() < deadline_s:
             await asyncio.sleep(LEAVE_POLL_S)
         reply(GossipLeft())
 
@@ -242,7 +242,7 @@ class GossipActor(AsyncShell):
         """Make durable what has changed of what the next life needs."""
         assert self.transport is not None
         core = self.transport.node
-        now = Remembered(core.highest_incarnation, core.swim.known_addresses)
+        now = Remembered(core.highest_incarnation, core.known_addresses)
         # One alone keeps the addresses it knew: it may be the one that is cut off.
         if not now.addresses:
             now = Remembered(now.incarnation, kept.addresses)

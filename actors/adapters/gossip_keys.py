@@ -35,7 +35,7 @@ class GossipKeys:
             problem = str(error)[:512]
             log.warning("gossip_keys_not_changed", action=order.action, why=problem)
         return KeyringState(
-            node=self._transport.node.swim.node_name,
+            node=self._transport.node.node_name,
             key_ids=key_ids(self._transport.keyring),
             problem=problem,
         )
@@ -55,7 +55,7 @@ class GossipKeys:
         not_understood = self._transport.not_understood
         is_new = not_understood > self._not_understood
         self._not_understood = not_understood
-        self._asked = is_new and self._transport.node.swim.members.living_count <= 1
+        self._asked = is_new and self._transport.node.is_alone
         return self._asked
 
     def adopt(self, copy: KeyringCopy) -> None:

@@ -134,10 +134,10 @@ def test_seeds_that_are_found_are_joined_through_and_given_up_when_they_are_no_m
 
     beta.pump_until(lambda: states(beta) == {"alpha": "alive", "beta": "alive"})
     assert beta.actor.transport is not None
-    swim = beta.actor.transport.node.swim
-    assert [seed.ip for seed in swim.seeds] == ["127.0.0.1", "127.0.0.3"]
+    node = beta.actor.transport.node
+    assert [seed.ip for seed in node.seeds] == ["127.0.0.1", "127.0.0.3"]
     beta.deliver(SeedsFound(hosts=()))
-    beta.pump_until(lambda: swim.seeds == ())
+    beta.pump_until(lambda: node.seeds == ())
 
 
 def test_member_that_is_killed_is_declared_dead(start: Start) -> None:
@@ -170,7 +170,7 @@ def test_node_that_lost_its_data_directory_says_why_it_waits_and_then_joins(
     start: Start, tmp_path: Path
 ) -> None:
     alpha, beta = pair(start)
-    port = beta.actor.transport.node.swim.address.port if beta.actor.transport else 0
+    port = beta.actor.transport.node.address.port if beta.actor.transport else 0
     end(beta)
     for file in (tmp_path / "beta").iterdir():
         file.unlink()
@@ -187,7 +187,7 @@ def test_node_that_lost_its_data_directory_says_why_it_waits_and_then_joins(
 
 def seeds_of(harness: Harness[GossipActor]) -> tuple[int, ...]:
     assert harness.actor.transport is not None
-    return tuple(seed.port for seed in harness.actor.transport.node.swim.seeds)
+    return tuple(seed.port for seed in harness.actor.transport.node.seeds)
 
 
 def parts(harness: Harness[GossipActor]) -> list[str]:

@@ -196,9 +196,9 @@ def test_readers_are_told_of_a_limited_number_of_members() -> None:
         core.on_push_pull_request(crowd(4000, f"w{wave}-", "left"), now_s)
         now_s += 60.0
         core.swim.membership.reap(now_s)
-        core.feed.take(now_s)
+        core.take_changes(now_s)
 
-    members = core.feed.snapshot(now_s).members
+    members = core.snapshot(now_s).members
     assert len(members) == VIEW_MAX
     assert {"alpha", "beta", "gamma"} <= {member.node for member in members}
 
