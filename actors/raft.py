@@ -17,12 +17,12 @@ from actors import node
 from actors.adapters.raft_metrics import RaftMetrics
 from actors.adapters.raft_store import RaftStore
 from actors.raft_inbox import RaftInbox
-from constellation.admin.peers import actor_systems
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note
 from constellation.errors import AdapterError, WireError
 from constellation.leases.table import LeaseTable
 from constellation.log import get_logger
+from constellation.peers import actor_systems
 from constellation.raft.asked import Reply
 from constellation.raft.batch import in_safe_order
 from constellation.raft.chronicle import Chronicle
@@ -39,7 +39,7 @@ from constellation.transport.address import ActorRef
 from messages.admin import PartReported, PartState
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.leases import LeasesChanged, LeaseTableState
-from messages.lifecycle import ActorDirectory, ActorYield, ActorYielded
+from messages.lifecycle import ActorDirectory
 from messages.raft_member import (
     ChangeReported,
     ClusterJoined,
@@ -56,7 +56,6 @@ from messages.raft_member import (
 RAFT = "@raft"  # whoever is a node's Raft actor now
 REOPEN_S = 2.0  # between tries to use a disk that has failed
 LOOK_S = 0.5  # between looks at how this member is
-YIELD_TIMEOUT_S = 0.6
 EXIT_FAILED = 70  # EX_SOFTWARE: the supervisor starts the actor again
 
 log = get_logger(__name__)
@@ -88,7 +87,6 @@ class RaftActor(RaftInbox):
         self.table = LeaseTable()
         self.chronicle = Chronicle()
         self._readers: dict[str, ActorAddress] = {}  # of the lease table, in this node
-        self._asked_to_yield_at_s: float | None = None
         self._failed: AdapterError | None = None
         self._failed_at_save = False
         self._reopen_at_s = 0.0
@@ -222,10 +220,11 @@ class RaftActor(RaftInbox):
             if led != self._leading():  # another cluster came, to which this one gives way, or went
                 self._tell_readers(self._leading())
 
-    def receiveMsg_ActorYield(self, message: ActorYield, sender: ActorAddress) -> None:
-        self._asked_to_yield_at_s = self.now_s()
+    def begin_to_yield(self, now_s: float) -> None:
         self._later(lambda member, now_s: member.begin_to_yield(now_s))
-        self._yield_if_done(self.now_s())
+
+    def has_yielded(self, now_s: float) -> bool:
+        return self.member is None or not (self.member.is_leader and self.member.has_others)
 
     # Time.
 
@@ -238,16 +237,6 @@ class RaftActor(RaftInbox):
         if now_s >= self._look_at_s:
             self._look_at_s = now_s + LOOK_S
             self._look(now_s)
-        self._yield_if_done(now_s)
-
-    def _yield_if_done(self, now_s: float) -> None:
-        asked_at_s = self._asked_to_yield_at_s
-        if asked_at_s is None or self.supervisor is None:
-            return
-        leads = self.member is not None and self.member.is_leader and self.member.has_others
-        if not leads or now_s - asked_at_s >= YIELD_TIMEOUT_S:
-            self._asked_to_yield_at_s = None
-            self.send(self.supervisor, ActorYielded(name=self.name))
 
     def _look(self, now_s: float) -> None:
         condition = condition_of(self.member, self._failed, now_s)

@@ -15,7 +15,6 @@ from constellation import __version__
 from constellation.admin import keyring_round
 from constellation.admin.history import History
 from constellation.admin.keyring_round import KeyringRound
-from constellation.admin.peers import find_peers, states_since_s
 from constellation.admin.reports import nodes_report, services_report, status_report
 from constellation.admin.status_round import (
     Answer,
@@ -27,6 +26,7 @@ from constellation.admin.status_round import (
     Unexpected,
 )
 from constellation.log import get_logger
+from constellation.peers import find_peers, states_since_s
 from constellation.transport.address import ActorRef
 from messages.admin import (
     EventsRequest,

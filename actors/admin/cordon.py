@@ -14,9 +14,9 @@ from actors.admin.raft import RaftAnswers
 from constellation.admin import cordon_round
 from constellation.admin.cordon import Cordon
 from constellation.admin.cordon_round import CordonRound
-from constellation.admin.peers import find_peers
 from constellation.errors import AdapterError
 from constellation.log import get_logger
+from constellation.peers import find_peers
 from constellation.transport.address import ActorRef
 from messages.admin import CordonChange, CordonChanged, CordonOrder, PartReported
 

@@ -9,11 +9,11 @@ from thespian.actors import ActorAddress
 from actors.admin.shell import AdminShell
 from constellation.admin import raft_round
 from constellation.admin.leases_report import leases_report
-from constellation.admin.peers import find_peers
 from constellation.admin.raft_news import RaftNews
 from constellation.admin.raft_refusals import NOT_RUNNING
 from constellation.admin.raft_report import raft_report
 from constellation.admin.raft_round import RaftRound
+from constellation.peers import find_peers
 from constellation.transport.address import ActorRef
 from messages.base import Message
 from messages.leases import LeasesChanged, LeaseTableState

@@ -7,8 +7,8 @@ from thespian.actors import ActorAddress
 
 from actors import node
 from actors.shell import ShellActor
-from constellation.admin.peers import find_peers
 from constellation.cluster_view import ClusterView
+from constellation.peers import find_peers
 from messages.admin import RequestRefused
 from messages.base import Message
 

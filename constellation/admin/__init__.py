@@ -1,6 +1,5 @@
 """What an operator is told.
 
-peers          whom to ask, and where
 status_round   asking them how they are: how long, and for whom
 keyring_round  an order about the gossip keys to all of them
 raft_round     asking Raft how it is and who holds the leases, and giving it orders

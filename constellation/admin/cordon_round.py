@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from constellation.admin.cordon import cordon_report
-from constellation.admin.peers import find_peers
 from constellation.cluster_view import ClusterView
+from constellation.peers import find_peers
 from messages.admin import (
     CordonChange,
     CordonChanged,

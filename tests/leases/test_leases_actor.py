@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from thespian.actors import ActorAddress
 
-from actors.leases import YIELD_TIMEOUT_S, LeasesActor
+from actors.leases import LeasesActor
+from actors.shell import YIELD_TIMEOUT_S
 from constellation.leases.policy import DEFAULT_LEASES
 from constellation.leases.table import LeaseTable
 from constellation.settings.agent import Settings

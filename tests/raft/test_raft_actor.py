@@ -11,7 +11,8 @@ import pytest
 from thespian.actors import ActorAddress
 
 from actors.adapters.raft_store import RaftStore
-from actors.raft import RAFT, REOPEN_S, YIELD_TIMEOUT_S
+from actors.raft import RAFT, REOPEN_S
+from actors.shell import YIELD_TIMEOUT_S
 from constellation.transport.address import ActorRef
 from constellation.wire import encode
 from messages.gossip import (
