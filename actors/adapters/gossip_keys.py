@@ -6,7 +6,7 @@ import os
 
 from actors.adapters.gossip_transport import GossipTransport
 from actors.adapters.keyring_file import KeyringFile
-from constellation.errors import ConfigError, WireError
+from constellation.errors import AdapterError, ConfigError, WireError
 from constellation.gossip.keyring_change import changed, key_ids
 from constellation.gossip.keyring_seal import open_keyring, seal_keyring
 from constellation.gossip.security import NONCE_BYTES, Keyring
@@ -31,7 +31,7 @@ class GossipKeys:
         problem = ""
         try:
             self._take(changed(self._transport.keyring, order, self._cluster_key), order.action)
-        except (ConfigError, WireError, OSError) as error:
+        except (ConfigError, WireError, AdapterError) as error:
             problem = str(error)[:512]
             log.warning("gossip_keys_not_changed", action=order.action, why=problem)
         return KeyringState(
@@ -65,7 +65,7 @@ class GossipKeys:
         self._asked = False
         try:
             self._take(open_keyring(copy.sealed_keys, self._cluster_key), "adopt")
-        except (WireError, OSError) as error:
+        except (WireError, AdapterError) as error:
             log.warning("gossip_keys_not_adopted", why=str(error))
 
     def _take(self, keyring: Keyring, action: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.adapters.durable_file import make_directory, replace_file
 from constellation.gossip.member import Address
 
 ADDRESSES_MAX = 1024
@@ -44,16 +44,11 @@ class GossipMemory:
         """Keep `remembered` instead.
 
         Raises:
-            OSError: the data directory cannot be written.
+            AdapterError: the data directory cannot be written.
         """
         fields = {
             "incarnation": remembered.incarnation,
             "addresses": remembered.addresses[:ADDRESSES_MAX],
         }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".new")
-        with draft.open("w") as file:
-            json.dump(fields, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+        make_directory(self._path.parent)
+        replace_file(self._path, json.dumps(fields).encode())
