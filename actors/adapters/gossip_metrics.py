@@ -25,6 +25,7 @@ COUNTS = {
     "exchanges_unanswered": "TCP exchanges that the other side ended without an answer",
     "exchanges_refused": "TCP exchanges not begun, over the limit of concurrent ones",
     "exchanges_evicted": "TCP exchanges of others that made room for newer or smaller ones",
+    "saves_failed": "Attempts to save the gossip memory or the key ring that failed",
     "send_errors": "UDP packets the network refused",
 }
 

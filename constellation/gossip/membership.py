@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from constellation.gossip.fields import U32_MAX
+from constellation.gossip.incarnation import FOLLOWED_MAX, above_earlier_life
 from constellation.gossip.member import Address, Member, MemberState, MemberTable, unpacked
 from constellation.gossip.node_meta import public_key_in
 from constellation.gossip.outbox import MemberChanged, Outbox
@@ -31,7 +32,6 @@ from constellation.gossip.timers import RemindSuspect, SuspicionEnds, Timers
 HIGHEST_MAX = U32_MAX - 1  # incarnation of a claim; one higher may be left for its refutation
 FORMER_EXPIRY_S = 86_400.0
 CONFLICT_INTERVAL_S = 60.0  # between complaints about one name
-FOLLOWED_MAX = 1 << 31  # whoever accuses us higher could make us use up our incarnations
 
 
 class Membership:
@@ -252,14 +252,16 @@ class Membership:
             return
         same = (claim.meta, claim.versions) == (mine.meta, mine.versions)
         if claim.incarnation > self.me.incarnation or not same:
-            self._refute(claim.incarnation)
+            # An earlier life said this.  It may have said more, under higher incarnations.
+            self._refute(claim.incarnation, above_earlier_life(claim.incarnation))
 
-    def _refute(self, accused: int) -> None:
+    def _refute(self, accused: int, incarnation: int = 0) -> None:
+        """Take an incarnation above `accused`, at least `incarnation`, and broadcast it."""
         if accused > max(self.me.incarnation, FOLLOWED_MAX) or accused >= HIGHEST_MAX:
             self._outbox.complain("accusation_refused", "incarnation", incarnation=accused)
             return
         self.refute_count += 1
-        self._renew(max(self.me.incarnation, accused))
+        self._renew(max(self.me.incarnation, accused, incarnation - 1))
         self._outbox.note("accusation_refuted", incarnation=self.me.incarnation)
 
     def _renew(self, known: int) -> None:

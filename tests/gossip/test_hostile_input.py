@@ -18,9 +18,10 @@ from constellation.gossip.change_feed import VIEW_MAX
 from constellation.gossip.datagram import Envelope
 from constellation.gossip.fields import U32_MAX
 from constellation.gossip.gossip_node import MERGE_BATCH_MAX, GossipNode
+from constellation.gossip.incarnation import FOLLOWED_MAX
 from constellation.gossip.keyring_seal import open_keyring, seal_keyring
 from constellation.gossip.member import Address
-from constellation.gossip.membership import FOLLOWED_MAX, HIGHEST_MAX
+from constellation.gossip.membership import HIGHEST_MAX
 from constellation.gossip.node_meta import state_in
 from constellation.gossip.outbox import LADEN_MAX, Effect, SendDatagram
 from constellation.gossip.packets import Alive, Ping, Suspect, User
