@@ -2,6 +2,8 @@
 
 It is no actor.  It owns the data directory's lock, tells systemd, and takes signals.  When the
 actor system's admin process or the supervisor dies, or no longer answers, it starts them again.
+When the supervisor reports that an essential actor stays down, it ends the agent in order, with
+exit code 1: the service manager starts everything afresh.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from actors.transport.process import adopt_orphans, end_leftovers
 from constellation import __version__
 from constellation.log import get_logger
 from constellation.settings.agent import Settings
-from constellation.supervision.restart import RestartHistory, RestartPolicy
+from constellation.supervision.restart import RestartHistory
 
 log = get_logger(__name__)
 
@@ -56,6 +58,11 @@ class Guardian:
                 why = life.watch(lambda: self._signalled, self._on_ready)
                 if why is None:
                     return self._stop(life)
+                if life.failure is not None:
+                    fix = "see what this actor logged before it ended; the agent must be restarted"
+                    log.error("agent_given_up", why=why, fix=fix)
+                    self._stop(life)
+                    return EXIT_GIVEN_UP
             finally:
                 life.close()
             if not self._wait_to_restart(why):
@@ -91,8 +98,7 @@ class Guardian:
 
     def _wait_to_restart(self, why: str) -> bool:
         now_s = time.monotonic()
-        policy = RestartPolicy.of(self.settings.supervisor)
-        self.history, again = self.history.exited(policy, now_s)
+        self.history, again = self.history.exited(self.settings.supervisor.policy().restart, now_s)
         if again.given_up:
             log.error("agent_given_up", why=why, fix="see the events logged before this one")
             return False

@@ -74,6 +74,16 @@ class SupervisorStopped(Message):
     unended: tuple[str, ...] = ()
 
 
+class SupervisorFailed(Message):
+    """State that an essential actor stays down.  Sent once; the guardian ends the agent.
+
+    No answer.
+    """
+
+    actor: str
+    why: str
+
+
 class ActorYield(Message):
     """Tell an actor to hand over what another node can do from now on: this node ends.
 
@@ -99,6 +109,12 @@ class ActorStatus(Message):
     process_id: int = Field(ge=0, description="0 while there is no process")
     restart_count: int = Field(ge=0, description="restarts since the node started")
     last_exit: str = Field(default="", description="why it was restarted last; empty if never")
+    down_for_s: float = Field(
+        default=0.0, ge=0.0, description="0 while it runs; else since it last ran for 10 s"
+    )
+    next_try_in_s: float = Field(
+        default=0.0, ge=0.0, description="until it is started again; 0 if nothing is waited for"
+    )
 
 
 class SupervisorStatus(Message):

@@ -4,8 +4,8 @@
         nodes[0].wait_for_nodes(alive=3)
         nodes[2].process.kill()
 
-All have one cluster key and are one another's seeds.  The addresses are drawn from 127.0.0.0/8
-anew each time, so the agents keep their default ports and runs do not meet.
+All share one cluster key and are one another's seeds.  Each block gets new addresses of
+127.0.0.0/8, so the agents keep their default ports and simultaneous runs do not meet.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from random import SystemRandom
 from secrets import token_hex
 from typing import Any
 
+from rigs.loopback import loopback_addresses
 from rigs.netns import Host
 from rigs.processes import Process, session_processes, wait_until
 
@@ -262,13 +262,6 @@ def start_all(made: Sequence[Agent]) -> None:
         agent.process.wait_for_line("agent_started", timeout_s=20.0)
     for agent in made:
         agent.wait_for_members(alive=len(made))
-
-
-def loopback_addresses(count: int) -> list[str]:
-    """Return addresses of this machine that nobody else is likely to use."""
-    random = SystemRandom()
-    net = f"127.{random.randrange(16, 240)}.{random.randrange(256)}"
-    return [f"{net}.{number}" for number in range(1, count + 1)]
 
 
 def process_memory_bytes(process_ids: Sequence[int]) -> int:

@@ -24,7 +24,7 @@ import docker.errors
 
 from rigs.availability import ComponentUnavailableError, binary
 from rigs.processes import Process
-from rigs.subnets import free_subnet
+from rigs.subnets import POOL_SPACE, free_subnet
 
 IMAGE = "constellation-test/busybox:latest"
 START_TIMEOUT_S = 60.0
@@ -38,8 +38,8 @@ class PrivateDocker:
         self.directory = directory
         self.bridge = bridge
         self.namespace = namespace
-        self.subnet = free_subnet(24)
-        self.pool = free_subnet(18)  # of which user-defined networks get a /24 each
+        self.subnet = free_subnet()
+        self.pool = free_subnet(POOL_SPACE, 18)  # user-defined networks get a /24 of it each
         self.socket = directory / "docker.sock"
         self._process: Process | None = None
 

@@ -19,7 +19,7 @@ from secrets import token_hex
 
 from rigs.availability import binary
 from rigs.processes import Process
-from rigs.subnets import SHARED_SPACE, free_subnet
+from rigs.subnets import HOST_SPACE, free_subnet
 
 INTERFACE = "eth0"
 NOWHERE = "02:00:00:00:00:01"  # a hardware address that no host has
@@ -111,9 +111,9 @@ class Network(Sequence[Host]):
 
 
 @contextlib.contextmanager
-def network_hosts(count: int, space: IPv4Network = SHARED_SPACE) -> Iterator[Network]:
+def network_hosts(count: int, space: IPv4Network = HOST_SPACE) -> Iterator[Network]:
     """Make `count` hosts for the length of the block; then stop their processes and delete them."""
-    run_id, subnet = token_hex(3), free_subnet(24, space)
+    run_id, subnet = token_hex(3), free_subnet(space)
     assert count < subnet.num_addresses - 3, f"{subnet} has no room for {count} hosts"
     switch = f"cst{run_id}-switch"
     with contextlib.ExitStack() as undo:

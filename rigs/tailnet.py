@@ -25,7 +25,7 @@ from rigs.netns import Host, Network, network_hosts
 from rigs.processes import Process, wait_until
 
 # Not of 100.64.0.0/10, where tailscaled takes nothing for a way to another machine.
-UNDERLAY = IPv4Network("10.128.0.0/9")
+UNDERLAY = IPv4Network("10.128.0.0/11")
 TAGS = ("tag:constellation", "tag:other")
 UP_TIMEOUT_S = 30.0
 CONTROL_PORT = 8080

@@ -8,16 +8,19 @@ import pytest
 from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
 
 from actors.gossip import GossipActor
-from actors.supervisor import SupervisorActor, actors_of
-from constellation.settings.agent import DockerSettings, Settings, StaticService
+from actors.supervisor import SupervisorActor
+from constellation.registry import enabled_actors
+from constellation.settings.agent import DockerSettings, Settings
 from messages.gossip import GossipLeave, GossipLeft
 from messages.lifecycle import (
     ActorDirectory,
     ActorPing,
+    ActorPong,
     ActorStart,
     ActorStarted,
     ActorYield,
     ActorYielded,
+    SupervisorFailed,
     SupervisorStart,
     SupervisorStarted,
     SupervisorStatus,
@@ -27,9 +30,9 @@ from messages.lifecycle import (
 )
 from tests.harness import Harness
 
-NAMES = ("gossip", "raft", "leases", "http", "admin", "services")
-GOSSIP, RAFT, LEASES, HTTP = range(4)
 SETTINGS = Settings(node_name="alpha", data_dir="/nowhere", docker=DockerSettings(enabled=False))
+NAMES = tuple(spec.name for spec in enabled_actors(SETTINGS))
+GOSSIP, RAFT, LEASES, HTTP = (NAMES.index(name) for name in ("gossip", "raft", "leases", "http"))
 
 
 class Tree:
@@ -68,30 +71,20 @@ def tree() -> Tree:
 
 def test_each_actor_is_created_named_and_told_of_all_others(tree: Tree) -> None:
     kinds = [kind for kind, _ in tree.harness.runtime.children]
-    assert kinds == list(actors_of(SETTINGS).values())
+    assert len(kinds) == len(NAMES)
     assert kinds[0] is GossipActor
 
     start, directory = tree.told(0)
 
     assert start == ActorStart(name="gossip", supervisor="127.0.0.1:7947/self")
     assert isinstance(directory, ActorDirectory)
-    assert [entry.name for entry in directory.entries] == list(actors_of(SETTINGS))
-
-
-def test_sources_run_only_where_there_is_something_to_watch() -> None:
-    service = StaticService(name="web", address="127.0.0.1:80")
-    both = Settings(node_name="alpha", data_dir="/nowhere", static_services=(service,))
-
-    assert {"docker", "checks"} <= set(actors_of(both))
-    assert not {"docker", "checks"} & set(actors_of(SETTINGS))
+    assert [entry.name for entry in directory.entries] == list(NAMES)
 
 
 def test_who_asked_is_told_once_all_actors_work(tree: Tree) -> None:
     tree.all_start()
 
-    assert tree.asker_told(SupervisorStarted) == [
-        SupervisorStarted(actors=tuple(actors_of(SETTINGS)))
-    ]
+    assert tree.asker_told(SupervisorStarted) == [SupervisorStarted(actors=NAMES)]
 
 
 def test_dead_actor_is_replaced_under_its_name_and_the_others_are_told(tree: Tree) -> None:
@@ -121,15 +114,27 @@ def test_actor_that_does_not_answer_is_killed(tree: Tree) -> None:
     assert "child-2" in tree.harness.runtime.killed
 
 
+def test_guardian_is_told_of_an_essential_actor_that_stays_down(tree: Tree) -> None:
+    tree.all_start()
+    tree.harness.deliver(ChildActorExited(tree.child(RAFT)))
+    for _ in range(20):  # it is created again, and never says that it works
+        tree.pass_time(10.0)
+        for _, child in tree.harness.runtime.children:
+            tree.harness.deliver(ActorPong(name="any", seq_no=0), sender=child)
+
+    (failed,) = tree.asker_told(SupervisorFailed)
+    assert failed == SupervisorFailed(
+        actor="raft", why="raft has been down for 120 s: its process ended"
+    )
+
+
 def test_status_names_every_actor_with_its_process(tree: Tree) -> None:
     tree.all_start()
 
     tree.harness.deliver(SupervisorStatusRequest())
 
     (status,) = tree.asker_told(SupervisorStatus)
-    assert [(one.name, one.state) for one in status.actors] == [
-        (name, "running") for name in actors_of(SETTINGS)
-    ]
+    assert [(one.name, one.state) for one in status.actors] == [(name, "running") for name in NAMES]
     assert [one.process_id for one in status.actors] == [100 + n for n in range(len(NAMES))]
 
 
