@@ -7,7 +7,7 @@ from constellation.supervision.restart import Restart, RestartHistory, RestartPo
 POLICY = RestartPolicy(backoff_min_s=0.2, backoff_max_s=1.0, count_max=4, period_s=60.0)
 
 
-def test_waits_double_up_to_the_ceiling_and_then_the_limit_stops_the_storm() -> None:
+def test_back_off_doubles_up_to_its_maximum_until_the_limit_is_reached() -> None:
     history, waits = RestartHistory(), []
     for exit_at_s in range(5):
         history, restart = history.exited(POLICY, float(exit_at_s))
@@ -29,7 +29,7 @@ def past_the_limit() -> tuple[RestartHistory, Restart]:
     return RestartHistory((0.0, 0.1, 0.2, 0.3)).exited(POLICY, 1.0)
 
 
-def test_slow_restarts_go_on_although_the_exits_are_older_than_the_period_by_then() -> None:
+def test_slow_restarts_continue_when_earlier_exits_are_older_than_the_period() -> None:
     history, restart = past_the_limit()
     for wait_s in (10.0, 20.0, 40.0, 60.0, 60.0):
         history, restart = history.exited(POLICY, restart.at_s + 0.5)
@@ -38,7 +38,7 @@ def test_slow_restarts_go_on_although_the_exits_are_older_than_the_period_by_the
 
 
 @pytest.mark.parametrize(("ran_s", "given_up"), [(59.9, True), (60.0, False)])
-def test_run_of_a_whole_period_makes_restarts_quick_again(ran_s: float, given_up: bool) -> None:
+def test_restarts_are_quick_again_after_a_period_without_an_exit(ran_s: float, given_up: bool) -> None:
     history, restart = past_the_limit()
 
     _, again = history.exited(POLICY, restart.at_s + ran_s)

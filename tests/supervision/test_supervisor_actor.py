@@ -69,7 +69,7 @@ def tree() -> Tree:
     return Tree()
 
 
-def test_each_actor_is_created_named_and_told_of_all_others(tree: Tree) -> None:
+def test_supervisor_creates_each_actor_and_sends_it_its_name_and_the_directory(tree: Tree) -> None:
     kinds = [kind for kind, _ in tree.harness.runtime.children]
     assert len(kinds) == len(NAMES)
     assert kinds[0] is GossipActor
@@ -81,13 +81,13 @@ def test_each_actor_is_created_named_and_told_of_all_others(tree: Tree) -> None:
     assert [entry.name for entry in directory.entries] == list(NAMES)
 
 
-def test_who_asked_is_told_once_all_actors_work(tree: Tree) -> None:
+def test_supervisor_reports_once_when_all_actors_run(tree: Tree) -> None:
     tree.all_start()
 
     assert tree.asker_told(SupervisorStarted) == [SupervisorStarted(actors=NAMES)]
 
 
-def test_dead_actor_is_replaced_under_its_name_and_the_others_are_told(tree: Tree) -> None:
+def test_supervisor_restarts_a_dead_actor_and_sends_the_others_its_new_address(tree: Tree) -> None:
     tree.all_start()
     before = len(tree.harness.runtime.children)
     dead = tree.child(HTTP)
@@ -104,7 +104,7 @@ def test_dead_actor_is_replaced_under_its_name_and_the_others_are_told(tree: Tre
     )
 
 
-def test_actor_that_does_not_answer_is_killed(tree: Tree) -> None:
+def test_supervisor_kills_an_actor_that_does_not_answer_pings(tree: Tree) -> None:
     tree.all_start()
 
     tree.pass_time(2.1)
@@ -114,7 +114,7 @@ def test_actor_that_does_not_answer_is_killed(tree: Tree) -> None:
     assert "child-2" in tree.harness.runtime.killed
 
 
-def test_guardian_is_told_of_an_essential_actor_that_stays_down(tree: Tree) -> None:
+def test_supervisor_reports_an_essential_actor_that_stays_down_to_the_guardian(tree: Tree) -> None:
     tree.all_start()
     tree.harness.deliver(ChildActorExited(tree.child(RAFT)))
     for _ in range(20):  # it is created again, and never says that it works
@@ -138,7 +138,7 @@ def test_status_names_every_actor_with_its_process(tree: Tree) -> None:
     assert [one.process_id for one in status.actors] == [100 + n for n in range(len(NAMES))]
 
 
-def test_stop_hands_over_ends_http_then_leaves_then_ends_the_rest_and_says_so(tree: Tree) -> None:
+def test_stop_ends_http_hands_over_leaves_the_cluster_and_ends_the_rest_in_this_order(tree: Tree) -> None:
     tree.all_start()
 
     tree.harness.deliver(SupervisorStop())

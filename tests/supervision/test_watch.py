@@ -41,14 +41,14 @@ def states(watch: Watch) -> dict[str, str]:
     return {status.name: status.state for status in watch.status(0.0)}
 
 
-def test_actors_are_created_in_order_and_then_told_of_each_other() -> None:
+def test_actors_are_created_in_order_and_then_receive_the_directory() -> None:
     watch = Watch(specs(), POLICY)
 
     assert watch.tick(0.0) == [Create("gossip"), Create("http"), Create("docker"), Announce()]
     assert watch.tick(0.1) == []
 
 
-def test_start_is_reported_once_when_the_last_actor_works() -> None:
+def test_start_is_reported_once_when_the_last_actor_runs() -> None:
     watch = Watch(specs(), POLICY)
     watch.tick(0.0)
 
@@ -60,7 +60,7 @@ def test_start_is_reported_once_when_the_last_actor_works() -> None:
     assert watch.started("http", 14, 2.1) == []
 
 
-def test_dead_actor_is_created_again_after_the_backoff_and_the_others_are_told() -> None:
+def test_dead_actor_is_restarted_after_the_back_off_and_the_directory_is_sent() -> None:
     watch = running_watch()
 
     exited = watch.exited("docker", 100.0)
@@ -142,11 +142,11 @@ def test_essential_actor_that_hangs_at_each_start_is_reported() -> None:
 
 
 @pytest.mark.parametrize(("name", "ran_s"), [("docker", 1.0), ("gossip", RECOVERED_S + 1.0)])
-def test_agent_survives_what_is_not_essential_or_mostly_runs(name: str, ran_s: float) -> None:
+def test_agent_survives_an_optional_actor_that_fails_and_an_essential_one_that_mostly_runs(name: str, ran_s: float) -> None:
     assert crash_until(running_watch(), name, 700.0, ran_s=ran_s) == []
 
 
-def test_status_tells_since_when_an_actor_is_down_and_when_it_is_tried_again() -> None:
+def test_status_shows_how_long_an_actor_is_down_and_when_it_is_restarted() -> None:
     watch = running_watch()
     watch.exited("docker", 100.0)
 
@@ -156,7 +156,7 @@ def test_status_tells_since_when_an_actor_is_down_and_when_it_is_tried_again() -
     assert status.next_try_in_s == pytest.approx(0.15)
 
 
-def test_living_actors_are_asked_at_the_interval_and_kept() -> None:
+def test_actors_are_pinged_at_the_interval_and_those_that_answer_keep_running() -> None:
     watch = running_watch()
     asked: list[float] = []
     for tenth in range(1, 400):
@@ -170,7 +170,7 @@ def test_living_actors_are_asked_at_the_interval_and_kept() -> None:
     assert set(states(watch).values()) == {"running"}
 
 
-def test_actor_that_does_not_answer_is_killed_by_force_and_its_exit_says_why() -> None:
+def test_actor_that_does_not_answer_is_killed_and_its_last_exit_gives_the_reason() -> None:
     watch = running_watch()
     watch.heard("gossip", 12.0)
     watch.heard("docker", 12.0)
@@ -194,7 +194,7 @@ def test_actor_that_never_starts_is_killed_after_the_start_timeout() -> None:
     assert of_kind(End, watch.tick(15.1)) == [End("http", by_force=True)]
 
 
-def test_at_the_end_http_goes_first_then_the_node_leaves_then_the_rest_in_reverse() -> None:
+def test_stop_ends_http_first_then_leaves_then_ends_the_rest_in_reverse_order() -> None:
     watch = running_watch()
 
     assert watch.stop(10.0) == [End("http")]
@@ -207,7 +207,7 @@ def test_at_the_end_http_goes_first_then_the_node_leaves_then_the_rest_in_revers
     assert watch.tick(20.0) == []
 
 
-def test_end_waits_for_nobody_for_ever() -> None:
+def test_every_stage_of_the_stop_has_a_timeout() -> None:
     watch = running_watch()
     watch.stop(10.0)
 
@@ -220,7 +220,7 @@ def test_end_waits_for_nobody_for_ever() -> None:
     ]
 
 
-def test_nothing_is_created_any_more_once_it_ends() -> None:
+def test_no_actor_is_created_after_the_stop_began() -> None:
     watch = running_watch()
     watch.exited("docker", 10.0)
     watch.stop(10.1)
@@ -231,13 +231,13 @@ def test_nothing_is_created_any_more_once_it_ends() -> None:
     assert of_kind(Create, effects) == []
 
 
-def test_end_is_reported_at_once_when_nothing_runs() -> None:
+def test_stop_is_reported_at_once_when_nothing_runs() -> None:
     watch = Watch(specs(), POLICY)
 
     assert watch.stop(0.0) == [Report(SupervisorStopped())]
 
 
-def test_what_others_can_do_is_handed_over_before_the_node_leaves() -> None:
+def test_leases_and_leadership_are_handed_over_before_the_node_leaves() -> None:
     watch = running_watch(("gossip", "raft", "leases", "http"))
 
     assert watch.stop(10.0) == [End("http"), Tell("leases", ActorYield())]
@@ -248,7 +248,7 @@ def test_what_others_can_do_is_handed_over_before_the_node_leaves() -> None:
     assert watch.yielded("raft", 10.4) == []
 
 
-def test_who_cannot_hand_over_does_not_keep_the_node_from_leaving() -> None:
+def test_actor_that_cannot_hand_over_does_not_prevent_the_node_from_leaving() -> None:
     silent = running_watch(("gossip", "raft", "leases"))
     silent.stop(10.0)
     assert silent.tick(10.9) == []
