@@ -25,7 +25,6 @@ from constellation.gossip.datagram import Envelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import MemberChanged, ProbeEnded
-from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy
 from constellation.gossip.security import Keyring
 from constellation.log import get_logger
 from constellation.settings.agent import Settings
@@ -163,7 +162,7 @@ class GossipActor(AsyncShell):
         core = GossipNode(
             identity=load_identity(settings),
             address=Address(settings.bind_address, settings.gossip.port),
-            policy=gossip_policy(settings.gossip, overhead_bytes=envelope.overhead_bytes),
+            policy=settings.gossip.policy(overhead_bytes=envelope.overhead_bytes),
             random=SystemRandom(),
             incarnation=incarnation,
             now_s=self._time(),
@@ -258,27 +257,6 @@ class GossipActor(AsyncShell):
     @staticmethod
     def _time() -> float:
         return asyncio.get_running_loop().time()
-
-
-def gossip_policy(settings: GossipSettings, *, overhead_bytes: int) -> GossipPolicy:
-    """Return the core's numbers from the settings."""
-    swim = SwimPolicy(
-        probe_interval_s=settings.probe_interval_s,
-        probe_timeout_s=settings.probe_timeout_s,
-        indirect_probes=settings.indirect_probes,
-        gossip_interval_s=settings.gossip_interval_s,
-        gossip_nodes=settings.gossip_nodes,
-        push_pull_interval_s=settings.push_pull_interval_s,
-        retransmit_multiplier=settings.retransmit_multiplier,
-        suspicion_multiplier=settings.suspicion_multiplier,
-        suspicion_timeout_max_multiplier=settings.suspicion_timeout_max_multiplier,
-        packet_bytes_max=settings.packet_bytes_max - overhead_bytes,
-        dead_gossip_s=settings.dead_gossip_s,
-        dead_reclaim_s=settings.dead_reclaim_s,
-        local_health_multiplier_max=settings.local_health_multiplier_max,
-        rejoin_interval_s=settings.rejoin_interval_s,
-    )
-    return GossipPolicy(swim, StatePolicy(expiry_s=settings.record_expiry_s))
 
 
 async def _resolve(seeds: tuple[str, ...]) -> tuple[Address, ...]:
