@@ -15,6 +15,7 @@ import time
 
 from setproctitle import setproctitle
 
+from actors.adapters.durable_file import disk_error
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.systemd import tell_systemd
 from actors.node_life import NodeLife
@@ -69,10 +70,15 @@ class Guardian:
                 return 0 if self._signalled else EXIT_GIVEN_UP
 
     def _start_life(self) -> NodeLife:
-        leftovers = end_leftovers(self.directories.runtime_dir)
-        if leftovers:
-            log.warning("leftovers_ended", process_ids=leftovers)
-        return NodeLife(self.settings, self.directories)
+        runtime_dir = self.directories.runtime_dir
+        try:
+            leftovers = end_leftovers(runtime_dir)
+            if leftovers:
+                log.warning("leftovers_ended", process_ids=leftovers)
+            return NodeLife(self.settings, self.directories)
+        except OSError as error:
+            what = f"the processes of this node cannot be started in {runtime_dir}"
+            raise disk_error(what, error, runtime_dir / "agent") from error
 
     def _on_ready(self, missing: tuple[str, ...]) -> None:
         tell_systemd("READY=1")

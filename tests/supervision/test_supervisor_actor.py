@@ -10,7 +10,8 @@ from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
 from actors.gossip import GossipActor
 from actors.supervisor import SupervisorActor
 from constellation.registry import enabled_actors
-from constellation.settings.agent import DockerSettings, Settings
+from constellation.settings.agent import Settings
+from constellation.settings.docker import DockerSettings
 from messages.gossip import GossipLeave, GossipLeft
 from messages.lifecycle import (
     ActorDirectory,
