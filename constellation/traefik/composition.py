@@ -51,7 +51,7 @@ class ComposedService:
     backends: Backends
     owner: str  # the service whose labels count
     middlewares: tuple[str, ...]  # of its own, which routers to it cannot do without
-    routed: frozenset[str]  # the services that have an instance here with a router of its own
+    routed: tuple[Instance, ...]  # whose labels are about routing: no default router leads here
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -169,10 +169,12 @@ class Composition:
             return before is not None
         made = service_parts(key, winner.element.config, found, self._settings, places)
         self._put(key, made.parts, rejected)
-        routed = frozenset(
-            one.instance.service
-            for one in contributions
-            if isinstance(one.element, Service) and one.element.is_routed
+        routed = tuple(
+            sorted(
+                one.instance
+                for one in contributions
+                if isinstance(one.element, Service) and one.element.is_routed
+            )
         )
         own = winner.element.middlewares
         self.services[key] = ComposedService(made, found, winner.instance.service, own, routed)
@@ -306,8 +308,10 @@ class Composition:
         router = replace(router, middlewares=tuple(meant))
         if wrong := missing_from(key, router, self._missing_of, has_service=service is not None):
             return {}, self._router_left_out(key, group, *wrong)
-        if service is not None and "." in key.name and owner in self.services[service].routed:
-            return {}, [_has_a_router(one) for one in group]
+        if service is not None and "." in key.name:
+            for instance in self.services[service].routed:
+                if instance.service == owner:
+                    return {}, [_no_default_router(key, one, instance) for one in group]
         composed = self.services[service].made if service is not None else None
         name = service.name if service is not None else router.service
         return router_parts(key, router, name, composed, self._settings), []
@@ -388,6 +392,10 @@ class Composition:
         return found.name if found is not None else name
 
 
-def _has_a_router(contribution: Contribution) -> Rejection:
-    reason = "another instance of it has a router of its own, so there is no default one"
-    return Rejection(*contribution.instance, "", reason, "give both the same labels")
+def _no_default_router(key: ElementKey, of: Contribution, routed: Instance) -> Rejection:
+    protocol = key.protocol.upper()
+    reason = (
+        f"the labels of {routed.service} on {routed.node} are about {protocol} routing, so the "
+        f"service has no default {protocol} router"
+    )
+    return Rejection(*of.instance, "", reason, "give all its instances the same labels")
