@@ -14,8 +14,12 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from constellation.settings.docker import DockerSettings
 from constellation.settings.gossip import GossipSettings
+from constellation.settings.http import HttpSettings
+from constellation.settings.monitor import MonitorSettings, StaticService
 from constellation.settings.raft import LeaseSettings, RaftSettings
+from constellation.settings.supervisor import SupervisorSettings
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.settings.traefik import TraefikSettings
 from constellation.settings.types import (
@@ -23,12 +27,9 @@ from constellation.settings.types import (
     BindAddress,
     Group,
     HostPort,
-    IpAddress,
     Name,
     Port,
 )
-from constellation.supervision.policy import WatchPolicy
-from constellation.supervision.restart import RestartPolicy
 
 G = TypeVar("G", bound=Group)
 
@@ -49,142 +50,6 @@ class ActorSettings(Group):
     )
     peer_queue_bytes_max: int = Field(
         4 << 20, ge=1 << 16, description="bytes waiting for one peer; more are dropped, counted"
-    )
-
-
-class SupervisorSettings(Group):
-    """Starting dead actors again."""
-
-    backoff_min_s: float = Field(0.2, gt=0, description="wait before the first restart")
-    backoff_max_s: float = Field(4.0, gt=0, description="longest wait before a restart")
-    intensity_count_max: int = Field(
-        10,
-        ge=1,
-        description="quick restarts of one actor within `intensity_period_s`; past this limit it "
-        "is restarted slowly",
-    )
-    intensity_period_s: float = Field(60.0, gt=0, description="window of `intensity_count_max`")
-    ping_interval_s: float = Field(2.0, gt=0, description="between questions whether one lives")
-    ping_timeout_s: float = Field(
-        10.0, gt=0, description="without an answer for so long an actor is killed and started again"
-    )
-    start_timeout_s: float = Field(15.0, gt=0, description="until a new actor must have answered")
-    retry_min_s: float = Field(
-        5.0,
-        gt=0,
-        le=60,
-        description="wait before the next restart of an actor that reached the limit; doubles with "
-        "each further exit",
-    )
-    retry_max_s: float = Field(
-        60.0, gt=0, le=60, description="longest wait before a restart past the limit"
-    )
-    essential_down_timeout_s: float = Field(
-        120.0,
-        gt=0,
-        description="after gossip, raft, leases, http or admin has been down for this long, the "
-        "agent ends with exit code 1, so that its service manager starts it afresh",
-    )
-
-    @model_validator(mode="after")
-    def check_order(self) -> SupervisorSettings:
-        """Refuse a ceiling below its floor, and a timeout below its interval."""
-        if self.backoff_max_s < self.backoff_min_s:
-            raise ValueError("backoff_max_s must not be below backoff_min_s")
-        if self.retry_max_s < self.retry_min_s:
-            raise ValueError("retry_max_s must not be below retry_min_s")
-        if self.ping_timeout_s <= self.ping_interval_s:
-            raise ValueError("ping_timeout_s must be above ping_interval_s")
-        return self
-
-    def policy(self) -> WatchPolicy:
-        """Return the numbers of the core."""
-        restart = RestartPolicy(
-            backoff_min_s=self.backoff_min_s,
-            backoff_max_s=self.backoff_max_s,
-            count_max=self.intensity_count_max,
-            period_s=self.intensity_period_s,
-            retry_min_s=self.retry_min_s,
-            retry_max_s=self.retry_max_s,
-        )
-        return WatchPolicy(
-            restart,
-            ping_interval_s=self.ping_interval_s,
-            ping_timeout_s=self.ping_timeout_s,
-            start_timeout_s=self.start_timeout_s,
-            essential_down_timeout_s=self.essential_down_timeout_s,
-        )
-
-
-class DockerSettings(Group):
-    """Watching the containers of this host."""
-
-    enabled: bool = Field(True, description="false: do not look for Docker at all")
-    socket: str = Field("/var/run/docker.sock", description="path of the Docker Engine's socket")
-    watch: Literal["enabled", "all"] = Field(
-        "enabled",
-        description="'enabled': containers with the label traefik.enable=true or "
-        "constellation.enable=true; 'all': every container",
-    )
-    reconcile_interval_s: float = Field(
-        10.0, gt=0, description="seconds between full looks, whatever the event stream said"
-    )
-    connect_interval_s: float = Field(
-        2.0, gt=0, description="seconds between tries to reach Docker when it is away"
-    )
-    request_timeout_s: float = Field(10.0, gt=0, description="limit of one request to Docker")
-    publish_address: IpAddress | None = Field(
-        None, description="address others reach published ports at; unset: `bind_address`"
-    )
-
-
-class StaticService(Group):
-    """One service that does not run in Docker, watched by a check."""
-
-    name: Name = Field(description="unique on this node; its host name in routes")
-    address: HostPort = Field(description="host:port where other nodes reach it")
-    check: Literal["http", "tcp"] = Field("tcp", description="how it is checked")
-    path: str = Field("/", pattern="^/", description="for HTTP: 2xx or 3xx is passing")
-    interval_s: float = Field(1.0, gt=0, description="seconds between checks")
-    timeout_s: float = Field(1.0, gt=0, description="limit of one check")
-    labels: dict[str, str] = Field(
-        default_factory=dict, description="as on a container, e.g. traefik.http.routers..."
-    )
-
-
-class MonitorSettings(Group):
-    """From single checks to health."""
-
-    failing_count: int = Field(
-        2, ge=1, description="failing checks in a row of a static service until it is unhealthy"
-    )
-    passing_count: int = Field(
-        1, ge=1, description="passing checks in a row until it is healthy again"
-    )
-    stopped_expiry_s: float = Field(
-        300.0, ge=0, description="a stopped container still listed after so long is withdrawn"
-    )
-
-
-class HttpSettings(Group):
-    """The agent's HTTP listener: Traefik's provider, health, metrics."""
-
-    bind_address: BindAddress | None = Field(
-        None,
-        description="unset: 127.0.0.1, so that only this host's Traefik reads it; 'tailscale' as "
-        "for the node",
-    )
-    port: Port = Field(8081, description="TCP port of the listener")
-    requests_max: int = Field(
-        128,
-        ge=1,
-        description="connections held at once; one more takes the place of the idlest, or gets 503",
-    )
-    head_timeout_s: float = Field(
-        10.0, gt=0, description="until a connection must have sent a whole request head"
-    )
-    idle_timeout_s: float = Field(
-        75.0, gt=0, description="a connection without a request for so long is closed"
     )
 
 
