@@ -65,11 +65,12 @@ def test_request_about_the_cluster_is_refused_until_the_cluster_is_known() -> No
 
 def test_every_such_request_names_an_actor_of_the_node_and_crosses_nodes() -> None:
     kinds = subclasses_of(OperatorRequest)
+    actors = {spec.name for spec in ACTORS}
 
     assert len(kinds) >= len(REQUESTS)
     assert OperatorRequest not in kinds  # it is no message itself
     for kind in kinds:
-        assert kind.answered_by in {spec.name for spec in ACTORS}, kind
+        assert kind.answered_by in actors, kind
         assert kind.crosses_nodes
     assert not Relayed.crosses_nodes
 
