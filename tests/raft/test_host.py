@@ -426,15 +426,17 @@ def test_promise_is_saved_in_the_batch_that_sends_it() -> None:
 
 def test_follower_that_has_others_is_waited_for_only_while_it_leads() -> None:
     hosted = alone()
-    assert hosted.host.has_yielded  # alone, there is nobody to hand over to
     assert hosted.host.member
     assert hosted.host.member.raft
     state = hosted.host.member.raft.state
-    state._configurations.append((state.log.last_index, Configuration.of_voters("ab")))
+    yielded = [hosted.host.has_yielded]  # alone, there is no node to hand over to
 
-    assert not hosted.host.has_yielded
+    state._configurations.append((state.log.last_index, Configuration.of_voters("ab")))
+    yielded.append(hosted.host.has_yielded)
     hosted.host.save_failed(BROKEN, hosted.now_s)
-    assert hosted.host.has_yielded
+    yielded.append(hosted.host.has_yielded)
+
+    assert yielded == [True, False, True]
 
 
 def test_condition_is_looked_at_now_and_then() -> None:
