@@ -10,28 +10,33 @@ from constellation.effects import Note, Send
 from constellation.errors import AdapterError
 from messages.admin import PartReported
 
-RETRY_S = 2.0  # short enough that a node is whole within seconds after there is space again
 TEXT_CHARACTERS_MAX = 512
+_PREFIX = "saving "
+
+
+def is_saving(part: str) -> bool:
+    """Return whether the part of that name is the saving of a file, which no node relies on."""
+    return part.startswith(_PREFIX)
 
 
 class Saving:
     """The outcome of saving one file, as the actor that owns the file reports it.
 
-    The actor calls `failed` or `succeeded` after each attempt and performs the effects, attempts
-    again when `is_due`, and sends `part` to an `admin` actor that has started anew.
+    The actor calls `failed` or `succeeded` after each attempt and performs the effects, and sends
+    `part` to an `admin` actor that has started anew.
     """
 
-    def __init__(self, part: str, *, consequence: str) -> None:
+    def __init__(self, what: str, *, consequence: str) -> None:
         """Start with nothing wrong.
 
         Args:
-            part: what is saved, as `constellation status` names it, e.g. "last good routes".
+            what: what the file holds, e.g. "the last good routes".
             consequence: what a restart would lose meanwhile.
         """
-        self._name = part
+        self._what = what
+        self._name = f"{_PREFIX}{what}"  # of the part, in `constellation status`
         self._consequence = consequence
         self._error: AdapterError | None = None
-        self._retry_at_s = 0.0
 
     @property
     def is_failing(self) -> bool:
@@ -52,17 +57,12 @@ class Saving:
             fix=fix[:TEXT_CHARACTERS_MAX],
         )
 
-    def is_due(self, now_s: float) -> bool:
-        """Return whether the last attempt failed long enough ago to try again."""
-        return self._error is not None and now_s >= self._retry_at_s
-
-    def failed(self, error: AdapterError, now_s: float) -> list[Note | Send]:
+    def failed(self, error: AdapterError) -> list[Note | Send]:
         """Record a failed attempt; the same failure is reported once."""
         before, self._error = self._error, error
-        self._retry_at_s = now_s + RETRY_S
         if before is not None and (before.what, before.why) == (error.what, error.why):
             return []
-        fields = {"file": self._name, "error": error.what, "why": error.why, "fix": error.fix}
+        fields = {"what": self._what, "error": error.what, "why": error.why, "fix": error.fix}
         return [Note("file_not_saved", fields, "error"), Send("admin", self.part)]
 
     def succeeded(self) -> list[Note | Send]:
@@ -70,4 +70,4 @@ class Saving:
         if self._error is None:
             return []
         self._error = None
-        return [Note("file_saved_again", {"file": self._name}), Send("admin", self.part)]
+        return [Note("file_saved_again", {"what": self._what}), Send("admin", self.part)]

@@ -1,10 +1,10 @@
-"""A file that cannot be saved is reported once, retried, and reported once when it works again."""
+"""A file that cannot be saved is reported once, and once more when it works again."""
 
 from __future__ import annotations
 
 from constellation.effects import Note, Send
 from constellation.errors import AdapterError
-from constellation.saving import RETRY_S, Saving
+from constellation.saving import Saving, is_saving
 from messages.admin import PartReported
 
 
@@ -16,32 +16,31 @@ def saving() -> Saving:
     return Saving("routes", consequence="a restart begins with older ones")
 
 
-def test_new_file_has_no_problem_and_nothing_to_retry() -> None:
+def test_new_file_has_no_problem_and_nothing_to_report() -> None:
     one = saving()
 
     assert not one.is_failing
-    assert not one.is_due(1e9)
     assert one.succeeded() == []
-    assert one.part == PartReported(part="routes", state="present")
+    assert one.part == PartReported(part="saving routes", state="present")
 
 
 def test_failure_is_reported_with_cause_consequence_and_remedy() -> None:
     one = saving()
 
-    note, send = one.failed(full(), now_s=10.0)
+    note, send = one.failed(full())
 
     assert one.is_failing
     assert isinstance(note, Note)
     assert (note.event, note.level) == ("file_not_saved", "error")
     assert note.fields == {
-        "file": "routes",
+        "what": "routes",
         "error": "/data/routes cannot be written",
         "why": "no space",
         "fix": "free space on /data",
     }
     assert send == Send("admin", one.part)
     assert one.part == PartReported(
-        part="routes",
+        part="saving routes",
         state="lost",
         why="/data/routes cannot be written: no space; a restart begins with older ones",
         fix="free space on /data; saving is retried",
@@ -50,38 +49,34 @@ def test_failure_is_reported_with_cause_consequence_and_remedy() -> None:
 
 def test_same_failure_is_reported_once_and_another_cause_again() -> None:
     one = saving()
-    one.failed(full(), now_s=10.0)
+    one.failed(full())
 
-    assert one.failed(full(), now_s=12.0) == []
-    (note, _) = one.failed(full("read-only"), now_s=14.0)
+    assert one.failed(full()) == []
+    (note, _) = one.failed(full("read-only"))
 
     assert isinstance(note, Note)
     assert note.fields["why"] == "read-only"
 
 
-def test_retry_is_due_some_seconds_after_each_failure() -> None:
-    one = saving()
-    for now_s in (10.0, 50.0):
-        one.failed(full(), now_s)
-        assert not one.is_due(now_s + RETRY_S - 0.1)
-        assert one.is_due(now_s + RETRY_S)
-
-
 def test_recovery_is_reported_once_and_a_later_failure_anew() -> None:
     one = saving()
-    one.failed(full(), now_s=10.0)
+    one.failed(full())
 
     note, send = one.succeeded()
 
-    assert note == Note("file_saved_again", {"file": "routes"})
-    assert send == Send("admin", PartReported(part="routes", state="present"))
+    assert note == Note("file_saved_again", {"what": "routes"})
+    assert send == Send("admin", PartReported(part="saving routes", state="present"))
     assert one.succeeded() == []
-    assert not one.is_due(1e9)
-    assert len(one.failed(full(), now_s=60.0)) == 2
+    assert len(one.failed(full())) == 2
 
 
 def test_long_texts_are_cut_to_what_a_message_carries() -> None:
     one = saving()
-    one.failed(AdapterError("x" * 999, why="y", fix="z" * 999), now_s=0.0)
+    one.failed(AdapterError("x" * 999, why="y", fix="z" * 999))
 
     assert (len(one.part.why), len(one.part.fix)) == (512, 512)
+
+
+def test_part_is_recognised_by_its_name() -> None:
+    assert is_saving(saving().part.part)
+    assert not is_saving("docker")

@@ -57,7 +57,7 @@ class HttpActor(AsyncShell):
         self._ages = Ages()
         self._subscribed_at_s = 0.0
         self._saved = Saving(
-            "last good routes", consequence="a restart of the agent begins with older routes"
+            "the last good routes", consequence="a restart of the agent begins with older routes"
         )
         self._unsaved: LastGood | None = None
         self._save_due = asyncio.Event()
@@ -211,8 +211,7 @@ class HttpActor(AsyncShell):
             await asyncio.sleep(SAVE_SPACING_S)
 
     def _report_save(self, problem: AdapterError | None) -> None:
-        now_s = self.now_s()
-        reports = self._saved.failed(problem, now_s) if problem else self._saved.succeeded()
+        reports = self._saved.failed(problem) if problem else self._saved.succeeded()
         for report in reports:
             self.perform(report)
         self.unsaved.labels(FILE_NAME).set(self._saved.is_failing)

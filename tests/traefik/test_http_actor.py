@@ -236,7 +236,7 @@ def test_routes_that_cannot_be_saved_are_reported_once_and_saved_when_there_is_s
         harness.pump_until(lambda: len(attempts) == 2)
 
         (part,) = messages_of(PartReported, harness.sent)
-        assert (part.part, part.state) == ("last good routes", "lost")
+        assert (part.part, part.state) == ("saving the last good routes", "lost")
         assert part.why.startswith(f"{file} cannot be written: no space; ")
         assert part.fix.startswith("free space on /")
         assert harness.actor.unsaved.labels(file.name)._value.get() == 1
@@ -248,7 +248,7 @@ def test_routes_that_cannot_be_saved_are_reported_once_and_saved_when_there_is_s
 
     assert messages_of(PartReported, harness.sent)[1:] == [
         part,
-        PartReported(part="last good routes", state="present"),
+        PartReported(part="saving the last good routes", state="present"),
     ]
     assert file.exists()
     assert harness.actor.unsaved.labels(file.name)._value.get() == 0
