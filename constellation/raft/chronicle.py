@@ -26,8 +26,9 @@ class Chronicle:
         """Take note of what is on the disk already: it is no news."""
         self._leader = ""
         self._known_index = disk.snapshot.last_index if disk.snapshot else 0
-        if disk.snapshot:
-            self._configuration = Configuration.of(disk.snapshot.configuration)
+        self._configuration = (
+            Configuration.of(disk.snapshot.configuration) if disk.snapshot else Configuration()
+        )
         if disk.entries:
             self._known_index = disk.entries[-1].index
 

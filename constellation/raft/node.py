@@ -48,6 +48,15 @@ class FirstState:
     index: int = 1
     data: bytes = b""
 
+    @staticmethod
+    def begun_at(utc_s: float, data: bytes) -> FirstState:
+        """Return the first state of a cluster that begins at a time.
+
+        The index is milliseconds since the epoch.  No earlier cluster, however busy, has reached
+        as high an index, so fencing tokens grow even if a cluster is begun anew.
+        """
+        return FirstState(max(1, int(utc_s * 1000)), data)
+
 
 class RaftNode:
     """The protocol of one member.  Everything durable is given, and asked to be kept."""

@@ -262,6 +262,22 @@ def test_any_faults_are_survived_by_members(sim_seed: int) -> None:
     assert net.run(120, until=net.all_are_members)
 
 
+@pytest.mark.scenario(9)
+def test_disks_that_fail_and_work_again_lose_no_promise(sim_seed: int) -> None:
+    net = Members(seed=sim_seed, names=names(4), expect=3, loss=0.03)
+    net.save_failure_chance = 0.1
+    net.start_over(5)
+    for number in range(20):
+        net.run(net.random.uniform(0.2, 3))
+        if net.leader:
+            net.life(net.leader).propose(b"%d" % number)
+    assert net.checks.save_failures
+    net.heal()
+
+    assert net.run(120, until=net.all_are_members)
+    assert len(net.checks.deciding_clusters) == 1
+
+
 def _disturb(net: Members, random: Random) -> None:
     one, other = random.sample(sorted(net.nodes), 2)
     match random.randrange(8):
