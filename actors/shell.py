@@ -114,7 +114,7 @@ class ShellActor(ActorTypeDispatcher):
         """Step the core with the passing of time."""
 
     def on_caught_up(self) -> None:
-        """Every message that has arrived so far was handled: do what was put off for that."""
+        """All messages that have arrived are handled: do the work that was deferred until then."""
 
     def on_actor_gone(self, address: str) -> None:
         """The actor of this node with that `address_text` has ended."""
@@ -133,11 +133,11 @@ class ShellActor(ActorTypeDispatcher):
         """Release what the process's end would not release."""
 
     def watched_files(self) -> list[int]:
-        """File descriptors whose readiness is told to `on_readable`."""
+        """Return the file descriptors to watch; `on_readable` is called when one can be read."""
         return []
 
     def on_readable(self, ready: list[int]) -> None:
-        """Some of `watched_files` can be read."""
+        """The descriptors `ready`, of `watched_files`, can be read."""
 
     # What subclasses use.
 
@@ -215,7 +215,7 @@ class ShellActor(ActorTypeDispatcher):
                 getattr(log, level)(event, **fields)
 
     def kill_child(self, address: ActorAddress) -> None:
-        """Kill the process of an actor that this one created; its exit is told as any other."""
+        """Kill the process of a child actor; `on_child_exited` is called as after any exit."""
         self._myRef.kill_child(address)
 
     @staticmethod
@@ -349,5 +349,5 @@ class ShellActor(ActorTypeDispatcher):
 
 
 def remote_address(host: str, port: int, actor: str) -> ActorAddress:
-    """Return the address of whichever process is the actor named `actor` on that node now."""
+    """Return the address of the actor named `actor` on that node, whichever process it is."""
     return ActorAddress(ActorRef(host, port, f"@{actor}"))

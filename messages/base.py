@@ -12,7 +12,7 @@ REGISTRY: dict[str, type[Message]] = {}
 class Message(BaseModel):
     """One immutable fact or request sent between actors."""
 
-    # Only what is meant for other nodes is taken from them; everything else stays inside one.
+    # Only messages with this flag are accepted from other nodes.
     crosses_nodes: ClassVar[bool] = False
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

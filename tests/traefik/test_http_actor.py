@@ -16,7 +16,8 @@ import pytest
 
 from actors import node
 from actors.http.actor import HttpActor
-from constellation.settings.agent import HttpSettings, Settings
+from constellation.settings.agent import Settings
+from constellation.settings.http import HttpSettings
 from constellation.settings.traefik import TraefikSettings
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
