@@ -28,7 +28,6 @@ from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.incarnation import UNSAVED_PAUSE_S, saved_life, unsaved_life
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import MemberChanged, ProbeEnded
-from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy
 from constellation.gossip.security import Keyring
 from constellation.log import get_logger
 from constellation.settings.agent import Settings
@@ -203,7 +202,7 @@ class GossipActor(AsyncShell):
         core = GossipNode(
             identity=load_identity(settings),
             address=Address(settings.bind_address, settings.gossip.port),
-            policy=gossip_policy(settings.gossip, overhead_bytes=envelope.overhead_bytes),
+            policy=settings.gossip.policy(overhead_bytes=envelope.overhead_bytes),
             random=SystemRandom(),
             incarnation=incarnation,
             now_s=self._time(),
@@ -291,27 +290,6 @@ class GossipActor(AsyncShell):
     @staticmethod
     def _time() -> float:
         return asyncio.get_running_loop().time()
-
-
-def gossip_policy(settings: GossipSettings, *, overhead_bytes: int) -> GossipPolicy:
-    """Return the core's numbers from the settings."""
-    swim = SwimPolicy(
-        probe_interval_s=settings.probe_interval_s,
-        probe_timeout_s=settings.probe_timeout_s,
-        indirect_probes=settings.indirect_probes,
-        gossip_interval_s=settings.gossip_interval_s,
-        gossip_nodes=settings.gossip_nodes,
-        push_pull_interval_s=settings.push_pull_interval_s,
-        retransmit_multiplier=settings.retransmit_multiplier,
-        suspicion_multiplier=settings.suspicion_multiplier,
-        suspicion_timeout_max_multiplier=settings.suspicion_timeout_max_multiplier,
-        packet_bytes_max=settings.packet_bytes_max - overhead_bytes,
-        dead_gossip_s=settings.dead_gossip_s,
-        dead_reclaim_s=settings.dead_reclaim_s,
-        local_health_multiplier_max=settings.local_health_multiplier_max,
-        rejoin_interval_s=settings.rejoin_interval_s,
-    )
-    return GossipPolicy(swim, StatePolicy(expiry_s=settings.record_expiry_s))
 
 
 async def _resolve(seeds: tuple[str, ...]) -> tuple[Address, ...]:

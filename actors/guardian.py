@@ -1,7 +1,8 @@
 """The agent's first process: starts the actor system, watches over it, and ends it in order.
 
-It is no actor.  It owns the data directory's lock, tells systemd, and takes signals.  When the
-actor system's admin process or the supervisor dies, or no longer answers, it starts them again.
+It is not an actor.  It owns the lock of the data directory, notifies systemd, and handles signals.
+When the actor system's admin process or the supervisor dies, or no longer answers, it starts them
+again.
 When the supervisor reports that an essential actor stays down, it ends the agent in order, with
 exit code 1: the service manager starts everything afresh.
 """
@@ -14,6 +15,7 @@ import time
 
 from setproctitle import setproctitle
 
+from actors.adapters.durable_file import disk_error
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.systemd import tell_systemd
 from actors.node_life import NodeLife
@@ -39,7 +41,7 @@ class Guardian:
         self._began_at_s = 0.0
 
     def run(self) -> int:
-        """Work until told to stop; return the exit code.
+        """Run until a signal; return the exit code.
 
         Raises:
             AdapterError: the first start failed: the operator must act.
@@ -68,10 +70,15 @@ class Guardian:
                 return 0 if self._signalled else EXIT_GIVEN_UP
 
     def _start_life(self) -> NodeLife:
-        leftovers = end_leftovers(self.directories.runtime_dir)
-        if leftovers:
-            log.warning("leftovers_ended", process_ids=leftovers)
-        return NodeLife(self.settings, self.directories)
+        runtime_dir = self.directories.runtime_dir
+        try:
+            leftovers = end_leftovers(runtime_dir)
+            if leftovers:
+                log.warning("leftovers_ended", process_ids=leftovers)
+            return NodeLife(self.settings, self.directories)
+        except OSError as error:
+            what = f"the processes of this node cannot be started in {runtime_dir}"
+            raise disk_error(what, error, runtime_dir / "agent") from error
 
     def _on_ready(self, missing: tuple[str, ...]) -> None:
         tell_systemd("READY=1")

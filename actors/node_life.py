@@ -114,7 +114,7 @@ class NodeLife:
         return None
 
     def stop(self, is_impatient: Callable[[], bool]) -> tuple[str, ...]:
-        """End the actors in order; return which would not end."""
+        """End the actors in order; return the names of those that did not end."""
         self._send(SupervisorStop())
         give_up_at_s = time.monotonic() + STOP_TIMEOUT_S
         while time.monotonic() < give_up_at_s and not is_impatient():
@@ -133,7 +133,7 @@ class NodeLife:
         reap()
 
     def _say_goodbye(self) -> None:
-        """Let the admin process leave the convention; it need not be waited for long."""
+        """Let the admin process leave the convention; wait for it only briefly."""
         self.system.tell(self.base.adminAddr, SystemShutdown())
         deadline_s = time.monotonic() + LAST_WORDS_S
         while self.base.admin_process.is_alive() and time.monotonic() < deadline_s:

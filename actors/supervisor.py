@@ -1,4 +1,4 @@
-"""Supervisor actor: parent of this node's actors.  What to start and when is the core's."""
+"""Supervisor actor: parent of this node's actors.  The core decides what to start and when."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from messages.lifecycle import (
 
 
 class SupervisorActor(ShellActor):
-    """Translate what actors do to steps of the watch, and its effects to processes."""
+    """Translate messages of actors to steps of the watch, and its effects to processes."""
 
     tick_interval_s = 0.05
 
@@ -100,7 +100,7 @@ class SupervisorActor(ShellActor):
             self._perform(self.watch.yielded(name, self.now_s()))
 
     def on_child_exited(self, address: ActorAddress) -> None:
-        # Told twice of an actor that ends in peace: by itself, and by the kernel.
+        # An actor that ends normally is reported twice: by itself, and by the kernel.
         name = self.names.pop(self.address_text(address), None)
         if name is not None:
             del self.children[name]
@@ -149,5 +149,5 @@ class SupervisorActor(ShellActor):
             self.send(child, directory)
 
     def _report(self, message: Message | None) -> None:
-        assert self.asker is not None  # nothing runs before somebody asked for it
+        assert self.asker is not None  # nothing runs before SupervisorStart
         self.send(self.asker, message or SupervisorStarted(actors=tuple(self.classes)))

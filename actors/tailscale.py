@@ -11,11 +11,9 @@ from actors import node
 from actors.adapters.tailscale import ask_tailscale
 from actors.async_shell import AsyncShell
 from actors.daemon_thread import in_thread
-from constellation.effects import Note, Send
 from constellation.errors import AdapterError
 from constellation.tailscale.condition import STATES
 from constellation.tailscale.discovery import Discovery, Effect
-from constellation.tailscale.seeds import SeedPolicy
 
 
 class TailscaleActor(AsyncShell):
@@ -23,7 +21,7 @@ class TailscaleActor(AsyncShell):
 
     async def run(self) -> None:
         settings = node.settings()
-        self.discovery = Discovery(settings.bind_address, SeedPolicy.of(settings.tailscale))
+        self.discovery = Discovery(settings.bind_address, settings.tailscale.policy())
         self._make_metrics()
         self.started()
         while True:
@@ -41,11 +39,7 @@ class TailscaleActor(AsyncShell):
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
-            match effect:
-                case Send(to, message):
-                    self.post_soon(to, message)
-                case Note():
-                    self.perform(effect)
+            self.perform(effect)
         self._report()
 
     def _make_metrics(self) -> None:

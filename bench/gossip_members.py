@@ -16,7 +16,7 @@ from secrets import token_bytes
 import uvloop
 
 from actors.adapters.gossip_transport import GossipTransport
-from actors.gossip import HOUSEKEEPING_S, gossip_policy
+from actors.gossip import HOUSEKEEPING_S
 from constellation.effects import Note
 from constellation.gossip.datagram import Envelope
 from constellation.gossip.gossip_node import GossipNode
@@ -48,7 +48,7 @@ class Member:
         self.node = GossipNode(
             identity=Identity(name, token_bytes(PRIVATE_KEY_BYTES)),
             address=address,
-            policy=gossip_policy(settings, overhead_bytes=envelope.overhead_bytes),
+            policy=settings.policy(overhead_bytes=envelope.overhead_bytes),
             random=SystemRandom(),
             incarnation=1,
             now_s=_now_s(),

@@ -34,7 +34,7 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
 
 
 def answers(host: str, port: int, *, timeout_s: float = 0.5) -> bool:
-    """Return whether something accepts TCP connections there."""
+    """Return whether something accepts TCP connections on the port."""
     with socket.socket() as probe:
         probe.settimeout(timeout_s)
         return probe.connect_ex((host, port)) == 0

@@ -9,7 +9,9 @@ from pydantic import Field
 from actors.shell import ShellActor
 from constellation import registry
 from constellation.registry import ACTORS, ActorSpec, enabled_actors, load, settings_model
-from constellation.settings.agent import DockerSettings, Settings, StaticService
+from constellation.settings.agent import Settings
+from constellation.settings.docker import DockerSettings
+from constellation.settings.monitor import StaticService
 from constellation.settings.source import load_settings
 from constellation.settings.types import Group
 

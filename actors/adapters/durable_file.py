@@ -185,6 +185,9 @@ def _cause_and_remedy(number: int | None, path: Path) -> tuple[str, str] | None:
             return f"the disk of the file system at {_mount_point(path)} fails", fix
         case errno.EMFILE | errno.ENFILE:
             return "too many files are open", "raise the limit of open files (LimitNOFILE)"
+        case errno.EAGAIN | errno.ENOMEM:
+            fix = "free memory, or raise the limit of processes (TasksMax, ulimit -u)"
+            return "this host or user has no memory or processes left", fix
         case errno.ENOENT:
             return f"{path.parent} does not exist", f"create the directory {path.parent}"
         case errno.ENOTDIR | errno.EEXIST:

@@ -12,6 +12,7 @@ from pathlib import Path
 from actors import node
 from actors.adapters.http_server import HttpLimits, HttpServer
 from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_good
+from actors.adapters.retried_save import RetriedSave
 from actors.async_shell import AsyncShell, Reply
 from actors.daemon_thread import in_thread
 from actors.http.metrics import HttpMetrics
@@ -21,6 +22,7 @@ from actors.metrics_report import metrics_report
 from constellation.errors import AdapterError
 from constellation.log import get_logger
 from constellation.metrics.exposition import ReportBook
+from constellation.saving import Saving
 from constellation.settings.agent import Settings
 from constellation.traefik.ages import Ages
 from constellation.traefik.last_good import LastGood
@@ -30,13 +32,14 @@ from constellation.traefik.settling import Phase
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricsReport
-from messages.routes import RoutesAsk
+from messages.routes import ExplainRequest, RejectedRequest
 from messages.tailscale import SeedsFound
 
 log = get_logger(__name__)
 
 BUILD_SPACING_S = 0.05  # changes come in bursts: one build for all that come meanwhile
 SAVE_SPACING_S = 1.0
+STOP_SAVE_TIMEOUT_S = 1.0  # a stop does not wait longer for an attempt that hangs
 SUBSCRIBE_SPACING_S = 1.0
 LISTEN_RETRY_S = 2.0
 REPORTS_MISSED_MAX = 5
@@ -53,17 +56,21 @@ class HttpActor(AsyncShell):
         self.pages: HttpPages | None = None
         self._ages = Ages()
         self._subscribed_at_s = 0.0
-        self._saved_at_s = 0.0
+        self._saved = Saving(
+            "the last good routes", consequence="a restart of the agent begins with older routes"
+        )
         self._unsaved: LastGood | None = None
+        self._save_due = asyncio.Event()
         self._told_rejected: frozenset[Rejection] = frozenset()
         self._changed = asyncio.Event()
         self._building = asyncio.Lock()
-        self._saving = threading.Lock()
+        self._writing = threading.Lock()
 
     async def run(self) -> None:
         settings = node.settings()
         self._path = Path(settings.data_dir) / FILE_NAME
-        self.provider = self._new_provider(settings)
+        last_good = self._load(settings.traefik.last_good_expiry_s)
+        self.provider = self._new_provider(settings, last_good)
         reports = ReportBook(REPORTS_MISSED_MAX * settings.metrics_interval_s)
         own = partial(metrics_report, self.name, self.registry)
         self.pages = HttpPages(settings.node_name, self.provider, reports, self.metrics, own)
@@ -75,13 +82,15 @@ class HttpActor(AsyncShell):
             await asyncio.gather(
                 self._listen(server, settings.http_bind_address, http.port),
                 self._build_for_ever(self.provider, self.pages),
+                self._save_for_ever(RetriedSave("the last good routes", self._save, last_good)),
             )
         finally:
             await server.stop()
-            if self._unsaved is not None:
-                self._save(self._unsaved)
+            self._save_at_stop()
 
     def on_actor_up_async(self, name: str) -> None:
+        if name == "admin" and self._saved.is_failing:
+            self.post_soon("admin", self._saved.part)
         if name == "gossip" and self.provider is not None:
             self.provider.gossip_started()
             self._subscribe()
@@ -96,25 +105,28 @@ class HttpActor(AsyncShell):
             case SeedsFound() if self.provider is not None:
                 self.provider.others_expected(_names_others(node.settings()) or bool(message.hosts))
                 self._changed.set()
-            case RoutesAsk() if self.pages is not None:
+            case ExplainRequest() | RejectedRequest() if self.pages is not None:
                 self.spawn(self._answer(message, self.pages, reply), "answer")
             case MetricsReport() if self.pages is not None:
                 self.pages.reports.add(message, self.now_s())
             case _:
                 super().on_message(message, reply)
 
-    async def _answer(self, message: RoutesAsk, pages: HttpPages, reply: Reply) -> None:
+    async def _answer(
+        self, message: ExplainRequest | RejectedRequest, pages: HttpPages, reply: Reply
+    ) -> None:
         async with self._building:  # what is half built explains nothing
             reply(answer(message, pages, self._ages, self.now_s()))
 
     # Following the cluster.
 
-    def _new_provider(self, settings: Settings) -> TraefikProvider:
+    @staticmethod
+    def _new_provider(settings: Settings, last_good: LastGood | None) -> TraefikProvider:
         return TraefikProvider(
             settings=settings.traefik,
             domain=settings.domain,
             expects_others=_names_others(settings) or settings.discovers_in_tailnet,
-            last_good=self._load(settings.traefik.last_good_expiry_s),
+            last_good=last_good,
         )
 
     def _subscribe(self) -> None:
@@ -146,7 +158,7 @@ class HttpActor(AsyncShell):
             if is_new:
                 pages.body_changed(self.now_s())
                 self._unsaved = provider.last_good(datetime.now(UTC).timestamp())
-            self._save_soon()
+                self._save_due.set()
             # A build that takes long must leave the loop to requests for longer.
             await asyncio.sleep(max(BUILD_SPACING_S, 3 * build_s))
 
@@ -164,8 +176,6 @@ class HttpActor(AsyncShell):
         """Return when something has changed or is due."""
         now_s = self.now_s()
         dues_s = [now_s + SUBSCRIBE_SPACING_S, provider.due_at_s()]
-        if self._unsaved is not None:
-            dues_s.append(self._saved_at_s + SAVE_SPACING_S)
         wait_s = min(due_s for due_s in dues_s if due_s is not None) - now_s
         try:
             async with asyncio.timeout(max(0.0, wait_s)):
@@ -189,24 +199,40 @@ class HttpActor(AsyncShell):
         age_s = datetime.now(UTC).timestamp() - last_good.saved_at_utc_s
         return last_good if age_s <= expiry_s else None
 
-    def _save_soon(self) -> None:
-        if self._unsaved is None or self.now_s() - self._saved_at_s < SAVE_SPACING_S:
-            return
-        self._saved_at_s = self.now_s()
-        unsaved, self._unsaved = self._unsaved, None
-        self.spawn(self._save_in_thread(unsaved), "save")
+    async def _save_for_ever(self, saver: RetriedSave[LastGood | None]) -> None:
+        while True:
+            await self._save_due.wait()
+            last_good, failures = self._unsaved, saver.failures
+            if await saver.keep(last_good, self.now_s()) and last_good is self._unsaved:
+                self._unsaved = None
+                self._save_due.clear()
+            self.metrics.saves_failed.inc(saver.failures - failures)
+            self._report_save(saver.problem)
+            await asyncio.sleep(SAVE_SPACING_S)
 
-    async def _save_in_thread(self, last_good: LastGood) -> None:
-        await asyncio.to_thread(self._save, last_good)
+    def _report_save(self, problem: AdapterError | None) -> None:
+        reports = self._saved.failed(problem) if problem else self._saved.succeeded()
+        for report in reports:
+            self.perform(report)
+        self.unsaved.labels(FILE_NAME).set(self._saved.is_failing)
 
-    def _save(self, last_good: LastGood) -> None:
-        try:
-            with self._saving:
+    def _save(self, last_good: LastGood | None) -> None:
+        with self._writing:  # the temporary file has one name, and a stop may come in between
+            if last_good is not None:
                 save_last_good(self._path, last_good)
+
+    def _save_at_stop(self) -> None:
+        """Save what is not saved yet, unless the disk has failed or hangs."""
+        if self._unsaved is None or self._saved.is_failing:
+            return
+        if not self._writing.acquire(timeout=STOP_SAVE_TIMEOUT_S):
+            return
+        try:
+            save_last_good(self._path, self._unsaved)
         except AdapterError as error:
-            self.metrics.saves_failed.inc()
-            fields = {"error": error.what, "why": error.why, "fix": error.fix}
-            log.error("last_good_not_saved", **fields)  # noqa: TRY400 - foreseen: no traceback
+            self._report_save(error)
+        finally:
+            self._writing.release()
 
     # Listening.
 

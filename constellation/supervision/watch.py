@@ -53,7 +53,7 @@ Stage = Literal["up", "facing", "leaving", "ending", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Effect: tell every actor which of them run now, and where."""
+    """Effect: send every actor the directory of running actors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +98,12 @@ class Watch:
             self._at_stop.setdefault(one.at_stop, []).append(one.name)
         self.stage: Stage = "up"
         self._due_at_s = 0.0  # of the stage, once stopping
-        self._yielding: list[str] = []  # who is still to hand over, the first was told
+        self._yielding: list[str] = []  # still to hand over; the first was asked
         self._has_reported = False
         self._has_failed = False
 
     def running(self) -> tuple[str, ...]:
-        """Return the actors that may be sent to: those whose process exists."""
+        """Return the actors whose process exists."""
         return tuple(
             name for name, entry in self.entries.items() if entry.phase in {"starting", "running"}
         )
@@ -115,7 +115,7 @@ class Watch:
     # What the actors do.
 
     def started(self, name: str, process_id: int, now_s: float) -> list[Effect]:
-        """`name` works and may be sent anything."""
+        """`name` runs, and accepts messages."""
         entry = self.entries[name]
         entry.phase, entry.process_id = "running", process_id
         entry.heard_at_s = entry.running_since_s = now_s
@@ -125,15 +125,15 @@ class Watch:
         return [Report(None)]
 
     def heard(self, name: str, now_s: float) -> None:
-        """`name` still takes messages."""
+        """`name` answered a ping."""
         self.entries[name].heard_at_s = now_s
 
     def left(self, now_s: float) -> list[Effect]:
-        """This node has taken leave of the cluster."""
+        """This node has left the cluster."""
         return self._end_rest(now_s) if self.stage == "leaving" else []
 
     def yielded(self, name: str, now_s: float) -> list[Effect]:
-        """`name` has handed over what it had."""
+        """`name` has handed over."""
         if self.stage != "facing" or self._yielding[:1] != [name]:
             return []
         del self._yielding[0]
@@ -145,7 +145,7 @@ class Watch:
         return [Tell(name, ActorYield()) for name in self._yielding[:1]]
 
     def exited(self, name: str, now_s: float) -> list[Effect]:
-        """The process of `name` has ended, asked or not."""
+        """The process of `name` has ended, whether it was asked to or not."""
         entry = self.entries[name]
         entry.process_id = 0
         if self.stage != "up":
@@ -168,7 +168,7 @@ class Watch:
     # The passing of time.
 
     def tick(self, now_s: float) -> list[Effect]:
-        """Create what is due, ask who lives, lose patience with what hangs."""
+        """Create the actors that are due, ping the others, and kill those that do not answer."""
         if self.stage != "up":
             return self._advance(now_s)
         effects: list[Effect] = []
@@ -208,7 +208,7 @@ class Watch:
         if entry.phase == "starting":
             timeout_s = self.policy.start_timeout_s
         if now_s - entry.heard_at_s > timeout_s:
-            entry.heard_at_s = now_s  # its exit is told soon; if not, it is killed again
+            entry.heard_at_s = now_s  # it is killed again if its exit is not reported by then
             entry.killed_because = f"it did not answer for {timeout_s:g} s"
             return [Note("actor_hung", {"name": name}, "warning"), End(name, by_force=True)]
         if entry.phase == "running" and now_s - entry.pinged_at_s >= self.policy.ping_interval_s:
@@ -219,7 +219,7 @@ class Watch:
     # The end.
 
     def stop(self, now_s: float) -> list[Effect]:
-        """Begin to end everything; safe to repeat."""
+        """Begin to stop; repeated calls do nothing."""
         if self.stage != "up":
             return []
         for entry in self.entries.values():
@@ -231,7 +231,7 @@ class Watch:
         return [*facing, *self._tell_next_to_yield(), *self._advance(now_s)]
 
     def _advance(self, now_s: float) -> list[Effect]:
-        """Go on to the next stage if this one is done, or took too long."""
+        """Enter the next stage if this one is done or has timed out."""
         running = self.running()
         is_late = now_s >= self._due_at_s
         is_done = not self._running_that("ends_first") and not set(self._yielding) & set(running)

@@ -40,13 +40,18 @@ class Document:
     def set(self, key: ElementKey, config: Mapping[str, Any]) -> None:
         """Write the element `key`, new or again."""
         section = self._sections.setdefault((key.protocol, key.section), _Section())
-        section.set(key.name, config)
+        section.set(key, config)
 
     def discard(self, key: ElementKey) -> None:
         """Take the element `key` out, if it is there."""
         section = self._sections.get((key.protocol, key.section))
         if section is not None:
-            section.discard(key.name)
+            section.discard(key.body_name)
+
+    def key_of(self, protocol: str, section: str, body_name: str) -> ElementKey | None:
+        """Return the key of an element by its name in the body; None: not found."""
+        found = self._sections.get((protocol, section))
+        return found.keys.get(body_name) if found is not None else None
 
     def section(self, protocol: str, section: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the elements of one section by name.  Not to be changed."""
@@ -58,7 +63,7 @@ class Document:
         extra: dict[tuple[str, str], dict[str, bytes]] = {}
         for key, config in also.items():
             part = extra.setdefault((key.protocol, key.section), {})
-            part[key.name] = _piece(key.name, config)
+            part[key.body_name] = _piece(key.body_name, config)
         pieces: list[bytes] = []  # joined once: each joining copies it all
         for protocol, parts in groupby(sorted({*self._sections, *extra}), itemgetter(0)):
             protocol_begin = len(pieces)
@@ -81,23 +86,26 @@ class _Section:
     """
 
     def __init__(self) -> None:
+        self.keys: dict[str, ElementKey] = {}
         self.configs: dict[str, Mapping[str, Any]] = {}
         self._piece_of: dict[str, bytes] = {}
         self._names: list[str] = []
         self._pieces: list[bytes] | None = []
 
-    def set(self, name: str, config: Mapping[str, Any]) -> None:
+    def set(self, key: ElementKey, config: Mapping[str, Any]) -> None:
+        name = key.body_name
         piece = _piece(name, config)
         if name not in self.configs:
             self._pieces = None
         elif self._pieces is not None:
             self._pieces[bisect_left(self._names, name)] = piece
+        self.keys[name] = key
         self.configs[name] = config
         self._piece_of[name] = piece
 
     def discard(self, name: str) -> None:
         if self.configs.pop(name, None) is not None:
-            del self._piece_of[name]
+            del self.keys[name], self._piece_of[name]
             self._pieces = None
 
     def in_order(self, extra: Mapping[str, bytes]) -> list[bytes]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
+from constellation.traefik.compose import compose
 from constellation.traefik.composition import Composition
-from constellation.traefik.elements import Contribution, ElementKey, Instance
+from constellation.traefik.elements import AGENT, Contribution, ElementKey, Instance
 from constellation.traefik.host_names import dns_label, dns_labels
 from constellation.traefik.instance_plan import InstancePlan, plan_instance
 from constellation.traefik.naming import name_elements
@@ -27,7 +28,7 @@ REJECTED_MAX = 1000  # listed; the count is of all
 # An empty object would be refused, `{}` be taken as an order, and "no routers" has no other
 # form: one middleware that nothing uses.
 _NOTHING: Parts = {
-    ElementKey("http", "middlewares", "constellation.none"): {"retry": {"attempts": 1}}
+    ElementKey("http", "middlewares", "constellation.none", AGENT): {"retry": {"attempts": 1}}
 }
 
 
@@ -80,7 +81,7 @@ class ConfigurationBuilder:
         if self.places is not None and now != self.places:
             dirty |= self.composition.services_at(self.places.changed(now))
         self.places, self._services, self._labels = now, view.services, labels
-        self.composition.compose(dirty, view.services, now)
+        compose(self.composition, dirty, view.services, now)
         return self._configuration()
 
     def _take_up(self, view: ClusterView, labels: Mapping[str, str]) -> set[ElementKey]:

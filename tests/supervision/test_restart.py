@@ -38,7 +38,9 @@ def test_slow_restarts_continue_when_earlier_exits_are_older_than_the_period() -
 
 
 @pytest.mark.parametrize(("ran_s", "given_up"), [(59.9, True), (60.0, False)])
-def test_restarts_are_quick_again_after_a_period_without_an_exit(ran_s: float, given_up: bool) -> None:
+def test_restarts_are_quick_again_after_a_period_without_an_exit(
+    ran_s: float, given_up: bool
+) -> None:
     history, restart = past_the_limit()
 
     _, again = history.exited(POLICY, restart.at_s + ran_s)

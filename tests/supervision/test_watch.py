@@ -142,7 +142,9 @@ def test_essential_actor_that_hangs_at_each_start_is_reported() -> None:
 
 
 @pytest.mark.parametrize(("name", "ran_s"), [("docker", 1.0), ("gossip", RECOVERED_S + 1.0)])
-def test_agent_survives_an_optional_actor_that_fails_and_an_essential_one_that_mostly_runs(name: str, ran_s: float) -> None:
+def test_agent_survives_an_optional_actor_that_fails_and_an_essential_one_that_mostly_runs(
+    name: str, ran_s: float
+) -> None:
     assert crash_until(running_watch(), name, 700.0, ran_s=ran_s) == []
 
 

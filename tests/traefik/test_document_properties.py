@@ -17,7 +17,7 @@ KEYS = [
     for protocol in ("http", "tcp")
     for section in ("middlewares", "routers", "services")
     for name in ("a", "b.c", "é", "z")
-]
+] + [ElementKey("http", "routers", "a").meant_by(service) for service in ("web", "été")]
 ALSO: dict[ElementKey, Any] = {
     ElementKey("http", "middlewares", "constellation.retry"): {"retry": {"attempts": 2}},
     ElementKey("http", "middlewares", "0"): {"compress": {}},
@@ -28,8 +28,9 @@ CHANGES = st.lists(st.tuples(st.sampled_from(KEYS), st.none() | st.integers(0, 3
 def whole(elements: dict[ElementKey, Any]) -> bytes:
     """The document written at once."""
     document: dict[str, dict[str, dict[str, Any]]] = {}
-    for (protocol, section, name), config in elements.items():
-        document.setdefault(protocol, {}).setdefault(section, {})[name] = config
+    for key, config in elements.items():
+        section = document.setdefault(key.protocol, {}).setdefault(key.section, {})
+        section[key.body_name] = config
     return canonical(document)
 
 

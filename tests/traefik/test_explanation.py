@@ -179,3 +179,19 @@ def test_an_ordinary_regular_expression_is_tried() -> None:
     }
     told = explained("app.my-own.example.org", view(on("alpha", state(**usual))))
     assert [route.router for route in told.routes] == ["App"]
+
+
+@pytest.mark.parametrize("subject", ["web", "web.example.org"])
+def test_a_failover_router_is_explained_with_the_instances_behind_it(subject: str) -> None:
+    far = state(endpoints=(endpoint(host="10.0.0.2"),))
+    told = explained(
+        subject,
+        view(on("alpha", state()), on("beta", far)),
+        version="3.7",
+        local_preference="failover",
+    )
+
+    failover = [route for route in told.routes if route.router == "web.example.org._failover"]
+    assert [route.defined_by for route in failover] == [("web on alpha", "web on beta")]
+    assert [one.node for route in failover for one in route.backends] == ["alpha", "beta"]
+    assert told.degraded == ()

@@ -70,6 +70,24 @@ def test_all_that_was_routed_is_known_again_so_nothing_can_be_lost() -> None:
     assert made.body != remembered().body
 
 
+@pytest.mark.parametrize("starts", [1, 2])
+def test_a_record_whose_node_is_not_yet_a_member_does_not_end_settling(starts: int) -> None:
+    """Gossip may deliver a record before the member that wrote it."""
+    made = provider(remembered())
+    for _ in range(starts):  # a restart of gossip begins a new settling
+        made.gossip_started()
+        early = snapshot(*BOTH, members=(member("alpha", is_self=True),))
+
+        assert step(made, early, 0.0) is Phase.SETTLING
+        assert made.body == remembered().body
+
+        joined = ClusterChanged(
+            version=2, snapshot=False, self_node="alpha", members=(member("beta"),)
+        )
+        assert step(made, joined, 0.1) is Phase.SETTLED
+        assert made.body == remembered().body
+
+
 def test_alone_for_a_minute_the_node_routes_to_itself() -> None:
     made = provider(remembered())
     step(made, snapshot(BOTH[0]), 0.0)
