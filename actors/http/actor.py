@@ -14,6 +14,7 @@ from actors.adapters.http_server import HttpLimits, HttpServer
 from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_good
 from actors.async_shell import AsyncShell, Reply
 from actors.daemon_thread import in_thread
+from actors.http.large_build import build_large
 from actors.http.metrics import HttpMetrics
 from actors.http.pages import HttpPages
 from actors.http.routes import answer
@@ -135,7 +136,7 @@ class HttpActor(AsyncShell):
             started_at_s = self.now_s()
             async with self._building:
                 if provider.builds_long:  # the supervisor, and Traefik, get answers meanwhile
-                    await in_thread(provider.build)
+                    await in_thread(partial(build_large, provider))
                 is_new = provider.step(self.now_s())
             build_s = self.now_s() - started_at_s
             if was_stale and provider.configuration is not None:

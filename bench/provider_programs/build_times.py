@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
+from actors.http.large_build import build_large
 from actors.http.metrics import HttpMetrics
 from actors.http.pages import HttpPages
 from bench.provider_programs import cluster
@@ -47,6 +48,8 @@ class Built:
         """Serve what has changed."""
         began_s, worked_s = time.perf_counter(), time.thread_time()
         self.provider.apply(change)
+        if self.provider.builds_long:
+            build_large(self.provider)
         if self.provider.step(now_s):
             self.pages.body_changed(now_s)
         took_s, work_s = time.perf_counter() - began_s, time.thread_time() - worked_s
