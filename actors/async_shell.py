@@ -20,8 +20,10 @@ import uvloop
 from thespian.actors import ActorAddress
 
 from actors.shell import ShellActor
+from constellation.cluster_view import ClusterView
 from constellation.log import get_logger
 from messages.base import Message
+from messages.gossip import ClusterChanged
 from messages.lifecycle import ActorPing, ActorPong
 
 log = get_logger(__name__)
@@ -29,7 +31,6 @@ log = get_logger(__name__)
 Reply = Callable[[Message], None]
 
 STOP_TIMEOUT_S = 2.0
-EXIT_LOOP_FAILED = 70  # EX_SOFTWARE: the supervisor starts the actor again
 
 
 class AsyncShell(ShellActor):
@@ -67,6 +68,9 @@ class AsyncShell(ShellActor):
     def on_actor_up_async(self, name: str) -> None:
         """Actor `name` of this node has started, or started again and knows nothing."""
 
+    def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
+        """`view` is the cluster with `change` applied.  Needs `follow_cluster`."""
+
     # What subclasses use, on the loop.
 
     def started(self) -> None:
@@ -87,7 +91,7 @@ class AsyncShell(ShellActor):
 
         def check(done: asyncio.Task[None]) -> None:
             if not done.cancelled() and done.exception() is not None:
-                self._fail(what, done.exception())
+                self.fail(what, done.exception())
 
         task.add_done_callback(check)
         return task
@@ -103,11 +107,21 @@ class AsyncShell(ShellActor):
         )
         self._thread.start()
         if not self._ready.wait(timeout=self.start_timeout_s):
-            self._fail("start", TimeoutError(f"not started within {self.start_timeout_s} s"))
+            self.fail("start", TimeoutError(f"not started within {self.start_timeout_s} s"))
 
     def on_actor_up(self, name: str) -> None:
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self.on_actor_up_async, name)
+
+    def receiveMsg_ClusterChanged(self, message: ClusterChanged, sender: ActorAddress) -> None:
+        if self.follows_cluster:
+            super().receiveMsg_ClusterChanged(message, sender)
+        else:
+            self.receiveUnrecognizedMessage(message, sender)
+
+    def on_cluster_changed(self, before: ClusterView, change: ClusterChanged) -> None:
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.on_cluster_changed_async, self.view, change)
 
     def on_stop(self) -> None:
         self._stopping = True
@@ -164,10 +178,10 @@ class AsyncShell(ShellActor):
             except asyncio.CancelledError:
                 return
             except BaseException as error:
-                self._fail("run", error)
+                self.fail("run", error)
                 raise
         if not self._stopping:
-            self._fail("run", RuntimeError("it returned, which only a stop may make it do"))
+            self.fail("run", RuntimeError("it returned, which only a stop may make it do"))
 
     async def _run_main(self) -> None:
         self._main = asyncio.current_task()
@@ -178,8 +192,4 @@ class AsyncShell(ShellActor):
         log.error("callback_failed", detail=context.get("message"), exc_info=error)
         if isinstance(error, Exception) and "handle" in context:
             # A callback of ours raised: state may be half changed, a fresh start is not.
-            self._fail("callback", error)
-
-    def _fail(self, what: str, error: BaseException | None) -> None:
-        log.error("actor_failed", what=what, error=repr(error), exc_info=error)
-        os._exit(EXIT_LOOP_FAILED)
+            self.fail("callback", error)

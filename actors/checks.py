@@ -12,7 +12,7 @@ from actors.async_shell import AsyncShell
 from constellation.log import get_logger
 from constellation.monitor.container import kept_labels
 from constellation.monitor.static_check import http_status_failure, static_observation
-from constellation.settings.agent import StaticService
+from constellation.settings.monitor import StaticService
 from messages.monitor import ServiceObservation, ServicesObserved
 
 log = get_logger(__name__)

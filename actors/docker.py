@@ -21,10 +21,8 @@ from constellation.monitor.inventory import (
     Inspect,
     InspectSoon,
     Inventory,
-    InventoryPolicy,
     Unreported,
 )
-from constellation.monitor.published_ports import PublishPolicy
 from messages.admin import PartReported, PartState
 
 log = get_logger(__name__)
@@ -45,14 +43,11 @@ class DockerActor(AsyncShell):
     async def run(self) -> None:
         settings = node.settings()
         self.settings = settings.docker
-        publish_address = settings.docker.publish_address or settings.bind_address
-        self.inventory = Inventory(
-            InventoryPolicy(
-                publish=PublishPolicy(settings.bind_address, publish_address),
-                watch=settings.docker.watch,
-                stopped_expiry_s=settings.monitor.stopped_expiry_s,
-            )
+        policy = settings.docker.policy(
+            bind_address=settings.bind_address,
+            stopped_expiry_s=settings.monitor.stopped_expiry_s,
         )
+        self.inventory = Inventory(policy)
         self._inspecting: set[str] = set()
         self._inspecting_soon: set[str] = set()
         self._slots = asyncio.Semaphore(INSPECTIONS_MAX)

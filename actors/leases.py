@@ -21,6 +21,7 @@ from constellation.leases.keeper import LeaseKeeper, Want
 from constellation.leases.policy import DEFAULT_LEASES
 from constellation.leases.subscribers import LeaseSubscribers
 from constellation.wire import encode
+from messages.events import ChangeReported
 from messages.leases import (
     LeaseAcquired,
     LeaseLetGo,
@@ -31,16 +32,13 @@ from messages.leases import (
     LeaseUnwanted,
     LeaseWanted,
 )
-from messages.lifecycle import ActorDirectory, ActorYield, ActorYielded
+from messages.lifecycle import ActorDirectory
 from messages.raft_member import (
-    ChangeReported,
     LeasesSubscribe,
     RaftLeading,
     RaftPropose,
     RaftRefused,
 )
-
-YIELD_TIMEOUT_S = 0.6
 
 
 class LeasesActor(ShellActor):
@@ -54,7 +52,6 @@ class LeasesActor(ShellActor):
         session = secrets.token_hex(8)
         self.keeper = LeaseKeeper(node_name=settings.node_name, session=session, policy=policy)
         self.subscribers = LeaseSubscribers()
-        self._asked_to_yield_at_s: float | None = None
         self._due_at_s = 0.0
         self._latest: dict[str, int] = {}  # fencing tokens of grants to this node
         self._make_metrics()
@@ -160,20 +157,12 @@ class LeasesActor(ShellActor):
     def on_tick(self, now_s: float) -> None:
         if now_s >= self._due_at_s:
             self._perform(self.keeper.tick(now_s))
-        self._yield_if_done(now_s)
 
-    def receiveMsg_ActorYield(self, message: ActorYield, sender: ActorAddress) -> None:
-        self._asked_to_yield_at_s = self.now_s()
-        self._perform(self.keeper.close(self.now_s()))
-        self._yield_if_done(self.now_s())
+    def begin_to_yield(self, now_s: float) -> None:
+        self._perform(self.keeper.close(now_s))
 
-    def _yield_if_done(self, now_s: float) -> None:
-        asked_at_s = self._asked_to_yield_at_s
-        if asked_at_s is None or self.supervisor is None:
-            return
-        if self.keeper.owns_none or now_s - asked_at_s >= YIELD_TIMEOUT_S:
-            self._asked_to_yield_at_s = None
-            self.send(self.supervisor, ActorYielded(name=self.name))
+    def has_yielded(self, now_s: float) -> bool:
+        return self.keeper.owns_none
 
     # What follows.
 
@@ -188,8 +177,6 @@ class LeasesActor(ShellActor):
                 case Note():
                     self.perform(effect)
         self._due_at_s = self.keeper.next_due_s(self.now_s())
-        if self._asked_to_yield_at_s is not None:
-            self._yield_if_done(self.now_s())
 
     def _tell(self, message: LeaseAcquired | LeaseLost) -> None:
         readers = self.subscribers.readers(message.name)
@@ -206,7 +193,7 @@ class LeasesActor(ShellActor):
             return
         self._changes.labels(message.name, "lost").inc()
         what = ChangeReported(
-            what="lease lost",
+            what="lease_lost",
             node=self.keeper.node_name,
             subject=message.name,
             reason=message.why,

@@ -10,7 +10,7 @@ from thespian.actors import ActorAddress
 from actors import node
 from actors.shell import ShellActor
 from constellation.log import get_logger
-from constellation.monitor.health import HealthPolicy, ServiceHealth
+from constellation.monitor.health import ServiceHealth
 from messages.gossip import RecordPublish, RecordWithdraw
 from messages.monitor import MonitorDone, MonitorStop, ServiceObservation, ServiceState
 
@@ -21,8 +21,7 @@ class MonitorActor(ShellActor):
     """Translate observations to health steps, and what is new to records."""
 
     def on_start(self) -> None:
-        settings = node.settings().monitor
-        self.health = ServiceHealth(HealthPolicy(settings.failing_count, settings.passing_count))
+        self.health = ServiceHealth(node.settings().monitor.policy())
         self.state: ServiceState | None = None
 
     def on_actor_up(self, name: str) -> None:

@@ -13,7 +13,6 @@ from actors.shell import ShellActor
 from constellation.effects import Note, Send
 from constellation.monitor.roster import MONITORS_MAX, Effect, Roster
 from constellation.supervision.process_effects import Create, End, Tell
-from constellation.supervision.restart import RestartPolicy
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.lifecycle import (
     ActorDirectory,
@@ -34,9 +33,8 @@ class ServicesActor(ShellActor):
     tick_interval_s = 0.1
 
     def on_start(self) -> None:
-        settings = node.settings().supervisor
-        policy = RestartPolicy.of(settings)
-        self.roster = Roster(restart=policy, ping_timeout_s=settings.ping_timeout_s)
+        policy = node.settings().supervisor.policy()
+        self.roster = Roster(restart=policy.restart, ping_timeout_s=policy.ping_timeout_s)
         self.monitors: dict[str, ActorAddress] = {}
         self.services: dict[str, str] = {}  # by the address text of their monitor
         self._stopping = False

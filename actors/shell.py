@@ -1,7 +1,13 @@
-"""What every actor shell shares: start, neighbours, tick, metrics, a loud answer to the unknown.
+"""What every actor shell shares: start, neighbours, the cluster, tick, metrics, stop, and failure.
 
 A shell overrides `on_start`, `on_actor_up`, `on_tick`, `on_stop` and adds `receiveMsg_<Message>`.
-It addresses actors of its node by name: `self.post("gossip", message)`.
+It addresses actors of its own node by name, `self.post("gossip", message)`, and actors of any node
+by node and name, `self.send_to("beta", "raft", message)`.
+
+Failure policy: an expected failure is an `AdapterError`, caught where the adapter is called, and
+reported.  Anything else that a handler raises ends the process at once with exit code 70, after
+one log event with the traceback.  State may be half changed by then, and Thespian would run the
+handler again on it; a restarted actor begins from durable state.  The supervisor starts it again.
 """
 
 from __future__ import annotations
@@ -10,7 +16,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 from setproctitle import setproctitle
@@ -30,15 +36,32 @@ from actors import node
 from actors.metrics_report import metrics_report
 from actors.transport import stats
 from actors.transport.transport import claim_name, has_more_arrived
+from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
 from constellation.log import bind_log_context, get_logger
+from constellation.peers import actor_systems
 from constellation.transport.address import ActorRef
+from constellation.wire import decode
 from messages.base import Message
-from messages.lifecycle import ActorDirectory, ActorPing, ActorPong, ActorStart, ActorStarted
+from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.lifecycle import (
+    ActorDirectory,
+    ActorPing,
+    ActorPong,
+    ActorStart,
+    ActorStarted,
+    ActorYield,
+    ActorYielded,
+)
+from messages.operator import Relayed
 
 log = get_logger(__name__)
 
 METRICS_ACTOR = "http"
+CLUSTER_ACTOR = "gossip"
+READERS_MAX = 64  # of one actor
+YIELD_TIMEOUT_S = 0.6  # an actor that has not handed over by then is not waited for
+EXIT_FAILED = 70  # EX_SOFTWARE: the supervisor starts the actor again
 
 
 class ShellActor(ActorTypeDispatcher):
@@ -52,6 +75,11 @@ class ShellActor(ActorTypeDispatcher):
         self.directory: dict[str, ActorAddress] = {}
         self.supervisor: ActorAddress | None = None
         self.registry = CollectorRegistry()
+        self.view = ClusterView()  # of the cluster, once `follow_cluster` was called
+        self.follows_cluster = False
+        self._actor_systems: dict[str, tuple[str, int]] = {}  # of the other nodes, by node
+        self.readers: dict[str, ActorAddress] = {}  # subscribed actors of this node, by address
+        self._asked_to_yield_at_s: float | None = None
         self._tick = 0
         self._handlers: dict[type, Callable[[Any, ActorAddress], Any]] = {}
         self._metrics_due_at_s = 0.0
@@ -60,6 +88,12 @@ class ShellActor(ActorTypeDispatcher):
         self._unroutable = Counter(
             "constellation_actor_unroutable",
             "Messages to an actor of this node that was not running",
+            ["to"],
+            registry=self.registry,
+        )
+        self._unsent = Counter(
+            "constellation_actor_unsent",
+            "Messages to an actor of a node whose address is not known",
             ["to"],
             registry=self.registry,
         )
@@ -82,23 +116,87 @@ class ShellActor(ActorTypeDispatcher):
         """Step the core with the passing of time."""
 
     def on_caught_up(self) -> None:
-        """Every message that has arrived so far was handled: do what was put off for that."""
+        """All messages that have arrived are handled: do the work that was deferred until then."""
+
+    def on_actor_gone(self, address: str) -> None:
+        """The actor of this node with that `address_text` has ended."""
+
+    def on_cluster_changed(self, before: ClusterView, change: ClusterChanged) -> None:
+        """`self.view` was `before` and now has `change` applied.  Needs `follow_cluster`."""
+
+    def begin_to_yield(self, now_s: float) -> None:
+        """This node stops: begin to hand over what another node can do."""
+
+    def has_yielded(self, now_s: float) -> bool:
+        """Return whether everything is handed over.  Asked after each message and each tick."""
+        return True
 
     def on_stop(self) -> None:
         """Release what the process's end would not release."""
 
     def watched_files(self) -> list[int]:
-        """File descriptors whose readiness is told to `on_readable`."""
+        """Return the file descriptors to watch; `on_readable` is called when one can be read."""
         return []
 
     def on_readable(self, ready: list[int]) -> None:
-        """Some of `watched_files` can be read."""
+        """The descriptors `ready`, of `watched_files`, can be read."""
 
     # What subclasses use.
 
     def now_s(self) -> float:
-        """Return monotonic seconds: the only clock a core ever sees."""
+        """Return monotonic seconds: the clock of every core that does not act on a lease."""
         return time.monotonic()
+
+    @staticmethod
+    def boot_now_s() -> float:
+        """Return seconds since boot, including time asleep: the clock of leases, and only theirs.
+
+        A suspended machine stops CLOCK_MONOTONIC, so a lease measured on it would outlive itself.
+        """
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def add_reader(self, sender: ActorAddress) -> bool:
+        """Subscribe an actor of this node until it ends; False and logged if there are too many."""
+        reader = self.address_text(sender)
+        if reader not in self.readers and len(self.readers) >= READERS_MAX:
+            log.error("subscriber_refused", reader=reader, limit=READERS_MAX)
+            return False
+        self.readers[reader] = sender
+        return True
+
+    def send_to_readers(self, message: Message) -> None:
+        """Send `message` to every subscribed actor."""
+        for reader in self.readers.values():
+            self.send(reader, message)
+
+    def follow_cluster(self) -> None:
+        """Keep `self.view` up to date from now on: subscribe to gossip, again after a gap."""
+        self.follows_cluster = True
+        if CLUSTER_ACTOR in self.directory:
+            self.post(CLUSTER_ACTOR, ClusterSubscribe())
+
+    def send_to(self, node_name: str, actor: str, message: Message) -> bool:
+        """Send `message` to the actor named `actor` of a node; False and counted if it cannot be.
+
+        Needs `follow_cluster`.  The message may still be lost on the way.
+        """
+        if node_name == node.settings().node_name:
+            return self.post(actor, message)
+        address = self._actor_systems.get(node_name)
+        if address is None:
+            self._unsent.labels(actor).inc()
+            return False
+        self.send(remote_address(*address, actor), message)
+        return True
+
+    def is_at(self, node_name: str, sender: ActorAddress) -> bool:
+        """Return whether `sender` is an actor of the node called `node_name`."""
+        settings = node.settings()
+        if node_name == settings.node_name:
+            known: tuple[str, int] | None = (settings.bind_address, settings.actors.port)
+        else:
+            known = self._actor_systems.get(node_name)
+        return bool(known == sender.addressDetails.node)
 
     def post(self, to: str, message: Message) -> bool:
         """Send `message` to the local actor named `to`; False and counted if none runs."""
@@ -119,7 +217,7 @@ class ShellActor(ActorTypeDispatcher):
                 getattr(log, level)(event, **fields)
 
     def kill_child(self, address: ActorAddress) -> None:
-        """Kill the process of an actor that this one created; its exit is told as any other."""
+        """Kill the process of a child actor; `on_child_exited` is called as after any exit."""
         self._myRef.kill_child(address)
 
     @staticmethod
@@ -136,6 +234,17 @@ class ShellActor(ActorTypeDispatcher):
 
     def receiveMessage(self, message: Any, sender: ActorAddress) -> ThespianWatch | None:
         """Dispatch by class name.  Thespian forgets the watch after every message: renew it."""
+        try:
+            self._dispatch(message, sender)
+            if not has_more_arrived():
+                self.on_caught_up()
+            self._answer_yield()
+        except Exception as error:
+            self.fail(type(message).__name__, error)
+        files = self.watched_files()
+        return ThespianWatch(files) if files else None
+
+    def _dispatch(self, message: Any, sender: ActorAddress) -> None:
         handler = self._handlers.get(type(message))
         if handler is None and isinstance(message, Message):
             handler = getattr(self, f"receiveMsg_{type(message).__name__}", None)
@@ -145,10 +254,16 @@ class ShellActor(ActorTypeDispatcher):
             super().receiveMessage(message, sender)
         else:
             handler(message, sender)
-        if not has_more_arrived():
-            self.on_caught_up()
-        files = self.watched_files()
-        return ThespianWatch(files) if files else None
+
+    def receiveMsg_Relayed(self, message: Relayed, sender: ActorAddress) -> None:
+        """Handle an operator's request as if it had come from who asked."""
+        request = decode(message.request, source=self.address_text(sender))
+        self._dispatch(request, self.address_of(message.asker))
+
+    def fail(self, what: str, error: BaseException | None) -> NoReturn:
+        """End this process: `error` was not expected (see the failure policy above)."""
+        log.error("actor_failed", what=what, error=repr(error), exc_info=error)
+        os._exit(EXIT_FAILED)
 
     def receiveMsg_ActorStart(self, message: ActorStart, sender: ActorAddress) -> None:
         self.name = message.name
@@ -168,16 +283,42 @@ class ShellActor(ActorTypeDispatcher):
     def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:
         before = {name: self.address_text(address) for name, address in self.directory.items()}
         self.directory = {entry.name: self.address_of(entry.address) for entry in message.entries}
+        for address in set(before.values()) - {entry.address for entry in message.entries}:
+            self.readers.pop(address, None)
+            self.on_actor_gone(address)
         for entry in message.entries:
             if entry.name != self.name and before.get(entry.name) != entry.address:
+                if entry.name == CLUSTER_ACTOR and self.follows_cluster:
+                    self.post(CLUSTER_ACTOR, ClusterSubscribe())
                 self.on_actor_up(entry.name)
+
+    def receiveMsg_ClusterChanged(self, message: ClusterChanged, sender: ActorAddress) -> None:
+        before = self.view
+        self.view = before.apply(message)
+        if self.view.gap:
+            if not before.gap:
+                self.post(CLUSTER_ACTOR, ClusterSubscribe())
+        elif self.view is not before:
+            self._actor_systems = actor_systems(self.view)
+            self.on_cluster_changed(before, message)
+
+    def receiveMsg_ActorYield(self, message: ActorYield, sender: ActorAddress) -> None:
+        self._asked_to_yield_at_s = self.now_s()
+        self.begin_to_yield(self._asked_to_yield_at_s)
+
+    def _answer_yield(self) -> None:
+        if self._asked_to_yield_at_s is None or self.supervisor is None:
+            return
+        now_s = self.now_s()
+        if self.has_yielded(now_s) or now_s - self._asked_to_yield_at_s >= YIELD_TIMEOUT_S:
+            self._asked_to_yield_at_s = None
+            self.send(self.supervisor, ActorYielded(name=self.name))
 
     def receiveMsg_ActorPing(self, message: ActorPing, sender: ActorAddress) -> None:
         self.send(sender, ActorPong(name=self.name, seq_no=message.seq_no))
 
     def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: ActorAddress) -> None:
-        # Thespian runs a handler again when it raised, and cannot cancel a wakeup.  Re-arming
-        # first keeps the tick alive when `on_tick` raises; the number drops the second run.
+        # Thespian cannot cancel a wakeup: the number drops one that was armed before the last.
         if message.payload != self._tick:
             return
         self._tick += 1
@@ -212,3 +353,8 @@ class ShellActor(ActorTypeDispatcher):
         """Thespian's own messages may be ignored; ours not."""
         if not isinstance(message, ActorSystemMessage):
             log.warning("message_unrecognized", to=self.name, kind=type(message).__name__)
+
+
+def remote_address(host: str, port: int, actor: str) -> ActorAddress:
+    """Return the address of the actor named `actor` on that node, whichever process it is."""
+    return ActorAddress(ActorRef(host, port, f"@{actor}"))

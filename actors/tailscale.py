@@ -15,7 +15,6 @@ from constellation.effects import Note, Send
 from constellation.errors import AdapterError
 from constellation.tailscale.condition import STATES
 from constellation.tailscale.discovery import Discovery, Effect
-from constellation.tailscale.seeds import SeedPolicy
 
 
 class TailscaleActor(AsyncShell):
@@ -23,7 +22,7 @@ class TailscaleActor(AsyncShell):
 
     async def run(self) -> None:
         settings = node.settings()
-        self.discovery = Discovery(settings.bind_address, SeedPolicy.of(settings.tailscale))
+        self.discovery = Discovery(settings.bind_address, settings.tailscale.policy())
         self._make_metrics()
         self.started()
         while True:

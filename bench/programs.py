@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-GO_PATH = "/usr/local/go/bin:/usr/lib/go/bin"
+from rigs.go_programs import GoModule, GoProgramError, install
+
 BUILD_DIRECTORY = Path(__file__).parent.parent / "build"
-BUILD_TIMEOUT_S = 300
 
 
 class Program:
@@ -74,23 +74,9 @@ def numbers(line: str) -> list[float]:
 
 
 def go_program_missing(sources: Path, program: Path) -> str:
-    """Build a Go program if it is not built; return why it cannot be, "" if it can."""
-    go = shutil.which("go") or shutil.which("go", path=GO_PATH)
-    if go is None:
-        return "no Go here to build it"
-    program.parent.mkdir(exist_ok=True)
+    """Make a Go program available as `program`; return why that is impossible, "" if it is."""
     try:
-        # Go itself knows what has changed since the last time.
-        done = subprocess.run(
-            [go, "build", "-buildvcs=false", "-o", str(program), "."],
-            cwd=sources,
-            capture_output=True,
-            text=True,
-            timeout=BUILD_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"it was not built within {BUILD_TIMEOUT_S} s"
-    if done.returncode == 0:
-        return ""
-    return f"it does not build: {' '.join(done.stderr.split())[-300:]}"
+        install(GoModule(sources, {program.name: "."}), program.parent)
+    except GoProgramError as error:
+        return str(error)
+    return ""

@@ -1,6 +1,6 @@
 """The demonstration: three agents, their services and a real Traefik on this machine.
 
-stage      what runs: starts it, kills parts of it, and starts those again
-narration  what a person or a program is told of each step
-story      the steps, with what must hold in each
+stage      the agents, services and Traefik: starts, kills and restarts them
+narration  the output for each step, for a person or for a program
+story      the steps, and what must hold in each
 """

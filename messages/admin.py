@@ -62,6 +62,9 @@ class StatusReport(Message):
     crosses_nodes = True
 
     self_node: str = Field(description="the node that was asked")
+    is_cluster_known: bool = Field(
+        default=True, description="false: the report is about the asked node only"
+    )
     nodes_alive: int = Field(ge=0, description="neither suspected nor dead")
     nodes_total: int = Field(ge=0, description="without those that left")
     services_healthy: int = Field(ge=0, description="instances that requests can go to")
@@ -143,36 +146,6 @@ class ServicesReport(Message):
     degraded: tuple[str, ...] = Field(default=(), description="as in `StatusReport`, of services")
 
 
-class EventsRequest(Message):
-    """Ask what happened lately.  Answered by `EventsReport`."""
-
-    crosses_nodes = True
-
-
-class EventRow(Message):
-    """What happened to a node, to a service on one, or to Raft.  Part of `EventsReport`."""
-
-    ago_s: float = Field(ge=0.0, description="since the asked node came to know of it")
-    node: str = Field(description="may be empty where it is about Raft")
-    service: str = Field(default="", description="empty: it is about no service")
-    subject: str = Field(default="", description="what else it is about: a lease; mostly empty")
-    what: str = Field(
-        description="of a node: join, leave, update, failed, cordoned, uncordoned; of a service: "
-        "its health, or gone; of Raft: e.g. leader_elected, lease_lost"
-    )
-    reason: str = Field(default="", description="why; may be empty")
-
-
-class EventsReport(Message):
-    """Answer to `EventsRequest`: the latest first, as far as the asked node remembers."""
-
-    crosses_nodes = True
-
-    events: tuple[EventRow, ...]
-    since_ago_s: float = Field(ge=0.0, description="for how long it has been watching")
-    degraded: tuple[str, ...] = Field(default=(), description="always empty: the past is past")
-
-
 class CordonOrder(Message):
     """Ask that a node be given no requests any more, or again.  To `admin` of any node.
 
@@ -235,13 +208,3 @@ class CordonReport(Message):
         description="of those the ones healthy nowhere else: nobody answers for them in the "
         "meantime"
     )
-
-
-class RequestRefused(Message):
-    """Answer to a request that cannot be served; says what failed, why, and what to do."""
-
-    crosses_nodes = True
-
-    what: str
-    why: str
-    fix: str

@@ -1,14 +1,34 @@
-"""Real components for tests, the demo and the benchmarks; nothing here needs pytest but `fixtures`.
+"""Real components for tests, the demo and the benchmarks.
 
-availability   which components this machine has, and why one cannot be had
-processes      a program in its own session, waited for and stopped by process id
-ports          TCP and UDP ports that nobody uses
-subnets        IPv4 networks of 100.64.0.0/10 that nobody uses
-docker_engine  a private Docker Engine
-traefik        Traefik with the HTTP provider
-prometheus     Prometheus and promtool
-serf           a Serf agent, which speaks HashiCorp memberlist
-netns          several hosts on one machine: network namespaces on one bridge
-http_backend   a small HTTP service, as a script of its own
-fixtures       the above as pytest fixtures
+Whole agents, and what tests use to talk to them:
+agents           agents on loopback addresses or in network namespaces
+actor_client     a client that exchanges messages with any actor of an agent
+raft_lab         questions to the Raft actors of running agents
+lease_writer     an agent with an extra actor that acts on leases
+failing_disk     an agent whose disk fails to sync
+load             continuous requests through Traefik
+
+Programs and hosts:
+docker_engine    a private Docker Engine
+traefik          Traefik with the HTTP provider
+shipped_traefik  the static configuration of Traefik in `deploy/`, as flags
+prometheus       Prometheus and promtool
+serf             a Serf agent, which uses HashiCorp memberlist
+tailnet          a tailnet of network namespaces, with Headscale and tailscaled
+netns            several hosts on one machine: network namespaces on one bridge
+http_backend     a small HTTP service, as a script of its own
+
+What they are made of:
+processes        a program in its own session, awaited and stopped by process id
+claims           names that one process of this machine holds at a time
+ports            unused TCP and UDP ports
+loopback         unused addresses of 127.0.0.0/8
+subnets          unused IPv4 networks
+go_programs      programs in Go, compiled once on a machine
+availability     which components this machine has, and why one is not available
+
+For pytest, which nothing else here needs:
+fixtures         the components as fixtures
+needs            the mark `needs`: skip a test whose component is not available
+worker_groups    how pytest-xdist divides the tests over its workers
 """

@@ -1,4 +1,4 @@
-"""A process beside the actor systems that talks to any actor of any node, with the cluster key."""
+"""A client outside the actor systems that exchanges messages with any actor of any node."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ M = TypeVar("M", bound=Message)
 
 
 class ActorClient:
-    """One endpoint; its messages go through the node at `host`:`port`."""
+    """A connection to the node at `host`:`port`, authenticated with the cluster key."""
 
     def __init__(self, host: str, port: int, cluster_key: bytes) -> None:
         stats.forget()
@@ -49,10 +49,10 @@ class ActorClient:
         return received.message if is_message else None
 
     def ask(self, actor: str, message: Message, kind: type[M], timeout_s: float = 5.0) -> M:
-        """Return the answer of that kind.
+        """Send a message and return the answer of that kind.
 
         Raises:
-            TimeoutError: there was none.
+            TimeoutError: no such answer arrived in time.
         """
         self.send(actor, message)
         deadline_s = time.monotonic() + timeout_s

@@ -1,11 +1,11 @@
-"""Whole agents on this machine, each on a loopback address and in a directory of its own.
+"""Whole agents on this machine, each with its own loopback address and directory.
 
     with agents(tmp_path, 3) as nodes:
         nodes[0].wait_for_nodes(alive=3)
         nodes[2].process.kill()
 
-All have one cluster key and are one another's seeds.  The addresses are drawn from 127.0.0.0/8
-anew each time, so the agents keep their default ports and runs do not meet.
+All share one cluster key and are one another's seeds.  Each block gets new addresses of
+127.0.0.0/8, so the agents keep their default ports and simultaneous runs do not meet.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from random import SystemRandom
 from secrets import token_hex
 from typing import Any
 
+from rigs.loopback import loopback_addresses
 from rigs.netns import Host
 from rigs.processes import Process, session_processes, wait_until
 
@@ -34,7 +34,7 @@ ACTOR_PORT = 7947
 class Agent:
     """One agent: its settings, and its process once started.
 
-    `prefix` is put before its command, e.g. what runs it in a network namespace.
+    `prefix` precedes its command, e.g. to run it in a network namespace.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Agent:
 
     @property
     def process(self) -> Process:
-        """The agent's first process; the others are of its session."""
+        """The agent's first process; all its others are in the same session."""
         assert self._process is not None, f"{self.name} was never started"
         return self._process
 
     @property
     def endpoint(self) -> str:
-        """Where Traefik polls."""
+        """The URL that Traefik polls."""
         return f"http://{self.address}:{HTTP_PORT}/api/dynamic"
 
     def configure(self, settings: Mapping[str, Any]) -> None:
@@ -99,7 +99,7 @@ class Agent:
             )
 
     def log(self) -> str:
-        """Return everything the agent has logged, in all its lives."""
+        """Return everything that the agent has logged since its first start."""
         return self.log_file.read_text(errors="replace")
 
     def events(self, name: str) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ class Agent:
         return session_processes(self.process.pid)
 
     def process_id_of(self, actor: str) -> int:
-        """Return the process that plays `actor`, e.g. 'gossip' or 'monitor/web'; 0 if none."""
+        """Return the process that runs `actor`, e.g. 'gossip' or 'monitor/web'; 0 if none does."""
         title = f"constellation: {self.name} {actor}"
         for process_id in self.process_ids():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -122,7 +122,7 @@ class Agent:
         return 0
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """Return status and body of one page of the agent's listener; 0 when it is down."""
+        """Return status and body of a page of the agent's listener; status 0 if it is down."""
         connection = http.client.HTTPConnection(self.address, HTTP_PORT, timeout=5)
         with contextlib.closing(connection):
             try:
@@ -133,12 +133,12 @@ class Agent:
                 return 0, b""
 
     def health(self) -> dict[str, Any]:
-        """Return what `/health` says; empty when the listener is down."""
+        """Return the content of `/health`; empty if the listener is down."""
         _, body = self.get("/health")
         return dict(json.loads(body)) if body else {}
 
     def servers(self, service: str) -> list[str]:
-        """Return the server URLs of one Traefik service in this agent's body."""
+        """Return the server URLs of a Traefik service in this agent's body."""
         status, body = self.get("/api/dynamic")
         if status != 200:
             return []
@@ -147,15 +147,15 @@ class Agent:
         return sorted(server["url"] for server in balancer.get("servers", ()))
 
     def wait_for_members(self, *, alive: int, timeout_s: float = 20.0) -> None:
-        """Return once this agent knows of so many living members, itself included."""
+        """Return once this agent knows `alive` living members, including itself."""
         wait_until(
             lambda: self.health().get("members_alive") == alive,
             timeout_s=timeout_s,
-            what=lambda: f"{alive} living members at {self.name}; it says {self.health()}",
+            what=lambda: f"{alive} living members at {self.name}; /health is {self.health()}",
         )
 
     def wait_for_servers(self, service: str, count: int, *, timeout_s: float = 20.0) -> None:
-        """Return once this agent's body routes `service` to so many servers."""
+        """Return once this agent's body routes `service` to `count` servers."""
         wait_until(
             lambda: len(self.servers(service)) == count,
             timeout_s=timeout_s,
@@ -167,13 +167,13 @@ class Agent:
         return [sys.executable, "-m", "constellation.cli", "--config", str(self.config), *words]
 
     def run_command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run `constellation ...` for this agent, and return what it printed."""
+        """Run `constellation ...` for this agent, and return its result."""
         return subprocess.run(
             self.command(*words), capture_output=True, text=True, timeout=20, check=False
         )
 
     def stop(self) -> int:
-        """End it as systemd would; return its exit code."""
+        """Stop it as systemd would; return its exit code."""
         return self.process.stop()
 
 
@@ -185,12 +185,12 @@ def agents(
     settings: Sequence[Mapping[str, Any]] | Mapping[str, Any] = (),
     start: bool = True,
 ) -> Iterator[list[Agent]]:
-    """Run `count` agents that are one another's seeds, for the length of the block.
+    """Run `count` agents that are one another's seeds, until the block ends.
 
     Args:
-        directory: where each has a directory of its own.
-        count: how many, at most as many as there are `NAMES`.
-        settings: of all, or a mapping for each; they win over what every agent gets.
+        directory: the parent of their directories.
+        count: how many agents, at most as many as there are `NAMES`.
+        settings: one mapping for all, or one for each; they override the defaults of this module.
         start: start them and wait until each knows all others.
     """
     addresses = loopback_addresses(count)
@@ -226,9 +226,9 @@ def agents_on(
     *,
     start: bool = True,
 ) -> Iterator[list[Agent]]:
-    """Run an agent on each host for the length of the block, all one another's seeds.
+    """Run an agent on each host until the block ends; they are one another's seeds.
 
-    `settings` are of all, or a mapping for each.
+    `settings` are one mapping for all, or one for each.
     """
     shared = {
         "cluster_key": token_hex(32),
@@ -264,15 +264,8 @@ def start_all(made: Sequence[Agent]) -> None:
         agent.wait_for_members(alive=len(made))
 
 
-def loopback_addresses(count: int) -> list[str]:
-    """Return addresses of this machine that nobody else is likely to use."""
-    random = SystemRandom()
-    net = f"127.{random.randrange(16, 240)}.{random.randrange(256)}"
-    return [f"{net}.{number}" for number in range(1, count + 1)]
-
-
 def process_memory_bytes(process_ids: Sequence[int]) -> int:
-    """Return the sum of the processes' proportional set sizes: shared pages are shared out."""
+    """Return the sum of the processes' proportional set sizes, which count shared pages once."""
     total = 0
     for process_id in process_ids:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):

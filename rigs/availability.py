@@ -1,4 +1,4 @@
-"""Which real components this machine has.  `missing(name)` says why one cannot be had here."""
+"""Which real components this machine has.  `missing(name)` returns why one is not available."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMPILED = Path(__file__).parent.parent / ".components"
 
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 
-# In CI these must be there: a test that is skipped for lack of one fails instead.
+# Required in CI: a test that would be skipped because one is missing fails instead.
 REQUIRED_IN_CI = frozenset({"docker", "traefik", "prometheus", "serf"})
 TAILNET_PROGRAMS = ("headscale", "tailscaled", "tailscale")
 
@@ -23,7 +23,7 @@ class ComponentUnavailableError(Exception):
 
 
 def binary(name: str) -> str:
-    """Return the path of a program of this environment or of the machine; "" when absent."""
+    """Return the path of a program, of this environment or of the machine; "" if not found."""
     for own in (Path(sys.executable).with_name(name), COMPILED / name):
         if own.exists():
             return str(own)
@@ -32,10 +32,10 @@ def binary(name: str) -> str:
 
 @functools.cache
 def missing(component: str) -> str:
-    """Return why `component` cannot be had, with what to do; "" when it can.
+    """Return why `component` is not available, and what to do; "" if it is available.
 
     Raises:
-        KeyError: no component has that name; the known ones are in `CHECKS`.
+        KeyError: no component has that name; `CHECKS` lists the known ones.
     """
     return CHECKS[component]()
 
@@ -59,7 +59,7 @@ def _docker() -> str:
     return (
         _programs("dockerd", "containerd", package="docker.io (Debian)")
         or _programs("ip", package="iproute2 (Debian)")
-        or _programs("busybox", package="busybox-static (Debian), of which images are made")
+        or _programs("busybox", package="busybox-static (Debian), the base of test images")
         or _root_with(1 << CAP_SYS_ADMIN | 1 << CAP_NET_ADMIN, why="to start a Docker Engine")
     )
 
@@ -72,17 +72,17 @@ def _netns() -> str:
 
 def _mount() -> str:
     return _programs("mount", "umount", package="mount (Debian)") or _root_with(
-        1 << CAP_SYS_ADMIN, why="to mount a file system of its own"
+        1 << CAP_SYS_ADMIN, why="to mount a file system"
     )
 
 
 def _tailnet() -> str:
     if not Path("/dev/net/tun").exists():
         return "/dev/net/tun does not exist: load the module tun"
-    # Compiled ones only: a tailscaled of the machine is somebody's.
+    # Compiled ones only: a tailscaled of the machine belongs to somebody.
     absent = [name for name in TAILNET_PROGRAMS if not (COMPILED / name).exists()]
     if absent:
-        return f"{', '.join(absent)} not compiled: install Go and run `make components`"
+        return f"{', '.join(absent)} not compiled: install Go, then run `make components`"
     return _netns()
 
 

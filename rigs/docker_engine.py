@@ -1,7 +1,7 @@
 """A private Docker Engine: own directories, own bridge in 100.64.0.0/10, no firewall rules.
 
-It publishes ports by its userland proxy, so nothing is written to this machine's iptables and
-the machine's IP forwarding stays as it is.  In a network namespace it is the engine of that host.
+It publishes ports with its userland proxy, so this machine's iptables and IP forwarding stay
+unchanged.  In a network namespace it is the engine of that host.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import docker.errors
 
 from rigs.availability import ComponentUnavailableError, binary
 from rigs.processes import Process
-from rigs.subnets import free_subnet
+from rigs.subnets import POOL_SPACE, free_subnet
 
 IMAGE = "constellation-test/busybox:latest"
 START_TIMEOUT_S = 60.0
@@ -32,14 +32,14 @@ STOP_TIMEOUT_S = 40.0
 
 
 class PrivateDocker:
-    """`start` and `stop` the daemon; its containers end with it (no live-restore)."""
+    """A daemon to `start` and `stop`; its containers stop with it (no live-restore)."""
 
     def __init__(self, directory: Path, bridge: str, namespace: str = "") -> None:
         self.directory = directory
         self.bridge = bridge
         self.namespace = namespace
-        self.subnet = free_subnet(24)
-        self.pool = free_subnet(18)  # of which user-defined networks get a /24 each
+        self.subnet = free_subnet()
+        self.pool = free_subnet(POOL_SPACE, 18)  # user-defined networks get a /24 of it each
         self.socket = directory / "docker.sock"
         self._process: Process | None = None
 
@@ -50,8 +50,8 @@ class PrivateDocker:
         return self._process.pid
 
     def start(self) -> None:
-        """Start the daemon and return when it answers."""
-        (self.directory / "docker.pid").unlink(missing_ok=True)  # It was killed, maybe.
+        """Start the daemon and return once it answers."""
+        (self.directory / "docker.pid").unlink(missing_ok=True)  # A killed daemon leaves it.
         self._process = Process(self._command(), log_file=self.directory / "dockerd.log")
         self._process.wait_for(
             self._answers, timeout_s=START_TIMEOUT_S, what=f"{self.socket} to answer"
@@ -68,7 +68,7 @@ class PrivateDocker:
         return docker.DockerClient(base_url=f"unix://{self.socket}", timeout=60)
 
     def run(self, name: str, *command: str, **options: Any) -> Any:
-        """Start a container of the busybox image; the agent watches it unless `labels` say not."""
+        """Start a container of the busybox image, labelled so that the agent watches it."""
         labels = {"constellation.enable": "true", **options.pop("labels", {})}
         with contextlib.closing(self.client()) as client:
             return client.containers.run(
@@ -93,7 +93,7 @@ class PrivateDocker:
             client.volumes.prune()
 
     def import_busybox(self) -> None:
-        """Make the test image of this machine's static busybox; there is no registry."""
+        """Create the test image from this machine's static busybox; there is no registry."""
         archive = BytesIO()
         program = Path(binary("busybox"))
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -109,7 +109,7 @@ class PrivateDocker:
             client.api.import_image_from_data(archive.getvalue(), repository=repository, tag=tag)
 
     def _command(self) -> list[str]:
-        # Not by `ip netns exec`, which mounts a /sys without the control groups.
+        # Not with `ip netns exec`, which mounts a /sys without control groups.
         inside = [binary("nsenter"), f"--net=/run/netns/{self.namespace}"]
         return [
             *(inside if self.namespace else ()),
@@ -124,7 +124,7 @@ class PrivateDocker:
         ]
 
     def _answers(self) -> bool:
-        # Not by a Docker client: one that cannot connect leaves its sockets open.
+        # Not with a Docker client, which leaves its sockets open if it cannot connect.
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(5.0)
             try:
@@ -137,10 +137,10 @@ class PrivateDocker:
 
 @contextlib.contextmanager
 def private_docker(namespace: str = "") -> Iterator[PrivateDocker]:
-    """Run a Docker Engine that holds the image `IMAGE`; nothing of it remains afterwards.
+    """Run a Docker Engine with the image `IMAGE` until the block ends, and remove all traces.
 
     Args:
-        namespace: the network namespace that it and its containers are in; "": this process's.
+        namespace: the network namespace of the engine and its containers; "": this process's.
 
     Raises:
         ComponentUnavailableError: the daemon is installed but does not start here.
@@ -165,16 +165,16 @@ def private_docker(namespace: str = "") -> Iterator[PrivateDocker]:
 
 
 def _clean_up(engine: PrivateDocker) -> None:
-    """Remove what even a killed daemon leaves: mounts, the bridge, the directory."""
+    """Remove what a killed daemon leaves: mounts, the bridge, the directory."""
     for mount in reversed(mounts_below(engine.directory)):
         subprocess.run(["umount", "--lazy", mount], check=True, timeout=30)
-    if (Path("/sys/class/net") / engine.bridge).exists():  # a namespace takes its own along
+    if (Path("/sys/class/net") / engine.bridge).exists():  # A namespace deletes its own.
         _ip("link", "delete", engine.bridge)
     shutil.rmtree(engine.directory)
 
 
 def mounts_below(directory: Path) -> list[str]:
-    """Return the mount points in `directory`, the outer ones first."""
+    """Return the mount points below `directory`, outer ones first."""
     lines = Path("/proc/self/mounts").read_text().splitlines()
     points = [line.split()[1] for line in lines]
     return sorted(point for point in points if point.startswith(f"{directory}{os.sep}"))

@@ -1,4 +1,4 @@
-"""An agent whose disk fails to sync for as long as the file named in SYNC_FAILS_FILE exists.
+"""An agent whose disk fails to sync while the file named in SYNC_FAILS_FILE exists.
 
 python -m rigs.failing_disk --config FILE
 """

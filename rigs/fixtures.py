@@ -1,4 +1,4 @@
-"""The components as pytest fixtures.  `tests/conftest.py` makes them known to every test."""
+"""The components as pytest fixtures, which `tests/conftest.py` makes available to every test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ StartBackend = Callable[[str], tuple[Process, int]]
 
 @pytest.fixture(scope="session")
 def private_engine() -> Iterator[PrivateDocker]:
-    """One Docker Engine for the whole run.  A test that stops it starts it again."""
+    """One Docker Engine for the whole run.  A test that stops it must start it again."""
     with contextlib.ExitStack() as stack:
         try:
             engine = stack.enter_context(private_docker())
@@ -38,7 +38,7 @@ def private_engine() -> Iterator[PrivateDocker]:
 
 @pytest.fixture
 def docker_engine(private_engine: PrivateDocker) -> Iterator[PrivateDocker]:
-    """The Docker Engine of this run, without containers, and so again for the next test."""
+    """The Docker Engine of this run, without containers before and after the test."""
     private_engine.remove_all()
     yield private_engine
     private_engine.remove_all()
@@ -46,7 +46,7 @@ def docker_engine(private_engine: PrivateDocker) -> Iterator[PrivateDocker]:
 
 @pytest.fixture
 def start_traefik(tmp_path: Path) -> Iterator[RunTraefik]:
-    """Start a Traefik for one test: `start_traefik(endpoint, ...)`, as `traefik` takes it."""
+    """Start a Traefik for one test: `start_traefik(endpoint, ...)`, arguments as of `traefik`."""
     with contextlib.ExitStack() as stack:
 
         def run(endpoint: str | None, **options: object) -> Traefik:
@@ -58,7 +58,7 @@ def start_traefik(tmp_path: Path) -> Iterator[RunTraefik]:
 
 @pytest.fixture
 def start_serf(tmp_path: Path) -> Iterator[RunSerf]:
-    """Start Serf agents for one test: `start_serf(name="a", ...)`, as `serf_agent` takes it."""
+    """Start Serf agents for one test: `start_serf(name="a", ...)`, arguments as of `serf_agent`."""
     with contextlib.ExitStack() as stack:
 
         def run(**options: object) -> SerfAgent:
@@ -76,7 +76,7 @@ def make_hosts() -> Iterator[MakeHosts]:
 
 @pytest.fixture
 def start_backend(tmp_path: Path) -> Iterator[StartBackend]:
-    """Start small HTTP services for one test; each call takes a name, returns process and port."""
+    """Start small HTTP services for one test: a call takes a name and returns process and port."""
     with contextlib.ExitStack() as stack:
 
         def run(name: str) -> tuple[Process, int]:

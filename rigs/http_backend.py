@@ -1,10 +1,10 @@
-"""A small HTTP service: a script of its own, for which the standard library is enough.
+"""A small HTTP service, as a script that needs only the standard library.
 
     python http_backend.py --name web-1 --port 8000 [--host 127.0.0.1] [--delay-s 0.1]
 
-GET (or any other method) on any path answers the service's name, `/healthz` whether it is well,
-`PUT /healthz` with the body `fail` or `pass` changes that.  On SIGTERM it stops listening,
-answers what it has begun, and ends.
+GET, or any other method, on any path returns the service's name; `/healthz` returns its health, and
+`PUT /healthz` with the body `fail` or `pass` sets it.  On SIGTERM it stops listening, finishes
+requests in progress, and exits.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Backend(ThreadingHTTPServer):
         self._idle = threading.Condition()
 
     def begin(self) -> None:
-        """Count a request that must be answered before the end."""
+        """Count a request that must be answered before the exit."""
         with self._idle:
             self._busy += 1
 
@@ -48,7 +48,7 @@ class Backend(ThreadingHTTPServer):
             self._idle.notify_all()
 
     def drain(self, timeout_s: float) -> bool:
-        """Return whether everything begun has been answered in time."""
+        """Return whether all requests in progress are answered in time."""
         with self._idle:
             return self._idle.wait_for(lambda: self._busy == 0, timeout_s)
 
@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Say nothing of single requests."""
+        """Do not log single requests."""
 
 
 def main() -> int:

@@ -1,10 +1,10 @@
-"""Requests through Traefik, without a pause, in threads; each answer with when it was asked for.
+"""Continuous requests through Traefik, in threads; each answer is kept with its start time.
 
     with Load(traefik, "hello.localhost").running() as load:
         ...
     load.failed(since_s=kill_s + 1)
 
-All answers are kept, so a load is for minutes, not for hours.
+A load is for minutes, not for hours, because all answers are kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one request ended.  `status` is 0 when there was no answer."""
+    """The result of one request.  `status` is 0 if there was no answer."""
 
     began_s: float
     status: int
@@ -31,21 +31,21 @@ class Answer:
 
     @property
     def succeeded(self) -> bool:
-        """It was served."""
+        """Whether the request was served."""
         return self.status == 200
 
 
-class Asked(Protocol):
-    """A Traefik to send requests to."""
+class Target(Protocol):
+    """What requests are sent to."""
 
     def get(self, host: str, path: str = "/", *, timeout_s: float) -> tuple[int, bytes]:
-        """Send one; return status and body."""
+        """Send one request; return status and body."""
 
 
 class Load:
     """GET requests for one host name."""
 
-    def __init__(self, traefik: Asked, host: str, *, threads: int = 2) -> None:
+    def __init__(self, traefik: Target, host: str, *, threads: int = 2) -> None:
         self.answers: list[Answer] = []
         self._traefik = traefik
         self._host = host
@@ -54,7 +54,7 @@ class Load:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Load]:
-        """Send requests for the length of the block."""
+        """Send requests until the block ends."""
         for thread in self._threads:
             thread.start()
         try:
@@ -65,11 +65,11 @@ class Load:
                 thread.join()
 
     def failed(self, *, since_s: float = 0.0) -> list[Answer]:
-        """Return the requests, of those begun since then, that were not served."""
+        """Return the requests begun since then that were not served."""
         return [one for one in self._since(since_s) if not one.succeeded]
 
     def served_by(self, *, since_s: float = 0.0) -> set[str]:
-        """Return who served the requests begun since then."""
+        """Return the bodies of the requests begun since then that were served."""
         return {one.body for one in self._since(since_s) if one.succeeded}
 
     def _since(self, since_s: float) -> list[Answer]:

@@ -1,6 +1,6 @@
-"""`@pytest.mark.needs("docker")`: skipped, and counted, where a component cannot be had.
+"""`@pytest.mark.needs("docker")`: a test is skipped, and counted, if a component is not available.
 
-With `CI=true` a test that would be skipped for a component that CI must have fails instead.
+With `CI=true` the test fails instead, if CI requires the component.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PREFIX = "component missing: "
 
 
 def check_marks(items: list[pytest.Item]) -> None:
-    """Refuse a mark that names no component that we know."""
+    """Refuse a mark that names an unknown component."""
     for item in items:
         for name in components_of(item):
             if name not in CHECKS:
@@ -35,16 +35,16 @@ def components_of(item: pytest.Item) -> list[str]:
 
 
 def check_components(item: pytest.Item) -> None:
-    """Skip or fail a test of which a component is missing."""
+    """Skip or fail a test if a component is missing."""
     for name in components_of(item):
         if reason := missing(name):
             give_up(name, reason)
 
 
 def give_up(component: str, reason: str) -> NoReturn:
-    """Skip the test for lack of `component`; in CI fail it, if CI must have that one."""
+    """Skip the test because `component` is missing; fail it in CI if it is required there."""
     if in_ci() and component in REQUIRED_IN_CI:
-        pytest.fail(f"{component} must be had in CI: {reason}", pytrace=False)
+        pytest.fail(f"{component} is required in CI: {reason}", pytrace=False)
     pytest.skip(f"{PREFIX}{component}: {reason}")
 
 
@@ -54,12 +54,12 @@ def in_ci() -> bool:
 
 
 def summary_lines(skipped: list[pytest.TestReport]) -> list[str]:
-    """Return what the end of a run says about tests skipped for lack of a component."""
+    """Return the lines at the end of a run about tests whose component is missing."""
     reasons: Counter[str] = Counter()
     for report in skipped:
         text = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
         reason = text.removeprefix("Skipped: ")
         if reason.startswith(PREFIX):
             reasons[reason.removeprefix(PREFIX)] += 1
-    total = f"{reasons.total()} tests skipped for lack of a component"
+    total = f"{reasons.total()} tests skipped because a component is missing"
     return [total, *(f"  {count} x {reason}" for reason, count in sorted(reasons.items()))]

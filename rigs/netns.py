@@ -1,7 +1,7 @@
 """Several hosts on one machine: network namespaces with one bridge between them.
 
-The bridge is in a namespace of its own.  This process is joined to it too, at the subnet's last
-address, so that a test can ask every host; hosts can be cut from it as from each other.
+The bridge has its own namespace.  This process is connected to it too, at the subnet's last
+address, so that a test can reach every host; hosts can be cut off from it as from each other.
 
     with network_hosts(3) as hosts:
         server = hosts[0].start(["busybox", "httpd", "-f"], log_file=log)
@@ -19,7 +19,7 @@ from secrets import token_hex
 
 from rigs.availability import binary
 from rigs.processes import Process
-from rigs.subnets import SHARED_SPACE, free_subnet
+from rigs.subnets import HOST_SPACE, free_subnet
 
 INTERFACE = "eth0"
 NOWHERE = "02:00:00:00:00:01"  # a hardware address that no host has
@@ -32,7 +32,7 @@ class Host:
         self.name = name
         self.namespace = namespace
         self.address = str(address)
-        self.bridge_port = port  # its cable's other end, at the bridge
+        self.bridge_port = port  # the other end of its cable
         self.processes: list[Process] = []
 
     def command(self, command: Sequence[str | Path]) -> list[str]:
@@ -40,7 +40,7 @@ class Host:
         return [binary("ip"), "netns", "exec", self.namespace, *map(str, command)]
 
     def run(self, command: Sequence[str | Path], *, timeout_s: float = 30.0) -> str:
-        """Run a program in this host to its end; return what it printed."""
+        """Run a program in this host until it ends; return its output."""
         done = subprocess.run(
             self.command(command), capture_output=True, text=True, check=True, timeout=timeout_s
         )
@@ -55,7 +55,7 @@ class Host:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> Process:
-        """Start a program in this host; what still runs at the end of the block is stopped."""
+        """Start a program in this host; it is stopped at the end of the block if it still runs."""
         process = Process(
             self.command(command),
             log_file=log_file,
@@ -68,7 +68,7 @@ class Host:
 
 
 class Network(Sequence[Host]):
-    """The hosts, and the faults between them.  `heal()` undoes all of them."""
+    """The hosts, and the faults between them.  `heal()` removes all faults."""
 
     def __init__(self, hosts: Sequence[Host], switch: str, observer: str) -> None:
         self._hosts = tuple(hosts)
@@ -83,11 +83,11 @@ class Network(Sequence[Host]):
         return len(self._hosts)
 
     def cut(self, host: Host) -> None:
-        """Pull the host's cable: it reaches nobody and nobody reaches it."""
+        """Pull the host's cable: no packets leave or reach it."""
         _ip("-n", self._switch, "link", "set", host.bridge_port, "down")
 
     def cut_one_way(self, source: Host, target: Host) -> None:
-        """Let packets from `source` to `target` vanish silently; the way back stays."""
+        """Drop packets from `source` to `target` silently; those in the other direction arrive."""
         self._dead_ends.add((source.namespace, target.address))
         _ip(
             *("-n", source.namespace, "neighbour", "replace", target.address),
@@ -95,14 +95,14 @@ class Network(Sequence[Host]):
         )
 
     def cut_between(self, left: Sequence[Host], right: Sequence[Host]) -> None:
-        """Part two groups of hosts, both ways; within each group all stay joined."""
+        """Separate two groups of hosts; within each group all hosts stay connected."""
         for one in left:
             for other in right:
                 self.cut_one_way(one, other)
                 self.cut_one_way(other, one)
 
     def heal(self) -> None:
-        """Undo every fault."""
+        """Remove every fault."""
         for host in self._hosts:
             _ip("-n", self._switch, "link", "set", host.bridge_port, "up")
         for namespace, address in self._dead_ends:
@@ -111,9 +111,9 @@ class Network(Sequence[Host]):
 
 
 @contextlib.contextmanager
-def network_hosts(count: int, space: IPv4Network = SHARED_SPACE) -> Iterator[Network]:
-    """Make `count` hosts for the length of the block; then stop their processes and delete them."""
-    run_id, subnet = token_hex(3), free_subnet(24, space)
+def network_hosts(count: int, space: IPv4Network = HOST_SPACE) -> Iterator[Network]:
+    """Create `count` hosts; at the end of the block stop their processes and delete them."""
+    run_id, subnet = token_hex(3), free_subnet(space)
     assert count < subnet.num_addresses - 3, f"{subnet} has no room for {count} hosts"
     switch = f"cst{run_id}-switch"
     with contextlib.ExitStack() as undo:
@@ -140,7 +140,7 @@ def _add_namespace(name: str, undo: contextlib.ExitStack) -> None:
 
 
 def _add_cable(host: Host, switch: str) -> None:
-    # Made inside the switch's namespace, so that no name of it is ever seen outside.
+    # Created inside the switch's namespace, so that its names never appear outside.
     _ip(
         *("-n", switch, "link", "add", host.bridge_port, "type", "veth"),
         *("peer", "name", INTERFACE, "netns", host.namespace),

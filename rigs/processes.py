@@ -1,8 +1,8 @@
-"""A program in its own session: its output in a file, waited for, and stopped by process id.
+"""A program in its own session, with its output in a file.
 
-A session of its own means that what the program starts can be found when it ends: `leftovers`
-are the processes of that session that outlived it.  The program gets SIGTERM when the thread
-that started it ends first, so that an interrupted test run leaves nothing behind.
+The session finds what the program itself starts: `leftovers` are the processes of the session
+that outlived it.  The program gets SIGTERM if the thread that started it ends first, so an
+interrupted test run leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TAIL_CHARACTERS = 3000
 def wait_until(
     condition: Callable[[], object], *, timeout_s: float, what: str | Callable[[], str]
 ) -> None:
-    """Return as soon as `condition()` is true; AssertionError that names `what` after a while."""
+    """Return as soon as `condition()` is true; AssertionError that names `what` at the timeout."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline_s:
@@ -73,12 +73,12 @@ class Process:
 
     @property
     def returncode(self) -> int | None:
-        """How it ended, negative for a signal; None while it runs."""
+        """Its exit code, negative if a signal ended it; None while it runs."""
         return self._popen.poll()
 
     @property
     def is_running(self) -> bool:
-        """Whether the program has not ended."""
+        """Whether the program runs."""
         return self.returncode is None
 
     def log_text(self) -> str:
@@ -86,7 +86,7 @@ class Process:
         return self.log_file.read_text(errors="replace")
 
     def wait_for_line(self, pattern: str, *, timeout_s: float = 15.0) -> str:
-        """Return the first line in its log that `pattern` is found in."""
+        """Return the first line of its log that contains `pattern`, as soon as there is one."""
         compiled, found = re.compile(pattern), list[str]()
 
         def has_it() -> bool:
@@ -103,36 +103,36 @@ class Process:
         )
 
     def wait_for(self, condition: Callable[[], object], *, timeout_s: float, what: str) -> None:
-        """Return as soon as `condition()` is true; fail at once when the program ends instead."""
+        """Return as soon as `condition()` is true; fail at once if the program ends before."""
 
         def holds_or_ended() -> bool:
             return bool(condition()) or not self.is_running
 
-        tail = f"{self.name} (process {self.pid}) is waited for: {what}"
+        tail = f"{self.name} (process {self.pid}) is expected to reach: {what}"
         wait_until(holds_or_ended, timeout_s=timeout_s, what=lambda: f"{tail}\n{self._log_tail()}")
         if not condition():
             raise AssertionError(f"{tail}; it ended with {self.returncode}\n{self._log_tail()}")
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal to the program alone, not to what it started."""
+        """Send a signal to the program alone, not to its children."""
         self._popen.send_signal(number)
 
     def kill(self) -> None:
-        """End the program alone with SIGKILL, and wait; its children live on."""
+        """Kill the program alone with SIGKILL, and wait; its children keep running."""
         self._popen.kill()
         self._popen.wait()
 
     def kill_session(self) -> None:
-        """End the program and all that it started with SIGKILL at once, as a power cut does."""
+        """Kill the program and all its children at once with SIGKILL, as a power cut does."""
         for process_id in session_processes(self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process_id, signal.SIGKILL)
         self._popen.wait()
 
     def stop(self, *, timeout_s: float = 10.0) -> int:
-        """End it with SIGTERM, after a while with SIGKILL; return how it ended.
+        """Stop it with SIGTERM, after the timeout with SIGKILL; return its exit code.
 
-        What is left of its session is killed too, and named in `leftovers`.
+        What remains of its session is killed too, and listed in `leftovers`.
         """
         if self.is_running:
             self._popen.terminate()
@@ -161,7 +161,7 @@ def running(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Iterator[Process]:
-    """Run a program for the length of the block; AssertionError when it leaves a process behind."""
+    """Run a program until the block ends; AssertionError if it leaves a process behind."""
     process = Process(command, log_file=log_file, name=name, env=env, cwd=cwd)
     try:
         yield process
@@ -171,14 +171,14 @@ def running(
 
 
 def assert_nothing_left(process: Process) -> None:
-    """Fail when the stopped program's session outlived it."""
+    """Fail if a process of the stopped program's session is left."""
     alive = tuple(session_processes(process.pid))
     left = process.leftovers + alive
     assert not left, f"{process.name} left processes behind when it ended: {left}"
 
 
 def session_processes(session_id: int) -> list[int]:
-    """Return the living processes of a session, zombies left out."""
+    """Return the running processes of a session, without zombies."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -186,7 +186,7 @@ def session_processes(session_id: int) -> list[int]:
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
-            continue  # It ended while we looked.
+            continue  # It ended meanwhile.
         if int(fields[3]) == session_id and fields[0] not in "ZX":
             found.append(int(entry.name))
     return sorted(found)

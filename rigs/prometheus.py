@@ -39,7 +39,7 @@ class Prometheus:
         return [rule for group in self._get("/api/v1/rules")["groups"] for rule in group["rules"]]
 
     def wait_for_targets_up(self, *, timeout_s: float = 20.0) -> None:
-        """Return as soon as every target has been scraped without an error."""
+        """Return as soon as every target has been scraped without error."""
         wait_until(
             lambda: self.targets() and all(one["health"] == "up" for one in self.targets()),
             timeout_s=timeout_s,
@@ -59,7 +59,7 @@ def prometheus(
     scrape_interval_s: float = 1.0,
     rule_files: Sequence[Path] = (),
 ) -> Iterator[Prometheus]:
-    """Run Prometheus for the length of the block; it scrapes `/metrics` of the `host:port`s."""
+    """Run Prometheus until the block ends; it scrapes `/metrics` of the `host:port` targets."""
     directory.mkdir(parents=True, exist_ok=True)
     config_file, port = directory / "prometheus.yml", free_port()
     interval = f"{round(scrape_interval_s * 1000)}ms"
@@ -93,7 +93,7 @@ def prometheus(
 
 
 def promtool(*arguments: str | Path, stdin: str = "") -> tuple[bool, str]:
-    """Run promtool; return whether it is content, and what it says."""
+    """Run promtool; return whether it succeeds, and its output."""
     done = subprocess.run(
         [binary("promtool"), *map(str, arguments)],
         input=stdin,
@@ -106,9 +106,9 @@ def promtool(*arguments: str | Path, stdin: str = "") -> tuple[bool, str]:
 
 
 def check_metrics(page: str) -> str:
-    """Return what promtool finds wrong with a metrics page; "" when nothing."""
-    content, said = promtool("check", "metrics", stdin=page)
-    return "" if content and not said else said or "promtool refused it without a word"
+    """Return the errors that promtool finds in a metrics page; "" if there are none."""
+    succeeded, output = promtool("check", "metrics", stdin=page)
+    return "" if succeeded and not output else output or "promtool refused it without a reason"
 
 
 def _is_ready(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""What tests ask the Raft actors of running agents."""
+"""Questions of tests to the Raft actors of running agents."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def client_of(agent: Agent) -> ActorClient:
 
 
 def raft_status(agent: Agent) -> RaftStatus | None:
-    """Return how the agent's member is; None if it does not say."""
+    """Return the status of the agent's member; None if it does not answer."""
     with contextlib.suppress(TimeoutError, OSError), client_of(agent) as client:
         return client.ask("raft", RaftStatusRequest(), RaftStatus, 1.0)
     return None
 
 
 def statuses(nodes: Iterable[Agent]) -> list[RaftStatus]:
-    """Return how the members are that say it."""
+    """Return the status of each member that answers."""
     return [found for agent in nodes if (found := raft_status(agent)) is not None]
 
 
 def leader_of(nodes: Iterable[Agent]) -> Agent | None:
-    """Return who leads in the latest term, as it says itself."""
+    """Return the leader of the latest term, by its own report."""
     found: list[tuple[int, Agent]] = []
     for agent in nodes:
         status = raft_status(agent)
@@ -45,7 +45,7 @@ def leader_of(nodes: Iterable[Agent]) -> Agent | None:
 def wait_for_leader(
     nodes: Sequence[Agent], *, among: Sequence[Agent] | None = None, timeout_s: float = 15.0
 ) -> Agent:
-    """Return who leads, once one of `among` (all, unless said) does."""
+    """Return the leader, once it is one of `among`; all nodes unless given."""
     led: list[Agent] = []
 
     def is_led() -> bool:
@@ -60,7 +60,7 @@ def wait_for_leader(
 
 
 def wait_for_voters(nodes: Sequence[Agent], names: Iterable[str], timeout_s: float = 30.0) -> None:
-    """Return once the leader says that exactly those vote."""
+    """Return once the leader reports exactly those voters."""
     wanted = tuple(sorted(names))
 
     def has_them() -> bool:
@@ -72,7 +72,7 @@ def wait_for_voters(nodes: Sequence[Agent], names: Iterable[str], timeout_s: flo
 
 
 def order(agent: Agent, action: str, node: str) -> RaftOrderDone:
-    """Give an order to the agent's Raft actor; return what became of it."""
+    """Send an order to the agent's Raft actor; return the result."""
     with client_of(agent) as client:
         wanted = RaftOrder(action=action, node=node, number=1)  # type: ignore[arg-type]
         return client.ask("raft", wanted, RaftOrderDone, 8.0)
@@ -83,7 +83,7 @@ def _all(nodes: Iterable[Agent]) -> list[str]:
 
 
 def with_writers(nodes: Iterable[Agent], file: Path) -> Path:
-    """Let an actor more run in each agent, which acts on what its node holds."""
+    """Run an extra actor in each agent, which acts on the leases that its node holds."""
     for agent in nodes:
         agent.program = "rigs.lease_writer"
         agent.environment = {"LEASE_WRITER_FILE": str(file)}
@@ -92,7 +92,7 @@ def with_writers(nodes: Iterable[Agent], file: Path) -> Path:
 
 @dataclass(frozen=True)
 class Act:
-    """One write that a lease allowed, as the outside saw it."""
+    """One write that a lease allowed, as seen from outside."""
 
     lease: str
     token: int
@@ -101,7 +101,7 @@ class Act:
 
 
 def acts_in(file: Path) -> list[Act]:
-    """Return all writes, in the order in which they came."""
+    """Return all writes, in order of arrival."""
     if not file.exists():
         return []
     lines = file.read_bytes().splitlines()
@@ -109,7 +109,7 @@ def acts_in(file: Path) -> list[Act]:
 
 
 def assert_exclusive(acts: Iterable[Act]) -> None:
-    """Assert that tokens never fall, and that each was one node's."""
+    """Assert that tokens never decrease, and that each was used by one node."""
     latest: dict[str, Act] = {}
     for act in acts:
         before = latest.get(act.lease)

@@ -1,4 +1,4 @@
-"""A real Serf agent on loopback: HashiCorp memberlist, as others speak it."""
+"""A real Serf agent on loopback, which uses HashiCorp memberlist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rigs.processes import Process, assert_nothing_left, wait_until
 
 
 class SerfAgent:
-    """A running agent.  States of members are Serf's words: alive, leaving, left, failed."""
+    """A running agent.  The states of members are Serf's: alive, leaving, left, failed."""
 
     def __init__(self, process: Process, name: str, host: str, ports: tuple[int, int]) -> None:
         self.process = process
@@ -29,7 +29,7 @@ class SerfAgent:
         return f"{self.host}:{self.port}"
 
     def members(self) -> dict[str, str]:
-        """Return the state of each member by name; empty when the agent does not answer."""
+        """Return the state of each member by name; empty if the agent does not answer."""
         said = self._command("members", "-format=json", check=False)
         if not said:
             return {}
@@ -40,7 +40,7 @@ class SerfAgent:
         wait_until(
             lambda: self.members().get(name) == state,
             timeout_s=timeout_s,
-            what=lambda: f"{self.name} sees {name} {state}; it sees {self.members()}",
+            what=lambda: f"{name} {state} at {self.name}; its members are {self.members()}",
         )
 
     def join(self, address: str) -> None:
@@ -48,11 +48,11 @@ class SerfAgent:
         self._command("join", address)
 
     def leave(self) -> None:
-        """Leave the pool; the agent ends."""
+        """Leave the pool; the agent exits."""
         self._command("leave")
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """Kill it, as a crash does."""
         self.process.kill()
 
     def _command(self, verb: str, *arguments: str, check: bool = True) -> str:
@@ -77,15 +77,15 @@ def serf_agent(
     encrypt_key: bytes = b"",
     profile: str = "local",
 ) -> Iterator[SerfAgent]:
-    """Run an agent for the length of the block.
+    """Run an agent until the block ends.
 
     Args:
-        directory: where its log is kept.
+        directory: for its log.
         name: its name in the pool.
         host: a loopback address to listen on.
-        join: host:port of members to join through at the start.
+        join: host:port of members through which it joins.
         encrypt_key: 16, 24 or 32 bytes; empty: plain.
-        profile: Serf's timing: lan, wan or local (the fastest).
+        profile: Serf's timing: lan, wan or local, the fastest.
     """
     ports = (free_port(host), free_port(host))
     command = [

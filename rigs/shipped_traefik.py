@@ -1,7 +1,7 @@
 """The static configuration of Traefik that `deploy/traefik/compose.yaml` ships, as flags.
 
-flags(address="100.64.0.1")            # as they are
-flags(address=..., optional=True)      # with all that is commented out
+flags(address="100.64.0.1")          # the active flags
+flags(address=..., optional=True)    # with those that are commented out
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def service() -> dict[str, Any]:
 
 
 def flags(*, address: str, optional: bool = False) -> list[str]:
-    """Return Traefik's flags, on the node of that address."""
+    """Return Traefik's flags on the node with that address."""
     texts = [*service()["command"], *(optional_flags() if optional else ())]
     return [substituted(text, {"NODE_ADDRESS": address}) for text in texts]
 
@@ -37,5 +37,5 @@ def optional_flags() -> list[str]:
 
 
 def substituted(text: str, values: dict[str, str]) -> str:
-    """Return `text` with its variables put in, as `docker compose` does."""
+    """Return `text` with its variables replaced, as `docker compose` does."""
     return _VARIABLE.sub(lambda found: values[found[1]], text)

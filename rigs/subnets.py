@@ -1,32 +1,35 @@
-"""IPv4 networks that no interface of this machine is in: of 100.64.0.0/10 (RFC 6598), or others."""
+"""IPv4 networks that no interface of this machine is in, unique over all its test processes.
+
+They are of 100.64.0.0/10 (RFC 6598), unless the caller names another space.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
 from ipaddress import IPv4Network
-from random import SystemRandom
 from typing import Any
 
-SHARED_SPACE = IPv4Network("100.64.0.0/10")
-TRIES_MAX = 200
+from rigs.claims import claimed
+
+# Two halves of 100.64.0.0/10: networks of one length are claimed in each, so none overlap.
+HOST_SPACE = IPv4Network("100.64.0.0/11")
+POOL_SPACE = IPv4Network("100.96.0.0/11")
 
 
-def free_subnet(prefix: int = 24, space: IPv4Network = SHARED_SPACE) -> IPv4Network:
-    """Return a network of that prefix length in `space`, chosen at random among the unused ones.
+def free_subnet(space: IPv4Network = HOST_SPACE, prefix: int = 24) -> IPv4Network:
+    """Return a network of that prefix length in `space`.
 
-    At random, because several test runs on one machine choose at the same time.
+    All callers must use the same prefix length for one space.
+
+    Raises:
+        RuntimeError: all are used or claimed.
     """
     used = _used_networks()
-    count = 1 << (prefix - space.prefixlen)
-    for _ in range(TRIES_MAX):
-        offset = SystemRandom().randrange(count) << (32 - prefix)
-        subnet = IPv4Network((int(space.network_address) + offset, prefix))
-        if not any(subnet.overlaps(other) for other in used):
-            return subnet
-    raise RuntimeError(
-        f"no free /{prefix} in {space} after {TRIES_MAX} tries: `ip addr` and `ip route` "
-        "show who uses it; delete what earlier runs left behind"
+    return next(
+        network
+        for network in claimed("subnet", space.subnets(new_prefix=prefix))
+        if not any(network.overlaps(other) for other in used)
     )
 
 

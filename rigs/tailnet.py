@@ -1,11 +1,11 @@
-"""A tailnet of one's own: Headscale in one network namespace, a tailscaled in each of the others.
+"""A private tailnet: Headscale in one network namespace, a tailscaled in each of the others.
 
     with tailnet(tmp_path, 3) as net:
         for machine in net.machines:
             machine.up(net.new_key(tags=("tag:constellation",)))
         net.machines[0].address  # 100.64.0.1
 
-Nothing of it reaches beyond the namespaces: they have no way out.
+The namespaces have no route to the outside.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from rigs.availability import ComponentUnavailableError, binary
 from rigs.netns import Host, Network, network_hosts
 from rigs.processes import Process, wait_until
 
-# Not of 100.64.0.0/10, where tailscaled takes nothing for a way to another machine.
-UNDERLAY = IPv4Network("10.128.0.0/9")
+# Not of 100.64.0.0/10, in which tailscaled looks for no path to another machine.
+UNDERLAY = IPv4Network("10.128.0.0/11")
 TAGS = ("tag:constellation", "tag:other")
 UP_TIMEOUT_S = 30.0
 CONTROL_PORT = 8080
@@ -43,7 +43,7 @@ class Machine:
         directory.mkdir()
 
     def start(self) -> None:
-        """Start tailscaled; it knows what it knew when it was stopped."""
+        """Start tailscaled, with the state that it had when it was stopped."""
         self.process = self.host.start(
             [
                 *(binary("tailscaled"), "--statedir", self.directory / "state"),
@@ -75,11 +75,11 @@ class Machine:
         )
 
     def down(self) -> None:
-        """Disconnect, and stay logged in."""
+        """Disconnect but stay logged in."""
         self._command("down")
 
     def logout(self) -> None:
-        """Log out: this machine has no address any more."""
+        """Log out: the machine loses its address."""
         self._command("logout")
 
     @property
@@ -88,7 +88,7 @@ class Machine:
         return str(self.status()["TailscaleIPs"][0])
 
     def status(self) -> dict[str, Any]:
-        """Return what the LocalAPI says; a state of 'NoState' while it does not answer."""
+        """Return the status of the LocalAPI; the state is 'NoState' while it does not answer."""
         connection = http.client.HTTPConnection("local-tailscaled.sock", timeout=5)
         with contextlib.closing(connection), socket.socket(socket.AF_UNIX) as client:
             try:
@@ -112,7 +112,7 @@ class Machine:
 
 
 class Tailnet:
-    """The machines, and the control server that they log in to."""
+    """The machines, and the control server to which they log in."""
 
     def __init__(self, hosts: Network, machines: Sequence[Machine], config: Path) -> None:
         self.hosts = hosts
@@ -121,12 +121,12 @@ class Tailnet:
         self._user = str(self._control("users", "create", "lab")["id"])
 
     def new_key(self, *, tags: Sequence[str] = ()) -> str:
-        """Return a key with which machines log in."""
+        """Create a key for machines to log in with."""
         own = ["--tags", ",".join(tags)] if tags else ["--user", self._user]
         return str(self._control("preauthkeys", "create", "--reusable", *own)["key"])
 
     def expire(self, machine: Machine) -> None:
-        """Let the machine's key expire."""
+        """Expire the machine's key."""
         node_id = str(machine.status()["Self"]["ID"])
         self._control("nodes", "expire", "--identifier", node_id)
 
@@ -137,10 +137,10 @@ class Tailnet:
 
 @contextlib.contextmanager
 def tailnet(directory: Path, count: int) -> Iterator[Tailnet]:
-    """Make a tailnet of `count` machines that run and are not logged in.
+    """Create a tailnet of `count` machines that run but are not logged in.
 
     Raises:
-        ComponentUnavailableError: its programs do not start here.
+        ComponentUnavailableError: its programs do not start on this machine.
     """
     with network_hosts(count + 1, UNDERLAY) as hosts:
         control, *others = hosts
@@ -164,7 +164,7 @@ def tailnet(directory: Path, count: int) -> Iterator[Tailnet]:
 
 
 def _write_config(directory: Path, address: str, url: str) -> Path:
-    """Write a configuration of Headscale, with a relay of its own and nothing from outside."""
+    """Write a configuration of Headscale with its own relay and nothing from outside."""
     policy = directory / "policy.json"
     policy.write_text(
         json.dumps(

@@ -14,7 +14,7 @@ from rigs.ports import answers, free_ports
 from rigs.processes import Process, assert_nothing_left, wait_until
 
 QUIET_LEVELS = {"debug", "info"}
-# What it warns of at every start with default settings, whatever its provider says.
+# Its warnings at every start with default settings, whatever its provider returns.
 OWN_WARNINGS = ("Traefik can reject some encoded characters", "aliasHeadersStrategy is not")
 
 
@@ -41,11 +41,11 @@ class Traefik:
         return _request(self.web_port, path, host=host, method=method, timeout_s=timeout_s)
 
     def routers(self) -> dict[str, dict[str, Any]]:
-        """Return the provider's HTTP routers as Traefik has them now."""
+        """Return the provider's HTTP routers that Traefik uses now."""
         return self._elements("routers")
 
     def services(self) -> dict[str, dict[str, Any]]:
-        """Return the provider's HTTP services as Traefik has them now."""
+        """Return the provider's HTTP services that Traefik uses now."""
         return self._elements("services")
 
     def servers(self) -> dict[str, list[str]]:
@@ -57,13 +57,13 @@ class Traefik:
         }
 
     def raw(self) -> dict[str, Any]:
-        """Return the whole configuration at run time, of all providers."""
+        """Return the current configuration of all providers."""
         status, body = _request(self.api_port, "/api/rawdata", host="localhost")
         assert status == 200, f"Traefik's API answers {status}: {body!r}"
         return dict(json.loads(body))
 
     def wait_for_router(self, name: str, *, timeout_s: float = 10.0) -> None:
-        """Return as soon as the router is there."""
+        """Return as soon as the router exists."""
         wait_until(
             lambda: name in self.routers(),
             timeout_s=timeout_s,
@@ -71,11 +71,11 @@ class Traefik:
         )
 
     def error_lines(self) -> list[str]:
-        """Return what it has logged above level warn."""
+        """Return its log lines above level warn."""
         return [json.dumps(line) for line in self._loud_lines() if line["level"] != "warn"]
 
     def complaints(self) -> list[str]:
-        """Return what it has logged above level info, but for its remark on its own defaults."""
+        """Return its log lines above level info, except those about its own defaults."""
         return [
             json.dumps(line)
             for line in self._loud_lines()
@@ -96,7 +96,7 @@ class Traefik:
             try:
                 line = json.loads(text)
             except ValueError:
-                line = {"level": "error", "message": text}  # a panic, or a library's own words
+                line = {"level": "error", "message": text}  # a panic, or text of a library
             if line.setdefault("level", "error") not in QUIET_LEVELS:
                 lines.append(line)
         return lines
@@ -112,15 +112,15 @@ def traefik(
     docker_socket: Path | None = None,
     arguments: Sequence[str] = (),
 ) -> Iterator[Traefik]:
-    """Run Traefik for the length of the block.
+    """Run Traefik until the block ends.
 
     Args:
-        endpoint: URL of the HTTP provider; None: no HTTP provider.  Traefik takes only one.
-        directory: where its log is kept.
+        endpoint: URL of the HTTP provider; None: no HTTP provider.
+        directory: for its log.
         poll_interval_s: between polls of `endpoint`.
-        throttle_s: least time between two configurations that Traefik applies.
-        docker_socket: use Traefik's own Docker provider on it too.
-        arguments: more of Traefik's static configuration, as flags.
+        throttle_s: minimum time between two configurations that Traefik applies.
+        docker_socket: enable Traefik's own Docker provider on this socket.
+        arguments: additional flags of Traefik's static configuration.
     """
     web_port, api_port = free_ports(2)
     command = [

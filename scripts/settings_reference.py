@@ -20,12 +20,13 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from constellation.settings.agent import Settings
+from constellation.registry import settings_model
 from constellation.settings.types import Group
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT_PREFIX = "CONSTELLATION_"
-MADE_BY = "Written by `make settings` from constellation/settings/agent.py; change it there."
+MADE_BY = "Written by `make settings` from the models in constellation/settings; change it there."
+SETTINGS = settings_model()
 # What a value looks like where no default shows it.
 EXAMPLES = {
     "node_name": "alpha",
@@ -60,7 +61,7 @@ class Setting:
         return ENVIRONMENT_PREFIX + self.path.replace(".", "__").upper()
 
 
-def all_settings(model: type[Group] = Settings, group: str = "") -> Iterator[Setting]:
+def all_settings(model: type[Group] = SETTINGS, group: str = "") -> Iterator[Setting]:
     """Yield the settings of a model, its own before those of its groups."""
     properties = model.model_json_schema()["properties"]
     groups: list[tuple[str, type[Group]]] = []
@@ -144,7 +145,7 @@ def markdown() -> str:
             lines += ["", f"## {group or 'The node'}", "", *_group_docstring(group)]
             lines += ["| Setting | Default | Value | Meaning |", "|---|---|---|---|"]
         lines.append(_markdown_row(setting))
-    for name, field in Settings.model_fields.items():
+    for name, field in SETTINGS.model_fields.items():
         element = element_group(field)
         if element is not None:
             lines += ["", f"## Each of {name}", "", f"{element.__doc__}", ""]
@@ -156,7 +157,7 @@ def markdown() -> str:
 def _group_docstring(group: str) -> list[str]:
     if not group:
         return []
-    model = Settings.model_fields[group].annotation
+    model = SETTINGS.model_fields[group].annotation
     assert model is not None
     return [f"{model.__doc__}", ""]
 
@@ -188,7 +189,7 @@ def toml_example() -> str:
 
 def _toml_elements(setting: Setting) -> list[str]:
     """Return an example of one element; it cannot be in place, before the other settings."""
-    element = element_group(Settings.model_fields[setting.name])
+    element = element_group(SETTINGS.model_fields[setting.name])
     assert element is not None
     names = ", ".join(one.name for one in all_settings(element))
     return [

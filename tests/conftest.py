@@ -10,7 +10,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from rigs import needs
+from rigs import needs, worker_groups
 from rigs.fixtures import (
     docker_engine,
     make_hosts,
@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rewrite", action="store_true", help="rewrite scenario files with what happened"
     )
     parser.addoption("--sim-seed", type=int, help="replay one simulation seed")
-    parser.addoption("--sim-runs", type=int, default=20, help="how many seeds to simulate")
+    parser.addoption("--sim-runs", type=int, default=10, help="how many seeds to simulate")
     parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in a random order")
 
 
@@ -72,6 +72,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     seed = config.getoption("--shuffle")
     if seed is not None:
         Random(seed).shuffle(items)
+    if hasattr(config, "workerinput"):
+        worker_groups.mark_groups(items)
+        if seed is None:
+            worker_groups.put_long_groups_first(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    report.nodeid = worker_groups.without_group(report.nodeid)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

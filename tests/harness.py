@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from thespian.actors import ActorAddress, ActorExitRequest, WakeupMessage, WatchMessage
 
@@ -58,6 +58,7 @@ class Harness(Generic[A]):
         node.set_settings(settings)
         node.set_cluster_key(b"the harness shares this one with nobody")
         self.actor = actor
+        actor.fail = _raise  # type: ignore[method-assign]  # a test sees the error itself
         self.runtime = _Runtime()
         actor._myRef = self.runtime
         self.deliver(ActorStart(name=name, supervisor=str(SUPERVISOR.addressDetails)))
@@ -99,6 +100,10 @@ class Harness(Generic[A]):
 
     def stop(self) -> None:
         self.deliver(ActorExitRequest())
+
+
+def _raise(what: str, error: BaseException | None) -> NoReturn:
+    raise error or RuntimeError(what)
 
 
 def messages_of(kind: type[M], sent: list[tuple[str, Any]]) -> list[M]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from constellation.settings.agent import Settings, StaticService
+from constellation.settings.agent import Settings
+from constellation.settings.monitor import StaticService
 from constellation.settings.types import Group
 from scripts.settings_reference import FILES, ROOT, Setting, all_settings
 

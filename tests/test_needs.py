@@ -1,4 +1,4 @@
-"""A test whose component is missing is skipped and counted; in CI the required ones fail."""
+"""A test whose component is missing is skipped and counted; in CI it fails if it is required."""
 
 from __future__ import annotations
 
@@ -30,36 +30,36 @@ def test_a_missing_component_skips_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize("component", sorted(REQUIRED_IN_CI))
-def test_in_ci_a_required_component_must_be_there(
+def test_in_ci_a_missing_required_component_fails(
     component: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", "true")
 
-    with pytest.raises(pytest.fail.Exception, match=f"{component} must be had in CI"):
+    with pytest.raises(pytest.fail.Exception, match=f"{component} is required in CI"):
         needs.check_components(item_that_needs(component))
 
 
-def test_in_ci_another_component_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_ci_a_missing_optional_component_skips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
 
     with pytest.raises(pytest.skip.Exception):
         needs.check_components(item_that_needs("systemd"))
 
 
-def test_a_test_that_needs_nothing_runs() -> None:
+def test_a_test_without_the_mark_runs() -> None:
     needs.check_components(item_that_needs())
 
 
-def test_a_mistyped_component_is_refused_when_tests_are_collected() -> None:
+def test_an_unknown_component_is_refused_at_collection() -> None:
     with pytest.raises(pytest.UsageError, match=r"'dokcer'\) names no component; known are docker"):
         needs.check_marks([item_that_needs("dokcer")])
 
 
-def test_the_summary_counts_reasons() -> None:
+def test_the_summary_counts_skips_by_reason() -> None:
     reports = [skipped("component missing: serf: not found")] * 2 + [skipped("not on Tuesdays")]
 
     assert needs.summary_lines(reports) == [
-        "2 tests skipped for lack of a component",
+        "2 tests skipped because a component is missing",
         "  2 x serf: not found",
     ]
 
@@ -75,7 +75,7 @@ def skipped(reason: str) -> pytest.TestReport:
     )
 
 
-def test_an_absent_program_is_named_with_where_it_is_from(
+def test_a_missing_program_is_named_with_its_package(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(availability, "binary", lambda name: "")

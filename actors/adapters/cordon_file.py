@@ -5,10 +5,9 @@ It is small and written when an operator says so: it is synced before they are t
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
+from actors.adapters.durable_file import remove_file, replace_file
 from constellation.admin.cordon import FILE_BYTES_MAX, Cordon, CordonError
 from constellation.errors import AdapterError
 
@@ -37,35 +36,10 @@ def save_cordon(path: Path, cordon: Cordon) -> None:
     Raises:
         AdapterError: that failed.  The old file stays, unless only its directory was not synced.
     """
-    new = path.with_name(f".{path.name}.new")
-    try:
-        if cordon.cordoned:
-            _write(new, cordon.encode())
-            new.replace(path)
-        else:
-            path.unlink(missing_ok=True)
-        _sync_directory(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink(missing_ok=True)
-        fix = "give the agent a data_dir that it can write to, with space left; then order it again"
-        raise AdapterError(f"{path} cannot be written", why=_why(error), fix=fix) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if cordon.cordoned:
+        replace_file(path, cordon.encode())
+    else:
+        remove_file(path)
 
 
 def _why(error: OSError | CordonError) -> str:

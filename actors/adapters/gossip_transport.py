@@ -238,7 +238,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(timeout_s):
-                local = (self.node.swim.address.ip, 0)
+                local = (self.node.address.ip, 0)
                 reader, writer = await asyncio.open_connection(*to, local_addr=local)
                 writer.write(self._envelope.header + self._sealed(message))
                 await writer.drain()
@@ -287,7 +287,7 @@ class GossipTransport(asyncio.DatagramProtocol):
                 writer.write(self._sealed(answer))
             case UserStream(body):
                 self.perform(self.node.on_user_stream(body, now_s))
-            case Ping(seq_no, node) if self.node.swim.answers_to(node):
+            case Ping(seq_no, node) if self.node.answers_to(node):
                 writer.write(self._sealed(Ack(seq_no)))
             case _:
                 raise WireError("a stream that is no request", reason="unknown_type")

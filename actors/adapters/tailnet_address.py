@@ -11,7 +11,7 @@ from constellation.settings.agent import Settings
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.settings.types import TAILSCALE
 from constellation.tailscale.condition import Condition, absent, condition_of
-from constellation.tailscale.seeds import SeedPolicy, seed_hosts
+from constellation.tailscale.seeds import seed_hosts
 
 WHAT = f'bind_address = "{TAILSCALE}" gives no address'
 FIX = "install or start Tailscale, or correct tailscale.socket, or set bind_address to an address"
@@ -64,7 +64,7 @@ def find_seed_hosts(settings: Settings) -> tuple[str, ...]:
         AdapterError: it gives no answer.
     """
     tailnet = ask_tailscale(settings.tailscale)
-    return seed_hosts(tailnet, SeedPolicy.of(settings.tailscale), settings.bind_address)
+    return seed_hosts(tailnet, settings.tailscale.policy(), settings.bind_address)
 
 
 def _look(settings: TailscaleSettings) -> tuple[str, Condition]:

@@ -31,7 +31,7 @@ from constellation.traefik.settling import Phase
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricsReport
-from messages.routes import RoutesAsk
+from messages.routes import ExplainRequest, RejectedRequest
 from messages.tailscale import SeedsFound
 
 log = get_logger(__name__)
@@ -97,14 +97,16 @@ class HttpActor(AsyncShell):
             case SeedsFound() if self.provider is not None:
                 self.provider.others_expected(_names_others(node.settings()) or bool(message.hosts))
                 self._changed.set()
-            case RoutesAsk() if self.pages is not None:
+            case ExplainRequest() | RejectedRequest() if self.pages is not None:
                 self.spawn(self._answer(message, self.pages, reply), "answer")
             case MetricsReport() if self.pages is not None:
                 self.pages.reports.add(message, self.now_s())
             case _:
                 super().on_message(message, reply)
 
-    async def _answer(self, message: RoutesAsk, pages: HttpPages, reply: Reply) -> None:
+    async def _answer(
+        self, message: ExplainRequest | RejectedRequest, pages: HttpPages, reply: Reply
+    ) -> None:
         async with self._building:  # what is half built explains nothing
             reply(answer(message, pages, self._ages, self.now_s()))
 

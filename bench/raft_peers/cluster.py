@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,12 +63,6 @@ class Cluster(Protocol):
     def stop(self) -> None:
         """End all processes and remove the directories.  Safe to repeat, and after a failure."""
         ...
-
-
-def loopback_hosts(number: int) -> list[str]:
-    """Return an address for each member, that nobody else is likely to use at the same time."""
-    network = f"127.{64 + 2 * (os.getpid() % 90)}.{number}"
-    return [f"{network}.{member + 1}" for member in range(MEMBERS)]
 
 
 def sample_of(answer: list[float]) -> Sample:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.programs import BUILD_DIRECTORY, Program, go_program_missing, start
-from bench.raft_peers.cluster import START_TIMEOUT_S, Sample, loopback_hosts, sample_of
+from bench.raft_peers.cluster import MEMBERS, START_TIMEOUT_S, Sample, sample_of
 from rigs.availability import binary
+from rigs.loopback import loopback_addresses
 from rigs.ports import free_ports
 from rigs.processes import Process
 
@@ -65,7 +66,7 @@ class Etcd:
 
     def start(self) -> None:
         """Start the members; return when all follow one leader."""
-        places = [Place(host, *free_ports(2, host)) for host in loopback_hosts(0)]
+        places = [Place(host, *free_ports(2, host)) for host in loopback_addresses(MEMBERS)]
         for place in places:
             self._members.append(
                 Process(

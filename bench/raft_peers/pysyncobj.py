@@ -27,8 +27,9 @@ import time
 from pathlib import Path
 
 from bench.programs import Program, start
-from bench.raft_peers.cluster import START_TIMEOUT_S, Sample, loopback_hosts, sample_of
+from bench.raft_peers.cluster import MEMBERS, START_TIMEOUT_S, Sample, sample_of
 from rigs.availability import COMPILED
+from rigs.loopback import loopback_addresses
 from rigs.ports import free_port
 
 LIBRARY = COMPILED / "pysyncobj"
@@ -61,7 +62,7 @@ class PySyncObj:
 
     def start(self) -> None:
         """Start the members; return when one leads all."""
-        addresses = [f"{host}:{free_port(host)}" for host in loopback_hosts(1)]
+        addresses = [f"{host}:{free_port(host)}" for host in loopback_addresses(MEMBERS)]
         path = os.pathsep.join([str(LIBRARY), os.environ.get("PYTHONPATH", "")])
         program = [sys.executable, "-m", "bench.raft_peers.pysyncobj_member"]
         for address in addresses:

@@ -29,8 +29,6 @@ from constellation.cli.session import (
     write,
 )
 from messages.admin import (
-    EventsReport,
-    EventsRequest,
     NodesReport,
     NodesRequest,
     ServicesReport,
@@ -38,6 +36,7 @@ from messages.admin import (
     StatusReport,
     StatusRequest,
 )
+from messages.events import EventsReport, EventsRequest
 
 app = typer.Typer(
     help="Ask the agent of this host about its cluster.",

@@ -14,9 +14,15 @@ import typer
 
 from constellation.admin.words import plain
 from constellation.errors import AdapterError, ConfigError
-from messages.admin import EventsReport, NodesReport, RequestRefused, ServicesReport, StatusReport
+from messages.admin import (
+    NodesReport,
+    ServicesReport,
+    StatusReport,
+)
 from messages.base import Message
+from messages.events import EventsReport
 from messages.keyring import KeyringReport
+from messages.operator import RequestRefused
 from messages.raft_reports import LeasesReport, RaftReport
 from messages.routes import ExplainReport, RejectedReport
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from constellation.errors import WireError
 from constellation.gossip.authorship import Authorship
 from constellation.gossip.identity import Identity
+from constellation.gossip.incarnation import above_earlier_life
 from constellation.gossip.policy import StatePolicy
 from constellation.gossip.record_codec import VALUE_FIELDS, SignedRecord, sign_record
 from constellation.gossip.record_table import RecordId, RecordTable, Stored
@@ -180,8 +181,8 @@ class ClusterState:
         return is_of_old_key and self.authorship.key_of(signed.node) == signed.author_key
 
     def _refute(self, claim: int, outcome: Outcome, now_s: float) -> Outcome:
-        """Take an incarnation above `claim`, and say again what this life has said."""
-        self.incarnation = max(self.incarnation, claim + 1)
+        """Take an incarnation above `claim`, and publish again what this life has published."""
+        self.incarnation = max(self.incarnation, above_earlier_life(claim))
         written = [self._write(record_id, value, now_s) for record_id, value in self._own()]
         own = Outcome(
             news=tuple(stored for stored in written if stored),

@@ -24,7 +24,7 @@ from constellation.gossip.packets import (
     encode,
 )
 from constellation.gossip.policy import SwimPolicy
-from constellation.gossip.timers import Timers
+from constellation.gossip.timers import Alarm, RelayEnds, RelayNack, Timers
 
 NACK_SHARE = 0.8
 REFUSED_SHARE = 0.2  # of the probe timeout: for acks by way of helpers, once TCP is refused
@@ -84,8 +84,8 @@ class Prober:
             # The buddy system: whom we suspect learns it at once, and can refute (Lifeguard).
             parts.append(encode(Suspect(target.incarnation, target.name, self._node_name)))
         self._outbox.send(target.address, *parts)
-        self._timers.set("probe_timeout", now_s + self._policy.probe_timeout_s)
-        self._timers.set("probe_deadline", self._round.deadline_s)
+        self._timers.set(Alarm.PROBE_TIMEOUT, now_s + self._policy.probe_timeout_s)
+        self._timers.set(Alarm.PROBE_DEADLINE, self._round.deadline_s)
 
     def on_timeout(self) -> None:
         """No ack came directly: ask others, and try TCP."""
@@ -135,7 +135,7 @@ class Prober:
         if probe is not None and seq_no == probe.seq_no and not probe.refused:
             probe.refused = True
             wait_s = REFUSED_SHARE * self._policy.probe_timeout_s
-            self._timers.set("probe_deadline", min(probe.deadline_s, now_s + wait_s))
+            self._timers.set(Alarm.PROBE_DEADLINE, min(probe.deadline_s, now_s + wait_s))
 
     def on_ack(self, ack: Ack, now_s: float) -> None:
         """Take the answer to our probe, or pass on the answer to a probe for another."""
@@ -146,7 +146,7 @@ class Prober:
             return
         relay = self._relays.pop(ack.seq_no, None)
         if relay is not None:
-            self._timers.cancel(("relay", ack.seq_no))
+            self._timers.cancel(RelayNack(ack.seq_no))
             self._outbox.send(relay.requester, encode(Ack(relay.seq_no)))
 
     def on_nack(self, nack: Nack) -> None:
@@ -168,8 +168,8 @@ class Prober:
         self._relays[seq_no] = _Relay(request.seq_no, _requester(request, source), request.nack)
         port = request.port or self._address.port
         self._outbox.send(unpacked(request.target, port), encode(self._ping(seq_no, request.node)))
-        self._timers.set(("relay", seq_no), now_s + NACK_SHARE * self._policy.probe_timeout_s)
-        self._timers.set(("relay_end", seq_no), now_s + 2 * self._policy.probe_timeout_s)
+        self._timers.set(RelayNack(seq_no), now_s + NACK_SHARE * self._policy.probe_timeout_s)
+        self._timers.set(RelayEnds(seq_no), now_s + 2 * self._policy.probe_timeout_s)
 
     def on_relay_timeout(self, seq_no: int) -> None:
         """The target of a probe for another is silent so far; a late ack is still passed on."""
@@ -184,8 +184,8 @@ class Prober:
     def abandon(self) -> None:
         """End the round without a verdict."""
         self._round = None
-        self._timers.cancel("probe_timeout")
-        self._timers.cancel("probe_deadline")
+        self._timers.cancel(Alarm.PROBE_TIMEOUT)
+        self._timers.cancel(Alarm.PROBE_DEADLINE)
 
     def _next_seq_no(self) -> int:
         self._seq_no = self._seq_no % U32_MAX + 1

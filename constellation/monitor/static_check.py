@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from constellation.monitor.container import Check, kept_labels
 from constellation.monitor.role import role_of_label
-from constellation.settings.agent import StaticService
+from constellation.settings.monitor import StaticService
 from messages.monitor import Endpoint, ServiceObservation
 
 DETAIL_CHARACTERS_MAX = 200

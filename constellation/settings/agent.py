@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import ipaddress
 import string
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from constellation.settings.docker import DockerSettings
 from constellation.settings.gossip import GossipSettings
+from constellation.settings.http import HttpSettings
+from constellation.settings.monitor import MonitorSettings, StaticService
 from constellation.settings.raft import LeaseSettings, RaftSettings
+from constellation.settings.supervisor import SupervisorSettings
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.settings.traefik import TraefikSettings
 from constellation.settings.types import (
@@ -23,10 +27,11 @@ from constellation.settings.types import (
     BindAddress,
     Group,
     HostPort,
-    IpAddress,
     Name,
     Port,
 )
+
+G = TypeVar("G", bound=Group)
 
 CLUSTER_KEY_CHARACTERS_MIN = 32
 
@@ -45,103 +50,6 @@ class ActorSettings(Group):
     )
     peer_queue_bytes_max: int = Field(
         4 << 20, ge=1 << 16, description="bytes waiting for one peer; more are dropped, counted"
-    )
-
-
-class SupervisorSettings(Group):
-    """Starting dead actors again."""
-
-    backoff_min_s: float = Field(0.2, gt=0, description="wait before the first restart")
-    backoff_max_s: float = Field(4.0, gt=0, description="longest wait before a restart")
-    intensity_count_max: int = Field(
-        10, ge=1, description="restarts of one actor within `intensity_period_s` until given up"
-    )
-    intensity_period_s: float = Field(60.0, gt=0, description="window of `intensity_count_max`")
-    ping_interval_s: float = Field(2.0, gt=0, description="between questions whether one lives")
-    ping_timeout_s: float = Field(
-        10.0, gt=0, description="without an answer for so long an actor is killed and started again"
-    )
-    start_timeout_s: float = Field(15.0, gt=0, description="until a new actor must have answered")
-
-    @model_validator(mode="after")
-    def check_order(self) -> SupervisorSettings:
-        """Refuse a ceiling below its floor, and a timeout below its interval."""
-        if self.backoff_max_s < self.backoff_min_s:
-            raise ValueError("backoff_max_s must not be below backoff_min_s")
-        if self.ping_timeout_s <= self.ping_interval_s:
-            raise ValueError("ping_timeout_s must be above ping_interval_s")
-        return self
-
-
-class DockerSettings(Group):
-    """Watching the containers of this host."""
-
-    enabled: bool = Field(True, description="false: do not look for Docker at all")
-    socket: str = Field("/var/run/docker.sock", description="path of the Docker Engine's socket")
-    watch: Literal["enabled", "all"] = Field(
-        "enabled",
-        description="'enabled': containers with the label traefik.enable=true or "
-        "constellation.enable=true; 'all': every container",
-    )
-    reconcile_interval_s: float = Field(
-        10.0, gt=0, description="seconds between full looks, whatever the event stream said"
-    )
-    connect_interval_s: float = Field(
-        2.0, gt=0, description="seconds between tries to reach Docker when it is away"
-    )
-    request_timeout_s: float = Field(10.0, gt=0, description="limit of one request to Docker")
-    publish_address: IpAddress | None = Field(
-        None, description="address others reach published ports at; unset: `bind_address`"
-    )
-
-
-class StaticService(Group):
-    """One service that does not run in Docker, watched by a check."""
-
-    name: Name = Field(description="unique on this node; its host name in routes")
-    address: HostPort = Field(description="host:port where other nodes reach it")
-    check: Literal["http", "tcp"] = Field("tcp", description="how it is checked")
-    path: str = Field("/", pattern="^/", description="for HTTP: 2xx or 3xx is passing")
-    interval_s: float = Field(1.0, gt=0, description="seconds between checks")
-    timeout_s: float = Field(1.0, gt=0, description="limit of one check")
-    labels: dict[str, str] = Field(
-        default_factory=dict, description="as on a container, e.g. traefik.http.routers..."
-    )
-
-
-class MonitorSettings(Group):
-    """From single checks to health."""
-
-    failing_count: int = Field(
-        2, ge=1, description="failing checks in a row of a static service until it is unhealthy"
-    )
-    passing_count: int = Field(
-        1, ge=1, description="passing checks in a row until it is healthy again"
-    )
-    stopped_expiry_s: float = Field(
-        300.0, ge=0, description="a stopped container still listed after so long is withdrawn"
-    )
-
-
-class HttpSettings(Group):
-    """The agent's HTTP listener: Traefik's provider, health, metrics."""
-
-    bind_address: BindAddress | None = Field(
-        None,
-        description="unset: 127.0.0.1, so that only this host's Traefik reads it; 'tailscale' as "
-        "for the node",
-    )
-    port: Port = Field(8081, description="TCP port of the listener")
-    requests_max: int = Field(
-        128,
-        ge=1,
-        description="connections held at once; one more takes the place of the idlest, or gets 503",
-    )
-    head_timeout_s: float = Field(
-        10.0, gt=0, description="until a connection must have sent a whole request head"
-    )
-    idle_timeout_s: float = Field(
-        75.0, gt=0, description="a connection without a request for so long is closed"
     )
 
 
@@ -251,6 +159,18 @@ class Settings(Group):
                 "write the address itself"
             )
         return self
+
+    def section(self, kind: type[G]) -> G:
+        """Return the group of this class; each actor that brings one has it here.
+
+        Raises:
+            LookupError: no actor of the registry brings it.
+        """
+        for name in type(self).model_fields:
+            group = getattr(self, name)
+            if isinstance(group, kind):
+                return group
+        raise LookupError(f"no group of the settings is a {kind.__name__}")
 
     @property
     def binds_to_tailnet(self) -> bool:

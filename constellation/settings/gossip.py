@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy
 from constellation.settings.types import Group, HostPort, Port
 
 # What differs from the defaults, which are the profile `lan`.
@@ -105,3 +106,23 @@ class GossipSettings(Group):
                 f"({self.probe_interval_s}), or a probe has no time for its indirect round"
             )
         return self
+
+    def policy(self, *, overhead_bytes: int) -> GossipPolicy:
+        """Return the numbers of the core, in whose packets `overhead_bytes` are the envelope's."""
+        swim = SwimPolicy(
+            probe_interval_s=self.probe_interval_s,
+            probe_timeout_s=self.probe_timeout_s,
+            indirect_probes=self.indirect_probes,
+            gossip_interval_s=self.gossip_interval_s,
+            gossip_nodes=self.gossip_nodes,
+            push_pull_interval_s=self.push_pull_interval_s,
+            retransmit_multiplier=self.retransmit_multiplier,
+            suspicion_multiplier=self.suspicion_multiplier,
+            suspicion_timeout_max_multiplier=self.suspicion_timeout_max_multiplier,
+            packet_bytes_max=self.packet_bytes_max - overhead_bytes,
+            dead_gossip_s=self.dead_gossip_s,
+            dead_reclaim_s=self.dead_reclaim_s,
+            local_health_multiplier_max=self.local_health_multiplier_max,
+            rejoin_interval_s=self.rejoin_interval_s,
+        )
+        return GossipPolicy(swim, StatePolicy(expiry_s=self.record_expiry_s))

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from constellation.errors import ConfigError
+from constellation.registry import settings_model
 from constellation.settings.agent import Settings
 from constellation.settings.complaint import complaint, joined, on_one_line
 from constellation.settings.file import SUFFIXES, parse_settings_file
@@ -61,7 +62,7 @@ def load_settings(
 def _load(
     config_file: str | None, assignments: Sequence[str], environ: Mapping[str, str]
 ) -> Settings:
-    names = names_of(Settings)
+    names = names_of(settings_model())
     problems: list[str] = []
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -89,7 +90,7 @@ def _validated(
 ) -> Settings:
     found = list(problems)
     try:
-        settings = Settings.model_validate(values)
+        settings = settings_model().model_validate(values)
     except ValidationError as error:
         # What is wrong with all of them together may follow from a name that was refused.
         errors = [one for one in error.errors() if one["loc"] or not problems]

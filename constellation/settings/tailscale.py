@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from constellation.settings.types import Group
+from constellation.tailscale.seeds import SeedPolicy
 
 
 class TailscaleSettings(Group):
@@ -40,3 +41,7 @@ class TailscaleSettings(Group):
         description='with bind_address = "tailscale": how long a start waits until this machine '
         "has an address in the tailnet",
     )
+
+    def policy(self) -> SeedPolicy:
+        """Return the rules of the core."""
+        return SeedPolicy(tag=self.tag, hostname_prefix=self.hostname_prefix)

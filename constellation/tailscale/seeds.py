@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.tailnet import Machine, Tailnet
 
 SEEDS_MAX = 256
@@ -17,11 +16,6 @@ class SeedPolicy:
 
     tag: str = "tag:constellation"
     hostname_prefix: str = ""
-
-    @classmethod
-    def of(cls, settings: TailscaleSettings) -> SeedPolicy:
-        """Return the rules that the settings name."""
-        return cls(settings.tag, settings.hostname_prefix)
 
     def takes(self, machine: Machine) -> bool:
         """Return whether `machine` runs an agent of this cluster."""

@@ -10,12 +10,12 @@ from constellation import __version__
 from messages.admin import (
     NodesReport,
     NodesRequest,
-    RequestRefused,
     ServicesReport,
     ServicesRequest,
-    StatusRequest,
 )
+from messages.events import ChangeReported, EventsRequest
 from messages.gossip import ClusterChanged, ClusterSubscribe, RecordPublish
+from messages.operator import RequestRefused
 from tests.admin.builders import members, part
 from tests.admin.started_admin import Admin
 
@@ -81,14 +81,54 @@ def test_what_every_node_has_is_no_capability(admin: Admin, name: str) -> None:
 # What is answered at once.
 
 
-@pytest.mark.parametrize("request_", [StatusRequest(), NodesRequest(), ServicesRequest()])
-def test_before_gossip_has_said_anything_all_is_refused(admin: Admin, request_: Any) -> None:
+@pytest.mark.parametrize(
+    ("neighbours", "why"),
+    [
+        (("gossip",), "alpha does not know the cluster: its gossip actor is starting"),
+        ((), "alpha does not know the cluster: its gossip actor is not running"),
+    ],
+    ids=["starting", "down"],
+)
+@pytest.mark.parametrize("request_", [NodesRequest(), ServicesRequest()], ids=str)
+def test_requests_about_the_cluster_are_refused_until_it_is_known(
+    request_: Any, neighbours: tuple[str, ...], why: str
+) -> None:
+    admin = Admin(neighbours=neighbours)
+
     admin.ask(request_)
 
     (refusal,) = admin.told()
     assert isinstance(refusal, RequestRefused)
-    assert "starting" in refusal.why
-    assert admin.harness.sent_to("supervisor") == []
+    assert refusal.why == why
+
+
+def test_events_are_answered_without_a_view_of_the_cluster() -> None:
+    admin = Admin(neighbours=())
+    admin.harness.deliver(ChangeReported(what="leader_lost", node="beta"))
+
+    admin.ask(EventsRequest())
+
+    (report,) = admin.told()
+    assert [row.what for row in report.events] == ["leader_lost"]
+
+
+@pytest.mark.parametrize("request_", [NodesRequest(), ServicesRequest()], ids=str)
+def test_view_that_is_no_longer_updated_is_reported_with_its_age(
+    admin: Admin, request_: Any
+) -> None:
+    admin.know_three_nodes()
+    admin.harness.neighbours()
+    admin.pass_time(0.1)
+    admin.pass_time(75.5)
+    admin.ask(request_)
+    admin.harness.neighbours("gossip", generation=1)
+    admin.pass_time(0.1)
+    admin.ask(request_)
+
+    old, new = admin.told()
+    problem = "alpha knows the cluster as it was 1 min 15 s ago: its gossip actor is not running"
+    assert old.degraded[0] == problem
+    assert problem not in new.degraded
 
 
 def test_nodes_and_services_are_answered_at_once(admin: Admin) -> None:

@@ -17,9 +17,9 @@ from messages.admin import (
     CordonChanged,
     CordonOrder,
     CordonReport,
-    RequestRefused,
     StatusRequest,
 )
+from messages.operator import RequestRefused
 from tests.admin.started_admin import BETA, GAMMA, Admin
 from tests.harness import messages_of
 
@@ -224,15 +224,16 @@ def test_unknown_node_is_refused_with_those_there_are(admin: Admin) -> None:
 
     (refusal,) = admin.told()
     assert (refusal.why, refusal.fix) == (
-        "no node is called delta", "there are: alpha, beta, gamma",
+        "no node is called delta", "the nodes are: alpha, beta, gamma",
     )  # fmt: skip
     assert changes(admin) == []
 
 
-def test_before_gossip_has_said_anything_it_refuses() -> None:
+def test_order_is_refused_until_the_cluster_is_known() -> None:
     admin = Admin()
 
     admin.ask(CordonOrder(node="alpha", cordoned=True))
 
     (refusal,) = admin.told()
-    assert "starting" in refusal.why
+    assert "its gossip actor is starting" in refusal.why
+    assert changes(admin) == []

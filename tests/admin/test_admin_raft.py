@@ -9,12 +9,13 @@ from thespian.actors import ActorAddress
 
 from constellation.transport.address import ActorRef
 from messages import raft_reports
-from messages.admin import EventsReport, EventsRequest, RequestRefused, StatusRequest
+from messages.admin import StatusRequest
 from messages.base import REGISTRY, Message
+from messages.events import ChangeReported, EventsReport, EventsRequest
 from messages.gossip import RecordPublish
 from messages.leases import LeasesChanged, LeaseTableState
+from messages.operator import RequestRefused
 from messages.raft_member import (
-    ChangeReported,
     LeasesRead,
     LeasesSubscribe,
     RaftLeading,
@@ -60,17 +61,29 @@ def test_without_a_raft_actor_it_says_so_at_once(question: Message) -> None:
 
     (refusal,) = admin.told()
     assert isinstance(refusal, RequestRefused)
-    assert "its Raft actor does not run" in refusal.why
+    assert "its Raft actor is not running" in refusal.why
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=str)
-def test_before_gossip_has_said_anything_it_refuses(question: Message) -> None:
-    admin = Admin(neighbours=("gossip", "raft"))
+def test_raft_is_asked_without_a_view_of_the_cluster_too(question: Message) -> None:
+    admin = Admin(neighbours=("raft",))
 
     admin.ask(question)
 
-    (refusal,) = admin.told()
-    assert "starting" in refusal.why
+    assert admin.told() == []
+    assert of_raft(admin, RaftStatusRequest) or of_raft(admin, LeasesRead)
+
+
+def test_status_of_raft_is_this_nodes_alone_while_the_cluster_is_not_known() -> None:
+    admin = Admin(neighbours=("raft",))
+
+    admin.ask(RaftRequest())
+    from_raft(admin, follows("alpha"))
+
+    (report,) = admin.told()
+    assert isinstance(report, RaftReport)
+    assert (report.leader, report.unanswered) == ("beta", ("beta",))
+    assert [row.state for row in report.members] == [None, None, None]
 
 
 def test_raft_is_asked_here_and_where_the_leader_is(admin: Admin) -> None:
@@ -146,7 +159,7 @@ def test_unknown_name_is_refused_with_those_there_are(admin: Admin) -> None:
 
     (refusal,) = admin.told()
     assert (refusal.why, refusal.fix) == (
-        "no node is called delta", "there are: alpha, beta, gamma",
+        "no node is called delta", "the nodes are: alpha, beta, gamma",
     )  # fmt: skip
     assert of_raft(admin, RaftOrder) == []
 

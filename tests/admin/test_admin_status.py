@@ -12,12 +12,13 @@ from messages.admin import (
     NodeStatus,
     NodeStatusRequest,
     PartReported,
-    RequestRefused,
     ServicesRequest,
+    StatusReport,
     StatusRequest,
 )
 from messages.lifecycle import SupervisorStatus, SupervisorStatusRequest
-from tests.admin.builders import members, part, said, status
+from messages.operator import RequestRefused
+from tests.admin.builders import actor, members, part, said, status
 from tests.admin.started_admin import BETA, GAMMA, OWN_ACTORS, Admin
 from tests.harness import messages_of
 from tests.traefik.builders import snapshot
@@ -66,7 +67,7 @@ def test_status_asks_this_and_every_other_living_node_and_joins_their_answers(
     assert [one.node for one in report.nodes] == ["alpha", "beta", "gamma"]
     assert report.unanswered == ()
     assert report.degraded == (
-        "node gamma is suspected to be dead: it did not answer the last probes",
+        "node gamma is suspected to be dead: it did not respond to the latest probes",
     )
 
 
@@ -98,8 +99,70 @@ def test_after_a_second_the_report_comes_without_who_did_not_answer(admin: Admin
     assert before == []
     (report,) = admin.reports()
     assert report.unanswered == ("beta",)
-    assert "node beta is there, but its agent did not say how it is in time" in report.degraded
+    assert "node beta is alive, but its agent did not report its status in time" in report.degraded
     assert admin.metric("constellation_admin_unanswered_total") == 1
+
+
+# Without a view of the cluster.
+
+
+DOWN = actor("gossip", "given_up", last_exit="killed", down_for_s=62.0, next_try_in_s=8.0)
+DOWN_TEXT = (
+    "actor gossip on alpha keeps failing and is restarted only slowly: killed; down for 1 min 2 s, "
+    "next try in 8 s; see its log"
+)
+
+
+def test_status_without_gossip_is_about_this_node_and_names_the_cause() -> None:
+    admin = Admin(neighbours=())
+    lost = part("docker", "lost", "connection refused", "start Docker")
+    admin.harness.deliver(lost)
+
+    admin.ask(StatusRequest())
+    admin.harness.deliver(SupervisorStatus(actors=(DOWN, actor("http"))))
+
+    (report,) = admin.told()
+    assert isinstance(report, StatusReport)
+    assert (report.self_node, report.is_cluster_known) == ("alpha", False)
+    assert [one.node for one in report.nodes] == ["alpha"]
+    assert report.degraded == (
+        "alpha does not know the cluster: its gossip actor is not running",
+        DOWN_TEXT,
+        "docker on alpha does not work: connection refused; start Docker",
+    )
+
+
+def test_status_without_a_supervisor_either_names_the_silent_node() -> None:
+    admin = Admin(neighbours=())
+
+    admin.ask(StatusRequest())
+    admin.pass_time(1.0)
+
+    (report,) = admin.told()
+    assert (report.nodes, report.unanswered) == ((), ("alpha",))
+
+
+def test_status_after_gossip_went_down_keeps_the_last_known_cluster(admin: Admin) -> None:
+    admin.know_three_nodes()
+    admin.harness.neighbours()
+    admin.pass_time(0.1)
+    admin.pass_time(62.5)
+
+    admin.ask(StatusRequest())
+    admin.harness.deliver(SupervisorStatus(actors=(DOWN,)))
+    admin.node_answers(status("beta"), BETA)
+    admin.node_answers(status("gamma"), GAMMA)
+
+    (report,) = admin.reports()
+    assert report.is_cluster_known
+    assert [one.node for one in report.nodes] == ["alpha", "beta", "gamma"]
+    assert report.degraded[0] == (
+        "alpha knows the cluster as it was 1 min 2 s ago: its gossip actor is not running"
+    )
+    assert DOWN_TEXT in report.degraded
+
+
+# Limits and forgeries.
 
 
 def test_silent_supervisor_keeps_nobody_waiting(admin: Admin) -> None:

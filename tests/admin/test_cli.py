@@ -11,7 +11,6 @@ from constellation.errors import AdapterError
 from messages.admin import (
     NodesReport,
     NodesRequest,
-    RequestRefused,
     ServicesReport,
     ServicesRequest,
     StatusReport,
@@ -19,6 +18,7 @@ from messages.admin import (
 )
 from messages.base import Message
 from messages.gossip import GossipLeft
+from messages.operator import RequestRefused
 from tests.admin.builders import cluster_in_trouble, members, said, service, status, statuses
 from tests.admin.conftest import Agent, Ran
 from tests.traefik.builders import view

@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from messages.admin import CordonOrder, CordonReport, RequestRefused
+from messages.admin import (
+    CordonOrder,
+    CordonReport,
+)
+from messages.operator import RequestRefused
 from tests.admin.conftest import Agent, Ran
 
 Run = Callable[..., Ran]
@@ -36,7 +40,7 @@ def test_cordon_is_ordered_and_what_follows_printed(agent: Agent, run: Run) -> N
             "beta is cordoned (kernel upgrade): 2 service instances take no requests; 1 of them "
             "has no other healthy instance: a (503 now)"
         ),
-        "it stays so, whenever its agent starts, until `constellation uncordon beta`",
+        "it stays cordoned, also after a restart, until `constellation uncordon beta`",
     ]
 
 

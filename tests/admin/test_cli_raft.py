@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from constellation.admin.leases_report import leases_report
+from constellation.admin.lease_view import leases_report
 from constellation.admin.raft_report import raft_report
-from messages.admin import RequestRefused
 from messages.base import Message
+from messages.operator import RequestRefused
 from messages.raft_member import RaftOrder, RaftOrderDone
 from messages.raft_reports import LeasesReport, LeasesRequest, RaftReport, RaftRequest
 from tests.admin.conftest import Agent, Ran

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from actors.adapters.cordon_file import load_cordon, save_cordon
 from constellation.admin.cordon import (
     FILE_BYTES_MAX,
-    NAMES_SHOWN_MAX,
     Cordon,
     CordonError,
     cordon_lines,
     cordon_report,
     healthy_on,
 )
+from constellation.admin.words import NAMES_SHOWN_MAX
 from constellation.cluster_view import ClusterView
 from constellation.errors import AdapterError
 from messages.admin import CordonChange, CordonChanged
@@ -231,8 +231,8 @@ OTHERS_HAVE_ALL = view(service("a", "beta"), service("a", "alpha"), members=memb
             BETA_HAS_NONE,
             changed(was_already=True),
             (
-                "beta was cordoned already: no service there was healthy, so no request goes "
-                "another way"
+                "beta was cordoned already: no service there was healthy, so no request changes "
+                "its way"
             ),
         ),
         (
@@ -263,7 +263,7 @@ def test_who_cordons_is_told_how_to_end_it() -> None:
     lines = cordon_lines(cordon_report(OTHERS_HAVE_ALL, changed()))
 
     assert lines[1:] == (
-        "it stays so, whenever its agent starts, until `constellation uncordon beta`",
+        "it stays cordoned, also after a restart, until `constellation uncordon beta`",
     )
 
 

@@ -105,7 +105,7 @@ def test_service_that_fails_and_a_node_that_dies_are_degraded(tmp_path: Path) ->
         took_s = time.monotonic() - began_s
         wait_until(
             lambda: (
-                "node beta is dead: it answers nobody" in document(alpha, "status")[1]["degraded"]
+                "node beta is dead: it does not respond" in document(alpha, "status")[1]["degraded"]
             ),
             timeout_s=40,
             what="beta's death",

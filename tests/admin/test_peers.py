@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from constellation.admin.peers import find_peers, states_since_s
+from constellation.peers import find_peers, states_since_s
 from messages.gossip import ClusterChanged, ClusterMember, MemberState
 from tests.admin.builders import member, members, said
 from tests.traefik.builders import view

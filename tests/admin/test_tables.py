@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import RenderableType
 
-from constellation.admin.leases_report import leases_report
-from constellation.admin.raft_news import RaftNews
+from constellation.admin.lease_view import LeaseView, leases_report
 from constellation.admin.raft_report import raft_report
 from constellation.admin.raft_tables import leases_text, raft_text
 from constellation.admin.reports import nodes_report, services_report, status_report
 from constellation.admin.route_tables import explain_text, rejected_text
 from constellation.admin.tables import nodes_text, render, services_text, status_text
+from constellation.cluster_view import ClusterView
 from messages.admin import NodesReport, ServicesReport
 from messages.leases import LeaseTableState
 from messages.raft_member import RaftStatus
 from tests.admin.builders import (
     AGES_S,
+    actor,
     at,
     cluster_in_trouble,
     members,
@@ -85,6 +86,29 @@ TABLES = {
     "rejected_none": rejected_text(rejected()),
     "status": status_text(status_report(cluster_in_trouble(), statuses(), ("delta",))),
     "status_well": status_text(status_report(WELL, [status("alpha"), status("beta")], ())),
+    "status_alone": status_text(
+        status_report(
+            ClusterView(),
+            [
+                status(
+                    "alpha",
+                    actor(
+                        "gossip",
+                        "given_up",
+                        restart_count=14,
+                        last_exit="its process ended",
+                        down_for_s=95.0,
+                        next_try_in_s=38.0,
+                    ),
+                    actor("http"),
+                    parts=(part("docker", "lost", "connection refused", "start Docker"),),
+                )
+            ],
+            (),
+            own_node="alpha",
+            cluster_problem="alpha does not know the cluster: its gossip actor is not running",
+        )
+    ),
     "nodes": nodes_text(nodes_report(cluster_in_trouble(), AGES_S)),
     "services": services_text(services_report(cluster_in_trouble())),
     "services_none": services_text(ServicesReport(services=())),
@@ -191,12 +215,11 @@ def test_of_many_addresses_the_first_are_shown() -> None:
 
 
 def test_status_says_who_leads_and_who_holds_what() -> None:
-    news = RaftNews()
-    news.leader = "beta"
-    without = render(status_text(status_report(WELL, [], (), news)), width=200, color=False)
+    none = LeaseView(leader="beta")
+    without = render(status_text(status_report(WELL, [], (), none)), width=200, color=False)
     leases = (lease("lb-leader", "beta"), lease("dns-writer", "alpha"))
-    news.take_table(LeaseTableState(index=9, leases=leases))
-    with_leases = render(status_text(status_report(WELL, [], (), news)), width=200, color=False)
+    some = none.with_table(LeaseTableState(index=9, leases=leases))
+    with_leases = render(status_text(status_report(WELL, [], (), some)), width=200, color=False)
 
     assert without.splitlines()[1] == "beta leads"
     assert with_leases.splitlines()[1] == "beta leads; leases: dns-writer: alpha, lb-leader: beta"

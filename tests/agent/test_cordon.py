@@ -154,10 +154,7 @@ def _assert_people_see_it(cluster: Sequence[Agent]) -> None:
             )
         ]
         assert [text for text in status["degraded"] if "cordoned" in text] == [
-            (
-                "service solo cannot be reached anywhere: healthy on beta (its node is cordoned: "
-                "kernel upgrade)"
-            )
+            ("service solo is down: healthy on beta (its node is cordoned: kernel upgrade)")
         ]
         rows = {row["node"]: row for row in json_of(agent, "nodes")["nodes"]}
         assert (rows["beta"]["cordoned"], rows["beta"]["cordon_reason"]) == (True, WHY)
@@ -193,8 +190,8 @@ def test_cordon_survives_its_actor_and_who_cannot_obey_is_refused_in_one_line(
     unknown = alpha.run_command("cordon", "delta")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert unknown.stderr == (
-        "constellation: delta was not cordoned: no node is called delta; there are: alpha, beta, "
-        "gamma\n"
+        "constellation: delta was not cordoned: no node is called delta; the nodes are: alpha, "
+        "beta, gamma\n"
     )
     assert gamma.stop() == 0
     wait_until(

@@ -20,13 +20,8 @@ from constellation.gossip.security import NONCE_BYTES, Keyring, derive_gossip_ke
 from constellation.gossip.stream import UserStream, encode_stream, seal_stream
 from messages.gossip import StateRecord
 from messages.monitor import ServiceState
-from rigs.agents import (
-    GOSSIP_PORT,
-    Agent,
-    agents,
-    loopback_addresses,
-    process_memory_bytes,
-)
+from rigs.agents import GOSSIP_PORT, Agent, agents, process_memory_bytes
+from rigs.loopback import loopback_addresses
 from rigs.processes import wait_until
 from tests.identities import identity_of
 

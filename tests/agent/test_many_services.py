@@ -14,7 +14,7 @@ from bench.gossip_members import Member
 from constellation.gossip.member import Address
 from messages.gossip import RecordPublish
 from messages.monitor import Endpoint, Health, Label, ServiceState
-from rigs.agents import loopback_addresses
+from rigs.loopback import loopback_addresses
 from rigs.ports import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from rigs.agents import Agent, agents, agents_on, loopback_addresses
+from rigs.agents import Agent, agents, agents_on
 from rigs.fixtures import MakeHosts
+from rigs.loopback import loopback_addresses
 from rigs.netns import Network
 from rigs.processes import wait_until
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import programs
 from bench.programs import go_program_missing, numbers
+from rigs import go_programs
 
 
 def test_answer_is_a_line_of_numbers() -> None:
@@ -24,6 +24,7 @@ def test_without_go_a_program_is_absent_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(programs, "GO_PATH", "/nowhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(go_programs, "GO_PATH", "/nowhere")
 
     assert "no Go" in go_program_missing(tmp_path, tmp_path / "program")

@@ -11,7 +11,7 @@ from bench import raft
 from bench.figures import Figures
 from bench.raft import MANY, OURS, ROUNDS, Reached, medians, report, rounds
 from bench.raft_peers import pysyncobj
-from bench.raft_peers.cluster import Cluster, Sample, loopback_hosts, sample_of
+from bench.raft_peers.cluster import Cluster, Sample, sample_of
 from bench.raft_peers.disk import file_system, sync_ms
 from bench.raft_peers.pysyncobj import PySyncObj
 
@@ -181,8 +181,3 @@ def test_file_system_is_that_of_the_mount_nearest_above(path: str, kind: str) ->
 def test_disk_here_is_known_and_can_be_timed(tmp_path: Path, append: bool) -> None:
     assert file_system(tmp_path) != "unknown"
     assert sync_ms(tmp_path, append=append) > 0
-
-
-def test_members_have_an_address_each_and_clusters_share_none() -> None:
-    assert len({*loopback_hosts(0), *loopback_hosts(1)}) == 6
-    assert all(host.startswith("127.") for host in loopback_hosts(0))

@@ -48,15 +48,15 @@ class Member:
         )
 
     def _stepped(self) -> None:
-        if self.node.feed.is_dirty:
-            change = self.node.feed.take(asyncio.get_running_loop().time())
+        if self.node.has_changes:
+            change = self.node.take_changes(asyncio.get_running_loop().time())
             self.heard_of |= {item.state.service for item in change.services}
             self.heard_of |= {member.node for member in change.members}
             self.heard.set()
 
     async def start(self, *seeds: Address) -> None:
-        self.node.swim.seeds = seeds
-        await self.transport.open(self.node.swim.address)
+        self.node.set_seeds(seeds)
+        await self.transport.open(self.node.address)
         self.transport.perform(self.node.start(asyncio.get_running_loop().time()))
 
     async def hears_of(self, what: str) -> None:
@@ -71,7 +71,7 @@ def test_reader_hears_of_a_record_when_its_packet_arrives_not_at_the_next_probe(
     async def scenario() -> None:
         alpha, beta = Member("alpha", free_port()), Member("beta", free_port())
         await alpha.start()
-        await beta.start(alpha.node.swim.address)
+        await beta.start(alpha.node.address)
         try:
             await beta.hears_of("alpha")
             await alpha.hears_of("beta")

@@ -94,7 +94,7 @@ async def join(
         incarnation=1,
         now_s=now_s,
     )
-    node.swim.seeds = (agent.address,)
+    node.set_seeds((agent.address,))
     transport = GossipTransport(
         node,
         Envelope(keyring),
@@ -102,7 +102,7 @@ async def join(
         observe=lambda effect: None,
         stepped=lambda: None,
     )
-    await transport.open(node.swim.address)
+    await transport.open(node.address)
     transport.perform(node.start(now_s))
     return transport
 
@@ -141,7 +141,7 @@ def test_a_member_of_ours_lives_and_leaves_among_serf(serf: tuple[SerfAgent, Key
         transport.perform(node.swim.end_step(loop.time()))
         assert await reached(lambda: agent.members().get("ours") == "leaving", 5)
         transport.perform(node.leave(loop.time()))
-        assert await reached(lambda: node.swim.has_left, 5)
+        assert await reached(lambda: node.has_left, 5)
         assert await reached(lambda: agent.members().get("ours") == "left", 5)
         await transport.close()
 
@@ -190,7 +190,7 @@ def test_nodes_of_ours_exchange_records_past_serf_and_it_hears_nothing_that_it_d
 
         assert await reached(lambda: "later" in known(), 5)
         # What was news before it came is told in a whole exchange.
-        second.perform([OpenPushPull(first.node.swim.address, join=False)])
+        second.perform([OpenPushPull(first.node.address, join=False)])
         assert await reached(lambda: known() == {"web", "later"}, 5)
         second.perform([OpenPushPull(agent.address, join=False)])
         await asyncio.sleep(1)

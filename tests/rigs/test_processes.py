@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from rigs.ports import free_port, free_ports
+from rigs.ports import free_port
 from rigs.processes import (
     Process,
     assert_nothing_left,
@@ -20,14 +19,6 @@ from rigs.processes import (
 )
 
 SLEEP = ["sleep", "60"]
-
-
-def test_ports_are_different_and_free() -> None:
-    ports = free_ports(20)
-
-    assert len(set(ports)) == 20
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", ports[0]))
 
 
 def test_a_program_ends_with_its_block(tmp_path: Path) -> None:

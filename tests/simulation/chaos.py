@@ -98,7 +98,7 @@ class Chaos(SimNetwork):
             known = before.get((name, key), 0)
             self._see(incarnation >= known, f"{name} goes from incarnation {known} back")
         self._incarnations[id(node)] = now  # who was forgotten may begin anew
-        me = node.swim.members.get(node.swim.node_name)
+        me = node.swim.members.get(node.node_name)
         self._see(me is not None and me.state == "alive", "a node that believes it is dead")
 
     def _see(self, holds: object, what: str) -> None:
@@ -122,7 +122,7 @@ class Chaos(SimNetwork):
         node = self.nodes.get(life.ip)
         if node is not None:
             life.life = node.highest_incarnation + 1
-            life.known = node.swim.known_addresses
+            life.known = node.known_addresses
             self.kill(life.ip)
 
     def publish(self, life: Life, service: str) -> None:

@@ -1,4 +1,4 @@
-"""Hundreds of seeds, each of them the same run in every process."""
+"""Many seeds, each of them the same run in every process; `make sim` runs more of them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,34 @@ import sys
 import pytest
 
 from tests.simulation import raft_campaign
-from tests.simulation.raft_campaign import report, run_on_all_cores, run_seeds
+from tests.simulation.raft_campaign import BATCH, report, run_on_all_cores, run_seeds
 from tests.simulation.raft_chaos import disturbed
 from tests.simulation.raft_network import RaftNetwork
 
-SEEDS = 500
+# The first ten are those of `test_any_faults_are_survived`.
+SEEDS = range(10, 110)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.scenario(5)
 def test_no_seed_violates_an_invariant_and_the_load_is_real() -> None:
-    outcome = run_on_all_cores(range(SEEDS))
+    outcome = run_seeds(SEEDS)
 
     assert report(outcome) == ""
-    assert outcome.seeds == SEEDS
+    assert outcome.seeds == len(SEEDS)
     assert outcome.missing == []
+
+
+def test_seeds_are_divided_over_processes_and_added_up() -> None:
+    reports: list[int] = []
+
+    outcome = run_on_all_cores(
+        range(BATCH + 1), processes=2, progress=lambda so_far: reports.append(so_far.seeds)
+    )
+
+    assert (outcome.seeds, outcome.violations) == (BATCH + 1, {})
+    assert reports[-1] == BATCH + 1
+    assert reports[0] in {1, BATCH}
 
 
 def test_violation_is_reported_with_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> None:

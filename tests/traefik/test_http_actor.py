@@ -16,11 +16,14 @@ import pytest
 
 from actors import node
 from actors.http.actor import HttpActor
-from constellation.settings.agent import HttpSettings, Settings
+from constellation.settings.agent import Settings
+from constellation.settings.http import HttpSettings
 from constellation.settings.traefik import TraefikSettings
+from constellation.wire import encode
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
-from messages.routes import ExplainRequest, RoutesAnswer, RoutesAsk
+from messages.operator import Relayed
+from messages.routes import ExplainReport, ExplainRequest, RejectedReport, RejectedRequest
 from tests.harness import Harness, messages_of
 from tests.traefik.builders import on, snapshot, state
 from tests.traefik.conftest import connects, free_port, wait_until
@@ -139,17 +142,16 @@ def test_an_operator_is_told_where_requests_go_and_what_was_left_out(start: Star
     harness.deliver(snapshot(on("alpha", state(**labels))))
     wait_until(lambda: bool(hosts(harness)))
 
-    harness.deliver(RoutesAsk(asker="me", explain=ExplainRequest(subject="web.localhost")))
-    harness.deliver(RoutesAsk(asker="me"))
-    harness.pump_until(lambda: len(messages_of(RoutesAnswer, harness.sent)) == 2)
+    for request in (ExplainRequest(subject="web.localhost"), RejectedRequest()):
+        harness.deliver(Relayed(asker="127.0.0.1:7947/operator", request=encode(request)))
+    harness.pump_until(lambda: len(harness.sent_to("operator")) == 2)
 
-    explained, rejected = messages_of(RoutesAnswer, harness.sent)
-    assert (explained.asker, rejected.asker) == ("me", "me")
-    assert explained.explained is not None
-    assert [route.router for route in explained.explained.routes] == ["web.localhost"]
-    assert explained.explained.polled_ago_s is not None
-    assert rejected.rejected is not None
-    assert [row.reason for row in rejected.rejected.rejected] == ["a user is name:hash"]
+    explained, rejected = harness.sent_to("operator")
+    assert isinstance(explained, ExplainReport)
+    assert [route.router for route in explained.routes] == ["web.localhost"]
+    assert explained.polled_ago_s is not None
+    assert isinstance(rejected, RejectedReport)
+    assert [row.reason for row in rejected.rejected] == ["a user is name:hash"]
 
 
 def test_a_missed_change_is_made_up_for_by_a_new_snapshot(start: Start) -> None:
@@ -354,10 +356,9 @@ def test_a_whole_cluster_that_takes_long_to_build_keeps_nobody_waiting(start: St
     (build_s,) = re.findall(
         r"^constellation_traefik_build_seconds_sum\S* (\S+)", page, re.MULTILINE
     )
-    harness.deliver(RoutesAsk(asker="me", explain=ExplainRequest(subject="s1499")))
-    harness.pump_until(lambda: bool(messages_of(RoutesAnswer, harness.sent)))
+    harness.deliver(ExplainRequest(subject="s1499"))
+    harness.pump_until(lambda: bool(messages_of(ExplainReport, harness.sent)))
 
     assert max(waits_s) < float(build_s) / 2
-    (told,) = messages_of(RoutesAnswer, harness.sent)
-    assert told.explained is not None
-    assert len(told.explained.routes) == 2
+    (explained,) = messages_of(ExplainReport, harness.sent)
+    assert len(explained.routes) == 2

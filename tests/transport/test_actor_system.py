@@ -27,7 +27,7 @@ from actors.transport.system_base import NodeSystemBase
 from actors.transport.transport import claim_name
 from constellation.transport.address import ActorRef
 from messages.base import Message
-from rigs.agents import loopback_addresses
+from rigs.loopback import loopback_addresses
 from rigs.ports import free_port
 from rigs.processes import wait_until
 

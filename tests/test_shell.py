@@ -1,0 +1,156 @@
+"""What every shell shares: the followed cluster, messages to other nodes, readers, and failure."""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+import pytest
+from thespian.actors import ActorAddress
+
+from actors.shell import EXIT_FAILED, READERS_MAX, YIELD_TIMEOUT_S, ShellActor
+from constellation.cluster_view import ClusterView
+from constellation.settings.agent import Settings
+from constellation.transport.address import ActorRef
+from messages.gossip import ClusterChanged, ClusterSubscribe, NamedNodeState, NodeState
+from messages.lifecycle import ActorPing, ActorPong, ActorYield, ActorYielded
+from tests.harness import SENDER, SUPERVISOR, Harness
+
+SETTINGS = Settings(node_name="alpha", data_dir="/nowhere")
+PING = ActorPing(seq_no=7)
+
+
+class Follower(ShellActor):
+    """Follows the cluster, and hands over when a test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes: list[tuple[ClusterView, ClusterChanged]] = []
+        self.clock_s = 100.0
+        self.is_done = False
+
+    def now_s(self) -> float:
+        return self.clock_s
+
+    def on_start(self) -> None:
+        self.follow_cluster()
+
+    def on_cluster_changed(self, before: ClusterView, change: ClusterChanged) -> None:
+        self.changes.append((before, change))
+
+    def has_yielded(self, now_s: float) -> bool:
+        return self.is_done
+
+    def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
+        raise ValueError("a handler that fails")
+
+
+def follower(*neighbours: str) -> Harness[Follower]:
+    return Harness(Follower(), SETTINGS, name="follower", neighbours=neighbours)
+
+
+def change(version: int, *, snapshot: bool = False, host: str = "127.0.0.2") -> ClusterChanged:
+    state = NodeState(address=host, gossip_port=7946, actor_port=7947, agent_version="1")
+    items = (NamedNodeState(node="beta", state=state),)
+    return ClusterChanged(version=version, self_node="alpha", snapshot=snapshot, nodes=items)
+
+
+def subscriptions(harness: Harness[Follower]) -> int:
+    return harness.sent_to("gossip").count(ClusterSubscribe())
+
+
+def test_follower_subscribes_whenever_gossip_starts() -> None:
+    harness = follower()
+    assert subscriptions(harness) == 0
+
+    harness.neighbours("gossip")
+    assert subscriptions(harness) == 1
+    harness.neighbours("gossip", "http")
+    assert subscriptions(harness) == 1
+    harness.neighbours("gossip", "http", generation=1)
+    assert subscriptions(harness) == 2
+
+
+def test_missed_change_is_followed_by_one_new_subscription_and_reported_to_nobody() -> None:
+    harness = follower("gossip")
+    harness.deliver(change(1, snapshot=True))
+
+    for version in (3, 4):
+        harness.deliver(change(version))
+    assert subscriptions(harness) == 2
+    assert len(harness.actor.changes) == 1
+
+    harness.deliver(change(5, snapshot=True))
+    assert [one.version for _, one in harness.actor.changes] == [1, 5]
+    assert harness.actor.changes[0][0] == ClusterView()
+
+
+def test_message_to_a_node_goes_to_the_address_in_its_latest_record() -> None:
+    harness = follower("gossip", "raft")
+    assert not harness.actor.send_to("beta", "raft", PING)
+
+    harness.deliver(change(1, snapshot=True))
+    harness.deliver(change(2, host="127.0.0.9"))
+
+    assert harness.actor.send_to("beta", "raft", PING)
+    assert harness.sent[-1] == ("@raft", PING)
+    assert harness.actor.is_at("beta", ActorAddress(ActorRef("127.0.0.9", 7947, "x")))
+    assert not harness.actor.is_at("beta", ActorAddress(ActorRef("127.0.0.2", 7947, "x")))
+    assert harness.actor.registry.get_sample_value(
+        "constellation_actor_unsent_total", {"to": "raft"}
+    ) == pytest.approx(1)
+
+
+def test_message_to_the_own_node_stays_on_it() -> None:
+    harness = follower("raft")
+
+    assert harness.actor.send_to("alpha", "raft", PING)
+    assert not harness.actor.send_to("alpha", "leases", PING)
+    assert harness.sent_to("raft") == [PING]
+
+
+def test_reader_is_forgotten_when_its_actor_ends_and_readers_are_limited() -> None:
+    harness = follower("http")
+    (address,) = harness.actor.directory.values()
+    assert harness.actor.add_reader(address)
+    harness.actor.send_to_readers(PING)
+    harness.neighbours("admin")
+    harness.actor.send_to_readers(PING)
+    assert harness.sent_to("http") == [PING]
+
+    for number in range(READERS_MAX):
+        assert harness.actor.add_reader(ActorAddress(ActorRef("127.0.0.1", 7947, f"r{number}")))
+    assert not harness.actor.add_reader(SENDER)
+    assert harness.actor.add_reader(ActorAddress(ActorRef("127.0.0.1", 7947, "r0")))
+
+
+@pytest.mark.parametrize("passed_s", [None, YIELD_TIMEOUT_S + 0.1])
+def test_yield_is_answered_once_when_it_is_done_or_takes_too_long(passed_s: float | None) -> None:
+    harness = follower()
+    harness.deliver(ActorYield())
+    harness.tick()
+    assert harness.sent_to("supervisor") == []
+
+    harness.actor.is_done = passed_s is None
+    harness.actor.clock_s += passed_s or 0.0
+    harness.tick()
+    harness.tick()
+
+    assert harness.sent_to("supervisor") == [ActorYielded(name="follower")]
+    assert SUPERVISOR.addressDetails.actor_id == "supervisor"
+
+
+def test_exception_in_a_handler_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    class EndedError(Exception):
+        """Stands where the process would end."""
+
+    def end(code: int) -> NoReturn:
+        assert code == EXIT_FAILED
+        raise EndedError
+
+    harness = follower()
+    monkeypatch.setattr(os, "_exit", end)
+    del harness.actor.fail  # what the harness put in its place
+
+    with pytest.raises(EndedError):
+        harness.deliver(ActorPong(name="x", seq_no=1))
