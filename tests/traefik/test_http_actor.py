@@ -15,11 +15,15 @@ from typing import Any
 import pytest
 
 from actors import node
+from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_good
 from actors.http.actor import HttpActor
+from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
 from constellation.settings.http import HttpSettings
 from constellation.settings.traefik import TraefikSettings
+from constellation.traefik.last_good import LastGood
 from constellation.wire import encode
+from messages.admin import PartReported
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
 from messages.operator import Relayed
@@ -163,6 +167,48 @@ def test_a_missed_change_is_made_up_for_by_a_new_snapshot(start: Start) -> None:
     harness.deliver(ClusterChanged(version=9, snapshot=False, self_node="alpha"))
 
     harness.pump_until(lambda: len(harness.sent_to("gossip")) == 2)
+
+
+def test_a_snapshot_that_never_arrives_is_requested_again(start: Start) -> None:
+    harness = start()
+    harness.neighbours("gossip")
+
+    harness.pump_until(lambda: len(harness.sent_to("gossip")) == 2)
+    harness.deliver(snapshot(on("alpha", state())))
+    harness.deliver(ClusterChanged(version=9, snapshot=False, self_node="alpha"))
+
+    harness.pump_until(lambda: len(harness.sent_to("gossip")) == 4)
+
+
+def test_a_body_that_the_disk_refuses_is_reported_and_saved_later(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = [True]
+
+    def save(path: Path, last_good: LastGood) -> None:
+        if refusing:
+            raise AdapterError("last good body", why="No space left on device", fix="make room")
+        save_last_good(path, last_good)
+
+    monkeypatch.setattr("actors.http.actor.save_last_good", save)
+    harness = start()
+    harness.neighbours("admin")
+    harness.deliver(snapshot(on("alpha", state())))
+    harness.pump_until(lambda: bool(harness.sent_to("admin")))
+    body = get(harness, "/api/dynamic")[1]
+
+    (lost,) = harness.sent_to("admin")
+    assert (lost.part, lost.state, lost.fix) == ("http", "lost", "make room")
+    assert "No space left on device" in lost.why
+    harness.neighbours("admin", generation=1)
+    harness.pump_until(lambda: harness.sent_to("admin") == [lost, lost])
+    refusing.clear()
+    harness.pump_until(lambda: len(harness.sent_to("admin")) == 3)
+    assert harness.sent_to("admin")[2] == PartReported(part="http", state="present")
+    saved = load_last_good(tmp_path / FILE_NAME)
+    assert saved is not None
+    assert saved.body == body
+    assert re.search(rb"traefik_saves_failed_total\S* [1-9]", get(harness, "/metrics")[1])
 
 
 def test_before_anything_is_known_there_is_no_body_and_health_says_so(start: Start) -> None:

@@ -11,7 +11,7 @@ import pytest
 from actors.http.large_build import build_large
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.provider import TraefikProvider
-from tests.traefik.builders import on, snapshot, state
+from tests.traefik.builders import on, state, view
 
 SERVICES = 400
 
@@ -34,7 +34,8 @@ def provider() -> TraefikProvider:
     made = TraefikProvider(
         settings=TraefikSettings(), domain="localhost", expects_others=False, last_good=None
     )
-    made.apply(snapshot(*(on("alpha", state(f"service-{n}")) for n in range(SERVICES))))
+    services = (on("alpha", state(f"service-{n}")) for n in range(SERVICES))
+    made.cluster_changed(view(*services), is_snapshot=True)
     return made
 
 
