@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress, ActorExitRequest
 
 from actors import node
 from actors.monitor import MonitorActor
 from actors.shell import ShellActor
+from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
-from constellation.monitor.roster import MONITORS_MAX, Effect, Roster
+from constellation.monitor.roster import MONITORS_MAX, Effect, MonitorRoster
 from constellation.supervision.process_effects import Create, End, Tell
-from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.gossip import ClusterChanged
 from messages.lifecycle import (
     ActorDirectory,
     ActorPong,
@@ -21,7 +20,7 @@ from messages.lifecycle import (
     ActorStarted,
     DirectoryEntry,
 )
-from messages.monitor import MonitorDone, ServicesObserved, ServiceState, ServiceStates
+from messages.monitor import MonitorDone, ServicesObserved, ServiceState
 
 NEIGHBOURS_OF_MONITORS = frozenset({"gossip", "http"})
 HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
@@ -34,11 +33,12 @@ class ServicesActor(ShellActor):
 
     def on_start(self) -> None:
         policy = node.settings().supervisor.policy()
-        self.roster = Roster(restart=policy.restart, ping_timeout_s=policy.ping_timeout_s)
+        self.roster = MonitorRoster(restart=policy.restart, ping_timeout_s=policy.ping_timeout_s)
         self.monitors: dict[str, ActorAddress] = {}
         self.services: dict[str, str] = {}  # by the address text of their monitor
         self._stopping = False
         self._make_metrics()
+        self.follow_cluster()
 
     def on_stop(self) -> None:
         self._stopping = True  # Thespian ends the monitors: they are not to be replaced
@@ -68,10 +68,6 @@ class ServicesActor(ShellActor):
             registry=self.registry,
         )
 
-    def on_actor_up(self, name: str) -> None:
-        if name == "gossip":
-            self.post("gossip", ClusterSubscribe())
-
     def on_tick(self, now_s: float) -> None:
         if self._stopping:
             return
@@ -93,12 +89,8 @@ class ServicesActor(ShellActor):
         now_s = self.now_s()
         self._perform(self.roster.observed(message, now_s))
 
-    def receiveMsg_ServiceStatesRequest(self, message: Any, sender: ActorAddress) -> None:
-        self.send(sender, ServiceStates(states=self.roster.states()))
-
-    def receiveMsg_ClusterChanged(self, message: ClusterChanged, sender: ActorAddress) -> None:
-        if self.roster.cluster_changed(message):
-            self.post("gossip", ClusterSubscribe())
+    def on_cluster_changed(self, before: ClusterView, change: ClusterChanged) -> None:
+        self.roster.cluster_changed(change)
 
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
         service = self.services.get(self.address_text(sender))

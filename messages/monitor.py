@@ -86,10 +86,6 @@ class MonitorDone(Message):
     service: str
 
 
-class ServiceStatesRequest(Message):
-    """Ask the monitors' parent for this node's services.  Answered by `ServiceStates`."""
-
-
 class ServiceState(Message):
     """One service on one node as its monitor judges it.  Travels by gossip."""
 
@@ -110,9 +106,3 @@ class ServiceState(Message):
     role: Role = Field(default="", description="who takes writes; empty: not known")
     draining: bool = Field(default=False, description="asked to stop: no new requests")
     created_at_utc_s: float = 0.0
-
-
-class ServiceStates(Message):
-    """Answer to `ServiceStatesRequest`."""
-
-    states: tuple[ServiceState, ...]

@@ -41,7 +41,7 @@ Effect = Create | Tell | End | Send | Note
 
 
 @dataclass(slots=True)
-class Entry:
+class MonitoredService:
     """One service.  `claims` are by source; none are left once it has vanished."""
 
     claims: dict[str, ServiceObservation] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Entry:
     rivals: frozenset[str] = frozenset()  # sources whose claim lost, already reported
 
 
-class Roster:
+class MonitorRoster:
     """All monitors of one node.  `now_s` is monotonic seconds."""
 
     def __init__(
@@ -64,22 +64,16 @@ class Roster:
         self.restart = restart
         self.ping_timeout_s = ping_timeout_s
         self.monitors_max = monitors_max
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, MonitoredService] = {}
         self.complete_sources: set[str] = set()
         self._published: dict[str, ServiceState] = {}  # what gossip holds for this node
-        self._cluster_version = -1
-        self._gap = False
         self._withdrawn_at_s: dict[str, float] = {}
         self._refused: set[str] = set()
 
-    def states(self) -> tuple[ServiceState, ...]:
-        """Return what the monitors have concluded, by service name."""
-        known = (self.entries[service].state for service in sorted(self.entries))
-        return tuple(state for state in known if state is not None)
-
     def health_counts(self) -> Counter[str]:
-        """Return how many services have which health."""
-        return Counter(state.health for state in self.states())
+        """Return how many services have which health, as their monitors concluded."""
+        states = (entry.state for entry in self.entries.values())
+        return Counter(state.health for state in states if state is not None)
 
     # What the sources say.
 
@@ -104,7 +98,7 @@ class Roster:
             effects += self._lost(service, message.source, now_s)
         return effects
 
-    def _entry(self, service: str, now_s: float, effects: list[Effect]) -> Entry | None:
+    def _entry(self, service: str, now_s: float, effects: list[Effect]) -> MonitoredService | None:
         entry = self.entries.get(service)
         if entry is not None:
             return entry
@@ -118,10 +112,10 @@ class Roster:
                 }
                 effects.append(Note("monitor_refused", fields, "error"))
             return None
-        entry = self.entries[service] = Entry(due_at_s=now_s)
+        entry = self.entries[service] = MonitoredService(due_at_s=now_s)
         return entry
 
-    def _decide(self, service: str, entry: Entry, source: str) -> list[Effect]:
+    def _decide(self, service: str, entry: MonitoredService, source: str) -> list[Effect]:
         """Tell the monitor the claim that counts, and report those that do not."""
         winner = winning_claim(entry.claims, entry.told.instance if entry.told else None)
         if winner is None:
@@ -215,7 +209,7 @@ class Roster:
             effects += self._patience(service, entry, now_s)
         return [*effects, *self._sweep(now_s)]
 
-    def _create(self, service: str, entry: Entry, now_s: float) -> Iterable[Effect]:
+    def _create(self, service: str, entry: MonitoredService, now_s: float) -> Iterable[Effect]:
         entry.phase = "running"
         entry.heard_at_s = entry.pinged_at_s = now_s
         yield Create(service)
@@ -225,7 +219,7 @@ class Roster:
         if entry.told is not None:
             yield Tell(service, entry.told)
 
-    def _patience(self, service: str, entry: Entry, now_s: float) -> list[Effect]:
+    def _patience(self, service: str, entry: MonitoredService, now_s: float) -> list[Effect]:
         if entry.phase == "running":
             if now_s - entry.heard_at_s > PING_INTERVAL_S + self.ping_timeout_s:
                 entry.heard_at_s = now_s
@@ -244,25 +238,16 @@ class Roster:
 
     # What gossip holds.
 
-    def cluster_changed(self, change: ClusterChanged) -> bool:
-        """Follow which service records of this node gossip holds.
-
-        True, once: a change was missed, ask for a snapshot.
-        """
+    def cluster_changed(self, change: ClusterChanged) -> None:
+        """Follow which service records of this node gossip holds; changes come without gaps."""
         if change.snapshot:
             self._published.clear()
-            self._gap = False
-        elif self._gap or change.version > self._cluster_version + 1:
-            first, self._gap = not self._gap, True
-            return first
-        self._cluster_version = change.version
         for item in change.services:
             if item.node == change.self_node:
                 self._published[item.state.service] = item.state
         for name in change.removed:
             if name.kind == "service" and name.node == change.self_node:
                 self._published.pop(name.key, None)
-        return False
 
     def _sweep(self, now_s: float) -> Iterable[Effect]:
         for service, state in self._published.items():

@@ -26,7 +26,7 @@ STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class TailscaleCondition:
     """A state; `why` and `fix` are empty when connected."""
 
     state: State
@@ -34,12 +34,14 @@ class Condition:
     fix: str = ""
 
 
-def absent(why: str, fix: str) -> Condition:
+def absent(why: str, fix: str) -> TailscaleCondition:
     """Return the condition of a tailscaled that does not answer."""
-    return Condition("absent", why, fix)
+    return TailscaleCondition("absent", why, fix)
 
 
-def condition_of(tailnet: Tailnet, bind_address: str, *, was_own: bool = False) -> Condition:
+def condition_of(
+    tailnet: Tailnet, bind_address: str, *, was_own: bool = False
+) -> TailscaleCondition:
     """Return how Tailscale is for an agent bound to `bind_address`.
 
     Args:
@@ -51,31 +53,31 @@ def condition_of(tailnet: Tailnet, bind_address: str, *, was_own: bool = False) 
         return _of_running(tailnet, bind_address, was_own=was_own)
     # With an expired key it needs a login like one that was never logged in.
     if tailnet.backend_state == "NeedsLogin" and tailnet.this.key_expired:
-        return Condition(
+        return TailscaleCondition(
             "key_expired",
             "this machine's key has expired, so no other machine talks to it",
             "run `tailscale up --force-reauth`, or disable key expiry for it in the admin console",
         )
-    return _NOT_RUNNING.get(tailnet.backend_state) or Condition(
+    return _NOT_RUNNING.get(tailnet.backend_state) or TailscaleCondition(
         "starting",
         f"tailscaled says {tailnet.backend_state or 'nothing'}, which this version does not know",
         "wait, or see `tailscale status`",
     )
 
 
-def _of_running(tailnet: Tailnet, bind_address: str, *, was_own: bool) -> Condition:
+def _of_running(tailnet: Tailnet, bind_address: str, *, was_own: bool) -> TailscaleCondition:
     own = tailnet.this.addresses
     if bind_address in own:
-        return Condition("connected")
+        return TailscaleCondition("connected")
     now = ", ".join(own) or "none"
     if was_own or is_of_tailnet(bind_address):
-        return Condition(
+        return TailscaleCondition(
             "address_changed",
             f"bind_address {bind_address} is not an address of this machine in the tailnet, whose "
             f"addresses are {now}",
             'set bind_address to one of them, or to "tailscale", and restart the agent',
         )
-    return Condition(
+    return TailscaleCondition(
         "other_network",
         f"it runs, but bind_address {bind_address} is on another network, where machines of the "
         "tailnet are not looked for",
@@ -89,16 +91,18 @@ def is_of_tailnet(address: str) -> bool:
 
 
 _NOT_RUNNING = {
-    "NoState": Condition("starting", "tailscaled is starting", "wait"),
-    "Starting": Condition("starting", "tailscaled is connecting to the tailnet", "wait"),
-    "Stopped": Condition("stopped", "it is switched off", "run `tailscale up`"),
-    "NeedsLogin": Condition("logged_out", "this machine is not logged in", "run `tailscale up`"),
-    "NeedsMachineAuth": Condition(
+    "NoState": TailscaleCondition("starting", "tailscaled is starting", "wait"),
+    "Starting": TailscaleCondition("starting", "tailscaled is connecting to the tailnet", "wait"),
+    "Stopped": TailscaleCondition("stopped", "it is switched off", "run `tailscale up`"),
+    "NeedsLogin": TailscaleCondition(
+        "logged_out", "this machine is not logged in", "run `tailscale up`"
+    ),
+    "NeedsMachineAuth": TailscaleCondition(
         "unapproved",
         "an administrator of the tailnet has not approved this machine",
         "approve it in the admin console",
     ),
-    "InUseOtherUser": Condition(
+    "InUseOtherUser": TailscaleCondition(
         "logged_out",
         "another user of this host is logged in",
         "run `tailscale up` as the user that the agent runs as, or as root",

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from constellation.effects import Note, Send
-from constellation.tailscale.condition import Condition, absent, condition_of, is_of_tailnet
+from constellation.tailscale.condition import (
+    TailscaleCondition,
+    absent,
+    condition_of,
+    is_of_tailnet,
+)
 from constellation.tailscale.seeds import SeedPolicy, seed_hosts
 from constellation.tailscale.tailnet import Tailnet
 from messages.admin import PartReported, PartState
@@ -25,7 +30,7 @@ class Discovery:
 
     bind_address: str
     policy: SeedPolicy
-    condition: Condition | None = None  # None: nothing was heard yet
+    condition: TailscaleCondition | None = None  # None: nothing was heard yet
     tailnet: Tailnet | None = None  # the last answer
     seeds: tuple[str, ...] | None = None  # None: not known yet
     _was_own: bool = False
@@ -65,7 +70,7 @@ class Discovery:
         """When this machine's key expires; None: never, or it is not known."""
         return self.tailnet.this.key_expires_utc_s if self.tailnet else None
 
-    def _now(self, condition: Condition) -> list[Effect]:
+    def _now(self, condition: TailscaleCondition) -> list[Effect]:
         before, self.condition = self.condition, condition
         if before == condition:
             return []
@@ -74,14 +79,14 @@ class Discovery:
             effects.append(self._note(condition))
         return effects
 
-    def _note(self, condition: Condition) -> Note:
+    def _note(self, condition: TailscaleCondition) -> Note:
         if condition.state == "connected":
             return Note("tailscale_connected", {"address": self.bind_address})
         fields = {"state": condition.state, "why": condition.why, "fix": condition.fix}
         level = "warning" if self._is_needed(condition) else "info"
         return Note("tailscale_not_connected", fields, level)
 
-    def _part(self, condition: Condition) -> Message:
+    def _part(self, condition: TailscaleCondition) -> Message:
         state: PartState = "lost" if self._is_needed(condition) else "absent"
         if condition.state == "connected":
             state = "present"
@@ -92,7 +97,7 @@ class Discovery:
             fix=condition.fix[:WHY_CHARACTERS_MAX],
         )
 
-    def _is_needed(self, condition: Condition) -> bool:
+    def _is_needed(self, condition: TailscaleCondition) -> bool:
         """Return whether this node cannot be reached without: an operator must act then.
 
         One that never answered may be on another mesh, or hidden from us, in a container say.
