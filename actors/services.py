@@ -1,4 +1,4 @@
-"""Services actor: the parent of this node's monitors, one process a service."""
+"""Services actor: the parent of this node's monitors, one process for each service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 
 class ServicesActor(ShellActor):
-    """Translate what sources and monitors say to roster steps, and effects to processes."""
+    """Translate messages of sources and monitors to roster steps, and effects to processes."""
 
     tick_interval_s = 0.1
 
@@ -41,12 +41,12 @@ class ServicesActor(ShellActor):
         self.follow_cluster()
 
     def on_stop(self) -> None:
-        self._stopping = True  # Thespian ends the monitors: they are not to be replaced
+        self._stopping = True  # Thespian ends the monitors: do not replace them
 
     def _make_metrics(self) -> None:
         self._healths = Gauge(
             "constellation_monitor_services",
-            "Services of this node by the health their monitors concluded",
+            "Services of this node by the health that their monitors concluded",
             ["health"],
             registry=self.registry,
         )
@@ -58,7 +58,7 @@ class ServicesActor(ShellActor):
         monitors.set_function(lambda: len(self.monitors))
         self._observations = Counter(
             "constellation_monitor_observations",
-            "Observations of services taken in",
+            "Observations of services received",
             ["source"],
             registry=self.registry,
         )
@@ -145,7 +145,7 @@ class ServicesActor(ShellActor):
             self.send(monitor, ActorExitRequest())
 
     def _directory_of_monitors(self) -> ActorDirectory:
-        """Return the part of the directory that monitors need, so that few changes reach them."""
+        """Return the part of the directory that monitors need, to send them few changes."""
         return ActorDirectory(
             entries=tuple(
                 DirectoryEntry(name=name, address=self.address_text(self.directory[name]))
