@@ -50,7 +50,9 @@ class NodeStatus(Message):
     agent_version: str
     uptime_s: float = Field(ge=0.0, description="since its agent started")
     actors: tuple[ActorStatus, ...] = Field(description="in the order of their start")
-    parts: tuple[PartReported, ...] = Field(default=(), description="those absent or lost")
+    parts: tuple[PartReported, ...] = Field(
+        default=(), description="the parts that are absent or lost"
+    )
 
 
 class StatusReport(Message):
@@ -67,7 +69,7 @@ class StatusReport(Message):
     services_healthy: int = Field(ge=0, description="instances that get requests")
     services_total: int = Field(
         ge=0,
-        description="instances that should run: not stopped or stopping, nor on a node that left",
+        description="instances that should run: without those that stop, or are on a node that left",
     )
     degraded: tuple[str, ...] = Field(
         description="what to act on, for people, the worst first; empty: nothing"
@@ -78,7 +80,9 @@ class StatusReport(Message):
     nodes: tuple[NodeStatus, ...] = Field(description="of the nodes that answered, by name")
     unanswered: tuple[str, ...] = Field(description="living nodes whose admin actor did not answer")
     leader: str = Field(default="", description="the leader of Raft; empty: none is known")
-    leases: tuple[LeaseHolder, ...] = Field(default=(), description="those that are held, by name")
+    leases: tuple[LeaseHolder, ...] = Field(
+        default=(), description="the leases that are held, by name"
+    )
 
 
 class NodesRequest(Message):
@@ -184,7 +188,9 @@ class CordonChanged(Message):
     cordoned: bool = Field(description=CORDONED)
     reason: str = Field(default="", max_length=CORDON_REASON_CHARACTERS_MAX)
     was_already: bool = Field(description="it was in this state before")
-    why: str = Field(default="", max_length=512, description="why the order failed; empty: done")
+    why: str = Field(
+        default="", max_length=512, description="why the order failed; empty: it did not"
+    )
     fix: str = Field(default="", max_length=512, description="what to do about it")
 
 
