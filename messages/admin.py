@@ -69,7 +69,7 @@ class StatusReport(Message):
     services_healthy: int = Field(ge=0, description="instances that get requests")
     services_total: int = Field(
         ge=0,
-        description="instances that should run: without those that stop, or are on a node that left",
+        description="instances that should run: not stopped or stopping, nor on a node that left",
     )
     degraded: tuple[str, ...] = Field(
         description="what to act on, for people, the worst first; empty: nothing"
