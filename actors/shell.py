@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from prometheus_client import CollectorRegistry, Counter, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from setproctitle import setproctitle
 from thespian.actors import (
     ActorAddress,
@@ -41,6 +41,7 @@ from constellation.effects import Note, Send
 from constellation.log import bind_log_context, get_logger
 from constellation.peers import actor_systems
 from constellation.transport.address import ActorRef
+from constellation.wire import decode
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.lifecycle import (
@@ -52,6 +53,7 @@ from messages.lifecycle import (
     ActorYield,
     ActorYielded,
 )
+from messages.operator import Relayed
 
 log = get_logger(__name__)
 
@@ -93,6 +95,12 @@ class ShellActor(ActorTypeDispatcher):
             "constellation_actor_unsent",
             "Messages to an actor of a node whose address is not known",
             ["to"],
+            registry=self.registry,
+        )
+        self.unsaved = Gauge(
+            "constellation_file_unsaved",
+            "1 while a file of the data directory is older than what its actor knows",
+            ["file"],
             registry=self.registry,
         )
         self._events = Counter(
@@ -252,6 +260,11 @@ class ShellActor(ActorTypeDispatcher):
             super().receiveMessage(message, sender)
         else:
             handler(message, sender)
+
+    def receiveMsg_Relayed(self, message: Relayed, sender: ActorAddress) -> None:
+        """Handle an operator's request as if it had come from who asked."""
+        request = decode(message.request, source=self.address_text(sender))
+        self._dispatch(request, self.address_of(message.asker))
 
     def fail(self, what: str, error: BaseException | None) -> NoReturn:
         """End this process: `error` was not expected (see the failure policy above)."""

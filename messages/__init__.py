@@ -11,7 +11,9 @@ keyring       the gossip keys: orders, what each node has
 leases        commands of the lease table, and what holders receive
 tailscale     the nodes discovered in the tailnet
 metrics       what each actor process counts
+operator      what every request of an operator has in common
 admin         the operator's questions and their answers
+events        what happened on a node: the names of events, and the report of one
 raft          what is in the Raft log and on the disk, and the packets between members
 raft_member   what the Raft actor exchanges with other actors
 raft_reports  the operator's questions about Raft and leases

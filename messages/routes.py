@@ -1,4 +1,4 @@
-"""Messages of the operator about routes; the admin actor passes questions to the HTTP actor.
+"""Messages of the operator about routes; the admin actor relays requests to the HTTP actor.
 
 The fields of the reports are also what `constellation explain --json` and `rejected --json` print.
 """
@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from messages.base import Message
+from messages.operator import OperatorRequest
 
 SUBJECT_CHARACTERS_MAX = 253
 
@@ -17,10 +18,11 @@ Protocol = Literal["http", "tcp", "udp"]
 Way = Literal["", "published", "container", "ingress", "url"]
 
 
-class RejectedRequest(Message):
+class RejectedRequest(OperatorRequest):
     """Ask what was left out of the routes.  Answered by `RejectedReport`."""
 
-    crosses_nodes = True
+    answered_by = "http"
+    needs_cluster = True
 
 
 class RejectionRow(Message):
@@ -46,10 +48,11 @@ class RejectedReport(Message):
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
 
 
-class ExplainRequest(Message):
+class ExplainRequest(OperatorRequest):
     """Ask how requests for a host name or a service are routed.  Answered by `ExplainReport`."""
 
-    crosses_nodes = True
+    answered_by = "http"
+    needs_cluster = True
 
     subject: str = Field(min_length=1, max_length=SUBJECT_CHARACTERS_MAX)
 
@@ -100,18 +103,3 @@ class ExplainReport(Message):
     rejected: tuple[RejectionRow, ...] = Field(description="what was left out of its services")
     notes: tuple[str, ...] = Field(description="what else is to be known; for people")
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
-
-
-class RoutesAsk(Message):
-    """Hand an operator's question to the HTTP actor.  Answered by `RoutesAnswer`."""
-
-    asker: str = Field(description="who asked; comes back as it is")
-    explain: ExplainRequest | None = Field(default=None, description="None: what was left out")
-
-
-class RoutesAnswer(Message):
-    """Answer to `RoutesAsk`: one of both reports."""
-
-    asker: str
-    explained: ExplainReport | None = None
-    rejected: RejectedReport | None = None

@@ -10,7 +10,7 @@ from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.settings.types import TAILSCALE
-from constellation.tailscale.condition import Condition, absent, condition_of
+from constellation.tailscale.condition import TailscaleCondition, absent, condition_of
 from constellation.tailscale.seeds import seed_hosts
 
 WHAT = f'bind_address = "{TAILSCALE}" gives no address'
@@ -67,7 +67,7 @@ def find_seed_hosts(settings: Settings) -> tuple[str, ...]:
     return seed_hosts(tailnet, settings.tailscale.policy(), settings.bind_address)
 
 
-def _look(settings: TailscaleSettings) -> tuple[str, Condition]:
+def _look(settings: TailscaleSettings) -> tuple[str, TailscaleCondition]:
     """Return this machine's first address, which is IPv4 if it has one, and how Tailscale is."""
     try:
         tailnet = ask_tailscale(settings)
@@ -75,5 +75,5 @@ def _look(settings: TailscaleSettings) -> tuple[str, Condition]:
         return "", absent(error.why, FIX)
     address = next(iter(tailnet.this.addresses), "")
     if not address and tailnet.backend_state == "Running":
-        return "", Condition("starting", "this machine has no address yet", "wait")
+        return "", TailscaleCondition("starting", "this machine has no address yet", "wait")
     return address, condition_of(tailnet, address or "127.0.0.1")

@@ -445,6 +445,7 @@ class GossipNode:
     def _on_member(self, name: str, now_s: float) -> None:
         member = self.swim.members.get(name)
         if member is not None and member.is_living and public_key_in(member.claim.meta):
+            self.state.on_living(name)
             self.state.authorship.identify(name, public_key_in(member.claim.meta), now_s)
         self.feed.mark_member(name, member)
 

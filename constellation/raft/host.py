@@ -31,10 +31,10 @@ from constellation.raft.reads import ReadDone
 from constellation.raft.roster import Roster
 from constellation.raft.status import status_of
 from messages.admin import PartReported, PartState
+from messages.events import ChangeReported
 from messages.leases import LeasesChanged
 from messages.raft import RaftEntry
 from messages.raft_member import (
-    ChangeReported,
     ClusterJoined,
     LeasesRead,
     LeasesReadDone,
@@ -339,5 +339,5 @@ def _reported(changes: Sequence[ChangeReported]) -> list[LocalEffect]:
     for change in changes:
         about = {"subject": change.subject} if change.subject else {}
         fields = {"about": change.node, **about, "reason": change.reason}
-        effects += [Note(change.what.replace(" ", "_"), fields), Send(ADMIN, change)]
+        effects += [Note(change.what, fields), Send(ADMIN, change)]
     return effects

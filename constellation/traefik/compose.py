@@ -10,13 +10,14 @@ on the order of the changes that led to it.  A new feature adds its pass to `PAS
     definitions  meanings                   -> middlewares that name others as their service means
     middlewares  definitions, services      -> middlewares in the document
     routers      services, middlewares      -> routers in the document
+    common       routers                    -> the middlewares that all HTTP routers share
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from constellation.traefik import middleware_passes, router_pass, service_pass
+from constellation.traefik import middleware_passes, router_passes, service_passes
 from constellation.traefik.composition import Composition
 from constellation.traefik.elements import ElementKey
 from constellation.traefik.places import Places
@@ -26,12 +27,13 @@ from constellation.traefik.work import Work
 Pass = Callable[[Composition, Work], None]
 
 PASSES: tuple[Pass, ...] = (
-    service_pass.ingress,
-    service_pass.services,
+    service_passes.ingress,
+    service_passes.services,
     middleware_passes.meanings,
     middleware_passes.definitions,
     middleware_passes.middlewares,
-    router_pass.routers,
+    router_passes.routers,
+    router_passes.common,
 )
 
 

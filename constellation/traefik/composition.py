@@ -60,6 +60,7 @@ class Composition:
         self._parts: dict[ElementKey, tuple[ElementKey, ...]] = {}  # what each key put there
         self._routed: dict[ElementKey, frozenset[Instance]] = {}
         self._routed_counts: dict[Instance, int] = {}  # by how many services
+        self._all_routed: frozenset[Instance] | None = frozenset()  # None: it changed
 
     # Contributions.
 
@@ -160,6 +161,8 @@ class Composition:
         before = self._routed.pop(key, frozenset())
         if routed:
             self._routed[key] = routed
+        if routed != before:
+            self._all_routed = None
         for instance in routed - before:
             self._routed_counts[instance] = self._routed_counts.get(instance, 0) + 1
         for instance in before - routed:
@@ -170,4 +173,6 @@ class Composition:
     @property
     def routed(self) -> frozenset[Instance]:
         """Every instance that gets requests."""
-        return frozenset(self._routed_counts)
+        if self._all_routed is None:
+            self._all_routed = frozenset(self._routed_counts)
+        return self._all_routed

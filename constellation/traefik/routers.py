@@ -19,6 +19,12 @@ BREAKER = "constellation.circuit-breaker"
 RETRY_PASSED_ON = "constellation.retry-passed-on"
 _PASSED_ON_AGAIN_WITHIN_S = 10
 
+# Traefik refuses an empty object, and takes `{}` for an order to keep what it has.  "No routers"
+# has no other form than one middleware that nothing uses.
+NOTHING: Parts = {
+    ElementKey("http", "middlewares", "constellation.none", AGENT): {"retry": {"attempts": 1}}
+}
+
 _TRIED_ELSEWHERE = "Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`)"
 
 

@@ -15,6 +15,7 @@ from actors.shell import YIELD_TIMEOUT_S
 from constellation.raft.host import REOPEN_S
 from constellation.transport.address import ActorRef
 from constellation.wire import encode
+from messages.events import ChangeReported
 from messages.gossip import (
     ClusterChanged,
     ClusterSubscribe,
@@ -23,7 +24,6 @@ from messages.leases import LeasesChanged, LeaseTableState
 from messages.lifecycle import ActorYield, ActorYielded
 from messages.raft import RaftConfiguration, RaftSnapshotRequest, RaftVoteRequest
 from messages.raft_member import (
-    ChangeReported,
     ClusterJoined,
     LeasesRead,
     LeasesReadDone,
@@ -74,7 +74,7 @@ def test_node_that_looks_for_no_others_leads_and_says_of_which_cluster_it_is(alo
     assert joined.cluster_id == alone.status().cluster_id != ""
     assert alone.harness.sent_to("gossip") == [ClusterSubscribe()]
     reports = messages_of(ChangeReported, alone.harness.sent)
-    assert ("leader elected", "alpha") in [(one.what, one.node) for one in reports]
+    assert ("leader_elected", "alpha") in [(one.what, one.node) for one in reports]
 
 
 def test_what_has_arrived_together_is_saved_with_one_write(
@@ -115,7 +115,7 @@ def test_next_life_knows_what_was_committed_and_reports_none_of_it_again(
     assert read.is_confirmed
     assert [lease.name for lease in read.state.leases] == ["kept"]
     reports = messages_of(ChangeReported, again.harness.sent)
-    assert "lease granted" not in {report.what for report in reports}
+    assert "lease_granted" not in {report.what for report in reports}
 
 
 def test_subscriber_is_told_the_table_and_who_leads_then_what_changes(alone: Shell) -> None:

@@ -153,15 +153,15 @@ def test_a_service_of_another_provider_is_named_as_such() -> None:
 
 def test_an_age_is_that_of_the_last_change_of_the_record() -> None:
     ages, web = Ages(), Instance("web", "alpha")
-    ages.take(snapshot(on("alpha", state())), 10.0)
-    ages.take(snapshot(on("alpha", state()), version=2), 20.0)
+    ages.record(snapshot(on("alpha", state())), 10.0)
+    ages.record(snapshot(on("alpha", state()), version=2), 20.0)
     assert ages.age_s(web, 25.0) == 15.0
 
-    ages.take(snapshot(on("alpha", state(health="unhealthy")), version=3), 30.0)
+    ages.record(snapshot(on("alpha", state(health="unhealthy")), version=3), 30.0)
     assert ages.age_s(web, 31.0) == 1.0
 
     gone = RecordName(kind="service", node="alpha", key="web")
-    ages.take(ClusterChanged(version=4, snapshot=False, self_node="alpha", removed=(gone,)), 40.0)
+    ages.record(ClusterChanged(version=4, snapshot=False, self_node="alpha", removed=(gone,)), 40.0)
     assert ages.age_s(web, 50.0) == 0.0
 
 

@@ -1,23 +1,35 @@
-"""The pass that makes routers: each with its service and middlewares, or why it is left out."""
+"""The passes that make routers: each with its service and middlewares, or why it is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from constellation.traefik.composition import ComposedService, Composition
-from constellation.traefik.elements import Contribution, ElementKey, Instance, Router
+from constellation.traefik.elements import AGENT, Contribution, ElementKey, Instance, Router
 from constellation.traefik.merging import by_service, conflicts, winner_of
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.routers import router_parts
+from constellation.traefik.routers import NOTHING, common_parts, router_parts
 from constellation.traefik.service_parts import Parts
 from constellation.traefik.work import Work
+
+COMMON = ElementKey("http", "middlewares", "constellation", AGENT)  # all of what `common` makes
 
 
 def routers(composition: Composition, work: Work) -> None:
     """Contributions, services and middlewares -> routers in the document, and what they need."""
     for key in work.keys("routers"):
         _compose(composition, key)
+
+
+def common(composition: Composition, work: Work) -> None:
+    """Routers -> the middlewares that all HTTP routers share, or a placeholder for no element."""
+    if composition.document.section("http", "routers"):
+        composition.put(COMMON, common_parts(composition.settings))
+        return
+    composition.put(COMMON, {})
+    if not composition.document:
+        composition.put(COMMON, NOTHING)
 
 
 def _compose(composition: Composition, key: ElementKey) -> None:
