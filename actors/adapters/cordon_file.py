@@ -1,6 +1,6 @@
-"""The file that keeps a node cordoned through a restart.  There is none while it is not.
+"""The file that keeps a node cordoned over a restart.  It exists only while the node is cordoned.
 
-It is small and written when an operator says so: it is synced before they are told that it holds.
+It is synced before the operator who gave the order gets an answer.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ FILE_NAME = "cordon.json"
 
 
 def load_cordon(path: Path) -> Cordon:
-    """Return what was saved last.
+    """Return the cordon that was saved last.
 
     Raises:
-        AdapterError: the file cannot be read or used.  It is left as it is.
+        AdapterError: the file cannot be read or is not valid.  It is not changed.
     """
     try:
         with path.open("rb") as file:
@@ -26,15 +26,15 @@ def load_cordon(path: Path) -> Cordon:
     except FileNotFoundError:
         return Cordon()
     except (OSError, CordonError) as error:
-        fix = "say how it should be: `constellation cordon` and `uncordon` write the file anew"
+        fix = "run `constellation cordon` or `uncordon` for this node, which replaces the file"
         raise AdapterError(f"{path} cannot be used", why=_why(error), fix=fix) from error
 
 
 def save_cordon(path: Path, cordon: Cordon) -> None:
-    """Replace the file as a whole, or take it away; what holds after a crash is the old or the new.
+    """Replace the file, or remove it; after a crash either the old or the new state holds.
 
     Raises:
-        AdapterError: that failed.  The old file stays, unless only its directory was not synced.
+        AdapterError: the old file stays, unless only the sync of the directory failed.
     """
     if cordon.cordoned:
         replace_file(path, cordon.encode())

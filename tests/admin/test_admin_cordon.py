@@ -194,8 +194,8 @@ def test_damaged_file_keeps_nothing_away_and_is_said_until_an_order_replaces_it(
     assert problems(admin) == [
         (
             f"cordon on alpha does not work: {path} cannot be used: it is not what this agent "
-            "writes; alpha counts as not cordoned; say how it should be: `constellation cordon` "
-            "and `uncordon` write the file anew"
+            "writes; alpha counts as not cordoned; run `constellation cordon` or "
+            "`uncordon` for this node, which replaces the file"
         )
     ]
     admin.ask(UNCORDON)

@@ -106,7 +106,7 @@ def test_damaged_file_is_refused_and_stays(tmp_path: Path, content: bytes) -> No
     path = tmp_path / "cordon.json"
     path.write_bytes(content)
 
-    with pytest.raises(AdapterError, match=r"cannot be used.*write the file anew"):
+    with pytest.raises(AdapterError, match=r"cannot be used.*replaces the file"):
         load_cordon(path)
 
     assert path.read_bytes() == content
