@@ -28,7 +28,7 @@ async def in_thread(work: Callable[[], T]) -> T:
         failure: BaseException | None = None
         try:
             result = work()
-        except BaseException as error:  # for whoever awaits it, where it is raised again
+        except BaseException as error:  # raised again where the result is awaited
             failure = error
         try:
             loop.call_soon_threadsafe(finish, result, failure)

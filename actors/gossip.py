@@ -18,19 +18,20 @@ from actors.adapters.gossip_metrics import GossipMetrics
 from actors.adapters.gossip_transport import GossipTransport
 from actors.adapters.keyring_file import KeyringFile
 from actors.adapters.node_identity import load_identity
+from actors.adapters.retried_save import RetriedSave
 from actors.async_shell import AsyncShell, Reply
+from actors.shell import remote_address
 from constellation.effects import Note
 from constellation.errors import AdapterError
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.incarnation import UNSAVED_PAUSE_S, saved_life, unsaved_life
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import MemberChanged, ProbeEnded
-from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy
 from constellation.gossip.security import Keyring
 from constellation.log import get_logger
 from constellation.settings.agent import Settings
 from constellation.settings.gossip import GossipSettings
-from constellation.transport.address import ActorRef
 from messages.admin import PartReported
 from messages.base import Message
 from messages.gossip import (
@@ -41,19 +42,16 @@ from messages.gossip import (
     RecordWithdraw,
 )
 from messages.keyring import KeyringCopy, KeyringFetch, KeyringOrder
-from messages.lifecycle import ActorDirectory
 from messages.tailscale import SeedsFound
 
 log = get_logger(__name__)
 
 COALESCE_S = 0.01  # changes within so long become one message
 HOUSEKEEPING_S = 1.0  # between looks at what to keep, and resolutions of seeds
-LIFE_STEP = 16  # more incarnations than a node takes between two looks at what to keep
 LEAVE_POLL_S = 0.02
 LEAVE_TIMEOUT_S = 2.0
-SUBSCRIBERS_MAX = 64
-GOSSIP = "@gossip"  # whoever is a node's gossip actor now
 KEY_SOURCES_MAX = 8
+PART_PRESENT = PartReported(part="gossip", state="present")
 
 
 class GossipActor(AsyncShell):
@@ -67,53 +65,91 @@ class GossipActor(AsyncShell):
         self._subscribers: dict[str, Reply] = {}  # by the reader's address
         self._found: tuple[Address, ...] = ()  # seeds of the tailnet
         self._feed_armed = False
-        self._silent = False  # because our name is taken; as `admin` was told
+        self.saver: RetriedSave[Remembered] | None = None
+        self._name_taken = False
+        self._unsaved: AdapterError | None = None  # what is not saved, and why
+        self._reported = PART_PRESENT  # to admin
 
     def on_actor_up_async(self, name: str) -> None:
-        if name == "admin" and self._silent:
-            self.post_soon("admin", self._part())
+        if name == "admin" and self._reported != PART_PRESENT:
+            self.post_soon("admin", self._reported)
 
     async def run(self) -> None:
         settings = node.settings()
         memory = GossipMemory(Path(settings.data_dir))
-        # A life above the last one, made durable before anything is said in it.
         kept = memory.load()
-        kept = Remembered(kept.incarnation + LIFE_STEP, kept.addresses)
-        memory.save(kept)
+        self.saver = RetriedSave("the gossip memory", memory.save, kept)
+        incarnation = await self._begin_life(memory, kept)
         cluster_key = node.cluster_key()
         keyring_file = KeyringFile(Path(settings.data_dir), cluster_key)
-        transport = self._make(settings, keyring_file.load(), kept.incarnation)
+        transport = self._make(settings, keyring_file.load(), incarnation)
         try:
-            await transport.open(transport.node.swim.address)
+            await transport.open_sockets(transport.node.address)
         except AdapterError as error:
-            # The operator must act: one line that says how, and no trace of calls.
+            # The operator must act: one line that says how, without a traceback.
             self.perform(Note("gossip_not_started", {"error": str(error)}, "error"))
             raise
         self.keys = GossipKeys(transport, keyring_file, cluster_key)
         self.transport, self.metrics = transport, GossipMetrics(transport, self.registry)
-        transport.node.swim.seeds = await self._seeds(settings.gossip)
+        transport.node.set_seeds(await self._seeds(settings.gossip))
         transport.perform(transport.node.start(self._time(), known=kept.addresses))
         self.started()
         try:
             while True:
+                kept = self._memory(transport.node, kept)
+                await self._save(transport, kept)
                 await asyncio.sleep(HOUSEKEEPING_S)
-                kept = self._keep(memory, kept)
-                transport.node.swim.seeds = await self._seeds(settings.gossip)
+                transport.node.set_seeds(await self._seeds(settings.gossip))
                 self._arm_feed()
                 if self.keys.must_ask():
                     self._ask_for_keys(transport, settings.actors.port)
         finally:
-            await transport.close()
+            await transport.close_sockets()
+
+    async def _begin_life(self, memory: GossipMemory, kept: Remembered) -> int:
+        """Return the incarnation of this life, saved before anything is said under it."""
+        assert self.saver is not None
+        incarnation = saved_life(kept.incarnation)
+        if await self.saver.keep(Remembered(incarnation, kept.addresses), self._time()):
+            return incarnation
+        incarnation = unsaved_life(kept.incarnation, memory.age_s())
+        await asyncio.sleep(UNSAVED_PAUSE_S)
+        return incarnation
+
+    async def _save(self, transport: GossipTransport, memory: Remembered) -> None:
+        """Save what the next life needs; report it if the disk refuses, and once it works again."""
+        assert self.saver is not None
+        assert self.keys is not None
+        now_s = self._time()
+        await self.saver.keep(memory, now_s)
+        await self.keys.keep_saved(now_s)
+        transport.counts["saves_failed"] = self.saver.failures + self.keys.saver.failures
+        problem = self.saver.problem or self.keys.saver.problem
+        if str(problem) != str(self._unsaved):
+            self._unsaved = problem
+            if problem is None:
+                self.perform(Note("gossip_saved_again", {}))
+            else:
+                fields = {"what": problem.what, "why": problem.why, "fix": problem.fix}
+                self.perform(Note("gossip_not_saved", fields, "warning"))
+            self._report_part()
+
+    @staticmethod
+    def _memory(core: GossipNode, kept: Remembered) -> Remembered:
+        """Return what the next life needs; `kept` is what this one kept before."""
+        # A node that is alone keeps the addresses it knew: it may be the one that is cut off.
+        addresses = core.known_addresses or kept.addresses
+        if set(addresses) == set(kept.addresses):
+            addresses = kept.addresses  # another order is no change
+        return Remembered(core.highest_incarnation, addresses)
 
     def receiveMsg_ClusterSubscribe(self, message: ClusterSubscribe, sender: ActorAddress) -> None:
-        reply = self._reply_to(sender)
-        self._on_loop(lambda: self._subscribe(self.address_text(sender), reply))
+        if self.add_reader(sender):
+            reader, reply = self.address_text(sender), self._reply_to(sender)
+            self._on_loop(lambda: self._subscribe(reader, reply))
 
-    def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:
-        before = {self.address_text(address) for address in self.directory.values()}
-        super().receiveMsg_ActorDirectory(message, sender)
-        gone = before - {self.address_text(address) for address in self.directory.values()}
-        self._on_loop(lambda: self._unsubscribe(gone))
+    def on_actor_gone(self, address: str) -> None:
+        self._on_loop(lambda: self._unsubscribe(address))
 
     def on_message(self, message: Message, reply: Reply) -> None:
         if self.transport is None:
@@ -129,7 +165,7 @@ class GossipActor(AsyncShell):
                 self._on_keys(message, reply)
             case SeedsFound(hosts=hosts):
                 # The others are taken to use the same port: it is a setting of the cluster.
-                port = core.swim.address.port
+                port = core.address.port
                 self._found = tuple(Address(host, port) for host in hosts)
             case GossipLeave():
                 self.spawn(self._leave(self.transport, reply), "leave")
@@ -140,11 +176,14 @@ class GossipActor(AsyncShell):
         assert self.keys is not None, "made with the transport"
         match message:
             case KeyringOrder():
-                reply(self.keys.obey(message))
+                self.spawn(self._obey(self.keys, message, reply), "key order")
             case KeyringFetch():
                 reply(self.keys.copy())
             case KeyringCopy():
                 self.keys.adopt(message)
+
+    async def _obey(self, keys: GossipKeys, order: KeyringOrder, reply: Reply) -> None:
+        reply(await keys.obey(order, self._time()))
 
     async def _seeds(self, settings: GossipSettings) -> tuple[Address, ...]:
         """Return the seeds that are set and those that were found, each once."""
@@ -152,18 +191,18 @@ class GossipActor(AsyncShell):
 
     def _ask_for_keys(self, transport: GossipTransport, actor_port: int) -> None:
         """Ask the nodes that we cannot talk to for their keys, by the actor system."""
-        swim = transport.node.swim
-        hosts = dict.fromkeys(one.ip for one in (*swim.seeds, *swim.known_addresses))
-        hosts.pop(swim.address.ip, None)
+        core = transport.node
+        hosts = dict.fromkeys(one.ip for one in (*core.seeds, *core.known_addresses))
+        hosts.pop(core.address.ip, None)
         for host in list(hosts)[:KEY_SOURCES_MAX]:
-            self.send_soon(ActorAddress(ActorRef(host, actor_port, GOSSIP)), KeyringFetch())
+            self.send_soon(remote_address(host, actor_port, "gossip"), KeyringFetch())
 
     def _make(self, settings: Settings, keyring: Keyring, incarnation: int) -> GossipTransport:
-        envelope = Envelope(keyring, settings.gossip.label.encode())
+        envelope = GossipEnvelope(keyring, settings.gossip.label.encode())
         core = GossipNode(
             identity=load_identity(settings),
             address=Address(settings.bind_address, settings.gossip.port),
-            policy=gossip_policy(settings.gossip, overhead_bytes=envelope.overhead_bytes),
+            policy=settings.gossip.policy(overhead_bytes=envelope.overhead_bytes),
             random=SystemRandom(),
             incarnation=incarnation,
             now_s=self._time(),
@@ -189,67 +228,60 @@ class GossipActor(AsyncShell):
     def _subscribe(self, reader: str, reply: Reply) -> None:
         if self.transport is None:
             return
-        if reader not in self._subscribers and len(self._subscribers) >= SUBSCRIBERS_MAX:
-            log.error("subscriber_refused", reader=reader, limit=SUBSCRIBERS_MAX)
-            return
         self._send_changes()
         self._subscribers[reader] = reply
-        reply(self.transport.node.feed.snapshot(self._time()))
+        reply(self.transport.node.snapshot(self._time()))
 
-    def _unsubscribe(self, readers: set[str]) -> None:
-        for reader in readers:
-            self._subscribers.pop(reader, None)
+    def _unsubscribe(self, reader: str) -> None:
+        self._subscribers.pop(reader, None)
 
     def _on_step(self) -> None:
         self._arm_feed()
-        if self.transport is not None and self.transport.node.swim.name_taken != self._silent:
-            self._silent = not self._silent
-            self.post_soon("admin", self._part())
+        if self.transport is not None and self.transport.node.name_taken != self._name_taken:
+            self._name_taken = not self._name_taken
+            self._report_part()
+
+    def _report_part(self) -> None:
+        part = self._part()
+        if part != self._reported:
+            self._reported = part
+            self.post_soon("admin", part)
 
     def _part(self) -> PartReported:
-        if not self._silent:
-            return PartReported(part="gossip", state="present")
-        return PartReported(
-            part="gossip",
-            state="lost",
-            why="another node, or this one before it lost its data_dir, has its node_name",
-            fix="give each node a node_name of its own; or wait, if there is no other node",
-        )
+        if self._name_taken:
+            return PartReported(
+                part="gossip",
+                state="lost",
+                why="another node, or this one before it lost its data_dir, has its node_name",
+                fix="give each node a node_name of its own; or wait, if there is no other node",
+            )
+        if self._unsaved is not None:
+            why = f"{self._unsaved.what}: {self._unsaved.why}; the node stays a member"
+            fix = self._unsaved.fix[:512]
+            return PartReported(part="gossip", state="lost", why=why[:512], fix=fix)
+        return PART_PRESENT
 
     def _arm_feed(self) -> None:
         """Send what has changed soon, with what else changes until then."""
-        if self.transport is None or self._feed_armed or not self.transport.node.feed.is_dirty:
+        if self.transport is None or self._feed_armed or not self.transport.node.has_changes:
             return
         self._feed_armed = True
         asyncio.get_running_loop().call_later(COALESCE_S, self._send_changes)
 
     def _send_changes(self) -> None:
         self._feed_armed = False
-        if self.transport is None or not self.transport.node.feed.is_dirty:
+        if self.transport is None or not self.transport.node.has_changes:
             return
-        change = self.transport.node.feed.take(self._time())
+        change = self.transport.node.take_changes(self._time())
         for reply in self._subscribers.values():
             reply(change)
 
     async def _leave(self, transport: GossipTransport, reply: Reply) -> None:
         transport.perform(transport.node.leave(self._time()))
         deadline_s = self._time() + LEAVE_TIMEOUT_S
-        while not transport.node.swim.has_left and self._time() < deadline_s:
+        while not transport.node.has_left and self._time() < deadline_s:
             await asyncio.sleep(LEAVE_POLL_S)
         reply(GossipLeft())
-
-    def _keep(self, memory: GossipMemory, kept: Remembered) -> Remembered:
-        """Make durable what has changed of what the next life needs."""
-        assert self.transport is not None
-        core = self.transport.node
-        now = Remembered(core.highest_incarnation, core.swim.known_addresses)
-        # One alone keeps the addresses it knew: it may be the one that is cut off.
-        if not now.addresses:
-            now = Remembered(now.incarnation, kept.addresses)
-        if (now.incarnation, set(now.addresses)) == (kept.incarnation, set(kept.addresses)):
-            return kept
-        memory.save(now)
-        return now
 
     def _on_loop(self, work: Callable[[], None]) -> None:
         if self.loop is not None:
@@ -258,27 +290,6 @@ class GossipActor(AsyncShell):
     @staticmethod
     def _time() -> float:
         return asyncio.get_running_loop().time()
-
-
-def gossip_policy(settings: GossipSettings, *, overhead_bytes: int) -> GossipPolicy:
-    """Return the core's numbers from the settings."""
-    swim = SwimPolicy(
-        probe_interval_s=settings.probe_interval_s,
-        probe_timeout_s=settings.probe_timeout_s,
-        indirect_probes=settings.indirect_probes,
-        gossip_interval_s=settings.gossip_interval_s,
-        gossip_nodes=settings.gossip_nodes,
-        push_pull_interval_s=settings.push_pull_interval_s,
-        retransmit_multiplier=settings.retransmit_multiplier,
-        suspicion_multiplier=settings.suspicion_multiplier,
-        suspicion_timeout_max_multiplier=settings.suspicion_timeout_max_multiplier,
-        packet_bytes_max=settings.packet_bytes_max - overhead_bytes,
-        dead_gossip_s=settings.dead_gossip_s,
-        dead_reclaim_s=settings.dead_reclaim_s,
-        local_health_multiplier_max=settings.local_health_multiplier_max,
-        rejoin_interval_s=settings.rejoin_interval_s,
-    )
-    return GossipPolicy(swim, StatePolicy(expiry_s=settings.record_expiry_s))
 
 
 async def _resolve(seeds: tuple[str, ...]) -> tuple[Address, ...]:

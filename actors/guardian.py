@@ -1,7 +1,10 @@
 """The agent's first process: starts the actor system, watches over it, and ends it in order.
 
-It is no actor.  It owns the data directory's lock, tells systemd, and takes signals.  When the
-actor system's admin process or the supervisor dies, or no longer answers, it starts them again.
+It is not an actor.  It owns the lock of the data directory, notifies systemd, and handles signals.
+When the actor system's admin process or the supervisor dies, or no longer answers, it starts them
+again.
+When the supervisor reports that an essential actor stays down, it ends the agent in order, with
+exit code 1: the service manager starts everything afresh.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import time
 
 from setproctitle import setproctitle
 
+from actors.adapters.durable_file import disk_error
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.systemd import tell_systemd
 from actors.node_life import NodeLife
@@ -19,7 +23,7 @@ from actors.transport.process import adopt_orphans, end_leftovers
 from constellation import __version__
 from constellation.log import get_logger
 from constellation.settings.agent import Settings
-from constellation.supervision.restart import RestartHistory, RestartPolicy
+from constellation.supervision.restart import RestartHistory
 
 log = get_logger(__name__)
 
@@ -37,7 +41,7 @@ class Guardian:
         self._began_at_s = 0.0
 
     def run(self) -> int:
-        """Work until told to stop; return the exit code.
+        """Run until a signal; return the exit code.
 
         Raises:
             AdapterError: the first start failed: the operator must act.
@@ -55,16 +59,26 @@ class Guardian:
                 why = life.watch(lambda: self._signalled, self._on_ready)
                 if why is None:
                     return self._stop(life)
+                if life.failure is not None:
+                    fix = "see what this actor logged before it ended; the agent must be restarted"
+                    log.error("agent_given_up", why=why, fix=fix)
+                    self._stop(life)
+                    return EXIT_GIVEN_UP
             finally:
                 life.close()
             if not self._wait_to_restart(why):
                 return 0 if self._signalled else EXIT_GIVEN_UP
 
     def _start_life(self) -> NodeLife:
-        leftovers = end_leftovers(self.directories.runtime_dir)
-        if leftovers:
-            log.warning("leftovers_ended", process_ids=leftovers)
-        return NodeLife(self.settings, self.directories)
+        runtime_dir = self.directories.runtime_dir
+        try:
+            leftovers = end_leftovers(runtime_dir)
+            if leftovers:
+                log.warning("leftovers_ended", process_ids=leftovers)
+            return NodeLife(self.settings, self.directories)
+        except OSError as error:
+            what = f"the processes of this node cannot be started in {runtime_dir}"
+            raise disk_error(what, error, runtime_dir / "agent") from error
 
     def _on_ready(self, missing: tuple[str, ...]) -> None:
         tell_systemd("READY=1")
@@ -85,8 +99,7 @@ class Guardian:
 
     def _wait_to_restart(self, why: str) -> bool:
         now_s = time.monotonic()
-        policy = RestartPolicy.of(self.settings.supervisor)
-        self.history, again = self.history.exited(policy, now_s)
+        self.history, again = self.history.exited(self.settings.supervisor.policy().restart, now_s)
         if again.given_up:
             log.error("agent_given_up", why=why, fix="see the events logged before this one")
             return False

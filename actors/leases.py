@@ -21,6 +21,7 @@ from constellation.leases.keeper import LeaseKeeper, Want
 from constellation.leases.policy import DEFAULT_LEASES
 from constellation.leases.subscribers import LeaseSubscribers
 from constellation.wire import encode
+from messages.events import ChangeReported
 from messages.leases import (
     LeaseAcquired,
     LeaseLetGo,
@@ -33,7 +34,6 @@ from messages.leases import (
 )
 from messages.lifecycle import ActorDirectory
 from messages.raft_member import (
-    ChangeReported,
     LeasesSubscribe,
     RaftLeading,
     RaftPropose,
@@ -193,7 +193,7 @@ class LeasesActor(ShellActor):
             return
         self._changes.labels(message.name, "lost").inc()
         what = ChangeReported(
-            what="lease lost",
+            what="lease_lost",
             node=self.keeper.node_name,
             subject=message.name,
             reason=message.why,

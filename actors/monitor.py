@@ -1,6 +1,6 @@
-"""Monitor actor: one process a service, from observations to the record the cluster reads.
+"""Monitor actor: one process for each service, which publishes its state from observations.
 
-Kept light on purpose, a node may run hundreds: it imports neither Docker nor a web framework.
+A node may run hundreds, so it stays small: it imports neither Docker nor a web framework.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from thespian.actors import ActorAddress
 from actors import node
 from actors.shell import ShellActor
 from constellation.log import get_logger
-from constellation.monitor.health import HealthPolicy, ServiceHealth
+from constellation.monitor.health import ServiceHealth
 from messages.gossip import RecordPublish, RecordWithdraw
 from messages.monitor import MonitorDone, MonitorStop, ServiceObservation, ServiceState
 
@@ -18,11 +18,10 @@ log = get_logger(__name__)
 
 
 class MonitorActor(ShellActor):
-    """Translate observations to health steps, and what is new to records."""
+    """Translate observations to steps of the health core, and new states to records."""
 
     def on_start(self) -> None:
-        settings = node.settings().monitor
-        self.health = ServiceHealth(HealthPolicy(settings.failing_count, settings.passing_count))
+        self.health = ServiceHealth(node.settings().monitor.policy())
         self.state: ServiceState | None = None
 
     def on_actor_up(self, name: str) -> None:
@@ -30,7 +29,7 @@ class MonitorActor(ShellActor):
             self.post("gossip", RecordPublish(service_states=(self.state,)))
 
     def receiveMsg_ServiceState(self, message: ServiceState, sender: ActorAddress) -> None:
-        if self.state is None:  # what the monitor before this one had concluded
+        if self.state is None:  # as the previous monitor concluded it
             self.health = self.health.resumed(message)
 
     def receiveMsg_ServiceObservation(

@@ -27,6 +27,7 @@ from messages.lifecycle import (
     ActorPong,
     ActorStart,
     ActorStarted,
+    SupervisorFailed,
     SupervisorStart,
     SupervisorStarted,
     SupervisorStatus,
@@ -73,12 +74,16 @@ class NodeLife:
         self.system = ActorSystem(systemBase=self.base, transientUnique=True)
         self.supervisor: ActorAddress = self.system.createActor(SupervisorActor)
         self.supervisor_process: tuple[int, int | None] | None = None  # id and start time
+        self.failure: SupervisorFailed | None = None  # why starting the actors again is no cure
         self._heard_at_s = dict.fromkeys(("supervisor", "actor-system"), time.monotonic())
         guardian = str(self.base.transport.myAddress.addressDetails)
         self._send(ActorStart(name="supervisor", supervisor=guardian))
 
     def watch(self, is_signalled: Callable[[], bool], on_ready: OnReady) -> str | None:
-        """Return None when signalled, else why this life must end."""
+        """Return None when signalled, else why this life must end.
+
+        With `failure` set, the supervisor still works, and can end its actors in order.
+        """
         supervision = self.settings.supervisor
         pinged_at_s = time.monotonic()
         ready_by_s: float | None = pinged_at_s + supervision.start_timeout_s
@@ -90,6 +95,9 @@ class NodeLife:
                 case SupervisorStarted() if ready_by_s is not None:
                     ready_by_s = None
                     on_ready(())
+                case SupervisorFailed() as failure:
+                    self.failure = failure
+                    return failure.why
                 case SupervisorStatus(actors=actors):
                     on_ready(tuple(one.name for one in actors if one.state != "running"))
                 case _:
@@ -106,7 +114,7 @@ class NodeLife:
         return None
 
     def stop(self, is_impatient: Callable[[], bool]) -> tuple[str, ...]:
-        """End the actors in order; return which would not end."""
+        """End the actors in order; return the names of those that did not end."""
         self._send(SupervisorStop())
         give_up_at_s = time.monotonic() + STOP_TIMEOUT_S
         while time.monotonic() < give_up_at_s and not is_impatient():
@@ -125,7 +133,7 @@ class NodeLife:
         reap()
 
     def _say_goodbye(self) -> None:
-        """Let the admin process leave the convention; it need not be waited for long."""
+        """Let the admin process leave the convention; wait for it only briefly."""
         self.system.tell(self.base.adminAddr, SystemShutdown())
         deadline_s = time.monotonic() + LAST_WORDS_S
         while self.base.admin_process.is_alive() and time.monotonic() < deadline_s:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from prometheus_client import CollectorRegistry, Counter, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from setproctitle import setproctitle
 from thespian.actors import (
     ActorAddress,
@@ -41,6 +41,7 @@ from constellation.effects import Note, Send
 from constellation.log import bind_log_context, get_logger
 from constellation.peers import actor_systems
 from constellation.transport.address import ActorRef
+from constellation.wire import decode
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.lifecycle import (
@@ -52,6 +53,7 @@ from messages.lifecycle import (
     ActorYield,
     ActorYielded,
 )
+from messages.operator import Relayed
 
 log = get_logger(__name__)
 
@@ -95,6 +97,12 @@ class ShellActor(ActorTypeDispatcher):
             ["to"],
             registry=self.registry,
         )
+        self.unsaved = Gauge(
+            "constellation_file_unsaved",
+            "1 while a file of the data directory is older than what its actor knows",
+            ["file"],
+            registry=self.registry,
+        )
         self._events = Counter(
             "constellation_events",
             "Logged events of cores, by name",
@@ -114,7 +122,7 @@ class ShellActor(ActorTypeDispatcher):
         """Step the core with the passing of time."""
 
     def on_caught_up(self) -> None:
-        """Every message that has arrived so far was handled: do what was put off for that."""
+        """All messages that have arrived are handled: do the work that was deferred until then."""
 
     def on_actor_gone(self, address: str) -> None:
         """The actor of this node with that `address_text` has ended."""
@@ -133,11 +141,11 @@ class ShellActor(ActorTypeDispatcher):
         """Release what the process's end would not release."""
 
     def watched_files(self) -> list[int]:
-        """File descriptors whose readiness is told to `on_readable`."""
+        """Return the file descriptors to watch; `on_readable` is called when one can be read."""
         return []
 
     def on_readable(self, ready: list[int]) -> None:
-        """Some of `watched_files` can be read."""
+        """The descriptors `ready`, of `watched_files`, can be read."""
 
     # What subclasses use.
 
@@ -215,7 +223,7 @@ class ShellActor(ActorTypeDispatcher):
                 getattr(log, level)(event, **fields)
 
     def kill_child(self, address: ActorAddress) -> None:
-        """Kill the process of an actor that this one created; its exit is told as any other."""
+        """Kill the process of a child actor; `on_child_exited` is called as after any exit."""
         self._myRef.kill_child(address)
 
     @staticmethod
@@ -252,6 +260,11 @@ class ShellActor(ActorTypeDispatcher):
             super().receiveMessage(message, sender)
         else:
             handler(message, sender)
+
+    def receiveMsg_Relayed(self, message: Relayed, sender: ActorAddress) -> None:
+        """Handle an operator's request as if it had come from who asked."""
+        request = decode(message.request, source=self.address_text(sender))
+        self._dispatch(request, self.address_of(message.asker))
 
     def fail(self, what: str, error: BaseException | None) -> NoReturn:
         """End this process: `error` was not expected (see the failure policy above)."""
@@ -349,5 +362,5 @@ class ShellActor(ActorTypeDispatcher):
 
 
 def remote_address(host: str, port: int, actor: str) -> ActorAddress:
-    """Return the address of whichever process is the actor named `actor` on that node now."""
+    """Return the address of the actor named `actor` on that node, whichever process it is."""
     return ActorAddress(ActorRef(host, port, f"@{actor}"))

@@ -1,4 +1,4 @@
-"""Supervisor actor: parent of this node's actors.  What to start and when is the core's."""
+"""Supervisor actor: parent of this node's actors.  The core decides what to start and when."""
 
 from __future__ import annotations
 
@@ -6,21 +6,11 @@ from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress, ActorExitRequest
 
 from actors import node
-from actors.admin.actor import AdminActor
-from actors.checks import ChecksActor
-from actors.docker import DockerActor
-from actors.gossip import GossipActor
-from actors.http.actor import HttpActor
-from actors.leases import LeasesActor
-from actors.raft import RaftActor
-from actors.services import ServicesActor
 from actors.shell import ShellActor
-from actors.tailscale import TailscaleActor
 from constellation.effects import Note
-from constellation.settings.agent import Settings
+from constellation.registry import enabled_actors, load
 from constellation.supervision.process_effects import Create, End, Tell
-from constellation.supervision.restart import RestartPolicy
-from constellation.supervision.watch import Announce, Effect, Report, Watch, WatchPolicy
+from constellation.supervision.watch import Announce, Effect, Report, Watch
 from messages.base import Message
 from messages.gossip import GossipLeft
 from messages.lifecycle import (
@@ -38,49 +28,29 @@ from messages.lifecycle import (
 )
 
 
-def actors_of(settings: Settings) -> dict[str, type[ShellActor]]:
-    """Return the actors of a node by name, in the order in which they start."""
-    actors: dict[str, type[ShellActor]] = {
-        "gossip": GossipActor,
-        "raft": RaftActor,
-        "leases": LeasesActor,
-        "http": HttpActor,
-        "admin": AdminActor,
-        "services": ServicesActor,
-    }
-    if settings.discovers_in_tailnet:
-        actors["tailscale"] = TailscaleActor
-    if settings.static_services:
-        actors["checks"] = ChecksActor
-    if settings.docker.enabled:
-        actors["docker"] = DockerActor
-    return actors
-
-
 class SupervisorActor(ShellActor):
-    """Translate what actors do to steps of the watch, and its effects to processes."""
+    """Translate messages of actors to steps of the watch, and its effects to processes."""
 
     tick_interval_s = 0.05
 
     def on_start(self) -> None:
         settings = node.settings()
-        supervision = settings.supervisor
-        self.classes = actors_of(settings)
-        self.watch = Watch(
-            tuple(self.classes),
-            WatchPolicy(
-                RestartPolicy.of(supervision),
-                supervision.ping_interval_s,
-                supervision.ping_timeout_s,
-                supervision.start_timeout_s,
-            ),
-        )
+        actors = enabled_actors(settings)
+        # Imported here, once: the processes of the actors are forked from this one.
+        self.classes: dict[str, type[ShellActor]] = {one.name: load(one.actor) for one in actors}
+        self.watch = Watch(actors, settings.supervisor.policy())
         self.children: dict[str, ActorAddress] = {}
         self.names: dict[str, str] = {}  # of children, by the text of their address
         self.asker: ActorAddress | None = None
         self._restarts = Counter(
             "constellation_supervisor_restarts",
             "Actors whose process ended and is started again",
+            ["name"],
+            registry=self.registry,
+        )
+        self._given_up = Gauge(
+            "constellation_supervisor_actor_given_up",
+            "1 while the actor is past the restart limit, and is tried again only slowly",
             ["name"],
             registry=self.registry,
         )
@@ -94,8 +64,9 @@ class SupervisorActor(ShellActor):
     def on_tick(self, now_s: float) -> None:
         if self.asker is not None:
             self._perform(self.watch.tick(now_s))
-        for status in self.watch.status():
+        for status in self.watch.status(now_s):
             self._up.labels(status.name).set(status.state == "running")
+            self._given_up.labels(status.name).set(status.state == "given_up")
 
     def receiveMsg_SupervisorStart(self, message: SupervisorStart, sender: ActorAddress) -> None:
         self.asker = sender
@@ -108,7 +79,7 @@ class SupervisorActor(ShellActor):
     def receiveMsg_SupervisorStatusRequest(
         self, message: SupervisorStatusRequest, sender: ActorAddress
     ) -> None:
-        self.send(sender, SupervisorStatus(actors=self.watch.status()))
+        self.send(sender, SupervisorStatus(actors=self.watch.status(self.now_s())))
 
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
         name = self.names.get(self.address_text(sender))
@@ -129,7 +100,7 @@ class SupervisorActor(ShellActor):
             self._perform(self.watch.yielded(name, self.now_s()))
 
     def on_child_exited(self, address: ActorAddress) -> None:
-        # Told twice of an actor that ends in peace: by itself, and by the kernel.
+        # An actor that ends normally is reported twice: by itself, and by the kernel.
         name = self.names.pop(self.address_text(address), None)
         if name is not None:
             del self.children[name]
@@ -178,5 +149,5 @@ class SupervisorActor(ShellActor):
             self.send(child, directory)
 
     def _report(self, message: Message | None) -> None:
-        assert self.asker is not None  # nothing runs before somebody asked for it
+        assert self.asker is not None  # nothing runs before SupervisorStart
         self.send(self.asker, message or SupervisorStarted(actors=tuple(self.classes)))

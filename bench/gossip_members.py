@@ -16,9 +16,9 @@ from secrets import token_bytes
 import uvloop
 
 from actors.adapters.gossip_transport import GossipTransport
-from actors.gossip import HOUSEKEEPING_S, gossip_policy
+from actors.gossip import HOUSEKEEPING_S
 from constellation.effects import Note
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.identity import PRIVATE_KEY_BYTES, Identity
 from constellation.gossip.member import Address
@@ -44,11 +44,11 @@ class Member:
         on_dead: Callable[[str, str], None],
     ) -> None:
         self.name = name
-        settings, envelope = GossipSettings(), Envelope(Keyring((KEY,)))
+        settings, envelope = GossipSettings(), GossipEnvelope(Keyring((KEY,)))
         self.node = GossipNode(
             identity=Identity(name, token_bytes(PRIVATE_KEY_BYTES)),
             address=address,
-            policy=gossip_policy(settings, overhead_bytes=envelope.overhead_bytes),
+            policy=settings.policy(overhead_bytes=envelope.overhead_bytes),
             random=SystemRandom(),
             incarnation=1,
             now_s=_now_s(),
@@ -75,8 +75,8 @@ class Member:
 
     async def open(self, seed: Address) -> None:
         """Join through `seed`."""
-        self.node.swim.seeds = (seed,)
-        await self.transport.open(self.node.swim.address)
+        self.node.set_seeds((seed,))
+        await self.transport.open_sockets(self.node.address)
         self.transport.perform(self.node.start(_now_s()))
         self._housekeeping = asyncio.create_task(self._keep_house())
 
@@ -84,7 +84,7 @@ class Member:
         """End at once, without a word."""
         if self._housekeeping is not None:
             self._housekeeping.cancel()
-        await self.transport.close()
+        await self.transport.close_sockets()
 
     def publish(self, text: str) -> None:
         """Publish the one service whose state is `text`."""
@@ -95,7 +95,7 @@ class Member:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            assert self.node.swim.known_addresses is not None
+            assert self.node.known_addresses is not None
 
     def _observe(self, effect: Note | MemberChanged | ProbeEnded) -> None:
         if isinstance(effect, MemberChanged):
@@ -104,8 +104,8 @@ class Member:
                 self._on_dead(self.name, effect.name)
 
     def _stepped(self) -> None:
-        if self.node.feed.is_dirty:
-            for service in self.node.feed.take(_now_s()).services:
+        if self.node.has_changes:
+            for service in self.node.take_changes(_now_s()).services:
                 self._on_update(self.name, service.state.instance)
 
 
@@ -131,7 +131,7 @@ class Members:
     async def start(self) -> str:
         """Open all; return the seconds until each holds all for alive."""
         began_s = time.monotonic()
-        seed = self._members["member-0"].node.swim.address
+        seed = self._members["member-0"].node.address
         for member in self._members.values():
             await member.open(seed)
         while any(m.alive_count < len(self._members) for m in self._members.values()):

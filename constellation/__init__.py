@@ -1,7 +1,14 @@
 """Decides: the pure cores of the agent.  (state, input, now) in, (state, effects) out.
 
-errors, effects, wire, log           shared by every feature
-cluster_view, peers                  the cluster as a reader knows it, and who can be asked in it
+errors        every error that is raised on purpose
+effects       what a core may ask its shell to do
+wire          messages as bytes
+log           structured logging
+start         the agent's door: `python -m constellation.start`
+cli           the operator's command
+cluster_view  the cluster as a reader knows it
+peers         where the actor systems of the other nodes are
+registry      the actors of a node, one entry each
 settings      every setting of the agent, and where its value comes from
 transport     frames, sessions and addresses of the actor system
 gossip        SWIM membership and the cluster's replicated records

@@ -7,6 +7,7 @@ several processes do not mix.  Secrets are `SecretStr` in the settings: their te
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import MutableMapping
@@ -36,12 +37,32 @@ def configure_logging(
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(
+            file=cast("TextIO", _LossyStream(stream or sys.stderr))
+        ),
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(node=node)
     # What libraries say through `logging`, Thespian's report of a failed handler for instance.
     logging.root.handlers[:] = [_LibraryHandler(level=logging.WARNING)]
+
+
+class _LossyStream:
+    """A stream whose failures end nobody: the log may be on a full disk, or its reader gone.
+
+    What the stream keeps in its own buffer is written when it works again; the rest is lost.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def _what_happened_first(

@@ -1,39 +1,27 @@
-"""Every message, by feature.  Imports nothing of ours.
+"""Every message, by feature.  Imports nothing of ours but its own modules, which it imports all.
+
+A message can be decoded only where its class is registered, so every process registers all of them.
 
 base          Message: frozen, strict, uniquely named; REGISTRY
-lifecycle     an actor's start, its neighbours, being watched
+lifecycle     an actor's start, directory, pings and stop; the supervisor's status
 gossip        publishing this node's records, following the cluster's
 monitor       what sources observe of services, what monitors conclude
 warp          the WARP egress of a node
 keyring       the gossip keys: orders, what each node has
+leases        commands of the lease table, and what holders receive
+tailscale     the nodes discovered in the tailnet
 metrics       what each actor process counts
+operator      what every request of an operator has in common
 admin         the operator's questions and their answers
-raft_reports  those about Raft and leases
-routes        those about routes
+events        what happened on a node: the names of events, and the report of one
+raft          what is in the Raft log and on the disk, and the packets between members
+raft_member   what the Raft actor exchanges with other actors
+raft_reports  the operator's questions about Raft and leases
+routes        the operator's questions about routes
 """
 
-from messages import (
-    admin,
-    base,
-    gossip,
-    keyring,
-    lifecycle,
-    metrics,
-    monitor,
-    raft_reports,
-    routes,
-    warp,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "admin",
-    "base",
-    "gossip",
-    "keyring",
-    "lifecycle",
-    "metrics",
-    "monitor",
-    "raft_reports",
-    "routes",
-    "warp",
-]
+for _module in iter_modules(__path__, f"{__name__}."):
+    import_module(_module.name)

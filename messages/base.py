@@ -12,8 +12,10 @@ REGISTRY: dict[str, type[Message]] = {}
 class Message(BaseModel):
     """One immutable fact or request sent between actors."""
 
-    # Only what is meant for other nodes is taken from them; everything else stays inside one.
+    # Only messages with this flag are accepted from other nodes.
     crosses_nodes: ClassVar[bool] = False
+    # Said by a base of messages that is none itself.
+    is_abstract: ClassVar[bool] = False
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -26,6 +28,8 @@ class Message(BaseModel):
         """Register the subclass under its bare name, which must be unique in the project."""
         # Thespian dispatches on the bare class name (receiveMsg_<ClassName>) and the wire
         # carries it too, so two messages with one name would silently cross-deliver.
+        if cls.__dict__.get("is_abstract"):
+            return
         if cls.__name__ in REGISTRY:
             first = REGISTRY[cls.__name__].__module__
             raise TypeError(

@@ -213,12 +213,3 @@ class RaftStatus(Message):
     foreign_cluster_ids: tuple[str, ...] = Field(
         default=(), description="of other clusters that this node hears of: they never merge"
     )
-
-
-class ChangeReported(Message):
-    """State what happened here, with its reason, for the events of this node.  To `admin`."""
-
-    what: str = Field(max_length=64, description="e.g. 'leader_elected'")
-    node: str = Field(max_length=128, description="whom it is about; may be empty")
-    subject: str = Field(default="", max_length=128, description="e.g. the lease")
-    reason: str = Field(default="", max_length=512)

@@ -16,11 +16,11 @@ import time
 
 from thespian.actors import ActorAddress
 
-from actors import node, supervisor
+from actors import node
 from actors.shell import ShellActor
+from constellation import registry
 from constellation.leases.guard import LeaseGuard
 from constellation.leases.policy import DEFAULT_LEASES
-from constellation.settings.agent import Settings
 from constellation.start import main
 from messages.leases import LeaseAcquired, LeaseLetGo, LeaseLost, LeaseWanted
 
@@ -62,12 +62,10 @@ class LeaseWriterActor(ShellActor):
             os.write(self._file, json.dumps(line).encode() + b"\n")
 
 
-def _with_writer(settings: Settings) -> dict[str, type[ShellActor]]:
-    return {**_actors_of(settings), "writer": LeaseWriterActor}
-
-
-_actors_of = supervisor.actors_of
-
 if __name__ == "__main__":
-    supervisor.actors_of = _with_writer
+    registry.ACTORS += (
+        registry.ActorSpec(
+            name="writer", purpose="acts on leases", actor=f"{__spec__.name}:LeaseWriterActor"
+        ),
+    )
     sys.exit(main())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.adapters.cluster_key import FILE_NAME, load_cluster_key, new_cluster_key
-from constellation.errors import ConfigError
+from constellation.errors import AdapterError, ConfigError
 from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN, Settings
 
 KEY = "k" * CLUSTER_KEY_CHARACTERS_MIN
@@ -136,7 +136,7 @@ def test_a_failed_generation_leaves_no_file_and_names_the_fix(
 
     monkeypatch.setattr(failing, fail)
 
-    with pytest.raises(ConfigError, match=r"data: No space left.*; correct data_dir"):
+    with pytest.raises(AdapterError, match=r"data.* cannot be created: No space.*; free space on"):
         load_cluster_key(settings(tmp_path))
 
     assert list((tmp_path / "data").iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +69,14 @@ def test_a_log_record_of_a_library_is_an_event(out: StringIO) -> None:
         "error",
         "thespian",
     )
+
+
+def test_log_on_a_full_disk_ends_nobody() -> None:
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closing it fails, too
+    configure_logging(form="json", level="info", node="alpha", stream=full)
+
+    for number in range(1000):  # more than a stream keeps in its buffer
+        get_logger("somewhere").error("member_failed", member="beta", number=number)
+
+    with pytest.raises(OSError, match="No space left"):
+        full.close()

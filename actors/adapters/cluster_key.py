@@ -22,6 +22,7 @@ def load_cluster_key(settings: Settings, *, make: bool = True) -> bytes:
 
     Raises:
         ConfigError: the file that holds it cannot be used, or there is none and none may be made.
+        AdapterError: there is none, and it cannot be saved.
     """
     if settings.cluster_key is not None:
         return settings.cluster_key.get_secret_value().encode()
@@ -34,8 +35,7 @@ def load_cluster_key(settings: Settings, *, make: bool = True) -> bytes:
                 f"there is no cluster key: {path} does not exist, so no agent has run on this data "
                 "directory as this user; name the agent's settings with --config"
             )
-        fix = "correct data_dir, or let this user write there, or set cluster_key_file"
-        make_secret(path, new_cluster_key(), what="cluster key", fix=fix)
+        make_secret(path, new_cluster_key())
     return _read(path, "data_dir")
 
 

@@ -1,14 +1,13 @@
-"""The file that keeps a node cordoned through a restart.  There is none while it is not.
+"""The file that keeps a node cordoned through a restart; it exists only while the node is.
 
-It is small and written when an operator says so: it is synced before they are told that it holds.
+It is written on an operator's order, and synced before the operator gets the answer.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
+from actors.adapters.durable_file import remove_file, replace_file
 from constellation.admin.cordon import FILE_BYTES_MAX, Cordon, CordonError
 from constellation.errors import AdapterError
 
@@ -16,7 +15,7 @@ FILE_NAME = "cordon.json"
 
 
 def load_cordon(path: Path) -> Cordon:
-    """Return what was saved last.
+    """Return the cordon that was saved last.
 
     Raises:
         AdapterError: the file cannot be read or used.  It is left as it is.
@@ -27,45 +26,20 @@ def load_cordon(path: Path) -> Cordon:
     except FileNotFoundError:
         return Cordon()
     except (OSError, CordonError) as error:
-        fix = "say how it should be: `constellation cordon` and `uncordon` write the file anew"
+        fix = "run `constellation cordon` or `uncordon` for this node: either replaces the file"
         raise AdapterError(f"{path} cannot be used", why=_why(error), fix=fix) from error
 
 
 def save_cordon(path: Path, cordon: Cordon) -> None:
-    """Replace the file as a whole, or take it away; what holds after a crash is the old or the new.
+    """Replace the file, or remove it; after a crash the old state holds or the new one.
 
     Raises:
-        AdapterError: that failed.  The old file stays, unless only its directory was not synced.
+        AdapterError: it failed.  The old file stays, unless only the sync of its directory failed.
     """
-    new = path.with_name(f".{path.name}.new")
-    try:
-        if cordon.cordoned:
-            _write(new, cordon.encode())
-            new.replace(path)
-        else:
-            path.unlink(missing_ok=True)
-        _sync_directory(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink(missing_ok=True)
-        fix = "give the agent a data_dir that it can write to, with space left; then order it again"
-        raise AdapterError(f"{path} cannot be written", why=_why(error), fix=fix) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if cordon.cordoned:
+        replace_file(path, cordon.encode())
+    else:
+        remove_file(path)
 
 
 def _why(error: OSError | CordonError) -> str:

@@ -1,12 +1,14 @@
-"""The gossip keys of this node: changed by order, kept, and asked of others when ours are old."""
+"""The gossip keys of this node: changed by order, saved, and fetched from peers when outdated."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 from actors.adapters.gossip_transport import GossipTransport
 from actors.adapters.keyring_file import KeyringFile
-from constellation.errors import ConfigError, WireError
+from actors.adapters.retried_save import RetriedSave
+from constellation.errors import AdapterError, ConfigError, WireError
 from constellation.gossip.keyring_change import changed, key_ids
 from constellation.gossip.keyring_seal import open_keyring, seal_keyring
 from constellation.gossip.security import NONCE_BYTES, Keyring
@@ -17,60 +19,80 @@ log = get_logger(__name__)
 
 
 class GossipKeys:
-    """Puts each new ring on the disk first, then into the transport."""
+    """Changes the key ring: by order, saved first; adopted from a peer, used first.
+
+    An order that cannot be saved is refused: its operator can act.  A ring of a peer is needed to
+    talk to the cluster at all, so it is used at once, and saved as soon as the disk takes it.
+    """
 
     def __init__(self, transport: GossipTransport, file: KeyringFile, cluster_key: bytes) -> None:
+        self.saver = RetriedSave("the gossip key ring", file.save, transport.keyring)
         self._transport = transport
-        self._file = file
         self._cluster_key = cluster_key
+        self._changing = asyncio.Lock()
         self._not_understood = 0
         self._asked = False
 
-    def obey(self, order: KeyringOrder) -> KeyringState:
-        """Do what `order` says, and return how it is then."""
+    async def obey(self, order: KeyringOrder, now_s: float) -> KeyringState:
+        """Change the ring as `order` says; return the ring, and why it did not change."""
         problem = ""
         try:
-            self._take(changed(self._transport.keyring, order, self._cluster_key), order.action)
-        except (ConfigError, WireError, OSError) as error:
+            async with self._changing:
+                await self._change(order, now_s)
+        except (ConfigError, WireError, AdapterError) as error:
             problem = str(error)[:512]
             log.warning("gossip_keys_not_changed", action=order.action, why=problem)
         return KeyringState(
-            node=self._transport.node.swim.node_name,
+            node=self._transport.node.node_name,
             key_ids=key_ids(self._transport.keyring),
             problem=problem,
         )
 
+    async def _change(self, order: KeyringOrder, now_s: float) -> None:
+        keyring = changed(self._transport.keyring, order, self._cluster_key)
+        if keyring == self._transport.keyring:
+            return
+        is_saved = await self.saver.keep(keyring, now_s)
+        if not is_saved and self.saver.problem is not None:
+            raise self.saver.problem
+        self._use(keyring, order.action)
+
+    async def keep_saved(self, now_s: float) -> None:
+        """Save the ring in use, if it is not saved yet.  Call it now and then."""
+        async with self._changing:
+            await self.saver.keep(self._transport.keyring, now_s)
+
     def copy(self) -> KeyringCopy:
-        """Return our ring for a node whose keys are old."""
+        """Return the ring, sealed, for a node whose keys are old."""
         sealed = seal_keyring(
             self._transport.keyring, self._cluster_key, nonce=os.urandom(NONCE_BYTES)
         )
         return KeyringCopy(sealed_keys=sealed)
 
     def must_ask(self) -> bool:
-        """Whether we are alone, and others answer, but not in words that our keys open.
+        """Return whether to ask others for their keys.  Call it now and then.
 
-        To be asked now and then: it looks at what came since the last time.
+        Yes, if this node is alone, and since the last call others have sent what no key here opens.
         """
         not_understood = self._transport.not_understood
         is_new = not_understood > self._not_understood
         self._not_understood = not_understood
-        self._asked = is_new and self._transport.node.swim.members.living_count <= 1
+        self._asked = is_new and self._transport.node.is_alone
         return self._asked
 
     def adopt(self, copy: KeyringCopy) -> None:
-        """Take the ring of a node that we asked."""
+        """Use the ring of a node that was asked."""
         if not self._asked:
             return
         self._asked = False
         try:
-            self._take(open_keyring(copy.sealed_keys, self._cluster_key), "adopt")
-        except (WireError, OSError) as error:
+            keyring = open_keyring(copy.sealed_keys, self._cluster_key)
+        except WireError as error:
             log.warning("gossip_keys_not_adopted", why=str(error))
-
-    def _take(self, keyring: Keyring, action: str) -> None:
-        if keyring == self._transport.keyring:
             return
-        self._file.save(keyring)
+        if keyring != self._transport.keyring:
+            self._use(keyring, "adopt")
+
+    def _use(self, keyring: Keyring, action: str) -> None:
         self._transport.keyring = keyring
         log.info("gossip_keys_changed", action=action, keys=key_ids(keyring))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from actors.adapters.durable_file import make_directory, replace_file
+from actors.adapters.node_identity import FILE_NAME as IDENTITY_FILE
+from constellation.gossip.incarnation import FIRST_MAX
 from constellation.gossip.member import Address
+from constellation.log import get_logger
+
+log = get_logger(__name__)
 
 ADDRESSES_MAX = 1024
 FILE_BYTES_MAX = 1 << 20
-INCARNATION_MAX = 1 << 31  # half of what claims can carry: room for this life
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class GossipMemory:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "gossip.json"
+        self._identity = data_dir / IDENTITY_FILE
 
     def load(self) -> Remembered:
         """Return what was kept last."""
@@ -35,25 +41,30 @@ class GossipMemory:
                 return Remembered()
             fields = json.loads(self._path.read_text())
             addresses = tuple(Address(str(ip), int(port)) for ip, port in fields["addresses"])
-            incarnation = min(max(0, int(fields["incarnation"])), INCARNATION_MAX)
+            incarnation = min(max(0, int(fields["incarnation"])), FIRST_MAX)
             return Remembered(incarnation, addresses[:ADDRESSES_MAX])
         except (OSError, ValueError, KeyError, TypeError):
             return Remembered()
+
+    def age_s(self) -> float:
+        """Return how long ago the memory was saved; if it never was, the age of this node."""
+        now_utc_s = datetime.now(UTC).timestamp()
+        for path in (self._path, self._identity):
+            try:
+                return max(0.0, now_utc_s - path.stat().st_mtime)
+            except OSError as error:
+                log.debug("gossip_memory_has_no_age", path=str(path), error=str(error))
+        return 0.0
 
     def save(self, remembered: Remembered) -> None:
         """Keep `remembered` instead.
 
         Raises:
-            OSError: the data directory cannot be written.
+            AdapterError: the data directory cannot be written.
         """
         fields = {
             "incarnation": remembered.incarnation,
             "addresses": remembered.addresses[:ADDRESSES_MAX],
         }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".new")
-        with draft.open("w") as file:
-            json.dump(fields, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+        make_directory(self._path.parent)
+        replace_file(self._path, json.dumps(fields).encode())

@@ -25,6 +25,7 @@ COUNTS = {
     "exchanges_unanswered": "TCP exchanges that the other side ended without an answer",
     "exchanges_refused": "TCP exchanges not begun, over the limit of concurrent ones",
     "exchanges_evicted": "TCP exchanges of others that made room for newer or smaller ones",
+    "saves_failed": "Attempts to save the gossip memory or the key ring that failed",
     "send_errors": "UDP packets the network refused",
 }
 
@@ -45,7 +46,7 @@ class GossipMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
         # A report is made in the actor's thread while the loop works: copy in one step.
-        node, counts = self._transport.node, self._transport.counts.copy()
+        figures, counts = self._transport.node.figures(), self._transport.counts.copy()
         for name, text in COUNTS.items():
             yield CounterMetricFamily(f"constellation_gossip_{name}", text, value=counts[name])
         drops = CounterMetricFamily(
@@ -59,38 +60,37 @@ class GossipMetrics(Collector):
             "Records not taken: not their author's, badly signed, invalid, or over a limit",
             labels=["reason"],
         )
-        for reason, count in node.refused.copy().items():
+        for reason, count in figures.records_refused.items():
             refused.add_metric([reason], count)
         yield refused
         yield CounterMetricFamily(
             "constellation_gossip_exchanges_spared",
             "Whole exchanges that were due and not needed: both sides had the same state",
-            value=node.sameness.spared,
+            value=figures.exchanges_spared,
         )
         yield CounterMetricFamily(
             "constellation_gossip_records_repeated",
             "Records that came again, or too late to be news; what is replayed is among them",
-            value=node.state.repeated,
+            value=figures.records_repeated,
         )
         members = GaugeMetricFamily(
             "constellation_gossip_members", "Members by state, this node too", labels=["state"]
         )
-        states = [member.state for member in node.swim.members.all()]
         for state in STATES:
-            members.add_metric([state], states.count(state))
+            members.add_metric([state], figures.members.get(state, 0))
         yield members
         yield GaugeMetricFamily(
             "constellation_gossip_local_health_multiplier",
             "What slowness of this node stretches its probes by; 1 is healthy",
-            value=node.swim.prober.awareness.local_health_multiplier,
+            value=figures.local_health_multiplier,
         )
         yield CounterMetricFamily(
             "constellation_gossip_refutes",
             "Accusations against this node that it refuted",
-            value=node.swim.membership.refute_count,
+            value=figures.refutations,
         )
         yield GaugeMetricFamily(
             "constellation_gossip_records",
             "Records known, tombstones too",
-            value=node.state.table.count,
+            value=figures.records,
         )

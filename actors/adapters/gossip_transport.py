@@ -14,7 +14,7 @@ from typing import Any
 from actors.adapters.gossip_incoming import IncomingStreams
 from constellation.effects import Note
 from constellation.errors import AdapterError, WireError
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import (
@@ -56,7 +56,7 @@ class GossipTransport(asyncio.DatagramProtocol):
     def __init__(
         self,
         node: GossipNode,
-        envelope: Envelope,
+        envelope: GossipEnvelope,
         *,
         tcp_timeout_s: float,
         observe: Observer,
@@ -77,7 +77,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         self._exchanges: set[asyncio.Task[None]] = set()
         self._incoming = IncomingStreams()
 
-    async def open(self, address: Address) -> None:
+    async def open_sockets(self, address: Address) -> None:
         """Listen on `address` only.
 
         Raises:
@@ -92,7 +92,7 @@ class GossipTransport(asyncio.DatagramProtocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
             self._server = await asyncio.start_server(self._serve, *address, limit=READ_BYTES)
         except OSError as error:
-            await self.close()
+            await self.close_sockets()
             in_use = error.errno == errno.EADDRINUSE
             raise AdapterError(
                 f"gossip cannot listen on {address.ip} port {address.port}",
@@ -100,7 +100,7 @@ class GossipTransport(asyncio.DatagramProtocol):
                 fix="end it or set gossip.port" if in_use else "check bind_address",
             ) from error
 
-    async def close(self) -> None:
+    async def close_sockets(self) -> None:
         """Stop everything at once."""
         if self._timer is not None:
             self._timer.cancel()
@@ -238,7 +238,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(timeout_s):
-                local = (self.node.swim.address.ip, 0)
+                local = (self.node.address.ip, 0)
                 reader, writer = await asyncio.open_connection(*to, local_addr=local)
                 writer.write(self._envelope.header + self._sealed(message))
                 await writer.drain()
@@ -287,7 +287,7 @@ class GossipTransport(asyncio.DatagramProtocol):
                 writer.write(self._sealed(answer))
             case UserStream(body):
                 self.perform(self.node.on_user_stream(body, now_s))
-            case Ping(seq_no, node) if self.node.swim.answers_to(node):
+            case Ping(seq_no, node) if self.node.answers_to(node):
                 writer.write(self._sealed(Ack(seq_no)))
             case _:
                 raise WireError("a stream that is no request", reason="unknown_type")

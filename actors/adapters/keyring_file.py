@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from actors.adapters.secret_file import is_missing, read_secret, replace_secret
+from actors.adapters.durable_file import replace_file
+from actors.adapters.secret_file import is_missing, read_secret
 from constellation.errors import ConfigError, WireError
 from constellation.gossip.keyring_seal import open_keyring, seal_keyring
 from constellation.gossip.security import NONCE_BYTES, Keyring, derive_gossip_key
@@ -40,7 +41,7 @@ class KeyringFile:
         """Keep `keyring` instead.
 
         Raises:
-            OSError: the data directory cannot be written.
+            AdapterError: the data directory cannot be written.
         """
         sealed = seal_keyring(keyring, self._cluster_key, nonce=os.urandom(NONCE_BYTES))
-        replace_secret(self._path, sealed.hex())
+        replace_file(self._path, f"{sealed.hex()}\n".encode())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
+from actors.adapters.durable_file import replace_file
 from constellation.errors import AdapterError
 from constellation.traefik.last_good import FILE_BYTES_MAX, LastGood, LastGoodError
 
@@ -34,16 +33,4 @@ def save_last_good(path: Path, last_good: LastGood) -> None:
     Raises:
         AdapterError: it cannot be written.  The old file stays.
     """
-    new = path.with_name(f".{path.name}.new")
-    try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(last_good.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink(missing_ok=True)
-        fix = "give the agent a data_dir that it can write to, with space left"
-        raise AdapterError(f"last good body to {path}", why=str(error), fix=fix) from error
+    replace_file(path, last_good.encode())

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
 
+from actors.adapters.durable_file import disk_error, make_directory
 from constellation.errors import AdapterError
 
 LOCK_NAME = "agent.lock"
+_PROCESS_ID_CHARACTERS = 10  # always as many, so that the file never has to be made shorter
 _WRITE_BY_OTHERS = 0o022
 
 
@@ -37,36 +41,55 @@ class NodeDirectories:
 
 
 def _make(path: Path, setting: str) -> None:
-    """Make `path`, or check that nobody else can put anything into it."""
+    """Create `path`, or check that no other user can put anything into it."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise PermissionError(13, "it may not be written by this user")
-        found = path.stat()
-        if found.st_uid not in {0, os.geteuid()}:
-            raise PermissionError(1, f"it belongs to another user (id {found.st_uid})")
-        if found.st_mode & _WRITE_BY_OTHERS:
-            path.chmod(found.st_mode & ~_WRITE_BY_OTHERS & 0o7777)
+        make_directory(path)
+        _check(path)
     except OSError as error:
+        failed = disk_error(f"{path} cannot be used", error, path / LOCK_NAME)
+        raise _or_set(setting, failed) from error
+    except AdapterError as error:
+        raise _or_set(setting, error) from error
+
+
+def _check(path: Path) -> None:
+    if not os.access(path, os.W_OK | os.X_OK):
+        number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(number, os.strerror(number))
+    found = path.stat()
+    if found.st_uid not in {0, os.geteuid()}:
         raise AdapterError(
             f"{path} cannot be used",
-            why=error.strerror or str(error),
-            fix=f"make it writable for this user, or set {setting}",
-        ) from error
+            why=f"it belongs to another user (id {found.st_uid})",
+            fix=f"give it to user id {os.geteuid()}",
+        )
+    if found.st_mode & _WRITE_BY_OTHERS:
+        path.chmod(found.st_mode & ~_WRITE_BY_OTHERS & 0o7777)
+
+
+def _or_set(setting: str, error: AdapterError) -> AdapterError:
+    return AdapterError(error.what, why=error.why, fix=f"{error.fix}, or set {setting}")
 
 
 def _lock(data_dir: Path) -> int:
-    lock = os.open(data_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Return the open lock file.  One that exists already needs no space on the disk."""
+    path = data_dir / LOCK_NAME
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise disk_error(f"{path} cannot be opened", error, path) from error
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         holder = os.read(lock, 32).decode(errors="replace").strip() or "of unknown id"
         os.close(lock)
+        if error.errno not in {errno.EACCES, errno.EAGAIN}:
+            raise disk_error(f"{path} cannot be locked", error, path) from error
         raise AdapterError(
             f"this agent does not start on {data_dir}",
             why=f"another agent (process {holder}) uses this data directory",
             fix="stop that one, or give this one another data_dir",
         ) from error
-    os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
+    with contextlib.suppress(OSError):  # for people only: a full disk is no reason to stop
+        os.pwrite(lock, f"{os.getpid():<{_PROCESS_ID_CHARACTERS}}\n".encode(), 0)
     return lock

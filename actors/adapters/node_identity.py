@@ -17,12 +17,12 @@ def load_identity(settings: Settings) -> Identity:
     """Return this node's identity; one is made in the first life.
 
     Raises:
-        ConfigError: its file cannot be made or read, or holds something else.
+        ConfigError: its file cannot be read, or holds something else.
+        AdapterError: there is no such file, and it cannot be created.
     """
     path = Path(settings.data_dir) / FILE_NAME
     if is_missing(path):
-        fix = "correct data_dir, or let this user write there"
-        make_secret(path, secrets.token_hex(PRIVATE_KEY_BYTES), what="node identity", fix=fix)
+        make_secret(path, secrets.token_hex(PRIVATE_KEY_BYTES))
     text = read_secret(path, what="the node identity", setting="data_dir")
     try:
         return Identity(settings.node_name, bytes.fromhex(text.decode()))

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from constellation.raft.batch import Batch
 from constellation.raft.condition import Condition
-from constellation.raft.effects import RoleChanged
 from constellation.raft.member import RaftMember
 
 _BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -48,11 +48,8 @@ class RaftMetrics:
         self._leaders = counter(
             "constellation_raft_leader_changes", "Times that another leader, or none, was known"
         )
-        self.applied = counter(
+        self._applied_commands = counter(
             "constellation_raft_commands_applied", "Commands that the lease table has applied"
-        )
-        self.unsent = counter(
-            "constellation_raft_unsent", "Messages to nodes whose address gossip does not know"
         )
         self.refused = Counter(
             "constellation_raft_packets_refused",
@@ -68,22 +65,26 @@ class RaftMetrics:
         )
 
     @contextmanager
-    def saving(self, count: int) -> Iterator[None]:
-        """Measure one save, if there is anything to save."""
+    def saving(self) -> Iterator[None]:
+        """Measure one save that succeeds."""
         begun_s = time.monotonic()
         yield
-        if count:
-            self._saves.observe(time.monotonic() - begun_s)
+        self._saves.observe(time.monotonic() - begun_s)
 
-    def role_changed(self, change: RoleChanged) -> None:
-        """Count a change of role or leader."""
-        self._leaders.inc()
-        if change.role == "leader":
-            self._elections.inc()
+    def performed(self, batch: Batch) -> None:
+        """Count what a batch has changed."""
+        commands = sum(entry.kind == "command" for entry in batch.applied)
+        self._applied_commands.inc(commands)
+        for change in batch.role_changes:
+            self._leaders.inc()
+            if change.role == "leader":
+                self._elections.inc()
 
-    def look(self, member: RaftMember | None, condition: Condition, *, journal_bytes: int) -> None:
-        """Take in how the member is now."""
-        self._well.set(condition.is_well or condition.is_off)
+    def look(
+        self, member: RaftMember | None, condition: Condition | None, *, journal_bytes: int
+    ) -> None:
+        """Set the gauges to how the member is now."""
+        self._well.set(condition is not None and (condition.is_well or condition.is_off))
         self._journal.set(journal_bytes)
         self._is_leader.set(member is not None and member.is_leader)
         self._has_leader.set(member is not None and bool(member.leader))

@@ -7,12 +7,18 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from actors.adapters.durable_file import (
+    FULL_ERRNOS,
+    disk_error,
+    sync_directory,
+    write_all,
+    write_synced,
+)
 from constellation.errors import AdapterError
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import Save, SaveSnapshot
@@ -22,8 +28,6 @@ from constellation.raft.journal_state import Draft, JournalState
 
 FILE_NAME = "journal"
 LOCK_NAME = "lock"
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_FIX_SPACE = "make room on that disk"
 _FIX_REOPEN = (
     "see that this user may write there, and in the kernel's log that the disk is well; then start "
     "the agent again"
@@ -64,8 +68,7 @@ class RaftStore:
         try:
             store = cls(directory, _locked(directory))
         except OSError as error:
-            fix = "give the agent a data_dir that it can write to, with space left"
-            raise AdapterError(f"Raft log in {directory}", why=_why(error), fix=fix) from error
+            raise disk_error(f"Raft log in {directory}", error, directory) from error
         try:
             store._load()
         except BaseException:
@@ -132,7 +135,7 @@ class RaftStore:
             self._replace(self._state)
             return
         with self._breaking("cannot be read"):
-            _sync_directory(self._path.parent)  # A new file may have got its name just before.
+            sync_directory(self._path.parent)  # A new file may have got its name just before.
             data = _read_from_disk(self._file)
         try:
             replayed = replay(data)
@@ -157,14 +160,18 @@ class RaftStore:
         """
         with self._breaking("cannot be written"):
             try:
-                _write_all(self._file, record, self._end.offset)
+                write_all(self._file, record, self._end.offset)
             except OSError as error:
-                if error.errno not in _FULL:
+                if error.errno not in FULL_ERRNOS:
                     raise
                 self._cut_to_end()
-                raise DiskFullError(str(self._path), why=_why(error), fix=_FIX_SPACE) from error
+                raise self._disk_full(error) from error
             # Pages that a failed sync could not write may count as written after: no second try.
             os.fdatasync(self._file)
+
+    def _disk_full(self, error: OSError) -> DiskFullError:
+        full = disk_error(str(self._path), error, self._path)
+        return DiskFullError(full.what, why=full.why, fix=full.fix)
 
     def _cut_to_end(self) -> None:
         os.ftruncate(self._file, self._end.offset)
@@ -180,16 +187,16 @@ class RaftStore:
         data, end = encode_file(state, os.urandom(SALT_BYTES))
         with self._breaking("cannot be replaced"):
             try:
-                file = _written(self._new_path, data)
+                file = write_synced(self._new_path, data)
             except OSError as error:
-                if error.errno not in _FULL:
+                if error.errno not in FULL_ERRNOS:
                     raise
-                raise DiskFullError(str(self._path), why=_why(error), fix=_FIX_SPACE) from error
+                raise self._disk_full(error) from error
             old, self._file = self._file, file
             if old >= 0:
                 os.close(old)
             self._new_path.replace(self._path)
-            _sync_directory(self._path.parent)
+            sync_directory(self._path.parent)
         self._end = end
 
     @contextlib.contextmanager
@@ -216,7 +223,7 @@ def _locked(directory: Path) -> int:
     """
     if not directory.exists():
         directory.mkdir(mode=0o700, parents=True)
-        _sync_directory(directory.parent)
+        sync_directory(directory.parent)
     lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -241,35 +248,6 @@ def _read_from_disk(file: int) -> bytes:
     os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
     with os.fdopen(os.dup(file), "rb") as reader:
         return reader.read()
-
-
-def _written(path: Path, data: bytes) -> int:
-    """Return a new file that holds `data`, synced; there is none if that fails."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        _write_all(file, data, 0)
-        os.fsync(file)
-    except OSError:
-        os.close(file)
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise
-    return file
-
-
-def _write_all(file: int, data: bytes, offset: int) -> None:
-    left = memoryview(data)
-    while left:
-        count = os.pwrite(file, left, offset)
-        left, offset = left[count:], offset + count
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _why(error: OSError) -> str:

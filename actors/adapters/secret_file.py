@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
+from actors.adapters.durable_file import create_file, make_directory
 from constellation.errors import ConfigError
 
 SECRET_BYTES_MAX = 4096
@@ -52,47 +52,14 @@ def read_secret(path: Path, *, what: str, setting: str) -> bytes:
     return secret
 
 
-def make_secret(path: Path, text: str, *, what: str, fix: str) -> None:
-    """Write `text` whole or not at all; of two that make it at once, the first one's counts.
+def make_secret(path: Path, text: str) -> None:
+    """Create `path` with `text`, whole or not at all; a file that exists already stays.
 
     Raises:
-        ConfigError: the directory cannot be made, or not be written to.
+        AdapterError: the file or its directory cannot be created.
     """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = _written(path, text)
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            return
-        finally:
-            new.unlink()
-    except OSError as error:
-        raise ConfigError(f"no {what} can be made in {path.parent}: {_why(error)}; {fix}") from None
-
-
-def replace_secret(path: Path, text: str) -> None:
-    """Write `text` in place of what `path` holds, whole or not at all.
-
-    Raises:
-        OSError: the directory cannot be written to.
-    """
-    _written(path, text).replace(path)
-
-
-def _written(path: Path, text: str) -> Path:
-    # A name of its own each time: in containers all agents may have the same process id, and one
-    # that was killed here leaves its file behind.
-    file, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(file, "w") as written:
-            written.write(f"{text}\n")
-            written.flush()
-            os.fsync(written.fileno())
-    except OSError:
-        Path(name).unlink()
-        raise
-    return Path(name)
+    make_directory(path.parent)
+    create_file(path, f"{text}\n".encode())
 
 
 def _why(error: OSError | ValueError) -> str:

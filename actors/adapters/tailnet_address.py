@@ -10,8 +10,8 @@ from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.settings.types import TAILSCALE
-from constellation.tailscale.condition import Condition, absent, condition_of
-from constellation.tailscale.seeds import SeedPolicy, seed_hosts
+from constellation.tailscale.condition import TailscaleCondition, absent, condition_of
+from constellation.tailscale.seeds import seed_hosts
 
 WHAT = f'bind_address = "{TAILSCALE}" gives no address'
 FIX = "install or start Tailscale, or correct tailscale.socket, or set bind_address to an address"
@@ -64,10 +64,10 @@ def find_seed_hosts(settings: Settings) -> tuple[str, ...]:
         AdapterError: it gives no answer.
     """
     tailnet = ask_tailscale(settings.tailscale)
-    return seed_hosts(tailnet, SeedPolicy.of(settings.tailscale), settings.bind_address)
+    return seed_hosts(tailnet, settings.tailscale.policy(), settings.bind_address)
 
 
-def _look(settings: TailscaleSettings) -> tuple[str, Condition]:
+def _look(settings: TailscaleSettings) -> tuple[str, TailscaleCondition]:
     """Return this machine's first address, which is IPv4 if it has one, and how Tailscale is."""
     try:
         tailnet = ask_tailscale(settings)
@@ -75,5 +75,5 @@ def _look(settings: TailscaleSettings) -> tuple[str, Condition]:
         return "", absent(error.why, FIX)
     address = next(iter(tailnet.this.addresses), "")
     if not address and tailnet.backend_state == "Running":
-        return "", Condition("starting", "this machine has no address yet", "wait")
+        return "", TailscaleCondition("starting", "this machine has no address yet", "wait")
     return address, condition_of(tailnet, address or "127.0.0.1")

@@ -1,8 +1,12 @@
-"""The admin actor: answers the operator, and tells the cluster about this node.
+"""The admin actor: it answers operators, and publishes this node's record.
 
-actor   status, nodes, services, events and gossip keys
-shell   what all its parts share
-raft    Raft members and leases
-cordon  cordons
-routes  `explain` and `rejected`, passed on to the HTTP actor
+actor    the admin actor: a list of desks, and the relay of other actors' requests
+shell    what all desks share: counters, refusals, and the state of its view
+desk     the base of a desk: the messages it handles, its core, its effects
+record   this node's own record, and the parts of its host
+cordon   cordons: this node's, and orders for any node
+cluster  the nodes, the services, and recent events
+status   the status of this node and of all others
+keyring  the keys that encrypt gossip
+raft     the Raft cluster and its leases
 """

@@ -1,4 +1,4 @@
-"""What all of the admin actor rests on: the cluster as seen from here, and who may say what."""
+"""What all desks of the admin actor share: counters, refusals, and the state of its view."""
 
 from __future__ import annotations
 
@@ -6,54 +6,74 @@ from prometheus_client import Counter
 from thespian.actors import ActorAddress
 
 from actors import node
-from actors.shell import ShellActor
-from constellation.cluster_view import ClusterView
-from constellation.peers import find_peers
-from messages.admin import RequestRefused
+from actors.shell import CLUSTER_ACTOR, ShellActor
+from constellation.admin.words import duration
 from messages.base import Message
+from messages.operator import RequestRefused
+
+STARTING = "its gossip actor is starting"
+NOT_RUNNING = "its gossip actor is not running"
 
 
 class AdminShell(ShellActor):
     """Base of the admin actor."""
 
     def on_start(self) -> None:
-        self._own_name = node.settings().node_name
-        self.view = ClusterView()
-        self._requests = Counter(
+        self.own_node = node.settings().node_name
+        self._view_is_old_since_s: float | None = None
+        self.requests = Counter(
             "constellation_admin_requests",
-            "Questions of operators and of other nodes",
+            "Requests of operators and of other nodes",
             ["kind"],
             registry=self.registry,
         )
-        self._unanswered = Counter(
+        self.unanswered = Counter(
             "constellation_admin_unanswered",
-            "Nodes that did not say in time how they are, for each operator who asked",
+            "Nodes that did not report their status in time, for each operator who asked",
             registry=self.registry,
         )
-        self._unexpected = Counter(
+        self.unexpected = Counter(
             "constellation_admin_unexpected_answers",
-            "Answers that were not owed, or not from the node they are about",
+            "Answers that were not expected, or not from the node they are about",
             registry=self.registry,
         )
 
-    def _speaks_for(self, name: str, sender: ActorAddress) -> bool:
-        """Return whether `sender` is on the node called `name`."""
-        settings = node.settings()
-        addresses = {
-            **find_peers(self.view).addresses,
-            self._own_name: (settings.bind_address, settings.actors.port),
-        }
-        return bool(addresses.get(name) == sender.addressDetails.node)
+    def on_tick(self, now_s: float) -> None:
+        if CLUSTER_ACTOR in self.directory:
+            self._view_is_old_since_s = None
+        elif self._view_is_old_since_s is None:
+            self._view_is_old_since_s = now_s
 
-    def _is_known(self, message: Message, sender: ActorAddress) -> bool:
-        """Return whether there is something to say; refuse if not."""
-        self._requests.labels(type(message).__name__).inc()
+    def count_request(self, message: Message) -> None:
+        """Count a request, by its class."""
+        self.requests.labels(type(message).__name__).inc()
+
+    def answer(self, asker: str, message: Message) -> None:
+        """Send `message` to the asker with that address."""
+        self.send(self.address_of(asker), message)
+
+    # The cluster.
+
+    def cluster_problem(self) -> str:
+        """Return why the cluster is not known here, or known as it was; empty: it is known."""
+        is_running = CLUSTER_ACTOR in self.directory
+        if not self.view.known:
+            why = STARTING if is_running else NOT_RUNNING
+            return f"{self.own_node} does not know the cluster: {why}"
+        if is_running:
+            return ""
+        since_s = self._view_is_old_since_s
+        age = duration(0.0 if since_s is None else self.now_s() - since_s)
+        return f"{self.own_node} knows the cluster as it was {age} ago: {NOT_RUNNING}"
+
+    def knows_cluster(self, sender: ActorAddress) -> bool:
+        """Return whether the cluster is known here; if not, refuse the request of `sender`."""
         if self.view.known:
             return True
         refusal = RequestRefused(
-            what="this node cannot say anything of the cluster yet",
-            why="its gossip is only starting",
-            fix="ask again in a second; if that lasts, see the agent's log",
+            what="this node cannot answer about the cluster",
+            why=self.cluster_problem(),
+            fix="retry in a second; `constellation status` shows the state of its actors",
         )
         self.send(sender, refusal)
         return False

@@ -54,6 +54,11 @@ class HttpMetrics:
             "Times that the last good body could not be saved",
             registry=registry,
         )
+        self.reports_refused = Counter(
+            "constellation_metrics_reports_refused",
+            "Reports of actors that were left out of this page: there are too many actors",
+            registry=registry,
+        )
         self.actors = Gauge(
             "constellation_metrics_actors", "Actor processes on this page", registry=registry
         )

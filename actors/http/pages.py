@@ -34,7 +34,10 @@ NOT_FOUND = f"there is no such path; there are {', '.join(PATHS)}\n".encode()
 
 
 class HttpPages:
-    """Answers every request.  `own_report` reads the metrics of this very process."""
+    """Answers every request.
+
+    `own_report` reads the metrics of this process; `is_behind` says whether a change was missed.
+    """
 
     def __init__(
         self,
@@ -42,13 +45,16 @@ class HttpPages:
         provider: TraefikProvider,
         reports: ReportBook,
         metrics: HttpMetrics,
+        *,
         own_report: Callable[[], MetricsReport],
+        is_behind: Callable[[], bool],
     ) -> None:
         self.provider = provider
         self.reports = reports
         self.metrics = metrics
         self.node_name = node_name
         self._own_report = own_report
+        self._is_behind = is_behind
         self.polled_at_s: float | None = None  # None: Traefik never asked
         self.body_at_s = 0.0
         self._etag = ""
@@ -122,8 +128,8 @@ class HttpPages:
 
     def _problems(self) -> list[str]:
         problems = []
-        if self.provider.view.gap:
-            problems.append("a change of the cluster was missed: a snapshot has been asked for")
+        if self._is_behind():
+            problems.append("a change of the cluster was missed; a snapshot was requested")
         if self.provider.phase is not Phase.SETTLED:
             served = "nothing" if self.provider.body is None else "the last good body"
             problems.append(f"not all of the cluster is known yet: Traefik gets {served}")

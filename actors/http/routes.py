@@ -1,4 +1,4 @@
-"""What the HTTP actor answers of routes, to the admin actor and through it to operators."""
+"""What the HTTP actor answers operators about routes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from actors.http.pages import HttpPages
 from constellation.traefik.ages import Ages
 from constellation.traefik.explanation import explain, rejection_rows
 from constellation.traefik.settling import Phase
-from messages.routes import ExplainReport, RejectedReport, RoutesAnswer, RoutesAsk
+from messages.routes import ExplainReport, ExplainRequest, RejectedReport, RejectedRequest
 
 REJECTED_MAX = 200  # told at once; /api/rejected lists more
 
 
-def answer(message: RoutesAsk, pages: HttpPages, ages: Ages, now_s: float) -> RoutesAnswer:
-    """Return the answer to an operator's question."""
-    if message.explain is None:
-        return RoutesAnswer(asker=message.asker, rejected=_rejected(pages))
-    subject = message.explain.subject
-    return RoutesAnswer(asker=message.asker, explained=_explained(subject, pages, ages, now_s))
+def answer(
+    request: ExplainRequest | RejectedRequest, pages: HttpPages, ages: Ages, now_s: float
+) -> ExplainReport | RejectedReport:
+    """Return the answer to an operator's request."""
+    if isinstance(request, RejectedRequest):
+        return _rejected(pages)
+    return _explained(request.subject, pages, ages, now_s)
 
 
 def _rejected(pages: HttpPages) -> RejectedReport:

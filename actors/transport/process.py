@@ -125,10 +125,15 @@ def start_time_ticks(process_id: int) -> int | None:
 
 
 def write_pid_file(runtime_dir: Path, name: str) -> None:
-    """Leave a note of this process for `end_leftovers` of a later start."""
+    """Leave a note of this process for `end_leftovers` of a later start.
+
+    The note is the target of a symbolic link: a file system that is full still takes one, as it
+    takes the socket beside it, so an actor can be started again there.
+    """
     process_id = os.getpid()
-    text = f"{process_id} {start_time_ticks(process_id)}\n"
-    (runtime_dir / f"{name}{PID_SUFFIX}").write_text(text, encoding="ascii")
+    note = runtime_dir / f"{name}{PID_SUFFIX}"
+    note.unlink(missing_ok=True)
+    note.symlink_to(f"{process_id} {start_time_ticks(process_id)}")
 
 
 def running_processes(runtime_dir: Path) -> list[int]:
@@ -136,9 +141,9 @@ def running_processes(runtime_dir: Path) -> list[int]:
     running = []
     for path in runtime_dir.glob(f"*{PID_SUFFIX}"):
         try:
-            process_id, ticks = (int(word) for word in path.read_text(encoding="ascii").split())
+            process_id, ticks = (int(word) for word in str(path.readlink()).split())
         except (OSError, ValueError):
-            continue  # cut short by a crash: such a process had only begun
+            continue  # not written by `write_pid_file`
         if start_time_ticks(process_id) == ticks:
             running.append(process_id)
     return running

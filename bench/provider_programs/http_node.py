@@ -15,7 +15,8 @@ import time
 from actors.http.actor import HttpActor
 from bench.provider_programs import cluster
 from constellation.log import configure_logging
-from constellation.settings.agent import HttpSettings, Settings
+from constellation.settings.agent import Settings
+from constellation.settings.http import HttpSettings
 from rigs.agents import process_memory_bytes
 from rigs.ports import free_port
 from tests.harness import Harness

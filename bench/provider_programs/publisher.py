@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 from typing import cast
 
-from actors import node, supervisor
+from actors import node
 from actors.shell import ShellActor
 from bench.provider_programs import cluster
-from constellation.settings.agent import Settings
+from constellation import registry
 from constellation.start import main
 from messages.gossip import RecordPublish
 from messages.monitor import Health
@@ -53,12 +53,10 @@ class PublisherActor(ShellActor):
                 self.post("gossip", RecordPublish(service_states=states))
 
 
-def _with_publisher(settings: Settings) -> dict[str, type[ShellActor]]:
-    return {**_actors_of(settings), "publisher": PublisherActor}
-
-
-_actors_of = supervisor.actors_of
-
 if __name__ == "__main__":
-    supervisor.actors_of = _with_publisher
+    registry.ACTORS += (
+        registry.ActorSpec(
+            name="publisher", purpose="publishes", actor=f"{__spec__.name}:PublisherActor"
+        ),
+    )
     sys.exit(main())

@@ -21,7 +21,7 @@ from threading import Thread
 
 from bench.provider_programs import cluster
 from bench.provider_programs.publisher import SERVICES_VARIABLE, SOCKET_NAME
-from constellation.settings.agent import StaticService
+from constellation.settings.monitor import StaticService
 from messages.monitor import Health
 from rigs.agents import HTTP_PORT, Agent, agents, start_all
 from rigs.http_backend import Backend

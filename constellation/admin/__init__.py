@@ -1,16 +1,20 @@
-"""What an operator is told.
+"""Answers to operators: the cores of the admin actor, and the reports as text and as JSON.
 
-status_round   asking them how they are: how long, and for whom
-keyring_round  an order about the gossip keys to all of them
-raft_round     asking Raft how it is and who holds the leases, and giving it orders
-raft_refusals  why one of that is not answered
-problems       what of all that is degraded, and what is only worth a note
-reports        the cluster's view and those answers -> the reports of `messages.admin`
-raft_report    what Raft members say -> one view of their cluster
-leases_report  the lease table -> who holds what
-raft_news      who leads and holds what, as told last
-history        what happened lately
-words          text that is safe on a terminal, time spans and sizes
-tables         reports -> what a person reads; so do keyring_table and raft_tables
-documents      reports -> what a program reads
+round           scatter and gather: questions to nodes, for several askers
+cordon          a cordon, its file, and what follows from it
+cordon_round    orders to cordon nodes
+raft_round      requests about Raft, and orders to it
+raft_refusals   why a request about Raft is refused
+problems        what is degraded, and what is only worth a note
+history         recent events
+reports         the status, the nodes and the services
+keyring_report  the gossip keys of all nodes
+raft_report     the Raft cluster
+lease_view      the leases and their holders
+words           text that is safe on a terminal, durations, sizes and lists
+tables          the status, nodes, services and events as a person reads them
+keyring_table   the gossip keys as a person reads them
+raft_tables     Raft and its leases as a person reads them
+route_tables    routes as a person reads them
+documents       every report as a program reads it
 """

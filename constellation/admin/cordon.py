@@ -1,7 +1,7 @@
-"""A cordoned node: it asks not to be given requests, until its operator takes that back.
+"""A cordoned node gets no requests until an operator uncordons it.
 
-Only the node itself says so of itself, in its own record, and keeps it on its disk.  What follows
-for a service is what follows when its instance there is not healthy: requests go to the others.
+Only the node itself can publish that, in its own record, and it keeps the cordon on its disk.  For
+a service it is as if its instance there were unhealthy: requests go to the other instances.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from constellation.admin.words import counted, plain
+from constellation.admin.words import counted, listed, plain
 from constellation.cluster_view import ClusterView
 from messages.admin import CordonChange, CordonChanged, CordonReport
 from messages.gossip import CORDON_REASON_CHARACTERS_MAX
 
 FILE_BYTES_MAX = 4096
-NAMES_SHOWN_MAX = 12
 
 
 class CordonError(ValueError):
@@ -24,22 +23,22 @@ class CordonError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cordon:
-    """Whether a node is cordoned, and why.  Without it there is no file."""
+    """Whether a node is cordoned, and why.  The file exists only while it is."""
 
     cordoned: bool = False
     reason: str = ""
 
     def encode(self) -> bytes:
-        """Return the content of the file: one JSON object, which people may read."""
+        """Return the content of the file: one JSON object."""
         fields = {"cordoned": self.cordoned, "reason": self.reason}
         return json.dumps(fields).encode() + b"\n"
 
     @classmethod
     def decode(cls, content: bytes) -> Cordon:
-        """Return what `encode` wrote, without what only later versions know.
+        """Return what `encode` wrote; fields of later versions are ignored.
 
         Raises:
-            CordonError: `content` is too large, damaged, or something else altogether.
+            CordonError: `content` is too large, or not what `encode` writes.
         """
         if len(content) > FILE_BYTES_MAX:
             raise CordonError(f"it has over {FILE_BYTES_MAX} bytes")
@@ -53,7 +52,7 @@ class Cordon:
         return cls(cordoned, reason[:CORDON_REASON_CHARACTERS_MAX])
 
     def after(self, change: CordonChange) -> Cordon:
-        """Return what the operator wants.  A reason stays until another one is given."""
+        """Return the cordon after an order.  Without a new reason the old one stays."""
         if not change.cordoned:
             return Cordon()
         return Cordon(cordoned=True, reason=change.reason or self.reason)
@@ -63,7 +62,7 @@ class Cordon:
 
 
 def healthy_on(view: ClusterView, node: str) -> tuple[str, ...]:
-    """Return the services with a healthy instance on `node`, by name; none if that is dead."""
+    """Return the services with a healthy instance on `node`, by name; none if the node is dead."""
     if not view.is_living(node):
         return ()
     return tuple(
@@ -74,7 +73,7 @@ def healthy_on(view: ClusterView, node: str) -> tuple[str, ...]:
 
 
 def cordon_report(view: ClusterView, changed: CordonChanged) -> CordonReport:
-    """Return what the operator is told; `view` may not have heard of the change yet."""
+    """Return the operator's report; `view` may not include the change yet."""
     services = healthy_on(view, changed.node)
     return CordonReport(
         node=changed.node,
@@ -91,7 +90,7 @@ def _others(view: ClusterView, service: str, node: str) -> bool:
 
 
 def cordon_lines(report: CordonReport) -> tuple[str, ...]:
-    """Return what a person is told: what holds, what follows, and until when."""
+    """Return the report for a person: the state of the node, what follows, and until when."""
     if not report.cordoned:
         word = "was not cordoned" if report.was_already else "is uncordoned"
         return (f"{report.node} {word}: {_taken(report)}",)
@@ -99,13 +98,13 @@ def cordon_lines(report: CordonReport) -> tuple[str, ...]:
     why = f" ({report.reason})" if report.reason else ""
     return (
         f"{report.node} {word}{why}: {_refused(report)}",
-        f"it stays so, whenever its agent starts, until `constellation uncordon {report.node}`",
+        f"it stays cordoned, also after a restart, until `constellation uncordon {report.node}`",
     )
 
 
 def _refused(report: CordonReport) -> str:
     if not report.services:
-        return "no service there was healthy, so no request goes another way"
+        return "no service there was healthy, so no request changes its way"
     after = f"; {_sole(report)} (503 now)" if report.sole_services else ""
     return f"{_instances(report)} no requests{after}"
 
@@ -124,7 +123,6 @@ def _instances(report: CordonReport) -> str:
 
 def _sole(report: CordonReport) -> str:
     count = len(report.sole_services)
-    shown = ", ".join(plain(name) for name in report.sole_services[:NAMES_SHOWN_MAX])
-    more = f" and {count - NAMES_SHOWN_MAX} more" if count > NAMES_SHOWN_MAX else ""
     verb = "has" if count == 1 else "have"
-    return f"{count} of them {verb} no other healthy instance: {shown}{more}"
+    names = listed(map(plain, report.sole_services))
+    return f"{count} of them {verb} no other healthy instance: {names}"

@@ -1,14 +1,18 @@
-"""Orders to cordon nodes, for several operators at once: each is the named node's to carry out.
+"""Orders to cordon and uncordon nodes, for several operators at once.
 
-An order is passed on once.  It may be repeated safely, so who got no answer in time is told to.
+Each order is carried out by the node it names.  It is passed on once: repeating an order is safe,
+so an operator who gets no answer in time is told to repeat it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from constellation.admin.cordon import cordon_report
+from constellation.admin.round import Answer, Ask, Completed, Round, TooMany, Unexpected
+from constellation.admin.round import Effect as RoundEffect
+from constellation.admin.words import listed
 from constellation.cluster_view import ClusterView
 from constellation.peers import find_peers
 from messages.admin import (
@@ -16,67 +20,45 @@ from messages.admin import (
     CordonChanged,
     CordonOrder,
     CordonReport,
-    RequestRefused,
 )
+from messages.operator import RequestRefused
 
 TIMEOUT_S = 2.0
-ASKERS_MAX = 64
-NAMES_SHOWN_MAX = 12
+
+_Key = tuple[int, str]  # the number of an order, and the node it is for
 
 
 @dataclass(frozen=True, slots=True)
 class PassOn:
-    """Effect: give `change` to the admin actor of its node."""
+    """Effect: send `change` to the admin actor of its node."""
 
     change: CordonChange
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Effect: answer `asker` with what became of its order, or why nothing did."""
-
-    asker: str
-    answer: CordonReport | RequestRefused
-
-
-@dataclass(frozen=True, slots=True)
-class Unexpected:
-    """Effect: count an answer that nobody owed."""
-
-
-Effect = PassOn | Tell | Unexpected
-
-
-@dataclass(frozen=True, slots=True)
-class _Orderer:
-    asker: str
-    due_at_s: float
-    change: CordonChange
+Effect = PassOn | Answer | Unexpected
 
 
 class CordonRound:
-    """Who waits for what.  Askers and nodes are named by text; `now_s` is monotonic seconds."""
+    """The orders under way.  Askers and nodes are named by text; `now_s` is monotonic seconds."""
 
     def __init__(self, own_node: str) -> None:
         self._own = own_node
-        self._waiting: dict[int, _Orderer] = {}  # by the number of the order
+        self._round = Round[_Key, CordonChange, CordonChanged](timeout_s=TIMEOUT_S)
         self._number = 0
 
     def ordered(
         self, asker: str, order: CordonOrder, view: ClusterView, now_s: float
     ) -> list[Effect]:
-        """`asker` wants a node of `view` to be cordoned, or no more."""
-        if len(self._waiting) >= ASKERS_MAX:
-            return [Tell(asker, _too_many())]
+        """`asker` orders that a node of `view` be cordoned or uncordoned."""
         refusal = self._refuse(order, view)
         if refusal:
-            return [Tell(asker, refusal)]
+            return [Answer(asker, refusal)]
         self._number += 1
         change = CordonChange(
             number=self._number, node=order.node, cordoned=order.cordoned, reason=order.reason
         )
-        self._waiting[self._number] = _Orderer(asker, now_s + TIMEOUT_S, change)
-        return [PassOn(change)]
+        key = (change.number, change.node)
+        return self._effects(self._round.begin(asker, change, [key], now_s), view)
 
     def _refuse(self, order: CordonOrder, view: ClusterView) -> RequestRefused | None:
         member = view.members.get(order.node)
@@ -85,34 +67,52 @@ class CordonRound:
         if member is None:
             return _refusal(order, f"no node is called {order.node}", _known(view))
         if member.state == "dead":
-            fix = "no requests go to it meanwhile; give the order again when its agent runs"
-            return _refusal(order, "it is dead: it answers nobody", fix)
+            fix = "dead nodes get no requests; repeat the order once its agent runs"
+            return _refusal(order, "it is dead and answers nobody", fix)
         if member.state == "left":
-            fix = "give the order again when its agent runs"
+            fix = "repeat the order once its agent runs"
             return _refusal(order, "it has left the cluster", fix)
         if order.node not in find_peers(view).addresses:
-            return _refusal(order, "it has not said where its agent is", "try again in a second")
+            return _refusal(order, "the address of its agent is not known yet", "retry in a second")
         return None
 
-    def changed(self, changed: CordonChanged, view: ClusterView) -> list[Effect]:
-        """A node has obeyed, or says why not."""
-        waiting = self._waiting.get(changed.number)
-        if waiting is None or waiting.change.node != changed.node:
-            return [Unexpected()]
-        del self._waiting[changed.number]
-        if changed.why:
-            return [Tell(waiting.asker, _refusal(waiting.change, changed.why, changed.fix))]
-        return [Tell(waiting.asker, cordon_report(view, changed))]
+    def changed(self, changed: CordonChanged, view: ClusterView, now_s: float) -> list[Effect]:
+        """A node has carried out an order, or reports why it did not."""
+        key = (changed.number, changed.node)
+        return self._effects(self._round.answered(key, changed, now_s), view)
 
-    def tick(self, now_s: float) -> list[Effect]:
-        """Tell those who have waited long enough."""
-        return list(self._end(now_s))
+    def tick(self, view: ClusterView, now_s: float) -> list[Effect]:
+        """Answer operators whose order was not answered in time."""
+        return self._effects(self._round.tick(now_s), view)
 
-    def _end(self, now_s: float) -> Iterator[Effect]:
-        for number, one in list(self._waiting.items()):
-            if now_s >= one.due_at_s:
-                del self._waiting[number]
-                yield Tell(one.asker, _silent(one.change))
+    def _effects(
+        self, effects: Iterable[RoundEffect[_Key, CordonChange, CordonChanged]], view: ClusterView
+    ) -> list[Effect]:
+        return [self._effect(effect, view) for effect in effects]
+
+    def _effect(
+        self, effect: RoundEffect[_Key, CordonChange, CordonChanged], view: ClusterView
+    ) -> Effect:
+        match effect:
+            case Ask(_, change):
+                return PassOn(change)
+            case Completed(asker, change, replies):
+                return Answer(asker, _outcome(change, [*replies.values()], view))
+            case TooMany(asker, limit):
+                return Answer(asker, _too_many(limit))
+            case Unexpected():
+                return effect
+
+
+def _outcome(
+    change: CordonChange, replies: list[CordonChanged], view: ClusterView
+) -> CordonReport | RequestRefused:
+    if not replies:
+        return _silent(change)
+    (changed,) = replies
+    if changed.why:
+        return _refusal(change, changed.why, changed.fix)
+    return cordon_report(view, changed)
 
 
 def _refusal(order: CordonOrder | CordonChange, why: str, fix: str) -> RequestRefused:
@@ -123,16 +123,16 @@ def _silent(change: CordonChange) -> RequestRefused:
     return RequestRefused(
         what=f"{change.node} may or may not have been {_word(change)}",
         why=f"its agent did not answer within {TIMEOUT_S:g} s",
-        fix="give the order again, which is safe; an agent that never answers may be of a version "
-        "that knows no such order",
+        fix="repeat the order, which is safe; an agent that never answers may be of a version "
+        "without cordons",
     )
 
 
-def _too_many() -> RequestRefused:
+def _too_many(limit: int) -> RequestRefused:
     return RequestRefused(
-        what="this node does not answer now",
-        why=f"{ASKERS_MAX} others wait for a node to be cordoned already",
-        fix="ask again in some seconds",
+        what="this node takes no more orders now",
+        why=f"{limit} orders to cordon nodes are under way",
+        fix="retry in some seconds",
     )
 
 
@@ -141,6 +141,4 @@ def _word(order: CordonOrder | CordonChange) -> str:
 
 
 def _known(view: ClusterView) -> str:
-    names = sorted(view.members)
-    more = f" and {len(names) - NAMES_SHOWN_MAX} more" if len(names) > NAMES_SHOWN_MAX else ""
-    return f"there are: {', '.join(names[:NAMES_SHOWN_MAX])}{more}"
+    return f"the nodes are: {listed(view.members)}"

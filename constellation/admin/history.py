@@ -1,4 +1,4 @@
-"""What happened in the cluster lately, as one node came to know it.  It is not kept on the disk."""
+"""The recent events of the cluster, as one node learned of them; kept in memory only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView
-from messages.admin import EventRow, EventsReport
+from messages.events import ChangeReported, EventName, EventRow, EventsReport
 from messages.gossip import ClusterChanged
-from messages.raft_member import ChangeReported
 
 EVENTS_MAX = 500
 
@@ -18,7 +17,7 @@ EVENTS_MAX = 500
 class _Event:
     at_s: float
     node: str
-    what: str
+    what: EventName
     service: str = ""
     reason: str = ""
     subject: str = ""
@@ -31,22 +30,22 @@ class History:
         self._since_s = now_s
         self._events: deque[_Event] = deque(maxlen=EVENTS_MAX)
 
-    def add(self, before: ClusterView, change: ClusterChanged, now_s: float) -> None:
-        """Take in a change of what was known as `before`; a first snapshot is no news."""
+    def add_cluster_change(self, before: ClusterView, change: ClusterChanged, now_s: float) -> None:
+        """Add the events of a change to the view `before`; a first snapshot has none."""
         for event in change.events:
             self._events.append(_Event(now_s - event.ago_s, event.node, event.kind))
         if before.known:
             self._events.extend(_cordon_events(before, change, now_s))
             self._events.extend(_service_events(before, change, now_s))
 
-    def add_reported(self, change: ChangeReported, now_s: float) -> None:
-        """Take in what an actor of this node says has happened."""
+    def add_report(self, change: ChangeReported, now_s: float) -> None:
+        """Add an event that an actor of this node reported."""
         self._events.append(
             _Event(now_s, change.node, change.what, reason=change.reason, subject=change.subject)
         )
 
     def report(self, now_s: float) -> EventsReport:
-        """Return all of it."""
+        """Return all events, the newest first."""
         rows = (
             EventRow(
                 ago_s=max(0.0, now_s - event.at_s),
@@ -63,9 +62,9 @@ class History:
 
 def _cordon_events(before: ClusterView, change: ClusterChanged, now_s: float) -> Iterator[_Event]:
     for one in change.nodes:
-        known = before.nodes.get(one.node)  # a node that is new is no news of a cordon
+        known = before.nodes.get(one.node)  # a new node that is cordoned is no event
         if known is not None and known.cordoned != one.state.cordoned:
-            what = "cordoned" if one.state.cordoned else "uncordoned"
+            what: EventName = "cordoned" if one.state.cordoned else "uncordoned"
             yield _Event(now_s, one.node, what, reason=one.state.cordon_reason)
 
 

@@ -1,9 +1,9 @@
 """What is degraded in a cluster, and what is only worth a note; in words, the worst first.
 
 Degraded is what an operator should act on: a node that is dead or suspected, a service that should
-run and does not, an actor that does not work, a part of a host that was there and is gone, an
-agent that does not answer.  A node that left, the services it had, a service that its user
-stopped, and a part that was never there are as somebody wanted them.
+run and does not, an actor that fails, a part of a host that was lost, an agent that does not
+answer.  A node that left, its services, a service that its user stopped, and a part that was never
+present are intended.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from constellation.admin.cordon import healthy_on
-from constellation.admin.words import counted
+from constellation.admin.words import counted, duration
 from constellation.cluster_view import ClusterView
 from messages.admin import NodeStatus, PartReported, PartState
 from messages.gossip import MemberState
-from messages.lifecycle import ActorState
+from messages.lifecycle import ActorState, ActorStatus
 from messages.monitor import ServiceState
 
 INSTANCES_NAMED_MAX = 3
@@ -58,12 +58,12 @@ def services_degraded(view: ClusterView) -> tuple[str, ...]:
 
 
 def notes(view: ClusterView, answered: Sequence[NodeStatus]) -> tuple[str, ...]:
-    """Return what explains why something is not there, and needs nobody."""
+    """Return what explains why something is absent, and needs no action."""
     left = [name for name in sorted(view.members) if view.members[name].state == "left"]
     return (
         *(f"node {name} has left the cluster" for name in left),
         *_cordoned(view),
-        *_parts_in(answered, "absent", "is not there"),
+        *_parts_in(answered, "absent", "is absent"),
     )
 
 
@@ -72,8 +72,8 @@ def notes(view: ClusterView, answered: Sequence[NodeStatus]) -> tuple[str, ...]:
 
 def _nodes_in(view: ClusterView, state: MemberState) -> Iterator[str]:
     words = {
-        "dead": "is dead: it answers nobody",
-        "suspect": "is suspected to be dead: it did not answer the last probes",
+        "dead": "is dead: it does not respond",
+        "suspect": "is suspected to be dead: it did not respond to the latest probes",
     }
     for name in sorted(view.members):
         if view.members[name].state == state:
@@ -83,42 +83,43 @@ def _nodes_in(view: ClusterView, state: MemberState) -> Iterator[str]:
 def _silent(view: ClusterView, unanswered: Sequence[str]) -> Iterator[str]:
     for name in sorted(unanswered):
         member = view.members.get(name)
-        if member is None or member.state in {"alive", "left"}:  # else that says it
-            yield f"node {name} is there, but its agent did not say how it is in time"
+        if member is None or member.state in {"alive", "left"}:  # else its state is reported
+            yield f"node {name} is alive, but its agent did not report its status in time"
 
 
 def _cordoned(view: ClusterView) -> Iterator[str]:
-    """Say what was ordered and is easily forgotten."""
+    """Recall an order that is easily forgotten."""
     for name in sorted(view.members):
         if view.is_cordoned(name) and view.members[name].state != "left":
             reason = view.nodes[name].cordon_reason
             why = f": {reason}" if reason else ""
             count = len(healthy_on(view, name))
+            get = "gets" if count == 1 else "get"
             kept = (
-                f"; no requests go to {counted(count, 'service instance')} there" if count else ""
+                f"; {counted(count, 'service instance')} there {get} no requests" if count else ""
             )
-            yield f"node {name} is cordoned{why}{kept}; `constellation uncordon {name}` ends that"
+            yield f"node {name} is cordoned{why}{kept}; `constellation uncordon {name}` ends it"
 
 
 # Services.
 
 
 def is_wanted(view: ClusterView, node: str, state: ServiceState) -> bool:
-    """Return whether an instance should run: nobody stops it, nor took its node away."""
+    """Return whether an instance should run: it was not stopped, and its node has not left."""
     member = view.members.get(node)
     has_left = member is not None and member.state == "left"
     return state.health != "stopped" and not state.draining and not has_left
 
 
 def is_down(view: ClusterView, service: str) -> bool:
-    """Return whether a service should run somewhere, and no request can go to it."""
+    """Return whether a service should run somewhere and no instance can take requests."""
     states = view.services[service]
     wanted = any(is_wanted(view, node, state) for node, state in states.items())
     return wanted and not view.routable(service)
 
 
 def why_not_routable(view: ClusterView, node: str, state: ServiceState) -> str:
-    """Return why an instance gets no requests; or what its monitor says, if it does."""
+    """Return why an instance gets no requests; if it does, what its monitor reports."""
     if not view.is_living(node):
         member = view.members.get(node)
         return "its node is not known" if member is None else _gone(member.state)
@@ -140,7 +141,7 @@ def _down(view: ClusterView, service: str) -> str:
     each = [_instance(view, node, states[node]) for node in wanted[:INSTANCES_NAMED_MAX]]
     if len(wanted) > INSTANCES_NAMED_MAX:
         each.append(f"and {len(wanted) - INSTANCES_NAMED_MAX} more")
-    return f"service {service} cannot be reached anywhere: {'; '.join(each)}"
+    return f"service {service} is down: {'; '.join(each)}"
 
 
 def _instance(view: ClusterView, node: str, state: ServiceState) -> str:
@@ -150,7 +151,7 @@ def _instance(view: ClusterView, node: str, state: ServiceState) -> str:
 
 
 def _reason(state: ServiceState) -> str:
-    return state.reason or "its check does not say why"
+    return state.reason or "its health check gave no reason"
 
 
 # What is inside a node.
@@ -158,18 +159,29 @@ def _reason(state: ServiceState) -> str:
 
 def _actors_in(answered: Sequence[NodeStatus], state: ActorState) -> Iterator[str]:
     words = {
-        "given_up": "keeps failing and is given up for now",
+        "given_up": "keeps failing and is restarted only slowly",
         "backing_off": "is being restarted",
     }
     for status in answered:
         for actor in status.actors:
             if actor.state == state:
                 why = f": {actor.last_exit}" if actor.last_exit else ""
-                yield f"actor {actor.name} on {status.node} {words[state]}{why}"
+                see = "; see its log" if state == "given_up" else ""
+                text = f"actor {actor.name} on {status.node} {words[state]}{why}"
+                yield f"{text}{_times(actor)}{see}"
+
+
+def _times(actor: ActorStatus) -> str:
+    times = []
+    if actor.down_for_s:
+        times.append(f"down for {duration(actor.down_for_s)}")
+    if actor.next_try_in_s:
+        times.append(f"next try in {duration(actor.next_try_in_s)}")
+    return f"; {', '.join(times)}" if times else ""
 
 
 def _parts_in(answered: Sequence[NodeStatus], state: PartState, what: str) -> Iterator[str]:
-    """Say of each part that is in `state` where it is so: once where nodes say the same."""
+    """Name the nodes of each part that is in `state`: in one line where the reasons are equal."""
     where: dict[PartReported, list[str]] = {}
     for status in answered:
         for part in status.parts:

@@ -1,67 +1,68 @@
-"""Why somebody who asks about Raft, or orders something of it, gets no other answer."""
+"""Why a request about Raft or an order to it is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from messages.admin import RequestRefused
+from constellation.admin.words import listed
+from messages.operator import RequestRefused
 from messages.raft_member import RaftOrder, RaftStatus
 
-NAMES_SHOWN_MAX = 12
+_SEE_STATUS = "retry in a second; `constellation status` shows the state of the actors"
 
 NOT_RUNNING = RequestRefused(
-    what="this node cannot say or do anything about Raft now",
-    why="its Raft actor does not run",
-    fix="ask again in a second; `constellation status` says how the actors are",
+    what="this node cannot answer about Raft now",
+    why="its Raft actor is not running",
+    fix=_SEE_STATUS,
 )
 
 
 def too_many(limit: int) -> RequestRefused:
-    """Refuse one more."""
+    """Refuse one more request."""
     return RequestRefused(
-        what="this node does not answer now",
-        why=f"{limit} others wait for an answer about Raft already",
-        fix="ask again in some seconds",
+        what="this node takes no more requests about Raft now",
+        why=f"{limit} of them wait for an answer",
+        fix="retry in some seconds",
     )
 
 
 def silent(subject: str, timeout_s: float) -> RequestRefused:
-    """Say that this node's Raft actor did not say `subject`."""
+    """This node's Raft actor did not report `subject`."""
     return RequestRefused(
-        what=f"this node cannot say {subject}",
+        what=f"this node does not know {subject}",
         why=f"its Raft actor did not answer within {timeout_s:g} s",
-        fix="ask again; `constellation status` says how the actors are",
+        fix=_SEE_STATUS,
     )
 
 
 def not_passed_on(order: RaftOrder, timeout_s: float) -> RequestRefused:
-    """Say that nothing was done of `order`."""
+    """Nothing was done about `order`."""
     return RequestRefused(
         what=f"{_named(order)} was not done",
         why=f"the Raft actor of this node did not answer within {timeout_s:g} s",
-        fix="give the order again; `constellation status` says how the actors are",
+        fix=f"repeat the order: {_SEE_STATUS}",
     )
 
 
 def unknown_outcome(order: RaftOrder, timeout_s: float) -> RequestRefused:
-    """Say that `order` may have been done, or may still be."""
+    """It is not known whether `order` was done, or still may be."""
     return RequestRefused(
         what=f"{_named(order)} may or may not have been done",
-        why=f"Raft did not say so within {timeout_s:g} s",
-        fix="look with `constellation raft` before you give the order again",
+        why=f"Raft did not confirm it within {timeout_s:g} s",
+        fix="check `constellation raft` before you repeat the order",
     )
 
 
 def refuse_order(
     order: RaftOrder, status: RaftStatus, nodes: Iterable[str]
 ) -> RequestRefused | None:
-    """Return why `order` is not passed on; None: it is, and the leader may still refuse.
+    """Return why `order` is not passed on; None: it is, and the leader may still refuse it.
 
-    `status` is this node's Raft, `nodes` those that gossip knows.  Only what cannot be right
-    anywhere is refused here: this node may not know the latest members.
+    `status` is this node's, `nodes` are those that gossip knows.  This node may not know the
+    latest members, so only what is wrong on every node is refused here.
     """
     if status.condition != "member":
-        word = "is of no Raft cluster yet" if status.condition == "waiting" else "takes no part"
+        word = "belongs to no Raft cluster yet" if status.condition == "waiting" else "refuses Raft"
         return RequestRefused(
             what=f"{_named(order)} was not done",
             why=f"{status.node} {word}" + (f": {status.why}" if status.why else ""),
@@ -70,12 +71,11 @@ def refuse_order(
     members = {*status.voters, *status.learners}
     if order.node in {*members, *status.removed, *nodes}:
         return None
-    names = sorted({*nodes, *members} if order.action == "add" else members)
-    more = f" and {len(names) - NAMES_SHOWN_MAX} more" if len(names) > NAMES_SHOWN_MAX else ""
+    names = {*nodes, *members} if order.action == "add" else members
     return RequestRefused(
         what=f"{_named(order)} was not done",
         why=f"no node is called {order.node}",
-        fix=f"there are: {', '.join(names[:NAMES_SHOWN_MAX])}{more}" if names else "see its log",
+        fix=f"the nodes are: {listed(names)}" if names else "see the agent's log",
     )
 
 

@@ -1,7 +1,7 @@
-"""From what Raft members say of themselves to the one view of their cluster that people get.
+"""One view of the Raft cluster, from the statuses of its members.
 
-Followers' progress is known to the leader only, so its word counts, and the asked node's where the
-leader did not answer.
+Only the leader knows the progress of its followers, so its status counts; without an answer of the
+leader, the status of the asked node does.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from constellation.raft.quorum import majority
 from messages.raft_member import RaftFollower, RaftStatus
 from messages.raft_reports import MemberRole, RaftMemberRow, RaftReport
 
-HEARD_WITHIN_S = 3.0  # a voter that answered the leader so lately counts as answering
+CONTACT_WITHIN_S = 3.0  # a voter that answered the leader this recently counts as answering
 
 
 @dataclass(frozen=True, slots=True)
 class _Cluster:
-    """What is known of it, from the asked node and from the leader if that answered."""
+    """What is known of it, from the asked node and from the leader if it answered."""
 
     view: ClusterView
     asked: RaftStatus
-    leading: RaftStatus | None  # what the leader says of itself and its followers
+    leading: RaftStatus | None  # the status of the leader, with its followers
 
     @property
     def best(self) -> RaftStatus:
@@ -52,7 +52,7 @@ class _Cluster:
             return True
         follower = self.followers.get(voter)
         ago_s = follower.confirmed_ago_s if follower else None
-        return ago_s is not None and ago_s <= HEARD_WITHIN_S
+        return ago_s is not None and ago_s <= CONTACT_WITHIN_S
 
 
 def raft_report(
@@ -61,7 +61,7 @@ def raft_report(
     statuses: Mapping[str, RaftStatus],
     unanswered: Sequence[str] = (),
 ) -> RaftReport:
-    """Return how the Raft cluster is; `statuses` holds the asked node's, and whoever answered."""
+    """Return the report; `statuses` are those of the asked node and of others that answered."""
     asked = statuses[self_node]
     leading = max(
         (one for one in statuses.values() if one.role == "leader"),
@@ -124,7 +124,7 @@ def _role(cluster: _Cluster, node: str, leader: str) -> MemberRole:
 
 
 def _progress(cluster: _Cluster, node: str) -> tuple[int | None, float | None]:
-    """Return up to where `node` holds the log, and how long ago it said so."""
+    """Return the last log index `node` is known to hold, and the age of its last answer."""
     if cluster.leading is None:
         return None, None
     if node == cluster.leading.node:
@@ -141,23 +141,23 @@ def _progress(cluster: _Cluster, node: str) -> tuple[int | None, float | None]:
 def _degraded(cluster: _Cluster, unanswered: Sequence[str]) -> Iterator[str]:
     asked = cluster.asked
     if asked.condition == "waiting":
-        yield _because(f"{asked.node} is of no Raft cluster yet", asked)
+        yield _because(f"{asked.node} belongs to no Raft cluster yet", asked)
         return
     if asked.condition == "refuses":
         yield _because(f"{asked.node} takes no part in Raft", asked)
         if cluster.leading is None:
-            return  # it hears nobody, whoever leads
+            return  # it receives nothing, so it does not know the leader
     if not cluster.best.has_quorum:
         yield _no_quorum(cluster)
     elif cluster.leading is not None:
         yield from _silent(cluster)
     for node in sorted(unanswered):
         yield (
-            f"{node} leads, but did not say in time how it is, so it is not known what its "
-            "followers have: ask again; if that lasts, see its log"
+            f"{node} leads, but did not report its status in time, so the progress of its "
+            "followers is not known: retry; if that persists, see its log"
         )
     if cluster.leading is None and asked.has_quorum and not unanswered:
-        yield f"the leadership is changing: {asked.leader or 'nobody'} does not lead now; ask again"
+        yield f"the leader is changing: {asked.leader or 'nobody'} does not lead now; retry"
 
 
 def _because(what: str, status: RaftStatus) -> str:
@@ -170,22 +170,24 @@ def _no_quorum(cluster: _Cluster) -> str:
     answering = total - len(silent)
     verb = answering_verb(answering, by_gossip=cluster.leading is None)
     if not total:
-        return f"{cluster.asked.node} does not know its cluster's members yet: no leader reaches it"
+        node = cluster.asked.node
+        return f"{node} does not know the members of its cluster yet: no leader reaches it"
     if answering < cluster.needed:
         return (
             f"no quorum: {answering} of {total} voters {verb}, {cluster.needed} are needed; until "
-            "then nobody leads, no lease is granted or renewed, and no member changes: start the "
-            f"agents of {', '.join(silent)}, or see why they are not reached"
+            "then there is no leader, no lease is granted or renewed, and members cannot change: "
+            f"start the agents of {', '.join(silent)}, or check why they are unreachable"
         )
     return (
-        f"nobody leads, though {answering} of {total} voters {verb}: one is elected in some "
-        "seconds; if that lasts, the nodes do not reach each other at actors.port: see their logs"
+        f"no leader, although {answering} of {total} voters {verb}: an election takes some "
+        "seconds; if this persists, the nodes do not reach each other at actors.port: see their "
+        "logs"
     )
 
 
 def answering_verb(count: int, *, by_gossip: bool) -> str:
-    """Return what so many voters do, as far as is known."""
-    if by_gossip:  # which knows no more
+    """Return the verb for a number of voters."""
+    if by_gossip:  # gossip knows only that they are alive
         return "is alive" if count == 1 else "are alive"
     return "answers" if count == 1 else "answer"
 
@@ -194,11 +196,11 @@ def _silent(cluster: _Cluster) -> Iterator[str]:
     silent, total = cluster.silent_voters, len(cluster.voters)
     answering = total - len(silent)
     for voter in silent:
-        more = "; if one more fails, nobody leads" if answering <= cluster.needed else ""
+        more = "; one more failure loses the quorum" if answering <= cluster.needed else ""
         yield (
             f"voter {voter} does not answer the leader ({answering} of {total} do, "
-            f"{cluster.needed} are needed{more}): start its agent, or, if it is lost for good, "
-            f"`constellation raft remove {voter}`"
+            f"{cluster.needed} are needed{more}): start its agent, or, if the node is lost for "
+            f"good, run `constellation raft remove {voter}`"
         )
 
 
@@ -208,13 +210,13 @@ def _silent(cluster: _Cluster) -> Iterator[str]:
 def _notes(cluster: _Cluster) -> Iterator[str]:
     asked, best = cluster.asked, cluster.best
     for node in sorted(best.removed):
-        yield f"{node} was removed and stays out until `constellation raft add {node}`"
+        yield f"{node} was removed; `constellation raft add {node}` lets it join again"
     is_out = asked.node not in {*best.voters, *best.learners, *best.removed}
     if is_out and asked.condition == "member" and best.voters:
         yield f"{asked.node} is not a member yet: the leader adds it in some seconds"
     for cluster_id in asked.foreign_cluster_ids:
         yield (
-            f"{asked.node} hears of another Raft cluster, {cluster_id}; the two never merge: keep "
-            "them apart by gossip.label, or stop the agents of one, delete data_dir/raft there, "
-            "and start them again to let them join the other"
+            f"{asked.node} receives messages of another Raft cluster, {cluster_id}; the two never "
+            "merge: separate them by gossip.label, or stop the agents of one, delete data_dir/raft "
+            "there, and start them again to join the other"
         )

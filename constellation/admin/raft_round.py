@@ -1,28 +1,28 @@
-"""Asking Raft how it is, who holds which lease, and giving it orders, for several people at once.
+"""Requests about Raft, for several askers at once: its status, the leases, and orders.
 
-All goes to the Raft actor of this node, which passes on what is the leader's; only how it is does
-the leader say itself, so it is asked, too.  Who did not answer in time is left out.  A node has at
-most one unanswered question of ours about how it is: askers share it.
+Everything goes to the Raft actor of this node, which passes on what only the leader can do.  The
+status of Raft is asked of the leader too, because only the leader knows its followers.  An order
+is passed on once this node's Raft actor has reported which nodes it knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from constellation.admin import raft_refusals as refusals
-from messages.admin import RequestRefused
+from constellation.admin.round import ASKERS_MAX, Answer, Ask, Completed, Round, TooMany, Unexpected
+from constellation.admin.round import Effect as RoundEffect
 from messages.raft_member import LeasesReadDone, RaftOrder, RaftOrderDone, RaftStatus
 
 STATUS_TIMEOUT_S = 1.5
 LEASES_TIMEOUT_S = 3.0
-ORDER_TIMEOUT_S = 5.0
-ASKERS_MAX = 64
+ORDER_TIMEOUT_S = 5.0  # since it was passed on
 
 
 @dataclass(frozen=True, slots=True)
 class AskStatus:
-    """Effect: ask the Raft actor of `node` how it is."""
+    """Effect: ask the Raft actor of `node` for its status."""
 
     node: str
 
@@ -42,8 +42,8 @@ class PassOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class TellStatus:
-    """Effect: tell `asker` how Raft is; this node is always among `statuses`."""
+class AnswerStatus:
+    """Effect: answer `asker` with the status of Raft.  `statuses` always holds this node's."""
 
     asker: str
     statuses: Mapping[str, RaftStatus]
@@ -51,202 +51,184 @@ class TellStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class TellLeases:
-    """Effect: tell `asker` who holds what."""
+class AnswerLeases:
+    """Effect: answer `asker` with the leases."""
 
     asker: str
     read: LeasesReadDone
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Effect: answer `asker` with what became of its order, or why it gets no other answer."""
-
-    asker: str
-    answer: RaftOrderDone | RequestRefused
+Effect = AskStatus | ReadLeases | PassOrder | AnswerStatus | AnswerLeases | Answer | Unexpected
 
 
 @dataclass(frozen=True, slots=True)
-class Unexpected:
-    """Effect: count an answer that nobody owed."""
+class _Order:
+    """An order that waits for this node's status; `nodes` are those that gossip knows."""
 
-
-Effect = AskStatus | ReadLeases | PassOrder | TellStatus | TellLeases | Tell | Unexpected
-
-
-@dataclass(slots=True)
-class _Viewer:
-    """Who wants to know how Raft is, and what there is so far."""
-
-    asker: str
-    due_at_s: float
-    awaited: set[str]
-    statuses: dict[str, RaftStatus] = field(default_factory=dict)
-    unanswered: set[str] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Orderer:
-    """Who gives an order; it is passed on once this node's Raft said whom it knows."""
-
-    asker: str
-    status_due_at_s: float
-    due_at_s: float
     order: RaftOrder
-    nodes: tuple[str, ...]  # that gossip knows
-    is_passed_on: bool = False
+    nodes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Who wants the leases."""
-
-    asker: str
-    due_at_s: float
+_Purpose = _Order | None  # of asking for the status; None: the status itself
 
 
 class RaftRound:
-    """Who waits for what.  Askers and nodes are named by text; `now_s` is monotonic seconds."""
+    """The requests under way.  Askers and nodes are named by text; `now_s` is monotonic seconds."""
 
     def __init__(self, own_node: str) -> None:
         self._own = own_node
-        self._viewers: list[_Viewer] = []
-        self._orderers: list[_Orderer] = []
-        self._readers: dict[int, _Reader] = {}  # by the number of the question
-        self._asked_at_s: dict[str, float] = {}  # who owes a status
+        self._statuses = Round[str, _Purpose, RaftStatus](
+            timeout_s=STATUS_TIMEOUT_S,
+            ask_again_s=STATUS_TIMEOUT_S,
+            follow_up=self._leader_to_ask,
+        )
+        self._reads = Round[int, None, LeasesReadDone](timeout_s=LEASES_TIMEOUT_S)
+        self._orders = Round[int, RaftOrder, RaftOrderDone](timeout_s=ORDER_TIMEOUT_S)
         self._number = 0
 
-    # What people ask for.
+    def _leader_to_ask(self, purpose: _Purpose, status: RaftStatus) -> Iterable[str]:
+        is_other = status.node == self._own and status.leader not in {"", self._own}
+        return [status.leader] if purpose is None and is_other else []
+
+    # Requests of operators.
 
     def asked(self, asker: str, now_s: float) -> list[Effect]:
-        """`asker` wants to know how Raft is."""
+        """`asker` asks for the status of Raft."""
         if self._is_full():
-            return [Tell(asker, refusals.too_many(ASKERS_MAX))]
-        self._viewers.append(_Viewer(asker, now_s + STATUS_TIMEOUT_S, {self._own}))
-        return self._ask(self._own, now_s)
+            return [_too_many(asker)]
+        return self._of_statuses(self._statuses.begin(asker, None, [self._own], now_s), now_s)
 
     def leases_asked(self, asker: str, now_s: float) -> list[Effect]:
-        """`asker` wants to know who holds which lease."""
+        """`asker` asks for the holders of the leases."""
         if self._is_full():
-            return [Tell(asker, refusals.too_many(ASKERS_MAX))]
+            return [_too_many(asker)]
         self._number += 1
-        self._readers[self._number] = _Reader(asker, now_s + LEASES_TIMEOUT_S)
-        return [ReadLeases(self._number)]
+        return self._of_reads(self._reads.begin(asker, None, [self._number], now_s))
 
     def ordered(
         self, asker: str, order: RaftOrder, nodes: Iterable[str], now_s: float
     ) -> list[Effect]:
-        """`asker` wants a change of leader or members; `nodes` are those that gossip knows."""
+        """`asker` orders a change of leader or members; `nodes` are those that gossip knows."""
         if self._is_full():
-            return [Tell(asker, refusals.too_many(ASKERS_MAX))]
+            return [_too_many(asker)]
         self._number += 1
         numbered = order.model_copy(update={"number": self._number})
-        status_due_at_s, due_at_s = now_s + STATUS_TIMEOUT_S, now_s + ORDER_TIMEOUT_S
-        self._orderers.append(
-            _Orderer(asker, status_due_at_s, due_at_s, numbered, tuple(sorted(nodes)))
-        )
-        return self._ask(self._own, now_s)
+        purpose = _Order(numbered, tuple(sorted(nodes)))
+        return self._of_statuses(self._statuses.begin(asker, purpose, [self._own], now_s), now_s)
 
     def _is_full(self) -> bool:
-        return len(self._viewers) + len(self._orderers) + len(self._readers) >= ASKERS_MAX
-
-    def _ask(self, node: str, now_s: float) -> list[Effect]:
-        asked_at_s = self._asked_at_s.get(node)
-        if asked_at_s is not None and now_s < asked_at_s + STATUS_TIMEOUT_S:
-            return []  # its answer is for all who wait
-        self._asked_at_s[node] = now_s
-        return [AskStatus(node)]
+        rounds = (self._statuses, self._reads, self._orders)
+        return sum(one.waiting_count for one in rounds) >= ASKERS_MAX
 
     # What Raft actors answer.
 
     def restarted(self, now_s: float) -> list[Effect]:
-        """This node's Raft actor is another now: it owes nothing, so it is asked anew."""
-        self._asked_at_s.pop(self._own, None)
-        effects: list[Effect] = [ReadLeases(number) for number in self._readers]
-        if any(self._own in one.awaited for one in self._viewers) or any(
-            not one.is_passed_on for one in self._orderers
-        ):
-            effects += self._ask(self._own, now_s)
-        return effects
+        """This node's Raft actor was restarted: ask again for what the old one owed.
 
-    def status_heard(
-        self, status: RaftStatus, reachable: Container[str], now_s: float
-    ) -> list[Effect]:
-        """A Raft actor said how it is; `reachable` are the other nodes that can be asked."""
-        if self._asked_at_s.pop(status.node, None) is None:
-            return [Unexpected()]
-        effects: list[Effect] = []
-        for viewer in self._viewers:
-            if status.node in viewer.awaited:
-                viewer.awaited.discard(status.node)
-                viewer.statuses[status.node] = status
-                effects += self._ask_leader(viewer, status, reachable, now_s)
-        if status.node == self._own:
-            effects += self._pass_orders(status)
-        return [*effects, *self.tick(now_s)]
+        Orders are not repeated: the old one may have passed them on.
+        """
+        reads = [
+            effect
+            for number in self._reads.awaited()
+            for effect in self._reads.ask_anew(number, now_s)
+        ]
+        statuses = self._statuses.ask_anew(self._own, now_s)
+        return [*self._of_reads(reads), *self._of_statuses(statuses, now_s)]
 
-    def _ask_leader(
-        self, viewer: _Viewer, status: RaftStatus, reachable: Container[str], now_s: float
-    ) -> list[Effect]:
-        if status.node != self._own or status.leader in {"", self._own}:
-            return []
-        if status.leader not in reachable:
-            viewer.unanswered.add(status.leader)
-            return []
-        viewer.awaited.add(status.leader)
-        return self._ask(status.leader, now_s)
+    def status_received(self, status: RaftStatus, now_s: float) -> list[Effect]:
+        """A Raft actor reported its status."""
+        return self._of_statuses(self._statuses.answered(status.node, status, now_s), now_s)
 
-    def _pass_orders(self, status: RaftStatus) -> Iterator[Effect]:
-        waiting = [one for one in self._orderers if not one.is_passed_on]
-        for one in waiting:
-            refusal = refusals.refuse_order(one.order, status, one.nodes)
-            if refusal:
-                self._orderers.remove(one)
-                yield Tell(one.asker, refusal)
-            else:
-                one.is_passed_on = True
-                yield PassOrder(one.order)
+    def unreachable(self, node: str, now_s: float) -> list[Effect]:
+        """The Raft actor of `node` could not be asked."""
+        return self._of_statuses(self._statuses.unreachable(node, now_s), now_s)
 
-    def leases_heard(self, read: LeasesReadDone) -> list[Effect]:
+    def leases_received(self, read: LeasesReadDone, now_s: float) -> list[Effect]:
         """The leases were read."""
-        reader = self._readers.pop(read.number, None)
-        return [Unexpected()] if reader is None else [TellLeases(reader.asker, read)]
+        return self._of_reads(self._reads.answered(read.number, read, now_s))
 
-    def order_heard(self, done: RaftOrderDone) -> list[Effect]:
-        """An order was carried out, or will not be."""
-        for one in self._orderers:
-            if one.is_passed_on and one.order.number == done.number:
-                self._orderers.remove(one)
-                return [Tell(one.asker, done)]
-        return [Unexpected()]
-
-    # Time.
+    def order_done(self, done: RaftOrderDone, now_s: float) -> list[Effect]:
+        """An order was carried out, or was refused."""
+        return self._of_orders(self._orders.answered(done.number, done, now_s))
 
     def tick(self, now_s: float) -> list[Effect]:
-        """Answer those who have all, or have waited long enough."""
-        return [*self._end_viewers(now_s), *self._end_orderers(now_s), *self._end_readers(now_s)]
+        """Answer the askers that have waited long enough."""
+        return [
+            *self._of_statuses(self._statuses.tick(now_s), now_s),
+            *self._of_orders(self._orders.tick(now_s)),
+            *self._of_reads(self._reads.tick(now_s)),
+        ]
 
-    def _end_viewers(self, now_s: float) -> Iterator[Effect]:
-        ended = [one for one in self._viewers if not one.awaited or now_s >= one.due_at_s]
-        self._viewers = [one for one in self._viewers if one.awaited and now_s < one.due_at_s]
-        for one in ended:
-            if self._own in one.statuses:
-                unanswered = tuple(sorted({*one.unanswered, *one.awaited}))
-                yield TellStatus(one.asker, one.statuses, unanswered)
-            else:
-                yield Tell(one.asker, refusals.silent("how Raft is", STATUS_TIMEOUT_S))
+    # What follows.
 
-    def _end_orderers(self, now_s: float) -> Iterator[Effect]:
-        for one in [*self._orderers]:
-            if one.is_passed_on and now_s >= one.due_at_s:
-                self._orderers.remove(one)
-                yield Tell(one.asker, refusals.unknown_outcome(one.order, ORDER_TIMEOUT_S))
-            elif not one.is_passed_on and now_s >= one.status_due_at_s:
-                self._orderers.remove(one)
-                yield Tell(one.asker, refusals.not_passed_on(one.order, STATUS_TIMEOUT_S))
+    def _of_statuses(
+        self, effects: Iterable[RoundEffect[str, _Purpose, RaftStatus]], now_s: float
+    ) -> list[Effect]:
+        return [one for effect in effects for one in self._of_status(effect, now_s)]
 
-    def _end_readers(self, now_s: float) -> Iterator[Effect]:
-        for number, one in list(self._readers.items()):
-            if now_s >= one.due_at_s:
-                del self._readers[number]
-                yield Tell(one.asker, refusals.silent("who holds the leases", LEASES_TIMEOUT_S))
+    def _of_status(
+        self, effect: RoundEffect[str, _Purpose, RaftStatus], now_s: float
+    ) -> Iterator[Effect]:
+        match effect:
+            case Ask(nodes):
+                yield from (AskStatus(node) for node in nodes)
+            case Completed(asker, purpose, statuses, unanswered):
+                if purpose is not None:
+                    yield from self._pass_on(asker, purpose, statuses.get(self._own), now_s)
+                elif self._own in statuses:
+                    yield AnswerStatus(asker, statuses, unanswered)
+                else:
+                    yield Answer(asker, refusals.silent("the status of Raft", STATUS_TIMEOUT_S))
+            case TooMany(asker):
+                yield _too_many(asker)
+            case Unexpected():
+                yield effect
+
+    def _pass_on(
+        self, asker: str, purpose: _Order, status: RaftStatus | None, now_s: float
+    ) -> list[Effect]:
+        order = purpose.order
+        if status is None:
+            return [Answer(asker, refusals.not_passed_on(order, STATUS_TIMEOUT_S))]
+        refusal = refusals.refuse_order(order, status, purpose.nodes)
+        if refusal:
+            return [Answer(asker, refusal)]
+        return self._of_orders(self._orders.begin(asker, order, [order.number], now_s))
+
+    def _of_reads(self, effects: Iterable[RoundEffect[int, None, LeasesReadDone]]) -> list[Effect]:
+        return [one for effect in effects for one in self._of_read(effect)]
+
+    def _of_read(self, effect: RoundEffect[int, None, LeasesReadDone]) -> Iterator[Effect]:
+        match effect:
+            case Ask(numbers):
+                yield from (ReadLeases(number) for number in numbers)
+            case Completed(asker, _, reads) if reads:
+                yield from (AnswerLeases(asker, read) for read in reads.values())
+            case Completed(asker):
+                yield Answer(asker, refusals.silent("who holds the leases", LEASES_TIMEOUT_S))
+            case TooMany(asker):
+                yield _too_many(asker)
+            case Unexpected():
+                yield effect
+
+    def _of_orders(
+        self, effects: Iterable[RoundEffect[int, RaftOrder, RaftOrderDone]]
+    ) -> list[Effect]:
+        return [one for effect in effects for one in self._of_order(effect)]
+
+    def _of_order(self, effect: RoundEffect[int, RaftOrder, RaftOrderDone]) -> Iterator[Effect]:
+        match effect:
+            case Ask(_, order):
+                yield PassOrder(order)
+            case Completed(asker, _, outcomes) if outcomes:
+                yield from (Answer(asker, done) for done in outcomes.values())
+            case Completed(asker, order):
+                yield Answer(asker, refusals.unknown_outcome(order, ORDER_TIMEOUT_S))
+            case TooMany(asker):
+                yield _too_many(asker)
+            case Unexpected():
+                yield effect
+
+
+def _too_many(asker: str) -> Answer:
+    return Answer(asker, refusals.too_many(ASKERS_MAX))

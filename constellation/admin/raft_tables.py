@@ -13,7 +13,7 @@ from messages.raft_reports import LeaseRow, LeasesReport, RaftMemberRow, RaftRep
 
 
 def raft_text(report: RaftReport) -> RenderableType:
-    """Return one line that says it all, what is wrong, a row for each member, and the notes."""
+    """Return a summary in one line, what is wrong, a row for each member, and the notes."""
     parts: list[RenderableType] = [_headline(report)]
     if report.degraded:
         parts.append(bullets(report.degraded, mark="!", style="yellow"))
@@ -21,7 +21,10 @@ def raft_text(report: RaftReport) -> RenderableType:
         parts.append(Text(_about(report), style="dim"))
     if report.members:
         parts += ["", _members(report)]
-        legend = "* asked.  Match: log index up to which it holds the log.  Heard: by the leader."
+        legend = (
+            "* the node asked.  Match: last log index that it is known to hold.  Contact: time "
+            "since it answered the leader."
+        )
         parts += ["", Text(legend, style="dim")]
     if report.notes:
         parts += ["", "Notes:", bullets(report.notes, mark="-", style="dim")]
@@ -41,7 +44,7 @@ def _summary(report: RaftReport) -> str:
     if report.leader and report.has_quorum:
         leads = f"{plain(report.leader)} leads in term {report.term}, quorum"
     else:
-        leads = f"nobody leads in term {report.term}, no quorum"
+        leads = f"no leader in term {report.term}, no quorum"
     return f"{leads}: {_count(report)}"
 
 
@@ -58,7 +61,7 @@ def _about(report: RaftReport) -> str:
 
 
 def _members(report: RaftReport) -> Table:
-    rows = table("Node", "Role", "Member", "State", "Priority", "Match", "Log", "Heard")
+    rows = table("Node", "Role", "Member", "State", "Priority", "Match", "Log", "Contact")
     for row in report.members:
         rows.add_row(
             cell(f"{row.node} *" if row.is_self else row.node),
@@ -68,7 +71,7 @@ def _members(report: RaftReport) -> Table:
             _number(row.priority),
             _number(row.match_index),
             _log(row),
-            _heard(row),
+            _contact(row),
         )
     return rows
 
@@ -83,7 +86,7 @@ def _log(row: RaftMemberRow) -> Text:
     return Text(f"{row.behind} behind", style="yellow") if row.behind else Text("up to date")
 
 
-def _heard(row: RaftMemberRow) -> str:
+def _contact(row: RaftMemberRow) -> str:
     if row.role == "leader":
         return "-"
     return "?" if row.heard_ago_s is None else f"{duration(row.heard_ago_s)} ago"
@@ -94,11 +97,11 @@ def _number(value: int | None, unknown: str = "?") -> str:
 
 
 def leases_text(report: LeasesReport) -> RenderableType:
-    """Return whether it is certain, and a row for each lease."""
+    """Return whether the leader confirmed the leases, and a row for each."""
     parts: list[RenderableType] = []
     if report.degraded:
         parts += [bullets(report.degraded, mark="!", style="yellow"), ""]
-    rows = table("Lease", "Holder", "Fencing token", "Time", "Renewed at")
+    rows = table("Lease", "Holder", "Fencing token", "TTL", "Renewed at")
     for row in report.leases:
         rows.add_row(
             cell(row.name),
@@ -109,8 +112,8 @@ def leases_text(report: LeasesReport) -> RenderableType:
         )
     confirmed = "Confirmed by the leader.  " if report.is_confirmed else ""
     legend = (
-        f"{confirmed}Fencing token and Renewed at: log indexes; known up to {report.index}.  "
-        "Time: so long it is held without being renewed."
+        f"{confirmed}Known up to log index {report.index}.  Fencing token: log index of the "
+        "grant.  Renewed at: log index of the last renewal."
     )
     return Group(*parts, rows, "", Text(legend, style="dim"))
 

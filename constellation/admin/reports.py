@@ -1,4 +1,4 @@
-"""From what this node knows of the cluster to the reports that an operator asks for."""
+"""The reports for operators, from what this node knows of the cluster."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from constellation.admin.lease_view import NO_LEASES, LeaseView
 from constellation.admin.problems import (
     degraded,
     is_wanted,
@@ -14,7 +15,6 @@ from constellation.admin.problems import (
     services_degraded,
     why_not_routable,
 )
-from constellation.admin.raft_news import RaftNews
 from constellation.cluster_view import ClusterView
 from messages.admin import (
     NodeRow,
@@ -33,27 +33,36 @@ def status_report(
     view: ClusterView,
     nodes: Iterable[NodeStatus],
     unanswered: Sequence[str],
-    raft: RaftNews | None = None,
+    leases: LeaseView = NO_LEASES,
+    *,
+    own_node: str = "",
+    cluster_problem: str = "",
 ) -> StatusReport:
-    """Return how the cluster is; `nodes` holds this node and those that answered.
+    """Return the status of the cluster; `nodes` holds this node and those that answered.
 
-    Without `raft` nobody is said to lead.
+    `cluster_problem` explains why `view` is out of date or not known; without a view the report is
+    about `own_node` only.
     """
     answered = tuple(sorted(nodes, key=lambda status: status.node))
     counts = _count_instances(view)
     return StatusReport(
-        self_node=view.self_node,
+        self_node=view.self_node or own_node,
+        is_cluster_known=view.known,
         nodes_alive=sum(member.state == "alive" for member in view.members.values()),
         nodes_total=sum(member.state != "left" for member in view.members.values()),
         services_healthy=counts.serving.total(),
         services_total=counts.wanted.total(),
-        degraded=degraded(view, answered, unanswered),
+        degraded=(*_stated(cluster_problem), *degraded(view, answered, unanswered)),
         notes=notes(view, answered),
         nodes=answered,
         unanswered=tuple(sorted(unanswered)),
-        leader=raft.leader if raft else "",
-        leases=raft.holders if raft else (),
+        leader=leases.leader,
+        leases=leases.holders,
     )
+
+
+def _stated(problem: str) -> tuple[str, ...]:
+    return (problem,) if problem else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +81,23 @@ def _count_instances(view: ClusterView) -> _Counts:
     )
 
 
-def nodes_report(view: ClusterView, ages_s: Mapping[str, float]) -> NodesReport:
-    """Return the nodes of the cluster: those that are in trouble first, then by name.
+def nodes_report(
+    view: ClusterView, ages_s: Mapping[str, float], *, cluster_problem: str = ""
+) -> NodesReport:
+    """Return the nodes of the cluster: those in trouble first, then by name.
 
-    `ages_s` says for how many seconds each member has been in its state.
+    `ages_s` holds for how many seconds each member has been in its state.
     """
     members = sorted(view.members.values(), key=lambda one: (WORST_FIRST[one.state], one.node))
     counts = _count_instances(view)
     return NodesReport(
         nodes=tuple(_node_row(view, one, counts, ages_s.get(one.node, 0.0)) for one in members),
-        degraded=nodes_degraded(view),
+        degraded=(*_stated(cluster_problem), *nodes_degraded(view)),
     )
 
 
 def _node_row(view: ClusterView, member: ClusterMember, counts: _Counts, age_s: float) -> NodeRow:
-    state = view.nodes.get(member.node) or _unsaid(member)
+    state = view.nodes.get(member.node) or _default_state(member)
     return NodeRow(
         node=member.node,
         state=member.state,
@@ -103,12 +114,12 @@ def _node_row(view: ClusterView, member: ClusterMember, counts: _Counts, age_s: 
     )
 
 
-def _unsaid(member: ClusterMember) -> NodeState:
-    """Return what stands for a node that has not said anything of itself yet."""
+def _default_state(member: ClusterMember) -> NodeState:
+    """Return the state of a node whose own record is not known yet."""
     return NodeState(address=member.address, gossip_port=member.port or 1, actor_port=1)
 
 
-def services_report(view: ClusterView) -> ServicesReport:
+def services_report(view: ClusterView, *, cluster_problem: str = "") -> ServicesReport:
     """Return every service on every node: those in trouble first, then by name."""
     rows = [_service_row(view, service, node) for service, node, _ in view.instances()]
     troubled = {
@@ -116,7 +127,7 @@ def services_report(view: ClusterView) -> ServicesReport:
     }
     return ServicesReport(
         services=tuple(sorted(rows, key=lambda row: row.service not in troubled)),
-        degraded=services_degraded(view),
+        degraded=(*_stated(cluster_problem), *services_degraded(view)),
     )
 
 

@@ -1,10 +1,11 @@
-"""Reports as a person reads them: the most important first, words besides colours.
+"""Reports as a person reads them: the most important first, in words and in colours.
 
-Cells are `Text`: in a plain string rich would take '[x]' for markup, and fail at '[/x]'.
+Cells are `Text`: in a plain string rich would read '[x]' as markup, and fail at '[/x]'.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import StringIO
 
 from rich.console import Console, Group, RenderableType
@@ -13,7 +14,6 @@ from rich.text import Text
 
 from constellation.admin.words import duration, plain, reached_at
 from messages.admin import (
-    EventsReport,
     NodeRow,
     NodesReport,
     NodeStatus,
@@ -21,6 +21,7 @@ from messages.admin import (
     ServicesReport,
     StatusReport,
 )
+from messages.events import EventName, EventsReport
 
 STYLES = {
     "alive": "green",
@@ -35,18 +36,32 @@ STYLES = {
     "left": "dim",
     "stopped": "dim",
 }
-EVENT_STYLES = {
-    **STYLES,
+EVENT_STYLES: Mapping[EventName, str] = {
+    "join": "green",
+    "leave": "dim",
+    "update": "dim",
     "failed": "bold red",
-    "leader_lost": "yellow",
-    "lease_lost": "yellow",
     "cordoned": "yellow",
+    "uncordoned": "green",
+    "healthy": "green",
+    "unhealthy": "bold red",
+    "starting": "yellow",
+    "stopped": "dim",
+    "gone": "dim",
+    "leader_elected": "green",
+    "leader_lost": "yellow",
+    "raft_voter": "green",
+    "raft_learner": "",
+    "raft_removed": "yellow",
+    "lease_granted": "green",
+    "lease_freed": "yellow",
+    "lease_lost": "yellow",
 }
 ENDPOINTS_SHOWN_MAX = 3
 
 
 def render(content: RenderableType, *, width: int, color: bool) -> str:
-    """Return what is printed for `content`."""
+    """Return the text to print for `content`."""
     out = StringIO()
     console = Console(
         file=out,
@@ -62,7 +77,7 @@ def render(content: RenderableType, *, width: int, color: bool) -> str:
 
 
 def status_text(report: StatusReport) -> RenderableType:
-    """Return one line that says it all, what is wrong, how each node is, and the notes."""
+    """Return a summary in one line, what is wrong, the status of each node, and the notes."""
     parts: list[RenderableType] = [_headline(report)]
     if report.degraded:
         parts.append(bullets(report.degraded, mark="!", style="yellow"))
@@ -76,10 +91,12 @@ def status_text(report: StatusReport) -> RenderableType:
 
 def _headline(report: StatusReport) -> Text:
     word, style = ("degraded", "bold yellow") if report.degraded else ("all is well", "bold green")
-    counts = (
-        f": {report.nodes_alive} of {report.nodes_total} nodes alive, "
-        f"{report.services_healthy} of {report.services_total} service instances serving"
-    )
+    counts = ": the cluster is not known"
+    if report.is_cluster_known:
+        counts = (
+            f": {report.nodes_alive} of {report.nodes_total} nodes alive, "
+            f"{report.services_healthy} of {report.services_total} service instances serving"
+        )
     return Text.assemble((word, style), counts, f" (as {plain(report.self_node)} sees it)")
 
 
@@ -89,7 +106,7 @@ def _leadership(report: StatusReport) -> Text:
 
 
 def bullets(lines: tuple[str, ...], *, mark: str, style: str) -> Table:
-    """Return lines with a mark before each; what does not fit goes on under its beginning."""
+    """Return lines with a mark before each; a long line continues under its beginning."""
     rows = Table.grid(padding=(0, 1, 0, 0))
     rows.add_column()
     rows.add_column(overflow="fold")
@@ -135,7 +152,10 @@ def nodes_text(report: NodesReport) -> RenderableType:
             cell(", ".join(row.capabilities) or "-"),
             cell(row.agent_version or "?"),
         )
-    legend = "* asked.  Services: serving of all.  Priority: lower is preferred as leader."
+    legend = (
+        "* the node asked.  For: time in this state.  Services: instances serving / all.  "
+        "Priority: lower is preferred as leader."
+    )
     return Group(rows, "", Text(legend, style="dim"))
 
 
@@ -148,10 +168,10 @@ def _node_state(row: NodeRow) -> Text:
 
 
 def services_text(report: ServicesReport) -> RenderableType:
-    """Return a table of services; each name once, with its instances below one another."""
+    """Return a table of services; each name once, with one row for each instance."""
     if not report.services:
         return Text(
-            "No service is watched.  Label a container with traefik.enable=true, or set "
+            "No service is watched.  Label a container with traefik.enable=true, or configure "
             "static_services.",
             overflow="fold",
         )
@@ -171,7 +191,7 @@ def services_text(report: ServicesReport) -> RenderableType:
 
 
 def _health(row: ServiceRow) -> Text:
-    """Return the health that was said last; one that nobody can use now is not shown as good."""
+    """Return the last reported health; an instance that gets no requests is not shown in green."""
     is_idle = row.health == "healthy" and not row.routable
     return cell(row.health, "dim" if is_idle else STYLES[row.health])
 
@@ -179,21 +199,21 @@ def _health(row: ServiceRow) -> Text:
 def events_text(report: EventsReport) -> RenderableType:
     """Return a table of events."""
     if not report.events:
-        return Text(f"Nothing has happened for {duration(report.since_ago_s)}.")
+        return Text(f"No events in the last {duration(report.since_ago_s)}.")
     rows = table("Ago", "Node", "About", "What", "Why")
     for row in report.events:
         rows.add_row(
             cell(duration(row.ago_s)),
             cell(row.node or "-"),
             cell(row.service or row.subject or "-"),
-            cell(_words(row.what), EVENT_STYLES.get(row.what, "")),
+            cell(_words(row.what), EVENT_STYLES[row.what]),
             cell(row.reason),
         )
     return rows
 
 
 def table(*columns: str) -> Table:
-    """Return an empty table, plain enough for grep."""
+    """Return an empty table, without borders for grep."""
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         rows.add_column(column, overflow="fold")
@@ -201,7 +221,7 @@ def table(*columns: str) -> Table:
 
 
 def cell(value: str, style: str = "") -> Text:
-    """Return `value` as one cell; it may come from anywhere."""
+    """Return `value` as one cell; it may come from another node."""
     return Text(plain(value), style=style)
 
 

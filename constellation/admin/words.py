@@ -1,12 +1,16 @@
-"""Text as a terminal may show it, and numbers as people say them."""
+"""Text that is safe on a terminal, and numbers and lists as people write them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from messages.monitor import Endpoint
+
+NAMES_SHOWN_MAX = 12
 
 
 def plain(text: str) -> str:
-    """Return `text` on one line, without characters that a terminal would obey.
+    """Return `text` on one line, without characters that control a terminal.
 
     Reasons and names come from containers and from other nodes.
     """
@@ -52,3 +56,10 @@ def reached_at(endpoints: tuple[Endpoint, ...], shown_max: int) -> str:
 def _address(endpoint: Endpoint) -> str:
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     return f"{host}:{endpoint.port}" + ("/udp" if endpoint.protocol == "udp" else "")
+
+
+def listed(names: Iterable[str], shown_max: int = NAMES_SHOWN_MAX) -> str:
+    """Return names in alphabetical order, the first `shown_max` in full, e.g. 'a, b and 3 more'."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - shown_max} more" if len(ordered) > shown_max else ""
+    return ", ".join(ordered[:shown_max]) + more

@@ -24,7 +24,7 @@ from constellation.gossip.cluster_state import (
 )
 from constellation.gossip.dissemination import BroadcastQueue
 from constellation.gossip.identity import Identity
-from constellation.gossip.member import Address
+from constellation.gossip.member import Address, MemberState
 from constellation.gossip.node_meta import pack_meta, public_key_in
 from constellation.gossip.outbox import (
     Effect,
@@ -42,7 +42,13 @@ from constellation.gossip.stream import PushPull
 from constellation.gossip.swim import SwimNode
 from constellation.gossip.user_messages import unpack_user_messages
 from messages.base import Message
-from messages.gossip import MemberEventKind, RecordKind, RecordPublish, RecordWithdraw
+from messages.gossip import (
+    ClusterChanged,
+    MemberEventKind,
+    RecordKind,
+    RecordPublish,
+    RecordWithdraw,
+)
 
 LARGE_DELAY_S = 0.005  # lets a burst become one stream
 LARGE_INTERVAL_S = 0.2  # between rounds of records too large for packets
@@ -58,6 +64,19 @@ EVENTS: dict[str, MemberEventKind] = {
     "member_updated": "update",
     "member_failed": "failed",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class GossipFigures:
+    """What the metrics of one node are made of."""
+
+    members: Mapping[MemberState, int]  # by state, this node included
+    records: int  # tombstones included
+    records_refused: Mapping[str, int]  # by reason
+    records_repeated: int
+    exchanges_spared: int
+    refutations: int
+    local_health_multiplier: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +132,85 @@ class GossipNode:
         self.sameness = Sameness(self.swim, self.state.table.digests)
         self.feed.mark_member(identity.node_name, self.swim.membership.me)
 
+    # What the shell needs to know.
+
+    @property
+    def node_name(self) -> str:
+        """The name of this node, unique in the cluster."""
+        return self.swim.node_name
+
+    @property
+    def address(self) -> Address:
+        """Where this node listens, for UDP and TCP."""
+        return self.swim.address
+
+    @property
+    def seeds(self) -> tuple[Address, ...]:
+        """The addresses through which this node joins."""
+        return self.swim.seeds
+
+    def set_seeds(self, seeds: tuple[Address, ...]) -> None:
+        """Join through `seeds` from now on; those that are no members are tried at intervals."""
+        self.swim.seeds = seeds
+
+    @property
+    def known_addresses(self) -> tuple[Address, ...]:
+        """The addresses of living and of lost members, for the next life of this node."""
+        return self.swim.known_addresses
+
     @property
     def highest_incarnation(self) -> int:
-        """The highest that this life has taken, for its claims or its records."""
+        """The highest incarnation that this life has used, for its claims or its records."""
         return max(self.state.incarnation, self.swim.membership.me.incarnation)
+
+    @property
+    def is_alone(self) -> bool:
+        """No other member is living."""
+        return self.swim.members.living_count <= 1
+
+    @property
+    def name_taken(self) -> bool:
+        """Another living node has this node's name: this one is silent until that one is gone."""
+        return self.swim.name_taken
+
+    @property
+    def has_left(self) -> bool:
+        """The leave has been sent as often as any broadcast, or there is nobody to send it to."""
+        return self.swim.has_left
+
+    def answers_to(self, name: str) -> bool:
+        """Return whether this node must answer a ping for `name`."""
+        return self.swim.answers_to(name)
+
+    def figures(self) -> GossipFigures:
+        """Return the figures for the metrics.  Safe to call in another thread than the steps."""
+        states = Counter(member.state for member in self.swim.members.all())
+        return GossipFigures(
+            members=states,
+            records=self.state.table.count,
+            records_refused=self.refused.copy(),
+            records_repeated=self.state.repeated,
+            exchanges_spared=self.sameness.spared,
+            refutations=self.swim.membership.refute_count,
+            local_health_multiplier=self.swim.prober.awareness.local_health_multiplier,
+        )
+
+    # What readers of the cluster receive.
+
+    @property
+    def has_changes(self) -> bool:
+        """There are changes that `take_changes` has not returned."""
+        return self.feed.is_dirty
+
+    def take_changes(self, now_s: float) -> ClusterChanged:
+        """Return the changes since the last call, as the next version."""
+        return self.feed.take_changes(now_s)
+
+    def snapshot(self, now_s: float) -> ClusterChanged:
+        """Return the whole cluster, as of the last version.  Take the changes first."""
+        return self.feed.snapshot(now_s)
+
+    # Steps.
 
     @property
     def next_due_s(self) -> float | None:
@@ -321,7 +415,7 @@ class GossipNode:
         limit = self.swim.outbox.transmits_max
         effects: list[Effect] = []
         for member in targets:
-            batch = self._large.take(LARGE_BATCH_BYTES, limit=limit)
+            batch = self._large.take_parts(LARGE_BATCH_BYTES, limit=limit)
             if batch:
                 effects.append(SendStream(member.address, record_codec.pack_records(batch)))
         self._large_due_s = now_s + LARGE_INTERVAL_S if len(self._large) and targets else None
@@ -351,6 +445,7 @@ class GossipNode:
     def _on_member(self, name: str, now_s: float) -> None:
         member = self.swim.members.get(name)
         if member is not None and member.is_living and public_key_in(member.claim.meta):
+            self.state.on_living(name)
             self.state.authorship.identify(name, public_key_in(member.claim.meta), now_s)
         self.feed.mark_member(name, member)
 
@@ -370,14 +465,14 @@ class GossipNode:
             self._refuse_message(error.reason)
         if self._backlog and self._backlog_due_s is None:
             self._backlog_due_s = now_s + MERGE_INTERVAL_S
-        return effects + self.swim.outbox.take()
+        return effects + self.swim.outbox.take_effects()
 
     def _on_statement(self, body: bytes | None) -> list[Effect]:
         try:
             return self.sameness.on_message(body) if body else []
         except WireError as error:
             self._refuse_message(error.reason)
-            return self.swim.outbox.take()
+            return self.swim.outbox.take_effects()
 
     def _refuse_message(self, reason: str) -> None:
         self.swim.outbox.complain("user_message_refused", reason, reason=reason)

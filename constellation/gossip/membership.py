@@ -20,18 +20,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from constellation.gossip.fields import U32_MAX
+from constellation.gossip.incarnation import FOLLOWED_MAX, above_earlier_life
 from constellation.gossip.member import Address, Member, MemberState, MemberTable, unpacked
 from constellation.gossip.node_meta import public_key_in
 from constellation.gossip.outbox import MemberChanged, Outbox
 from constellation.gossip.packets import Alive, Dead, Suspect, encode
 from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.suspicion import Suspicion
-from constellation.gossip.timers import Timers
+from constellation.gossip.timers import RemindSuspect, SuspicionEnds, Timers
 
 HIGHEST_MAX = U32_MAX - 1  # incarnation of a claim; one higher may be left for its refutation
 FORMER_EXPIRY_S = 86_400.0
 CONFLICT_INTERVAL_S = 60.0  # between complaints about one name
-FOLLOWED_MAX = 1 << 31  # whoever accuses us higher could make us use up our incarnations
 
 
 class Membership:
@@ -50,7 +50,7 @@ class Membership:
         self.former: dict[Address, float] = {}  # where dead members were, and since when
         self.leaving = False
         self.refute_count = 0
-        table.add(self.me)
+        table.add_member(self.me)
 
     def on_alive(self, claim: Alive, now_s: float) -> None:
         """Believe what a member says of itself, if it is news."""
@@ -89,7 +89,7 @@ class Membership:
             confirmed = suspicion.confirm(news.accuser)
             if confirmed is not None:
                 self._suspicions[news.node] = confirmed
-                self._timers.set(("suspicion", news.node), confirmed.ends_at_s)
+                self._timers.set(SuspicionEnds(news.node), confirmed.ends_at_s)
                 self._spread(news)
             return
         if member.state == "alive":
@@ -101,7 +101,7 @@ class Membership:
         if member is not None and member.state == "suspect":
             accusation = Suspect(member.incarnation, name, self.me.name)
             self._outbox.send_bare(member.address, encode(accusation))
-            self._timers.set(("reminder", name), now_s + self._policy.probe_timeout_s)
+            self._timers.set(RemindSuspect(name), now_s + self._policy.probe_timeout_s)
 
     def on_dead(self, news: Dead, now_s: float) -> None:
         """Give up a member that another has given up, or that says it leaves."""
@@ -146,7 +146,7 @@ class Membership:
                 self.table.forget(member.name)
                 self._outbox.strangers.discard(member.address)
                 self._conflict_at_s.pop(member.name, None)
-                self._outbox.add(MemberChanged(member.name))
+                self._outbox.add_effect(MemberChanged(member.name))
         for address, since_s in list(self.former.items()):
             if now_s - since_s > FORMER_EXPIRY_S:
                 del self.former[address]
@@ -169,7 +169,7 @@ class Membership:
             self._outbox.complain("member_refused", "table full", member=claim.node)
             return
         member = Member(claim, "dead", 0, now_s)
-        self.table.add(member)
+        self.table.add_member(member)
         self._revive(member, claim, now_s)
 
     def _may_move(self, member: Member, now_s: float) -> bool:
@@ -210,7 +210,7 @@ class Membership:
             self._outbox.note("member_refuted", member=member.name)
         elif meta != claim.meta:
             self._outbox.note("member_updated", member=member.name)
-            self._outbox.add(MemberChanged(member.name))
+            self._outbox.add_effect(MemberChanged(member.name))
 
     def _mark_stranger(self, member: Member) -> None:
         # Among nodes that sign records, a member without a key is no node, but e.g. an agent of
@@ -232,16 +232,16 @@ class Membership:
             max_multiplier=self._policy.suspicion_timeout_max_multiplier,
         )
         self._suspicions[member.name] = suspicion
-        self._timers.set(("suspicion", member.name), suspicion.ends_at_s)
-        self._timers.set(("reminder", member.name), now_s + self._policy.probe_timeout_s)
+        self._timers.set(SuspicionEnds(member.name), suspicion.ends_at_s)
+        self._timers.set(RemindSuspect(member.name), now_s + self._policy.probe_timeout_s)
         self._enter(member, "suspect", now_s)
         self._spread(news)
         self._outbox.note("member_suspected", member=member.name, accuser=shown(news.accuser))
 
     def _end_suspicion(self, member: Member) -> None:
         self._suspicions.pop(member.name, None)
-        self._timers.cancel(("suspicion", member.name))
-        self._timers.cancel(("reminder", member.name))
+        self._timers.cancel(SuspicionEnds(member.name))
+        self._timers.cancel(RemindSuspect(member.name))
 
     def _on_own_alive(self, claim: Alive, now_s: float) -> None:
         mine = self.me.claim
@@ -252,14 +252,16 @@ class Membership:
             return
         same = (claim.meta, claim.versions) == (mine.meta, mine.versions)
         if claim.incarnation > self.me.incarnation or not same:
-            self._refute(claim.incarnation)
+            # An earlier life said this.  It may have said more, under higher incarnations.
+            self._refute(claim.incarnation, above_earlier_life(claim.incarnation))
 
-    def _refute(self, accused: int) -> None:
+    def _refute(self, accused: int, incarnation: int = 0) -> None:
+        """Take an incarnation above `accused`, at least `incarnation`, and broadcast it."""
         if accused > max(self.me.incarnation, FOLLOWED_MAX) or accused >= HIGHEST_MAX:
             self._outbox.complain("accusation_refused", "incarnation", incarnation=accused)
             return
         self.refute_count += 1
-        self._renew(max(self.me.incarnation, accused))
+        self._renew(max(self.me.incarnation, accused, incarnation - 1))
         self._outbox.note("accusation_refuted", incarnation=self.me.incarnation)
 
     def _renew(self, known: int) -> None:
@@ -278,7 +280,7 @@ class Membership:
             return
         self.me.claim = replace(self.me.claim, meta=meta)
         self._renew(self.me.incarnation)
-        self._outbox.add(MemberChanged(self.me.name))
+        self._outbox.add_effect(MemberChanged(self.me.name))
 
     def reclaim(self) -> None:
         """Say again that this node lives: who held its name before may be out of the way now."""
@@ -286,7 +288,7 @@ class Membership:
 
     def _enter(self, member: Member, state: MemberState, now_s: float) -> None:
         self.table.enter(member, state, now_s)
-        self._outbox.add(MemberChanged(member.name))
+        self._outbox.add_effect(MemberChanged(member.name))
         self._count()
 
     def _count(self) -> None:

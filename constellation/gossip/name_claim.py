@@ -10,7 +10,7 @@ from __future__ import annotations
 from constellation.gossip.membership import Membership, is_other
 from constellation.gossip.outbox import Outbox
 from constellation.gossip.stream import PushPull
-from constellation.gossip.timers import Timers
+from constellation.gossip.timers import Alarm, Timers
 
 FIX = (
     "if another node has this node_name, give this one another and restart it; if this one lost "
@@ -48,10 +48,12 @@ class NameClaim:
                 self._keep_silent()
                 return False
             return True
+        if self.is_taken and listed is None and not initiated:
+            return True  # who asks may not know of the other node yet
         if self.is_taken:
             self.is_taken = False
-            self._timers.set("reclaim", now_s + self._reclaim_s)
-            self._timers.set("push_pull", now_s)  # the one that just ended carried no records
+            self._timers.set(Alarm.RECLAIM, now_s + self._reclaim_s)
+            self._timers.set(Alarm.PUSH_PULL, now_s)  # the one that just ended carried no records
         # Whoever connects to us may know nothing yet of who had our name.
         self.is_accepted = initiated or (listed is not None and not is_other_node)
         return True
@@ -60,7 +62,7 @@ class NameClaim:
         """Whom others know before it has asked, e.g. the seed of all, asks now if it is known."""
         if not (self.is_accepted or self._asked) and member_count > 1:
             self._asked = True
-            self._timers.set("push_pull", now_s)
+            self._timers.set(Alarm.PUSH_PULL, now_s)
 
     def _keep_silent(self) -> None:
         if not self.is_taken:

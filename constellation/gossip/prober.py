@@ -24,7 +24,7 @@ from constellation.gossip.packets import (
     encode,
 )
 from constellation.gossip.policy import SwimPolicy
-from constellation.gossip.timers import Timers
+from constellation.gossip.timers import Alarm, RelayEnds, RelayNack, Timers
 
 NACK_SHARE = 0.8
 REFUSED_SHARE = 0.2  # of the probe timeout: for acks by way of helpers, once TCP is refused
@@ -84,8 +84,8 @@ class Prober:
             # The buddy system: whom we suspect learns it at once, and can refute (Lifeguard).
             parts.append(encode(Suspect(target.incarnation, target.name, self._node_name)))
         self._outbox.send(target.address, *parts)
-        self._timers.set("probe_timeout", now_s + self._policy.probe_timeout_s)
-        self._timers.set("probe_deadline", self._round.deadline_s)
+        self._timers.set(Alarm.PROBE_TIMEOUT, now_s + self._policy.probe_timeout_s)
+        self._timers.set(Alarm.PROBE_DEADLINE, self._round.deadline_s)
 
     def on_timeout(self) -> None:
         """No ack came directly: ask others, and try TCP."""
@@ -114,7 +114,7 @@ class Prober:
             )
             self._outbox.send(helper.address, encode(request))
         if target.claim.versions[1] >= TCP_PING_VERSION:
-            self._outbox.add(
+            self._outbox.add_effect(
                 OpenTcpPing(target.address, target.name, probe.seq_no, probe.deadline_s)
             )
 
@@ -125,8 +125,8 @@ class Prober:
             return None
         if not probe.refused:  # else nacks were not due yet, and our own health is beyond doubt
             missed = probe.helpers - min(probe.nacks, probe.helpers) if probe.helpers else 1
-            self.awareness = self.awareness.add(missed)
-        self._outbox.add(ProbeEnded(probe.target.name, None))
+            self.awareness = self.awareness.adjusted_by(missed)
+        self._outbox.add_effect(ProbeEnded(probe.target.name, None))
         return probe.target
 
     def on_refused(self, seq_no: int, now_s: float) -> None:
@@ -135,18 +135,20 @@ class Prober:
         if probe is not None and seq_no == probe.seq_no and not probe.refused:
             probe.refused = True
             wait_s = REFUSED_SHARE * self._policy.probe_timeout_s
-            self._timers.set("probe_deadline", min(probe.deadline_s, now_s + wait_s))
+            self._timers.set(Alarm.PROBE_DEADLINE, min(probe.deadline_s, now_s + wait_s))
 
     def on_ack(self, ack: Ack, now_s: float) -> None:
         """Take the answer to our probe, or pass on the answer to a probe for another."""
         if self._round is not None and ack.seq_no == self._round.seq_no:
-            self._outbox.add(ProbeEnded(self._round.target.name, now_s - self._round.started_at_s))
+            self._outbox.add_effect(
+                ProbeEnded(self._round.target.name, now_s - self._round.started_at_s)
+            )
             self.abandon()
-            self.awareness = self.awareness.add(-1)
+            self.awareness = self.awareness.adjusted_by(-1)
             return
         relay = self._relays.pop(ack.seq_no, None)
         if relay is not None:
-            self._timers.cancel(("relay", ack.seq_no))
+            self._timers.cancel(RelayNack(ack.seq_no))
             self._outbox.send(relay.requester, encode(Ack(relay.seq_no)))
 
     def on_nack(self, nack: Nack) -> None:
@@ -168,8 +170,8 @@ class Prober:
         self._relays[seq_no] = _Relay(request.seq_no, _requester(request, source), request.nack)
         port = request.port or self._address.port
         self._outbox.send(unpacked(request.target, port), encode(self._ping(seq_no, request.node)))
-        self._timers.set(("relay", seq_no), now_s + NACK_SHARE * self._policy.probe_timeout_s)
-        self._timers.set(("relay_end", seq_no), now_s + 2 * self._policy.probe_timeout_s)
+        self._timers.set(RelayNack(seq_no), now_s + NACK_SHARE * self._policy.probe_timeout_s)
+        self._timers.set(RelayEnds(seq_no), now_s + 2 * self._policy.probe_timeout_s)
 
     def on_relay_timeout(self, seq_no: int) -> None:
         """The target of a probe for another is silent so far; a late ack is still passed on."""
@@ -184,8 +186,8 @@ class Prober:
     def abandon(self) -> None:
         """End the round without a verdict."""
         self._round = None
-        self._timers.cancel("probe_timeout")
-        self._timers.cancel("probe_deadline")
+        self._timers.cancel(Alarm.PROBE_TIMEOUT)
+        self._timers.cancel(Alarm.PROBE_DEADLINE)
 
     def _next_seq_no(self) -> int:
         self._seq_no = self._seq_no % U32_MAX + 1

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import ceil, log2
 from random import Random
-from typing import Any
 
 from constellation.gossip import packets
 from constellation.gossip.member import Address, Member, MemberTable
@@ -22,12 +21,19 @@ from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, P
 from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.prober import Prober
 from constellation.gossip.stream import NodeEntry, PushPull
-from constellation.gossip.timers import Timers
+from constellation.gossip.timers import (
+    Alarm,
+    RelayEnds,
+    RelayNack,
+    RemindSuspect,
+    SuspicionEnds,
+    Timer,
+    Timers,
+)
 
 EAGER_DELAY_S = 0.005  # lets a burst of news become one packet
 EAGER_INTERVAL_S = 0.02
 EAGER_ROUNDS_MAX = 2  # of three members each: one reaches 1 - e^-3 of all, two 1 - e^-6
-LEAVE_TIMEOUT_S = 3.0
 LEAVE_SPEED = 4  # gossip rounds while leaving, per usual one
 PUSH_PULL_STEP_MEMBERS = 32
 REJOIN_SEEDS_MAX = 8
@@ -107,12 +113,12 @@ class SwimNode:
         """Begin to probe, to gossip and to look for others, `known` from an earlier life."""
         self.membership.me.state_changed_at_s = now_s
         self.membership.remember(tuple(known), now_s)
-        for name, interval_s in (
-            ("probe", self.policy.probe_interval_s),
-            ("gossip", self.policy.gossip_interval_s),
-            ("push_pull", self.policy.push_pull_interval_s),
+        for alarm, interval_s in (
+            (Alarm.PROBE, self.policy.probe_interval_s),
+            (Alarm.GOSSIP, self.policy.gossip_interval_s),
+            (Alarm.PUSH_PULL, self.policy.push_pull_interval_s),
         ):
-            self._timers.set(name, now_s + self._random.uniform(0.0, interval_s))
+            self._timers.set(alarm, now_s + self._random.uniform(0.0, interval_s))
         self._rejoin(now_s)
         return self._end(now_s)
 
@@ -131,8 +137,8 @@ class SwimNode:
 
     def on_time(self, now_s: float) -> list[Effect]:
         """Do all that is due."""
-        for name in self._timers.take_due(now_s):
-            self._on_timer(name, now_s)
+        for timer in self._timers.take_due(now_s):
+            self._on_timer(timer, now_s)
         return self._end(now_s)
 
     def on_tcp_ack(self, ack: Ack, now_s: float) -> list[Effect]:
@@ -185,8 +191,7 @@ class SwimNode:
         """Begin to leave; `has_left` says when it is told.  Safe to repeat."""
         if not self.membership.leaving:
             self.membership.leave()
-            self._timers.set("leave", now_s + LEAVE_TIMEOUT_S)
-            self._timers.set("gossip", now_s)
+            self._timers.set(Alarm.GOSSIP, now_s)
         return self._end(now_s)
 
     def gossip_targets(self, now_s: float) -> list[Member]:
@@ -212,11 +217,11 @@ class SwimNode:
 
     def _end(self, now_s: float) -> list[Effect]:
         self._hasten(now_s)
-        return self.outbox.take()
+        return self.outbox.take_effects()
 
     def _hasten(self, now_s: float) -> None:
         """Let fresh news leave at once, when the last such round is not too near."""
-        due_s = self._timers.due_s("gossip")
+        due_s = self._timers.due_s(Alarm.GOSSIP)
         news = self.outbox.fresh
         self.outbox.clear_fresh()
         if due_s is None or not news:
@@ -229,7 +234,7 @@ class SwimNode:
     def _gossip_early(self, eager_s: float, due_s: float) -> None:
         if eager_s < due_s:
             self._eager_at_s = eager_s
-            self._timers.set("gossip", eager_s)
+            self._timers.set(Alarm.GOSSIP, eager_s)
 
     def _on_packet(self, packet: packets.Packet, source: Address, now_s: float) -> None:
         match packet:
@@ -249,7 +254,7 @@ class SwimNode:
             case Dead():
                 self.membership.on_dead(packet, now_s)
             case User(body):
-                self.outbox.add(UserReceived(body))
+                self.outbox.add_effect(UserReceived(body))
 
     def _answer_accusation(self, news: Suspect, source: Address) -> None:
         """Let whoever accuses this node hear the refutation without relying on chance."""
@@ -257,49 +262,46 @@ class SwimNode:
             claim = packets.encode(self.membership.me.claim)
             self.outbox.send_bare(source, claim)
 
-    def _on_timer(self, name: object, now_s: float) -> None:
-        match name:
-            case "probe":
-                self._probe(now_s)
-            case "probe_timeout":
-                self.prober.on_timeout()
-            case "probe_deadline":
-                self._end_probe(now_s)
-            case (str(kind), subject):
-                self._on_timer_of(kind, subject, now_s)
-            case "gossip":
-                self._gossip(now_s)
-            case "push_pull":
-                self._exchange(now_s)
-            case "rejoin":
-                self._rejoin(now_s)
-            case "reclaim":
-                self.membership.reclaim()
-            case _:
-                assert name == "leave", f"a timer nobody handles: {name!r}"
+    def _on_timer(self, timer: Timer, now_s: float) -> None:
+        match timer:
+            case Alarm():
+                self._on_alarm(timer, now_s)
+            case RelayNack(seq_no):
+                self.prober.on_relay_timeout(seq_no)
+            case RelayEnds(seq_no):
+                self.prober.on_relay_end(seq_no)
+            case SuspicionEnds(name):
+                self.membership.on_suspicion_end(name, now_s)
+            case RemindSuspect(name):
+                self.membership.on_reminder(name, now_s)
 
-    def _on_timer_of(self, kind: str, subject: Any, now_s: float) -> None:
-        match kind:
-            case "relay":
-                self.prober.on_relay_timeout(subject)
-            case "relay_end":
-                self.prober.on_relay_end(subject)
-            case "suspicion":
-                self.membership.on_suspicion_end(subject, now_s)
-            case _:
-                assert kind == "reminder", f"a timer nobody handles: {kind!r}"
-                self.membership.on_reminder(subject, now_s)
+    def _on_alarm(self, alarm: Alarm, now_s: float) -> None:
+        match alarm:
+            case Alarm.PROBE:
+                self._probe(now_s)
+            case Alarm.PROBE_TIMEOUT:
+                self.prober.on_timeout()
+            case Alarm.PROBE_DEADLINE:
+                self._end_probe(now_s)
+            case Alarm.GOSSIP:
+                self._gossip(now_s)
+            case Alarm.PUSH_PULL:
+                self._exchange(now_s)
+            case Alarm.REJOIN:
+                self._rejoin(now_s)
+            case Alarm.RECLAIM:
+                self.membership.reclaim()
 
     def _probe(self, now_s: float) -> None:
         target, wrapped = self.members.next_to_probe(but=self.node_name)
         if wrapped:
             self.membership.reap(now_s)
         interval_s = self.policy.probe_interval_s * self.prober.awareness.local_health_multiplier
-        self._timers.set("probe", now_s + interval_s)
+        self._timers.set(Alarm.PROBE, now_s + interval_s)
         if target is not None and not (self.membership.leaving or self.name_taken):
             self.prober.start(target, now_s)
             # A round ends before the next begins, also when both are due at once.
-            self._timers.set("probe", now_s + interval_s + 1e-6)
+            self._timers.set(Alarm.PROBE, now_s + interval_s + 1e-6)
 
     def _end_probe(self, now_s: float) -> None:
         silent = self.prober.on_deadline()
@@ -311,7 +313,7 @@ class SwimNode:
     def _gossip(self, now_s: float) -> None:
         speed = LEAVE_SPEED if self.membership.leaving else 1
         due_s = now_s + self.policy.gossip_interval_s / speed
-        self._timers.set("gossip", due_s)
+        self._timers.set(Alarm.GOSSIP, due_s)
         if self.name_taken or not self.outbox.has_news:
             return
         self._eager_rounds = max(0, self._eager_rounds - 1)
@@ -328,18 +330,18 @@ class SwimNode:
         steps = 1
         if living > PUSH_PULL_STEP_MEMBERS:
             steps = ceil(log2(living) - log2(PUSH_PULL_STEP_MEMBERS)) + 1
-        self._timers.set("push_pull", now_s + self.policy.push_pull_interval_s * steps)
+        self._timers.set(Alarm.PUSH_PULL, now_s + self.policy.push_pull_interval_s * steps)
         peers = self.members.choose(
             1, lambda member: member.state == "alive" and member.name != self.node_name
         )
         if peers and not self.membership.leaving:
             # Whose name was not accepted yet must see a whole table.
             regular = self._name.is_accepted and not self.name_taken
-            self.outbox.add(OpenPushPull(peers[0].address, join=False, regular=regular))
+            self.outbox.add_effect(OpenPushPull(peers[0].address, join=False, regular=regular))
 
     def _rejoin(self, now_s: float) -> None:
         """Look for seeds that are no members, and for one member that was lost."""
-        self._timers.set("rejoin", now_s + self.policy.rejoin_interval_s)
+        self._timers.set(Alarm.REJOIN, now_s + self.policy.rejoin_interval_s)
         if self.membership.leaving:
             return
         living = {member.address for member in self.members if member.is_living}
@@ -349,7 +351,7 @@ class SwimNode:
         if lost:
             targets.append(self._random.choice(lost))
         for address in dict.fromkeys(targets):
-            self.outbox.add(OpenPushPull(address, join=True))
+            self.outbox.add_effect(OpenPushPull(address, join=True))
 
     def _merge(self, entry: NodeEntry, now_s: float) -> None:
         claim = entry.alive

@@ -34,6 +34,12 @@ class LeaseTable:
         leases = tuple(self._leases[name] for name in sorted(self._leases))
         return LeaseTableState(index=self._index, leases=leases)
 
+    def copy(self) -> LeaseTable:
+        """Return a table of the same leases that changes on its own."""
+        table = LeaseTable()
+        table._leases, table._index = dict(self._leases), self._index
+        return table
+
     def encode(self) -> bytes:
         """Return the snapshot."""
         return encode(self.state)

@@ -24,24 +24,22 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
 
 
 class ReportBook:
-    """The latest report of each actor.  One that falls silent drops out after `expiry_s`."""
+    """The latest report of each actor, for `expiry_s`."""
 
     def __init__(self, expiry_s: float) -> None:
         self._expiry_s = expiry_s
         self._reports: dict[str, tuple[float, MetricsReport]] = {}
-        self.refused_count = 0
 
-    def add(self, report: MetricsReport, now_s: float) -> None:
-        """Take up `report` in place of its actor's last; refuse it if there are too many."""
+    def add_report(self, report: MetricsReport, now_s: float) -> bool:
+        """Replace the last report of the actor; False: refused, there are too many actors."""
         if report.actor not in self._reports and len(self._reports) >= ACTORS_MAX:
-            self.forget(now_s)
+            self._drop_expired(now_s)
             if len(self._reports) >= ACTORS_MAX:
-                self.refused_count += 1
-                return
+                return False
         self._reports[report.actor] = (now_s, report)
+        return True
 
-    def forget(self, now_s: float) -> None:
-        """Drop the reports of actors that fell silent."""
+    def _drop_expired(self, now_s: float) -> None:
         self._reports = {
             actor: (at_s, report)
             for actor, (at_s, report) in self._reports.items()
@@ -49,8 +47,8 @@ class ReportBook:
         }
 
     def reports(self, now_s: float) -> tuple[MetricsReport, ...]:
-        """Return the reports that count at `now_s`, by actor."""
-        self.forget(now_s)
+        """Return the reports that have not expired at `now_s`, by actor."""
+        self._drop_expired(now_s)
         return tuple(self._reports[actor][1] for actor in sorted(self._reports))
 
 

@@ -9,14 +9,18 @@ election        timeouts, pre-votes, votes                                (Raft 
 following       taking entries and snapshots                              (Raft §5.3, §7)
 leadership      one term as the leader: commits, changes, reads           (Raft §5.4.2, §6, §8)
 progress        what the leader knows of one follower; `replication` what it sends it
-effects         what the shell is asked for; `batch` in which order
+roles           follower, candidate, leader: one table of all transitions        (Raft §5.1)
+effects         what the shell is asked for
 
 On disk: journal, journal_records, journal_state, disk.
 
-Around it, `member` at its head:
+Around it, `host` at its head:
+host            all of it as the shell sees it: inbox, disk, lease table, serving or refusing
+batch           what one round of work asks of the shell, and the law of its order
+member          one node as a member: of no cluster, or of one
 bootstrap       how a cluster begins, once
 roster          the nodes, as gossip knows them
-steward         who is to be a member, to vote, to lead; `leading` does it
+steward         which node should be a member, vote, lead; `member` takes the steps
 packets         messages between nodes
 asked, reads    who waits for what
 other_clusters  those that never merge with ours

@@ -1,17 +1,19 @@
-"""In which order the effects of one batch are performed, with one write to disk for all of it.
+"""The batch: all that one round of work asks of the shell, in the order in which it must happen.
 
-The leader sends entries to followers while it writes them itself (thesis §10.2.1): it counts its
-own copy only with their answers, which come in a later batch.  Everything else that rests on the
-disk waits for it; so does an append that says that an entry of this batch is committed, which the
-only voter can say by itself.
+The ordering law is on the fields of `Batch`, as on those of `Ready` in etcd's Raft.  There is one
+write and one sync for a whole batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
+from constellation.effects import Note, Send
+from constellation.raft.asked import Reply
 from constellation.raft.effects import (
+    RoleChanged,
     Save,
     SaveEntries,
     SaveHardState,
@@ -20,7 +22,9 @@ from constellation.raft.effects import (
     SendTo,
 )
 from messages.base import Message
-from messages.raft import RaftAppendRequest
+from messages.leases import LeasesChanged, LeaseTableState
+from messages.raft import RaftAppendRequest, RaftEntry
+from messages.raft_member import RaftLeading
 
 SAVES = (SaveHardState, SaveEntries, SaveSnapshot, SaveIdentity)
 
@@ -28,8 +32,49 @@ SAVES = (SaveHardState, SaveEntries, SaveSnapshot, SaveIdentity)
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Effect: send to every subscriber of the lease table."""
+
+    message: LeaseTableState | LeasesChanged | RaftLeading
+
+
+LocalEffect = Publish | Reply | Send | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one round of work asks for.  Perform the fields in the order declared here."""
+
+    # Needs nothing durable: send it BEFORE or while `saves` is written.  These are appends of a
+    # leader, whose own copy counts only with the answers of others (thesis §10.2.1), so the disks
+    # of leader and followers work at the same time.
+    early_sends: tuple[SendTo, ...] = ()
+
+    # Make it durable with one write and one sync, all of it or nothing.  If that fails, report
+    # `RaftHost.save_failed` and perform nothing below; if it succeeds, call `RaftHost.saved`.
+    saves: tuple[Save, ...] = ()
+
+    # Committed entries that the lease table holds now.  Only AFTER `saves` is durable: the only
+    # voter of a cluster commits entries of this very batch.
+    applied: tuple[RaftEntry, ...] = ()
+
+    # Changes of role or leader, in order, to be counted.  Only AFTER `saves` is durable.
+    role_changes: tuple[RoleChanged, ...] = ()
+
+    # Answers, news for subscribers, reports and log events.  Only AFTER `saves` is durable: an
+    # answer says that something is committed.  Keep the order: a subscriber must not be sent an
+    # older state of the table after a newer one.
+    local: tuple[LocalEffect, ...] = ()
+
+    # Everything else for other nodes: votes, acknowledgements, promises, appends that name an
+    # entry of this batch as committed.  Only AFTER `saves` is durable: each of them says that
+    # this node will not forget it (Raft §5.1).  May be lost.
+    sends: tuple[SendTo, ...] = ()
+
+
 def in_safe_order(effects: Sequence[T]) -> tuple[list[SendTo], list[Save], list[T]]:
-    """Return what is done before the write, what is written, and what is done after it."""
+    """Return what may be sent before the write, what is written, and what must wait for it."""
     saves: list[Save] = [one for one in effects if isinstance(one, SAVES)]
     first_index = min(
         (one.entries[0].index if isinstance(one, SaveEntries) else 0 for one in saves), default=0
@@ -47,5 +92,6 @@ def in_safe_order(effects: Sequence[T]) -> tuple[list[SendTo], list[Save], list[
 
 
 def _is_early(message: Message, first_index: int) -> bool:
-    # With a term, a vote or a snapshot to be written, `first_index` is 0: then nothing is early.
+    # If a term, a vote or a snapshot must be written, `first_index` is 0, and nothing is early.
+    # Nor is an append that names an entry of this batch as committed: the only voter can do that.
     return isinstance(message, RaftAppendRequest) and message.commit_index < first_index

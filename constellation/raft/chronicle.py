@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import RoleChanged
+from messages.events import ChangeReported, EventName
 from messages.leases import LeasesChanged
 from messages.raft import RaftEntry
-from messages.raft_member import ChangeReported
 
 CATCH_UP_ENTRIES = 64  # who is behind by more tells nothing of what happened meanwhile
 
@@ -26,8 +26,9 @@ class Chronicle:
         """Take note of what is on the disk already: it is no news."""
         self._leader = ""
         self._known_index = disk.snapshot.last_index if disk.snapshot else 0
-        if disk.snapshot:
-            self._configuration = Configuration.of(disk.snapshot.configuration)
+        self._configuration = (
+            Configuration.of(disk.snapshot.configuration) if disk.snapshot else Configuration()
+        )
         if disk.entries:
             self._known_index = disk.entries[-1].index
 
@@ -40,8 +41,8 @@ class Chronicle:
             reason = f"term {change.term}"
             if change.why and change.role == "leader":
                 reason = f"{reason}, {change.why}"
-            return [ChangeReported(what="leader elected", node=change.leader, reason=reason)]
-        return [ChangeReported(what="leader lost", node=before, reason=change.why)]
+            return [ChangeReported(what="leader_elected", node=change.leader, reason=reason)]
+        return [ChangeReported(what="leader_lost", node=before, reason=change.why)]
 
     def applied(
         self, entries: Sequence[RaftEntry], changed: LeasesChanged, *, leader_commit_index: int
@@ -61,7 +62,7 @@ class Chronicle:
         for freed in changed.freed:
             reports.append(
                 ChangeReported(
-                    what="lease freed", node=freed.holder, subject=freed.name, reason=freed.why
+                    what="lease_freed", node=freed.holder, subject=freed.name, reason=freed.why
                 )
             )
         for lease in changed.held:
@@ -69,7 +70,7 @@ class Chronicle:
                 reason = f"fencing token {lease.fencing_token}"
                 reports.append(
                     ChangeReported(
-                        what="lease granted", node=lease.holder, subject=lease.name, reason=reason
+                        what="lease_granted", node=lease.holder, subject=lease.name, reason=reason
                     )
                 )
         return reports
@@ -81,11 +82,11 @@ def _member_changes(before: Configuration, after: Configuration) -> list[ChangeR
         was, is_now = _standing(before, name), _standing(after, name)
         if was != is_now:
             reason = f"{len(after.voters)} voters now"
-            reports.append(ChangeReported(what=f"raft {is_now}", node=name, reason=reason))
+            reports.append(ChangeReported(what=is_now, node=name, reason=reason))
     return reports
 
 
-def _standing(configuration: Configuration, name: str) -> str:
+def _standing(configuration: Configuration, name: str) -> EventName:
     if name in configuration.voters:
-        return "voter"
-    return "learner" if name in configuration.learners else "member no more"
+        return "raft_voter"
+    return "raft_learner" if name in configuration.learners else "raft_removed"

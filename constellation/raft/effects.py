@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from constellation.effects import Note
+from constellation.raft.roles import Role
 from messages.base import Message
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
-
-Role = Literal["follower", "pre_candidate", "candidate", "leader"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from random import Random
 
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.quorum import vote_result
+from constellation.raft.roles import RoleEvent
 from constellation.raft.state import RaftState
 from messages.raft import RaftVoteRequest, RaftVoteResponse
 
@@ -51,18 +52,17 @@ class Election:
         self.arm(now_s)
         state = self._state
         if state.node_name not in state.possible_voters:
-            state.become("follower", leader="", why="heard no leader")
+            state.change_role(RoleEvent.CANNOT_STAND)
             return False
-        state.become("pre_candidate", leader="", why="heard no leader")
+        state.change_role(RoleEvent.TIMED_OUT)
         self._ask(state.term + 1, pre_vote=True)
         return self._result() == "won"
 
     def stand(self, now_s: float, *, transferred: bool = False) -> bool:
         """Begin a term and ask for votes in it; True if that wins it already."""
         state = self._state
-        why = "the leader handed over" if transferred else "a majority would vote for it"
         state.enter_term(state.term + 1, voted_for=state.node_name)
-        state.become("candidate", leader="", why=why)
+        state.change_role(RoleEvent.TRANSFERRED if transferred else RoleEvent.PRE_VOTE_WON)
         self.arm(now_s)
         self._ask(state.term, transferred=transferred)
         return self._result() == "won"
@@ -112,7 +112,7 @@ class Election:
         self._votes[answer.voter] = answer.granted
         result = self._result()
         if result == "lost":
-            state.become("follower", leader="", why="a majority refused its vote")
+            state.change_role(RoleEvent.VOTE_LOST)
         return result == "won"
 
     def _result(self) -> str:

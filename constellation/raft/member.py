@@ -7,12 +7,15 @@ passes on what only the leader can do, and as the leader looks after members.  N
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
 from constellation.effects import Note
 from constellation.errors import WireError
 from constellation.raft.asked import CHANGES, Orders, Proposals, Reply, answer_to
 from constellation.raft.bootstrap import (
+    ALONE_SETTLE_S,
+    SETTLE_S,
     Begin,
     Bootstrap,
     BootstrapEffect,
@@ -28,16 +31,17 @@ from constellation.raft.effects import (
     SaveIdentity,
     SendTo,
 )
-from constellation.raft.leading import give_leadership, look_after_members, refuse_even_number
-from constellation.raft.member_policy import MemberPolicy
-from constellation.raft.node import RaftNode
+from constellation.raft.following import CheckSnapshot
+from constellation.raft.node import FirstState, RaftNode
 from constellation.raft.other_clusters import HeardClusters, gives_way
 from constellation.raft.packets import unpack
+from constellation.raft.policy import RaftPolicy
 from constellation.raft.reads import ReadDone, Reads
-from constellation.raft.roster import Roster, timeout_factor
-from constellation.raft.steward import Steward
+from constellation.raft.roster import Roster, RosterNode, timeout_factor
+from constellation.raft.steward import Change, Followers, HandOver, Steward, StewardPolicy
 from messages.raft import RaftAppendRequest, RaftIdentity, RaftSnapshotRequest
 from messages.raft_member import (
+    LeasesRead,
     RaftOffer,
     RaftOrder,
     RaftOrderDone,
@@ -51,9 +55,40 @@ from messages.raft_member import (
 
 STEWARD_INTERVAL_S = 1.0
 TIMEOUT_STEP = 0.2  # by so much is the election timeout longer for each more preferred voter
-
+_UNKNOWN = RosterNode(is_living=False, priority=1 << 16)
 
 MemberEffect = Effect | Reply | ReadDone
+# What another node, or an actor of this one, may send to a member.
+MemberInput = (
+    RaftPacket
+    | RaftOffer
+    | RaftPromise
+    | RaftPropose
+    | RaftReadIndexRequest
+    | RaftReadIndex
+    | RaftOrder
+    | RaftOrderDone
+    | LeasesRead
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPolicy:
+    """The numbers of one member."""
+
+    raft: RaftPolicy
+    steward: StewardPolicy
+    bootstrap_expect: int  # nodes that begin the cluster together; 0: this one begins none
+    first_state: FirstState = field(default_factory=FirstState)  # from which a cluster begins
+    check_snapshot: CheckSnapshot = len
+    looks_for_others: bool = False  # then one alone waits whether others have a cluster
+
+    @property
+    def settle_s(self) -> float:
+        """How long the same nodes must be seen before they begin a cluster."""
+        if self.bootstrap_expect > 1:
+            return SETTLE_S
+        return ALONE_SETTLE_S if self.looks_for_others else 0.0
 
 
 class RaftMember:
@@ -159,6 +194,28 @@ class RaftMember:
             self._propose_all(queue, now_s)
         effects, self._effects = self._effects, []
         return effects
+
+    def receive(self, message: MemberInput, asker: str, now_s: float) -> None:
+        """Take one message; `asker` is what the shell needs to send an answer."""
+        match message:
+            case RaftPacket():
+                self.on_packet(message, now_s)
+            case RaftOffer():
+                self.on_offer(message, now_s)
+            case RaftPromise():
+                self.on_promise(message, now_s)
+            case RaftPropose():
+                self.propose(message, asker)
+            case RaftReadIndexRequest():
+                self.on_read_index_request(message, asker, now_s)
+            case RaftReadIndex():
+                self.on_read_index(message)
+            case RaftOrder():
+                self.order(message, asker, now_s)
+            case RaftOrderDone():
+                self.on_order_done(message)
+            case LeasesRead(number=number):
+                self.read(asker, number, now_s)
 
     # What comes from other nodes.
 
@@ -397,3 +454,54 @@ class RaftMember:
 
     def _note(self, event: str, **fields: object) -> None:
         self._effects.append(Note(event, fields, "warning"))
+
+
+def look_after_members(
+    raft: RaftNode, steward: Steward, cluster_id: str, roster: Roster, now_s: float
+) -> list[Effect]:
+    """Take the steward's next step, if this node leads and no other is under way."""
+    leadership = raft.leadership
+    if leadership is None or not leadership.may_change:
+        return []
+    answering = leadership.answering(now_s)
+    caught_up = frozenset(name for name in answering if leadership.is_caught_up(name, now_s))
+    seen = Followers(answering, caught_up)
+    step = steward.step(raft.state.configuration, cluster_id, roster, seen, now_s)
+    try:
+        match step:
+            case Change(kind, node):
+                return raft.change(kind, node, now_s)
+            case HandOver(node):
+                note = Note("preferred_leads", {"node": node})
+                return [note, *raft.transfer(node, now_s)]
+            case None:
+                return []
+    except ConfigurationRefusedError as error:
+        return [Note("step_refused", {"step": repr(step), "why": str(error)})]
+
+
+def give_leadership(raft: RaftNode, roster: Roster, now_s: float) -> list[Effect]:
+    """Hand over to the most preferred voter that has caught up, if there is one."""
+    leadership = raft.leadership
+    if leadership is None or leadership.transfer_to:
+        return []
+    voters = raft.state.configuration.voters & set(leadership.followers)
+    ready = [name for name in voters if leadership.is_caught_up(name, now_s)]
+    if not ready:
+        return []
+    best = min(ready, key=lambda name: (roster.get(name, _UNKNOWN).rank, name))
+    return raft.transfer(best, now_s)
+
+
+def refuse_even_number(configuration: Configuration, node: str) -> None:
+    """Refuse to promote a learner where that only makes every decision slower.
+
+    Raises:
+        ConfigurationRefusedError: it would be one voter of an even number, of four or more.
+    """
+    count = len(configuration.voters)
+    if node in configuration.learners and count >= 3 and count % 2:
+        raise ConfigurationRefusedError(
+            f"{count + 1} voters survive no more failures than {count}: {node} is promoted by "
+            "itself when there is another one for it"
+        )

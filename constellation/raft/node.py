@@ -21,6 +21,7 @@ from constellation.raft.election import Election
 from constellation.raft.following import CheckSnapshot, Following
 from constellation.raft.leadership import Leadership
 from constellation.raft.policy import RaftPolicy
+from constellation.raft.roles import RoleEvent
 from constellation.raft.state import RaftState
 from messages.base import Message
 from messages.raft import (
@@ -35,7 +36,6 @@ from messages.raft import (
 
 # A term is taken from whoever names a later one; no cluster gets so far while a node is away.
 TERM_JUMP_MAX = 1 << 32
-_ELECTED = "a majority voted for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,15 @@ class FirstState:
 
     index: int = 1
     data: bytes = b""
+
+    @staticmethod
+    def begun_at(utc_s: float, data: bytes) -> FirstState:
+        """Return the first state of a cluster that begins at a time.
+
+        The index is milliseconds since the epoch.  No earlier cluster, however busy, has reached
+        as high an index, so fencing tokens grow even if a cluster is begun anew.
+        """
+        return FirstState(max(1, int(utc_s * 1000)), data)
 
 
 class RaftNode:
@@ -146,7 +155,7 @@ class RaftNode:
         state.enter_term(1, voted_for=state.node_name)
         state.begin_from(Configuration.of_voters(voters), first_state.index, first_state.data)
         # In the snapshot: it is the first that others get.
-        self._lead(now_s, why="it begins the cluster", next_index=first_state.index)
+        self._lead(RoleEvent.CLUSTER_BEGUN, now_s, next_index=first_state.index)
         return self._end(now_s)
 
     def propose(self, data: Sequence[bytes], now_s: float) -> tuple[list[int], list[Effect]]:
@@ -200,11 +209,11 @@ class RaftNode:
 
     def _stand(self, now_s: float, *, transferred: bool = False) -> None:
         if self._election.stand(now_s, transferred=transferred):
-            self._lead(now_s)
+            self._lead(RoleEvent.ELECTED, now_s)
 
-    def _lead(self, now_s: float, *, why: str = _ELECTED, next_index: int = 0) -> None:
+    def _lead(self, event: RoleEvent, now_s: float, *, next_index: int = 0) -> None:
         state = self.state
-        state.become("leader", leader=state.node_name, why=why)
+        state.change_role(event, leader=state.node_name)
         next_index = next_index or state.log.last_index + 1
         self.leadership = Leadership(state, self.policy, now_s, next_index)
 
@@ -214,17 +223,17 @@ class RaftNode:
             return  # it would only depose a leader that lives (thesis §4.2.3)
         if not request.pre_vote and request.term > self.state.term:
             # Who only hears of a later term waits on: else that could put off every election.
-            self._follow(request.term, "", now_s, why=f"{request.candidate} stands")
+            self._enter_later_term(request.term, now_s, why=f"{request.candidate} stands")
         self._election.on_request(request, now_s)
 
     def _on_vote_response(self, answer: RaftVoteResponse, now_s: float) -> None:
         if not answer.granted and answer.term > self.state.term:
-            self._follow(answer.term, "", now_s, why=f"{answer.voter} is in a later term")
+            self._enter_later_term(answer.term, now_s, why=f"{answer.voter} is in a later term")
         elif self._election.on_response(answer):
             if answer.pre_vote:
                 self._stand(now_s)
             else:
-                self._lead(now_s)
+                self._lead(RoleEvent.ELECTED, now_s)
 
     def _on_timeout_now(self, message: RaftTimeoutNow, now_s: float) -> None:
         state = self.state
@@ -236,7 +245,7 @@ class RaftNode:
 
     def _on_leader(self, request: RaftAppendRequest | RaftSnapshotRequest, now_s: float) -> None:
         if request.term >= self.state.term:
-            self._follow(request.term, request.leader, now_s, why="it leads")
+            self._follow(RoleEvent.LEADER_HEARD, request.term, now_s, leader=request.leader)
             self._election.heard_leader(now_s)
         if isinstance(request, RaftAppendRequest):
             self._following.on_append(request)
@@ -245,7 +254,7 @@ class RaftNode:
 
     def _on_answer(self, answer: RaftAppendResponse | RaftSnapshotResponse, now_s: float) -> None:
         if answer.term > self.state.term:
-            self._follow(answer.term, "", now_s, why=f"{answer.follower} is in a later term")
+            self._enter_later_term(answer.term, now_s, why=f"{answer.follower} is in a later term")
         elif self.leadership and answer.term == self.state.term:
             if isinstance(answer, RaftAppendResponse):
                 self.leadership.on_append_response(answer, now_s)
@@ -254,16 +263,22 @@ class RaftNode:
 
     # Both.
 
-    def _follow(self, term: int, leader: str, now_s: float, *, why: str) -> None:
+    def _enter_later_term(self, term: int, now_s: float, *, why: str) -> None:
+        self._follow(RoleEvent.LATER_TERM, term, now_s, why=why)
+
+    def _follow(
+        self, event: RoleEvent, term: int, now_s: float, *, leader: str = "", why: str = ""
+    ) -> None:
         if self.leadership:
             self.leadership.abandon()
             self.leadership = None
             self._election.arm(now_s)
         if term > self.state.term:
             self.state.enter_term(term, voted_for="")
-        self.state.become("follower", leader=leader, why=why)
+        self.state.change_role(event, leader=leader, why=why)
 
     def _end(self, now_s: float) -> list[Effect]:
         if self.leadership and self.leadership.is_over:
-            self._follow(self.state.term, "", now_s, why=self.leadership.is_over)
+            why = self.leadership.is_over
+            self._follow(RoleEvent.LEADERSHIP_ENDED, self.state.term, now_s, why=why)
         return self.state.take_effects()

@@ -16,7 +16,6 @@ from constellation.raft.effects import (
     Apply,
     Effect,
     Restore,
-    Role,
     RoleChanged,
     SaveEntries,
     SaveHardState,
@@ -24,6 +23,7 @@ from constellation.raft.effects import (
     SendTo,
 )
 from constellation.raft.log import RaftLog
+from constellation.raft.roles import Role, RoleEvent, next_role
 from messages.base import Message
 from messages.raft import RaftEntry, RaftHardState, RaftSnapshot
 
@@ -42,7 +42,7 @@ class RaftState:
         self.log = RaftLog(disk.entries, snapshot_index=index, snapshot_term=term)
         self.commit_index = index
         self.applied_index = index
-        self.role: Role = "follower"
+        self._role: Role = "follower"
         self.leader = ""
         self._configurations: list[tuple[int, Configuration]] = [
             (index, Configuration.of(snapshot.configuration) if snapshot else Configuration())
@@ -152,17 +152,27 @@ class RaftState:
 
     # Term, vote and role.
 
+    @property
+    def role(self) -> Role:
+        """The role of this member; `change_role` alone changes it."""
+        return self._role
+
     def enter_term(self, term: int, *, voted_for: str) -> None:
         """Keep the term and the vote in it."""
         if (term, voted_for) != (self.term, self.voted_for):
             self.term, self.voted_for = term, voted_for
             self.emit(SaveHardState(RaftHardState(term=term, voted_for=voted_for)))
 
-    def become(self, role: Role, *, leader: str, why: str) -> None:
-        """Change the role or the leader that is known."""
-        if (role, leader) != (self.role, self.leader):
-            self.role, self.leader = role, leader
-            self.emit(RoleChanged(role, self.term, leader, why))
+    def change_role(self, event: RoleEvent, *, leader: str = "", why: str = "") -> None:
+        """Make the transition of `event`, and remember which leader is known now.
+
+        Raises:
+            ImpossibleTransitionError: this role has no such transition; nothing has changed.
+        """
+        transition = next_role(self._role, event)
+        if (transition.target, leader) != (self._role, self.leader):
+            self._role, self.leader = transition.target, leader
+            self.emit(RoleChanged(self._role, self.term, leader, why or transition.why))
 
     # Effects.
 

@@ -1,6 +1,7 @@
-"""When to start an actor again, and when to give up.
+"""When to restart an actor, and in which order a node starts and stops its actors.
 
-restart  back-off and intensity limit of one actor
-watch    all actors of one supervisor: start order, liveness questions, restarts, the end
-process_effects  what its shell, or the parent of the monitors, is asked to do
+policy           how patient a supervisor is
+restart          back-off and intensity limit of one actor
+watch            all actors of a node: start, pings, restarts, stop
+process_effects  what a core may ask of the parent of processes
 """

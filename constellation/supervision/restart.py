@@ -1,35 +1,32 @@
-"""Restart of one actor: exponential back-off, and an intensity limit against a restart storm.
+"""When to restart one actor: exponential back-off, and an intensity limit against restart storms.
 
-The limit is that of Erlang/OTP supervisors: more than `count_max` exits within `period_s` and
-restarting cannot be the cure.  Unlike there, giving up ends only this actor, and only until the
-period has passed without it: a node whose one part is broken keeps serving with the others.
+The limit is that of Erlang/OTP supervisors: with more than `count_max` exits within `period_s`,
+restarting at once cannot be the cure.  Unlike there, reaching the limit does not end the
+supervisor, and is not for ever: the actor is tried again, slowly, in case the cause has gone.
+
+    quick  waits backoff_min_s, doubling up to backoff_max_s
+    slow   more than count_max exits within period_s: waits retry_min_s, doubling up to retry_max_s
+
+A run of `period_s` without an exit leads from slow back to quick.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from constellation.settings.agent import SupervisorSettings
+_EXPONENT_MAX = 32  # 2.0 ** 2000 would raise
 
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """How fast and how often.  Seconds; `count_max` exits in `period_s` are still restarted."""
+    """How fast and how often.  Seconds; `count_max` exits in `period_s` still restart quickly."""
 
     backoff_min_s: float = 0.2
     backoff_max_s: float = 4.0
     count_max: int = 10
     period_s: float = 60.0
-
-    @classmethod
-    def of(cls, settings: SupervisorSettings) -> RestartPolicy:
-        """Return the policy that the operator set."""
-        return cls(
-            backoff_min_s=settings.backoff_min_s,
-            backoff_max_s=settings.backoff_max_s,
-            count_max=settings.intensity_count_max,
-            period_s=settings.intensity_period_s,
-        )
+    retry_min_s: float = 5.0
+    retry_max_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +34,32 @@ class RestartHistory:
     """Recent exits of one actor, as monotonic seconds, oldest first; at most `count_max + 1`."""
 
     exits_at_s: tuple[float, ...] = ()
+    slow_count: int = 0  # slow restarts in a row
+    restart_at_s: float = float("-inf")  # when the last restart was due
 
     def exited(self, policy: RestartPolicy, now_s: float) -> tuple[RestartHistory, Restart]:
-        """Return the history with one exit more, and when to start the actor again.
-
-        The first exit in a period is answered after `backoff_min_s`, each further one after
-        twice as long, up to `backoff_max_s`.  Past the limit the wait is a whole period.
-        """
+        """Return the history with one more exit, and when to restart the actor."""
         recent = tuple(at_s for at_s in self.exits_at_s if at_s > now_s - policy.period_s)
         exits = (*recent, now_s)[-(policy.count_max + 1) :]
-        if len(exits) > policy.count_max:
-            return RestartHistory(exits), Restart(now_s + policy.period_s, given_up=True)
-        # The exponent is bounded because 2.0 ** 2000 would raise.
-        backoff_s = policy.backoff_min_s * 2.0 ** min(len(exits) - 1, 32)
-        wait_s = min(policy.backoff_max_s, backoff_s)
-        return RestartHistory(exits), Restart(now_s + wait_s, given_up=False)
+        was_stable = now_s - self.restart_at_s >= policy.period_s
+        slow_count = 0 if was_stable else self.slow_count
+        given_up = slow_count > 0 or len(exits) > policy.count_max
+        if given_up:
+            wait_s = _doubled(policy.retry_min_s, slow_count, policy.retry_max_s)
+            slow_count += 1
+        else:
+            wait_s = _doubled(policy.backoff_min_s, len(exits) - 1, policy.backoff_max_s)
+        at_s = now_s + wait_s
+        return RestartHistory(exits, slow_count, at_s), Restart(at_s, given_up=given_up)
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Start the actor again at `at_s`; `given_up` says that the intensity limit was reached."""
+    """Restart the actor at `at_s`; `given_up` says that the intensity limit was reached."""
 
     at_s: float
     given_up: bool
+
+
+def _doubled(first_s: float, times: int, longest_s: float) -> float:
+    return float(min(longest_s, first_s * 2.0 ** min(times, _EXPONENT_MAX)))

@@ -1,14 +1,24 @@
-"""All actors of one supervisor: created in order, asked whether they live, restarted, ended.
+"""All actors of one node: created in order, pinged, restarted, and ended in order.
 
-    waiting -> starting    its process is created, in the order of the names
+    waiting -> starting    its process is created, in the order of the registry
     starting -> running    it said that it works
     starting, running -> waiting     its process ended, or did not answer and was killed:
-                                     created again after a back-off
-    stopping: what faces the outside ends first, and what others can do is handed over; then the
-    node takes leave of the cluster, then the rest ends; nothing is created again
+                                     created again after a back-off (`restart`)
 
-The order at the end matters.  The HTTP actor goes first, because once this node has left the
-cluster it would tell this host's Traefik to route past it; without it Traefik keeps its routes.
+An essential actor that stays down for `essential_down_timeout_s` ends the whole agent: a fresh
+start of everything may help where restarts of one process did not.  An actor that runs for less
+than RECOVERED_S between two exits counts as down all the time.
+
+At the stop nothing is created again, and the stages follow one another:
+
+    facing   what faces the outside ends, and actors hand over what other nodes can do, the last
+             started first
+    leaving  the node leaves the cluster
+    ending   all others end
+
+The order matters.  The HTTP actor ends first, because once this node has left the cluster it would
+make this host's Traefik route past it; without an answer Traefik keeps its routes.  Leases are
+handed over before Raft leadership, because they are released through a leader.
 """
 
 from __future__ import annotations
@@ -18,14 +28,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from constellation.effects import Note
+from constellation.registry import ActorSpec, AtStop
+from constellation.supervision.policy import WatchPolicy
 from constellation.supervision.process_effects import Create, End, Tell
-from constellation.supervision.restart import RestartHistory, RestartPolicy
+from constellation.supervision.restart import RestartHistory
 from messages.gossip import GossipLeave
-from messages.lifecycle import ActorPing, ActorState, ActorStatus, ActorYield, SupervisorStopped
+from messages.lifecycle import (
+    ActorPing,
+    ActorState,
+    ActorStatus,
+    ActorYield,
+    SupervisorFailed,
+    SupervisorStopped,
+)
 
-FACES_OUTSIDE = frozenset({"http"})
-YIELDS = ("leases", "raft")  # in this order: a lease is given back through a leader
-LEAVES = "gossip"
+RECOVERED_S = 10.0
 FACING_TIMEOUT_S = 1.0
 LEAVE_TIMEOUT_S = 2.2  # gossip itself waits up to 2 s for its leave to spread
 END_TIMEOUT_S = 1.0
@@ -36,35 +53,30 @@ Stage = Literal["up", "facing", "leaving", "ending", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Effect: tell every actor which of them run now, and where."""
+    """Effect: send every actor the directory of running actors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Effect: tell who asked for it, once, that all actors work or that none runs any more."""
+    """Effect: tell the guardian, once, that all actors work, that none runs, or of a failure."""
 
-    message: SupervisorStopped | None  # None: all work
+    message: SupervisorStopped | SupervisorFailed | None  # None: all work
 
 
 Effect = Create | Tell | End | Announce | Report | Note
 
 
-@dataclass(frozen=True, slots=True)
-class WatchPolicy:
-    """Patience in seconds, and how restarts are spaced."""
-
-    restart: RestartPolicy
-    ping_interval_s: float = 2.0
-    ping_timeout_s: float = 10.0
-    start_timeout_s: float = 15.0
-
-
 @dataclass(slots=True)
-class Entry:
+class _Supervised:
     """One actor."""
+
+    is_essential: bool
+    purpose: str
 
     phase: Phase = "waiting"
     due_at_s: float = 0.0  # waiting: create then
+    running_since_s: float = 0.0
+    down_since_s: float | None = None  # None: it runs, and has for RECOVERED_S
     heard_at_s: float = 0.0
     pinged_at_s: float = 0.0
     process_id: int = 0
@@ -78,54 +90,50 @@ class Entry:
 class Watch:
     """All actors of one node.  `now_s` is monotonic seconds."""
 
-    def __init__(self, names: Sequence[str], policy: WatchPolicy) -> None:
+    def __init__(self, actors: Sequence[ActorSpec], policy: WatchPolicy) -> None:
         self.policy = policy
-        self.entries = {name: Entry() for name in names}
+        self.entries = {one.name: _Supervised(one.is_essential, one.purpose) for one in actors}
+        self._at_stop: dict[AtStop, list[str]] = {}
+        for one in actors:
+            self._at_stop.setdefault(one.at_stop, []).append(one.name)
         self.stage: Stage = "up"
         self._due_at_s = 0.0  # of the stage, once stopping
-        self._yielding: list[str] = []  # who is still to hand over, the first was told
+        self._yielding: list[str] = []  # still to hand over; the first was asked
         self._has_reported = False
+        self._has_failed = False
 
     def running(self) -> tuple[str, ...]:
-        """Return the actors that may be sent to: those whose process exists."""
+        """Return the actors whose process exists."""
         return tuple(
             name for name, entry in self.entries.items() if entry.phase in {"starting", "running"}
         )
 
-    def status(self) -> tuple[ActorStatus, ...]:
+    def status(self, now_s: float) -> tuple[ActorStatus, ...]:
         """Return how each actor is, in the order of their creation."""
-        return tuple(
-            ActorStatus(
-                name=name,
-                state=_state(entry),
-                process_id=entry.process_id,
-                restart_count=entry.restart_count,
-                last_exit=entry.last_exit,
-            )
-            for name, entry in self.entries.items()
-        )
+        return tuple(_status(name, entry, now_s) for name, entry in self.entries.items())
 
     # What the actors do.
 
     def started(self, name: str, process_id: int, now_s: float) -> list[Effect]:
-        """`name` works and may be sent anything."""
+        """`name` runs, and accepts messages."""
         entry = self.entries[name]
-        entry.phase, entry.process_id, entry.heard_at_s = "running", process_id, now_s
+        entry.phase, entry.process_id = "running", process_id
+        entry.heard_at_s = entry.running_since_s = now_s
         if self._has_reported or any(one.phase != "running" for one in self.entries.values()):
             return []
         self._has_reported = True
         return [Report(None)]
 
     def heard(self, name: str, now_s: float) -> None:
-        """`name` still takes messages."""
+        """`name` answered a ping."""
         self.entries[name].heard_at_s = now_s
 
     def left(self, now_s: float) -> list[Effect]:
-        """This node has taken leave of the cluster."""
+        """This node has left the cluster."""
         return self._end_rest(now_s) if self.stage == "leaving" else []
 
     def yielded(self, name: str, now_s: float) -> list[Effect]:
-        """`name` has handed over what it had."""
+        """`name` has handed over."""
         if self.stage != "facing" or self._yielding[:1] != [name]:
             return []
         del self._yielding[0]
@@ -137,27 +145,30 @@ class Watch:
         return [Tell(name, ActorYield()) for name in self._yielding[:1]]
 
     def exited(self, name: str, now_s: float) -> list[Effect]:
-        """The process of `name` has ended, asked or not."""
+        """The process of `name` has ended, whether it was asked to or not."""
         entry = self.entries[name]
         entry.process_id = 0
         if self.stage != "up":
             entry.phase = "ended"
             return [Announce(), *self.yielded(name, now_s), *self._advance(now_s)]
+        if entry.down_since_s is None or _has_recovered(entry, now_s):
+            entry.down_since_s = now_s
+        entry.phase = "waiting"
         entry.last_exit = entry.killed_because or "its process ended"
         entry.killed_because = ""
         entry.history, again = entry.history.exited(self.policy.restart, now_s)
-        entry.phase, entry.due_at_s, entry.given_up = "waiting", again.at_s, again.given_up
+        entry.due_at_s, entry.given_up = again.at_s, again.given_up
         entry.restart_count += 1
         fields = {"name": name, "why": entry.last_exit, "again_in_s": round(again.at_s - now_s, 3)}
         if again.given_up:
-            fields["fix"] = "see the events that this actor logged before it ended"
+            fields |= {"purpose": entry.purpose, "fix": "see what it logged before it ended"}
             return [Announce(), Note("actor_given_up", fields, "error")]
         return [Announce(), Note("actor_exited", fields, "warning")]
 
     # The passing of time.
 
     def tick(self, now_s: float) -> list[Effect]:
-        """Create what is due, ask who lives, lose patience with what hangs."""
+        """Create the actors that are due, ping the others, and kill those that do not answer."""
         if self.stage != "up":
             return self._advance(now_s)
         effects: list[Effect] = []
@@ -168,18 +179,36 @@ class Watch:
                 effects.append(Create(name))
             else:
                 effects += self._patience(name, entry, now_s)
+            effects += self._essential(name, entry, now_s)
         if any(isinstance(effect, Create) for effect in effects):
             effects.append(Announce())
         return effects
 
-    def _patience(self, name: str, entry: Entry, now_s: float) -> list[Effect]:
+    def _essential(self, name: str, entry: _Supervised, now_s: float) -> list[Effect]:
+        """Note whether `name` is down; fail if it is essential and has been down for too long."""
+        if _has_recovered(entry, now_s):
+            entry.down_since_s = None
+        elif entry.down_since_s is None and entry.phase != "running":
+            entry.down_since_s = now_s
+        if not entry.is_essential or entry.down_since_s is None or self._has_failed:
+            return []
+        down_for_s = now_s - entry.down_since_s
+        if down_for_s < self.policy.essential_down_timeout_s:
+            return []
+        self._has_failed = True
+        why = f"{name} has been down for {down_for_s:.0f} s"
+        if entry.last_exit:
+            why += f": {entry.last_exit}"
+        return [Report(SupervisorFailed(actor=name, why=why))]
+
+    def _patience(self, name: str, entry: _Supervised, now_s: float) -> list[Effect]:
         if entry.phase not in {"starting", "running"}:
             return []
         timeout_s = self.policy.ping_interval_s + self.policy.ping_timeout_s
         if entry.phase == "starting":
             timeout_s = self.policy.start_timeout_s
         if now_s - entry.heard_at_s > timeout_s:
-            entry.heard_at_s = now_s  # its exit is told soon; if not, it is killed again
+            entry.heard_at_s = now_s  # it is killed again if its exit is not reported by then
             entry.killed_because = f"it did not answer for {timeout_s:g} s"
             return [Note("actor_hung", {"name": name}, "warning"), End(name, by_force=True)]
         if entry.phase == "running" and now_s - entry.pinged_at_s >= self.policy.ping_interval_s:
@@ -190,32 +219,36 @@ class Watch:
     # The end.
 
     def stop(self, now_s: float) -> list[Effect]:
-        """Begin to end everything; safe to repeat."""
+        """Begin to stop; repeated calls do nothing."""
         if self.stage != "up":
             return []
         for entry in self.entries.values():
             if entry.phase == "waiting":
                 entry.phase = "ended"
         self.stage, self._due_at_s = "facing", now_s + FACING_TIMEOUT_S
-        facing = [End(name) for name in self.running() if name in FACES_OUTSIDE]
-        self._yielding = list(YIELDS)
+        facing = [End(name) for name in self._running_that("ends_first")]
+        self._yielding = [*reversed(self._at_stop.get("yields", []))]
         return [*facing, *self._tell_next_to_yield(), *self._advance(now_s)]
 
     def _advance(self, now_s: float) -> list[Effect]:
-        """Go on to the next stage if this one is done, or took too long."""
+        """Enter the next stage if this one is done or has timed out."""
         running = self.running()
         is_late = now_s >= self._due_at_s
-        is_done = not FACES_OUTSIDE & set(running) and not set(self._yielding) & set(running)
+        is_done = not self._running_that("ends_first") and not set(self._yielding) & set(running)
         if self.stage == "facing" and (is_late or is_done):
             self.stage, self._due_at_s = "leaving", now_s + LEAVE_TIMEOUT_S
-            if LEAVES in running:
-                return [Tell(LEAVES, GossipLeave())]
-        if self.stage == "leaving" and (is_late or LEAVES not in running):
+            if leaving := self._running_that("leaves"):
+                return [Tell(name, GossipLeave()) for name in leaving]
+        if self.stage == "leaving" and (is_late or not self._running_that("leaves")):
             return self._end_rest(now_s)
         if self.stage == "ending" and (is_late or not running):
             self.stage = "stopped"
             return [Report(SupervisorStopped(unended=running))]
         return []
+
+    def _running_that(self, at_stop: AtStop) -> list[str]:
+        running = self.running()
+        return [name for name in self._at_stop.get(at_stop, ()) if name in running]
 
     def _end_rest(self, now_s: float) -> list[Effect]:
         self.stage, self._due_at_s = "ending", now_s + END_TIMEOUT_S
@@ -225,7 +258,25 @@ class Watch:
         return [End(name) for name in reversed(running)]
 
 
-def _state(entry: Entry) -> ActorState:
+def _has_recovered(entry: _Supervised, now_s: float) -> bool:
+    return entry.phase == "running" and now_s - entry.running_since_s >= RECOVERED_S
+
+
+def _status(name: str, entry: _Supervised, now_s: float) -> ActorStatus:
+    state = _state(entry)
+    is_down = state != "running" and entry.down_since_s is not None
+    return ActorStatus(
+        name=name,
+        state=state,
+        process_id=entry.process_id,
+        restart_count=entry.restart_count,
+        last_exit=entry.last_exit,
+        down_for_s=max(0.0, now_s - (entry.down_since_s or 0.0)) if is_down else 0.0,
+        next_try_in_s=max(0.0, entry.due_at_s - now_s) if entry.phase == "waiting" else 0.0,
+    )
+
+
+def _state(entry: _Supervised) -> ActorState:
     match entry.phase:
         case "starting" | "running":
             return entry.phase

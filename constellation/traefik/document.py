@@ -21,6 +21,8 @@ from constellation.traefik.elements import ElementKey
 _ESCAPED = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
+CHUNK_ELEMENTS = 64
+
 
 def canonical(value: Any) -> bytes:
     """Return the one way to write `value` as JSON in UTF-8 that is YAML too."""
@@ -28,9 +30,10 @@ def canonical(value: Any) -> bytes:
 
 
 class Document:
-    """Elements by key, each with its bytes."""
+    """Elements by key, each with its bytes, which are joined in chunks of `chunk_elements`."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunk_elements: int = CHUNK_ELEMENTS) -> None:
+        self._chunk_elements = chunk_elements
         self._sections: dict[tuple[str, str], _Section] = {}
 
     def __bool__(self) -> bool:
@@ -39,33 +42,37 @@ class Document:
 
     def set(self, key: ElementKey, config: Mapping[str, Any]) -> None:
         """Write the element `key`, new or again."""
-        section = self._sections.setdefault((key.protocol, key.section), _Section())
-        section.set(key.name, config)
+        section = self._sections.get((key.protocol, key.section))
+        if section is None:
+            section = _Section(self._chunk_elements)
+            self._sections[key.protocol, key.section] = section
+        section.set(key, config)
 
     def discard(self, key: ElementKey) -> None:
         """Take the element `key` out, if it is there."""
         section = self._sections.get((key.protocol, key.section))
         if section is not None:
-            section.discard(key.name)
+            section.discard(key.body_name)
+
+    def key_of(self, protocol: str, section: str, body_name: str) -> ElementKey | None:
+        """Return the key of an element by its name in the body; None: not found."""
+        found = self._sections.get((protocol, section))
+        return found.keys.get(body_name) if found is not None else None
 
     def section(self, protocol: str, section: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the elements of one section by name.  Not to be changed."""
         found = self._sections.get((protocol, section))
         return found.configs if found is not None else {}
 
-    def body(self, also: Mapping[ElementKey, Mapping[str, Any]]) -> bytes:
-        """Return the whole document with the elements `also` in it, which take no name of it."""
-        extra: dict[tuple[str, str], dict[str, bytes]] = {}
-        for key, config in also.items():
-            part = extra.setdefault((key.protocol, key.section), {})
-            part[key.name] = _piece(key.name, config)
+    def body(self) -> bytes:
+        """Return the whole document."""
         pieces: list[bytes] = []  # joined once: each joining copies it all
-        for protocol, parts in groupby(sorted({*self._sections, *extra}), itemgetter(0)):
+        for protocol, keys in groupby(sorted(self._sections), itemgetter(0)):
             protocol_begin = len(pieces)
-            for name in parts:
+            for key in keys:
                 section_begin = len(pieces)
-                pieces += self._sections.get(name, _EMPTY).in_order(extra.get(name, {}))
-                _enclose(name[1], pieces, section_begin)
+                pieces += self._sections[key].chunks()
+                _enclose(key[1], pieces, section_begin)
             _enclose(protocol, pieces, protocol_begin)
         if not pieces:
             return b"{}"
@@ -77,43 +84,52 @@ class Document:
 class _Section:
     """Elements of one kind.
 
-    `_names` and `_pieces` are in order of names; None when a name came or went.
+    `_names` are sorted, and each of `_chunks` is what `chunk_elements` of them become; None if a
+    name was added or removed.  A changed element is written again with its chunk alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, chunk_elements: int) -> None:
+        self._chunk_elements = chunk_elements
+        self.keys: dict[str, ElementKey] = {}
         self.configs: dict[str, Mapping[str, Any]] = {}
         self._piece_of: dict[str, bytes] = {}
         self._names: list[str] = []
-        self._pieces: list[bytes] | None = []
+        self._chunks: list[bytes] | None = []
+        self._changed: set[int] = set()  # indexes of chunks
 
-    def set(self, name: str, config: Mapping[str, Any]) -> None:
-        piece = _piece(name, config)
+    def set(self, key: ElementKey, config: Mapping[str, Any]) -> None:
+        name = key.body_name
+        if self.configs.get(name) == config:
+            return
         if name not in self.configs:
-            self._pieces = None
-        elif self._pieces is not None:
-            self._pieces[bisect_left(self._names, name)] = piece
+            self._chunks = None
+        elif self._chunks is not None:
+            self._changed.add(bisect_left(self._names, name) // self._chunk_elements)
+        self.keys[name] = key
         self.configs[name] = config
-        self._piece_of[name] = piece
+        self._piece_of[name] = _piece(name, config)
 
     def discard(self, name: str) -> None:
         if self.configs.pop(name, None) is not None:
-            del self._piece_of[name]
-            self._pieces = None
+            del self.keys[name], self._piece_of[name]
+            self._chunks = None
 
-    def in_order(self, extra: Mapping[str, bytes]) -> list[bytes]:
-        """Return the pieces, those of a few more elements among them.  Not to be changed."""
-        if self._pieces is None:
+    def chunks(self) -> list[bytes]:
+        """Return all elements in order of names, joined in chunks.  Do not change the list."""
+        if self._chunks is None:
             self._names = sorted(self._piece_of)
-            self._pieces = [self._piece_of[name] for name in self._names]
-        if not extra:
-            return self._pieces
-        pieces = self._pieces.copy()
-        for name in sorted(extra, reverse=True):  # the last first: it moves no other's place
-            pieces.insert(bisect_left(self._names, name), extra[name])
-        return pieces
+            indexes = range(-(-len(self._names) // self._chunk_elements))
+            self._chunks = [self._chunk(index) for index in indexes]
+        else:
+            for index in self._changed:
+                self._chunks[index] = self._chunk(index)
+        self._changed.clear()
+        return self._chunks
 
-
-_EMPTY = _Section()
+    def _chunk(self, index: int) -> bytes:
+        begin = index * self._chunk_elements
+        names = self._names[begin : begin + self._chunk_elements]
+        return b",".join([self._piece_of[name] for name in names])
 
 
 def _enclose(name: str, pieces: list[bytes], begin: int) -> None:

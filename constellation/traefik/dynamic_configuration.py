@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
+from operator import is_not
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
+from constellation.traefik.compose import compose
 from constellation.traefik.composition import Composition
 from constellation.traefik.elements import Contribution, ElementKey, Instance
 from constellation.traefik.host_names import dns_label, dns_labels
@@ -18,17 +21,9 @@ from constellation.traefik.instance_plan import InstancePlan, plan_instance
 from constellation.traefik.naming import name_elements
 from constellation.traefik.places import Places, places
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.routers import common_parts
-from constellation.traefik.service_parts import Parts
 from messages.monitor import ServiceState
 
 REJECTED_MAX = 1000  # listed; the count is of all
-
-# An empty object would be refused, `{}` be taken as an order, and "no routers" has no other
-# form: one middleware that nothing uses.
-_NOTHING: Parts = {
-    ElementKey("http", "middlewares", "constellation.none"): {"retry": {"attempts": 1}}
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +59,8 @@ class ConfigurationBuilder:
         self.places: Places | None = None
         self._settings = settings
         self._domain = domain
-        self._common = common_parts(settings)
         self._services: Mapping[str, Mapping[str, ServiceState]] = {}
+        self._names: list[str] = []  # of the services, in the order of the view
         self._labels: dict[str, str] = {}  # the host name part of each service
         self._known: dict[Instance, _Known] = {}
         self._rejected_of: dict[Instance, tuple[Rejection, ...]] = {}  # where there are any
@@ -73,14 +68,15 @@ class ConfigurationBuilder:
     def build(self, view: ClusterView) -> DynamicConfiguration:
         """Return the configuration for the cluster as `view` has it."""
         now = places(view, self._settings)
-        labels = self._labels
-        if view.services.keys() != self._services.keys():
-            labels = dns_labels(sorted(view.services))
+        labels, names = self._labels, list(view.services)
+        if names != self._names:
+            labels = dns_labels(sorted(names))
         dirty = self._take_up(view, labels)
         if self.places is not None and now != self.places:
             dirty |= self.composition.services_at(self.places.changed(now))
-        self.places, self._services, self._labels = now, view.services, labels
-        self.composition.compose(dirty, view.services, now)
+        self.places, self._services = now, view.services
+        self._labels, self._names = labels, names
+        compose(self.composition, dirty, view.services, now)
         return self._configuration()
 
     def _take_up(self, view: ClusterView, labels: Mapping[str, str]) -> set[ElementKey]:
@@ -131,16 +127,13 @@ class ConfigurationBuilder:
         services = [document.section(protocol, "services") for protocol in ("http", "tcp", "udp")]
         rejected = self._rejected()
         return DynamicConfiguration(
-            body=document.body(self._common if routers[0] else self._nothing()),
+            body=document.body(),
             router_count=sum(map(len, routers)),
             service_count=sum(map(len, services)),
             routed=self.composition.routed,
             rejected=rejected[:REJECTED_MAX],
             rejected_count=len(rejected),
         )
-
-    def _nothing(self) -> Parts:
-        return {} if self.composition.document else _NOTHING
 
     def _rejected(self) -> tuple[Rejection, ...]:
         found = {item for items in self._rejected_of.values() for item in items}
@@ -159,10 +152,11 @@ def _differing(
 
     The mappings of a service's instances are not compared: what has not changed is the same one.
     """
+    if list(before) == list(after):  # nearly always, and much faster than to look up each
+        return set(compress(after, map(is_not, before.values(), after.values())))
     known = before.get
     found = {service for service, instances in after.items() if known(service) is not instances}
-    if before.keys() != after.keys():
-        found |= before.keys() - after.keys()
+    found |= before.keys() - after.keys()
     if labels is not labels_before:
         found |= {name for name, label in labels.items() if labels_before.get(name) != label}
     return found

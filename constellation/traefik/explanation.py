@@ -13,11 +13,9 @@ from typing import Any
 
 from constellation.cluster_view import ClusterView
 from constellation.traefik.composition import Composition
-from constellation.traefik.elements import ElementKey, Instance
+from constellation.traefik.elements import ElementKey, Instance, Protocol
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.scopes import OF, scoped, without_scope
-from constellation.traefik.service_parts import FROM
 from constellation.traefik.service_servers import Backend
 from messages.routes import BackendRow, RejectionRow, RouteRow
 
@@ -91,7 +89,8 @@ class _Explainer:
         self._untried = 0
 
     def explain(self, rejected: tuple[Rejection, ...]) -> Explanation:
-        keys = sorted({*self._by_host(), *self._by_name()})
+        found_keys = {*self._by_host(), *self._by_name()}
+        keys = sorted(found_keys, key=lambda key: (key.protocol, key.body_name))
         services = self._services(keys)
         own = [item for item in rejected if item.service in services]
         found = bool(keys or services)
@@ -115,7 +114,9 @@ class _Explainer:
     def _routers(self) -> Iterator[tuple[ElementKey, Mapping[str, Any]]]:
         for protocol in ("http", "tcp", "udp"):
             for name, config in self._composition.document.section(protocol, "routers").items():
-                yield ElementKey(protocol, "routers", name), config
+                key = self._composition.document.key_of(protocol, "routers", name)
+                assert key is not None
+                yield key, config
 
     def _by_host(self) -> Iterator[ElementKey]:
         for key, config in self._routers():
@@ -140,11 +141,10 @@ class _Explainer:
             if self._subject in {*names, key.name.lower()}:
                 led.add(key)
         for key, config in self._routers():
-            service = ElementKey(key.protocol, "services", str(config["service"]))
-            is_own = without_scope(
-                key
-            ).name.lower() == self._subject or self._subject in self._definers(key)
-            if (is_own or service in led) and not key.name.startswith(FROM):
+            names = {key.body_name.lower(), key.written.body_name.lower()}
+            is_own = self._subject in names | self._definers(key)
+            leads_there = self._service(key.protocol, config) in led
+            if (is_own or leads_there) and key.origin.writer != "agent":
                 yield key
 
     def _definers(self, key: ElementKey) -> set[str]:
@@ -152,12 +152,8 @@ class _Explainer:
 
     def _contributors(self, router: ElementKey) -> list[Instance]:
         """Return the instances whose labels ask for `router`."""
-        found = self._composition.contributions.get(without_scope(router), {})
-        return [
-            instance
-            for instance in found
-            if OF not in router.name or scoped(without_scope(router), instance.service) == router
-        ]
+        found = self._composition.contributions.get(router.written, {})
+        return [one for one in found if router.origin.service in {"", one.service}]
 
     def _services(self, keys: Iterable[ElementKey]) -> set[str]:
         """Return the services, as they are called on nodes, that the subject is about."""
@@ -168,24 +164,29 @@ class _Explainer:
                 found.add(backend.instance.service)
         return found
 
+    def _config(self, router: ElementKey) -> Mapping[str, Any]:
+        return self._composition.document.section(router.protocol, "routers")[router.body_name]
+
+    def _service(self, protocol: Protocol, config: Mapping[str, Any]) -> ElementKey | None:
+        """Return the service that a router leads to; None if another provider defines it."""
+        key = self._composition.document.key_of(protocol, "services", str(config["service"]))
+        return key._replace(variant="") if key is not None else None
+
     def _backends(self, router: ElementKey) -> tuple[Backend, ...]:
-        config = self._composition.document.section(router.protocol, "routers").get(router.name)
-        if config is None:
-            return ()
-        key = ElementKey(router.protocol, "services", str(config["service"]))
-        composed = self._composition.services.get(key)
+        key = self._service(router.protocol, self._config(router))
+        composed = self._composition.services.get(key) if key is not None else None
         return composed.backends.all if composed is not None else ()
 
     # What is told of them.
 
     def _route(self, key: ElementKey) -> RouteRow:
-        config = self._composition.document.section(key.protocol, "routers")[key.name]
+        config = self._config(key)
         definers = self._contributors(key)
         service = str(config["service"])
-        weights = self._weights(ElementKey(key.protocol, "services", service))
+        weights = self._weights(key.protocol, service)
         return RouteRow(
             protocol=key.protocol,
-            router=key.name,
+            router=key.body_name,
             rule=config.get("rule", ""),
             priority=config.get("priority"),
             entry_points=tuple(config.get("entryPoints", ())),
@@ -198,8 +199,8 @@ class _Explainer:
             ),
         )
 
-    def _weights(self, key: ElementKey) -> Mapping[str, int]:
-        config = self._composition.document.section(key.protocol, "services").get(key.name, {})
+    def _weights(self, protocol: Protocol, service: str) -> Mapping[str, int]:
+        config = self._composition.document.section(protocol, "services").get(service, {})
         servers = config.get("loadBalancer", {}).get("servers", ())
         return {
             server.get("url") or server.get("address"): server["weight"]
@@ -239,8 +240,8 @@ class _Explainer:
             yield from self._without_route(service)
 
     def _routed_to(self, route: RouteRow) -> set[str]:
-        key = ElementKey(route.protocol, "routers", route.router)
-        definers = {one.service for one in self._contributors(key)}
+        key = self._composition.document.key_of(route.protocol, "routers", route.router)
+        definers = {one.service for one in self._contributors(key)} if key is not None else set()
         return definers | {backend.service for backend in route.backends}
 
     def _without_route(self, service: str) -> Iterator[str]:

@@ -42,7 +42,7 @@ class InstancePlan:
     Attributes:
         elements: by the names that labels give; the implied service is called "".
         default_service: what its default HTTP routers lead to; None: it has none.
-        known_protocol: what it speaks over TCP, and has a default router for; None: nothing.
+        known_protocol: the protocol of its default TCP router; None: it has no such router.
         complaints: what had to be left out.
     """
 
@@ -87,7 +87,8 @@ class _Planner:
         return InstancePlan(
             elements=tuple(self._elements.items()),
             default_service=self._default_service(),
-            known_protocol=known,
+            # A label that cannot be read may have been meant to guard the port.
+            known_protocol=None if self._labels.mentions("tcp") else known,
             complaints=_the_first(self._complaints),
         )
 

@@ -84,8 +84,8 @@ class TraefikLabels:
         return any(elements for (of, _), elements in self.asked.items() if of == protocol)
 
     def mentions(self, protocol: Protocol) -> bool:
-        """At least one label is about `protocol`, be it one that cannot be read."""
-        return any(path.startswith(f"traefik.{protocol}.") for path in self.paths)
+        """At least one label is about `protocol`, even if it cannot be read."""
+        return any(re.split(r"[.\[]", path, maxsplit=2)[1] == protocol for path in self.paths)
 
     @property
     def is_routed(self) -> bool:

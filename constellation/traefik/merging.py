@@ -1,6 +1,9 @@
-"""One name that several instances define: the newest deployment has its way, and that is told.
+"""One name that several instances define: the newest deployment wins, and the others are listed.
 
-Health plays no part: an element must not change its meaning because an instance is ill.
+Names in labels were chosen for one host, and two hosts' "auth" meet in a cluster.  A router must
+not be guarded or led by what the labels of another service define under the same name, so
+instances are grouped by service first.  Health plays no part: an element must not change its
+meaning because an instance is unhealthy.
 """
 
 from __future__ import annotations
@@ -10,16 +13,22 @@ from collections.abc import Iterable
 from constellation.traefik.elements import Contribution, Element, ElementKey, Service
 from constellation.traefik.rejection import Rejection
 
-DEFAULT_TCP = "_default."  # + entry point: the router for all that comes in there
+
+def by_service(contributions: Iterable[Contribution]) -> dict[str, list[Contribution]]:
+    """Return `contributions` by their service, sorted by instance."""
+    found: dict[str, list[Contribution]] = {}
+    for contribution in sorted(contributions, key=lambda one: one.instance):
+        found.setdefault(contribution.instance.service, []).append(contribution)
+    return found
 
 
 def winner_of(key: ElementKey, contributions: Iterable[Contribution]) -> Contribution:
     """Return the contribution that counts.
 
-    Of services that would have an entry point of TCP for themselves it is the first by name: one
-    that is deployed anew must not get what clients send to another.
+    Of services that would have a TCP entry point for themselves it is the first by name: a new
+    deployment must not receive what clients send to another service.
     """
-    if key.name.startswith(DEFAULT_TCP):
+    if key.origin.writer == "entry point":
         return min(contributions, key=lambda contribution: contribution.instance)
     return max(contributions, key=lambda contribution: contribution.seniority)
 
@@ -27,11 +36,10 @@ def winner_of(key: ElementKey, contributions: Iterable[Contribution]) -> Contrib
 def conflicts(
     key: ElementKey, contributions: Iterable[Contribution], winner: Contribution
 ) -> list[Rejection]:
-    """Return a rejection of each instance that defines `key` otherwise than `winner`."""
+    """Return a rejection of each instance whose definition of `key` differs from the winner's."""
     what = f"{winner.instance.service} on {winner.instance.node}"
-    if key.name.startswith(DEFAULT_TCP):
-        entry_point = key.name.removeprefix(DEFAULT_TCP)
-        label, reason = "", f"{what} has the entry point {entry_point} for itself"
+    if key.origin.writer == "entry point":
+        label, reason = "", f"{what} has the entry point {key.name} for itself"
         remedy = "give both a TCP router with TLS and HostSNI, or this constellation.tcp=none"
     else:
         label = f"traefik.{key.protocol}.{key.section}.{key.name}"

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 
 from constellation.settings.types import NAME_PATTERN
 from constellation.traefik.elements import (
+    ENTRY_POINT,
+    HOST,
     Contribution,
     Element,
     ElementKey,
     Instance,
+    Protocol,
     Router,
     Service,
 )
 from constellation.traefik.host_names import HOST_NAME_CHARACTERS_MAX
 from constellation.traefik.instance_plan import IMPLIED, InstancePlan
-from constellation.traefik.merging import DEFAULT_TCP
 from constellation.traefik.rejection import Rejection
 
 
@@ -44,16 +46,15 @@ def name_elements(
     made = dict(_elements(plan, host))
     rejected = [complaint.of(*instance) for complaint in plan.complaints]
     if host and plan.default_service is not None:
-        service = made.get(ElementKey("http", "services", plan.default_service or host))
+        service = made.get(_service_key("http", plan.default_service, host))
         if isinstance(service, Service) and len(host) <= HOST_NAME_CHARACTERS_MAX:
-            made[ElementKey("http", "routers", host)] = _host_router(
-                host, plan.default_service or host
-            )
+            router = _host_router(host, plan.default_service or host)
+            made[ElementKey("http", "routers", host, HOST)] = router
             rejected += _name_on_node(instance, made, f"{label}.{instance.node}.{domain}", service)
     if host and plan.known_protocol is not None:
-        entry_points = [plan.known_protocol.name]
-        config = {"rule": "HostSNI(`*`)", "entryPoints": entry_points}
-        made[ElementKey("tcp", "routers", DEFAULT_TCP + entry_points[0])] = Router(config, host)
+        entry_point = plan.known_protocol.name
+        config = {"rule": "HostSNI(`*`)", "entryPoints": [entry_point]}
+        made[ElementKey("tcp", "routers", entry_point, ENTRY_POINT)] = Router(config, host)
     contributions = {
         key: Contribution(instance, created_at_utc_s, element) for key, element in made.items()
     }
@@ -65,7 +66,7 @@ def _elements(plan: InstancePlan, host: str) -> Iterator[tuple[ElementKey, Eleme
     for key, element in plan.elements:
         if key.section == "services" and key.name == IMPLIED:
             if host:
-                yield ElementKey(key.protocol, "services", host), element
+                yield _service_key(key.protocol, IMPLIED, host), element
         elif isinstance(element, Router):
             router = element
             if router.service == IMPLIED:
@@ -83,11 +84,18 @@ def _name_on_node(
     instance: Instance, made: dict[ElementKey, Element], host: str, service: Service
 ) -> list[Rejection]:
     if NAME_PATTERN.fullmatch(instance.node) and len(host) <= HOST_NAME_CHARACTERS_MAX:
-        made[ElementKey("http", "services", host)] = service
-        made[ElementKey("http", "routers", host)] = _host_router(host, host)
+        made[ElementKey("http", "services", host, HOST)] = service
+        made[ElementKey("http", "routers", host, HOST)] = _host_router(host, host)
         return []
     reason = f"{host[:80]!r} cannot be a host name"
     return [Rejection(*instance, "", reason, "give service or node another name")]
+
+
+def _service_key(protocol: Protocol, name: str, host: str) -> ElementKey:
+    """Return the key of the service `name` of labels, or of the implied one."""
+    if name == IMPLIED:
+        return ElementKey(protocol, "services", host, HOST)
+    return ElementKey(protocol, "services", name)
 
 
 def _host_router(host: str, service: str) -> Router:

@@ -10,13 +10,12 @@ from constellation.traefik.composition import Composition
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.last_good import LastGood
 from constellation.traefik.settling import Phase, Settling, SettlingPolicy
-from messages.gossip import ClusterChanged
 
 BUILDS_LONG_SERVICES = 300  # some 0.3 s for a whole build
 
 
 class TraefikProvider:
-    """One node's provider.  Changes are collected by `apply` and take effect at `step`.
+    """One node's provider.  A change of the cluster takes effect at the next `step`.
 
     Args:
         settings: what goes into the body, and how long to settle.
@@ -57,20 +56,18 @@ class TraefikProvider:
         self._policy = replace(self._policy, expects_others=expected)
         self._settling = replace(self._settling, policy=self._policy)
 
-    def apply(self, change: ClusterChanged) -> bool:
-        """Take up `change`; False if one before it was missed, so that a snapshot is needed.
+    def cluster_changed(self, view: ClusterView, *, is_snapshot: bool) -> None:
+        """Build from `view` at the next step.
 
-        What gossip said before it started again is not mixed with what it says since: while
-        WAITING only a snapshot counts.
+        While WAITING only a snapshot counts: an earlier delta is of a gossip that has ended.
         """
-        if self.phase is Phase.WAITING and not change.snapshot:
-            return False
-        before, self.view = self.view, self.view.apply(change)
-        self._is_anew = self._is_anew or change.snapshot
-        self._is_stale = self._is_stale or before is not self.view
+        if self.phase is Phase.WAITING and not is_snapshot:
+            return
+        self.view = view
+        self._is_stale = True
+        self._is_anew = self._is_anew or is_snapshot
         if self.phase is Phase.WAITING:
             self._settling = self._settling.begin()
-        return not self.view.gap
 
     @property
     def builds_long(self) -> bool:

@@ -1,4 +1,4 @@
-"""Routers and middlewares that name others: what is missing takes down what needs it, no more.
+"""Routers and middlewares that name others: if one is missing, only what needs it is left out.
 
 Traefik disables a router whose service or middleware is missing, and writes an error line at
 every change; a router without one of its middlewares would let in more than its owner wrote.
@@ -7,6 +7,7 @@ every change; a router without one of its middlewares would let in more than its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from constellation.traefik.elements import ElementKey, Middleware, Protocol
@@ -15,13 +16,25 @@ CHAIN_DEPTH_MAX = 16
 CHAIN_SIZE_MAX = 256  # with repetitions: Traefik builds each anew, wherever it is named
 
 
+@dataclass(frozen=True, slots=True)
+class ResolvedMiddleware:
+    """A middleware as its service means it.
+
+    `references` are the middlewares and services that it names; those in a chain are already
+    written into `config` with their names in the body.
+    """
+
+    config: Mapping[str, Any]
+    references: tuple[ElementKey, ...] = ()
+
+
 def is_foreign(reference: str) -> bool:
     """Return whether another provider of Traefik defines it, which cannot be looked up here."""
     return "@" in reference
 
 
 def references_of(protocol: Protocol, middleware: Middleware) -> tuple[ElementKey, ...]:
-    """Return what a middleware names."""
+    """Return what the labels of a middleware name."""
     config = middleware.config
     if protocol != "http":
         return ()
@@ -35,7 +48,7 @@ def references_of(protocol: Protocol, middleware: Middleware) -> tuple[ElementKe
 
 def missing_of(
     key: ElementKey,
-    middlewares: Mapping[ElementKey, Middleware],
+    middlewares: Mapping[ElementKey, ResolvedMiddleware],
     has_service: Callable[[str], bool],
 ) -> str:
     """Return what is wrong with the middleware `key`; empty: nothing."""
@@ -46,7 +59,9 @@ class _Walk:
     """From one middleware to all that it names, chains of chains included."""
 
     def __init__(
-        self, middlewares: Mapping[ElementKey, Middleware], has_service: Callable[[str], bool]
+        self,
+        middlewares: Mapping[ElementKey, ResolvedMiddleware],
+        has_service: Callable[[str], bool],
     ) -> None:
         self._middlewares = middlewares
         self._has_service = has_service
@@ -63,7 +78,7 @@ class _Walk:
             return f"middlewares are nested deeper than {CHAIN_DEPTH_MAX}"
         if self._met > CHAIN_SIZE_MAX:
             return f"its chains come to more than {CHAIN_SIZE_MAX} middlewares"
-        for reference in references_of(key.protocol, middleware):
+        for reference in middleware.references:
             if is_foreign(reference.name):
                 continue
             if reference.section == "services":
@@ -75,8 +90,10 @@ class _Walk:
         return ""
 
 
-def with_services(middleware: Middleware, resolve: Callable[[str], str]) -> Mapping[str, Any]:
-    """Return the middleware's configuration with its service named as the body names it."""
+def with_services(
+    middleware: ResolvedMiddleware, resolve: Callable[[str], str]
+) -> Mapping[str, Any]:
+    """Return the middleware's configuration with its service named as in the body."""
     if "errors" not in middleware.config:
         return middleware.config
     errors = middleware.config["errors"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from constellation.settings.traefik import TraefikSettings
-from constellation.traefik.elements import ElementKey, Router
-from constellation.traefik.references import is_foreign, unique
-from constellation.traefik.service_parts import FAILOVER, TO, Parts, ServiceParts
+from constellation.traefik.elements import AGENT, ElementKey
+from constellation.traefik.references import unique
+from constellation.traefik.service_parts import FAILOVER, TO, Parts, ServiceFace
 
 # Middlewares of all HTTP routers; a name from labels has no dot.
 RETRY = "constellation.retry"
@@ -19,36 +19,43 @@ BREAKER = "constellation.circuit-breaker"
 RETRY_PASSED_ON = "constellation.retry-passed-on"
 _PASSED_ON_AGAIN_WITHIN_S = 10
 
+# Traefik refuses an empty object, and takes `{}` for an order to keep what it has.  "No routers"
+# has no other form than one middleware that nothing uses.
+NOTHING: Parts = {
+    ElementKey("http", "middlewares", "constellation.none", AGENT): {"retry": {"attempts": 1}}
+}
+
 _TRIED_ELSEWHERE = "Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`)"
 
 
 def router_parts(
     key: ElementKey,
-    router: Router,
+    config: Mapping[str, Any],
+    middlewares: Sequence[str],
     service: str,
-    service_parts: ServiceParts | None,
+    face: ServiceFace | None,
     settings: TraefikSettings,
 ) -> Parts:
-    """Return the router `key`, and a second one where its service fails over.
+    """Return the router `key`, and a second one if its service fails over.
 
-    `service` is the name that its service has in the body, and `service_parts` what that is;
-    None: another provider's.
+    `middlewares` and `service` are names in the body; `face` is of the service, None if that is
+    another provider's.
     """
     if key.protocol != "http":
-        made = {**router.config, "service": service}
-        if router.middlewares:
-            made["middlewares"] = list(router.middlewares)
+        made = {**config, "service": service}
+        if middlewares:
+            made["middlewares"] = list(middlewares)
         return {key: made}
-    names = [*router.middlewares]
-    if service_parts is not None:
-        names += common_middlewares(settings, passes_on=service_parts.passes_on)
-        names += [TO + service] if service_parts.passes_on else []
-    made = {**router.config, "service": service}
+    names = [*middlewares]
+    if face is not None:
+        names += common_middlewares(settings, passes_on=face.passes_on)
+        names += [TO + service] if face.passes_on else []
+    made = {**config, "service": service}
     if "entryPoints" not in made and settings.http_entry_points:
         made["entryPoints"] = list(settings.http_entry_points)
     if names:
         made["middlewares"] = unique(names)
-    if service_parts is None or not service_parts.fails_over:
+    if face is None or not face.fails_over:
         return {key: made}
     return _split(key, made)
 
@@ -66,7 +73,7 @@ def _split(key: ElementKey, router: Mapping[str, Any]) -> Parts:
         "rule": f"({rule}) && ({_TRIED_ELSEWHERE})",
         "service": router["service"] + FAILOVER,
     }
-    return {key: rest, ElementKey(key.protocol, key.section, key.name + FAILOVER): tried}
+    return {key: rest, key._replace(variant=FAILOVER): tried}
 
 
 def common_middlewares(settings: TraefikSettings, *, passes_on: bool) -> Iterable[str]:
@@ -91,7 +98,7 @@ def common_parts(settings: TraefikSettings) -> Parts:
         for passes_on in (False, True)
         for name in common_middlewares(settings, passes_on=passes_on)
     }
-    return {ElementKey("http", "middlewares", name): made[name] for name in sorted(names)}
+    return {ElementKey("http", "middlewares", name, AGENT): made[name] for name in sorted(names)}
 
 
 def _retry(settings: TraefikSettings) -> dict[str, Any]:
@@ -104,21 +111,3 @@ def _retry(settings: TraefikSettings) -> dict[str, Any]:
         # 502 is also what Traefik itself says of a server that hung up before it answered.
         retry["status"] = ["502"]
     return retry
-
-
-def missing_from(
-    key: ElementKey,
-    router: Router,
-    missing_middleware: Callable[[ElementKey], str],
-    *,
-    has_service: bool,
-) -> tuple[str, str] | None:
-    """Return the option that names what is missing, and what is wrong; None: nothing."""
-    if not has_service and not is_foreign(router.service):
-        return "service", f"its service {router.service[:64]!r} is not defined, or was left out"
-    for name in router.middlewares:
-        if not is_foreign(name):
-            wrong = missing_middleware(ElementKey(key.protocol, "middlewares", name))
-            if wrong:
-                return "middlewares", wrong
-    return None

@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from constellation.settings.traefik import TraefikSettings
-from constellation.traefik.elements import ElementKey, Protocol
+from constellation.traefik.elements import AGENT, ElementKey, Instance, Protocol
 from constellation.traefik.places import Places
 from constellation.traefik.service_servers import Backend, Backends, by_address
 
 SERVICE_HEADER = "X-Constellation-Service"
 
-# Names that are no host names, which have no "_", nor from labels, which have no ".".
+# Names that labels cannot have, because of the dot, and host names cannot have either.
 TO = "constellation.to."  # + service: the middleware that names it in the header
 FROM = "_from."  # + service: router and service for requests passed on
-NOT_HERE = ElementKey("http", "routers", FROM)
+NOT_HERE = ElementKey("http", "routers", FROM, AGENT)
 FAILOVER = "._failover"  # service, or router, +
 _NEAR, _FAR = "._near", "._far"
 
@@ -51,6 +51,24 @@ class ServiceParts:
     parts: Parts
     passes_on: bool = False
     fails_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFace:
+    """What routers see of a service, and no more: if it changes they are composed again.
+
+    Attributes:
+        passes_on, fails_over: see `ServiceParts`.
+        owner: the service whose labels define it.
+        middlewares: of its owner's labels, put into every router to it.
+        routed: instances whose labels are about routing; no default router leads to them.
+    """
+
+    passes_on: bool
+    fails_over: bool
+    owner: str
+    middlewares: tuple[str, ...]
+    routed: tuple[Instance, ...]
 
 
 def stream_parts(
@@ -76,12 +94,13 @@ def http_parts(
     near = [backend for backend in serving if backend.is_local]
     far = [backend for backend in serving if not backend.is_local]
     passes_on = any(backend.how == "ingress" for backend in far)
-    checked = _for_ingress(config, key.name) if passes_on else config
+    checked = _for_ingress(config, key.body_name) if passes_on else config
     weight = _local_weight(near, far, settings)
     parts: Parts = {key: _with_servers(checked, _servers(serving, weight))}
     if passes_on:
-        header = {"customRequestHeaders": {SERVICE_HEADER: key.name}}
-        parts[ElementKey("http", "middlewares", TO + key.name)] = {"headers": header}
+        header = {"customRequestHeaders": {SERVICE_HEADER: key.body_name}}
+        naming = ElementKey("http", "middlewares", TO + key.body_name, AGENT)
+        parts[naming] = {"headers": header}
     fails_over = bool(near and far) and settings.local_preference == "failover"
     fails_over = fails_over and "sticky" not in config.get("loadBalancer", {})
     if fails_over:
@@ -137,23 +156,20 @@ def _failover(
     near: Sequence[Backend],
     far: Sequence[Backend],
 ) -> Parts:
+    nearby, others = key._replace(variant=_NEAR), key._replace(variant=_FAR)
     failover = {
-        "service": key.name + _NEAR,
-        "fallback": key.name + _FAR,
+        "service": nearby.body_name,
+        "fallback": others.body_name,
         "errors": {
             "status": _FAILOVER_STATUS,
             "maxRequestBodyBytes": _FAILOVER_BODY_BYTES_MAX,
         },
     }
     return {
-        _named(key, _NEAR): _with_servers(config, _servers(near, 0)),
-        _named(key, _FAR): _with_servers(checked, _servers(far, 0)),
-        _named(key, FAILOVER): {"failover": failover},
+        nearby: _with_servers(config, _servers(near, 0)),
+        others: _with_servers(checked, _servers(far, 0)),
+        key._replace(variant=FAILOVER): {"failover": failover},
     }
-
-
-def _named(key: ElementKey, suffix: str) -> ElementKey:
-    return ElementKey(key.protocol, key.section, key.name + suffix)
 
 
 def _passed_on(
@@ -168,13 +184,13 @@ def _passed_on(
     The middlewares were applied where the request came in.  The cookie that holds a client to a
     server was read there too: a second one of its name would take its place.
     """
-    name = FROM + key.name
+    name = FROM + key.body_name
     balancer = {k: v for k, v in config["loadBalancer"].items() if k != "sticky"}
     service = _with_servers({"loadBalancer": balancer}, _servers(by_address(inside), 0))
-    asked = f"Header(`{SERVICE_HEADER}`, `{key.name}`)"
+    asked = f"Header(`{SERVICE_HEADER}`, `{key.body_name}`)"
     return {
-        ElementKey("http", "routers", name): _from_peers(asked, name, settings, places),
-        ElementKey("http", "services", name): service,
+        ElementKey("http", "routers", name, AGENT): _from_peers(asked, name, settings, places),
+        ElementKey("http", "services", name, AGENT): service,
     }
 
 
@@ -185,7 +201,7 @@ def not_here_parts(settings: TraefikSettings, places: Places) -> Parts:
     asked = f"HeaderRegexp(`{SERVICE_HEADER}`, `.`)"
     router = {**_from_peers(asked, FROM, settings, places), "priority": 1}
     service = {"loadBalancer": {"servers": [{"url": _NOBODY}]}}
-    return {NOT_HERE: router, ElementKey("http", "services", FROM): service}
+    return {NOT_HERE: router, ElementKey("http", "services", FROM, AGENT): service}
 
 
 def _from_peers(

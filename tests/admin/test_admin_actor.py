@@ -10,12 +10,14 @@ from constellation import __version__
 from messages.admin import (
     NodesReport,
     NodesRequest,
-    RequestRefused,
+    NodeStatusRequest,
+    PartState,
     ServicesReport,
     ServicesRequest,
-    StatusRequest,
 )
+from messages.events import ChangeReported, EventsRequest
 from messages.gossip import ClusterChanged, ClusterSubscribe, RecordPublish
+from messages.operator import RequestRefused
 from tests.admin.builders import members, part
 from tests.admin.started_admin import Admin
 
@@ -28,7 +30,7 @@ def admin() -> Admin:
 # Gossip.
 
 
-def test_gossip_is_followed_and_told_of_this_node_when_it_comes_up_and_again(admin: Admin) -> None:
+def test_record_is_published_whenever_gossip_starts(admin: Admin) -> None:
     first = admin.harness.sent_to("gossip")
     admin.harness.neighbours("gossip", generation=1)
 
@@ -36,7 +38,7 @@ def test_gossip_is_followed_and_told_of_this_node_when_it_comes_up_and_again(adm
     assert admin.harness.sent_to("gossip")[2:] == first
 
 
-def test_gap_is_healed_by_one_new_subscription(admin: Admin) -> None:
+def test_gap_leads_to_one_new_subscription(admin: Admin) -> None:
     admin.know_three_nodes()
     for version in (5, 6):
         admin.know(ClusterChanged(version=version, snapshot=False, self_node="alpha"))
@@ -44,7 +46,7 @@ def test_gap_is_healed_by_one_new_subscription(admin: Admin) -> None:
     assert admin.harness.sent_to("gossip").count(ClusterSubscribe()) == 2
 
 
-def test_node_says_what_its_settings_say() -> None:
+def test_record_holds_the_settings() -> None:
     admin = Admin(
         bind_address="127.0.0.9",
         priority=7,
@@ -72,23 +74,77 @@ def test_docker_is_a_capability_while_it_is_connected(admin: Admin) -> None:
 
 
 @pytest.mark.parametrize("name", ["gossip", "raft", "leases"])
-def test_what_every_node_has_is_no_capability(admin: Admin, name: str) -> None:
+def test_actor_that_runs_on_every_node_is_no_capability(admin: Admin, name: str) -> None:
     admin.harness.deliver(part(name, "present"))
 
     assert {state.capabilities for state in admin.published() if state} == {()}
 
 
+def test_file_that_cannot_be_saved_is_in_the_status_and_is_no_capability(admin: Admin) -> None:
+    admin.know_three_nodes()
+    states: tuple[PartState, ...] = ("lost", "present")
+    for state in states:
+        admin.harness.deliver(part("saving the routes", state))
+
+        admin.ask(NodeStatusRequest())
+        admin.supervisor_answers()
+        parts = [one.part for one in admin.told()[-1].parts]
+        assert ("saving the routes" in parts) is (state == "lost")
+
+    assert {one.capabilities for one in admin.published() if one} == {()}
+
+
 # What is answered at once.
 
 
-@pytest.mark.parametrize("request_", [StatusRequest(), NodesRequest(), ServicesRequest()])
-def test_before_gossip_has_said_anything_all_is_refused(admin: Admin, request_: Any) -> None:
+@pytest.mark.parametrize(
+    ("neighbours", "why"),
+    [
+        (("gossip",), "alpha does not know the cluster: its gossip actor is starting"),
+        ((), "alpha does not know the cluster: its gossip actor is not running"),
+    ],
+    ids=["starting", "down"],
+)
+@pytest.mark.parametrize("request_", [NodesRequest(), ServicesRequest()], ids=str)
+def test_requests_about_the_cluster_are_refused_until_it_is_known(
+    request_: Any, neighbours: tuple[str, ...], why: str
+) -> None:
+    admin = Admin(neighbours=neighbours)
+
     admin.ask(request_)
 
     (refusal,) = admin.told()
     assert isinstance(refusal, RequestRefused)
-    assert "starting" in refusal.why
-    assert admin.harness.sent_to("supervisor") == []
+    assert refusal.why == why
+
+
+def test_events_are_answered_without_a_view_of_the_cluster() -> None:
+    admin = Admin(neighbours=())
+    admin.harness.deliver(ChangeReported(what="leader_lost", node="beta"))
+
+    admin.ask(EventsRequest())
+
+    (report,) = admin.told()
+    assert [row.what for row in report.events] == ["leader_lost"]
+
+
+@pytest.mark.parametrize("request_", [NodesRequest(), ServicesRequest()], ids=str)
+def test_view_that_is_no_longer_updated_is_reported_with_its_age(
+    admin: Admin, request_: Any
+) -> None:
+    admin.know_three_nodes()
+    admin.harness.neighbours()
+    admin.pass_time(0.1)
+    admin.pass_time(75.5)
+    admin.ask(request_)
+    admin.harness.neighbours("gossip", generation=1)
+    admin.pass_time(0.1)
+    admin.ask(request_)
+
+    old, new = admin.told()
+    problem = "alpha knows the cluster as it was 1 min 15 s ago: its gossip actor is not running"
+    assert old.degraded[0] == problem
+    assert problem not in new.degraded
 
 
 def test_nodes_and_services_are_answered_at_once(admin: Admin) -> None:
@@ -107,7 +163,7 @@ def test_nodes_and_services_are_answered_at_once(admin: Admin) -> None:
     assert [(row.service, row.node) for row in of_services.services] == [("web", "beta")]
 
 
-def test_age_of_a_state_is_not_touched_by_changes_that_are_skipped(admin: Admin) -> None:
+def test_skipped_changes_do_not_reset_the_age_of_a_state(admin: Admin) -> None:
     admin.know_three_nodes()
     admin.now_s += 8.0
     old = ClusterChanged(version=1, snapshot=False, self_node="alpha", members=members(beta="dead"))

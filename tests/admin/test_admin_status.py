@@ -12,12 +12,13 @@ from messages.admin import (
     NodeStatus,
     NodeStatusRequest,
     PartReported,
-    RequestRefused,
     ServicesRequest,
+    StatusReport,
     StatusRequest,
 )
 from messages.lifecycle import SupervisorStatus, SupervisorStatusRequest
-from tests.admin.builders import members, part, said, status
+from messages.operator import RequestRefused
+from tests.admin.builders import actor, members, part, said, status
 from tests.admin.started_admin import BETA, GAMMA, OWN_ACTORS, Admin
 from tests.harness import messages_of
 from tests.traefik.builders import snapshot
@@ -28,7 +29,7 @@ def admin() -> Admin:
     return Admin()
 
 
-def test_other_nodes_own_question_is_answered_by_the_supervisors_word(admin: Admin) -> None:
+def test_request_of_another_node_is_answered_with_the_supervisors_status(admin: Admin) -> None:
     admin.ask(NodeStatusRequest())
     admin.harness.deliver(part("docker", "absent", "no socket", "start it"))
     admin.supervisor_answers()
@@ -41,7 +42,7 @@ def test_other_nodes_own_question_is_answered_by_the_supervisors_word(admin: Adm
     assert [one.part for one in answer.parts] == ["cloudflare", "docker", "tailscale"]
 
 
-def test_part_that_is_present_is_not_told(admin: Admin) -> None:
+def test_part_that_is_present_is_not_reported(admin: Admin) -> None:
     admin.harness.deliver(part("docker", "present"))
     admin.ask(NodeStatusRequest())
     admin.supervisor_answers()
@@ -49,7 +50,7 @@ def test_part_that_is_present_is_not_told(admin: Admin) -> None:
     assert "docker" not in {one.part for one in admin.told()[0].parts}
 
 
-def test_status_asks_this_and_every_other_living_node_and_joins_their_answers(
+def test_status_joins_the_answers_of_all_living_nodes(
     admin: Admin,
 ) -> None:
     admin.know_three_nodes()
@@ -66,11 +67,11 @@ def test_status_asks_this_and_every_other_living_node_and_joins_their_answers(
     assert [one.node for one in report.nodes] == ["alpha", "beta", "gamma"]
     assert report.unanswered == ()
     assert report.degraded == (
-        "node gamma is suspected to be dead: it did not answer the last probes",
+        "node gamma is suspected to be dead: it did not respond to the latest probes",
     )
 
 
-def test_questions_go_to_the_admin_of_the_address_in_the_nodes_record(admin: Admin) -> None:
+def test_other_nodes_are_asked_at_the_address_in_their_record(admin: Admin) -> None:
     sent: list[str] = []
 
     def see_address(to: ActorAddress, message: object) -> None:
@@ -85,7 +86,7 @@ def test_questions_go_to_the_admin_of_the_address_in_the_nodes_record(admin: Adm
     assert f"{GAMMA}:7947/@admin" in sent
 
 
-def test_after_a_second_the_report_comes_without_who_did_not_answer(admin: Admin) -> None:
+def test_silent_node_is_unanswered_after_one_second(admin: Admin) -> None:
     admin.know_three_nodes()
     admin.ask(StatusRequest())
     admin.supervisor_answers()
@@ -98,11 +99,73 @@ def test_after_a_second_the_report_comes_without_who_did_not_answer(admin: Admin
     assert before == []
     (report,) = admin.reports()
     assert report.unanswered == ("beta",)
-    assert "node beta is there, but its agent did not say how it is in time" in report.degraded
+    assert "node beta is alive, but its agent did not report its status in time" in report.degraded
     assert admin.metric("constellation_admin_unanswered_total") == 1
 
 
-def test_silent_supervisor_keeps_nobody_waiting(admin: Admin) -> None:
+# Without a view of the cluster.
+
+
+DOWN = actor("gossip", "given_up", last_exit="killed", down_for_s=62.0, next_try_in_s=8.0)
+DOWN_TEXT = (
+    "actor gossip on alpha keeps failing and is restarted only slowly: killed; down for 1 min 2 s, "
+    "next try in 8 s; see its log"
+)
+
+
+def test_status_without_gossip_is_about_this_node_and_names_the_cause() -> None:
+    admin = Admin(neighbours=())
+    lost = part("docker", "lost", "connection refused", "start Docker")
+    admin.harness.deliver(lost)
+
+    admin.ask(StatusRequest())
+    admin.harness.deliver(SupervisorStatus(actors=(DOWN, actor("http"))))
+
+    (report,) = admin.told()
+    assert isinstance(report, StatusReport)
+    assert (report.self_node, report.is_cluster_known) == ("alpha", False)
+    assert [one.node for one in report.nodes] == ["alpha"]
+    assert report.degraded == (
+        "alpha does not know the cluster: its gossip actor is not running",
+        DOWN_TEXT,
+        "docker on alpha does not work: connection refused; start Docker",
+    )
+
+
+def test_status_without_a_supervisor_either_names_the_silent_node() -> None:
+    admin = Admin(neighbours=())
+
+    admin.ask(StatusRequest())
+    admin.pass_time(1.0)
+
+    (report,) = admin.told()
+    assert (report.nodes, report.unanswered) == ((), ("alpha",))
+
+
+def test_status_after_gossip_went_down_keeps_the_last_known_cluster(admin: Admin) -> None:
+    admin.know_three_nodes()
+    admin.harness.neighbours()
+    admin.pass_time(0.1)
+    admin.pass_time(62.5)
+
+    admin.ask(StatusRequest())
+    admin.harness.deliver(SupervisorStatus(actors=(DOWN,)))
+    admin.node_answers(status("beta"), BETA)
+    admin.node_answers(status("gamma"), GAMMA)
+
+    (report,) = admin.reports()
+    assert report.is_cluster_known
+    assert [one.node for one in report.nodes] == ["alpha", "beta", "gamma"]
+    assert report.degraded[0] == (
+        "alpha knows the cluster as it was 1 min 2 s ago: its gossip actor is not running"
+    )
+    assert DOWN_TEXT in report.degraded
+
+
+# Limits and forgeries.
+
+
+def test_silent_supervisor_does_not_delay_the_report(admin: Admin) -> None:
     admin.know(snapshot(members=members()))
     admin.ask(StatusRequest())
 
@@ -111,7 +174,7 @@ def test_silent_supervisor_keeps_nobody_waiting(admin: Admin) -> None:
     assert [report.unanswered for report in admin.reports()] == [("alpha",)]
 
 
-def test_two_askers_at_once_cost_each_node_one_question(admin: Admin) -> None:
+def test_concurrent_askers_share_one_question_to_each_node(admin: Admin) -> None:
     admin.know_three_nodes()
 
     admin.ask(StatusRequest())
@@ -127,7 +190,7 @@ def test_two_askers_at_once_cost_each_node_one_question(admin: Admin) -> None:
     [(GAMMA, 7947), (BETA, 7000), ("client-1", 0), ("127.0.0.1", 7947)],
     ids=["another node", "another port", "a command", "this node"],
 )
-def test_answer_in_another_nodes_name_is_dropped_and_counted(
+def test_answer_in_the_name_of_another_node_is_dropped_and_counted(
     admin: Admin, host: str, port: int
 ) -> None:
     admin.know_three_nodes()
@@ -141,7 +204,7 @@ def test_answer_in_another_nodes_name_is_dropped_and_counted(
     assert admin.metric("constellation_admin_unexpected_answers_total") == 1
 
 
-def test_answer_in_this_nodes_own_name_is_not_taken_from_another(admin: Admin) -> None:
+def test_answer_in_the_name_of_the_asked_node_is_dropped(admin: Admin) -> None:
     admin.know_three_nodes()
     admin.ask(StatusRequest())
 
@@ -152,7 +215,7 @@ def test_answer_in_this_nodes_own_name_is_not_taken_from_another(admin: Admin) -
     assert admin.metric("constellation_admin_unexpected_answers_total") == 1
 
 
-def test_answer_that_nobody_asked_for_is_counted(admin: Admin) -> None:
+def test_answer_that_was_not_asked_for_is_counted(admin: Admin) -> None:
     admin.know_three_nodes()
 
     admin.node_answers(status("beta"), BETA)
@@ -161,7 +224,7 @@ def test_answer_that_nobody_asked_for_is_counted(admin: Admin) -> None:
     assert admin.metric("constellation_admin_unexpected_answers_total") == 1
 
 
-def test_record_with_an_impossible_address_spoils_no_report(admin: Admin) -> None:
+def test_node_with_an_invalid_address_is_unanswered(admin: Admin) -> None:
     admin.know(snapshot(members=members(beta="alive"), nodes=(said("alpha"), said("beta", "a\0b"))))
 
     admin.ask(StatusRequest())
@@ -172,7 +235,7 @@ def test_record_with_an_impossible_address_spoils_no_report(admin: Admin) -> Non
     assert admin.asked() == []
 
 
-def test_more_than_64_askers_are_refused_and_served_again_later(admin: Admin) -> None:
+def test_askers_beyond_64_are_refused_until_others_are_answered(admin: Admin) -> None:
     admin.know_three_nodes()
     for _ in range(65):
         admin.ask(StatusRequest())
@@ -186,7 +249,7 @@ def test_more_than_64_askers_are_refused_and_served_again_later(admin: Admin) ->
     assert len(messages_of(RequestRefused, admin.harness.sent)) == 1
 
 
-def test_refusal_of_another_node_is_taken_as_silence(admin: Admin) -> None:
+def test_node_that_refuses_is_unanswered(admin: Admin) -> None:
     admin.know_three_nodes()
     admin.ask(StatusRequest())
 
@@ -206,7 +269,7 @@ def test_requests_are_counted_by_kind(admin: Admin) -> None:
     assert (count("StatusRequest"), count("NodesRequest"), count("NodeStatusRequest")) == (1, 2, 1)
 
 
-def test_only_questions_and_answers_of_the_operator_cross_nodes() -> None:
+def test_only_requests_and_answers_of_operators_cross_nodes() -> None:
     assert not PartReported.crosses_nodes
     assert not SupervisorStatus.crosses_nodes
     for kind in (StatusRequest, NodesRequest, ServicesRequest, NodeStatusRequest, NodeStatus):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from constellation.admin.history import EVENTS_MAX, History
 from constellation.admin.tables import events_text, render
 from constellation.cluster_view import ClusterView
+from messages.events import ChangeReported
 from messages.gossip import ClusterChanged, MemberEvent, MemberEventKind, RecordName
-from messages.raft_member import ChangeReported
 from tests.admin.builders import members, said, service
 from tests.traefik.builders import snapshot, view
 
@@ -30,8 +30,8 @@ def told(history: History, now_s: float = 100.0) -> list[tuple[float, str, str, 
 def test_latest_event_comes_first_with_its_age() -> None:
     history = History(0.0)
 
-    history.add(KNOWN, delta(event("join", ago_s=1.0), event("update")), 10.0)
-    history.add(KNOWN, delta(event("failed")), 90.0)
+    history.add_cluster_change(KNOWN, delta(event("join", ago_s=1.0), event("update")), 10.0)
+    history.add_cluster_change(KNOWN, delta(event("failed")), 90.0)
 
     assert told(history) == [
         (10.0, "beta", "", "failed"),
@@ -40,40 +40,42 @@ def test_latest_event_comes_first_with_its_age() -> None:
     ]
 
 
-def test_change_of_health_is_an_event_and_any_other_change_of_a_service_is_none() -> None:
+def test_only_a_change_of_health_of_a_service_is_an_event() -> None:
     history = History(0.0)
     same, worse = service("web", "beta"), service("web", "beta", "unhealthy", "no answer")
 
-    history.add(KNOWN, delta(services=(same,)), 10.0)
-    history.add(KNOWN, delta(services=(worse,)), 20.0)
+    history.add_cluster_change(KNOWN, delta(services=(same,)), 10.0)
+    history.add_cluster_change(KNOWN, delta(services=(worse,)), 20.0)
 
     (row,) = history.report(30.0).events
     assert (row.service, row.what, row.reason) == ("web", "unhealthy", "no answer")
 
 
-def test_service_that_is_withdrawn_is_gone_and_one_that_nobody_knew_is_not() -> None:
+def test_withdrawn_service_is_an_event_only_if_it_was_known() -> None:
     history = History(0.0)
     names = [RecordName(kind="service", node="beta", key=key) for key in ("web", "other")]
 
-    history.add(KNOWN, delta(removed=tuple(names)), 10.0)
+    history.add_cluster_change(KNOWN, delta(removed=tuple(names)), 10.0)
 
     assert told(history) == [(90.0, "beta", "web", "gone")]
 
 
-def test_first_snapshot_is_no_news() -> None:
+def test_first_snapshot_has_no_events() -> None:
     history = History(0.0)
 
-    history.add(ClusterView(), snapshot(service("web", "beta"), members=members()), 1.0)
+    history.add_cluster_change(
+        ClusterView(), snapshot(service("web", "beta"), members=members()), 1.0
+    )
 
     assert told(history) == []
     text = render(events_text(history.report(90.0)), width=80, color=False)
-    assert text == "Nothing has happened for 1 min 30 s.\n"
+    assert text == "No events in the last 1 min 30 s.\n"
 
 
-def test_only_the_latest_are_remembered() -> None:
+def test_history_keeps_only_the_latest_events() -> None:
     history = History(0.0)
     for number in range(EVENTS_MAX + 7):
-        history.add(KNOWN, delta(event("update", node=f"n{number}")), float(number))
+        history.add_cluster_change(KNOWN, delta(event("update", node=f"n{number}")), float(number))
 
     rows = history.report(1000.0).events
     assert len(rows) == EVENTS_MAX
@@ -83,7 +85,7 @@ def test_only_the_latest_are_remembered() -> None:
 def test_table_names_node_service_and_reason() -> None:
     history = History(0.0)
     worse = service("web", "beta", "unhealthy", "no answer")
-    history.add(KNOWN, delta(event("failed", node="gamma"), services=(worse,)), 10.0)
+    history.add_cluster_change(KNOWN, delta(event("failed", node="gamma"), services=(worse,)), 10.0)
 
     lines = render(events_text(history.report(20.0)), width=200, color=False).splitlines()
 
@@ -94,15 +96,15 @@ def test_table_names_node_service_and_reason() -> None:
     ]
 
 
-def test_what_raft_reports_is_among_the_events_with_its_reason() -> None:
+def test_reports_of_raft_are_events_with_their_reason() -> None:
     history = History(0.0)
-    history.add(KNOWN, delta(event("failed")), 5.0)
-    history.add_reported(ChangeReported(what="leader_elected", node="beta", reason="a vote"), 10.0)
-    history.add_reported(
+    history.add_cluster_change(KNOWN, delta(event("failed")), 5.0)
+    history.add_report(ChangeReported(what="leader_elected", node="beta", reason="a vote"), 10.0)
+    history.add_report(
         ChangeReported(what="lease_lost", node="alpha", subject="dns-writer", reason="not renewed"),
         12.0,
     )
-    history.add_reported(ChangeReported(what="leader_lost", node=""), 13.0)
+    history.add_report(ChangeReported(what="leader_lost", node=""), 13.0)
 
     report = history.report(20.0)
     lines = render(events_text(report), width=200, color=False).splitlines()
@@ -118,7 +120,7 @@ def test_what_raft_reports_is_among_the_events_with_its_reason() -> None:
     ]
 
 
-def test_cordon_and_its_end_are_events_with_the_reason_and_a_new_node_is_none() -> None:
+def test_cordon_and_uncordon_are_events_but_a_new_cordoned_node_is_not() -> None:
     history = History(0.0)
     on = said("beta", cordoned=True, cordon_reason="kernel upgrade")
     other = said("beta", cordoned=True, cordon_reason="disk")
@@ -131,7 +133,7 @@ def test_cordon_and_its_end_are_events_with_the_reason_and_a_new_node_is_none() 
 
     cluster = KNOWN
     for change in steps:
-        history.add(cluster, change, float(change.version))
+        history.add_cluster_change(cluster, change, float(change.version))
         cluster = cluster.apply(change)
 
     assert [(row.what, row.node, row.reason) for row in history.report(9.0).events] == [

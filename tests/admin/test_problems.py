@@ -28,11 +28,13 @@ NOTHING: tuple[str, ...] = ()
         pytest.param(view(members=members(beta="alive")), NOTHING, id="all alive"),
         pytest.param(view(members=members(beta="left")), NOTHING, id="one left"),
         pytest.param(
-            view(members=members(beta="dead")), ("node beta is dead: it answers nobody",), id="dead"
+            view(members=members(beta="dead")),
+            ("node beta is dead: it does not respond",),
+            id="dead",
         ),
         pytest.param(
             view(members=members(beta="suspect")),
-            ("node beta is suspected to be dead: it did not answer the last probes",),
+            ("node beta is suspected to be dead: it did not respond to the latest probes",),
             id="suspect",
         ),
     ],
@@ -54,7 +56,7 @@ def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
         ),
         pytest.param(
             view(service("web", "alpha"), service("web", "beta", "unhealthy")),
-            ("service web on beta is unhealthy: its check does not say why",),
+            ("service web on beta is unhealthy: its health check gave no reason",),
             id="no reason",
         ),
         pytest.param(
@@ -64,27 +66,27 @@ def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
         ),
         pytest.param(
             view(service("web", "alpha", "unhealthy", "refused")),
-            ("service web cannot be reached anywhere: unhealthy on alpha (refused)",),
+            ("service web is down: unhealthy on alpha (refused)",),
             id="the only one is unhealthy: said once",
         ),
         pytest.param(
             view(service("web", "alpha", "starting")),
-            ("service web cannot be reached anywhere: starting on alpha",),
+            ("service web is down: starting on alpha",),
             id="the only one starts",
         ),
         pytest.param(
             view(service("web", "beta"), members=members(beta="dead")),
-            ("service web cannot be reached anywhere: on beta (its node is dead)",),
+            ("service web is down: on beta (its node is dead)",),
             id="its node is dead",
         ),
         pytest.param(
             view(service("web", "beta"), members=members()),
-            ("service web cannot be reached anywhere: on beta (its node is not known)",),
+            ("service web is down: on beta (its node is not known)",),
             id="its node is not known",
         ),
         pytest.param(
             view(service("web", "alpha"), nodes=(said("alpha", cordoned=True),)),
-            ("service web cannot be reached anywhere: healthy on alpha (its node is cordoned)",),
+            ("service web is down: healthy on alpha (its node is cordoned)",),
             id="its node is cordoned",
         ),
         pytest.param(
@@ -92,12 +94,7 @@ def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
                 service("web", "alpha"),
                 nodes=(said("alpha", cordoned=True, cordon_reason="new disk"),),
             ),
-            (
-                (
-                    "service web cannot be reached anywhere: healthy on alpha (its node is "
-                    "cordoned: new disk)"
-                ),
-            ),
+            (("service web is down: healthy on alpha (its node is cordoned: new disk)"),),
             id="its node is cordoned for a reason",
         ),
         pytest.param(
@@ -121,7 +118,7 @@ def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
                 service("web", "beta"),
                 members=members(beta="left"),
             ),
-            ("service web cannot be reached anywhere: unhealthy on alpha (refused)",),
+            ("service web is down: unhealthy on alpha (refused)",),
             id="left nodes are not named",
         ),
         pytest.param(
@@ -137,7 +134,7 @@ def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
             view(*(service("web", f"n{number}", "unhealthy", "x") for number in range(5))),
             (
                 (
-                    "service web cannot be reached anywhere: unhealthy on n0 (x); "
+                    "service web is down: unhealthy on n0 (x); "
                     "unhealthy on n1 (x); unhealthy on n2 (x); and 2 more"
                 ),
             ),
@@ -159,8 +156,29 @@ def test_services(cluster: ClusterView, problems: tuple[str, ...]) -> None:
             ("actor docker on beta is being restarted: its process ended",),
         ),
         (
+            status(
+                "beta",
+                actor(
+                    "docker", "backing_off", last_exit="killed", down_for_s=3.2, next_try_in_s=1.9
+                ),
+            ),
+            ("actor docker on beta is being restarted: killed; down for 3 s, next try in 1 s",),
+        ),
+        (
+            status(
+                "beta",
+                actor("docker", "given_up", last_exit="killed", down_for_s=95, next_try_in_s=20),
+            ),
+            (
+                (
+                    "actor docker on beta keeps failing and is restarted only slowly: killed; "
+                    "down for 1 min 35 s, next try in 20 s; see its log"
+                ),
+            ),
+        ),
+        (
             status("beta", actor("docker", "given_up")),
-            ("actor docker on beta keeps failing and is given up for now",),
+            ("actor docker on beta keeps failing and is restarted only slowly; see its log",),
         ),
         (
             status("beta", parts=(part("docker", "lost", "refused", "start it"),)),
@@ -172,20 +190,20 @@ def test_services(cluster: ClusterView, problems: tuple[str, ...]) -> None:
     ],
     ids=lambda value: "-" if isinstance(value, NodeStatus) else " ".join(value) or "nothing",
 )
-def test_what_a_node_says_of_itself(said_of_itself: NodeStatus, problems: tuple[str, ...]) -> None:
+def test_problems_inside_a_node(said_of_itself: NodeStatus, problems: tuple[str, ...]) -> None:
     assert degraded(view(members=members(beta="alive")), [said_of_itself], ()) == problems
 
 
 @pytest.mark.parametrize(("state", "count"), [("alive", 1), ("suspect", 0), ("dead", 0)])
-def test_silent_agent_is_told_unless_its_node_is_in_trouble_anyway(state: str, count: int) -> None:
+def test_silent_agent_is_reported_unless_its_node_is(state: str, count: int) -> None:
     cluster = view(members=members(beta=state))  # type: ignore[arg-type]
 
-    silent = [one for one in degraded(cluster, (), ("beta",)) if "did not say how it is" in one]
+    silent = [one for one in degraded(cluster, (), ("beta",)) if "did not report its status" in one]
 
     assert len(silent) == count
 
 
-def test_the_worst_comes_first() -> None:
+def test_worst_problem_comes_first() -> None:
     first_words = [
         problem.partition(":")[0]
         for problem in degraded(cluster_in_trouble(), statuses(), ("delta", "beta"))
@@ -193,17 +211,17 @@ def test_the_worst_comes_first() -> None:
 
     assert first_words == [
         "node gamma is dead",
-        "service db cannot be reached anywhere",
+        "service db is down",
         "service api on beta is unhealthy",
         "node delta is suspected to be dead",
-        "actor docker on alpha keeps failing and is given up for now",
+        "actor docker on alpha keeps failing and is restarted only slowly",
         "docker on beta does not work",
         "actor http on alpha is being restarted",
-        "node beta is there, but its agent did not say how it is in time",
+        "node beta is alive, but its agent did not report its status in time",
     ]
 
 
-def test_departures_and_what_never_was_are_notes_each_once() -> None:
+def test_departed_nodes_and_absent_parts_are_notes_listed_once() -> None:
     absent = part("docker", "absent", "no socket", "install it")
     answered = [status("alpha", parts=(absent,)), status("beta", parts=(absent,))]
 
@@ -211,11 +229,11 @@ def test_departures_and_what_never_was_are_notes_each_once() -> None:
 
     assert said_once == (
         "node gamma has left the cluster",
-        "docker on alpha, beta is not there: no socket; install it",
+        "docker on alpha, beta is absent: no socket; install it",
     )
 
 
-def test_cordoned_nodes_are_notes_with_what_they_keep_away_and_how_to_end_it() -> None:
+def test_cordoned_nodes_are_notes_with_the_effect_and_the_remedy() -> None:
     cluster = view(
         service("web", "beta"),
         service("web", "alpha"),
@@ -230,15 +248,15 @@ def test_cordoned_nodes_are_notes_with_what_they_keep_away_and_how_to_end_it() -
 
     assert notes(cluster, ())[1:] == (
         (
-            "node beta is cordoned: new disk; no requests go to 1 service instance there; "
-            "`constellation uncordon beta` ends that"
+            "node beta is cordoned: new disk; 1 service instance there gets no requests; "
+            "`constellation uncordon beta` ends it"
         ),
-        "node gamma is cordoned; `constellation uncordon gamma` ends that",
+        "node gamma is cordoned; `constellation uncordon gamma` ends it",
     )
     assert not [text for text in degraded(cluster, (), ()) if "cordon" in text]
 
 
-def test_well_cluster_has_neither() -> None:
+def test_healthy_cluster_has_no_problems_and_no_notes() -> None:
     cluster = view(service("web", "alpha"), members=members(beta="alive"))
     answered = [status("alpha"), status("beta")]
 
@@ -246,7 +264,7 @@ def test_well_cluster_has_neither() -> None:
     assert notes(cluster, answered) == ()
 
 
-def test_part_that_several_nodes_lost_alike_is_one_line() -> None:
+def test_part_lost_by_several_nodes_for_one_reason_is_one_line() -> None:
     why, fix = "no quorum: 2 of 5 voters answer", "start the agents of gamma, delta, epsilon"
     no_quorum, alone = part("raft", "lost", why, fix), part("raft", "lost", "its disk is full")
     nodes = [status("alpha", parts=(no_quorum,)), status("beta", parts=(no_quorum,))]

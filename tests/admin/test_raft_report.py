@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from constellation.admin.leases_report import leases_report
-from constellation.admin.raft_news import RaftNews
+from constellation.admin.lease_view import leases_report
 from constellation.admin.raft_report import raft_report
-from messages.leases import LeaseFreed, LeasesChanged, LeaseTableState
 from messages.raft_member import RaftStatus
-from messages.raft_reports import LeaseHolder, RaftReport
+from messages.raft_reports import RaftReport
 from tests.admin.raft_builders import follows, heard, leads, lease, read, three_nodes
 
 LEADER = leads("beta", heard("alpha", 1041), heard("gamma", ago_s=0.2))
@@ -22,7 +20,7 @@ def report(*statuses: RaftStatus, unanswered: tuple[str, ...] = (), **states: An
     return raft_report(three_nodes(**states), "alpha", by_node, unanswered)
 
 
-def test_leader_knows_how_far_each_follower_is() -> None:
+def test_progress_of_followers_comes_from_the_leader() -> None:
     told = report(follows("alpha"), LEADER)
 
     assert [(one.node, one.role, one.match_index, one.behind) for one in told.members] == [
@@ -35,7 +33,7 @@ def test_leader_knows_how_far_each_follower_is() -> None:
     assert (told.counted_by, told.degraded, told.notes) == ("leader", (), ())
 
 
-def test_rows_say_what_gossip_knows_and_who_only_learns() -> None:
+def test_rows_hold_the_gossip_state_and_mark_learners() -> None:
     fields = {"voters": ("alpha", "beta"), "learners": ("omega", "gamma")}
     told = report(leads("alpha", heard("beta"), **fields), gamma="suspect")
 
@@ -48,48 +46,48 @@ def test_rows_say_what_gossip_knows_and_who_only_learns() -> None:
     ]
 
 
-def test_follower_that_never_answered_is_not_known_rather_than_far_behind() -> None:
+def test_progress_of_a_follower_that_never_answered_is_unknown() -> None:
     told = report(leads("alpha", heard("beta", 0, None), heard("gamma")))
 
     row = told.members[1]
     assert (row.node, row.match_index, row.behind, row.heard_ago_s) == ("beta", None, None, None)
 
 
-def test_silent_voter_is_named_with_what_it_means_and_what_to_do() -> None:
+def test_silent_voter_is_named_with_the_consequence_and_the_remedy() -> None:
     told = report(leads("alpha", heard("beta"), heard("gamma", ago_s=40.0)))
 
     assert told.voters_answering == 2
     (line,) = told.degraded
     assert line == (
-        "voter gamma does not answer the leader (2 of 3 do, 2 are needed; if one more fails, "
-        "nobody leads): start its agent, or, if it is lost for good, `constellation raft remove "
-        "gamma`"
+        "voter gamma does not answer the leader (2 of 3 do, 2 are needed; one more failure loses "
+        "the quorum): start its agent, or, if the node is lost for good, run `constellation raft "
+        "remove gamma`"
     )
 
 
-def test_silent_leader_is_said_and_gossip_counts_the_voters() -> None:
+def test_silent_leader_is_reported_and_gossip_counts_the_voters() -> None:
     told = report(follows("alpha"), unanswered=("beta",), gamma="dead")
 
     (line,) = told.degraded
-    assert line.startswith("beta leads, but did not say in time how it is")
+    assert line.startswith("beta leads, but did not report its status in time")
     assert (told.leader, told.counted_by, told.voters_answering) == ("beta", "gossip", 2)
     assert {one.behind for one in told.members} == {None}
 
 
-def test_no_quorum_says_numbers_consequence_and_whom_to_start() -> None:
+def test_lost_quorum_is_reported_with_numbers_consequence_and_remedy() -> None:
     alone = follows("alpha", leader="", role="pre_candidate")
     told = report(alone, beta="dead", gamma="dead")
 
     (line,) = told.degraded
     assert line == (
-        "no quorum: 1 of 3 voters is alive, 2 are needed; until then nobody leads, no lease is "
-        "granted or renewed, and no member changes: start the agents of beta, gamma, or see why "
-        "they are not reached"
+        "no quorum: 1 of 3 voters is alive, 2 are needed; until then there is no leader, no "
+        "lease is granted or renewed, and members cannot change: start the agents of beta, gamma, "
+        "or check why they are unreachable"
     )
     assert [one.role for one in told.members] == ["candidate", "unknown", "unknown"]
 
 
-def test_leader_that_nobody_answers_has_no_quorum() -> None:
+def test_leader_without_answers_has_no_quorum() -> None:
     silent = (heard("beta", ago_s=9.0), heard("gamma", ago_s=9.0))
     told = report(leads("alpha", *silent, has_quorum=False))
 
@@ -97,23 +95,23 @@ def test_leader_that_nobody_answers_has_no_quorum() -> None:
     assert told.degraded[0].startswith("no quorum: 1 of 3 voters answers")
 
 
-def test_election_under_way_is_no_lack_of_nodes() -> None:
+def test_election_in_progress_is_not_reported_as_missing_nodes() -> None:
     told = report(follows("alpha", leader=""))
 
     (line,) = told.degraded
     assert line.startswith(
-        "nobody leads, though 3 of 3 voters are alive: one is elected in some seconds"
+        "no leader, although 3 of 3 voters are alive: an election takes some seconds"
     )
 
 
-def test_leader_that_leads_no_more_is_no_contradiction() -> None:
+def test_leader_that_stepped_down_is_reported_as_a_change_of_leader() -> None:
     told = report(follows("alpha"), follows("beta", leader="", term=8))
 
-    assert told.degraded == ("the leadership is changing: beta does not lead now; ask again",)
+    assert told.degraded == ("the leader is changing: beta does not lead now; retry",)
     assert told.term == 8
 
 
-def test_of_two_that_lead_the_later_term_counts() -> None:
+def test_of_two_leaders_the_later_term_counts() -> None:
     told = report(leads("alpha", term=6), leads("beta", heard("alpha"), heard("gamma"), term=7))
 
     assert (told.leader, told.term) == ("beta", 7)
@@ -121,18 +119,23 @@ def test_of_two_that_lead_the_later_term_counts() -> None:
 
 @pytest.mark.parametrize(
     ("condition", "begin"),
-    [("waiting", "alpha is of no Raft cluster yet"), ("refuses", "alpha takes no part in Raft")],
+    [
+        ("waiting", "alpha belongs to no Raft cluster yet"),
+        ("refuses", "alpha takes no part in Raft"),
+    ],
 )
-def test_node_outside_says_why_and_what_to_do_and_nothing_else(condition: Any, begin: str) -> None:
+def test_node_outside_the_cluster_reports_why_and_the_remedy(condition: Any, begin: str) -> None:
     status = RaftStatus(node="alpha", condition=condition, why="because", fix="do this")
 
     assert report(status).degraded == (f"{begin}: because; do this",)
 
 
-def test_member_that_knows_no_members_yet_says_so() -> None:
+def test_member_that_does_not_know_the_members_yet_reports_it() -> None:
     told = report(RaftStatus(node="alpha", condition="member", cluster_id="3f9a52d0"))
 
-    assert told.degraded == ("alpha does not know its cluster's members yet: no leader reaches it",)
+    assert told.degraded == (
+        "alpha does not know the members of its cluster yet: no leader reaches it",
+    )
 
 
 def test_removed_nodes_and_foreign_clusters_are_notes() -> None:
@@ -141,11 +144,11 @@ def test_removed_nodes_and_foreign_clusters_are_notes() -> None:
 
     (foreign,) = told.notes
     assert "another Raft cluster, beef; the two never merge" in foreign
-    assert gone.notes == ("gamma was removed and stays out until `constellation raft add gamma`",)
+    assert gone.notes == ("gamma was removed; `constellation raft add gamma` lets it join again",)
     assert (told.degraded, gone.degraded) == ((), ())
 
 
-def test_node_that_is_no_member_yet_says_so() -> None:
+def test_node_that_is_not_a_member_yet_is_a_note() -> None:
     told = report(follows("alpha", voters=("beta", "gamma")))
 
     assert told.notes == ("alpha is not a member yet: the leader adds it in some seconds",)
@@ -154,7 +157,7 @@ def test_node_that_is_no_member_yet_says_so() -> None:
 # Leases.
 
 
-def test_well_known_leases_are_listed_also_when_nobody_holds_them() -> None:
+def test_default_leases_are_listed_without_a_holder_too() -> None:
     told = leases_report(three_nodes(beta="dead"), "alpha", read(lease("dns-writer", "beta")))
 
     assert [(row.name, row.holder, row.holder_state, row.fencing_token) for row in told.leases] == [
@@ -164,20 +167,7 @@ def test_well_known_leases_are_listed_also_when_nobody_holds_them() -> None:
     assert (told.is_confirmed, told.index, told.degraded) == (True, 1042, ())
 
 
-def test_unconfirmed_answer_says_that_it_may_be_old() -> None:
+def test_unconfirmed_leases_are_reported_as_possibly_old() -> None:
     told = leases_report(three_nodes(), "alpha", read(is_confirmed=False))
 
     assert "not confirmed: no leader answers" in told.degraded[0]
-
-
-def test_news_follow_the_table_and_its_changes() -> None:
-    news = RaftNews()
-    news.take_table(LeaseTableState(index=1, leases=(lease("a", "beta"), lease("b", "beta"))))
-    freed = tuple(
-        LeaseFreed(name=name, fencing_token=812, holder="beta", why="late") for name in ("a", "b")
-    )
-    again = lease("b", "gamma", fencing_token=1050)
-
-    news.take_change(LeasesChanged(index=2, held=(again,), freed=freed))
-
-    assert news.holders == (LeaseHolder(name="b", holder="gamma"),)

@@ -134,5 +134,28 @@ def test_actor_that_cannot_work_is_given_up_loudly_while_the_others_go_on(tmp_pa
 
         (given_up,) = agent.events("actor_given_up")
         assert given_up["name"] == "admin"
-        assert given_up["again_in_s"] == pytest.approx(60)
+        assert given_up["again_in_s"] == pytest.approx(5)
         assert agent.health()["members_alive"] == 1
+
+
+def test_agent_ends_with_code_1_when_an_essential_actor_stays_down(tmp_path: Path) -> None:
+    quickly = {
+        "supervisor": {
+            "backoff_min_s": 0.05,
+            "intensity_count_max": 1,
+            "retry_min_s": 1.0,
+            "essential_down_timeout_s": 1.5,
+        }
+    }
+    with agents(tmp_path, 1, settings=quickly) as (agent,):
+        deadline_s = time.monotonic() + 15
+        while agent.process.is_running and time.monotonic() < deadline_s:
+            if process_id := agent.process_id_of("gossip"):
+                os.kill(process_id, signal.SIGKILL)
+            time.sleep(0.02)
+
+        assert agent.process.returncode == 1
+        assert agent.process_ids() == []
+        (given_up,) = agent.events("agent_given_up")
+        assert "gossip has been down for" in given_up["why"]
+        assert agent.events("agent_stopped")[-1]["unended"] == []

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from actors.transport.process import start_time_ticks, write_pid_file
+from actors.transport.process import running_processes, start_time_ticks, write_pid_file
 from rigs.agents import ROOT, Agent, agents
 from rigs.fixtures import MakeHosts
 from rigs.processes import Process, wait_until
@@ -96,10 +96,10 @@ def test_start_ends_what_an_earlier_life_left_and_nothing_else(tmp_path: Path) -
         stack.callback(stranger.kill)
         stack.callback(orphan.kill)
         ticks = start_time_ticks(orphan.pid)
-        (runtime_dir / "old-1.pid").write_text(f"{orphan.pid} {ticks}\n")
+        (runtime_dir / "old-1.pid").symlink_to(f"{orphan.pid} {ticks}")
         (runtime_dir / "old-1.sock").touch()
         # The id is used again, by somebody else: it began at another time.
-        (runtime_dir / "old-2.pid").write_text(f"{stranger.pid} {(ticks or 0) - 1}\n")
+        (runtime_dir / "old-2.pid").symlink_to(f"{stranger.pid} {(ticks or 0) - 1}")
 
         agent.start()
 
@@ -112,10 +112,9 @@ def test_start_ends_what_an_earlier_life_left_and_nothing_else(tmp_path: Path) -
 def test_process_knows_itself_by_the_note_it_leaves(tmp_path: Path) -> None:
     write_pid_file(tmp_path, "self")
 
-    assert (tmp_path / "self.pid").read_text().split() == [
-        str(os.getpid()),
-        str(start_time_ticks(os.getpid())),
-    ]
+    assert running_processes(tmp_path) == [os.getpid()]
+    write_pid_file(tmp_path, "self")  # a note of an earlier life is replaced
+    assert [path.name for path in tmp_path.iterdir()] == ["self.pid"]
 
 
 def test_second_start_on_the_same_data_directory_is_refused(agent: Agent) -> None:

@@ -6,7 +6,7 @@ from random import Random
 
 from constellation.effects import Note
 from constellation.gossip import change_feed, gossip_node, packets
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.node_meta import state_in
@@ -72,7 +72,7 @@ class NodeTarget:
         if random.random() < 0.7:
             self.check(self.node.on_packet(data, SOURCE, self.now_s))
             return
-        match StreamReader(Envelope()).feed(data):
+        match StreamReader(GossipEnvelope()).feed(data):
             case PushPull() as exchange if random.random() < 0.5:
                 answer, effects = self.node.on_push_pull_request(exchange, self.now_s)
                 assert len(answer.nodes) <= MEMBERS_MAX + 1
@@ -91,8 +91,8 @@ class NodeTarget:
         state = NODE_STATE.model_copy(update={"priority": random.randrange(1000)})
         self.check(self.node.publish(RecordPublish(node_state=state), self.now_s))
         assert state_in(self.node.swim.membership.me.claim.meta) == state
-        self.node.feed.snapshot(self.now_s)
-        self.node.feed.take(self.now_s)
+        self.node.snapshot(self.now_s)
+        self.node.take_changes(self.now_s)
 
     def check(self, effects: list[Effect]) -> None:
         """See that what the node asks for is bounded, and may be sent."""
@@ -115,7 +115,7 @@ class NodeTarget:
         assert swim.outbox.strangers <= {one.address for one in swim.members}
         assert len(swim.membership.former) <= FORMER_MAX
         assert len(self.node.feed._view) <= change_feed.VIEW_MAX
-        assert len(swim._timers._due) <= TIMERS_MAX
+        assert len(swim._timers) <= TIMERS_MAX
         me = swim.members.get("alpha")
         assert me is not None
         assert me.state == "alive"

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from actors.adapters.gossip_memory import GossipMemory, Remembered
+from actors.adapters.keyring_file import KeyringFile
 from actors.gossip import GossipActor
+from constellation.errors import AdapterError
+from constellation.gossip.security import Keyring
 from constellation.settings.agent import Settings
 from constellation.settings.gossip import GossipSettings
 from messages.admin import PartReported
@@ -134,10 +138,10 @@ def test_seeds_that_are_found_are_joined_through_and_given_up_when_they_are_no_m
 
     beta.pump_until(lambda: states(beta) == {"alpha": "alive", "beta": "alive"})
     assert beta.actor.transport is not None
-    swim = beta.actor.transport.node.swim
-    assert [seed.ip for seed in swim.seeds] == ["127.0.0.1", "127.0.0.3"]
+    node = beta.actor.transport.node
+    assert [seed.ip for seed in node.seeds] == ["127.0.0.1", "127.0.0.3"]
     beta.deliver(SeedsFound(hosts=()))
-    beta.pump_until(lambda: swim.seeds == ())
+    beta.pump_until(lambda: node.seeds == ())
 
 
 def test_member_that_is_killed_is_declared_dead(start: Start) -> None:
@@ -170,7 +174,7 @@ def test_node_that_lost_its_data_directory_says_why_it_waits_and_then_joins(
     start: Start, tmp_path: Path
 ) -> None:
     alpha, beta = pair(start)
-    port = beta.actor.transport.node.swim.address.port if beta.actor.transport else 0
+    port = beta.actor.transport.node.address.port if beta.actor.transport else 0
     end(beta)
     for file in (tmp_path / "beta").iterdir():
         file.unlink()
@@ -187,7 +191,7 @@ def test_node_that_lost_its_data_directory_says_why_it_waits_and_then_joins(
 
 def seeds_of(harness: Harness[GossipActor]) -> tuple[int, ...]:
     assert harness.actor.transport is not None
-    return tuple(seed.port for seed in harness.actor.transport.node.swim.seeds)
+    return tuple(seed.port for seed in harness.actor.transport.node.seeds)
 
 
 def parts(harness: Harness[GossipActor]) -> list[str]:
@@ -213,3 +217,110 @@ def test_gossip_of_another_label_is_not_heard(start: Start) -> None:
 def drops(harness: Harness[GossipActor]) -> Counter[str]:
     assert harness.actor.transport is not None
     return harness.actor.transport.drops
+
+
+# A disk that refuses.
+
+
+class Disk:
+    """The data directories of all actors of a test: they refuse every save while `full` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        self.saved: list[Remembered] = []
+        save, save_keys = GossipMemory.save, KeyringFile.save
+
+        def guarded(memory: GossipMemory, remembered: Remembered) -> None:
+            self.refuse_if_full()
+            save(memory, remembered)
+            self.saved.append(remembered)
+
+        def guarded_keys(file: KeyringFile, keyring: Keyring) -> None:
+            self.refuse_if_full()
+            save_keys(file, keyring)
+
+        monkeypatch.setattr(GossipMemory, "save", guarded)
+        monkeypatch.setattr(KeyringFile, "save", guarded_keys)
+
+    def refuse_if_full(self) -> None:
+        if self.full:
+            what = "gossip.json cannot be written"
+            raise AdapterError(what, why="the file system at /d is full", fix="free space on /d")
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+def counts(harness: Harness[GossipActor]) -> Counter[str]:
+    assert harness.actor.transport is not None
+    return harness.actor.transport.counts
+
+
+def incarnation_of(harness: Harness[GossipActor]) -> int:
+    assert harness.actor.transport is not None
+    return harness.actor.transport.node.highest_incarnation
+
+
+def test_member_whose_disk_is_full_stays_one_through_a_join_and_says_so_once(
+    start: Start, disk: Disk
+) -> None:
+    alpha, beta = pair(start)
+
+    disk.full = True
+    gamma = start("gamma", free_port("127.0.0.1"), *seeds_of(beta))
+    gamma.deliver(ClusterSubscribe())
+    three = dict.fromkeys(("alpha", "beta", "gamma"), "alive")
+    for one in (alpha, beta, gamma):
+        one.pump_until(lambda: states(one) == three)  # noqa: B023 - called before the next
+        one.pump_until(lambda: parts(one) == ["lost"])  # noqa: B023
+    alpha.pump_until(lambda: counts(alpha)["saves_failed"] >= 2)
+
+    disk.full = False
+    for one in (alpha, beta, gamma):
+        one.pump_until(lambda: parts(one) == ["lost", "present"], timeout_s=10)  # noqa: B023
+    (lost, _) = messages_of(PartReported, alpha.sent)
+    assert "the file system at /d is full" in lost.why
+    assert lost.fix == "free space on /d"
+    assert {one.incarnation for one in disk.saved} >= {
+        incarnation_of(one) for one in (alpha, gamma)
+    }
+
+
+def test_lives_on_a_full_disk_use_higher_and_higher_incarnations(start: Start, disk: Disk) -> None:
+    port, beta_port = free_port("127.0.0.1"), free_port("127.0.0.1")
+    alpha = start("alpha", port)
+    first = start("beta", beta_port, port)
+    alpha.deliver(ClusterSubscribe())
+    alpha.pump_until(lambda: states(alpha).get("beta") == "alive")
+    taken = [incarnation_of(first)]
+    end(first)
+
+    disk.full = True
+    for number in range(3):
+        life = start("beta", beta_port, port)
+        life.deliver(RecordPublish(service_states=(service(f"web{number}"),)))
+        wanted = ("beta", f"web{number}")
+        alpha.pump_until(lambda: wanted in services(alpha), timeout_s=10)  # noqa: B023
+        taken.append(incarnation_of(life))
+        end(life)
+    disk.full = False
+    last = start("beta", beta_port, port)
+    last.deliver(RecordPublish(service_states=(service("last"),)))
+    alpha.pump_until(lambda: ("beta", "last") in services(alpha), timeout_s=10)
+    # It learned from alpha what its unsaved lives have used, and went above that.
+    last.pump_until(lambda: incarnation_of(last) > taken[-1], timeout_s=10)
+
+    assert taken == sorted(set(taken))
+    assert states(alpha)["beta"] == "alive"
+
+
+def test_admin_that_starts_later_is_told_what_is_not_saved(start: Start, disk: Disk) -> None:
+    disk.full = True
+    alpha = start("alpha", free_port("127.0.0.1"))
+    alpha.pump_until(lambda: parts(alpha) == ["lost"])
+
+    alpha.neighbours("admin", generation=1)
+
+    alpha.pump_until(lambda: parts(alpha) == ["lost", "lost"])

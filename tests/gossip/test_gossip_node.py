@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from random import Random
 
 from constellation.effects import Note
@@ -17,6 +19,7 @@ from messages.monitor import ServiceState
 from tests.identities import identity_of
 
 PORT = 7946
+INSIDE = re.compile(r"\.(swim|feed|state|sameness|outbox|membership|prober)\.")
 
 
 def node_of(name: str, ip: str) -> GossipNode:
@@ -43,10 +46,10 @@ def test_large_state_is_merged_a_batch_a_step_and_then_answered() -> None:
     alpha, beta = node_of("alpha", "10.0.0.1"), node_of("beta", "10.0.0.2")
     publish(alpha, 3 * MERGE_BATCH_MAX)
     publish(beta, 1)
-    request = beta.push_pull_request(alpha.swim.address, join=True)
+    request = beta.push_pull_request(alpha.address, join=True)
     answer, _ = alpha.on_push_pull_request(request, 1.0)
 
-    effects = beta.on_push_pull_reply(answer, alpha.swim.address, 1.0)
+    effects = beta.on_push_pull_reply(answer, alpha.address, 1.0)
     counts = [beta.state.table.count]
     while not any(isinstance(effect, SendStream) for effect in effects):
         assert beta.next_due_s is not None
@@ -97,3 +100,16 @@ def test_claim_of_our_own_name_without_an_address_is_refused_and_harms_nobody() 
 
     assert [one.event for one in effects if isinstance(one, Note)] == ["member_refused"]
     assert alpha.swim.membership.me.claim == before
+
+
+def test_no_shell_or_adapter_reaches_through_the_node_into_its_parts() -> None:
+    actors = Path(__file__).parents[2] / "actors"
+    files = [actors / "gossip.py", *(actors / "adapters").glob("gossip_*.py")]
+
+    assert len(files) > 4
+    assert [
+        f"{file.name}:{number}"
+        for file in files
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if INSIDE.search(line)
+    ] == []

@@ -15,12 +15,13 @@ from constellation.effects import Note
 from constellation.errors import WireError
 from constellation.gossip import lzw, packets, record_codec
 from constellation.gossip.change_feed import VIEW_MAX
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.fields import U32_MAX
 from constellation.gossip.gossip_node import MERGE_BATCH_MAX, GossipNode
+from constellation.gossip.incarnation import FOLLOWED_MAX
 from constellation.gossip.keyring_seal import open_keyring, seal_keyring
 from constellation.gossip.member import Address
-from constellation.gossip.membership import FOLLOWED_MAX, HIGHEST_MAX
+from constellation.gossip.membership import HIGHEST_MAX
 from constellation.gossip.node_meta import state_in
 from constellation.gossip.outbox import LADEN_MAX, Effect, SendDatagram
 from constellation.gossip.packets import Alive, Ping, Suspect, User
@@ -122,7 +123,7 @@ def test_stream_that_takes_long_to_decompress_is_refused() -> None:
 
     data = hostile.packed_as(bytes(packets.PACKED_BYTES_MAX + 1))
 
-    assert refused(lambda: StreamReader(Envelope()).feed(data)) == "field"
+    assert refused(lambda: StreamReader(GossipEnvelope()).feed(data)) == "field"
 
 
 def test_records_of_one_packet_are_checked_a_batch_a_step() -> None:
@@ -196,9 +197,9 @@ def test_readers_are_told_of_a_limited_number_of_members() -> None:
         core.on_push_pull_request(crowd(4000, f"w{wave}-", "left"), now_s)
         now_s += 60.0
         core.swim.membership.reap(now_s)
-        core.feed.take(now_s)
+        core.take_changes(now_s)
 
-    members = core.feed.snapshot(now_s).members
+    members = core.snapshot(now_s).members
     assert len(members) == VIEW_MAX
     assert {"alpha", "beta", "gamma"} <= {member.node for member in members}
 

@@ -15,6 +15,7 @@ from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from constellation.wire import decode
 from messages.base import Message
+from messages.events import ChangeReported
 from messages.leases import (
     LeaseAcquired,
     LeaseLetGo,
@@ -26,7 +27,11 @@ from messages.leases import (
     LeaseWanted,
 )
 from messages.lifecycle import ActorYield, ActorYielded
-from messages.raft_member import ChangeReported, LeasesSubscribe, RaftLeading, RaftPropose
+from messages.raft_member import (
+    LeasesSubscribe,
+    RaftLeading,
+    RaftPropose,
+)
 from tests.harness import Harness, messages_of
 
 TRAEFIK = ActorAddress(ActorRef("127.0.0.1", 7947, "traefik"))
@@ -155,7 +160,7 @@ def test_lease_is_given_back_only_when_all_who_acted_have_let_go(leading: Shell)
     assert isinstance(leading.proposed[-1], LeaseRelease)
     reports = messages_of(ChangeReported, leading.harness.sent)
     assert {(one.what, one.subject) for one in reports} == {
-        ("lease lost", name) for name in DEFAULT_LEASES
+        ("lease_lost", name) for name in DEFAULT_LEASES
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from constellation.monitor.container import Container, read_container
 from constellation.monitor.published_ports import PublishPolicy
 from constellation.monitor.static_check import static_observation
-from constellation.settings.agent import StaticService
+from constellation.settings.monitor import StaticService
 
 LOCAL = PublishPolicy("127.0.0.1", "127.0.0.1")
 BY_CHECK = {"constellation.primary": "health"}

@@ -9,8 +9,7 @@ from constellation.raft.asked import Reply
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import SendTo
-from constellation.raft.member import MemberEffect, RaftMember
-from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.member import MemberEffect, MemberPolicy, RaftMember
 from constellation.raft.node import FirstState
 from constellation.raft.packets import pack
 from constellation.raft.policy import RaftPolicy
@@ -19,16 +18,6 @@ from constellation.raft.roster import RosterNode
 from constellation.raft.steward import StewardPolicy
 from messages.base import Message
 from messages.raft import RaftEntry, RaftIdentity
-from messages.raft_member import (
-    RaftOffer,
-    RaftOrder,
-    RaftOrderDone,
-    RaftPacket,
-    RaftPromise,
-    RaftPropose,
-    RaftReadIndex,
-    RaftReadIndexRequest,
-)
 
 M = TypeVar("M", bound=Message)
 FIRST = FirstState()
@@ -134,26 +123,7 @@ class Group:
 
     def deliver(self, to: str, message: Message, source: str) -> None:
         """Let a member take a message."""
-        member = self.members[to]
-        match message:
-            case RaftPacket():
-                member.on_packet(message, self.now_s)
-            case RaftOffer():
-                member.on_offer(message, self.now_s)
-            case RaftPromise():
-                member.on_promise(message, self.now_s)
-            case RaftPropose():
-                member.propose(message, source)
-            case RaftReadIndexRequest():
-                member.on_read_index_request(message, source, self.now_s)
-            case RaftReadIndex():
-                member.on_read_index(message)
-            case RaftOrder():
-                member.order(message, source, self.now_s)
-            case RaftOrderDone():
-                member.on_order_done(message)
-            case _:
-                raise AssertionError(message)
+        self.members[to].receive(message, source, self.now_s)  # type: ignore[arg-type]
 
 
 def led(voters: str = "abc") -> Group:

@@ -7,11 +7,10 @@ from random import Random
 
 from thespian.actors import ActorAddress
 
-from actors.raft import RAFT, RaftActor
+from actors.raft import RaftActor
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import SendTo
-from constellation.raft.member import RaftMember
-from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.member import MemberPolicy, RaftMember
 from constellation.raft.packets import pack
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.roster import roster_of
@@ -37,6 +36,7 @@ from messages.raft_member import (
 from tests.harness import Harness, messages_of
 
 PRIORITIES = {"alpha": 20, "beta": 10, "gamma": 30}
+TO_OTHERS = "@raft"  # messages to other nodes' Raft actors go to this name
 OTHERS = {"beta": "127.0.0.2", "gamma": "127.0.0.3"}
 
 
@@ -105,7 +105,7 @@ def acquire(name: str) -> bytes:
 
 def raft_of(name: str) -> ActorAddress:
     """Return the address of another node's Raft actor."""
-    return ActorAddress(ActorRef(OTHERS[name], 7947, RAFT))
+    return ActorAddress(ActorRef(OTHERS[name], 7947, "raft"))
 
 
 class Partner:
@@ -131,7 +131,7 @@ class Partner:
     def exchange(self) -> None:
         now_s = self.shell.now_s
         while True:
-            news = self.shell.harness.sent_to(RAFT)[self._heard :]
+            news = self.shell.harness.sent_to(TO_OTHERS)[self._heard :]
             self._heard += len(news)
             for message in news:
                 match message:

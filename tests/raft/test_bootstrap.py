@@ -355,6 +355,37 @@ def test_earlier_offers_bind_on_after_a_promise_that_took_their_place() -> None:
     assert third.identity.promised_with == (("a", "c", "d"), ("b", "c", "d"), ("a", "b", "c"))
 
 
+@pytest.mark.parametrize(
+    ("latest", "next_offer"),
+    [
+        (promised("d", "bcd", "abc"), offer("d", "cde", cluster_id="anew")),
+        (promised("d", "bcd", "abc"), offer("e", "cde", instead_of="of-d")),
+        (promised("c", "bcd", "abc"), offer("a", "cde")),
+    ],
+    ids=["its initiator offers anew", "its initiator yields to another", "it was our own"],
+)
+def test_earlier_offers_bind_on_when_the_latest_one_is_over(
+    latest: RaftIdentity, next_offer: RaftOffer
+) -> None:
+    third = node("c", identity=latest)
+
+    assert third.on_offer(next_offer, FIVE, 1.0) == []  # a and b may have begun a-b-c
+    assert third.identity == latest
+    fitting = next_offer.model_copy(update={"voters": ("b", "c", "d")})
+    assert sent(RaftPromise, third.on_offer(fitting, FIVE, 1.0))
+    assert third.identity.promised_with == (("b", "c", "d"), ("a", "b", "c"))
+
+
+def test_initiator_that_offers_anew_is_itself_bound_by_earlier_promises() -> None:
+    third = node("c", identity=promised("c", "bcd", "abc"))
+    roster = {"c": FREE, "d": FREE, "e": FREE}
+
+    effects = settled(third, roster)
+
+    assert not sent(RaftOffer, effects)
+    assert third.identity == promised("c", "bcd", "abc")
+
+
 def test_memory_of_earlier_offers_is_limited() -> None:
     third, roster = gone("c", promised("a", "abc", *["bcd"] * (EARLIER_MAX - 1)))
 

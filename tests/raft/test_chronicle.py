@@ -6,9 +6,9 @@ from constellation.raft.chronicle import Chronicle
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import RoleChanged
+from messages.events import ChangeReported
 from messages.leases import Lease, LeaseFreed, LeasesChanged
 from messages.raft import RaftEntry, RaftSnapshot
-from messages.raft_member import ChangeReported
 
 
 def configured(index: int, voters: str, learners: str = "") -> RaftEntry:
@@ -45,9 +45,9 @@ def test_leader_is_told_with_its_term_and_why_it_was_elected_by_itself() -> None
     lost = chronicle.role_changed(RoleChanged("follower", 3, "", "no majority answered"))
     other = chronicle.role_changed(RoleChanged("follower", 4, "b", "it leads"))
 
-    assert said(own) == [("leader elected", "a", "term 3, elected")]
-    assert said(lost) == [("leader lost", "a", "no majority answered")]
-    assert said(other) == [("leader elected", "b", "term 4")]
+    assert said(own) == [("leader_elected", "a", "term 3, elected")]
+    assert said(lost) == [("leader_lost", "a", "no majority answered")]
+    assert said(other) == [("leader_elected", "b", "term 4")]
 
 
 def test_roles_without_another_leader_are_no_news() -> None:
@@ -64,14 +64,14 @@ def test_members_that_come_vote_and_go_are_told() -> None:
     nothing = LeasesChanged(index=0)
 
     assert said(applied(chronicle, [configured(1, "a", "b")], nothing)) == [
-        ("raft voter", "a", "1 voters now"),
-        ("raft learner", "b", "1 voters now"),
+        ("raft_voter", "a", "1 voters now"),
+        ("raft_learner", "b", "1 voters now"),
     ]
     assert said(applied(chronicle, [configured(2, "ab")], nothing)) == [
-        ("raft voter", "b", "2 voters now")
+        ("raft_voter", "b", "2 voters now")
     ]
     assert said(applied(chronicle, [configured(3, "b")], nothing)) == [
-        ("raft member no more", "a", "1 voters now")
+        ("raft_removed", "a", "1 voters now")
     ]
 
 
@@ -83,8 +83,8 @@ def test_grants_and_ends_of_leases_are_told_and_renewals_are_not() -> None:
     renewed = applied(chronicle, [], LeasesChanged(index=6, held=(lease(5, 6),)))
 
     assert said(granted) == [
-        ("lease freed", "b", "it was given back"),
-        ("lease granted", "a", "fencing token 5"),
+        ("lease_freed", "b", "it was given back"),
+        ("lease_granted", "a", "fencing token 5"),
     ]
     assert {one.subject for one in granted} == {"lb-leader"}
     assert not renewed
@@ -97,7 +97,7 @@ def test_what_an_earlier_life_had_on_its_disk_is_no_news() -> None:
     assert not applied(chronicle, [configured(1, "a")], LeasesChanged(index=1, held=(lease(1, 1),)))
     assert not applied(chronicle, [configured(2, "ab")], LeasesChanged(index=2))
     assert said(applied(chronicle, [configured(3, "abc")], LeasesChanged(index=2))) == [
-        ("raft voter", "c", "3 voters now")
+        ("raft_voter", "c", "3 voters now")
     ]
 
 
@@ -110,7 +110,7 @@ def test_members_of_a_snapshot_are_no_news() -> None:
 
     assert not applied(chronicle, [], LeasesChanged(index=9, held=(lease(9, 9),)))
     assert said(applied(chronicle, [configured(10, "a", "b")], LeasesChanged(index=9))) == [
-        ("raft learner", "b", "1 voters now")
+        ("raft_learner", "b", "1 voters now")
     ]
 
 
@@ -121,4 +121,4 @@ def test_who_is_far_behind_tells_nothing_of_what_happened_meanwhile() -> None:
     news = applied(chronicle, [configured(990, "ab")], LeasesChanged(index=0), known_index=1000)
 
     assert behind == []
-    assert said(news) == [("raft voter", "b", "2 voters now")]
+    assert said(news) == [("raft_voter", "b", "2 voters now")]

@@ -11,8 +11,7 @@ from constellation.raft.condition import GRACE_S, WELL, condition_of
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import RoleChanged
-from constellation.raft.member import RaftMember
-from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.member import MemberPolicy, RaftMember
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.roster import RosterNode
 from constellation.raft.steward import StewardPolicy

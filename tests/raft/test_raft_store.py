@@ -109,5 +109,5 @@ def test_there_is_one_owner_in_this_process(store: RaftStore, directory: Path) -
 def test_a_directory_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(AdapterError, match="Not a directory; give the agent a data_dir"):
+    with pytest.raises(AdapterError, match="Not a directory: a file is where a directory must be"):
         RaftStore.open(tmp_path / "file" / "raft")

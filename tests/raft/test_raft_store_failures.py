@@ -150,7 +150,7 @@ def test_a_full_disk_loses_nothing_and_is_no_end(
     save = SaveSnapshot(snapshot_at(2), saved(3, 9).entries) if is_snapshot else saved(3, 9)
     before, size_bytes = store.disk, store.size_bytes
     failing_once(monkeypatch, "pwrite", NO_SPACE)
-    with pytest.raises(DiskFullError, match="make room"):
+    with pytest.raises(DiskFullError, match="free space"):
         store.save([save])
 
     assert (store.disk, store.size_bytes) == (before, size_bytes)
@@ -234,7 +234,7 @@ def test_killed_at_any_point_of_making_a_new_file_there_is_the_old_or_the_new(
     if name == "replace":
         monkeypatch.setattr(Path, "replace", killed)
     elif name == "the directory":
-        monkeypatch.setattr("actors.adapters.raft_store._sync_directory", killed)
+        monkeypatch.setattr("actors.adapters.raft_store.sync_directory", killed)
     else:
         failing_once(monkeypatch, name, KilledError())
     with pytest.raises(KilledError):

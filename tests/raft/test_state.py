@@ -9,6 +9,7 @@ import pytest
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import Apply, RoleChanged, SaveEntries, SaveHardState, SaveSnapshot
+from constellation.raft.roles import RoleEvent
 from constellation.raft.state import RaftState
 from constellation.wire import encode
 from messages.raft import RaftConfiguration, RaftHardState
@@ -53,8 +54,8 @@ def test_term_and_vote_are_kept_once() -> None:
 def test_role_is_told_when_it_or_the_leader_is_another() -> None:
     state = RaftState("a", disk(1))
 
-    state.become("follower", leader="b", why="it leads")
-    state.become("follower", leader="b", why="it leads")
+    state.change_role(RoleEvent.LEADER_HEARD, leader="b")
+    state.change_role(RoleEvent.LEADER_HEARD, leader="b")
 
     assert state.take_effects() == [RoleChanged("follower", 1, "b", "it leads")]
 

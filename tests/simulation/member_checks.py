@@ -17,6 +17,7 @@ class MemberChecks:
     applied: dict[tuple[str, int], RaftEntry] = field(default_factory=dict)
     clusters: dict[str, str] = field(default_factory=dict)  # in which an owner acts
     leader_changes: list[tuple[float, str]] = field(default_factory=list)
+    save_failures: int = 0
 
     @property
     def deciding_clusters(self) -> set[str]:

@@ -1,41 +1,23 @@
-"""One life of a simulated node: what the shell does around a `RaftMember`."""
+"""One life of a simulated node: what the shell does around a `RaftHost`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from constellation.errors import AdapterError
 from constellation.raft.asked import Reply
-from constellation.raft.batch import in_safe_order
-from constellation.raft.disk import RaftDisk
-from constellation.raft.effects import (
-    Apply,
-    RoleChanged,
-    Save,
-    SaveEntries,
-    SaveHardState,
-    SaveIdentity,
-    SaveSnapshot,
-    SendTo,
-)
-from constellation.raft.member import MemberEffect, RaftMember
-from constellation.raft.packets import pack, unpack
-from constellation.raft.reads import ReadDone
+from constellation.raft.batch import Batch
+from constellation.raft.effects import Save, SendTo
+from constellation.raft.host import RaftHost
+from constellation.raft.member import MemberInput, RaftMember
+from constellation.raft.packets import unpack
 from messages.base import Message
 from messages.raft import RaftAppendResponse, RaftVoteResponse
-from messages.raft_member import (
-    RaftOffer,
-    RaftOrder,
-    RaftOrderDone,
-    RaftPacket,
-    RaftPromise,
-    RaftPropose,
-    RaftReadIndex,
-    RaftReadIndexRequest,
-)
+from messages.raft_member import LeasesRead, LeasesReadDone, RaftPacket, RaftPropose
+from tests.simulation.raft_disk import saved
 
 if TYPE_CHECKING:
     from tests.simulation.members import Members
@@ -50,16 +32,27 @@ class Life:
         self.net, self.name = net, name
         node = net.nodes[name]
         self.owner = f"{name}/{node.disk_life}"
-        self.member = RaftMember(
+        self.host = RaftHost(
             node_name=name,
             policy=net.policies[name],
-            disk=node.disk,
             random=Random(net.random.random()),
-            now_s=net.now_s,
+            utc_s=net.now_s,
         )
+        assert self.host.begin(node.disk, net.now_s)
         self.reads: dict[int, bool] = {}
         self.events: list[str] = []
         net.at(self, net.random.uniform(0, net.tick_s), Life.tick)
+
+    @property
+    def serves(self) -> bool:
+        """Whether its disk works, so that it has a member."""
+        return self.host.member is not None
+
+    @property
+    def member(self) -> RaftMember:
+        """The member of a node whose disk works."""
+        assert self.host.member is not None, f"the disk of {self.name} has failed"
+        return self.host.member
 
     @property
     def term(self) -> int:
@@ -69,39 +62,24 @@ class Life:
     @property
     def leads(self) -> bool:
         """Whether it leads and has committed in its term."""
-        leadership = self.member.raft.leadership if self.member.raft else None
-        return leadership is not None and leadership.has_committed
+        raft = self.host.member.raft if self.host.member else None
+        return raft is not None and raft.leadership is not None and raft.leadership.has_committed
 
     def tick(self) -> None:
         """Let time pass for it, and do so again."""
-        self.member.set_roster(self.net.roster(self.name))
-        self.member.tick(self.net.now_s)
+        now_s = self.net.now_s
+        self.host.set_roster(self.net.roster(self.name))
+        if self.host.wants_disk(now_s):
+            assert self.host.begin(self.net.nodes[self.name].disk, now_s)
+        self.host.tick(now_s)
         self.net.at(self, self.net.tick_s, Life.tick)
         self.perform()
 
     def hear(self, message: Message, source: str) -> None:
         """Take a message of another node, or of the operator."""
-        member, now_s = self.member, self.net.now_s
-        match message:
-            case RaftPacket():
-                member.on_packet(message, now_s)
-            case RaftOffer():
-                member.on_offer(message, now_s)
-            case RaftPromise():
-                member.on_promise(message, now_s)
-            case RaftPropose():
-                member.propose(message, source)
-            case RaftReadIndexRequest():
-                member.on_read_index_request(message, source, now_s)
-            case RaftReadIndex():
-                member.on_read_index(message)
-            case RaftOrder():
-                member.order(message, source, now_s)
-            case RaftOrderDone():
-                member.on_order_done(message)
-            case _:
-                return
-        self.perform()
+        if isinstance(message, get_args(MemberInput)):
+            self.host.receive(message, source)
+            self.perform()
 
     def propose(self, *commands: bytes) -> None:
         """Put commands into the log, here or by the leader."""
@@ -109,19 +87,20 @@ class Life:
 
     def read(self, number: int) -> None:
         """Ask for a read; `reads` says whether it was confirmed."""
-        self.member.read(OPERATOR, number, self.net.now_s)
-        self.perform()
+        self.hear(LeasesRead(number=number), OPERATOR)
 
     def begin_to_yield(self) -> None:
         """Hand over what another can do."""
-        self.member.begin_to_yield(self.net.now_s)
+        self.host.begin_to_yield(self.net.now_s)
         self.perform()
 
     def perform(self) -> None:
-        """Do what the member asks, as the real shell does; die on the way now and then."""
-        effects = self.member.take_effects(self.net.now_s)
-        while effects:
-            steps = self._steps(effects)
+        """Do what the host asks, as the real shell does; die on the way now and then."""
+        while (batch := self.host.next_batch(self.net.now_s)) is not None:
+            if batch.saves and self.net.random.random() < self.net.save_failure_chance:
+                self._fail_to_save(batch)
+                continue
+            steps = self._steps(batch)
             until = len(steps)
             if self.net.random.random() < self.net.crash_chance:
                 until = self.net.random.randrange(until + 1)
@@ -130,38 +109,39 @@ class Life:
             if until < len(steps):
                 self.net.kill(self.name)
                 return
-            self.member.shorten_log(lambda: b"as of then")
-            effects = self.member.take_effects(self.net.now_s)
-            if not effects:
-                return
 
-    def _steps(self, effects: Sequence[MemberEffect]) -> list[Callable[[], None]]:
-        early, saves, late = in_safe_order(effects)
-        sends = [one for one in late if isinstance(one, SendTo)]
-        steps: list[Callable[[], None]] = [partial(self._transmit, one) for one in early]
-        if saves:
-            steps.append(partial(self._save, saves))
-        steps += [partial(self._do, one) for one in late]
+    def _fail_to_save(self, batch: Batch) -> None:
+        """Report a failure of the disk, which may have kept the batch all the same."""
+        for send in batch.early_sends:
+            self._transmit(send)
+        if self.net.random.random() < 0.5:
+            self._save(batch.saves)
+        error = AdapterError("the journal", why="Input/output error", fix="see the kernel's log")
+        self.host.save_failed(error, self.net.now_s)
+        self.net.checks.save_failures += 1
+
+    def _steps(self, batch: Batch) -> list[Callable[[], None]]:
+        """Return what a batch asks for, in its order; a node may die between any two steps."""
+        steps: list[Callable[[], None]] = [
+            partial(self._transmit, one) for one in batch.early_sends
+        ]
+        if batch.saves:
+            steps.append(partial(self._save, batch.saves))
+        steps.append(partial(self._take_note, batch))
+        steps += [partial(self._answer, one) for one in batch.local if isinstance(one, Reply)]
         # One at a time: then a node may die when it has told only some.
-        steps += [partial(self._transmit, one) for one in sends]
+        steps += [partial(self._transmit, one) for one in batch.sends]
         return steps
 
     def _save(self, saves: Sequence[Save]) -> None:
         node = self.net.nodes[self.name]
         for save in saves:
-            node.disk = _saved(node.disk, save)
+            node.disk = saved(node.disk, save)
 
     def _transmit(self, one: SendTo) -> None:
-        packed = pack(
-            [one],
-            cluster_id=self.member.identity.cluster_id,
-            source=self.name,
-            adoptable=self.member.adoptable,
-        )
-        for send in packed:
-            if isinstance(send.message, RaftPacket):
-                self._check(send.node, send.message)
-            self.net.send(self.name, send.node, send.message)
+        if isinstance(one.message, RaftPacket):
+            self._check(one.node, one.message)
+        self.net.send(self.name, one.node, one.message)
 
     def _check(self, to: str, packet: RaftPacket) -> None:
         messages, refused = unpack(packet)
@@ -170,30 +150,20 @@ class Life:
             if isinstance(message, RaftVoteResponse | RaftAppendResponse):
                 self.net.checks.says(self.owner, to, packet.cluster_id, message)
 
-    def _do(self, effect: MemberEffect) -> None:
-        net, cluster_id = self.net, self.member.identity.cluster_id
-        match effect:
-            case Apply(entries):
-                net.checks.applies(cluster_id, entries)
-            case RoleChanged(role="leader", term=term) if self.member.raft:
-                net.checks.leads(self.owner, cluster_id, term, self.member.raft.state.log)
-                net.checks.changes_leader(net.now_s, self.name)
-            case Reply(asker, message):
-                net.send(self.name, asker, message)
-            case ReadDone(_, number, is_confirmed):
-                self.reads[number] = is_confirmed
-            case _:
-                return
+    def _take_note(self, batch: Batch) -> None:
+        self.host.saved(batch)
+        if not self.serves:
+            return  # such a batch only says so
+        checks, cluster_id = self.net.checks, self.member.identity.cluster_id
+        if batch.applied:
+            checks.applies(cluster_id, batch.applied)
+        for change in batch.role_changes:
+            if change.role == "leader" and self.member.raft:
+                checks.leads(self.owner, cluster_id, change.term, self.member.raft.state.log)
+                checks.changes_leader(self.net.now_s, self.name)
 
-
-def _saved(disk: RaftDisk, save: Save) -> RaftDisk:
-    match save:
-        case SaveIdentity(identity):
-            return replace(disk, identity=identity)
-        case SaveHardState(state):
-            return replace(disk, hard_state=state)
-        case SaveEntries(entries):
-            kept = tuple(one for one in disk.entries if one.index < entries[0].index)
-            return replace(disk, entries=kept + entries)
-        case SaveSnapshot(snapshot, entries):
-            return replace(disk, snapshot=snapshot, entries=entries)
+    def _answer(self, reply: Reply) -> None:
+        if isinstance(reply.message, LeasesReadDone):
+            self.reads[reply.message.number] = reply.message.is_confirmed
+        else:
+            self.net.send(self.name, reply.asker, reply.message)

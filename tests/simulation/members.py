@@ -16,7 +16,7 @@ from random import Random
 
 from constellation.raft.condition import Condition, condition_of
 from constellation.raft.disk import RaftDisk
-from constellation.raft.member_policy import MemberPolicy
+from constellation.raft.member import MemberPolicy
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.roster import RosterNode
 from constellation.raft.steward import StewardPolicy
@@ -63,12 +63,14 @@ class Members:
         policy = MemberPolicy(raft=raft, steward=steward, bootstrap_expect=expect)
         self.policies = dict.fromkeys(names, policy)
         self.loss, self.delay_s, self.tick_s = loss, (0.001, 0.02), tick_s
-        self.crash_chance = 0.0  # of dying within one batch of effects
+        self.crash_chance = 0.0  # of dying within one batch
+        self.save_failure_chance = 0.0  # of a disk that cannot save a batch, or does not know
         self.now_s = 0.0
         self.checks = MemberChecks()
         self.nodes: dict[str, Node] = {}
         self.groups: list[frozenset[str]] = []  # who is in none reaches all who are in none
         self.answers: dict[int, RaftOrderDone] = {}
+        self.drops: Callable[[str, Message], bool] = lambda to, message: False
         self._heard: dict[tuple[str, str], tuple[float, str]] = {}  # when, and of which cluster
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
@@ -115,6 +117,7 @@ class Members:
     def heal(self) -> None:
         """End all faults."""
         self.groups, self.loss, self.crash_chance = [], 0.0, 0.0
+        self.save_failure_chance = 0.0
         self.start()
 
     def reaches(self, one: str, other: str) -> bool:
@@ -155,7 +158,7 @@ class Members:
             self.answers[message.number] = message
             return
         life = self.nodes[to].life
-        if life is None or self.random.random() < self.loss:
+        if life is None or self.random.random() < self.loss or self.drops(to, message):
             return
         delay_s = self.random.uniform(*self.delay_s)
         self.at(life, delay_s, lambda one: self._arrive(source, one, message))
@@ -166,7 +169,7 @@ class Members:
 
     def _gossip(self, life: Life) -> None:
         """Let others know that this node lives, and of which cluster it is."""
-        cluster_id = life.member.identity.cluster_id
+        cluster_id = self.nodes[life.name].disk.identity.cluster_id
         for name, node in self.nodes.items():
             if node.life and name != life.name and self.reaches(name, life.name):
                 heard = (self.now_s, cluster_id)
@@ -183,7 +186,7 @@ class Members:
         roster = {}
         for other, node in self.nodes.items():
             if other == name and node.life:
-                roster[other] = replace(node.said, cluster_id=node.life.member.identity.cluster_id)
+                roster[other] = replace(node.said, cluster_id=node.disk.identity.cluster_id)
             elif (name, other) in self._heard:
                 at_s, cluster_id = self._heard[(name, other)]
                 is_living = self.now_s - at_s < LIVING_S
@@ -229,7 +232,8 @@ class Members:
 
     def condition(self, name: str) -> Condition:
         """Return what a node says of itself."""
-        return condition_of(self.life(name).member, None, self.now_s)
+        host = self.life(name).host
+        return condition_of(host.member, host.failed, self.now_s)
 
     def order(self, action: OrderAction, node: str, *, at: str = "") -> int:
         """Give an order at a node, or the leader; return the number of the answer."""
@@ -252,7 +256,9 @@ class Members:
         names = {one.name for one in self.up}
         cluster_id = self.life(leader).member.identity.cluster_id
         return names <= self.voters | self.learners and all(
-            one.member.identity.cluster_id == cluster_id and one.member.leader == leader
+            one.serves
+            and one.member.identity.cluster_id == cluster_id
+            and one.member.leader == leader
             for one in self.up
         )
 

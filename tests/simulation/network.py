@@ -62,7 +62,7 @@ class SimNetwork:
             incarnation=life,
             now_s=self.now_s,
         )
-        node.swim.seeds = tuple(Address(seed, 7946) for seed in seeds)
+        node.set_seeds(tuple(Address(seed, 7946) for seed in seeds))
         self.nodes[ip] = node
         self.perform(ip, node.start(self.now_s, known=known))
         return node
@@ -206,7 +206,7 @@ class SimNetwork:
             back = Address(ip, 0)
             reached = self._reaches(ip, ping.to) and self._reaches(ping.to.ip, back)
             runs = not any(map(self._resumes_at_s, (ip, ping.to.ip)))
-            if reached and runs and self.nodes[ping.to.ip].swim.answers_to(ping.node):
+            if reached and runs and self.nodes[ping.to.ip].answers_to(ping.node):
                 self.perform(ip, self.nodes[ip].on_tcp_ack(Ack(ping.seq_no), self.now_s))
 
         self._at(self.now_s + there_s + back_s, answer)

@@ -64,8 +64,8 @@ def cluster_of(members: int, *, seed: int) -> SimNetwork:
     claims = [node.swim.membership.me.claim for node in net.nodes.values()]
     for node in net.nodes.values():
         for claim in claims:
-            if claim.node != node.swim.node_name:
-                node.swim.members.add(Member(claim, "alive", claim.incarnation, 0.0))
+            if claim.node != node.node_name:
+                node.swim.members.add_member(Member(claim, "alive", claim.incarnation, 0.0))
         node.swim.outbox.member_count = members
     return net
 
@@ -77,7 +77,7 @@ def _spread(values: list[float]) -> Spread:
 def _update_s(net: SimNetwork, ip: str, service: str) -> float:
     """Return how long it takes until all know of a record."""
     state = ServiceState(service=service, health="healthy", source="static", instance="x")
-    author, began_s = net.nodes[ip].swim.node_name, net.now_s
+    author, began_s = net.nodes[ip].node_name, net.now_s
     message = RecordPublish(service_states=(state,))
     net.perform(ip, net.nodes[ip].publish(message, net.now_s))
 
@@ -96,7 +96,7 @@ def _update_s(net: SimNetwork, ip: str, service: str) -> float:
 
 def _kill_s(net: SimNetwork, ip: str) -> float:
     """Return how long it takes until all hold a killed member dead."""
-    name, began_s = net.nodes[ip].swim.node_name, net.now_s
+    name, began_s = net.nodes[ip].node_name, net.now_s
     net.kill(ip)
 
     def is_dead() -> bool:

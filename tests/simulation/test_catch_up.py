@@ -71,7 +71,7 @@ def test_fewer_than_so_many_are_news_and_begin_no_exchange() -> None:
 def test_member_that_takes_no_records_is_not_asked_out_of_turn() -> None:
     net = started(1)
     node = next(iter(net.nodes.values()))
-    others = [member.address for member in node.swim.members if member.address != node.swim.address]
+    others = [member.address for member in node.swim.members if member.address != node.address]
     node.swim.outbox.strangers.update(others[1:])
     states = tuple(
         ServiceState(service=f"s{index}", health="healthy", source="docker", instance="x")

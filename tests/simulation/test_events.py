@@ -11,7 +11,7 @@ STATE = NodeState(address="10.0.0.3", gossip_port=7946, actor_port=7947)
 
 
 def events(node: GossipNode, now_s: float) -> list[tuple[str, str]]:
-    return [(event.kind, event.node) for event in node.feed.take(now_s).events]
+    return [(event.kind, event.node) for event in node.take_changes(now_s).events]
 
 
 def test_join_update_leave_and_failure_are_told_once_in_order() -> None:
@@ -30,5 +30,5 @@ def test_join_update_leave_and_failure_are_told_once_in_order() -> None:
     net.run(20)
 
     assert events(reader, net.now_s) == [("update", "n3"), ("leave", "n3"), ("failed", "n4")]
-    assert not reader.feed.is_dirty
-    assert reader.feed.snapshot(net.now_s).events == ()
+    assert not reader.has_changes
+    assert reader.snapshot(net.now_s).events == ()

@@ -50,7 +50,7 @@ def services(node: GossipNode) -> set[tuple[str, str]]:
 
 def whole(net: SimNetwork) -> bool:
     """Every running node sees exactly the running ones, alive."""
-    names = {node.swim.node_name: "alive" for node in net.nodes.values()}
+    names = {node.node_name: "alive" for node in net.nodes.values()}
     return all(states(node) == names for node in net.nodes.values())
 
 
@@ -121,7 +121,7 @@ def test_leave_is_no_failure_and_a_restart_wins() -> None:
     cluster(net, IPS[:4])
     assert net.run(10, until=lambda: whole(net))
     net.perform(IPS[3], net.nodes[IPS[3]].leave(net.now_s))
-    assert net.run(3, until=lambda: net.nodes[IPS[3]].swim.has_left)
+    assert net.run(3, until=lambda: net.nodes[IPS[3]].has_left)
     net.kill(IPS[3])
     net.run(10)
 
@@ -172,7 +172,7 @@ def test_second_node_of_one_name_is_refused() -> None:
     net.perform("10.0.0.99", twin.publish(RecordPublish(service_states=(service("x"),)), net.now_s))
     net.run(30)
 
-    assert twin.swim.name_taken
+    assert twin.name_taken
     assert services(net.nodes[IPS[0]]) == {("n2", "mine")}
     member = net.nodes[IPS[0]].swim.members.get("n2")
     assert member is not None

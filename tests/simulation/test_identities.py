@@ -28,7 +28,7 @@ STATE = NodeState(address="10.0.0.3", gossip_port=7946, actor_port=7947, priorit
 
 
 def told(node: GossipNode) -> ClusterChanged:
-    return node.feed.snapshot(0.0)
+    return node.snapshot(0.0)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -41,7 +41,7 @@ def test_node_that_lost_its_data_directory_returns_when_its_old_self_is_dead(
     for ip in IPS[:4]:
         publish(net, ip, "old", "same")
     assert net.run(30, until=lambda: equal(net))
-    name = net.nodes[rebuilt].swim.node_name
+    name = net.nodes[rebuilt].node_name
 
     net.kill(rebuilt)
     others = [] if rebuilt == IPS[0] else [IPS[0], IPS[1]]

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from messages.raft_member import OrderAction
+from messages.raft_member import OrderAction, RaftOffer
 from tests.simulation.members import SLOW, Members, names, started
 
 ORDERS: list[OrderAction] = ["transfer", "demote"]
@@ -81,6 +81,29 @@ def test_node_that_began_the_cluster_and_was_away_since_is_waited_for(sim_seed: 
     net.start()
 
     assert net.run(30, until=net.all_are_members)
+    assert len(net.checks.deciding_clusters) == 1
+
+
+@pytest.mark.scenario(12)
+def test_promise_to_a_cluster_that_began_binds_through_two_later_offers(sim_seed: int) -> None:
+    priorities = {"n1": 1, "n4": 2, "n2": 3, "n3": 3, "n5": 9}
+    net = Members(seed=sim_seed, names=names(5), expect=3, priorities=priorities)
+    net.start("n1", "n2", "n3")
+    asks = net.nodes["n1"]
+    assert net.run(20, until=lambda: bool(asks.disk.identity.cluster_id))
+    net.split(["n1"], ["n2", "n3", "n4", "n5"])  # n1 has begun n1-n2-n3, and nobody knows yet
+    net.drops = lambda to, message: isinstance(message, RaftOffer) and to == "n2"
+    net.start("n4", "n5")
+    # n4 offers n4-n2-n3: with n2 and n3 the earlier cluster loses its majority, so n3 promises.
+    assert net.run(40, until=lambda: net.nodes["n3"].disk.identity.promised_by == "n4")
+    net.split(["n1", "n2"], ["n3", "n4", "n5"])
+
+    # n1 and n2 decide, so n3 must refuse when n4 offers anew, now n4-n3-n5.
+    net.run(60)
+    assert len(net.checks.deciding_clusters) == 1
+    net.heal()
+
+    assert net.run(60, until=net.all_are_members)
     assert len(net.checks.deciding_clusters) == 1
 
 
@@ -237,6 +260,22 @@ def test_any_faults_are_survived_by_members(sim_seed: int) -> None:
     net.heal()
 
     assert net.run(120, until=net.all_are_members)
+
+
+@pytest.mark.scenario(9)
+def test_disks_that_fail_and_work_again_lose_no_promise(sim_seed: int) -> None:
+    net = Members(seed=sim_seed, names=names(4), expect=3, loss=0.03)
+    net.save_failure_chance = 0.1
+    net.start_over(5)
+    for number in range(20):
+        net.run(net.random.uniform(0.2, 3))
+        if net.leader:
+            net.life(net.leader).propose(b"%d" % number)
+    assert net.checks.save_failures
+    net.heal()
+
+    assert net.run(120, until=net.all_are_members)
+    assert len(net.checks.deciding_clusters) == 1
 
 
 def _disturb(net: Members, random: Random) -> None:

@@ -8,16 +8,20 @@ import pytest
 from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
 
 from actors.gossip import GossipActor
-from actors.supervisor import SupervisorActor, actors_of
-from constellation.settings.agent import DockerSettings, Settings, StaticService
+from actors.supervisor import SupervisorActor
+from constellation.registry import enabled_actors
+from constellation.settings.agent import Settings
+from constellation.settings.docker import DockerSettings
 from messages.gossip import GossipLeave, GossipLeft
 from messages.lifecycle import (
     ActorDirectory,
     ActorPing,
+    ActorPong,
     ActorStart,
     ActorStarted,
     ActorYield,
     ActorYielded,
+    SupervisorFailed,
     SupervisorStart,
     SupervisorStarted,
     SupervisorStatus,
@@ -27,9 +31,9 @@ from messages.lifecycle import (
 )
 from tests.harness import Harness
 
-NAMES = ("gossip", "raft", "leases", "http", "admin", "services")
-GOSSIP, RAFT, LEASES, HTTP = range(4)
 SETTINGS = Settings(node_name="alpha", data_dir="/nowhere", docker=DockerSettings(enabled=False))
+NAMES = tuple(spec.name for spec in enabled_actors(SETTINGS))
+GOSSIP, RAFT, LEASES, HTTP = (NAMES.index(name) for name in ("gossip", "raft", "leases", "http"))
 
 
 class Tree:
@@ -45,7 +49,7 @@ class Tree:
     def child(self, number: int) -> ActorAddress:
         return self.harness.runtime.children[number][1]
 
-    def told(self, number: int) -> list[Any]:
+    def sent_to(self, number: int) -> list[Any]:
         return self.harness.sent_to(f"child-{number}")
 
     def all_start(self) -> None:
@@ -57,7 +61,7 @@ class Tree:
         self.now_s += seconds
         self.harness.tick()
 
-    def asker_told(self, kind: type) -> list[Any]:
+    def reported(self, kind: type) -> list[Any]:
         return [one for one in self.harness.sent_to("sender") if isinstance(one, kind)]
 
 
@@ -66,35 +70,25 @@ def tree() -> Tree:
     return Tree()
 
 
-def test_each_actor_is_created_named_and_told_of_all_others(tree: Tree) -> None:
+def test_supervisor_creates_each_actor_and_sends_it_its_name_and_the_directory(tree: Tree) -> None:
     kinds = [kind for kind, _ in tree.harness.runtime.children]
-    assert kinds == list(actors_of(SETTINGS).values())
+    assert len(kinds) == len(NAMES)
     assert kinds[0] is GossipActor
 
-    start, directory = tree.told(0)
+    start, directory = tree.sent_to(0)
 
     assert start == ActorStart(name="gossip", supervisor="127.0.0.1:7947/self")
     assert isinstance(directory, ActorDirectory)
-    assert [entry.name for entry in directory.entries] == list(actors_of(SETTINGS))
+    assert [entry.name for entry in directory.entries] == list(NAMES)
 
 
-def test_sources_run_only_where_there_is_something_to_watch() -> None:
-    service = StaticService(name="web", address="127.0.0.1:80")
-    both = Settings(node_name="alpha", data_dir="/nowhere", static_services=(service,))
-
-    assert {"docker", "checks"} <= set(actors_of(both))
-    assert not {"docker", "checks"} & set(actors_of(SETTINGS))
-
-
-def test_who_asked_is_told_once_all_actors_work(tree: Tree) -> None:
+def test_supervisor_reports_once_when_all_actors_run(tree: Tree) -> None:
     tree.all_start()
 
-    assert tree.asker_told(SupervisorStarted) == [
-        SupervisorStarted(actors=tuple(actors_of(SETTINGS)))
-    ]
+    assert tree.reported(SupervisorStarted) == [SupervisorStarted(actors=NAMES)]
 
 
-def test_dead_actor_is_replaced_under_its_name_and_the_others_are_told(tree: Tree) -> None:
+def test_supervisor_restarts_a_dead_actor_and_sends_the_others_its_new_address(tree: Tree) -> None:
     tree.all_start()
     before = len(tree.harness.runtime.children)
     dead = tree.child(HTTP)
@@ -104,21 +98,35 @@ def test_dead_actor_is_replaced_under_its_name_and_the_others_are_told(tree: Tre
     tree.pass_time(0.3)
 
     assert len(tree.harness.runtime.children) == before + 1
-    assert tree.told(before)[0].name == "http"
-    news = tree.told(0)[-1]
+    assert tree.sent_to(before)[0].name == "http"
+    news = tree.sent_to(0)[-1]
     assert {entry.name: entry.address for entry in news.entries}["http"].endswith(
         f"/child-{before}"
     )
 
 
-def test_actor_that_does_not_answer_is_killed(tree: Tree) -> None:
+def test_supervisor_kills_an_actor_that_does_not_answer_pings(tree: Tree) -> None:
     tree.all_start()
 
     tree.pass_time(2.1)
-    assert ActorPing(seq_no=0) in tree.told(2)
+    assert ActorPing(seq_no=0) in tree.sent_to(2)
     tree.pass_time(12.1)
 
     assert "child-2" in tree.harness.runtime.killed
+
+
+def test_supervisor_reports_an_essential_actor_that_stays_down_to_the_guardian(tree: Tree) -> None:
+    tree.all_start()
+    tree.harness.deliver(ChildActorExited(tree.child(RAFT)))
+    for _ in range(20):  # it is created again, and never says that it works
+        tree.pass_time(10.0)
+        for _, child in tree.harness.runtime.children:
+            tree.harness.deliver(ActorPong(name="any", seq_no=0), sender=child)
+
+    (failed,) = tree.reported(SupervisorFailed)
+    assert failed == SupervisorFailed(
+        actor="raft", why="raft has been down for 120 s: its process ended"
+    )
 
 
 def test_status_names_every_actor_with_its_process(tree: Tree) -> None:
@@ -126,28 +134,28 @@ def test_status_names_every_actor_with_its_process(tree: Tree) -> None:
 
     tree.harness.deliver(SupervisorStatusRequest())
 
-    (status,) = tree.asker_told(SupervisorStatus)
-    assert [(one.name, one.state) for one in status.actors] == [
-        (name, "running") for name in actors_of(SETTINGS)
-    ]
+    (status,) = tree.reported(SupervisorStatus)
+    assert [(one.name, one.state) for one in status.actors] == [(name, "running") for name in NAMES]
     assert [one.process_id for one in status.actors] == [100 + n for n in range(len(NAMES))]
 
 
-def test_stop_hands_over_ends_http_then_leaves_then_ends_the_rest_and_says_so(tree: Tree) -> None:
+def test_stop_ends_http_hands_over_leaves_the_cluster_and_ends_the_rest_in_this_order(
+    tree: Tree,
+) -> None:
     tree.all_start()
 
     tree.harness.deliver(SupervisorStop())
-    assert isinstance(tree.told(HTTP)[-1], ActorExitRequest)
-    assert tree.told(LEASES)[-1] == ActorYield()
+    assert isinstance(tree.sent_to(HTTP)[-1], ActorExitRequest)
+    assert tree.sent_to(LEASES)[-1] == ActorYield()
     tree.harness.deliver(ActorYielded(name="leases"), sender=tree.child(LEASES))
-    assert tree.told(RAFT)[-1] == ActorYield()
+    assert tree.sent_to(RAFT)[-1] == ActorYield()
     tree.harness.deliver(ActorYielded(name="raft"), sender=tree.child(RAFT))
-    assert GossipLeave() not in tree.told(GOSSIP)
+    assert GossipLeave() not in tree.sent_to(GOSSIP)
     tree.harness.deliver(ChildActorExited(tree.child(HTTP)))
-    assert tree.told(GOSSIP)[-1] == GossipLeave()
+    assert tree.sent_to(GOSSIP)[-1] == GossipLeave()
     tree.harness.deliver(GossipLeft(), sender=tree.child(GOSSIP))
     for number in sorted({*range(len(NAMES))} - {HTTP}, reverse=True):
-        assert any(isinstance(one, ActorExitRequest) for one in tree.told(number))
+        assert any(isinstance(one, ActorExitRequest) for one in tree.sent_to(number))
         tree.harness.deliver(ChildActorExited(tree.child(number)))
 
-    assert tree.asker_told(SupervisorStopped) == [SupervisorStopped()]
+    assert tree.reported(SupervisorStopped) == [SupervisorStopped()]

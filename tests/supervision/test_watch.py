@@ -7,11 +7,13 @@ from typing import TypeVar
 import pytest
 
 from constellation.effects import Note
+from constellation.registry import ACTORS, ActorSpec
+from constellation.supervision.policy import WatchPolicy
 from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
-from constellation.supervision.watch import Announce, Effect, Report, Watch, WatchPolicy
+from constellation.supervision.watch import RECOVERED_S, Announce, Effect, Report, Watch
 from messages.gossip import GossipLeave
-from messages.lifecycle import ActorPing, ActorYield, SupervisorStopped
+from messages.lifecycle import ActorPing, ActorYield, SupervisorFailed, SupervisorStopped
 
 T = TypeVar("T")
 RESTART = RestartPolicy(backoff_min_s=0.2, backoff_max_s=4.0, count_max=3, period_s=60.0)
@@ -23,8 +25,12 @@ def of_kind(kind: type[T], effects: list[Effect]) -> list[T]:
     return [effect for effect in effects if isinstance(effect, kind)]
 
 
+def specs(names: tuple[str, ...] = NAMES) -> tuple[ActorSpec, ...]:
+    return tuple(spec for name in names for spec in ACTORS if spec.name == name)
+
+
 def running_watch(names: tuple[str, ...] = NAMES) -> Watch:
-    watch = Watch(names, POLICY)
+    watch = Watch(specs(names), POLICY)
     watch.tick(0.0)
     for name in names:
         watch.started(name, 1, 0.0)
@@ -32,18 +38,18 @@ def running_watch(names: tuple[str, ...] = NAMES) -> Watch:
 
 
 def states(watch: Watch) -> dict[str, str]:
-    return {status.name: status.state for status in watch.status()}
+    return {status.name: status.state for status in watch.status(0.0)}
 
 
-def test_actors_are_created_in_order_and_then_told_of_each_other() -> None:
-    watch = Watch(NAMES, POLICY)
+def test_actors_are_created_in_order_and_then_receive_the_directory() -> None:
+    watch = Watch(specs(), POLICY)
 
     assert watch.tick(0.0) == [Create("gossip"), Create("http"), Create("docker"), Announce()]
     assert watch.tick(0.1) == []
 
 
-def test_start_is_reported_once_when_the_last_actor_works() -> None:
-    watch = Watch(NAMES, POLICY)
+def test_start_is_reported_once_when_the_last_actor_runs() -> None:
+    watch = Watch(specs(), POLICY)
     watch.tick(0.0)
 
     assert watch.started("gossip", 11, 0.1) == []
@@ -54,7 +60,7 @@ def test_start_is_reported_once_when_the_last_actor_works() -> None:
     assert watch.started("http", 14, 2.1) == []
 
 
-def test_dead_actor_is_created_again_after_the_backoff_and_the_others_are_told() -> None:
+def test_dead_actor_is_restarted_after_the_back_off_and_the_directory_is_sent() -> None:
     watch = running_watch()
 
     exited = watch.exited("docker", 100.0)
@@ -68,10 +74,10 @@ def test_dead_actor_is_created_again_after_the_backoff_and_the_others_are_told()
     assert of_kind(Announce, again)
     watch.started("docker", 2, 100.3)
     assert states(watch)["docker"] == "running"
-    assert watch.status()[2].restart_count == 1
+    assert watch.status(0.0)[2].restart_count == 1
 
 
-def test_actor_that_keeps_dying_is_given_up_for_a_period_and_the_others_live_on() -> None:
+def test_actor_past_the_restart_limit_is_retried_slowly_and_loudly_while_others_run() -> None:
     watch = running_watch()
     now_s = 100.0
     for _ in range(RESTART.count_max):
@@ -79,15 +85,80 @@ def test_actor_that_keeps_dying_is_given_up_for_a_period_and_the_others_live_on(
         now_s += 5.0
         assert Create("docker") in watch.tick(now_s)
 
-    note = of_kind(Note, watch.exited("docker", now_s))[0]
+    for wait_s in (5.0, 10.0, 20.0, 40.0, 60.0, 60.0):
+        note = of_kind(Note, watch.exited("docker", now_s))[0]
+        assert (note.event, note.level) == ("actor_given_up", "error")
+        assert states(watch) == {"gossip": "running", "http": "running", "docker": "given_up"}
+        assert watch.status(now_s)[2].next_try_in_s == pytest.approx(wait_s)
+        assert Create("docker") not in watch.tick(now_s + wait_s - 0.1)
+        now_s += wait_s
+        assert Create("docker") in watch.tick(now_s)
 
-    assert (note.event, note.level) == ("actor_given_up", "error")
-    assert states(watch) == {"gossip": "running", "http": "running", "docker": "given_up"}
-    assert Create("docker") not in watch.tick(now_s + RESTART.period_s - 0.1)
-    assert Create("docker") in watch.tick(now_s + RESTART.period_s)
+    watch.started("docker", 2, now_s)
+    assert states(watch)["docker"] == "running"
 
 
-def test_living_actors_are_asked_at_the_interval_and_kept() -> None:
+def crash_until(watch: Watch, name: str, end_s: float, *, ran_s: float) -> list[Report]:
+    """Let `name` exit `ran_s` after each start, until `end_s`; return what was reported."""
+    reports, exits_at_s = [], 100.0
+    for tenth in range(1000, int(end_s * 10)):
+        now_s = tenth / 10
+        for other in set(NAMES) - {name}:
+            watch.heard(other, now_s)
+        effects = watch.tick(now_s)
+        if Create(name) in effects:
+            effects += watch.started(name, 1, now_s)
+            exits_at_s = now_s + ran_s
+        if now_s >= exits_at_s and states(watch)[name] == "running":
+            effects += watch.exited(name, now_s)
+        watch.heard(name, now_s)
+        reports += of_kind(Report, effects)
+    return reports
+
+
+def test_essential_actor_that_stays_down_is_reported_once() -> None:
+    watch = running_watch()
+    timeout_s = POLICY.essential_down_timeout_s
+
+    assert crash_until(watch, "gossip", 100.0 + timeout_s - 0.1, ran_s=1.0) == []
+    (report,) = crash_until(running_watch(), "gossip", 100.0 + 3 * timeout_s, ran_s=1.0)
+
+    assert isinstance(report.message, SupervisorFailed)
+    assert report.message.actor == "gossip"
+    assert report.message.why == "gossip has been down for 120 s: its process ended"
+
+
+def test_essential_actor_that_hangs_at_each_start_is_reported() -> None:
+    watch = Watch(specs(), POLICY)
+    reports = []
+    for tenth in range(3000):
+        effects = watch.tick(tenth / 10)
+        reports += of_kind(Report, effects)
+        for end in of_kind(End, effects):
+            watch.exited(end.name, tenth / 10)
+
+    failures = [one.message for one in reports if isinstance(one.message, SupervisorFailed)]
+    assert [failure.actor for failure in failures] == ["gossip"]
+
+
+@pytest.mark.parametrize(("name", "ran_s"), [("docker", 1.0), ("gossip", RECOVERED_S + 1.0)])
+def test_agent_survives_an_optional_actor_that_fails_and_an_essential_one_that_mostly_runs(
+    name: str, ran_s: float
+) -> None:
+    assert crash_until(running_watch(), name, 700.0, ran_s=ran_s) == []
+
+
+def test_status_shows_how_long_an_actor_is_down_and_when_it_is_restarted() -> None:
+    watch = running_watch()
+    watch.exited("docker", 100.0)
+
+    status = watch.status(100.05)[2]
+
+    assert status.down_for_s == pytest.approx(0.05)
+    assert status.next_try_in_s == pytest.approx(0.15)
+
+
+def test_actors_are_pinged_at_the_interval_and_those_that_answer_keep_running() -> None:
     watch = running_watch()
     asked: list[float] = []
     for tenth in range(1, 400):
@@ -101,7 +172,7 @@ def test_living_actors_are_asked_at_the_interval_and_kept() -> None:
     assert set(states(watch).values()) == {"running"}
 
 
-def test_actor_that_does_not_answer_is_killed_by_force_and_its_exit_says_why() -> None:
+def test_actor_that_does_not_answer_is_killed_and_its_last_exit_gives_the_reason() -> None:
     watch = running_watch()
     watch.heard("gossip", 12.0)
     watch.heard("docker", 12.0)
@@ -110,11 +181,11 @@ def test_actor_that_does_not_answer_is_killed_by_force_and_its_exit_says_why() -
     assert of_kind(End, watch.tick(12.1)) == [End("http", by_force=True)]
     watch.exited("http", 12.2)
 
-    assert watch.status()[1].last_exit == "it did not answer for 12 s"
+    assert watch.status(0.0)[1].last_exit == "it did not answer for 12 s"
 
 
 def test_actor_that_never_starts_is_killed_after_the_start_timeout() -> None:
-    watch = Watch(NAMES, POLICY)
+    watch = Watch(specs(), POLICY)
     watch.tick(0.0)
     watch.started("gossip", 1, 0.1)
     watch.started("docker", 1, 0.1)
@@ -125,7 +196,7 @@ def test_actor_that_never_starts_is_killed_after_the_start_timeout() -> None:
     assert of_kind(End, watch.tick(15.1)) == [End("http", by_force=True)]
 
 
-def test_at_the_end_http_goes_first_then_the_node_leaves_then_the_rest_in_reverse() -> None:
+def test_stop_ends_http_first_then_leaves_then_ends_the_rest_in_reverse_order() -> None:
     watch = running_watch()
 
     assert watch.stop(10.0) == [End("http")]
@@ -138,7 +209,7 @@ def test_at_the_end_http_goes_first_then_the_node_leaves_then_the_rest_in_revers
     assert watch.tick(20.0) == []
 
 
-def test_end_waits_for_nobody_for_ever() -> None:
+def test_every_stage_of_the_stop_has_a_timeout() -> None:
     watch = running_watch()
     watch.stop(10.0)
 
@@ -151,7 +222,7 @@ def test_end_waits_for_nobody_for_ever() -> None:
     ]
 
 
-def test_nothing_is_created_any_more_once_it_ends() -> None:
+def test_no_actor_is_created_after_the_stop_began() -> None:
     watch = running_watch()
     watch.exited("docker", 10.0)
     watch.stop(10.1)
@@ -162,13 +233,13 @@ def test_nothing_is_created_any_more_once_it_ends() -> None:
     assert of_kind(Create, effects) == []
 
 
-def test_end_is_reported_at_once_when_nothing_runs() -> None:
-    watch = Watch(NAMES, POLICY)
+def test_stop_is_reported_at_once_when_nothing_runs() -> None:
+    watch = Watch(specs(), POLICY)
 
     assert watch.stop(0.0) == [Report(SupervisorStopped())]
 
 
-def test_what_others_can_do_is_handed_over_before_the_node_leaves() -> None:
+def test_leases_and_leadership_are_handed_over_before_the_node_leaves() -> None:
     watch = running_watch(("gossip", "raft", "leases", "http"))
 
     assert watch.stop(10.0) == [End("http"), Tell("leases", ActorYield())]
@@ -179,7 +250,7 @@ def test_what_others_can_do_is_handed_over_before_the_node_leaves() -> None:
     assert watch.yielded("raft", 10.4) == []
 
 
-def test_who_cannot_hand_over_does_not_keep_the_node_from_leaving() -> None:
+def test_actor_that_cannot_hand_over_does_not_prevent_the_node_from_leaving() -> None:
     silent = running_watch(("gossip", "raft", "leases"))
     silent.stop(10.0)
     assert silent.tick(10.9) == []

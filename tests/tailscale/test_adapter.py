@@ -187,7 +187,7 @@ def test_start_waits_until_this_machine_is_connected_and_says_what_for(
     found = wait_for_tailnet_address(settings(tailscaled, wait_s=10.0), say=say)
 
     assert found.bind_address == "100.64.0.1"
-    assert said == ["this machine is not logged in", "it is switched off"]
+    assert said == ["this machine is not logged in", "it is stopped"]
 
 
 def test_start_gives_up_in_the_words_of_what_is_in_the_way(tailscaled: FakeTailscaled) -> None:

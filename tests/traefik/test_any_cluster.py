@@ -132,7 +132,7 @@ def elements(made: DynamicConfiguration) -> dict[tuple[str, str, str], Any]:
 def test_the_states_that_are_drawn_have_all_that_matters() -> None:
     seen: list[ServiceState] = []
 
-    @settings(max_examples=100, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=300, deadline=None, database=None, derandomize=True)
     @given(snapshots())
     def collect(told: ClusterChanged) -> None:
         seen.extend(item.state for item in told.services)

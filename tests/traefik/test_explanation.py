@@ -153,15 +153,15 @@ def test_a_service_of_another_provider_is_named_as_such() -> None:
 
 def test_an_age_is_that_of_the_last_change_of_the_record() -> None:
     ages, web = Ages(), Instance("web", "alpha")
-    ages.take(snapshot(on("alpha", state())), 10.0)
-    ages.take(snapshot(on("alpha", state()), version=2), 20.0)
+    ages.record(snapshot(on("alpha", state())), 10.0)
+    ages.record(snapshot(on("alpha", state()), version=2), 20.0)
     assert ages.age_s(web, 25.0) == 15.0
 
-    ages.take(snapshot(on("alpha", state(health="unhealthy")), version=3), 30.0)
+    ages.record(snapshot(on("alpha", state(health="unhealthy")), version=3), 30.0)
     assert ages.age_s(web, 31.0) == 1.0
 
     gone = RecordName(kind="service", node="alpha", key="web")
-    ages.take(ClusterChanged(version=4, snapshot=False, self_node="alpha", removed=(gone,)), 40.0)
+    ages.record(ClusterChanged(version=4, snapshot=False, self_node="alpha", removed=(gone,)), 40.0)
     assert ages.age_s(web, 50.0) == 0.0
 
 
@@ -179,3 +179,19 @@ def test_an_ordinary_regular_expression_is_tried() -> None:
     }
     told = explained("app.my-own.example.org", view(on("alpha", state(**usual))))
     assert [route.router for route in told.routes] == ["App"]
+
+
+@pytest.mark.parametrize("subject", ["web", "web.example.org"])
+def test_a_failover_router_is_explained_with_the_instances_behind_it(subject: str) -> None:
+    far = state(endpoints=(endpoint(host="10.0.0.2"),))
+    told = explained(
+        subject,
+        view(on("alpha", state()), on("beta", far)),
+        version="3.7",
+        local_preference="failover",
+    )
+
+    failover = [route for route in told.routes if route.router == "web.example.org._failover"]
+    assert [route.defined_by for route in failover] == [("web on alpha", "web on beta")]
+    assert [one.node for route in failover for one in route.backends] == ["alpha", "beta"]
+    assert told.degraded == ()

@@ -146,7 +146,7 @@ class TestADefaultRouteBesideARouterOfTheSameService:
         old = on("beta", container("web", {}, endpoints=(endpoint(host="10.0.0.2"),)))
         configuration = made(new, old)
         assert set(section(configuration, "http", "routers")) == {"x", "web.beta.example.org"}
-        assert "has a router of its own" in configuration.rejected[0].reason
+        assert "the labels of web on alpha are about HTTP" in configuration.rejected[0].reason
         assert "web.example.org" in section(made(old), "http", "routers")
         both = made(new, old, default_routes="all")
         assert "web.example.org" in section(both, "http", "routers")

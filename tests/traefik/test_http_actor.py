@@ -15,12 +15,19 @@ from typing import Any
 import pytest
 
 from actors import node
+from actors.http import actor as http_actor
 from actors.http.actor import HttpActor
-from constellation.settings.agent import HttpSettings, Settings
+from constellation.errors import AdapterError
+from constellation.settings.agent import Settings
+from constellation.settings.http import HttpSettings
 from constellation.settings.traefik import TraefikSettings
+from constellation.traefik.last_good import LastGood
+from constellation.wire import encode
+from messages.admin import PartReported
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
-from messages.routes import ExplainRequest, RoutesAnswer, RoutesAsk
+from messages.operator import Relayed
+from messages.routes import ExplainReport, ExplainRequest, RejectedReport, RejectedRequest
 from tests.harness import Harness, messages_of
 from tests.traefik.builders import on, snapshot, state
 from tests.traefik.conftest import connects, free_port, wait_until
@@ -139,17 +146,16 @@ def test_an_operator_is_told_where_requests_go_and_what_was_left_out(start: Star
     harness.deliver(snapshot(on("alpha", state(**labels))))
     wait_until(lambda: bool(hosts(harness)))
 
-    harness.deliver(RoutesAsk(asker="me", explain=ExplainRequest(subject="web.localhost")))
-    harness.deliver(RoutesAsk(asker="me"))
-    harness.pump_until(lambda: len(messages_of(RoutesAnswer, harness.sent)) == 2)
+    for request in (ExplainRequest(subject="web.localhost"), RejectedRequest()):
+        harness.deliver(Relayed(asker="127.0.0.1:7947/operator", request=encode(request)))
+    harness.pump_until(lambda: len(harness.sent_to("operator")) == 2)
 
-    explained, rejected = messages_of(RoutesAnswer, harness.sent)
-    assert (explained.asker, rejected.asker) == ("me", "me")
-    assert explained.explained is not None
-    assert [route.router for route in explained.explained.routes] == ["web.localhost"]
-    assert explained.explained.polled_ago_s is not None
-    assert rejected.rejected is not None
-    assert [row.reason for row in rejected.rejected.rejected] == ["a user is name:hash"]
+    explained, rejected = harness.sent_to("operator")
+    assert isinstance(explained, ExplainReport)
+    assert [route.router for route in explained.routes] == ["web.localhost"]
+    assert explained.polled_ago_s is not None
+    assert isinstance(rejected, RejectedReport)
+    assert [row.reason for row in rejected.rejected] == ["a user is name:hash"]
 
 
 def test_a_missed_change_is_made_up_for_by_a_new_snapshot(start: Start) -> None:
@@ -161,6 +167,17 @@ def test_a_missed_change_is_made_up_for_by_a_new_snapshot(start: Start) -> None:
     harness.deliver(ClusterChanged(version=9, snapshot=False, self_node="alpha"))
 
     harness.pump_until(lambda: len(harness.sent_to("gossip")) == 2)
+
+
+def test_a_snapshot_that_never_arrives_is_requested_again(start: Start) -> None:
+    harness = start()
+    harness.neighbours("gossip")
+
+    harness.pump_until(lambda: len(harness.sent_to("gossip")) == 2)
+    harness.deliver(snapshot(on("alpha", state())))
+    harness.deliver(ClusterChanged(version=9, snapshot=False, self_node="alpha"))
+
+    harness.pump_until(lambda: len(harness.sent_to("gossip")) == 4)
 
 
 def test_before_anything_is_known_there_is_no_body_and_health_says_so(start: Start) -> None:
@@ -210,6 +227,42 @@ def test_a_damaged_last_good_body_is_not_served(start: Start, tmp_path: Path) ->
     harness = start()
 
     assert get(harness, "/api/dynamic")[0] == 503
+
+
+def test_routes_that_cannot_be_saved_are_reported_once_and_saved_when_there_is_space(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[Path] = []
+
+    def full(path: Path, _: LastGood) -> None:
+        attempts.append(path)
+        raise AdapterError(f"{path} cannot be written", why="no space", fix="free space on /")
+
+    file = tmp_path / "traefik-last-good.json"
+    harness = start()
+    harness.neighbours("admin")
+    with monkeypatch.context() as patched:
+        patched.setattr(http_actor, "save_last_good", full)
+        harness.deliver(snapshot(on("alpha", state())))
+        harness.pump_until(lambda: len(attempts) == 2)
+
+        (part,) = messages_of(PartReported, harness.sent)
+        assert (part.part, part.state) == ("saving the last good routes", "lost")
+        assert part.why.startswith(f"{file} cannot be written: no space; ")
+        assert part.fix.startswith("free space on /")
+        assert harness.actor.unsaved.labels(file.name)._value.get() == 1
+        assert hosts(harness) == {"web.localhost", "web.alpha.localhost"}
+        harness.neighbours("admin", generation=1)  # it was started again and knows nothing
+        harness.pump_until(lambda: len(messages_of(PartReported, harness.sent)) == 2)
+
+    harness.pump_until(lambda: len(messages_of(PartReported, harness.sent)) == 3)
+
+    assert messages_of(PartReported, harness.sent)[1:] == [
+        part,
+        PartReported(part="saving the last good routes", state="present"),
+    ]
+    assert file.exists()
+    assert harness.actor.unsaved.labels(file.name)._value.get() == 0
 
 
 def test_gossip_that_starts_again_does_not_take_the_routes_with_it(start: Start) -> None:
@@ -354,10 +407,9 @@ def test_a_whole_cluster_that_takes_long_to_build_keeps_nobody_waiting(start: St
     (build_s,) = re.findall(
         r"^constellation_traefik_build_seconds_sum\S* (\S+)", page, re.MULTILINE
     )
-    harness.deliver(RoutesAsk(asker="me", explain=ExplainRequest(subject="s1499")))
-    harness.pump_until(lambda: bool(messages_of(RoutesAnswer, harness.sent)))
+    harness.deliver(ExplainRequest(subject="s1499"))
+    harness.pump_until(lambda: bool(messages_of(ExplainReport, harness.sent)))
 
     assert max(waits_s) < float(build_s) / 2
-    (told,) = messages_of(RoutesAnswer, harness.sent)
-    assert told.explained is not None
-    assert len(told.explained.routes) == 2
+    (explained,) = messages_of(ExplainReport, harness.sent)
+    assert len(explained.routes) == 2

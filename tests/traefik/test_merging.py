@@ -6,6 +6,7 @@ from itertools import permutations
 from typing import Any
 
 from constellation.traefik.elements import (
+    ENTRY_POINT,
     Contribution,
     Element,
     ElementKey,
@@ -14,7 +15,7 @@ from constellation.traefik.elements import (
     Service,
     Wish,
 )
-from constellation.traefik.merging import DEFAULT_TCP, conflicts, winner_of
+from constellation.traefik.merging import conflicts, winner_of
 
 KEY = ElementKey("http", "routers", "x")
 
@@ -40,7 +41,7 @@ def test_of_two_deployments_of_one_second_every_node_takes_the_same() -> None:
 
 
 def test_an_entry_point_for_one_service_is_not_taken_over_by_a_later_deployment() -> None:
-    key = ElementKey("tcp", "routers", DEFAULT_TCP + "redis")
+    key = ElementKey("tcp", "routers", "redis", ENTRY_POINT)
     first = Contribution(Instance("cache", "beta"), 1.0, Router({}, "cache"))
     later = Contribution(Instance("queue", "alpha"), 2.0, Router({}, "queue"))
 

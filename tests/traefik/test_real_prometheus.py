@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from actors.http.actor import HttpActor
-from constellation.settings.agent import HttpSettings, Settings
+from constellation.settings.agent import Settings
+from constellation.settings.http import HttpSettings
 from constellation.settings.traefik import TraefikSettings
 from rigs.prometheus import check_metrics, prometheus
 from tests.harness import Harness

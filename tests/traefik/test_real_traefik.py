@@ -11,7 +11,8 @@ import pytest
 from actors import node
 from actors.http.actor import HttpActor
 from constellation.cluster_view import ClusterView
-from constellation.settings.agent import HttpSettings, Settings
+from constellation.settings.agent import Settings
+from constellation.settings.http import HttpSettings
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import ClusterChanged

@@ -10,7 +10,12 @@ import pytest
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.elements import ElementKey, Middleware
-from constellation.traefik.references import CHAIN_DEPTH_MAX, missing_of
+from constellation.traefik.references import (
+    CHAIN_DEPTH_MAX,
+    ResolvedMiddleware,
+    missing_of,
+    references_of,
+)
 from messages.gossip import NodeServiceState
 from tests.traefik.builders import on, state, view
 
@@ -149,7 +154,12 @@ def chain(*names: str) -> Middleware:
     ],
 )
 def test_what_a_middleware_lacks_is_told(middlewares: dict[str, Middleware], wrong: str) -> None:
-    by_key = {ElementKey("http", "middlewares", name): m for name, m in middlewares.items()}
+    by_key = {
+        ElementKey("http", "middlewares", name): ResolvedMiddleware(
+            one.config, references_of("http", one)
+        )
+        for name, one in middlewares.items()
+    }
 
     found = missing_of(ElementKey("http", "middlewares", "a"), by_key, lambda _: False)
 

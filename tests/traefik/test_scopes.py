@@ -128,3 +128,60 @@ def test_explain_finds_each_under_the_name_that_labels_give() -> None:
 
     assert [route.defined_by for route in told.routes] == [("s0 on alpha",), ("s1 on alpha",)]
     assert [route.rule for route in of_one.routes] == ["Host(`b`)"]
+
+
+def led_to(*, auth: str | None = None) -> NodeServiceState:
+    """Return a container whose router leads to the service `s` of another container."""
+    labels: dict[str, Any] = {
+        "http__routers__r__rule": "Host(`r.example.net`)",
+        "http__routers__r__service": "s",
+        **({AUTH + auth: "/mine"} if auth else {}),
+    }
+    return on("beta", state("router-owner", **labels))
+
+
+def owner_of_s(middlewares: str, **more: Any) -> NodeServiceState:
+    labels: dict[str, Any] = {
+        "http__services__s__loadbalancer__server__port": "80",
+        "http__services__s__middlewares": middlewares,
+        AUTH + "basicauth__users": "joe:hash",
+        **more,
+    }
+    return on("alpha", state("service-owner", **labels))
+
+
+def guards(configuration: DynamicConfiguration, router: str = "r") -> list[Any]:
+    """Return the middlewares of a router, as they are defined in the body."""
+    found = http(configuration)
+    return [found["middlewares"][name] for name in found["routers"][router]["middlewares"]][:-1]
+
+
+BASIC = {"basicAuth": {"users": ["joe:hash"]}}
+
+
+def test_a_service_uses_the_middlewares_of_its_owner_not_of_the_router_owner() -> None:
+    seen = made(led_to(auth="addprefix__prefix"), owner_of_s("auth"))
+
+    assert guards(seen) == [BASIC]
+
+
+def test_a_chain_on_a_service_uses_the_middlewares_of_its_owner() -> None:
+    chain = {"http__middlewares__all__chain__middlewares": "auth"}
+    seen = made(led_to(auth="addprefix__prefix"), owner_of_s("all", **chain))
+
+    (through,) = guards(seen)
+    (link,) = through["chain"]["middlewares"]
+    assert http(seen)["middlewares"][link] == BASIC
+
+
+def test_a_router_is_left_out_if_the_middleware_of_its_service_is_ambiguous() -> None:
+    unguarded = owner_of_s("auth").state
+    labels = tuple(one for one in unguarded.labels if "middlewares.auth" not in one.name)
+    seen = made(
+        on("alpha", unguarded.model_copy(update={"labels": labels})),
+        led_to(auth="addprefix__prefix"),
+        guarded("grafana"),
+    )
+
+    assert "r" not in http(seen)["routers"]
+    assert "several services define the middleware 'auth'" in seen.rejected[0].reason

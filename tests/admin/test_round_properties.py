@@ -1,19 +1,19 @@
-"""What holds of the asking, whatever the order of questions, answers and silence."""
+"""What holds of a round, whatever the order of questions, replies and silence."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.admin.status_round import ASK_AGAIN_S, Answer, Ask, Effect, StatusRound, TooMany
-from tests.admin.builders import status
+from constellation.admin.round import Ask, Completed, Effect, Round, TooMany
 
 NODES = ("alpha", "beta", "gamma")
-ASKERS_MAX = 4
+TIMEOUT_S, ASK_AGAIN_S, ASKERS_MAX = 1.0, 5.0, 4
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("ask"), st.sets(st.sampled_from(NODES))),
         st.tuples(st.just("answer"), st.sampled_from(NODES)),
+        st.tuples(st.just("unreachable"), st.sampled_from(NODES)),
         st.tuples(st.just("wait"), st.floats(0.0, 2.0)),
     ),
     max_size=40,
@@ -21,13 +21,15 @@ STEPS = st.lists(
 
 
 class Run:
-    """One asking, and what can be seen of it from outside."""
+    """One round, and what can be seen of it from outside."""
 
     def __init__(self) -> None:
-        self.asking = StatusRound(askers_max=ASKERS_MAX)
+        self.round = Round[str, None, str](
+            timeout_s=TIMEOUT_S, ask_again_s=ASK_AGAIN_S, askers_max=ASKERS_MAX
+        )
         self.now_s = 0.0
         self.asked: dict[str, tuple[float, frozenset[str]]] = {}
-        self.answers: dict[str, tuple[float, Answer]] = {}
+        self.answers: dict[str, tuple[float, Completed[str, None, str]]] = {}
         self.refused: set[str] = set()
         self.owed_since_s: dict[str, float] = {}
 
@@ -36,23 +38,26 @@ class Run:
             assert isinstance(value, set)
             asker = f"asker-{len(self.asked)}"
             self.asked[asker] = self.now_s, frozenset(value)
-            self._see(self.asking.asked(asker, value, self.now_s))
-        elif kind == "answer":
-            assert isinstance(value, str)
-            self.owed_since_s.pop(value, None)
-            self._see(self.asking.answered(value, status(value), self.now_s))
-        else:
+            self._see(self.round.begin(asker, None, value, self.now_s))
+        elif kind == "wait":
             assert isinstance(value, float)
             self.now_s += value
-            self._see(self.asking.tick(self.now_s))
+            self._see(self.round.tick(self.now_s))
+        else:
+            assert isinstance(value, str)
+            self.owed_since_s.pop(value, None)
+            if kind == "answer":
+                self._see(self.round.answered(value, f"of {value}", self.now_s))
+            else:
+                self._see(self.round.unreachable(value, self.now_s))
 
-    def _see(self, effects: list[Effect]) -> None:
+    def _see(self, effects: list[Effect[str, None, str]]) -> None:
         for effect in effects:
             match effect:
                 case Ask(nodes):
                     for node in nodes:
                         self._see_question(node)
-                case Answer(asker=asker):
+                case Completed(asker=asker):
                     assert asker not in self.answers, f"{asker} was answered twice"
                     self.answers[asker] = self.now_s, effect
                 case TooMany(asker=asker):
@@ -77,20 +82,21 @@ def test_every_asker_is_answered_once_in_time_about_exactly_the_nodes_it_asked(
     run = Run()
     for kind, value in steps:
         run.step(kind, value)
-        assert len(run.waiting) <= ASKERS_MAX
+        assert len(run.waiting) == run.round.waiting_count <= ASKERS_MAX
         if kind == "wait":
-            assert all(run.now_s < run.asked[asker][0] + 1.0 for asker in run.waiting)
+            assert all(run.now_s < run.asked[asker][0] + TIMEOUT_S for asker in run.waiting)
 
     run.step("wait", 2.0)
 
     assert run.waiting == set()
     for asker, (_, answer) in run.answers.items():
-        told = [*(one.node for one in answer.statuses), *answer.unanswered]
+        told = [*answer.replies, *answer.missing]
         assert sorted(told) == sorted(run.asked[asker][1])
+        assert all(reply == f"of {node}" for node, reply in answer.replies.items())
 
 
 @given(STEPS)
-def test_only_who_would_be_one_too_many_is_refused(steps: list[tuple[str, object]]) -> None:
+def test_only_askers_beyond_the_limit_are_refused(steps: list[tuple[str, object]]) -> None:
     run = Run()
     for kind, value in steps:
         before, refused = len(run.waiting), len(run.refused)

@@ -1,0 +1,91 @@
+"""This node's own record: what it publishes of itself, and the parts of its host."""
+
+from __future__ import annotations
+
+from thespian.actors import ActorAddress
+
+from actors import node
+from actors.adapters.parts import find_missing
+from actors.admin.desk import Desk
+from actors.admin.shell import AdminShell
+from constellation import __version__
+from constellation.admin.cordon import Cordon
+from constellation.registry import runs_on_every_node
+from constellation.saving import is_saving
+from messages.admin import PartReported
+from messages.gossip import NodeState, RecordPublish
+from messages.raft_member import ClusterJoined
+
+FROM_START = ("tailscale", "cloudflare")  # no actor reports on these parts
+
+
+class RecordDesk(Desk):
+    """Collect what actors report of this node, and publish it."""
+
+    def __init__(self, shell: AdminShell) -> None:
+        super().__init__(shell)
+        self.cordon = Cordon()
+        self._cluster_id = ""  # of Raft
+        self._parts = {
+            part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
+            for part in find_missing(node.settings())
+            if part.part in FROM_START
+        }
+        self._problems: dict[str, PartReported] = {}  # of this actor's own parts
+
+    @property
+    def not_present(self) -> tuple[PartReported, ...]:
+        """The parts that are absent or lost, by name."""
+        parts = {**self._parts, **self._problems}
+        return tuple(parts[name] for name in sorted(parts) if parts[name].state != "present")
+
+    def set_problem(self, part: str, problem: PartReported | None) -> None:
+        """Report a part of this actor itself as lost, or, with None, as working again."""
+        if problem is None:
+            self._problems.pop(part, None)
+        else:
+            self._problems[part] = problem
+
+    def on_actor_up(self, name: str) -> None:
+        if name == "gossip":
+            self.publish()
+
+    def receiveMsg_PartReported(self, message: PartReported, sender: ActorAddress) -> None:
+        if is_saving(message.part):  # no capability that other nodes may rely on
+            self.set_problem(message.part, None if message.state == "present" else message)
+            return
+        before = self._parts.get(message.part)
+        self._parts[message.part] = message
+        if before is None or before.state != message.state:
+            self.publish()
+
+    def receiveMsg_ClusterJoined(self, message: ClusterJoined, sender: ActorAddress) -> None:
+        if message.cluster_id != self._cluster_id:
+            self._cluster_id = message.cluster_id
+            self.publish()
+
+    def publish(self) -> None:
+        """Give gossip the record of this node; an unchanged one costs nothing."""
+        settings = node.settings()
+        capabilities = [
+            name
+            for name, part in self._parts.items()
+            if part.state == "present" and not runs_on_every_node(name)
+        ]
+        if settings.traefik.ingress_port:
+            capabilities.append("traefik")
+        state = NodeState(
+            address=settings.bind_address,
+            gossip_port=settings.gossip.port,
+            actor_port=settings.actors.port,
+            ingress_port=settings.traefik.ingress_port,
+            priority=settings.priority,
+            cordoned=self.cordon.cordoned,
+            cordon_reason=self.cordon.reason,
+            capabilities=tuple(sorted(capabilities)),
+            agent_version=__version__,
+            cluster_id=self._cluster_id,
+            witness=settings.raft.witness,
+            started_at_utc_s=node.started_at_utc_s(),
+        )
+        self.shell.post("gossip", RecordPublish(node_state=state))

@@ -1,0 +1,49 @@
+"""Settings of service monitoring, and of the services that do not run in Docker."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from constellation.monitor.health import HealthPolicy
+from constellation.settings.types import Group, HostPort, Name
+
+
+class StaticService(Group):
+    """One service that does not run in Docker, monitored by a check."""
+
+    name: Name = Field(description="unique on this node; its label in host names of routes")
+    address: HostPort = Field(description="host:port at which other nodes reach it")
+    check: Literal["http", "tcp"] = Field("tcp", description="an HTTP request, or a TCP connection")
+    path: str = Field(
+        "/", pattern="^/", description="path of an HTTP check; it passes with status 2xx or 3xx"
+    )
+    interval_s: float = Field(1.0, gt=0, description="interval between checks, in seconds")
+    timeout_s: float = Field(1.0, gt=0, description="timeout of one check, in seconds")
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="as on a container, e.g. traefik.http.routers..."
+    )
+
+
+class MonitorSettings(Group):
+    """From check results to the health of a service."""
+
+    failing_count: int = Field(
+        2,
+        ge=1,
+        description="consecutive failing checks after which a static service is unhealthy",
+    )
+    passing_count: int = Field(
+        1, ge=1, description="consecutive passing checks after which it is healthy again"
+    )
+    stopped_expiry_s: float = Field(
+        300.0,
+        ge=0,
+        description="time after which a container that stays stopped is no longer published, in "
+        "seconds",
+    )
+
+    def policy(self) -> HealthPolicy:
+        """Return the numbers of the core."""
+        return HealthPolicy(failing_count=self.failing_count, passing_count=self.passing_count)

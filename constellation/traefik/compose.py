@@ -1,0 +1,46 @@
+"""The passes that compose the configuration, in order.
+
+Each pass is a function that reads the tables of a `Composition` that passes before it have written
+and writes its own; `Work` says for which keys.  The result depends on the present state alone, not
+on the order of the changes that led to it.  A new feature adds its pass to `PASSES`.
+
+    ingress      addresses of the peers     -> the router for requests passed on to no service here
+    services     instances, states, places  -> services with their servers
+    meanings     labels of all services     -> which middleware each service means by a name
+    definitions  meanings                   -> middlewares that name others as their service means
+    middlewares  definitions, services      -> middlewares in the document
+    routers      services, middlewares      -> routers in the document
+    common       routers                    -> the middlewares that all HTTP routers share
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from constellation.traefik import middleware_passes, router_passes, service_passes
+from constellation.traefik.composition import Composition
+from constellation.traefik.elements import ElementKey
+from constellation.traefik.places import Places
+from constellation.traefik.service_servers import States
+from constellation.traefik.work import Work
+
+Pass = Callable[[Composition, Work], None]
+
+PASSES: tuple[Pass, ...] = (
+    service_passes.ingress,
+    service_passes.services,
+    middleware_passes.meanings,
+    middleware_passes.definitions,
+    middleware_passes.middlewares,
+    router_passes.routers,
+    router_passes.common,
+)
+
+
+def compose(
+    composition: Composition, dirty: Iterable[ElementKey], states: States, places: Places
+) -> None:
+    """Compose the elements `dirty` again, and everything that depends on them."""
+    work = Work(dirty, states, places)
+    for run in PASSES:
+        run(composition, work)

@@ -1,0 +1,152 @@
+"""The passes that make routers: each with its service and middlewares, or why it is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from constellation.traefik.composition import ComposedService, Composition
+from constellation.traefik.elements import AGENT, Contribution, ElementKey, Instance, Router
+from constellation.traefik.merging import by_service, conflicts, winner_of
+from constellation.traefik.references import is_foreign
+from constellation.traefik.rejection import Rejection
+from constellation.traefik.routers import NOTHING, common_parts, router_parts
+from constellation.traefik.service_parts import Parts
+from constellation.traefik.work import Work
+
+COMMON = ElementKey("http", "middlewares", "constellation", AGENT)  # all of what `common` makes
+
+
+def routers(composition: Composition, work: Work) -> None:
+    """Contributions, services and middlewares -> routers in the document, and what they need."""
+    for key in work.keys("routers"):
+        _compose(composition, key)
+
+
+def common(composition: Composition, work: Work) -> None:
+    """Routers -> the middlewares that all HTTP routers share, or a placeholder for no element."""
+    if composition.document.section("http", "routers"):
+        composition.put(COMMON, common_parts(composition.settings))
+        return
+    composition.put(COMMON, {})
+    if not composition.document:
+        composition.put(COMMON, NOTHING)
+
+
+def _compose(composition: Composition, key: ElementKey) -> None:
+    made: dict[str, Parts] = {}
+    rejected: list[Rejection] = []
+    needs: frozenset[ElementKey] = frozenset()
+    for service, group in _groups(key, composition.contributions_to(key)).items():
+        winner = winner_of(key, group)
+        assert isinstance(winner.element, Router)
+        rejected += conflicts(key, group, winner)
+        router = _Router(composition, key, winner.element, winner.instance.service)
+        needs |= router.needs()
+        if wrong := router.missing():
+            rejected += _left_out(key, group, *wrong)
+        elif (routed := router.routed_instead()) is not None:
+            rejected += [_no_default_router(key, one, routed) for one in group]
+        else:
+            made[service] = router.parts()
+    composition.graph.set_needs(key, needs)
+    composition.put(key, _apart(made), tuple(rejected))
+
+
+def _groups(
+    key: ElementKey, contributions: Sequence[Contribution]
+) -> Mapping[str, Sequence[Contribution]]:
+    """Return who may have a router of this name: each service its own, an entry point only one."""
+    if key.origin.writer == "entry point" and contributions:
+        return {winner_of(key, contributions).instance.service: contributions}
+    return by_service(contributions)
+
+
+class _Router:
+    """One router, as the service `owner` means it."""
+
+    def __init__(
+        self, composition: Composition, key: ElementKey, router: Router, owner: str
+    ) -> None:
+        self._composition = composition
+        self._key = key
+        self._router = router
+        self._owner = owner
+        self._service = composition.find_service(key.protocol, router.service)
+        self._to: ComposedService | None = None
+        named = [(name, owner) for name in router.middlewares]
+        if self._service is not None:
+            self._to = composition.services[self._service]
+            # The service's middlewares are those of its own owner, whoever routes to it.
+            named += [(name, self._to.face.owner) for name in self._to.face.middlewares]
+        self._named = named
+        self._middlewares = [
+            composition.find_middleware(key.protocol, name, whose) for name, whose in named
+        ]
+
+    def needs(self) -> frozenset[ElementKey]:
+        """Return all that the router depends on."""
+        protocol = self._key.protocol
+        named = [ElementKey(protocol, "services", self._router.service)]
+        named += [ElementKey(protocol, "middlewares", name) for name, _ in self._named]
+        return self._composition.needs_of(named)
+
+    def missing(self) -> tuple[str, str] | None:
+        """Return the option that names what is missing, and what is wrong; None: nothing."""
+        name = self._router.service
+        if self._service is None and not is_foreign(name):
+            return "service", f"its service {name[:64]!r} is not defined, or was left out"
+        for key in self._middlewares:
+            if not is_foreign(key.name) and (wrong := self._composition.missing_of(key)):
+                return "middlewares", wrong
+        return None
+
+    def routed_instead(self) -> Instance | None:
+        """Return the instance whose labels are about routing, if this is a default router."""
+        if self._to is None or not self._key.origin.is_default:
+            return None
+        routed = self._to.face.routed
+        return next((one for one in routed if one.service == self._owner), None)
+
+    def parts(self) -> Parts:
+        """Return what the document has of it."""
+        return router_parts(
+            self._key,
+            self._router.config,
+            [key.body_name for key in self._middlewares],
+            self._service.body_name if self._service is not None else self._router.service,
+            self._to.face if self._to is not None else None,
+            self._composition.settings,
+        )
+
+
+def _apart(made: Mapping[str, Parts]) -> Parts:
+    """Return one router for all services if they mean the same by it, else one for each."""
+    meanings = list(made.values())
+    if all(parts == meanings[0] for parts in meanings):
+        return meanings[0] if meanings else {}
+    return {
+        part.meant_by(service): config
+        for service, parts in made.items()
+        for part, config in parts.items()
+    }
+
+
+def _left_out(
+    key: ElementKey, contributions: Iterable[Contribution], option: str, wrong: str
+) -> list[Rejection]:
+    label = f"traefik.{key.protocol}.routers.{key.name}.{option}"
+    if key.origin.is_default:
+        if option == "service":
+            return []  # the service itself was rejected, with the reason
+        label = ""
+    remedy = "define what it names, or correct the name"
+    return [Rejection(*other.instance, label, wrong, remedy) for other in contributions]
+
+
+def _no_default_router(key: ElementKey, of: Contribution, routed: Instance) -> Rejection:
+    protocol = key.protocol.upper()
+    reason = (
+        f"the labels of {routed.service} on {routed.node} are about {protocol} routing, so the "
+        f"service has no default {protocol} router"
+    )
+    return Rejection(*of.instance, "", reason, "give all its instances the same labels")

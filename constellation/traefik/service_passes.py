@@ -1,0 +1,69 @@
+"""The passes that make services: from the instances behind each to its servers."""
+
+from __future__ import annotations
+
+from constellation.traefik.composition import ComposedService, Composition
+from constellation.traefik.elements import ElementKey, Instance, Service
+from constellation.traefik.merging import conflicts, winner_of
+from constellation.traefik.service_parts import (
+    NOT_HERE,
+    ServiceFace,
+    not_here_parts,
+    service_parts,
+)
+from constellation.traefik.service_servers import backends
+from constellation.traefik.work import Work
+
+
+def ingress(composition: Composition, work: Work) -> None:
+    """Addresses of the peers -> the router for requests that no other router here takes."""
+    composition.put(NOT_HERE, not_here_parts(composition.settings, work.places))
+
+
+def services(composition: Composition, work: Work) -> None:
+    """Contributions, states and places -> services with their servers.
+
+    A service whose face changed, or that came or went, adds to the work all that depends on it.
+    """
+    changed = []
+    for key in work.keys("services"):
+        before = composition.services.pop(key, None)
+        after = _compose(composition, key, work)
+        if after is not None:
+            composition.services[key] = after
+        if (before and before.face) != (after and after.face):
+            changed.append(key)
+    work.add(composition.graph.affected_by(changed))
+
+
+def _compose(composition: Composition, key: ElementKey, work: Work) -> ComposedService | None:
+    """Put one service into the document; None if there is none, or no instance can be reached."""
+    contributions = composition.contributions_to(key)
+    if not contributions:
+        composition.set_routed(key, frozenset())
+        composition.put(key, {})
+        return None
+    winner = winner_of(key, contributions)
+    service = winner.element
+    assert isinstance(service, Service)
+    found = backends(key, contributions, work.states, work.places)
+    rejected = (*found.rejected, *conflicts(key, contributions, winner))
+    composition.set_routed(key, frozenset(backend.instance for backend in found.serving))
+    if not found.exist:
+        composition.put(key, {}, rejected)
+        return None
+    made = service_parts(key, service.config, found, composition.settings, work.places)
+    composition.put(key, made.parts, rejected)
+    routed: list[Instance] = [
+        one.instance
+        for one in contributions
+        if isinstance(one.element, Service) and one.element.is_routed
+    ]
+    face = ServiceFace(
+        passes_on=made.passes_on,
+        fails_over=made.fails_over,
+        owner=winner.instance.service,
+        middlewares=service.middlewares,
+        routed=tuple(sorted(routed)),
+    )
+    return ComposedService(found, face)

@@ -1,0 +1,35 @@
+"""What one run of the passes has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from constellation.traefik.elements import ElementKey, Section
+from constellation.traefik.places import Places
+from constellation.traefik.service_servers import States
+
+
+class Work:
+    """The keys to compose again, and the state of the cluster to compose them from.
+
+    A pass adds what depends on what it has changed, for the passes after it.
+    """
+
+    def __init__(self, dirty: Iterable[ElementKey], states: States, places: Places) -> None:
+        self.states = states
+        self.places = places
+        self._keys: dict[Section, set[ElementKey]] = {
+            "services": set(),
+            "middlewares": set(),
+            "routers": set(),
+        }
+        self.add(dirty)
+
+    def add(self, dirty: Iterable[ElementKey]) -> None:
+        """Add keys to compose again."""
+        for key in dirty:
+            self._keys[key.section].add(key)
+
+    def keys(self, section: Section) -> set[ElementKey]:
+        """Return the keys of one section to compose again."""
+        return self._keys[section]

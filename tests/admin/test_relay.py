@@ -1,0 +1,113 @@
+"""Requests that another actor answers: relayed by the admin actor, unwrapped by the shell."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from thespian.actors import ActorAddress
+
+from actors.async_shell import AsyncShell, Reply
+from actors.shell import ShellActor
+from constellation.registry import ACTORS
+from constellation.settings.agent import Settings
+from constellation.transport.address import ActorRef
+from constellation.wire import decode, encode
+from messages.base import REGISTRY, Message
+from messages.operator import OperatorRequest, Relayed, RequestRefused
+from messages.routes import ExplainRequest, RejectedRequest
+from tests.admin.started_admin import Admin
+from tests.harness import SENDER, Harness
+
+REQUESTS: list[OperatorRequest] = [RejectedRequest(), ExplainRequest(subject="web")]
+OPERATOR = ActorAddress(ActorRef("client-1", 0, "ext-2"))
+
+
+def subclasses_of(kind: type[OperatorRequest]) -> list[type[OperatorRequest]]:
+    return [one for one in REGISTRY.values() if issubclass(one, kind)]
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=str)
+def test_request_is_relayed_to_the_actor_that_answers_it(request_: OperatorRequest) -> None:
+    admin = Admin(neighbours=("gossip", "http"))
+    admin.know_three_nodes()
+
+    admin.ask(request_, sender=OPERATOR)
+
+    (relayed,) = [one for one in admin.harness.sent_to("http") if isinstance(one, Relayed)]
+    assert ActorRef.parse(relayed.asker) == OPERATOR.addressDetails
+    assert decode(relayed.request) == request_
+    kind = type(request_).__name__
+    assert admin.metric("constellation_admin_requests_total", kind=kind) == 1
+
+
+def test_request_to_an_actor_that_is_not_running_is_refused() -> None:
+    admin = Admin()
+    admin.know_three_nodes()
+
+    admin.ask(RejectedRequest())
+
+    (refusal,) = admin.told()
+    assert isinstance(refusal, RequestRefused)
+    assert refusal.why == "its actor http is not running"
+
+
+def test_request_about_the_cluster_is_refused_until_the_cluster_is_known() -> None:
+    admin = Admin(neighbours=("gossip", "http"))
+
+    admin.ask(RejectedRequest())
+
+    (refusal,) = admin.told()
+    assert "does not know the cluster" in refusal.why
+    assert not [one for one in admin.harness.sent_to("http") if isinstance(one, Relayed)]
+
+
+def test_every_such_request_names_an_actor_of_the_node_and_crosses_nodes() -> None:
+    kinds = subclasses_of(OperatorRequest)
+    actors = {spec.name for spec in ACTORS}
+
+    assert len(kinds) >= len(REQUESTS)
+    assert OperatorRequest not in kinds  # it is no message itself
+    for kind in kinds:
+        assert kind.answered_by in actors, kind
+        assert kind.crosses_nodes
+    assert not Relayed.crosses_nodes
+
+
+# The actor that answers.
+
+
+class Answering(ShellActor):
+    """Answers the sender, as a handler always does."""
+
+    def receiveMsg_RejectedRequest(self, message: RejectedRequest, sender: ActorAddress) -> None:
+        self.send(sender, RequestRefused(what="answer", why=self.name, fix=""))
+
+
+class AnsweringLater(AsyncShell):
+    """Answers from its loop."""
+
+    async def run(self) -> None:
+        self.started()
+        await asyncio.Event().wait()
+
+    def on_message(self, message: Message, reply: Reply) -> None:
+        assert isinstance(message, RejectedRequest)
+        reply(RequestRefused(what="answer", why=self.name, fix=""))
+
+
+@pytest.mark.parametrize("kind", [Answering, AnsweringLater])
+def test_answer_goes_to_the_operator_and_not_to_the_admin_actor(kind: type[ShellActor]) -> None:
+    harness: Harness[Any] = Harness(
+        kind(), Settings(node_name="alpha", data_dir="/nonexistent"), name="http"
+    )
+    relayed = Relayed(asker=str(OPERATOR.addressDetails), request=encode(RejectedRequest()))
+    try:
+        harness.deliver(relayed, sender=SENDER)
+        harness.pump_until(lambda: bool(harness.sent_to("ext-2")))
+    finally:
+        harness.stop()
+
+    assert harness.sent_to("ext-2") == [RequestRefused(what="answer", why="http", fix="")]
+    assert RequestRefused not in [type(one) for one in harness.sent_to("sender")]

@@ -1,0 +1,50 @@
+"""Keys of elements: who wrote them, and their names in the body."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from constellation.traefik.elements import (
+    AGENT,
+    ENTRY_POINT,
+    HOST,
+    LABELS,
+    ElementKey,
+    Section,
+)
+
+ROUTERS: Section = "routers"
+
+
+def test_a_name_in_the_body_tells_the_writer_the_service_and_the_variant() -> None:
+    keys = {
+        ElementKey("http", ROUTERS, "web"): "web",
+        ElementKey("http", ROUTERS, "web.example.org", HOST): "web.example.org",
+        ElementKey("tcp", ROUTERS, "redis", ENTRY_POINT): "_default.redis",
+        ElementKey("http", ROUTERS, "_from.web", AGENT): "_from.web",
+        ElementKey("http", ROUTERS, "web", variant="._failover"): "web._failover",
+        ElementKey("http", ROUTERS, "web", variant="._failover").meant_by("shop"): (
+            "web._of.shop._failover"
+        ),
+    }
+
+    assert {key: key.body_name for key in keys} == keys
+
+
+def test_no_two_keys_of_labels_have_the_same_name_in_the_body() -> None:
+    """A service's name may have any characters, those that mark it in the body included."""
+    services = ("", "shop", "Shop", "shop._failover", "été", "a._of.b", "b")
+    keys = [
+        ElementKey("http", ROUTERS, name, LABELS._replace(service=service), variant)
+        for name, service, variant in product(("web", "Web", "a"), services, ("", "._failover"))
+    ]
+
+    assert len({key.body_name for key in keys}) == len(keys)
+
+
+def test_a_key_leads_back_to_the_one_that_instances_contribute() -> None:
+    for origin in (LABELS, HOST, ENTRY_POINT, AGENT):
+        contributed = ElementKey("http", ROUTERS, "x", origin)
+
+        assert contributed.written == contributed
+        assert contributed.meant_by("shop")._replace(variant="._failover").written == contributed

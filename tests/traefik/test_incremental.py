@@ -1,0 +1,120 @@
+"""An incremental build gives the same configuration as a build from scratch."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+
+from constellation.cluster_view import ClusterView
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder
+from constellation.traefik.explanation import explain
+from messages.gossip import ClusterChanged
+from messages.monitor import Label, ServiceState
+from tests.traefik.builders import on, snapshot, state
+from tests.traefik.changing_cluster import LABELS, SERVICES, SETTINGS, ChangingCluster
+
+STEPS = 40
+SUBJECTS = (*SERVICES, "r", "q", "t", "r.example.net", "web.example.org")
+
+
+def test_random_changes_give_the_same_configuration_as_a_build_from_scratch(sim_seed: int) -> None:
+    random = Random(sim_seed)
+    settings = random.choice(SETTINGS)
+    cluster = ChangingCluster(random)
+    view = ClusterView().apply(cluster.snapshot())
+    builder = ConfigurationBuilder(settings=settings, domain="example.org")
+    for _ in range(STEPS):
+        changes = [change for _ in range(random.choice((1, 1, 1, 3))) for change in cluster.step()]
+        for change in changes:
+            view = view.apply(change)
+            if random.random() < 0.8:  # otherwise one build covers several changes
+                builder.build(view)
+
+        made = builder.build(view)
+
+        anew = ConfigurationBuilder(settings=settings, domain="example.org")
+        assert made == anew.build(view), changes
+        for subject in SUBJECTS:
+            one, other = (
+                explain(subject, built.composition, view, made.rejected, lambda _: 0.0)
+                for built in (builder, anew)
+            )
+            assert one == other, (subject, changes)
+
+
+# Three containers on three nodes, whose labels refer to one another.
+LINKED: dict[str, dict[str, str]] = {
+    "web": {
+        "traefik.http.services.s.loadbalancer.server.port": "80",
+        "traefik.http.middlewares.m.addprefix.prefix": "/x",
+        "traefik.http.middlewares.n.stripprefix.prefixes": "/z",
+        "traefik.tcp.services.s.loadbalancer.server.port": "81",
+    },
+    "api": {
+        "traefik.http.routers.r.rule": "Host(`r.example.net`)",
+        "traefik.http.routers.r.service": "s",
+        "traefik.http.routers.q.rule": "Host(`q.example.net`)",
+        "traefik.http.routers.q.service": "cache",
+        "traefik.http.routers.q.middlewares": "m",
+        "traefik.tcp.routers.t.rule": "HostSNI(`*`)",
+        "traefik.tcp.routers.t.entrypoints": "tcp",
+        "traefik.tcp.routers.t.service": "s",
+    },
+    "cache": {"traefik.http.middlewares.m.addprefix.prefix": "/x"},
+}
+NODE_OF = {"web": "alpha", "api": "beta", "cache": "gamma"}
+
+
+def linked(service: str, labels: dict[str, str]) -> ServiceState:
+    return state(service).model_copy(
+        update={"labels": tuple(Label(name=name, value=value) for name, value in labels.items())}
+    )
+
+
+def relabelled(version: int, service: str, labels: dict[str, str]) -> ClusterChanged:
+    """Return the delta for one container that was created again with other labels."""
+    services = (on(NODE_OF[service], linked(service, labels)),)
+    return ClusterChanged(version=version, snapshot=False, self_node="alpha", services=services)
+
+
+def all_linked() -> ClusterView:
+    found = (on(NODE_OF[name], linked(name, labels)) for name, labels in LINKED.items())
+    return ClusterView().apply(snapshot(*found))
+
+
+@pytest.mark.parametrize("service", LINKED)
+@pytest.mark.parametrize("label", LABELS)
+def test_one_changed_label_gives_the_same_configuration_as_a_build_from_scratch(
+    service: str, label: str
+) -> None:
+    settings = SETTINGS[0]
+    builder = ConfigurationBuilder(settings=settings, domain="example.org")
+    view, labels = all_linked(), LINKED[service]
+    builder.build(view)
+    without = {name: value for name, value in labels.items() if name != label}
+    steps = [step for value in LABELS[label] for step in (without, {**labels, label: value})]
+    for version, step in enumerate([*steps, without, labels], view.version + 1):
+        view = view.apply(relabelled(version, service, step))
+
+        made = builder.build(view)
+
+        anew = ConfigurationBuilder(settings=settings, domain="example.org").build(view)
+        assert made == anew, step
+
+
+def test_a_middleware_added_to_a_service_later_guards_routers_of_other_containers() -> None:
+    builder = ConfigurationBuilder(settings=SETTINGS[0], domain="example.org")
+    view = all_linked()
+    guards: list[list[str]] = []
+    plain = LINKED["web"]
+    with_guard = {**plain, "traefik.http.services.s.middlewares": "n"}
+    for version, labels in enumerate((plain, with_guard, plain, with_guard), view.version + 1):
+        view = view.apply(relabelled(version, "web", labels))
+        found: dict[str, Any] = json.loads(builder.build(view).body)
+        guards.append(found["http"]["routers"]["r"]["middlewares"])
+
+    retry = "constellation.retry"
+    assert guards == [[retry], ["n", retry], [retry], ["n", retry]]
