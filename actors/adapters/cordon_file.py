@@ -1,6 +1,6 @@
-"""The file that keeps a node cordoned over a restart.  It exists only while the node is cordoned.
+"""The file that keeps a node cordoned through a restart; it exists only while the node is.
 
-It is synced before the operator who gave the order gets an answer.
+It is written on an operator's order, and synced before the operator gets the answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def load_cordon(path: Path) -> Cordon:
     """Return the cordon that was saved last.
 
     Raises:
-        AdapterError: the file cannot be read or is not valid.  It is not changed.
+        AdapterError: the file cannot be read or used.  It is left as it is.
     """
     try:
         with path.open("rb") as file:
@@ -26,15 +26,15 @@ def load_cordon(path: Path) -> Cordon:
     except FileNotFoundError:
         return Cordon()
     except (OSError, CordonError) as error:
-        fix = "run `constellation cordon` or `uncordon` for this node, which replaces the file"
+        fix = "run `constellation cordon` or `uncordon` for this node: either replaces the file"
         raise AdapterError(f"{path} cannot be used", why=_why(error), fix=fix) from error
 
 
 def save_cordon(path: Path, cordon: Cordon) -> None:
-    """Replace the file, or remove it; after a crash either the old or the new state holds.
+    """Replace the file, or remove it; after a crash the old state holds or the new one.
 
     Raises:
-        AdapterError: the old file stays, unless only the sync of the directory failed.
+        AdapterError: it failed.  The old file stays, unless only the sync of its directory failed.
     """
     if cordon.cordoned:
         replace_file(path, cordon.encode())
