@@ -21,6 +21,7 @@ from thespian.actors import ActorAddress
 
 from actors.shell import ShellActor
 from constellation.cluster_view import ClusterView
+from constellation.effects import Note, Send
 from constellation.log import get_logger
 from messages.base import Message
 from messages.gossip import ClusterChanged
@@ -84,6 +85,14 @@ class AsyncShell(ShellActor):
     def send_soon(self, to: ActorAddress, message: Message) -> None:
         """Send `message` to an actor of any node.  From the loop's thread."""
         self._put(to, message)
+
+    def perform(self, effect: Send | Note) -> None:
+        """Perform one of the effects that all cores share.  From the loop's thread."""
+        match effect:
+            case Send(to, message):
+                self.post_soon(to, message)
+            case Note():
+                super().perform(effect)
 
     def spawn(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
         """Run `work` beside `run`; an exception in it ends the actor, loudly."""

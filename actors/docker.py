@@ -212,9 +212,7 @@ class DockerActor(AsyncShell):
                         self.spawn(self._inspect_soon(container_id, self._ended), "inspect soon")
                 case Unreported():
                     self.spawn(self._give_grace(effect, self._ended), "grace")
-                case Send(to, message):
-                    self.post_soon(to, message)
-                case Note():
+                case Send() | Note():
                     self.perform(effect)
         if self._report_due and self.inventory.complete:
             self._report_due = False

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from prometheus_client import CollectorRegistry, Counter, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from setproctitle import setproctitle
 from thespian.actors import (
     ActorAddress,
@@ -95,6 +95,12 @@ class ShellActor(ActorTypeDispatcher):
             "constellation_actor_unsent",
             "Messages to an actor of a node whose address is not known",
             ["to"],
+            registry=self.registry,
+        )
+        self.unsaved = Gauge(
+            "constellation_file_unsaved",
+            "1 while a file of the data directory is older than what its actor knows",
+            ["file"],
             registry=self.registry,
         )
         self._events = Counter(

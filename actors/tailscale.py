@@ -11,7 +11,6 @@ from actors import node
 from actors.adapters.tailscale import ask_tailscale
 from actors.async_shell import AsyncShell
 from actors.daemon_thread import in_thread
-from constellation.effects import Note, Send
 from constellation.errors import AdapterError
 from constellation.tailscale.condition import STATES
 from constellation.tailscale.discovery import Discovery, Effect
@@ -40,11 +39,7 @@ class TailscaleActor(AsyncShell):
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
-            match effect:
-                case Send(to, message):
-                    self.post_soon(to, message)
-                case Note():
-                    self.perform(effect)
+            self.perform(effect)
         self._report()
 
     def _make_metrics(self) -> None:

@@ -6,6 +6,7 @@ actor_client     a client that exchanges messages with any actor of an agent
 raft_lab         questions to the Raft actors of running agents
 lease_writer     an agent with an extra actor that acts on leases
 failing_disk     an agent whose disk fails to sync
+small_disk       a small file system of its own, and how to fill it
 load             continuous requests through Traefik
 
 Programs and hosts:

@@ -18,7 +18,7 @@ REQUIRED = {"node_name": "alpha", "data_dir": "/var/lib/constellation"}
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.path)
-def test_every_setting_says_what_it_means(setting: Setting) -> None:
+def test_every_setting_has_a_description(setting: Setting) -> None:
     assert len(setting.description) >= 5, f"{setting.path}: describe it where it is declared"
 
 
@@ -27,18 +27,18 @@ def test_every_setting_says_what_it_means(setting: Setting) -> None:
     [model for model in Group.__subclasses__() if model.__module__.startswith("constellation.")],
     ids=lambda group: group.__name__,
 )
-def test_every_group_says_what_it_is_for(group: type[Group]) -> None:
+def test_every_group_has_a_description(group: type[Group]) -> None:
     assert group.__doc__
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_reference_and_examples_are_in_step_with_the_model(name: str) -> None:
+def test_reference_and_examples_match_the_model(name: str) -> None:
     written = (ROOT / name).read_text()
 
     assert written == FILES[name](), f"{name} is out of date: run `make settings`"
 
 
-def test_the_toml_example_without_its_comment_signs_holds_the_defaults() -> None:
+def test_uncommented_toml_example_holds_the_defaults() -> None:
     text = Path(ROOT / "deploy/agent.toml.example").read_text()
     uncommented = re.sub(r"^#(?=\w+ = )", "", text, flags=re.MULTILINE)
 
@@ -52,7 +52,7 @@ def test_the_toml_example_without_its_comment_signs_holds_the_defaults() -> None
     assert Settings(**values) == Settings(**REQUIRED)
 
 
-def test_the_toml_example_shows_a_static_service_that_is_valid() -> None:
+def test_toml_example_shows_a_valid_static_service() -> None:
     text = Path(ROOT / "deploy/agent.toml.example").read_text()
     line = re.findall(r"^#(static_services = .*)$", text, flags=re.MULTILINE)[0]
 
@@ -68,6 +68,6 @@ def test_environment_names_are_unique() -> None:
     assert "CONSTELLATION_GOSSIP__PROBE_INTERVAL_S" in names
 
 
-def test_no_example_holds_a_secret() -> None:
+def test_examples_contain_no_secret() -> None:
     for name in FILES:
         assert not re.search(r"^#\w*(?i:cluster_key)\s*=\s*\"?\w", (ROOT / name).read_text(), re.M)

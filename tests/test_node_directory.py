@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from actors.adapters.node_directory import LOCK_NAME, NodeDirectories
 from constellation.errors import AdapterError
+from rigs.small_disk import fill, small_disk
 
 ROOT = Path(__file__).parent.parent
 START_AND_FAIL = (
@@ -84,47 +84,39 @@ def test_file_in_place_of_a_directory_is_named_with_its_setting(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    place = tmp_path / "small"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", request.param, "none", place], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
-
-
-def fill(directory: Path) -> None:
-    with (directory / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(512))
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A file system of its own, mounted with the parameter's options."""
+    with small_disk(tmp_path / "disk", request.param) as directory:
+        yield directory
 
 
 @pytest.mark.integration
 @pytest.mark.needs("mount")
-@pytest.mark.parametrize("small_disk", ["size=64k"], indirect=True)
-def test_directory_that_is_full_is_locked_all_the_same(small_disk: Path) -> None:
-    NodeDirectories(str(small_disk), None).close()
-    fill(small_disk)
+@pytest.mark.parametrize("disk", ["size=64k"], indirect=True)
+def test_directory_that_is_full_is_locked_all_the_same(disk: Path) -> None:
+    NodeDirectories(str(disk), None).close()
+    fill(disk)
 
-    directories = NodeDirectories(str(small_disk), None)
+    directories = NodeDirectories(str(disk), None)
 
-    assert f"(process {os.getpid()})" in locked_by_another(small_disk)
+    assert f"(process {os.getpid()})" in locked_by_another(disk)
     directories.close()
 
 
 @pytest.mark.integration
 @pytest.mark.needs("mount")
-@pytest.mark.parametrize("small_disk", ["size=64k,nr_inodes=1"], indirect=True)
-def test_first_start_where_nothing_can_be_created_names_the_file_system(small_disk: Path) -> None:
+@pytest.mark.parametrize("disk", ["size=64k,nr_inodes=1"], indirect=True)
+def test_first_start_where_nothing_can_be_created_names_the_file_system(disk: Path) -> None:
     with pytest.raises(AdapterError) as caught:
-        NodeDirectories(str(small_disk), None)
+        NodeDirectories(str(disk), None)
 
-    assert f"the file system at {small_disk} has no inodes left" in caught.value.why
+    assert f"the file system at {disk} has no inodes left" in caught.value.why
 
 
 @pytest.mark.integration
 @pytest.mark.needs("mount")
-@pytest.mark.parametrize("small_disk", ["size=64k,ro"], indirect=True)
-def test_read_only_file_system_is_named_at_the_start(small_disk: Path) -> None:
-    (line,) = locked_by_another(small_disk).splitlines()
+@pytest.mark.parametrize("disk", ["size=64k,ro"], indirect=True)
+def test_read_only_file_system_is_named_at_the_start(disk: Path) -> None:
+    (line,) = locked_by_another(disk).splitlines()
 
-    assert f"the file system at {small_disk} is read-only" in line
+    assert f"the file system at {disk} is read-only" in line

@@ -23,6 +23,7 @@ from messages.admin import CordonChange, CordonChanged, CordonOrder, PartReporte
 log = get_logger(__name__)
 
 PART = "cordon"
+RETRY_S = 2.0
 TEXT_CHARACTERS_MAX = 512
 
 
@@ -35,6 +36,7 @@ class CordonDesk(Desk):
         self._round = CordonRound(shell.own_node)
         self._cordon = Cordon()
         self._has_failed = False  # to read or to write its file
+        self._retry_at_s: float | None = None  # when to write it again; None: no write has failed
         self._path = Path(node.settings().data_dir) / FILE_NAME
         self._cordoned = Gauge(
             "constellation_admin_cordoned",
@@ -50,6 +52,18 @@ class CordonDesk(Desk):
 
     def on_tick(self, now_s: float) -> None:
         self._perform(self._round.tick(self.shell.view, now_s))
+        if self._retry_at_s is not None and now_s >= self._retry_at_s:
+            self._save_again(now_s)
+
+    def _save_again(self, now_s: float) -> None:
+        """Write what holds.  The write that failed may have left the refused order on the disk."""
+        try:
+            save_cordon(self._path, self._cordon)
+        except AdapterError:
+            self._retry_at_s = now_s + RETRY_S
+        else:
+            self._saved()
+            log.info("cordon_saved_again", cordoned=self._cordon.cordoned)
 
     # Orders for any node.
 
@@ -97,11 +111,13 @@ class CordonDesk(Desk):
                 save_cordon(self._path, wanted)
             except AdapterError as error:
                 self._failed("cordon_not_saved", error)
+                self._retry_at_s = self.shell.now_s() + RETRY_S
+                self.shell.unsaved.labels(FILE_NAME).set(1)
                 return self._answer(change, why=f"{error.what}: {error.why}", fix=error.fix)
-            self._cordon, self._has_failed = wanted, False
+            self._cordon = wanted
+            self._saved()
             self._cordoned.set(wanted.cordoned)
             log.info("cordon_changed", cordoned=wanted.cordoned, reason=wanted.reason)
-            self._record.set_problem(PART, None)
             self._record.cordon = wanted
             self._record.publish()
         return self._answer(change, was_already=before.cordoned == wanted.cordoned)
@@ -118,6 +134,11 @@ class CordonDesk(Desk):
             why=why[:TEXT_CHARACTERS_MAX],
             fix=fix[:TEXT_CHARACTERS_MAX],
         )
+
+    def _saved(self) -> None:
+        self._has_failed, self._retry_at_s = False, None
+        self.shell.unsaved.labels(FILE_NAME).set(0)
+        self._record.set_problem(PART, None)
 
     def _failed(self, event: str, error: AdapterError) -> None:
         self._has_failed = True

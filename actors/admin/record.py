@@ -10,6 +10,7 @@ from actors.admin.desk import Desk
 from actors.admin.shell import AdminShell
 from constellation import __version__
 from constellation.admin.cordon import Cordon
+from constellation.saving import is_saving
 from messages.admin import PartReported
 from messages.gossip import NodeState, RecordPublish
 from messages.raft_member import ClusterJoined
@@ -50,6 +51,9 @@ class RecordDesk(Desk):
             self.publish()
 
     def receiveMsg_PartReported(self, message: PartReported, sender: ActorAddress) -> None:
+        if is_saving(message.part):  # no capability that other nodes may rely on
+            self.set_problem(message.part, None if message.state == "present" else message)
+            return
         before = self._parts.get(message.part)
         self._parts[message.part] = message
         if before is None or before.state != message.state:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -23,13 +24,13 @@ from constellation.cluster_view import ClusterView
 from constellation.errors import AdapterError
 from constellation.log import get_logger
 from constellation.metrics.exposition import ReportBook
+from constellation.saving import Saving
 from constellation.settings.agent import Settings
 from constellation.traefik.ages import Ages
 from constellation.traefik.last_good import LastGood
 from constellation.traefik.provider import TraefikProvider
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.settling import Phase
-from messages.admin import PartReported
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.metrics import MetricsReport
@@ -40,11 +41,11 @@ log = get_logger(__name__)
 
 BUILD_SPACING_S = 0.05  # changes come in bursts: one build covers all that arrive meanwhile
 SAVE_SPACING_S = 1.0
+STOP_SAVE_TIMEOUT_S = 1.0  # a stop does not wait longer for an attempt that hangs
 SUBSCRIBE_SPACING_S = 1.0
 LISTEN_RETRY_S = 2.0
 REPORTS_MISSED_MAX = 5
 REJECTED_LOGGED_MAX = 20  # of one build
-PART_PRESENT = PartReported(part="http", state="present")
 
 
 class HttpActor(AsyncShell):
@@ -57,12 +58,15 @@ class HttpActor(AsyncShell):
         self.pages: HttpPages | None = None
         self._ages = Ages()
         self._subscribed_at_s = 0.0
+        self._saved = Saving(
+            "the last good routes", consequence="a restart of the agent begins with older routes"
+        )
+        self._unsaved: LastGood | None = None
+        self._save_due = asyncio.Event()
         self._logged_rejected: frozenset[Rejection] = frozenset()
         self._changed = asyncio.Event()
         self._building = asyncio.Lock()
-        self._last_good: LastGood | None = None
-        self._unsaved: AdapterError | None = None  # why the last good body is not saved
-        self._reported = PART_PRESENT  # to admin
+        self._writing = threading.Lock()
 
     def on_start(self) -> None:
         super().on_start()
@@ -70,14 +74,13 @@ class HttpActor(AsyncShell):
 
     async def run(self) -> None:
         settings = node.settings()
-        path = Path(settings.data_dir) / FILE_NAME
-        self._last_good = _load(path, settings.traefik.last_good_expiry_s)
-        saver = RetriedSave("the last good routes", partial(_save, path), self._last_good)
+        self._path = Path(settings.data_dir) / FILE_NAME
+        last_good = _load(self._path, settings.traefik.last_good_expiry_s)
         self.provider = TraefikProvider(
             settings=settings.traefik,
             domain=settings.domain,
             expects_others=_names_others(settings) or settings.discovers_in_tailnet,
-            last_good=self._last_good,
+            last_good=last_good,
         )
         reports = ReportBook(REPORTS_MISSED_MAX * settings.metrics_interval_s)
         self.pages = HttpPages(
@@ -96,18 +99,18 @@ class HttpActor(AsyncShell):
             await asyncio.gather(
                 self._listen(server, settings.http_bind_address, http.port),
                 self._build_for_ever(self.provider, self.pages),
-                self._save_for_ever(saver),
+                self._save_for_ever(RetriedSave("the last good routes", self._save, last_good)),
             )
         finally:
             await server.stop()
-            await saver.keep(self._last_good, self.now_s())
+            self._save_at_stop()
 
     def on_actor_up_async(self, name: str) -> None:
+        if name == "admin" and self._saved.is_failing:
+            self.post_soon("admin", self._saved.part)
         if name == "gossip" and self.provider is not None:
             self.provider.gossip_started()
             self._subscribed_at_s = self.now_s()  # as the shell has just done
-        if name == "admin" and self._reported != PART_PRESENT:
-            self.post_soon("admin", self._reported)
 
     def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
         if self.provider is not None:
@@ -156,7 +159,8 @@ class HttpActor(AsyncShell):
                 log.info("routes_settled", phase=provider.phase.name.lower())
             if is_new:
                 pages.body_changed(self.now_s())
-                self._last_good = provider.last_good(datetime.now(UTC).timestamp())
+                self._unsaved = provider.last_good(datetime.now(UTC).timestamp())
+                self._save_due.set()
             # The longer a build takes, the longer the loop is left to requests.
             await asyncio.sleep(max(BUILD_SPACING_S, 3 * build_s))
 
@@ -188,26 +192,39 @@ class HttpActor(AsyncShell):
     # The last good body.
 
     async def _save_for_ever(self, saver: RetriedSave[LastGood | None]) -> None:
-        """Save each new body; report it if the disk refuses, and once it works again."""
         while True:
-            failures = saver.failures
-            await saver.keep(self._last_good, self.now_s())
+            await self._save_due.wait()
+            last_good, failures = self._unsaved, saver.failures
+            if await saver.keep(last_good, self.now_s()) and last_good is self._unsaved:
+                self._unsaved = None
+                self._save_due.clear()
             self.metrics.saves_failed.inc(saver.failures - failures)
-            if str(saver.problem) != str(self._unsaved):
-                self._unsaved = saver.problem
-                self._report_unsaved()
+            self._report_save(saver.problem)
             await asyncio.sleep(SAVE_SPACING_S)
 
-    def _report_unsaved(self) -> None:
-        if self._unsaved is None:
-            log.info("last_good_saved_again")
-            self._reported = PART_PRESENT
-        else:
-            what, why, fix = self._unsaved.what, self._unsaved.why, self._unsaved.fix
-            log.warning("last_good_not_saved", error=what, why=why, fix=fix)
-            why = f"{what}: {why}; a restarted agent serves no routes until it knows the cluster"
-            self._reported = PartReported(part="http", state="lost", why=why[:512], fix=fix[:512])
-        self.post_soon("admin", self._reported)
+    def _report_save(self, problem: AdapterError | None) -> None:
+        reports = self._saved.failed(problem) if problem else self._saved.succeeded()
+        for report in reports:
+            self.perform(report)
+        self.unsaved.labels(FILE_NAME).set(self._saved.is_failing)
+
+    def _save(self, last_good: LastGood | None) -> None:
+        with self._writing:  # the temporary file has one name, and the actor may stop meanwhile
+            if last_good is not None:
+                save_last_good(self._path, last_good)
+
+    def _save_at_stop(self) -> None:
+        """Save what is not saved yet, unless the disk has failed or hangs."""
+        if self._unsaved is None or self._saved.is_failing:
+            return
+        if not self._writing.acquire(timeout=STOP_SAVE_TIMEOUT_S):
+            return
+        try:
+            save_last_good(self._path, self._unsaved)
+        except AdapterError as error:
+            self._report_save(error)
+        finally:
+            self._writing.release()
 
     # Listening.
 
@@ -243,8 +260,3 @@ def _load(path: Path, expiry_s: float) -> LastGood | None:
         return None
     age_s = datetime.now(UTC).timestamp() - last_good.saved_at_utc_s
     return last_good if age_s <= expiry_s else None
-
-
-def _save(path: Path, last_good: LastGood | None) -> None:
-    if last_good is not None:
-        save_last_good(path, last_good)

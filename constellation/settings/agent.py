@@ -1,4 +1,4 @@
-"""Every setting of the agent, with its unit and default, in one model.
+"""All settings of the agent in one model.
 
 Names are the same everywhere: `gossip.port` in a TOML or YAML file, `--set gossip.port=7946`
 on the command line, `CONSTELLATION_GOSSIP__PORT` in the environment.  The command line wins
@@ -37,64 +37,76 @@ CLUSTER_KEY_CHARACTERS_MIN = 32
 
 
 class ActorSettings(Group):
-    """The actor system: how processes of one node and of several nodes talk."""
+    """The actor system: messages between the processes of one node and between nodes."""
 
     port: Port = Field(7947, description="TCP port of the actor system, on `bind_address`")
     leaders: tuple[HostPort, ...] = Field(
         (),
-        description="actor systems to meet in one convention, host:port; empty: the hosts of "
-        "`gossip.seeds` and those found in the tailnet, each with this node's `actors.port`",
+        description="actor systems to form one convention with, host:port; empty: the hosts of "
+        "`gossip.seeds` and those discovered in the tailnet, each with this node's `actors.port`",
     )
     user_timeout_s: float = Field(
-        5.0, gt=0, le=60, description="seconds of unacknowledged data until a peer's socket closes"
+        5.0,
+        gt=0,
+        le=60,
+        description="time after which a connection with unacknowledged data is closed, in seconds",
     )
     peer_queue_bytes_max: int = Field(
-        4 << 20, ge=1 << 16, description="bytes waiting for one peer; more are dropped, counted"
+        4 << 20, ge=1 << 16, description="bytes queued for one peer; further messages are dropped"
     )
 
 
 class LogSettings(Group):
-    """What the agent writes to standard error."""
+    """The log, which goes to standard error."""
 
     form: Literal["auto", "json", "console"] = Field(
-        "auto", description="'auto': console on a terminal, JSON elsewhere"
+        "auto", description="'auto': `console` on a terminal, `json` otherwise"
     )
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="and above")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="lowest level that is logged"
+    )
 
 
 class Settings(Group):
     """The whole configuration of one agent."""
 
-    node_name: Name = Field(description="unique in the cluster, e.g. 'alpha'; unset: the host name")
+    node_name: Name = Field(
+        description="unique name in the cluster, e.g. 'alpha'; unset: the host name"
+    )
     domain: str = Field(
         "localhost",
         pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
-        description="services are <service>.<domain> and <service>.<node>.<domain>",
+        description="routes use the host names <service>.<domain> and <service>.<node>.<domain>",
     )
     bind_address: BindAddress = Field(
         "127.0.0.1",
-        description="address this node listens on and is reached at by others; 'tailscale': this "
-        "machine's in the tailnet, as it is at the start",
+        description="address to listen on, at which other nodes reach this one; 'tailscale': this "
+        "machine's tailnet address at the start of the agent",
     )
     data_dir: str = Field(
         min_length=1,
-        description="what must survive a restart; unset: /var/lib/constellation for root, "
-        "else $XDG_STATE_HOME/constellation or ~/.local/state/constellation",
+        description="directory of the state that survives a restart; unset: "
+        "/var/lib/constellation for root, otherwise $XDG_STATE_HOME/constellation or "
+        "~/.local/state/constellation",
     )
     runtime_dir: str | None = Field(
-        None, description="sockets of the local actors; unset: `run` in data_dir"
+        None, description="directory of the local actors' sockets; unset: `run` in data_dir"
     )
     cluster_key: SecretStr | None = Field(
         None,
-        description="shared secret of all nodes, 32 characters or more; unset: one is made in "
-        "data_dir, which serves this host only (bind_address must be loopback)",
+        description="secret shared by all nodes, 32 characters or more; unset: one is generated "
+        "in data_dir, for this host only (bind_address must be on loopback)",
     )
-    cluster_key_file: str | None = Field(None, description="file that holds cluster_key")
-    priority: int = Field(100, ge=0, le=65535, description="lower is preferred as leader")
+    cluster_key_file: str | None = Field(None, description="file that contains cluster_key")
+    priority: int = Field(
+        100, ge=0, le=65535, description="a node with a lower number is preferred as leader"
+    )
     static_services: tuple[StaticService, ...] = Field(
-        (), max_length=256, description="services outside Docker, with their checks"
+        (), max_length=256, description="services that do not run in Docker, with their checks"
     )
-    metrics_interval_s: float = Field(2.0, gt=0, description="between reports of each actor")
+    metrics_interval_s: float = Field(
+        2.0, gt=0, description="interval at which each actor reports its metrics, in seconds"
+    )
     actors: ActorSettings = ActorSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     gossip: GossipSettings = GossipSettings()
@@ -110,29 +122,31 @@ class Settings(Group):
     @field_validator("cluster_key")
     @classmethod
     def check_cluster_key(cls, value: SecretStr | None) -> SecretStr | None:
-        """Refuse a key that could be guessed; space around one does not count, as in its file."""
+        """Refuse a key that could be guessed; strip white space around it, as in its file."""
         if value is None:
             return None
         key = value.get_secret_value().strip(string.whitespace)
         if len(key) < CLUSTER_KEY_CHARACTERS_MIN:
             raise ValueError(
                 f"it has {len(key)} characters, {CLUSTER_KEY_CHARACTERS_MIN} are needed; "
-                "`constellation keygen` makes one"
+                "`constellation keygen` generates one"
             )
         if not key.isprintable():
-            raise ValueError("it holds more than printable text; `constellation keygen` makes one")
+            raise ValueError(
+                "it contains unprintable characters; `constellation keygen` generates one"
+            )
         return SecretStr(key)
 
     @model_validator(mode="after")
     def check_one_key(self) -> Settings:
-        """Refuse two places for one secret."""
+        """Refuse two sources of one secret."""
         if self.cluster_key is not None and self.cluster_key_file is not None:
-            raise ValueError("cluster_key and cluster_key_file are both set: take one of them out")
+            raise ValueError("cluster_key and cluster_key_file are both set: remove one of them")
         return self
 
     @model_validator(mode="after")
     def check_static_names(self) -> Settings:
-        """Refuse two static services of one name."""
+        """Refuse two static services with the same name."""
         names = [service.name for service in self.static_services]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -141,12 +155,12 @@ class Settings(Group):
 
     @model_validator(mode="after")
     def check_exposure(self) -> Settings:
-        """Refuse to listen beyond this host without a key that the other nodes know too."""
+        """Refuse to listen beyond this host without a key that all nodes share."""
         if not self._is_loopback and self.cluster_key is None and self.cluster_key_file is None:
             raise ValueError(
-                f"bind_address {self.bind_address} is reached from other hosts, but cluster_key "
+                f"bind_address {self.bind_address} is reachable from other hosts, but cluster_key "
                 "is not set: set the same cluster_key on every node (`constellation keygen` "
-                "makes one), or bind to 127.0.0.1"
+                "generates one), or bind to 127.0.0.1"
             )
         return self
 

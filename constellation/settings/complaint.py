@@ -1,6 +1,6 @@
-"""What is wrong with settings, in one line: name, where it stands, why, and how to mend it.
+"""Describe a wrong setting in one line: its name, its source, the problem and the fix.
 
-A value is not repeated where it could be a secret.
+A value that could be a secret is not repeated.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pydantic_core import ErrorDetails
 from constellation.settings.names import SettingNames, why_unknown_in_list
 
 PROBLEMS_SHOWN_MAX = 3
-_SECRET = re.compile(r"key|token|secret|password|labels")  # labels hold users of basic auth
+_SECRET = re.compile(r"key|token|secret|password|labels")  # labels may contain users of basic auth
 _WHOLE = "must be a whole number"
 _NUMBER = "must be a number"
-_TRUTH = "must be true or false"
+_BOOLEAN = "must be true or false"
 _LIST = 'must be a list, e.g. ["a", "b"]'
 _TABLE = "must be a table"
-# pydantic's types of errors; a word in braces is from the error's context.
+# pydantic's error types; a word in braces is from the context of the error.
 _WORDS = {
     "missing": "it is required here",
     "int_type": _WHOLE,
@@ -29,8 +29,8 @@ _WORDS = {
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
     "finite_number": "must be a finite number",
-    "bool_type": _TRUTH,
-    "bool_parsing": _TRUTH,
+    "bool_type": _BOOLEAN,
+    "bool_parsing": _BOOLEAN,
     "string_type": "must be a text; put it in quotes",
     "string_too_short": "must be longer: at least {min_length} characters",
     "string_pattern_mismatch": "must match {pattern}",
@@ -47,18 +47,18 @@ _WORDS = {
 
 
 def on_one_line(text: str) -> str:
-    """Return `text` with what a terminal would obey spelt out: names come from anywhere."""
+    """Return `text` with unprintable characters escaped: names come from any source."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def joined(problems: Sequence[str]) -> str:
-    """Return the first of `problems`, and how many more there are."""
+    """Return the first of `problems`, and the number of the others."""
     more = len(problems) - PROBLEMS_SHOWN_MAX
     return "; ".join(problems[:PROBLEMS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
 
 
 def complaint(error: ErrorDetails, origins: Mapping[str, str], names: SettingNames) -> str:
-    """Return what is wrong with a setting; `origins` says where each dotted name was set."""
+    """Describe `error`; `origins` has the source of each dotted name that is set."""
     name = _dotted(error["loc"])
     origin = next((origins[one] for one in _prefixes(name) if one in origins), None)
     problem = _problem(error, name, names)
@@ -82,12 +82,12 @@ def _value(error: ErrorDetails, name: str, problem: str) -> str:
 
 
 def _related(problem: str, group: str, origins: Mapping[str, str]) -> str:
-    """Return where the settings stand that a complaint about several of one group names."""
-    said = set(re.findall(r"\w+", problem))
+    """Return the sources of the settings that a problem with several of one group names."""
+    named = set(re.findall(r"\w+", problem))
     found = [
         f"{name} {origin}"
         for name, origin in origins.items()
-        if name.rpartition(".")[0] == group and name.rpartition(".")[2] in said
+        if name.rpartition(".")[0] == group and name.rpartition(".")[2] in named
     ]
     return f" (here: {', '.join(found)})" if found else ""
 
@@ -100,7 +100,7 @@ def _dotted(location: Sequence[int | str]) -> str:
 
 
 def _prefixes(name: str) -> Iterator[str]:
-    """Yield `a.b[1].c`, `a.b`, `a`: a list is set as a whole."""
+    """Yield `a.b[1].c`, `a.b` and `a`: a list is set as a whole."""
     yield name
     parts = re.split(r"\.|\[", name)
     for count in range(len(parts) - 1, 0, -1):

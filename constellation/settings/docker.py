@@ -14,7 +14,7 @@ from constellation.settings.types import Group, IpAddress
 class DockerSettings(Group):
     """Watching the containers of this host."""
 
-    enabled: bool = Field(True, description="false: do not look for Docker at all")
+    enabled: bool = Field(True, description="false: do not use Docker")
     socket: str = Field("/var/run/docker.sock", description="path of the Docker Engine's socket")
     watch: Literal["enabled", "all"] = Field(
         "enabled",
@@ -22,14 +22,20 @@ class DockerSettings(Group):
         "constellation.enable=true; 'all': every container",
     )
     reconcile_interval_s: float = Field(
-        10.0, gt=0, description="seconds between full looks, whatever the event stream said"
+        10.0,
+        gt=0,
+        description="interval between full listings of the containers, beside the event stream, "
+        "in seconds",
     )
     connect_interval_s: float = Field(
-        2.0, gt=0, description="seconds between tries to reach Docker when it is away"
+        2.0, gt=0, description="interval between attempts to connect to Docker, in seconds"
     )
-    request_timeout_s: float = Field(10.0, gt=0, description="limit of one request to Docker")
+    request_timeout_s: float = Field(
+        10.0, gt=0, description="timeout of one request to Docker, in seconds"
+    )
     publish_address: IpAddress | None = Field(
-        None, description="address others reach published ports at; unset: `bind_address`"
+        None,
+        description="address at which other nodes reach published ports; unset: `bind_address`",
     )
 
     def policy(self, *, bind_address: str, stopped_expiry_s: float) -> InventoryPolicy:

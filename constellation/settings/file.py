@@ -1,6 +1,6 @@
-"""From the text of a settings file, TOML or YAML, to a table.
+"""Parse the text of a settings file, TOML or YAML.
 
-A parser's own words are repeated only where they cannot hold a value: any value may be the key.
+A parser's own message is repeated only if it cannot contain a value: any value may be the key.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _QUOTED_BY_YAML = re.compile(r"\b(alias|anchor|tag|tag handle) ['\"].*", re.DOTA
 
 
 def parse_settings_file(text: str, file: str) -> dict[str, Any]:
-    """Return what the settings file named `file` holds; {} if nothing but comments.
+    """Return the content of the settings file named `file`; {} if it has only comments.
 
     Raises:
-        ConfigError: `text` is not of the form that the name promises, or is no table.
+        ConfigError: `text` is not in the format that the file name implies, or is not a table.
     """
     form = "TOML" if file.endswith(".toml") else "YAML"
     try:
@@ -50,25 +50,23 @@ def _table(content: Any, file: str) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ConfigError(
-            f"settings file {file} must hold names with values, e.g. node_name: alpha"
-        )
+        raise ConfigError(f"settings file {file} must map names to values, e.g. node_name: alpha")
     return content
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    """Return what is wrong without what stands there: `cluster_key: *abc` is an alias to YAML."""
+    """Return the problem without the value: in YAML, `cluster_key: *abc` is an alias."""
     problem = error.problem or "it cannot be read"
     without = _QUOTED_BY_YAML.sub(r"\1", problem)
     return problem if without == problem else f"{without}; put the value in quotes"
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """The safe loader, but the second of two equal keys does not win silently."""
+    """The safe loader, except that it refuses a table with the same key twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's signature
-        """Refuse a key that stands twice in one table."""
-        if isinstance(node, yaml.MappingNode):  # `!!map` may stand before anything
+        """Refuse a key that occurs twice in one table."""
+        if isinstance(node, yaml.MappingNode):  # `!!map` may precede any node
             seen: set[str] = set()
             for key, _ in node.value:
                 if isinstance(key, yaml.ScalarNode):
@@ -79,12 +77,12 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - yaml's signature
-        """Name the line of a value that its form does not allow, as in `2026-02-31`."""
+        """Name the line of a value that is not valid for its type, such as `2026-02-31`."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, OverflowError, TypeError):
-            # What SafeLoader raises for such a value, depending on the form.
-            raise _wrong(node, "a value is no number or date; put it in quotes") from None
+            # SafeLoader raises one of these for such a value, depending on the type.
+            raise _wrong(node, "a value is not a valid number or date; put it in quotes") from None
 
 
 def _wrong(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:

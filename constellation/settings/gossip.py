@@ -1,4 +1,4 @@
-"""Settings of gossip.  Profiles are memberlist's, but for `packet_bytes_max`."""
+"""Settings of gossip.  The profiles are memberlist's, except for `packet_bytes_max`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy
 from constellation.settings.types import Group, HostPort, Port
 
-# What differs from the defaults, which are the profile `lan`.
+# Each profile as its differences from the defaults, which are `lan`.
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "lan": {},
     "wan": {
@@ -37,73 +37,104 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
 
 
 class GossipSettings(Group):
-    """SWIM membership and state exchange.  Defaults suit one LAN or mesh of up to 100 nodes."""
+    """SWIM membership and state exchange.  The defaults suit a LAN or mesh of up to 100 nodes."""
 
     port: Port = Field(7946, description="UDP and TCP port, on `bind_address`")
     seeds: tuple[HostPort, ...] = Field(
-        (), description="members to join through, host:port of their gossip; empty: wait for others"
+        (),
+        description="members to join through, as host:port of their gossip; empty: wait for "
+        "others to join",
     )
     profile: Literal["lan", "wan", "local"] = Field(
         "lan",
-        description="the defaults of this group: 'lan' as below, 'wan' for trips of over 100 ms, "
-        "'local' for nodes on one host; what is set wins",
+        description="defaults of this group: 'lan' as listed here, 'wan' for round trips above "
+        "100 ms, 'local' for nodes on one host; settings given explicitly take precedence",
     )
-    probe_interval_s: float = Field(1.0, gt=0, description="seconds between probes")
-    probe_timeout_s: float = Field(0.5, gt=0, description="wait for an ack; about the p99 trip")
-    indirect_probes: int = Field(3, ge=0, description="members asked to probe in our place")
-    gossip_interval_s: float = Field(0.2, gt=0, description="seconds between rounds of news")
-    gossip_nodes: int = Field(3, ge=1, description="members told in each round")
-    push_pull_interval_s: float = Field(30.0, gt=0, description="seconds between full exchanges")
+    probe_interval_s: float = Field(1.0, gt=0, description="interval between probes, in seconds")
+    probe_timeout_s: float = Field(
+        0.5,
+        gt=0,
+        description="timeout of a direct probe, in seconds; about the 99th percentile of the "
+        "round trip time",
+    )
+    indirect_probes: int = Field(
+        3, ge=0, description="members asked to probe a member that did not acknowledge a probe"
+    )
+    gossip_interval_s: float = Field(
+        0.2, gt=0, description="interval between gossip rounds, in seconds"
+    )
+    gossip_nodes: int = Field(3, ge=1, description="members that receive each round")
+    push_pull_interval_s: float = Field(
+        30.0, gt=0, description="interval between full state exchanges, in seconds"
+    )
     retransmit_multiplier: int = Field(
-        4, ge=1, description="a piece of news is sent this x ceil(log10(members + 1)) times"
+        4, ge=1, description="an update is sent this x ceil(log10(members + 1)) times"
     )
     suspicion_multiplier: int = Field(
-        4, ge=1, description="suspicion lasts this x max(1, log10(members)) x probe_interval_s"
+        4, ge=1, description="a suspicion lasts this x max(1, log10(members)) x probe_interval_s"
     )
     suspicion_timeout_max_multiplier: int = Field(
-        6, ge=1, description="an unconfirmed suspicion lasts this many times longer"
+        6, ge=1, description="a suspicion that nobody confirms lasts this many times longer"
     )
-    tcp_timeout_s: float = Field(10.0, gt=0, description="limit of one exchange over TCP")
+    tcp_timeout_s: float = Field(
+        10.0, gt=0, description="timeout of one exchange over TCP, in seconds"
+    )
     local_health_multiplier_max: int = Field(
-        8, ge=1, description="a node with trouble of its own probes up to so many times slower"
+        8,
+        ge=1,
+        description="a node that is itself slow probes up to this many times less often "
+        "(Lifeguard)",
     )
     packet_bytes_max: int = Field(
-        1200, ge=512, le=1400, description="largest UDP payload; 1,200 fits a tailnet"
+        1200,
+        ge=512,
+        le=1400,
+        description="largest UDP payload, in bytes; 1200 fits into a tailnet's packets",
     )
-    dead_gossip_s: float = Field(30.0, gt=0, description="news still goes to the dead for so long")
+    dead_gossip_s: float = Field(
+        30.0, gt=0, description="time during which a dead member still receives gossip, in seconds"
+    )
     dead_reclaim_s: float = Field(
-        5.0, gt=0, description="a dead member's name may return with another address after so long"
+        5.0,
+        gt=0,
+        description="time after which the name of a dead member may rejoin with another address, "
+        "in seconds",
     )
     record_expiry_s: float = Field(
-        86_400.0, gt=0, description="records of a dead or departed node are kept for so long"
+        86_400.0,
+        gt=0,
+        description="time for which records of a dead or departed node are kept, in seconds",
     )
     rejoin_interval_s: float = Field(
-        5.0, gt=0, description="seconds between tries to reach seeds that are not members"
+        5.0,
+        gt=0,
+        description="interval between attempts to join through seeds that are not members, in "
+        "seconds",
     )
 
     label: str = Field(
         "",
         max_length=64,
         pattern=r"^[ -~]*$",
-        description="keeps clusters apart that could reach one another: nodes of other labels are "
-        "not heard",
+        description="separates clusters that can reach one another: packets with another label "
+        "are ignored",
     )
 
     @model_validator(mode="before")
     @classmethod
     def fill_from_profile(cls, values: Any) -> Any:
-        """Take the profile's value of what is not set."""
+        """Take the value of the profile for each setting that is not given."""
         profile = values.get("profile") if isinstance(values, dict) else None
         known = PROFILES.get(profile, {}) if isinstance(profile, str) else {}
         return {**known, **values} if known else values
 
     @model_validator(mode="after")
     def check_probe_timeout(self) -> GossipSettings:
-        """Refuse settings under which every member would be suspected."""
+        """Refuse timings with which every member would be suspected."""
         if self.probe_timeout_s >= self.probe_interval_s:
             raise ValueError(
                 f"probe_timeout_s ({self.probe_timeout_s}) must be below probe_interval_s "
-                f"({self.probe_interval_s}), or a probe has no time for its indirect round"
+                f"({self.probe_interval_s}), to leave time for the indirect probes"
             )
         return self
 

@@ -8,22 +8,24 @@ from constellation.settings.types import BindAddress, Group, Port
 
 
 class HttpSettings(Group):
-    """The agent's HTTP listener: Traefik's provider, health, metrics."""
+    """The agent's HTTP listener: Traefik's provider, health and metrics."""
 
     bind_address: BindAddress | None = Field(
         None,
-        description="unset: 127.0.0.1, so that only this host's Traefik reads it; 'tailscale' as "
-        "for the node",
+        description="address to listen on; unset: 127.0.0.1, so that only this host's Traefik can "
+        "poll it; 'tailscale': as for `bind_address` of the node",
     )
     port: Port = Field(8081, description="TCP port of the listener")
     requests_max: int = Field(
         128,
         ge=1,
-        description="connections held at once; one more takes the place of the idlest, or gets 503",
+        description="largest number of connections; a further one replaces the idlest, or gets 503",
     )
     head_timeout_s: float = Field(
-        10.0, gt=0, description="until a connection must have sent a whole request head"
+        10.0, gt=0, description="time within which a request head must arrive, in seconds"
     )
     idle_timeout_s: float = Field(
-        75.0, gt=0, description="a connection without a request for so long is closed"
+        75.0,
+        gt=0,
+        description="time without a request after which a connection is closed, in seconds",
     )

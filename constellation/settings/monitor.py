@@ -11,30 +11,37 @@ from constellation.settings.types import Group, HostPort, Name
 
 
 class StaticService(Group):
-    """One service that does not run in Docker, watched by a check."""
+    """One service that does not run in Docker, monitored by a check."""
 
-    name: Name = Field(description="unique on this node; its host name in routes")
-    address: HostPort = Field(description="host:port where other nodes reach it")
-    check: Literal["http", "tcp"] = Field("tcp", description="how it is checked")
-    path: str = Field("/", pattern="^/", description="for HTTP: 2xx or 3xx is passing")
-    interval_s: float = Field(1.0, gt=0, description="seconds between checks")
-    timeout_s: float = Field(1.0, gt=0, description="limit of one check")
+    name: Name = Field(description="unique on this node; its label in host names of routes")
+    address: HostPort = Field(description="host:port at which other nodes reach it")
+    check: Literal["http", "tcp"] = Field("tcp", description="an HTTP request, or a TCP connection")
+    path: str = Field(
+        "/", pattern="^/", description="path of an HTTP check; it passes with status 2xx or 3xx"
+    )
+    interval_s: float = Field(1.0, gt=0, description="interval between checks, in seconds")
+    timeout_s: float = Field(1.0, gt=0, description="timeout of one check, in seconds")
     labels: dict[str, str] = Field(
         default_factory=dict, description="as on a container, e.g. traefik.http.routers..."
     )
 
 
 class MonitorSettings(Group):
-    """From single checks to health."""
+    """From check results to the health of a service."""
 
     failing_count: int = Field(
-        2, ge=1, description="failing checks in a row of a static service until it is unhealthy"
+        2,
+        ge=1,
+        description="consecutive failing checks after which a static service is unhealthy",
     )
     passing_count: int = Field(
-        1, ge=1, description="passing checks in a row until it is healthy again"
+        1, ge=1, description="consecutive passing checks after which it is healthy again"
     )
     stopped_expiry_s: float = Field(
-        300.0, ge=0, description="a stopped container still listed after so long is withdrawn"
+        300.0,
+        ge=0,
+        description="time after which a container that stays stopped is no longer published, in "
+        "seconds",
     )
 
     def policy(self) -> HealthPolicy:

@@ -1,4 +1,4 @@
-"""The names of all settings, and the one that a misspelt name was meant to be."""
+"""The names of all settings, and the most similar one to a misspelt name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN
 
 @dataclass(frozen=True, slots=True)
 class SettingNames:
-    """The dotted names of a model: of values, of groups, and in the elements of lists."""
+    """The dotted names in a model: settings, groups, and fields of the elements of lists."""
 
     fields: Mapping[str, FieldInfo]
     groups: frozenset[str]
@@ -24,7 +24,7 @@ class SettingNames:
 
 
 def names_of(model: type[BaseModel], prefix: str = "") -> SettingNames:
-    """Return all names in `model` and in the groups below it."""
+    """Return all names in `model` and in its groups."""
     fields: dict[str, FieldInfo] = {}
     groups: set[str] = set()
     elements: set[str] = set()
@@ -52,13 +52,13 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 def why_unknown(
     name: str, names: SettingNames, *, is_table: bool = False, spell: Callable[[str], str] = str
 ) -> str:
-    """Return why `name`, which is none of `names.fields`, is refused, and what to write instead.
+    """Return why `name`, which is not in `names.fields`, is refused, and what to write instead.
 
     Args:
-        name: what was written, dotted.
-        names: what there is.
-        is_table: whether a table was written there, so that a group may have been meant.
-        spell: writes a dotted name as it is written where `name` stands.
+        name: the unknown name, dotted.
+        names: the known names.
+        is_table: whether its value is a table, so that a group may have been meant.
+        spell: spells a dotted name as the source of `name` does.
     """
     if name in names.groups:
         first = next(one for one in names.fields if one.startswith(f"{name}."))
@@ -68,7 +68,7 @@ def why_unknown(
 
 
 def shown_name(name: str, names: SettingNames) -> str:
-    """Return `name`, unless it could be a key that was put where a name belongs."""
+    """Return `name`, or only its length if it could be a key in the place of a name."""
     if len(name) < CLUSTER_KEY_CHARACTERS_MIN or name in names.groups:
         return name
     is_near = _closest(name, {*names.fields, *names.groups}) is not None
@@ -76,16 +76,16 @@ def shown_name(name: str, names: SettingNames) -> str:
 
 
 def why_unknown_in_list(name: str, names: SettingNames) -> str:
-    """Return the same of a name in an element of a list, e.g. `static_services[1].chek`."""
+    """Return the same for a name in an element of a list, e.g. `static_services[1].chek`."""
     close = _closest(re.sub(r"\[\d+\]", "[]", name), names.elements)
     return _no_such(close.rpartition(".")[2] if close else None)
 
 
 def _closest(name: str, names: Iterable[str]) -> str | None:
-    # Sorted, because a set has another order in each process, and two may be as close.
+    # Sorted, so that of two equally similar names every process returns the same.
     return next(iter(difflib.get_close_matches(name.lower(), sorted(names), n=1)), None)
 
 
 def _no_such(close: str | None) -> str:
     hint = f"did you mean {close}?" if close else "docs/settings.md lists all settings"
-    return f"there is no such setting; {hint}"
+    return f"unknown setting; {hint}"

@@ -12,59 +12,71 @@ from constellation.settings.types import Group
 
 
 class RaftSettings(Group):
-    """The replicated log that decides what must not be decided twice."""
+    """Raft: leader election and the replicated log."""
 
     bootstrap_expect: int = Field(
         0,
         ge=0,
         le=9,
-        description="how many nodes begin the cluster together, the same on each; a node that is "
-        "of a cluster, or finds one, does not begin another; 0: 1 if this node looks for no others",
+        description="number of nodes that bootstrap the cluster together, the same on each; a "
+        "node that belongs to a cluster, or finds one, does not bootstrap another; 0: 1 if this "
+        "node has no way to find others, otherwise it does not bootstrap",
     )
     witness: bool = Field(
         False,
-        description="this node votes, but leads only for as long as no other can, and holds no "
-        "lease; for a third, small machine beside two",
+        description="this node votes, but leads only while no other node can, and holds no lease; "
+        "for a small third machine beside two",
     )
     voters_max: int = Field(
-        VOTERS_MAX, ge=1, le=9, description="nodes that vote; all others get the log only"
+        VOTERS_MAX,
+        ge=1,
+        le=9,
+        description="largest number of voters; further members are learners",
     )
-    heartbeat_interval_s: float = Field(0.2, gt=0, le=10, description="between signs of the leader")
+    heartbeat_interval_s: float = Field(
+        0.2, gt=0, le=10, description="interval between heartbeats of the leader, in seconds"
+    )
     election_timeout_s: float = Field(
         1.0,
         gt=0,
         le=60,
-        description="without a sign of the leader for this to twice this, another is elected; less "
-        "preferred nodes wait longer",
+        description="time without a heartbeat after which an election starts, in seconds; drawn "
+        "between this and twice this, longer on less preferred nodes",
     )
     replace_after_s: float = Field(
-        300.0, gt=0, description="a voter that is away for so long is replaced by one that is there"
+        300.0,
+        gt=0,
+        description="time after which an unreachable voter is replaced by a reachable learner, in "
+        "seconds",
     )
     forget_after_s: float = Field(
-        259_200.0, gt=0, description="a node that is away for so long is no member any more"
+        259_200.0,
+        gt=0,
+        description="time after which an unreachable node is removed from the members, in seconds",
     )
     preferred_stable_s: float = Field(
         30.0,
         gt=0,
-        description="a node of lower `priority` number leads after it has been back for so long",
+        description="time that a node with a lower `priority` number must have been reachable "
+        "before it takes over as leader, in seconds",
     )
     snapshot_entries: int = Field(
-        8192, ge=16, description="entries in the log after which a snapshot takes their place"
+        8192, ge=16, description="number of log entries that a snapshot replaces"
     )
 
     @model_validator(mode="after")
     def check_times(self) -> RaftSettings:
-        """Refuse times under which a leader that lives would be replaced."""
+        """Refuse times with which a healthy leader would be replaced."""
         self.policy()
         return self
 
     @model_validator(mode="after")
     def check_first_voters(self) -> RaftSettings:
-        """Refuse to begin with more voters than there may be."""
+        """Refuse to bootstrap with more voters than allowed."""
         if self.bootstrap_expect > self.voters_max:
             raise ValueError(
                 f"bootstrap_expect ({self.bootstrap_expect}) must be at most voters_max "
-                f"({self.voters_max}): others join by themselves, and learn"
+                f"({self.voters_max}): further nodes join by themselves, as learners"
             )
         return self
 
@@ -79,7 +91,7 @@ class RaftSettings(Group):
         )
 
     def steward_policy(self) -> StewardPolicy:
-        """Return the patience with members."""
+        """Return the numbers of membership changes."""
         return StewardPolicy(
             voters_max=self.voters_max,
             replace_after_s=self.replace_after_s,
@@ -89,28 +101,31 @@ class RaftSettings(Group):
 
 
 class LeaseSettings(Group):
-    """Leases: what one node alone may do, such as writing DNS records."""
+    """Leases: what one node at a time may do, such as writing DNS records."""
 
     ttl_s: float = Field(
-        4.0, gt=0, le=3600, description="after so long without a renewal another node may have it"
+        4.0,
+        gt=0,
+        le=3600,
+        description="time without a renewal after which another node may take a lease, in seconds",
     )
-    renew_interval_s: float = Field(1.0, gt=0, description="between renewals by the holder")
+    renew_interval_s: float = Field(1.0, gt=0, description="interval between renewals, in seconds")
     margin_s: float = Field(
         0.5,
         gt=0,
-        description="so long before its time is over the holder stops; what it began must be done "
-        "within that",
+        description="time before the expiry at which the holder stops acting, in seconds; an "
+        "action that has begun must end within it",
     )
     clock_drift: float = Field(
         0.01,
         ge=0,
         le=CLOCK_DRIFT_MAX,
-        description="how much faster one node's clock may run than another's, as a fraction",
+        description="largest difference between the rates of two nodes' clocks, as a fraction",
     )
 
     @model_validator(mode="after")
     def check_times(self) -> LeaseSettings:
-        """Refuse times under which leases are lost for nothing, or held twice."""
+        """Refuse times with which leases are lost without need, or held twice."""
         self.policy()
         return self
 

@@ -1,8 +1,7 @@
-"""From file, environment and command line to `Settings`: the one module that reads them.
+"""Load `Settings` from the file, the environment and the command line.
 
-Sources, the later ones win: the file, the environment, `--set`.  All that is wrong in them becomes
-one line that names each setting, where it stands, and how to mend it; a value is never repeated
-where it could be a secret.
+Later sources take precedence: the file, the environment, `--set`.  All problems become one line
+that names each setting, its source and the fix; a value that could be a secret is never repeated.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """What one source says of one setting."""
+class _Assignment:
+    """The value that one source gives one setting."""
 
     name: str  # dotted
     value: Any  # a text, unless it is from a file
-    origin: str  # in words, to stand behind the name
+    origin: str  # in words that follow the name, e.g. "by --set"
     is_text: bool = True
 
 
@@ -46,8 +45,8 @@ def load_settings(
     """Return the settings of this agent.
 
     Args:
-        config_file: a TOML or YAML file; None: the one that CONSTELLATION_CONFIG names, or none.
-        assignments: `name=value` as given to `--set`.
+        config_file: a TOML or YAML file; None: the one that CONSTELLATION_CONFIG names, if any.
+        assignments: the `name=value` arguments of `--set`.
         environ: the environment.
 
     Raises:
@@ -66,18 +65,19 @@ def _load(
     problems: list[str] = []
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for entry in (
+    for assignment in (
         *_of_file(config_file, environ, names, problems),
         *_of_environment(environ, names, problems),
         *_of_assignments(assignments, names, problems),
     ):
-        origins[entry.name] = entry.origin
+        name, value = assignment.name, assignment.value
+        origins[name] = assignment.origin
         try:
-            value = _value(entry.value, names.fields[entry.name]) if entry.is_text else entry.value
+            value = _value(value, names.fields[name]) if assignment.is_text else value
         except ConfigError as error:
-            problems.append(f"{entry.name} {entry.origin}: {error}")
+            problems.append(f"{name} {assignment.origin}: {error}")
             continue
-        _put(values, entry.name, value)
+        _put(values, name, value)
     _set_defaults(values, environ)
     return _validated(values, origins, names, problems)
 
@@ -92,7 +92,7 @@ def _validated(
     try:
         settings = settings_model().model_validate(values)
     except ValidationError as error:
-        # What is wrong with all of them together may follow from a name that was refused.
+        # Checks of several settings together may fail only because a name was refused.
         errors = [one for one in error.errors() if one["loc"] or not problems]
         found += [complaint(one, origins, names) for one in errors]
     else:
@@ -106,7 +106,7 @@ def _validated(
 
 def _of_file(
     config_file: str | None, environ: Mapping[str, str], names: SettingNames, problems: list[str]
-) -> Iterator[_Entry]:
+) -> Iterator[_Assignment]:
     named_by = "--config" if config_file is not None else CONFIG_VARIABLE
     file = config_file if config_file is not None else environ.get(CONFIG_VARIABLE) or None
     if file is None:
@@ -119,19 +119,19 @@ def _of_file(
             why = why_unknown(name, names, is_table=isinstance(value, Mapping))
             problems.append(f"{shown_name(name, names)} {origin}: {why}")
         elif name in seen:
-            problems.append(f"{name} {origin}: it is set twice; take one of them out")
+            problems.append(f"{name} {origin}: it is set twice; remove one of them")
         else:
             seen.add(name)
-            yield _Entry(name, value, origin, is_text=False)
+            yield _Assignment(name, value, origin, is_text=False)
 
 
 def _text_of(file: str, named_by: str) -> str:
     try:
-        text = Path(file).read_text(encoding="utf-8-sig")  # some editors put a mark first
+        text = Path(file).read_text(encoding="utf-8-sig")  # some editors write a byte order mark
     except UnicodeDecodeError:
         raise ConfigError(f"settings file {file} is not UTF-8 text; save it as UTF-8") from None
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "its name holds a NUL"
+        why = error.strerror if isinstance(error, OSError) else "its name contains a NUL"
         raise ConfigError(
             f"settings file {file} cannot be read: {why}; correct the path in {named_by}, or let "
             "this user read it"
@@ -148,20 +148,22 @@ def _flatten(
         name = f"{prefix}{key}"
         if name in names.groups and isinstance(value, Mapping):
             yield from _flatten(value, names, f"{name}.")
-        elif name not in names.groups or value is not None:  # YAML: all of it commented out
+        elif (
+            name not in names.groups or value is not None
+        ):  # in YAML: a group whose settings are all commented out
             yield name, value
 
 
 def _of_environment(
     environ: Mapping[str, str], names: SettingNames, problems: list[str]
-) -> Iterator[_Entry]:
+) -> Iterator[_Assignment]:
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
             continue
         name = variable.removeprefix(PREFIX).lower().replace("__", ".")
-        # Another spelling of a name would be a second place for one setting.
+        # Another spelling of the name would set one setting in two places.
         if name in names.fields and variable == environment_name(name):
-            yield _Entry(name, environ[variable], f"in {variable}")
+            yield _Assignment(name, environ[variable], f"in {variable}")
         else:
             why = why_unknown(name, names, spell=environment_name)
             problems.append(f"{variable} in the environment: {why}")
@@ -174,26 +176,26 @@ def environment_name(name: str) -> str:
 
 def _of_assignments(
     assignments: Sequence[str], names: SettingNames, problems: list[str]
-) -> Iterator[_Entry]:
+) -> Iterator[_Assignment]:
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
-            # It is shown as far as it is a name: what follows could be a secret.
+            # Show only the name: what follows could be a secret.
             shown = re.split(r"[^a-z_.]", name)[0]
             given = f" {shown}" if shown in names.fields or shown in names.groups else ""
             problems.append(f"--set{given}: write --set NAME=VALUE, e.g. --set gossip.port=7946")
         elif name in names.fields:
-            yield _Entry(name, value, "by --set")
+            yield _Assignment(name, value, "by --set")
         else:
             why = why_unknown(name, names)
             problems.append(f"{shown_name(name, names)} by --set: {why}")
 
 
 def _value(text: str, field: FieldInfo) -> Any:
-    """Return what a text stands for: lists and tables are written as JSON.
+    """Return the value of a text: lists and tables are written as JSON.
 
     Raises:
-        ConfigError: it is not JSON; the text is not repeated, which may be long.
+        ConfigError: it is not JSON.  The text, which may be long, is not repeated.
     """
     if get_origin(field.annotation) not in {tuple, dict}:
         return None if text == "" and type(None) in get_args(field.annotation) else text
@@ -213,7 +215,7 @@ def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
     values[name] = value
 
 
-# What is set when nobody sets it.
+# Defaults that depend on the host.
 
 
 def _set_defaults(values: dict[str, Any], environ: Mapping[str, str]) -> None:
@@ -235,7 +237,7 @@ def _default_data_dir(environ: Mapping[str, str]) -> str:
     if os.geteuid() == 0:
         return "/var/lib/constellation"
     state = environ.get("XDG_STATE_HOME", "")
-    if Path(state).is_absolute():  # the XDG Base Directory Specification ignores another
+    if Path(state).is_absolute():  # the XDG Base Directory Specification ignores relative paths
         return str(Path(state) / "constellation")
     try:
         home = environ.get("HOME") or Path.home()

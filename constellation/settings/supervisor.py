@@ -1,4 +1,4 @@
-"""Settings of supervision."""
+"""Settings of supervision: restarts, pings and their limits."""
 
 from __future__ import annotations
 
@@ -10,42 +10,50 @@ from constellation.supervision.restart import RestartPolicy
 
 
 class SupervisorSettings(Group):
-    """Starting dead actors again."""
+    """Restarting actors that have died or hang."""
 
-    backoff_min_s: float = Field(0.2, gt=0, description="wait before the first restart")
-    backoff_max_s: float = Field(4.0, gt=0, description="longest wait before a restart")
+    backoff_min_s: float = Field(0.2, gt=0, description="wait before the first restart, in seconds")
+    backoff_max_s: float = Field(4.0, gt=0, description="longest wait before a restart, in seconds")
     intensity_count_max: int = Field(
         10,
         ge=1,
         description="quick restarts of one actor within `intensity_period_s`; past this limit it "
         "is restarted slowly",
     )
-    intensity_period_s: float = Field(60.0, gt=0, description="window of `intensity_count_max`")
-    ping_interval_s: float = Field(2.0, gt=0, description="between questions whether one lives")
-    ping_timeout_s: float = Field(
-        10.0, gt=0, description="without an answer for so long an actor is killed and started again"
+    intensity_period_s: float = Field(
+        60.0, gt=0, description="period for `intensity_count_max`, in seconds"
     )
-    start_timeout_s: float = Field(15.0, gt=0, description="until a new actor must have answered")
+    ping_interval_s: float = Field(
+        2.0, gt=0, description="interval between pings of each actor, in seconds"
+    )
+    ping_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        description="time without a pong after which an actor is killed and restarted, in seconds",
+    )
+    start_timeout_s: float = Field(
+        15.0, gt=0, description="time within which a new actor must have started, in seconds"
+    )
     retry_min_s: float = Field(
         5.0,
         gt=0,
         le=60,
-        description="wait before the next restart of an actor that reached the limit; doubles with "
-        "each further exit",
+        description="wait before the next restart of an actor that reached the limit, in seconds; "
+        "doubles with each further exit",
     )
     retry_max_s: float = Field(
-        60.0, gt=0, le=60, description="longest wait before a restart past the limit"
+        60.0, gt=0, le=60, description="longest wait before a restart past the limit, in seconds"
     )
     essential_down_timeout_s: float = Field(
         120.0,
         gt=0,
-        description="after gossip, raft, leases, http or admin has been down for this long, the "
-        "agent ends with exit code 1, so that its service manager starts it afresh",
+        description="time that gossip, raft, leases, http or admin may be down, in seconds; then "
+        "the agent ends with exit code 1, so that its service manager starts it afresh",
     )
 
     @model_validator(mode="after")
     def check_order(self) -> SupervisorSettings:
-        """Refuse a ceiling below its floor, and a timeout below its interval."""
+        """Refuse a maximum below its minimum, and a timeout below its interval."""
         if self.backoff_max_s < self.backoff_min_s:
             raise ValueError("backoff_max_s must not be below backoff_min_s")
         if self.retry_max_s < self.retry_min_s:

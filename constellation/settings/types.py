@@ -1,4 +1,4 @@
-"""What settings are made of: the base of all groups, and texts with a form of their own."""
+"""The base of all groups of settings, and the value types that they share."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pydantic import (
 )
 
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-TAILSCALE = "tailscale"  # in place of an address: this machine's in the tailnet
+TAILSCALE = "tailscale"  # instead of an address: this machine's tailnet address
 _PORT = re.compile(r"[0-9]{1,5}")  # `isdigit` is true of digits that `int` refuses
 
 
 def _check_name(value: str) -> str:
     if not NAME_PATTERN.fullmatch(value):
         raise ValueError(
-            f"{value!r} cannot be a DNS label: use 1 to 63 of a-z, 0-9 and '-', "
-            "beginning and ending with a letter or digit"
+            f"{value!r} is not a DNS label: use 1 to 63 characters of a-z, 0-9 and '-', "
+            "starting and ending with a letter or digit"
         )
     return value
 
@@ -41,7 +41,7 @@ def _check_bind_ip(value: str) -> str:
         return value
     if ipaddress.ip_address(_check_ip(value)).is_unspecified:
         raise ValueError(
-            f"{value} would listen on every interface: name this node's tailnet address"
+            f"{value} would listen on every interface: use this node's tailnet address"
         )
     return value
 
@@ -61,7 +61,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Group(BaseModel):
-    """A group of settings: frozen; an unknown name in it is refused, and a number has an end."""
+    """A group of settings: frozen; unknown names and infinite numbers are refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
@@ -70,7 +70,7 @@ class Group(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def check_numbers(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse `port = true`, which Python takes for 1."""
+        """Refuse `port = true`, which Python accepts as 1."""
         field = cls.model_fields[info.field_name or ""]
         if isinstance(value, bool) and field.annotation in {int, float}:
             raise ValueError("must be a number")

@@ -10,6 +10,8 @@ from constellation import __version__
 from messages.admin import (
     NodesReport,
     NodesRequest,
+    NodeStatusRequest,
+    PartState,
     ServicesReport,
     ServicesRequest,
 )
@@ -76,6 +78,20 @@ def test_what_every_node_has_is_no_capability(admin: Admin, name: str) -> None:
     admin.harness.deliver(part(name, "present"))
 
     assert {state.capabilities for state in admin.published() if state} == {()}
+
+
+def test_file_that_cannot_be_saved_is_in_the_status_and_is_no_capability(admin: Admin) -> None:
+    admin.know_three_nodes()
+    states: tuple[PartState, ...] = ("lost", "present")
+    for state in states:
+        admin.harness.deliver(part("saving the routes", state))
+
+        admin.ask(NodeStatusRequest())
+        admin.supervisor_answers()
+        parts = [one.part for one in admin.told()[-1].parts]
+        assert ("saving the routes" in parts) is (state == "lost")
+
+    assert {one.capabilities for one in admin.published() if one} == {()}
 
 
 # What is answered at once.

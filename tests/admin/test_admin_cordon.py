@@ -10,6 +10,8 @@ from thespian.actors import ActorAddress
 
 from actors.adapters.cordon_file import FILE_NAME
 from actors.admin import cordon as admin_cordon
+from actors.admin.cordon import RETRY_S
+from constellation.admin.cordon import Cordon
 from constellation.errors import AdapterError
 from constellation.transport.address import ActorRef
 from messages.admin import (
@@ -144,6 +146,41 @@ def test_what_cannot_be_kept_is_not_done_and_said_in_the_status(
     ]
     admin.ask(UNCORDON)
     assert problems(admin) == []
+
+
+def test_refused_order_is_no_problem_any_more_once_the_disk_has_space(
+    admin: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[object] = []
+
+    def full(path: Path, cordon: Cordon) -> None:
+        attempts.append(cordon.cordoned)
+        path.write_bytes(Cordon(cordoned=True, reason="refused").encode())  # only the sync failed
+        raise AdapterError(f"{path} cannot be written", why="no space", fix="free space")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(admin_cordon, "save_cordon", full)
+        admin.ask(CORDON)
+        admin.pass_time(RETRY_S + 0.1)
+        assert len(problems(admin)) == 1
+        assert attempts == [True, False]
+        assert admin.metric("constellation_file_unsaved", file=FILE_NAME) == 1
+
+    admin.pass_time(RETRY_S + 0.1)
+
+    assert problems(admin) == []
+    assert admin.metric("constellation_file_unsaved", file=FILE_NAME) == 0
+    assert last_published(started(tmp_path)) == (False, "")
+
+
+def test_file_that_cannot_be_read_is_not_overwritten_by_a_retry(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text("?")
+    admin = started(tmp_path)
+
+    admin.pass_time(RETRY_S + 0.1)
+
+    assert (tmp_path / FILE_NAME).read_text() == "?"
+    assert len(problems(admin)) == 1
 
 
 def test_damaged_file_keeps_nothing_away_and_is_said_until_an_order_replaces_it(

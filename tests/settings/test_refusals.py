@@ -48,7 +48,7 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ("bind_address=0.0.0.0", ["bind_address by --set: ", "every interface"]),
         ("tailscale.tag=constellation", ["tailscale.tag by --set: must match "]),
         ("tailscale.hostname_prefix=a.b", ["tailscale.hostname_prefix by --set: must match "]),
-        ("node_name=Alpha", ["node_name by --set: 'Alpha' cannot be a DNS label"]),
+        ("node_name=Alpha", ["node_name by --set: 'Alpha' is not a DNS label"]),
         ("domain=a b", ["domain by --set: must match "]),
         ("gossip.seeds=[1", ["gossip.seeds by --set: write it as JSON", "at character 3"]),
         ("gossip.seeds=a:1,b:2", ["gossip.seeds by --set: write it as JSON"]),
@@ -68,7 +68,7 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ),
     ],
 )
-def test_wrong_assignment_is_named_with_what_to_write(
+def test_wrong_assignment_is_reported_with_the_correct_form(
     assignment: str, words: Sequence[str]
 ) -> None:
     check_said(said_of(assignment), words)
@@ -86,7 +86,7 @@ def test_wrong_assignment_is_named_with_what_to_write(
         ("GOSSIP__PORT", "", ["gossip.port in CONSTELLATION_GOSSIP__PORT: must be a whole"]),
     ],
 )
-def test_wrong_variable_is_named_as_it_is_spelt(
+def test_wrong_environment_variable_is_reported_under_its_own_name(
     variable: str, value: str, words: Sequence[str]
 ) -> None:
     check_said(said_of(environ={f"CONSTELLATION_{variable}": value}), words)
@@ -110,8 +110,8 @@ def test_wrong_variable_is_named_as_it_is_spelt(
         ("agent.yaml", "a: !!bool x", ["put it in quotes (at line 1)"]),
         ("agent.yaml", "a: !!map x", ["not YAML", "line 1"]),
         ("agent.yaml", "a: !!python/object:os.system {}", ["not YAML", "line 1"]),
-        ("agent.yaml", "- a", ["must hold names"]),
-        ("agent.yaml", "3: a", ["must hold names"]),
+        ("agent.yaml", "- a", ["must map names"]),
+        ("agent.yaml", "3: a", ["must map names"]),
         ("agent.yaml", "node_name: 007", ["node_name in ", "must be a text; put it in quotes"]),
         ("agent.ini", "a=1", [".toml, .yaml or .yml"]),
         ("agent.toml", "[gossip]\nprot = 1", ["gossip.prot in ", "did you mean gossip.port?"]),
@@ -122,7 +122,7 @@ def test_wrong_variable_is_named_as_it_is_spelt(
         ("agent.toml", "[gossip]\nport = true", ["gossip.port in ", "must be a number"]),
     ],
 )
-def test_wrong_file_is_named_with_the_line_or_the_setting(
+def test_wrong_file_is_reported_with_its_line_or_setting(
     write: Write, name: str, content: str | bytes, words: Sequence[str]
 ) -> None:
     file = write(name, content)
@@ -136,10 +136,10 @@ def test_wrong_file_is_named_with_the_line_or_the_setting(
         ("/nowhere/a.toml", {}, ["/nowhere/a.toml cannot be read: No such file", "in --config"]),
         (None, {"CONSTELLATION_CONFIG": "/nowhere/a.toml"}, ["/nowhere/a.toml", "_CONFIG, or"]),
         ("/proc", {}, ["/proc cannot be read: Is a directory"]),
-        ("a\0.toml", {}, ["cannot be read: its name holds a NUL"]),
+        ("a\0.toml", {}, ["cannot be read: its name contains a NUL"]),
     ],
 )
-def test_file_that_cannot_be_read_is_named_with_who_named_it(
+def test_unreadable_file_is_reported_with_the_source_of_its_path(
     file: str | None, environ: Mapping[str, str], words: Sequence[str]
 ) -> None:
     check_said(said_of(file=file, environ=environ), words)
@@ -160,7 +160,7 @@ def test_file_that_cannot_be_read_is_named_with_who_named_it(
         (
             ["cluster_key_file=/key"],
             {"CONSTELLATION_CLUSTER_KEY": KEY},
-            ["take one of them out", "cluster_key in CONSTELLATION_CLUSTER_KEY", "file by --set"],
+            ["remove one of them", "cluster_key in CONSTELLATION_CLUSTER_KEY", "file by --set"],
         ),
         (
             ["bind_address=tailscale", "tailscale.enabled=false"],
@@ -181,13 +181,13 @@ def test_file_that_cannot_be_read_is_named_with_who_named_it(
         (["bind_address=10.0.0.1"], {}, ["cluster_key is not set", "(here: bind_address by --set"]),
     ],
 )
-def test_settings_that_do_not_fit_together_are_all_named_with_where_they_stand(
+def test_conflicting_settings_are_all_reported_with_their_sources(
     assignments: Sequence[str], environ: Mapping[str, str], words: Sequence[str]
 ) -> None:
     check_said(said_of(*assignments, environ=environ), words)
 
 
-def test_what_is_wrong_in_several_sources_is_said_at_once(write: Write) -> None:
+def test_problems_of_several_sources_are_reported_together(write: Write) -> None:
     file = write("agent.toml", "quux = 1\n")
 
     said = said_of("gossip.port=x", file=file, environ={"CONSTELLATION_PRIORITY": "y"})
@@ -195,19 +195,19 @@ def test_what_is_wrong_in_several_sources_is_said_at_once(write: Write) -> None:
     check_said(said, [f"quux in {file}", "gossip.port by --set", "priority in CONSTELLATION_"])
 
 
-def test_more_problems_than_a_line_holds_are_counted() -> None:
+def test_problems_beyond_the_limit_of_a_line_are_counted() -> None:
     assert joined(["a", "b", "c"]) == "a; b; c"
     assert joined(["a", "b", "c", "d", "e"]) == "a; b; c; and 2 more"
 
 
-def test_misspelt_key_is_not_also_called_missing() -> None:
+def test_misspelt_key_is_not_also_reported_as_missing() -> None:
     said = said_of("bind_address=10.0.0.1", f"cluster_keey={KEY}")
 
-    assert said == "cluster_keey by --set: there is no such setting; did you mean cluster_key?"
+    assert said == "cluster_keey by --set: unknown setting; did you mean cluster_key?"
 
 
 @pytest.mark.parametrize("group", Group.__subclasses__(), ids=lambda group: group.__name__)
-def test_no_number_of_any_group_may_be_a_truth_value(group: type[Group]) -> None:
+def test_numbers_refuse_booleans_in_every_group(group: type[Group]) -> None:
     numbers = [name for name, one in group.model_fields.items() if one.annotation in {int, float}]
 
     for name in numbers:
@@ -235,7 +235,7 @@ TOKENS = ["a", "1", ":", " ", "- ", "\n", "[", "]", "{", "}", ",", "!!", "!!int 
     st.sampled_from(["a.toml", "a.yaml"]),
     st.text(max_size=40) | st.lists(st.sampled_from(TOKENS), max_size=20).map("".join),
 )
-def test_any_text_is_a_table_or_is_refused_by_the_name_of_its_file(name: str, text: str) -> None:
+def test_any_text_is_parsed_or_refused_with_the_name_of_its_file(name: str, text: str) -> None:
     try:
         assert isinstance(parse_settings_file(text, name), dict)
     except ConfigError as error:

@@ -56,7 +56,7 @@ def test_no_refusal_of_an_assignment_repeats_its_secret(assignment: str) -> None
     assert KEY[:20] not in said
 
 
-def test_no_refusal_of_an_assignment_takes_a_secret_of_letters_for_a_name() -> None:
+def test_secret_of_letters_in_the_place_of_a_name_is_not_repeated() -> None:
     letters = KEY.replace("-", "")
 
     for assignment in (letters, f"{letters}=", f"cluster_key:{letters}"):
@@ -71,7 +71,7 @@ def test_no_refusal_of_a_variable_repeats_its_secret(variable: str) -> None:
     assert KEY[:20] not in said
 
 
-def test_key_does_not_show_in_what_is_printed_of_the_settings() -> None:
+def test_key_is_hidden_in_printed_settings() -> None:
     settings = load(f"cluster_key={KEY}")
 
     assert KEY not in f"{settings!r} {settings} {settings.model_dump_json()}"

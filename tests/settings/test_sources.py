@@ -17,7 +17,7 @@ from tests.settings.loading import KEY, load
 Write = Callable[[str, str | bytes], Path]
 
 
-def test_command_line_wins_over_environment_over_file_over_default(
+def test_command_line_precedes_environment_precedes_file_precedes_default(
     write: Write,
 ) -> None:
     file = write("agent.toml", "[gossip]\nport = 1001\nprobe_interval_s = 2.0\ngossip_nodes = 5\n")
@@ -38,7 +38,7 @@ def test_environment_can_name_the_file(write: Write) -> None:
 
 
 @pytest.mark.parametrize("name", ["agent.toml", "agent.yaml", "agent.yml"])
-def test_toml_and_yaml_say_the_same(write: Write, name: str) -> None:
+def test_toml_and_yaml_files_give_the_same_settings(write: Write, name: str) -> None:
     toml = 'domain = "example.org"\n[gossip]\nseeds = ["10.0.0.1:7946"]\n'
     yaml = "domain: example.org\ngossip:\n  seeds: ['10.0.0.1:7946']\n"
 
@@ -92,13 +92,13 @@ def test_value_of_an_assignment_may_hold_an_equals_sign() -> None:
 
 
 @pytest.mark.parametrize("name", ["cluster_key", "cluster_key_file", "http.bind_address"])
-def test_empty_text_unsets_what_may_be_unset(write: Write, name: str) -> None:
+def test_empty_text_unsets_an_optional_setting(write: Write, name: str) -> None:
     file = write("agent.toml", f'cluster_key = "{KEY}"\n') if name == "cluster_key" else None
 
     assert load(file=file, environ={environment_name(name): ""}) == load()
 
 
-def test_texts_of_the_environment_become_what_the_setting_is() -> None:
+def test_text_of_the_environment_is_converted_to_the_type_of_the_setting() -> None:
     services = [{"name": "web", "address": "127.0.0.1:80", "check": "http", "interval_s": 2}]
     settings = load(
         environ={
@@ -126,7 +126,7 @@ def test_texts_of_the_environment_become_what_the_setting_is() -> None:
         ("a" * 80, "a" * 63),
     ],
 )
-def test_node_is_named_after_its_host(
+def test_node_name_defaults_to_the_host_name(
     monkeypatch: pytest.MonkeyPatch, host: str, name: str
 ) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: host)
@@ -134,7 +134,9 @@ def test_node_is_named_after_its_host(
     assert load().node_name == name
 
 
-def test_data_directory_of_a_user_is_in_their_own_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_directory_of_a_user_defaults_to_their_state_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("HOME", "/home/somebody")
 
@@ -146,7 +148,7 @@ def test_data_directory_of_a_user_is_in_their_own_state(monkeypatch: pytest.Monk
     assert load().data_dir == "/var/lib/constellation"
 
 
-def test_user_without_a_home_is_asked_for_a_data_directory_only_where_none_is_set(
+def test_user_without_a_home_must_set_the_data_directory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def home() -> Path:
@@ -161,7 +163,7 @@ def test_user_without_a_home_is_asked_for_a_data_directory_only_where_none_is_se
 
 
 @pytest.mark.parametrize("name", ["agent.toml.example", "agent.env.example"])
-def test_examples_load_as_they_are_and_with_every_line_taken_in(write: Write, name: str) -> None:
+def test_examples_load_as_shipped_and_with_every_line_uncommented(write: Write, name: str) -> None:
     text = (ROOT / "deploy" / name).read_text()
     lines = [line.removeprefix("#") for line in text.splitlines() if not line.startswith("# ")]
     lines = [line for line in lines if not line.lower().endswith(('cluster_key = ""', "_key="))]

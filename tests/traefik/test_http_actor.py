@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from actors import node
-from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_good
+from actors.http import actor as http_actor
 from actors.http.actor import HttpActor
 from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
@@ -180,37 +180,6 @@ def test_a_snapshot_that_never_arrives_is_requested_again(start: Start) -> None:
     harness.pump_until(lambda: len(harness.sent_to("gossip")) == 4)
 
 
-def test_a_body_that_the_disk_refuses_is_reported_and_saved_later(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refusing = [True]
-
-    def save(path: Path, last_good: LastGood) -> None:
-        if refusing:
-            raise AdapterError("last good body", why="No space left on device", fix="make room")
-        save_last_good(path, last_good)
-
-    monkeypatch.setattr("actors.http.actor.save_last_good", save)
-    harness = start()
-    harness.neighbours("admin")
-    harness.deliver(snapshot(on("alpha", state())))
-    harness.pump_until(lambda: bool(harness.sent_to("admin")))
-    body = get(harness, "/api/dynamic")[1]
-
-    (lost,) = harness.sent_to("admin")
-    assert (lost.part, lost.state, lost.fix) == ("http", "lost", "make room")
-    assert "No space left on device" in lost.why
-    harness.neighbours("admin", generation=1)
-    harness.pump_until(lambda: harness.sent_to("admin") == [lost, lost])
-    refusing.clear()
-    harness.pump_until(lambda: len(harness.sent_to("admin")) == 3)
-    assert harness.sent_to("admin")[2] == PartReported(part="http", state="present")
-    saved = load_last_good(tmp_path / FILE_NAME)
-    assert saved is not None
-    assert saved.body == body
-    assert re.search(rb"traefik_saves_failed_total\S* [1-9]", get(harness, "/metrics")[1])
-
-
 def test_before_anything_is_known_there_is_no_body_and_health_says_so(start: Start) -> None:
     harness = start()
 
@@ -258,6 +227,42 @@ def test_a_damaged_last_good_body_is_not_served(start: Start, tmp_path: Path) ->
     harness = start()
 
     assert get(harness, "/api/dynamic")[0] == 503
+
+
+def test_routes_that_cannot_be_saved_are_reported_once_and_saved_when_there_is_space(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[Path] = []
+
+    def full(path: Path, _: LastGood) -> None:
+        attempts.append(path)
+        raise AdapterError(f"{path} cannot be written", why="no space", fix="free space on /")
+
+    file = tmp_path / "traefik-last-good.json"
+    harness = start()
+    harness.neighbours("admin")
+    with monkeypatch.context() as patched:
+        patched.setattr(http_actor, "save_last_good", full)
+        harness.deliver(snapshot(on("alpha", state())))
+        harness.pump_until(lambda: len(attempts) == 2)
+
+        (part,) = messages_of(PartReported, harness.sent)
+        assert (part.part, part.state) == ("saving the last good routes", "lost")
+        assert part.why.startswith(f"{file} cannot be written: no space; ")
+        assert part.fix.startswith("free space on /")
+        assert harness.actor.unsaved.labels(file.name)._value.get() == 1
+        assert hosts(harness) == {"web.localhost", "web.alpha.localhost"}
+        harness.neighbours("admin", generation=1)  # it was started again and knows nothing
+        harness.pump_until(lambda: len(messages_of(PartReported, harness.sent)) == 2)
+
+    harness.pump_until(lambda: len(messages_of(PartReported, harness.sent)) == 3)
+
+    assert messages_of(PartReported, harness.sent)[1:] == [
+        part,
+        PartReported(part="saving the last good routes", state="present"),
+    ]
+    assert file.exists()
+    assert harness.actor.unsaved.labels(file.name)._value.get() == 0
 
 
 def test_gossip_that_starts_again_does_not_take_the_routes_with_it(start: Start) -> None:
