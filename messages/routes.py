@@ -19,7 +19,7 @@ Way = Literal["", "published", "container", "ingress", "url"]
 
 
 class RejectedRequest(OperatorRequest):
-    """Ask what was left out of the routes.  Answered by `RejectedReport`."""
+    """Ask what is left out of the routes.  Answered by `RejectedReport`."""
 
     answered_by = "http"
     needs_cluster = True
@@ -32,7 +32,7 @@ class RejectionRow(Message):
 
     service: str
     node: str
-    label: str = Field(description="empty: no label is to blame")
+    label: str = Field(description="empty: no label is the cause")
     reason: str
     remedy: str
 
@@ -44,8 +44,8 @@ class RejectedReport(Message):
 
     self_node: str = Field(description="the node that was asked")
     rejected: tuple[RejectionRow, ...]
-    total: int = Field(ge=0, description="with those that are too many to list")
-    degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
+    total: int = Field(ge=0, description="number of rejections, including those not listed")
+    degraded: tuple[str, ...] = Field(description="problems to act on, for people")
 
 
 class ExplainRequest(OperatorRequest):
@@ -64,16 +64,18 @@ class BackendRow(Message):
 
     service: str
     node: str
-    address: str = Field(description="where Traefik sends requests; empty: nowhere")
+    address: str = Field(description="where Traefik sends requests; empty: it is not reached")
     way: Way = Field(description="how it is reached; empty: it is not")
-    weight: int | None = Field(description="None: the same as the others")
+    weight: int | None = Field(description="None: no weight is set")
     serving: bool = Field(description="it gets requests")
-    why: str = Field(description="why it gets none; empty: it does")
-    changed_ago_s: float = Field(ge=0.0, description="since its record changed, as seen here")
+    why: str = Field(description="why it gets no requests; empty: it does")
+    changed_ago_s: float = Field(
+        ge=0.0, description="seconds since its record changed, as seen by this node"
+    )
 
 
 class RouteRow(Message):
-    """One router, and what is behind it.  Part of `ExplainReport`."""
+    """One router and the instances behind it.  Part of `ExplainReport`."""
 
     crosses_nodes = True
 
@@ -85,21 +87,21 @@ class RouteRow(Message):
     middlewares: tuple[str, ...]
     tls: bool
     service: str
-    defined_by: tuple[str, ...] = Field(description="the instances whose labels ask for it")
+    defined_by: tuple[str, ...] = Field(description="the instances whose labels define it")
     backends: tuple[BackendRow, ...]
 
 
 class ExplainReport(Message):
-    """Answer to `ExplainRequest`: the chain from the name to the instances, and why not."""
+    """Answer to `ExplainRequest`: from the name to the instances, and why some get no requests."""
 
     crosses_nodes = True
 
     self_node: str = Field(description="the node whose Traefik this is about")
     subject: str
-    found: bool = Field(description="something here is called so")
-    polled_ago_s: float | None = Field(description="since Traefik asked; None: never")
-    body_age_s: float = Field(ge=0.0, description="since what Traefik gets changed")
+    found: bool = Field(description="a host, service or router has this name")
+    polled_ago_s: float | None = Field(description="seconds since Traefik polled; None: it has not")
+    body_age_s: float = Field(ge=0.0, description="seconds since the body for Traefik changed")
     routes: tuple[RouteRow, ...]
-    rejected: tuple[RejectionRow, ...] = Field(description="what was left out of its services")
-    notes: tuple[str, ...] = Field(description="what else is to be known; for people")
-    degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
+    rejected: tuple[RejectionRow, ...] = Field(description="what is left out of these services")
+    notes: tuple[str, ...] = Field(description="further remarks, for people")
+    degraded: tuple[str, ...] = Field(description="problems to act on, for people")

@@ -189,16 +189,16 @@ def test_what_is_not_http_gets_no_router(service_state: ServiceState) -> None:
     ("broken", "label", "reason"),
     [
         (state("bad", endpoints=()), "", "no TCP port is published"),
-        (state("bad", endpoints=(endpoint(host="0.0.0.0"),)), "", "cannot be reached"),
+        (state("bad", endpoints=(endpoint(host="0.0.0.0"),)), "", "cannot reach the address"),
         (
             state("bad", http__services__x__loadbalancer__server__port="http"),
             "traefik.http.services.x.loadbalancer.server.port",
-            "it is no port",
+            "it is not a port",
         ),
         (
             state("bad", http__services__x__loadbalancer__server__port="81"),
             "traefik.http.services.x.loadbalancer.server.port",
-            "port 81 of the container is not published; published are 80",
+            "port 81 of the container is not published; published: 80",
         ),
         (state("\u00e9t\u00e9"), "", "host name"),
         (state("bad", enable="perhaps"), "traefik.enable", "neither true nor false"),

@@ -78,7 +78,7 @@ def test_a_tcp_router_without_tls_leaves_the_entry_points_of_http_alone() -> Non
 
     plain = made(on("alpha", container("db", router("web"))))
     assert not section(plain, "tcp", "routers")
-    assert "HTTP on 'web'" in plain.rejected[0].reason
+    assert "all HTTP traffic on 'web'" in plain.rejected[0].reason
     own = made(on("alpha", container("db", router("db"))), entry_points=("db",))
     assert section(own, "tcp", "routers")
 
@@ -183,7 +183,7 @@ def test_a_udp_router_names_its_entry_point() -> None:
     everywhere = {**labels, "traefik.udp.routers.x.service": "x"}
     configuration = made(on("alpha", container("dns", everywhere, **dns)))
     assert not section(configuration, "udp", "routers")
-    assert "all traffic of UDP" in configuration.rejected[0].reason
+    assert "all UDP traffic" in configuration.rejected[0].reason
     own = {**labels, "traefik.udp.routers.x.entrypoints": "dns"}
     configuration = made(on("alpha", container("dns", own, **dns)), entry_points=("dns",))
     assert section(configuration, "udp", "routers")

@@ -155,7 +155,7 @@ def test_an_operator_is_told_where_requests_go_and_what_was_left_out(start: Star
     assert [route.router for route in explained.routes] == ["web.localhost"]
     assert explained.polled_ago_s is not None
     assert isinstance(rejected, RejectedReport)
-    assert [row.reason for row in rejected.rejected] == ["a user is name:hash"]
+    assert [row.reason for row in rejected.rejected] == ["a user is written as name:hash"]
 
 
 def test_a_missed_change_is_made_up_for_by_a_new_snapshot(start: Start) -> None:

@@ -48,7 +48,7 @@ def test_an_entry_point_for_one_service_is_not_taken_over_by_a_later_deployment(
     assert winner_of(key, [later, first]) == first
     (told,) = conflicts(key, [later, first], first)
     assert (told.service, told.label) == ("queue", "")
-    assert told.reason == "cache on beta has the entry point redis for itself"
+    assert told.reason == "cache on beta already has the entry point redis"
 
 
 def test_each_that_differs_is_told_who_won() -> None:

@@ -83,7 +83,7 @@ def test_a_node_whose_name_is_no_host_name_has_the_route_of_the_service_alone() 
     made = build(on("Bad.Node", state()))
 
     assert set(routers(made)) == {"web.example.org"}
-    assert ["cannot be a host name" in item.reason for item in made.rejected] == [True]
+    assert ["is not a valid host name" in item.reason for item in made.rejected] == [True]
 
 
 def test_a_service_without_a_host_name_keeps_what_its_labels_name() -> None:
@@ -92,4 +92,4 @@ def test_a_service_without_a_host_name_keeps_what_its_labels_name() -> None:
     made = build(on("alpha", state("\u00e9t\u00e9", **labels)))
 
     assert routers(made) == {"x": "x"}
-    assert ["cannot be made a host name" in item.reason for item in made.rejected] == [True]
+    assert ["cannot be part of a host name" in item.reason for item in made.rejected] == [True]

@@ -79,7 +79,7 @@ def test_a_node_that_may_not_be_routed_to_says_why(
 def test_a_node_that_is_no_member_is_left_out() -> None:
     found = places(seen(said("gamma", "10.0.0.3")), TraefikSettings())
 
-    assert "no member" in found.of("gamma").left_out
+    assert "not a member" in found.of("gamma").left_out
 
 
 def test_peers_are_the_addresses_that_requests_are_passed_on_from() -> None:

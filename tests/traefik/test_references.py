@@ -141,8 +141,8 @@ def chain(*names: str) -> Middleware:
         ({"a": chain("b@file")}, ""),
         ({"a": chain("b"), "b": Middleware({"compress": {}})}, ""),
         ({"a": chain("b")}, "'b' is not defined"),
-        ({"a": chain("a")}, "'a' is a part of itself"),
-        ({"a": chain("b"), "b": chain("c"), "c": chain("a")}, "is a part of itself"),
+        ({"a": chain("a")}, "'a' contains itself"),
+        ({"a": chain("b"), "b": chain("c"), "c": chain("a")}, "contains itself"),
         ({"a": Middleware({"errors": {"service": "s"}})}, "service 's' is not defined"),
         ({}, "'a' is not defined"),
         (
