@@ -23,7 +23,7 @@ from actors.async_shell import AsyncShell, Reply
 from actors.shell import remote_address
 from constellation.effects import Note
 from constellation.errors import AdapterError
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.incarnation import UNSAVED_PAUSE_S, saved_life, unsaved_life
 from constellation.gossip.member import Address
@@ -84,7 +84,7 @@ class GossipActor(AsyncShell):
         keyring_file = KeyringFile(Path(settings.data_dir), cluster_key)
         transport = self._make(settings, keyring_file.load(), incarnation)
         try:
-            await transport.open(transport.node.address)
+            await transport.open_sockets(transport.node.address)
         except AdapterError as error:
             # The operator must act: one line that says how, without a traceback.
             self.perform(Note("gossip_not_started", {"error": str(error)}, "error"))
@@ -104,7 +104,7 @@ class GossipActor(AsyncShell):
                 if self.keys.must_ask():
                     self._ask_for_keys(transport, settings.actors.port)
         finally:
-            await transport.close()
+            await transport.close_sockets()
 
     async def _begin_life(self, memory: GossipMemory, kept: Remembered) -> int:
         """Return the incarnation of this life, saved before anything is said under it."""
@@ -198,7 +198,7 @@ class GossipActor(AsyncShell):
             self.send_soon(remote_address(host, actor_port, "gossip"), KeyringFetch())
 
     def _make(self, settings: Settings, keyring: Keyring, incarnation: int) -> GossipTransport:
-        envelope = Envelope(keyring, settings.gossip.label.encode())
+        envelope = GossipEnvelope(keyring, settings.gossip.label.encode())
         core = GossipNode(
             identity=load_identity(settings),
             address=Address(settings.bind_address, settings.gossip.port),

@@ -1,6 +1,6 @@
-"""Messages of the gossip keys: what the operator orders, what each node does and says.
+"""Messages of the gossip keys: an operator's orders, and the answers of the nodes.
 
-Keys travel only sealed with the cluster key; people name a key by its id.
+Keys are sent only sealed with the cluster key; people name a key by its id.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ KeyringAction = Literal["list", "install", "use", "remove"]
 
 
 class KeyringOrder(Message):
-    """Ask for a change of gossip keys.
+    """Order a change of the gossip keys.
 
     To `admin`: on all nodes; answered by `KeyringReport`.  To `gossip`: on its node; answered by
     `KeyringState`.
@@ -29,17 +29,19 @@ class KeyringOrder(Message):
 
 
 class KeyringState(Message):
-    """Answer to `KeyringOrder` by one node: what it has now."""
+    """Answer to `KeyringOrder` by one node: the keys it has now."""
 
     crosses_nodes = True
 
     node: str
     key_ids: tuple[str, ...] = Field(description="the first one encrypts, all decrypt")
-    problem: str = Field(default="", max_length=512, description="why it did not; empty: it did")
+    problem: str = Field(
+        default="", max_length=512, description="why the order failed; empty: done"
+    )
 
 
 class KeyringReport(Message):
-    """Answer to `KeyringOrder` by all: what each living node has now, by name."""
+    """Answer to `KeyringOrder` to all nodes: the keys each living node has now, by name."""
 
     crosses_nodes = True
 
@@ -49,7 +51,7 @@ class KeyringReport(Message):
 
 
 class KeyringFetch(Message):
-    """Ask another node's gossip for its keys: ours open nothing there.
+    """Ask another node's gossip for its keys, because none of ours decrypts its packets.
 
     Answered by `KeyringCopy`.
     """

@@ -19,7 +19,7 @@ Way = Literal["", "published", "container", "ingress", "url"]
 
 
 class RejectedRequest(OperatorRequest):
-    """Ask what is left out of the routes.  Answered by `RejectedReport`."""
+    """Ask for what is left out of the routes.  Answered by `RejectedReport`."""
 
     answered_by = "http"
     needs_cluster = True
@@ -32,7 +32,7 @@ class RejectionRow(Message):
 
     service: str
     node: str
-    label: str = Field(description="empty: no label is the cause")
+    label: str = Field(description="the cause; empty: not a label")
     reason: str
     remedy: str
 
@@ -44,8 +44,8 @@ class RejectedReport(Message):
 
     self_node: str = Field(description="the node that was asked")
     rejected: tuple[RejectionRow, ...]
-    total: int = Field(ge=0, description="number of rejections, including those not listed")
-    degraded: tuple[str, ...] = Field(description="problems to act on, for people")
+    total: int = Field(ge=0, description="including those that are not listed")
+    degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
 
 
 class ExplainRequest(OperatorRequest):
@@ -64,18 +64,16 @@ class BackendRow(Message):
 
     service: str
     node: str
-    address: str = Field(description="where Traefik sends requests; empty: it is not reached")
-    way: Way = Field(description="how it is reached; empty: it is not")
-    weight: int | None = Field(description="None: no weight is set")
+    address: str = Field(description="where Traefik sends requests; empty: nowhere")
+    way: Way = Field(description="how Traefik reaches it; empty: it does not")
+    weight: int | None = Field(description="None: the same as the others")
     serving: bool = Field(description="it gets requests")
-    why: str = Field(description="why it gets no requests; empty: it does")
-    changed_ago_s: float = Field(
-        ge=0.0, description="seconds since its record changed, as seen by this node"
-    )
+    why: str = Field(description="why it gets none; empty: it gets some")
+    changed_ago_s: float = Field(ge=0.0, description="since this node received its present record")
 
 
 class RouteRow(Message):
-    """One router and the instances behind it.  Part of `ExplainReport`."""
+    """One router and its instances.  Part of `ExplainReport`."""
 
     crosses_nodes = True
 
@@ -92,16 +90,16 @@ class RouteRow(Message):
 
 
 class ExplainReport(Message):
-    """Answer to `ExplainRequest`: from the name to the instances, and why some get no requests."""
+    """Answer to `ExplainRequest`: the chain from the name to the instances."""
 
     crosses_nodes = True
 
     self_node: str = Field(description="the node whose Traefik this is about")
     subject: str
-    found: bool = Field(description="a host, service or router has this name")
-    polled_ago_s: float | None = Field(description="seconds since Traefik polled; None: it has not")
-    body_age_s: float = Field(ge=0.0, description="seconds since the body for Traefik changed")
+    found: bool = Field(description="a route or a service has this name")
+    polled_ago_s: float | None = Field(description="since Traefik polled; None: never")
+    body_age_s: float = Field(ge=0.0, description="since the configuration for Traefik changed")
     routes: tuple[RouteRow, ...]
-    rejected: tuple[RejectionRow, ...] = Field(description="what is left out of these services")
-    notes: tuple[str, ...] = Field(description="further remarks, for people")
-    degraded: tuple[str, ...] = Field(description="problems to act on, for people")
+    rejected: tuple[RejectionRow, ...] = Field(description="what is left out of its services")
+    notes: tuple[str, ...] = Field(description="what is worth knowing, for people")
+    degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")

@@ -14,7 +14,7 @@ from typing import Any
 from actors.adapters.gossip_incoming import IncomingStreams
 from constellation.effects import Note
 from constellation.errors import AdapterError, WireError
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import (
@@ -56,7 +56,7 @@ class GossipTransport(asyncio.DatagramProtocol):
     def __init__(
         self,
         node: GossipNode,
-        envelope: Envelope,
+        envelope: GossipEnvelope,
         *,
         tcp_timeout_s: float,
         observe: Observer,
@@ -77,7 +77,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         self._exchanges: set[asyncio.Task[None]] = set()
         self._incoming = IncomingStreams()
 
-    async def open(self, address: Address) -> None:
+    async def open_sockets(self, address: Address) -> None:
         """Listen on `address` only.
 
         Raises:
@@ -92,7 +92,7 @@ class GossipTransport(asyncio.DatagramProtocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
             self._server = await asyncio.start_server(self._serve, *address, limit=READ_BYTES)
         except OSError as error:
-            await self.close()
+            await self.close_sockets()
             in_use = error.errno == errno.EADDRINUSE
             raise AdapterError(
                 f"gossip cannot listen on {address.ip} port {address.port}",
@@ -100,7 +100,7 @@ class GossipTransport(asyncio.DatagramProtocol):
                 fix="end it or set gossip.port" if in_use else "check bind_address",
             ) from error
 
-    async def close(self) -> None:
+    async def close_sockets(self) -> None:
         """Stop everything at once."""
         if self._timer is not None:
             self._timer.cancel()

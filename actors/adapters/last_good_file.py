@@ -24,7 +24,7 @@ def load_last_good(path: Path) -> LastGood | None:
         return None
     except (OSError, LastGoodError) as error:
         fix = "nothing to do: the next good body replaces it"
-        raise AdapterError(f"last good body in {path}", why=str(error), fix=fix) from error
+        raise AdapterError(f"{path} cannot be used", why=str(error), fix=fix) from error
 
 
 def save_last_good(path: Path, last_good: LastGood) -> None:

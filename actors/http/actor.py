@@ -106,11 +106,11 @@ class HttpActor(AsyncShell):
             self._save_at_stop()
 
     def on_actor_up_async(self, name: str) -> None:
-        if name == "admin" and self._saved.is_failing:
-            self.post_soon("admin", self._saved.part)
         if name == "gossip" and self.provider is not None:
             self.provider.gossip_started()
             self._subscribed_at_s = self.now_s()  # as the shell has just done
+        if name == "admin" and self._saved.is_failing:
+            self.post_soon("admin", self._saved.part)
 
     def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
         if self.provider is not None:

@@ -25,7 +25,7 @@ from actors.transport.process import PID_SUFFIX, SOCKET_SUFFIX, write_pid_file
 from actors.transport.reactor import READ, Reactor
 from constellation.errors import WireError
 from constellation.transport.address import ADMIN_ID, ActorRef
-from constellation.transport.envelope import Envelope
+from constellation.transport.envelope import ActorEnvelope
 from constellation.transport.session import derive_key
 
 PEERS_INBOUND_MAX = 256
@@ -68,7 +68,7 @@ class Delivery(PeerInboundOwner):
         reactor: Reactor,
         settings: TransportSettings,
         actor_id: str,
-        on_envelope: Callable[[Envelope], None],
+        on_envelope: Callable[[ActorEnvelope], None],
         listener: socket.socket | None = None,
     ) -> None:
         self.reactor = reactor
@@ -142,7 +142,7 @@ class Delivery(PeerInboundOwner):
 
     def send(self, target: ActorRef, payload: bytes) -> Delivered:
         """Hand a message to `target`'s connection, or straight back if it is this process."""
-        envelope = Envelope(str(target), str(self.ref), payload)
+        envelope = ActorEnvelope(str(target), str(self.ref), payload)
         if target == self.ref:
             self._on_envelope(envelope)
             return Delivered.YES
@@ -212,7 +212,7 @@ class Delivery(PeerInboundOwner):
         return Delivered.FAILED
 
     def _local_body(self, body: bytes) -> None:
-        envelope = Envelope.unpack(body)
+        envelope = ActorEnvelope.unpack(body)
         stats.count("received", "local")
         target = envelope.target_ref()
         if target.node != self.ref.node and self.ref.actor_id == ADMIN_ID:
@@ -222,7 +222,7 @@ class Delivery(PeerInboundOwner):
 
     def _answer_body(self, body: bytes, source: str) -> None:
         """A peer answers on the connection that this process made."""
-        envelope = Envelope.unpack(body)
+        envelope = ActorEnvelope.unpack(body)
         if ActorRef.parse(envelope.target).node != self.ref.node:
             raise WireError(f"envelope for {envelope.target} is not ours", reason="misrouted")
         host, port = ActorRef.parse(envelope.sender).node
@@ -282,7 +282,7 @@ class Delivery(PeerInboundOwner):
 
     def peer_body(self, body: bytes, peer: PeerInbound) -> None:
         """Pass an authenticated envelope on to the actor it is for, undecoded."""
-        envelope = Envelope.unpack(body)
+        envelope = ActorEnvelope.unpack(body)
         target = envelope.target_ref()
         if target.node != self.ref.node:
             raise WireError(f"envelope for {envelope.target} is not ours", reason="misrouted")

@@ -34,7 +34,7 @@ from actors.transport.reactor import READ, Reactor
 from constellation.errors import WireError
 from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
-from constellation.transport.envelope import Envelope
+from constellation.transport.envelope import ActorEnvelope
 from messages.base import Message
 
 log = get_logger(__name__)
@@ -206,7 +206,7 @@ class Transport(wakeupTransportBase):
         """Whether a message waits to be handled."""
         return bool(self._arrived)
 
-    def _arrive(self, envelope: Envelope) -> None:
+    def _arrive(self, envelope: ActorEnvelope) -> None:
         try:
             sender = ActorRef.parse(envelope.sender)
             message = payload.decode(

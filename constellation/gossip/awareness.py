@@ -17,6 +17,6 @@ class Awareness:
         """What the probe interval is multiplied by."""
         return self.score + 1
 
-    def add(self, points: int) -> Awareness:
+    def adjusted_by(self, points: int) -> Awareness:
         """Return the health after good (negative) or bad `points`."""
         return replace(self, score=min(self.multiplier_max - 1, max(0, self.score + points)))

@@ -65,7 +65,7 @@ class ChangeFeed:
             self._records.add((name, NODE_RECORD))
 
     def mark_event(self, kind: MemberEventKind, name: str, now_s: float) -> None:
-        """Something happened to a member that its state at the next `take` may not show."""
+        """Something happened to a member that its state at the next `take_changes` may not show."""
         if len(self._events) < EVENTS_MAX:
             self._events.append((kind, name, now_s))
 
@@ -81,7 +81,7 @@ class ChangeFeed:
         if self._hints.pop(name, None) is not None:
             self._records.add((name, NODE_RECORD))
 
-    def take(self, now_s: float) -> ClusterChanged:
+    def take_changes(self, now_s: float) -> ClusterChanged:
         """Return the changes since the last call, as the next version."""
         self.version += 1
         members, records = self._members, self._records

@@ -98,10 +98,10 @@ class ClusterState:
         highest_claim = -1
         for signed in records:
             record_id = RecordId(signed.kind, signed.key)
-            if not self._is_news(signed, record_id):
+            is_foreign = signed.node == self.node_name and self._is_foreign(signed, record_id)
+            if not is_foreign and not self._is_news(signed, record_id):
                 self.repeated += 1
                 continue
-            is_foreign = signed.node == self.node_name and self._is_foreign(signed, record_id)
             before = self.table.get(signed.node, record_id)
             stored = self._take(signed, now_s)
             if isinstance(stored, str):
@@ -120,12 +120,20 @@ class ClusterState:
         )
         return self._refute(highest_claim, outcome, now_s) if highest_claim >= 0 else outcome
 
+    def on_living(self, author: str) -> None:
+        """Note that `author` is a living member: its next absence is a new one.
+
+        Its records are welcome in whatever version.  After a partition that outlasts the expiry it
+        still has those that were dropped here, and no reason to change them.
+        """
+        self._gone_since_s.pop(author, None)
+        self._floors.pop(author, None)
+
     def expire(self, living: frozenset[str], now_s: float) -> Outcome:
         """Drop what has outlived its time; `living` are the members that are not gone."""
         removed: list[tuple[str, RecordId]] = []
         for author in self.table.authors:
             if author == self.node_name or author in living:
-                self._gone_since_s.pop(author, None)
                 removed += self._drop_tombstones(author, now_s)
             elif now_s - self._gone_since_s.setdefault(author, now_s) > self._policy.expiry_s:
                 removed += self._drop_author(author, now_s)
@@ -164,11 +172,16 @@ class ClusterState:
         return self.table.put(signed, record, now_s) or "limit"
 
     def _is_foreign(self, signed: SignedRecord, record_id: RecordId) -> bool:
-        """Whether others hold something of ours that we did not say in this life."""
+        """Return whether a record of ours says what this life has not said, and outranks it.
+
+        One of an older incarnation does not: whatever this life publishes replaces it.
+        """
         known = self.table.get(self.node_name, record_id)
-        if known is not None and known.record.incarnation == self.incarnation:
-            return signed.version > known.version
-        return signed.incarnation >= self.incarnation
+        if known is None or known.record.incarnation != self.incarnation:
+            return signed.incarnation >= self.incarnation
+        if signed.version == known.version:
+            return signed.encoded != known.encoded
+        return signed.version > known.version
 
     def _is_news(self, signed: SignedRecord, record_id: RecordId) -> bool:
         floor = self._floors.get(signed.node)

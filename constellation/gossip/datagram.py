@@ -13,7 +13,7 @@ LABEL_BYTES_MAX = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class GossipEnvelope:
     """How all packets of one cluster are wrapped."""
 
     keyring: Keyring = field(default_factory=Keyring)

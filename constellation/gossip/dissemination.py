@@ -56,7 +56,7 @@ class BroadcastQueue:
         for subject in worn:
             del self._news[subject]
 
-    def take(self, budget_bytes: int, *, limit: int, parts_max: int = 255) -> list[bytes]:
+    def take_parts(self, budget_bytes: int, *, limit: int, parts_max: int = 255) -> list[bytes]:
         """Return what to send now in `budget_bytes`, counting each as sent once.
 
         News sent `limit` times are forgotten.

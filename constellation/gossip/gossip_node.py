@@ -204,7 +204,7 @@ class GossipNode:
 
     def take_changes(self, now_s: float) -> ClusterChanged:
         """Return the changes since the last call, as the next version."""
-        return self.feed.take(now_s)
+        return self.feed.take_changes(now_s)
 
     def snapshot(self, now_s: float) -> ClusterChanged:
         """Return the whole cluster, as of the last version.  Take the changes first."""
@@ -415,7 +415,7 @@ class GossipNode:
         limit = self.swim.outbox.transmits_max
         effects: list[Effect] = []
         for member in targets:
-            batch = self._large.take(LARGE_BATCH_BYTES, limit=limit)
+            batch = self._large.take_parts(LARGE_BATCH_BYTES, limit=limit)
             if batch:
                 effects.append(SendStream(member.address, record_codec.pack_records(batch)))
         self._large_due_s = now_s + LARGE_INTERVAL_S if len(self._large) and targets else None
@@ -445,6 +445,7 @@ class GossipNode:
     def _on_member(self, name: str, now_s: float) -> None:
         member = self.swim.members.get(name)
         if member is not None and member.is_living and public_key_in(member.claim.meta):
+            self.state.on_living(name)
             self.state.authorship.identify(name, public_key_in(member.claim.meta), now_s)
         self.feed.mark_member(name, member)
 
@@ -464,14 +465,14 @@ class GossipNode:
             self._refuse_message(error.reason)
         if self._backlog and self._backlog_due_s is None:
             self._backlog_due_s = now_s + MERGE_INTERVAL_S
-        return effects + self.swim.outbox.take()
+        return effects + self.swim.outbox.take_effects()
 
     def _on_statement(self, body: bytes | None) -> list[Effect]:
         try:
             return self.sameness.on_message(body) if body else []
         except WireError as error:
             self._refuse_message(error.reason)
-            return self.swim.outbox.take()
+            return self.swim.outbox.take_effects()
 
     def _refuse_message(self, reason: str) -> None:
         self.swim.outbox.complain("user_message_refused", reason, reason=reason)

@@ -103,7 +103,7 @@ class MemberTable:
         """How many are alive or suspect, this node too."""
         return self._living
 
-    def add(self, member: Member) -> None:
+    def add_member(self, member: Member) -> None:
         """Take in a member whose name is new."""
         self._members[member.name] = member
         self._living += member.is_living

@@ -50,7 +50,7 @@ class Membership:
         self.former: dict[Address, float] = {}  # where dead members were, and since when
         self.leaving = False
         self.refute_count = 0
-        table.add(self.me)
+        table.add_member(self.me)
 
     def on_alive(self, claim: Alive, now_s: float) -> None:
         """Believe what a member says of itself, if it is news."""
@@ -146,7 +146,7 @@ class Membership:
                 self.table.forget(member.name)
                 self._outbox.strangers.discard(member.address)
                 self._conflict_at_s.pop(member.name, None)
-                self._outbox.add(MemberChanged(member.name))
+                self._outbox.add_effect(MemberChanged(member.name))
         for address, since_s in list(self.former.items()):
             if now_s - since_s > FORMER_EXPIRY_S:
                 del self.former[address]
@@ -169,7 +169,7 @@ class Membership:
             self._outbox.complain("member_refused", "table full", member=claim.node)
             return
         member = Member(claim, "dead", 0, now_s)
-        self.table.add(member)
+        self.table.add_member(member)
         self._revive(member, claim, now_s)
 
     def _may_move(self, member: Member, now_s: float) -> bool:
@@ -210,7 +210,7 @@ class Membership:
             self._outbox.note("member_refuted", member=member.name)
         elif meta != claim.meta:
             self._outbox.note("member_updated", member=member.name)
-            self._outbox.add(MemberChanged(member.name))
+            self._outbox.add_effect(MemberChanged(member.name))
 
     def _mark_stranger(self, member: Member) -> None:
         # Among nodes that sign records, a member without a key is no node, but e.g. an agent of
@@ -280,7 +280,7 @@ class Membership:
             return
         self.me.claim = replace(self.me.claim, meta=meta)
         self._renew(self.me.incarnation)
-        self._outbox.add(MemberChanged(self.me.name))
+        self._outbox.add_effect(MemberChanged(self.me.name))
 
     def reclaim(self) -> None:
         """Say again that this node lives: who held its name before may be out of the way now."""
@@ -288,7 +288,7 @@ class Membership:
 
     def _enter(self, member: Member, state: MemberState, now_s: float) -> None:
         self.table.enter(member, state, now_s)
-        self._outbox.add(MemberChanged(member.name))
+        self._outbox.add_effect(MemberChanged(member.name))
         self._count()
 
     def _count(self) -> None:

@@ -48,6 +48,8 @@ class NameClaim:
                 self._keep_silent()
                 return False
             return True
+        if self.is_taken and listed is None and not initiated:
+            return True  # who asks may not know of the other node yet
         if self.is_taken:
             self.is_taken = False
             self._timers.set(Alarm.RECLAIM, now_s + self._reclaim_s)

@@ -106,7 +106,7 @@ class Outbox:
         self.member_count = 1
         self.strangers: set[Address] = set()  # members that do not understand user news
 
-    def take(self) -> list[Effect]:
+    def take_effects(self) -> list[Effect]:
         """Return the effects of the step, in order."""
         effects, self._effects = self._effects, []
         self._laden = 0
@@ -126,7 +126,7 @@ class Outbox:
         """Take note that there are fresh news."""
         self.membership.fresh = self.user.fresh = False
 
-    def add(self, effect: Effect) -> None:
+    def add_effect(self, effect: Effect) -> None:
         """Ask the shell for `effect`."""
         self._effects.append(effect)
 
@@ -154,19 +154,19 @@ class Outbox:
         """
         self._laden += 1
         news = self.news(to, parts) if self._laden <= LADEN_MAX else ()
-        self.add(SendDatagram(to, (*parts, *news)))
+        self.add_effect(SendDatagram(to, (*parts, *news)))
 
     def send_bare(self, to: Address, *parts: bytes) -> None:
         """Send `parts` alone."""
-        self.add(SendDatagram(to, parts))
+        self.add_effect(SendDatagram(to, parts))
 
     def news(self, to: Address, parts: tuple[bytes, ...] = ()) -> list[bytes]:
         """Return news for `to` that fit in a packet beside `parts`, counting them as sent."""
         used = COMPOUND_HEADER_BYTES + sum(len(part) + PART_OVERHEAD_BYTES for part in parts)
         budget, limit = self._policy.packet_bytes_max - used, self.transmits_max
         room = COMPOUND_PARTS_MAX - len(parts)
-        chosen = self.membership.take(budget, limit=limit, parts_max=room)
+        chosen = self.membership.take_parts(budget, limit=limit, parts_max=room)
         if to not in self.strangers:
             budget -= sum(len(part) + PART_OVERHEAD_BYTES for part in chosen)
-            chosen += self.user.take(budget, limit=limit, parts_max=room - len(chosen))
+            chosen += self.user.take_parts(budget, limit=limit, parts_max=room - len(chosen))
         return chosen

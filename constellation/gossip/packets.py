@@ -38,7 +38,6 @@ PACKET_PARTS_MAX = 1024  # of one datagram, through all its compounds
 INFLATED_BYTES_MAX = 1 << 20  # of one datagram, through all that is compressed in it
 PACKED_BYTES_MAX = 1 << 20  # 0.5 s of work; a state of ours is sent as it is from 64 KiB on
 DEFLATED_BYTES_MAX = 1 << 16  # 10 ms of work
-USER_PACKET_BYTES_MAX = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)

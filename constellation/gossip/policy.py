@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 PLAIN_VERSIONS = bytes([1, 5, 2, 0, 0, 0])  # a pool of memberlist's own or of ours
-SERF_VERSIONS = bytes([1, 5, 2, 2, 5, 5])  # a pool of Serf agents
 
 
 @dataclass(frozen=True, slots=True)

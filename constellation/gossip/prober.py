@@ -114,7 +114,7 @@ class Prober:
             )
             self._outbox.send(helper.address, encode(request))
         if target.claim.versions[1] >= TCP_PING_VERSION:
-            self._outbox.add(
+            self._outbox.add_effect(
                 OpenTcpPing(target.address, target.name, probe.seq_no, probe.deadline_s)
             )
 
@@ -125,8 +125,8 @@ class Prober:
             return None
         if not probe.refused:  # else nacks were not due yet, and our own health is beyond doubt
             missed = probe.helpers - min(probe.nacks, probe.helpers) if probe.helpers else 1
-            self.awareness = self.awareness.add(missed)
-        self._outbox.add(ProbeEnded(probe.target.name, None))
+            self.awareness = self.awareness.adjusted_by(missed)
+        self._outbox.add_effect(ProbeEnded(probe.target.name, None))
         return probe.target
 
     def on_refused(self, seq_no: int, now_s: float) -> None:
@@ -140,9 +140,11 @@ class Prober:
     def on_ack(self, ack: Ack, now_s: float) -> None:
         """Take the answer to our probe, or pass on the answer to a probe for another."""
         if self._round is not None and ack.seq_no == self._round.seq_no:
-            self._outbox.add(ProbeEnded(self._round.target.name, now_s - self._round.started_at_s))
+            self._outbox.add_effect(
+                ProbeEnded(self._round.target.name, now_s - self._round.started_at_s)
+            )
             self.abandon()
-            self.awareness = self.awareness.add(-1)
+            self.awareness = self.awareness.adjusted_by(-1)
             return
         relay = self._relays.pop(ack.seq_no, None)
         if relay is not None:

@@ -119,8 +119,8 @@ class RecordTable:
         digest = self._digests.get(author)
         if digest is None:
             state = hashlib.blake2b(digest_size=DIGEST_BYTES)
-            for record_id, stored in sorted(self.of(author).items()):
-                state.update(repr((record_id, stored.version, stored.author_key)).encode())
+            for _, stored in sorted(self.of(author).items(), key=lambda item: item[0]):
+                state.update(stored.encoded)
             digest = self._digests[author] = state.digest()
         return digest
 

@@ -14,7 +14,7 @@ import msgpack
 
 from constellation.errors import WireError
 from constellation.gossip import fields, packets
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.packets import Ack, Alive, Ping
 
 STREAM_BYTES_MAX = 24 << 20  # a full state and its framing
@@ -80,7 +80,7 @@ def encode_stream(message: StreamMessage) -> bytes:
             return packets.encode(message)
 
 
-def seal_stream(plain: bytes, envelope: Envelope, *, nonce: bytes) -> bytes:
+def seal_stream(plain: bytes, envelope: GossipEnvelope, *, nonce: bytes) -> bytes:
     """Return `plain` as it travels; `envelope.header` is the initiator's to send before it."""
     keyring = envelope.keyring
     if not keyring.encrypts:
@@ -115,7 +115,7 @@ class StreamReader:
     `initiated`: we opened the connection, so the other side sends no label.
     """
 
-    envelope: Envelope
+    envelope: GossipEnvelope
     initiated: bool = False
     _buffer: bytearray = field(default_factory=bytearray)
     _labelled: bool = False

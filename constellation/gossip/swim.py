@@ -217,7 +217,7 @@ class SwimNode:
 
     def _end(self, now_s: float) -> list[Effect]:
         self._hasten(now_s)
-        return self.outbox.take()
+        return self.outbox.take_effects()
 
     def _hasten(self, now_s: float) -> None:
         """Let fresh news leave at once, when the last such round is not too near."""
@@ -254,7 +254,7 @@ class SwimNode:
             case Dead():
                 self.membership.on_dead(packet, now_s)
             case User(body):
-                self.outbox.add(UserReceived(body))
+                self.outbox.add_effect(UserReceived(body))
 
     def _answer_accusation(self, news: Suspect, source: Address) -> None:
         """Let whoever accuses this node hear the refutation without relying on chance."""
@@ -337,7 +337,7 @@ class SwimNode:
         if peers and not self.membership.leaving:
             # Whose name was not accepted yet must see a whole table.
             regular = self._name.is_accepted and not self.name_taken
-            self.outbox.add(OpenPushPull(peers[0].address, join=False, regular=regular))
+            self.outbox.add_effect(OpenPushPull(peers[0].address, join=False, regular=regular))
 
     def _rejoin(self, now_s: float) -> None:
         """Look for seeds that are no members, and for one member that was lost."""
@@ -351,7 +351,7 @@ class SwimNode:
         if lost:
             targets.append(self._random.choice(lost))
         for address in dict.fromkeys(targets):
-            self.outbox.add(OpenPushPull(address, join=True))
+            self.outbox.add_effect(OpenPushPull(address, join=True))
 
     def _merge(self, entry: NodeEntry, now_s: float) -> None:
         claim = entry.alive

@@ -16,7 +16,7 @@ _LENGTHS = Struct(">BB")
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class ActorEnvelope:
     """One message on its way."""
 
     target: str
@@ -39,7 +39,7 @@ class Envelope:
         return _LENGTHS.pack(len(target), len(sender)) + target + sender + self.payload
 
     @classmethod
-    def unpack(cls, body: bytes) -> Envelope:
+    def unpack(cls, body: bytes) -> ActorEnvelope:
         """Return the envelope in `body`.
 
         Raises:

@@ -15,7 +15,7 @@ from constellation.effects import Note
 from constellation.errors import WireError
 from constellation.gossip import lzw, packets, record_codec
 from constellation.gossip.change_feed import VIEW_MAX
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.fields import U32_MAX
 from constellation.gossip.gossip_node import MERGE_BATCH_MAX, GossipNode
 from constellation.gossip.incarnation import FOLLOWED_MAX
@@ -123,7 +123,7 @@ def test_stream_that_takes_long_to_decompress_is_refused() -> None:
 
     data = hostile.packed_as(bytes(packets.PACKED_BYTES_MAX + 1))
 
-    assert refused(lambda: StreamReader(Envelope()).feed(data)) == "field"
+    assert refused(lambda: StreamReader(GossipEnvelope()).feed(data)) == "field"
 
 
 def test_records_of_one_packet_are_checked_a_batch_a_step() -> None:

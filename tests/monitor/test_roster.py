@@ -12,7 +12,7 @@ from constellation.monitor.roster import (
     CREATED_PER_TICK_MAX,
     RETIRE_TIMEOUT_S,
     Effect,
-    Roster,
+    MonitorRoster,
 )
 from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
@@ -24,8 +24,8 @@ Source = Literal["docker", "static"]
 WITHDRAW = Send("gossip", RecordWithdraw(kind="service", key="web"))
 
 
-def roster(**fields: Any) -> Roster:
-    return Roster(restart=RestartPolicy(), ping_timeout_s=10.0, **fields)
+def roster(**fields: Any) -> MonitorRoster:
+    return MonitorRoster(restart=RestartPolicy(), ping_timeout_s=10.0, **fields)
 
 
 def observed(
@@ -54,7 +54,7 @@ def events(effects: list[Effect]) -> list[str]:
     return [effect.event for effect in effects if isinstance(effect, Note)]
 
 
-def running(*services: str) -> Roster:
+def running(*services: str) -> MonitorRoster:
     created = roster()
     created.observed(observed(*services), 0.0)
     created.tick(0.0)
@@ -215,17 +215,6 @@ def test_withdrawal_that_was_lost_is_repeated_and_one_that_was_not_is_not() -> N
     watched.cluster_changed(change)
 
     assert watched.tick(20.0) == []
-
-
-def test_gap_in_what_gossip_says_is_asked_about_once() -> None:
-    watched = roster()
-    watched.cluster_changed(held(state("web")))
-
-    asked = [watched.cluster_changed(held(snapshot=False, version=at)) for at in (3, 4, 5)]
-
-    assert asked == [True, False, False]
-    assert not watched.cluster_changed(held(version=9))
-    assert not watched.cluster_changed(held(snapshot=False, version=10))
 
 
 class Story:

@@ -9,15 +9,18 @@ from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
 
 from actors.monitor import MonitorActor
 from actors.services import ServicesActor
-from messages.gossip import ClusterSubscribe, RecordWithdraw
+from messages.gossip import (
+    ClusterChanged,
+    ClusterSubscribe,
+    NodeServiceState,
+    RecordWithdraw,
+)
 from messages.lifecycle import ActorDirectory, ActorPing, ActorPong, ActorStart, ActorStarted
 from messages.monitor import (
     MonitorDone,
     MonitorStop,
     ServicesObserved,
     ServiceState,
-    ServiceStates,
-    ServiceStatesRequest,
 )
 from tests.harness import Harness
 from tests.monitor.builders import observation, settings
@@ -159,19 +162,49 @@ def test_monitors_follow_a_restarted_gossip_and_nobody_else(parent: Parent) -> N
     assert directory.entries[0].address == "127.0.0.1:7948/gossip"
 
 
-def test_states_are_answered_and_counted(parent: Parent) -> None:
+def test_services_are_counted_by_their_health(parent: Parent) -> None:
     parent.observe("web")
     parent.pass_time(0.1)
     state = ServiceState(service="web", health="unhealthy", source="docker", instance="web-id")
     parent.harness.deliver(state, sender=parent.children()[0])
 
-    parent.harness.deliver(ServiceStatesRequest())
     parent.pass_time(0.1)
 
-    assert parent.harness.sent_to("sender")[-1] == ServiceStates(states=(state,))
     value = parent.harness.actor.registry.get_sample_value
     assert value("constellation_monitor_services", {"health": "unhealthy"}) == 1
     assert value("constellation_monitor_actors") == 1
+
+
+def test_missed_change_of_the_cluster_is_made_up_for_by_one_new_subscription(
+    parent: Parent,
+) -> None:
+    parent.observe("web", complete=True)
+    for version in (1, 5, 6):
+        change = ClusterChanged(version=version, snapshot=version == 1, self_node="alpha")
+        parent.harness.deliver(change)
+
+    assert parent.harness.sent_to("gossip") == [ClusterSubscribe()] * 2
+
+
+def test_record_of_an_earlier_life_is_withdrawn_once_its_source_has_reported(
+    parent: Parent,
+) -> None:
+    left = ServiceState(service="old", health="healthy", source="docker", instance="old-id")
+    parent.harness.deliver(
+        ClusterChanged(
+            version=1,
+            snapshot=True,
+            self_node="alpha",
+            services=(NodeServiceState(node="alpha", state=left),),
+        )
+    )
+    parent.pass_time(0.1)
+    assert parent.harness.sent_to("gossip") == [ClusterSubscribe()]
+
+    parent.observe("web", complete=True)
+    parent.pass_time(0.1)
+
+    assert parent.harness.sent_to("gossip")[1:] == [RecordWithdraw(kind="service", key="old")]
 
 
 def test_service_that_vanishes_before_it_had_a_process_is_withdrawn(parent: Parent) -> None:

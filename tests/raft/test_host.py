@@ -424,19 +424,18 @@ def test_promise_is_saved_in_the_batch_that_sends_it() -> None:
     assert batch.early_sends == ()
 
 
-def test_follower_that_has_others_is_waited_for_only_while_it_leads() -> None:
+def test_leader_with_another_voter_has_not_yielded_and_a_node_that_refuses_has() -> None:
     hosted = alone()
+    before = hosted.host.has_yielded  # alone, there is no voter to hand over to
     assert hosted.host.member
     assert hosted.host.member.raft
     state = hosted.host.member.raft.state
-    yielded = [hosted.host.has_yielded]  # alone, there is no node to hand over to
-
     state._configurations.append((state.log.last_index, Configuration.of_voters("ab")))
-    yielded.append(hosted.host.has_yielded)
-    hosted.host.save_failed(BROKEN, hosted.now_s)
-    yielded.append(hosted.host.has_yielded)
 
-    assert yielded == [True, False, True]
+    leading = hosted.host.has_yielded
+    hosted.host.save_failed(BROKEN, hosted.now_s)
+
+    assert (before, leading, hosted.host.has_yielded) == (True, False, True)
 
 
 def test_condition_is_looked_at_now_and_then() -> None:

@@ -45,8 +45,9 @@ class Life:
 class Chaos(SimNetwork):
     """Nodes n1, n2 and so on, and the faults between them."""
 
-    def __init__(self, *, seed: int, nodes: int) -> None:
+    def __init__(self, *, seed: int, nodes: int, policy: GossipPolicy | None = None) -> None:
         super().__init__(seed=seed, trip_s=0.01)
+        self._policy = policy
         self.lives = [Life(f"n{number}", f"10.0.0.{number}") for number in range(1, nodes + 1)]
         self.trace = hashlib.blake2b(digest_size=16)
         self.done: list[str] = []  # the faults, for whoever reads a failure
@@ -111,7 +112,9 @@ class Chaos(SimNetwork):
         if life.ip in self.nodes:
             return
         others = [one.ip for one in self.lives if one is not life][:2]
-        node = self.start(life.name, life.ip, *others, life=life.life, known=life.known)
+        node = self.start(
+            life.name, life.ip, *others, policy=self._policy, life=life.life, known=life.known
+        )
         self._nodes_ever.append(node)
         said, life.published = life.published, {}
         for service in said:

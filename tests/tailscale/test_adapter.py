@@ -65,7 +65,7 @@ def test_socket_that_takes_and_never_answers_is_given_up(tmp_path: Path) -> None
         listener.bind(str(path))
         listener.listen(1)
 
-        assert "does not answer in time" in why_not(path, timeout_s=0.1)
+        assert "no answer in time" in why_not(path, timeout_s=0.1)
 
 
 def test_socket_of_another_program_is_told_from_tailscaled(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_start_waits_until_this_machine_is_connected_and_says_what_for(
     found = wait_for_tailnet_address(settings(tailscaled, wait_s=10.0), say=say)
 
     assert found.bind_address == "100.64.0.1"
-    assert said == ["this machine is not logged in", "it is switched off"]
+    assert said == ["this machine is not logged in", "it is stopped"]
 
 
 def test_start_gives_up_in_the_words_of_what_is_in_the_way(tailscaled: FakeTailscaled) -> None:

@@ -11,7 +11,7 @@ import pytest
 from actors.adapters.tailscale import ask_tailscale
 from constellation.errors import AdapterError
 from constellation.settings.tailscale import TailscaleSettings
-from constellation.tailscale.condition import Condition, condition_of
+from constellation.tailscale.condition import TailscaleCondition, condition_of
 from constellation.tailscale.seeds import SeedPolicy, seed_hosts
 from constellation.tailscale.tailnet import Tailnet
 from rigs.availability import ComponentUnavailableError
@@ -140,8 +140,10 @@ def ask(lab: Lab) -> Tailnet:
     return ask_tailscale(TailscaleSettings(socket=str(lab.socket)))
 
 
-def wait_for_state(lab: Lab, state: str, bind_address: str, *, was_own: bool = False) -> Condition:
-    def condition() -> Condition:
+def wait_for_state(
+    lab: Lab, state: str, bind_address: str, *, was_own: bool = False
+) -> TailscaleCondition:
+    def condition() -> TailscaleCondition:
         return condition_of(ask(lab), bind_address, was_own=was_own)
 
     wait_until(lambda: condition().state == state, timeout_s=20, what=lambda: f"{condition()}")
@@ -160,7 +162,7 @@ def test_machine_that_joins_is_connected_at_its_addresses(lab: Lab) -> None:
 
     found = ask(lab)
 
-    assert condition_of(found, address) == Condition("connected")
+    assert condition_of(found, address) == TailscaleCondition("connected")
     assert found.this.addresses[0] == address
     assert found.this.addresses[1].startswith("fd7a:115c:a1e0::")
     assert found.this.tags == {TAG}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from constellation.errors import WireError
 from constellation.tailscale.condition import (
     STATES,
-    Condition,
+    TailscaleCondition,
     absent,
     condition_of,
     is_of_tailnet,
@@ -155,4 +155,4 @@ def test_an_address_that_is_not_ours_has_changed_or_is_of_another_network(
 
 
 def test_absent_says_why() -> None:
-    assert absent("no socket", "start it") == Condition("absent", "no socket", "start it")
+    assert absent("no socket", "start it") == TailscaleCondition("absent", "no socket", "start it")

@@ -12,7 +12,7 @@ from actors.transport import stats
 from actors.transport.delivery import PEERS_PENDING_MAX, Delivered, Delivery, TransportSettings
 from actors.transport.reactor import Reactor
 from constellation.transport.address import ADMIN_ID, ActorRef
-from constellation.transport.envelope import Envelope
+from constellation.transport.envelope import ActorEnvelope
 from constellation.transport.frame import frame
 from tests.transport.ends import (
     CLUSTER_KEY,
@@ -36,7 +36,7 @@ class Node:
         self.listener = socket.create_server((HOST, 0), backlog=512)
         port = int(self.listener.getsockname()[1])
         self.settings = TransportSettings(HOST, port, CLUSTER_KEY, directory, self.listener)
-        self.arrived: list[Envelope] = []
+        self.arrived: list[ActorEnvelope] = []
         self.delivery = Delivery(reactor, self.settings, ADMIN_ID, self.arrived.append)
         self.ref = self.delivery.ref
 
@@ -66,7 +66,7 @@ def own_address(link: Dialler) -> str:
 
 def test_envelope_for_the_admin_arrives_as_it_was_sent(reactor: Reactor, node: Node) -> None:
     link = node.link()
-    envelope = Envelope(node.address(), own_address(link), b"\x01payload")
+    envelope = ActorEnvelope(node.address(), own_address(link), b"\x01payload")
 
     link.send(envelope.pack())
 
@@ -76,10 +76,10 @@ def test_envelope_for_the_admin_arrives_as_it_was_sent(reactor: Reactor, node: N
 
 
 def test_envelope_for_another_actor_is_passed_on_undecoded(reactor: Reactor, node: Node) -> None:
-    arrived: list[Envelope] = []
+    arrived: list[ActorEnvelope] = []
     actor = Delivery(reactor, node.settings, "a1-1", arrived.append)
     link = node.link()
-    envelope = Envelope(node.address("a1-1"), own_address(link), b"\xff no message")
+    envelope = ActorEnvelope(node.address("a1-1"), own_address(link), b"\xff no message")
 
     link.send(envelope.pack())
 
@@ -95,8 +95,8 @@ def test_envelope_for_nobody_is_counted_and_the_connection_goes_on(
 ) -> None:
     link = node.link()
     for actor_id in ("a1-9", "@nobody"):
-        link.send(Envelope(node.address(actor_id), own_address(link), b"").pack())
-    link.send(Envelope(node.address(), own_address(link), b"last").pack())
+        link.send(ActorEnvelope(node.address(actor_id), own_address(link), b"").pack())
+    link.send(ActorEnvelope(node.address(), own_address(link), b"last").pack())
 
     run_until(reactor, lambda: node.arrived)
 
@@ -119,7 +119,7 @@ def test_envelope_that_is_not_the_senders_or_not_ours_ends_the_connection(
     link = node.link()
     said = node.address() if sender == "the node itself" else sender or own_address(link)
 
-    link.send(Envelope(target or node.address(), said, b"").pack())
+    link.send(ActorEnvelope(target or node.address(), said, b"").pack())
 
     run_until(reactor, lambda: refused("misrouted"))
     run_until(reactor, lambda: link._connection is None)
@@ -139,7 +139,7 @@ def test_peer_that_claims_to_be_the_node_itself_is_hung_up_on(reactor: Reactor, 
 
 def test_command_is_answered_on_the_connection_it_made(reactor: Reactor, node: Node) -> None:
     settings = TransportSettings(HOST, node.ref.port, CLUSTER_KEY)
-    arrived: list[Envelope] = []
+    arrived: list[ActorEnvelope] = []
     command = Delivery(reactor, settings, "ext-1-1", arrived.append)
     assert command.send(node.ref, b"\x01question") is Delivered.YES
     run_until(reactor, lambda: node.arrived)
@@ -190,7 +190,7 @@ def test_node_that_was_dialled_answers_in_no_other_name(
     run_until(reactor, lambda: acceptor.joined)
     before = len(node.arrived)
 
-    acceptor.joined[0].send(Envelope(node.address(), node.address(), b"\x02order").pack())
+    acceptor.joined[0].send(ActorEnvelope(node.address(), node.address(), b"\x02order").pack())
 
     run_until(reactor, lambda: refused("misrouted") or len(node.arrived) > before)
     assert node.arrived == []
@@ -216,7 +216,7 @@ def test_peer_that_connects_again_and_again_has_one_connection(
 def test_forged_frame_of_a_peer_is_not_passed_on(reactor: Reactor, node: Node) -> None:
     peer = RawPeer(reactor, node.ref.node)
     channel = peer.join()
-    sealed = channel.seal(Envelope(node.address(), "10.0.1.1:7947/system", b"good").pack())
+    sealed = channel.seal(ActorEnvelope(node.address(), "10.0.1.1:7947/system", b"good").pack())
 
     peer.send(frame(sealed[:-1] + b"X"))
 

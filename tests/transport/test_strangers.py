@@ -10,7 +10,7 @@ import pytest
 from actors.transport import peer_inbound, stats
 from actors.transport.reactor import Reactor
 from constellation.transport import session
-from constellation.transport.envelope import Envelope
+from constellation.transport.envelope import ActorEnvelope
 from constellation.transport.frame import frame
 from tests.transport.ends import OTHER_KEY, Acceptor, Dialler, RawPeer, open_files, run_until
 from tests.transport.payloads import pickle_that_touches
@@ -42,7 +42,9 @@ def hung_up(reactor: Reactor, acceptor: Acceptor, *strangers: RawPeer) -> None:
         pytest.param(b"\xff\xff\xff\xff", "oversized", id="a frame of 4 GiB"),
         pytest.param(b"\x00\x00\x00\xf9", "oversized", id="a frame of one byte too many"),
         pytest.param(frame(b""), "unauthenticated", id="an empty frame"),
-        pytest.param(frame(Envelope("a", "b", b"c").pack()), "unauthenticated", id="an envelope"),
+        pytest.param(
+            frame(ActorEnvelope("a", "b", b"c").pack()), "unauthenticated", id="an envelope"
+        ),
     ],
 )
 def test_stranger_is_hung_up_on_and_counted(
