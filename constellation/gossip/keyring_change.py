@@ -1,4 +1,4 @@
-"""What an order does to a node's ring of gossip keys."""
+"""The key ring after an operator's order."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ KEY_ID_CHARACTERS_MIN = 4
 
 
 def changed(keyring: Keyring, order: KeyringOrder, cluster_key: bytes) -> Keyring:
-    """Return the ring after `order`.  Safe to repeat.
+    """Return the ring after `order`.  Idempotent.
 
     Raises:
-        ConfigError: there is no such key, or it is the one in use, or there are too many.
+        ConfigError: the key does not exist, it is the one in use, or there are too many.
         WireError: the new keys are not sealed with the cluster key.
     """
     match order.action:
@@ -32,7 +32,7 @@ def changed(keyring: Keyring, order: KeyringOrder, cluster_key: bytes) -> Keyrin
 
 
 def key_ids(keyring: Keyring) -> tuple[str, ...]:
-    """Return the names of the keys; the first one encrypts."""
+    """Return the ids of the keys; the first one encrypts."""
     return tuple(key_id(key) for key in keyring.keys)
 
 
