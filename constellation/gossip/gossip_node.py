@@ -336,7 +336,7 @@ class GossipNode:
 
     def _put_off(self, what: Sequence[SignedRecord | _EndOfExchange]) -> None:
         if len(self._backlog) + len(what) > BACKLOG_MAX:
-            raise WireError("more records at once than can be merged", reason="backlog")
+            raise WireError("too many records wait to be merged", reason="backlog")
         self._backlog.extend(what)
 
     def _merge_some(self, now_s: float) -> list[Effect]:

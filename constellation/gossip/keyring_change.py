@@ -39,14 +39,16 @@ def key_ids(keyring: Keyring) -> tuple[str, ...]:
 def _named(keyring: Keyring, wanted: str) -> bytes:
     key = _find(keyring, wanted)
     if key is None:
-        raise ConfigError(f"there is no key {wanted} on this node: install it on all nodes first")
+        raise ConfigError(
+            f"key {wanted} does not exist on this node: install it on all nodes first"
+        )
     return key
 
 
 def _find(keyring: Keyring, wanted: str) -> bytes | None:
     if len(wanted) < KEY_ID_CHARACTERS_MIN:
-        raise ConfigError(f"name a key by {KEY_ID_CHARACTERS_MIN} characters of its id or more")
+        raise ConfigError(f"a key id needs at least {KEY_ID_CHARACTERS_MIN} characters")
     found = [key for key in keyring.keys if key_id(key).startswith(wanted)]
     if len(found) > 1:
-        raise ConfigError(f"{wanted} is the beginning of several keys' ids: write more of it")
+        raise ConfigError(f"{wanted} matches the ids of several keys: use more characters")
     return found[0] if found else None

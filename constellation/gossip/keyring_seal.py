@@ -50,7 +50,7 @@ def open_keyring(sealed: bytes, cluster_key: bytes) -> Keyring:
         )
         # An empty ring would mean plaintext.
         if not isinstance(keys, list) or not keys or not all(isinstance(k, bytes) for k in keys):
-            raise WireError("a sealed ring is no list of keys", reason="sealed_keys")
+            raise WireError("a sealed key ring does not hold a list of keys", reason="sealed_keys")
         return Keyring(tuple(keys))
     except (InvalidTag, ValueError, msgpack.UnpackException, ConfigError) as error:
         raise WireError(

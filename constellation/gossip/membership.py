@@ -189,8 +189,8 @@ class Membership:
             claimed=str(unpacked(claim.addr, claim.port)),
             known_key=public_key_in(member.claim.meta).hex()[:16],
             claimed_key=public_key_in(claim.meta).hex()[:16],
-            fix="give each node a node_name of its own; one that lost its data_dir returns by "
-            "itself once it has been declared dead",
+            fix="give each node a node_name of its own; a node that lost its data_dir returns once "
+            "its old life has been declared dead",
         )
 
     def _revive(self, member: Member, claim: Alive, now_s: float) -> None:

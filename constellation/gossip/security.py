@@ -90,7 +90,9 @@ class Keyring:
             WireError: it is too short, of an unknown version, or no key decrypts it.
         """
         if len(payload) < OVERHEAD_BYTES or payload[0] not in (VERSION_PADDED, VERSION_PLAIN):
-            raise WireError("packet is not encrypted, or in an unknown way", reason="not_encrypted")
+            raise WireError(
+                "packet is not encrypted, or its version is unknown", reason="not_encrypted"
+            )
         nonce, sealed = payload[1 : 1 + NONCE_BYTES], payload[1 + NONCE_BYTES :]
         for key in self.keys:
             try:
@@ -98,11 +100,11 @@ class Keyring:
             except InvalidTag:
                 continue
             return _unpad(plaintext) if payload[0] == VERSION_PADDED else plaintext
-        raise WireError("packet does not open with any key of this cluster", reason="wrong_key")
+        raise WireError("no key of this cluster decrypts the packet", reason="wrong_key")
 
 
 def _unpad(plaintext: bytes) -> bytes:
     count = plaintext[-1] if plaintext else 0
     if not 1 <= count <= min(BLOCK_BYTES, len(plaintext)):
-        raise WireError("padding of a packet is broken", reason="padding")
+        raise WireError("packet has invalid padding", reason="padding")
     return plaintext[:-count]
