@@ -18,7 +18,7 @@ import uvloop
 from actors.adapters.gossip_transport import GossipTransport
 from actors.gossip import HOUSEKEEPING_S
 from constellation.effects import Note
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.identity import PRIVATE_KEY_BYTES, Identity
 from constellation.gossip.member import Address
@@ -44,7 +44,7 @@ class Member:
         on_dead: Callable[[str, str], None],
     ) -> None:
         self.name = name
-        settings, envelope = GossipSettings(), Envelope(Keyring((KEY,)))
+        settings, envelope = GossipSettings(), GossipEnvelope(Keyring((KEY,)))
         self.node = GossipNode(
             identity=Identity(name, token_bytes(PRIVATE_KEY_BYTES)),
             address=address,
@@ -76,7 +76,7 @@ class Member:
     async def open(self, seed: Address) -> None:
         """Join through `seed`."""
         self.node.set_seeds((seed,))
-        await self.transport.open(self.node.address)
+        await self.transport.open_sockets(self.node.address)
         self.transport.perform(self.node.start(_now_s()))
         self._housekeeping = asyncio.create_task(self._keep_house())
 
@@ -84,7 +84,7 @@ class Member:
         """End at once, without a word."""
         if self._housekeeping is not None:
             self._housekeeping.cancel()
-        await self.transport.close()
+        await self.transport.close_sockets()
 
     def publish(self, text: str) -> None:
         """Publish the one service whose state is `text`."""

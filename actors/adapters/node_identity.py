@@ -1,4 +1,4 @@
-"""What this node signs its records with, kept in the data directory for all its lives."""
+"""The signing key of this node, in the data directory, the same for all its lives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILE_NAME = "node_identity"
 
 
 def load_identity(settings: Settings) -> Identity:
-    """Return this node's identity; one is made in the first life.
+    """Return this node's identity; the first life creates it.
 
     Raises:
         ConfigError: its file cannot be read, or holds something else.
@@ -29,5 +29,5 @@ def load_identity(settings: Settings) -> Identity:
     except ValueError:
         raise ConfigError(
             f"the node identity in {path} is damaged: restore it, or remove it and wait some "
-            "seconds before the start, until the others have declared this node dead"
+            "seconds before the start, until the other nodes have declared this one dead"
         ) from None

@@ -69,7 +69,7 @@ def test_tailscale_is_missing_on_a_node_bound_to_loopback(address: str) -> None:
 def test_tailscale_that_runs_but_is_not_used_is_reported(listening: Path) -> None:
     found = missing(settings(tailscale={"socket": str(listening)}))["tailscale"]
 
-    assert "it runs here" in found.why
+    assert "through Tailscale" in found.why
     assert "bind_address" in found.fix
 
 
@@ -84,5 +84,5 @@ def test_disabled_tailscale_is_not_missing() -> None:
 def test_cloudflare_is_always_missing_in_this_version() -> None:
     found = missing(settings())["cloudflare"]
 
-    assert "keeps no DNS records" in found.why
+    assert "does not manage DNS records" in found.why
     assert "*.<domain>" in found.fix

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from constellation.gossip import packets, record_codec
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.lzw import compress
 from constellation.gossip.packets import Dead, Ping, Suspect, User
 from constellation.gossip.record_codec import sign_record
@@ -40,7 +40,8 @@ class Lab:
         self.nodes = nodes
         self.target = nodes[0]
         key = derive_gossip_key(str(self.target.settings["cluster_key"]).encode())
-        self.ours, self.theirs = Envelope(Keyring((key,))), Envelope(Keyring((b"x" * 32,)))
+        self.ours = GossipEnvelope(Keyring((key,)))
+        self.theirs = GossipEnvelope(Keyring((b"x" * 32,)))
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         (address,) = loopback_addresses(1)
         self.udp.bind((address, GOSSIP_PORT))
@@ -48,7 +49,7 @@ class Lab:
     def send(self, datagram: bytes) -> None:
         self.udp.sendto(datagram, (self.target.address, GOSSIP_PORT))
 
-    def send_sealed(self, *parts: bytes, envelope: Envelope | None = None) -> None:
+    def send_sealed(self, *parts: bytes, envelope: GossipEnvelope | None = None) -> None:
         """Send what only a holder of a key can send."""
         sealed = (envelope or self.ours).keyring.seal(
             packets.compound(parts), associated=b"", nonce=os.urandom(NONCE_BYTES)
@@ -66,7 +67,7 @@ class Lab:
             while connection.recv(1 << 16):
                 pass
 
-    def sealed_stream(self, plain: bytes, envelope: Envelope | None = None) -> bytes:
+    def sealed_stream(self, plain: bytes, envelope: GossipEnvelope | None = None) -> bytes:
         return seal_stream(plain, envelope or self.ours, nonce=os.urandom(NONCE_BYTES))
 
     def counts(self, name: str, label: str = "reason") -> dict[str, float]:

@@ -6,7 +6,7 @@ from random import Random
 
 from constellation.effects import Note
 from constellation.gossip import change_feed, gossip_node, packets
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.node_meta import state_in
@@ -72,7 +72,7 @@ class NodeTarget:
         if random.random() < 0.7:
             self.check(self.node.on_packet(data, SOURCE, self.now_s))
             return
-        match StreamReader(Envelope()).feed(data):
+        match StreamReader(GossipEnvelope()).feed(data):
             case PushPull() as exchange if random.random() < 0.5:
                 answer, effects = self.node.on_push_pull_request(exchange, self.now_s)
                 assert len(answer.nodes) <= MEMBERS_MAX + 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from constellation.gossip import lzw, node_meta, packets, record_codec
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.keyring_seal import open_keyring, seal_keyring
 from constellation.gossip.packets import User
 from constellation.gossip.security import NONCE_BYTES, Keyring
@@ -23,8 +23,8 @@ from tests.fuzz.mutation import mutated
 from tests.fuzz.node_target import NodeTarget
 
 KEY, CLUSTER_KEY = b"k" * 32, b"c" * 32
-SEALED, LABELLED = Envelope(Keyring((KEY,))), Envelope(Keyring((KEY,)), b"lab")
-PLAIN = Envelope()
+SEALED, LABELLED = GossipEnvelope(Keyring((KEY,))), GossipEnvelope(Keyring((KEY,)), b"lab")
+PLAIN = GossipEnvelope()
 NONCE = bytes(NONCE_BYTES)
 CHUNK_BYTES_MAX = 300
 

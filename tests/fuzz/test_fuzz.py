@@ -17,6 +17,8 @@ from tests.fuzz import campaign
 from tests.fuzz.campaign import BLOCK_RUNS, FuzzFailure, run_campaign
 from tests.fuzz.targets import TARGETS, Feed, Target
 
+pytestmark = pytest.mark.xdist_group("measures cost")
+
 RUNS = 3000
 MUST_TAKE = 0.02  # of the inputs, or the campaign only ever meets the first check
 
@@ -95,19 +97,19 @@ def _no_limit_of_members(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _oversized_packets(monkeypatch: pytest.MonkeyPatch) -> None:
     def all_news(self: Outbox, to: object, parts: tuple[bytes, ...] = ()) -> list[bytes]:
-        return self.membership.take(1 << 16, limit=5) + self.user.take(1 << 16, limit=5)
+        return self.membership.take_parts(1 << 16, limit=5) + self.user.take_parts(1 << 16, limit=5)
 
     monkeypatch.setattr(Outbox, "news", all_news)
 
 
 def _storm(monkeypatch: pytest.MonkeyPatch) -> None:
-    take = Outbox.take
+    take = Outbox.take_effects
 
     def many(self: Outbox) -> list[Effect]:
         effects = take(self)
         return effects * 5000 if len(effects) > 10 else effects
 
-    monkeypatch.setattr(Outbox, "take", many)
+    monkeypatch.setattr(Outbox, "take_effects", many)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from constellation.gossip.fields import pack_map
 
 LEAVE_INTENT = 0
+SERF_VERSIONS = bytes([1, 5, 2, 2, 5, 5])  # of the protocols in a pool of Serf agents
 
 
 def leave_intent(node: str, lamport_time: int) -> bytes:

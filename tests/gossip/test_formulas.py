@@ -138,12 +138,12 @@ def test_table_of_local_health() -> None:
     }
     wrong = {}
     for (score, points), expected in table.items():
-        health = Awareness(score, 8).add(points)
+        health = Awareness(score, 8).adjusted_by(points)
         if (health.score, health.local_health_multiplier) != expected:
             wrong[(score, points)] = health
 
     assert wrong == {}
-    assert Awareness(multiplier_max=1).add(5).local_health_multiplier == 1
+    assert Awareness(multiplier_max=1).adjusted_by(5).local_health_multiplier == 1
 
 
 # Broadcasts: each is sent multiplier * ceil(log10(n + 1)) times (SWIM §4.1).
@@ -176,48 +176,48 @@ def queue(*bodies: bytes, items_max: int = 8) -> BroadcastQueue:
 def test_what_was_sent_least_goes_first_then_the_longest_then_the_newest() -> None:
     news = queue(b"a1", b"b1", b"c123")
 
-    assert news.take(100, limit=9) == [b"c123", b"b1", b"a1"]
+    assert news.take_parts(100, limit=9) == [b"c123", b"b1", b"a1"]
     news.put(b"d", b"d1")
-    assert news.take(4, limit=9) == [b"d1"]
-    assert news.take(100, limit=9) == [b"c123", b"d1", b"b1", b"a1"]
+    assert news.take_parts(4, limit=9) == [b"d1"]
+    assert news.take_parts(100, limit=9) == [b"c123", b"d1", b"b1", b"a1"]
 
 
 def test_packet_is_filled_to_the_byte_and_a_long_piece_does_not_block_short_ones() -> None:
     news = queue(b"a12345678", b"b1", b"c1")
     part = 2 + 2  # bytes, and their length
 
-    assert news.take(2 * part, limit=9) == [b"c1", b"b1"]
-    assert news.take(part - 1, limit=9) == []
-    assert news.take(part, limit=9, parts_max=0) == []
-    assert news.take(100, limit=9, parts_max=1) == [b"a12345678"]
+    assert news.take_parts(2 * part, limit=9) == [b"c1", b"b1"]
+    assert news.take_parts(part - 1, limit=9) == []
+    assert news.take_parts(part, limit=9, parts_max=0) == []
+    assert news.take_parts(100, limit=9, parts_max=1) == [b"a12345678"]
 
 
 def test_piece_is_forgotten_once_it_was_sent_as_often_as_the_limit_says() -> None:
     for limit in (1, 2, 4):
         news = queue(b"a1")
-        sent = [news.take(100, limit=limit) for _ in range(6)]
+        sent = [news.take_parts(100, limit=limit) for _ in range(6)]
         assert sent == [[b"a1"]] * limit + [[]] * (6 - limit)
         assert b"a" not in news
 
 
 def test_newer_piece_of_a_subject_replaces_the_older_and_is_sent_as_often_again() -> None:
     news = queue(b"a1")
-    assert [news.take(100, limit=3) for _ in range(2)] == [[b"a1"]] * 2
+    assert [news.take_parts(100, limit=3) for _ in range(2)] == [[b"a1"]] * 2
 
     news.put(b"a", b"a2")
 
-    assert [news.take(100, limit=3) for _ in range(4)] == [[b"a2"]] * 3 + [[]]
+    assert [news.take_parts(100, limit=3) for _ in range(4)] == [[b"a2"]] * 3 + [[]]
 
 
 def test_full_queue_drops_what_was_sent_most() -> None:
     news = queue(b"a1", b"b1", b"c1", items_max=3)
-    assert news.take(4, limit=9) == [b"c1"]
+    assert news.take_parts(4, limit=9) == [b"c1"]
 
     news.put(b"d", b"d1")
     news.put(b"b", b"b2")  # a subject that has its place
 
     assert len(news) == 3
-    assert sorted(news.take(100, limit=9)) == [b"a1", b"b2", b"d1"]
+    assert sorted(news.take_parts(100, limit=9)) == [b"a1", b"b2", b"d1"]
 
 
 def test_fresh_says_that_something_was_put_since_it_was_cleared() -> None:
@@ -226,7 +226,7 @@ def test_fresh_says_that_something_was_put_since_it_was_cleared() -> None:
     news.put(b"a", b"a1")
     seen.append(news.fresh)
     news.fresh = False
-    news.take(100, limit=9)
+    news.take_parts(100, limit=9)
     seen.append(news.fresh)
 
     assert seen == [False, True, False]

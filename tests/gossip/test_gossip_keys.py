@@ -14,7 +14,7 @@ from actors.adapters.gossip_keys import GossipKeys
 from actors.adapters.gossip_transport import GossipTransport
 from actors.adapters.keyring_file import KeyringFile
 from constellation.errors import AdapterError
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.keyring_change import key_ids
 from constellation.gossip.keyring_seal import key_id, seal_keyring
@@ -65,7 +65,7 @@ def run(file: File, scenario: Scenario) -> None:
         )
         transport = GossipTransport(
             core,
-            Envelope(file.load()),
+            GossipEnvelope(file.load()),
             tcp_timeout_s=1.0,
             observe=lambda effect: None,
             stepped=lambda: None,

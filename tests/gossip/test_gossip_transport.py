@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from actors.adapters.gossip_transport import GossipTransport
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import Effect
@@ -41,7 +41,7 @@ class Member:
         keyring = Keyring((derive_gossip_key(b"k" * 32),))
         self.transport = GossipTransport(
             self.node,
-            Envelope(keyring),
+            GossipEnvelope(keyring),
             tcp_timeout_s=5.0,
             observe=lambda effect: None,
             stepped=self._stepped,
@@ -56,7 +56,7 @@ class Member:
 
     async def start(self, *seeds: Address) -> None:
         self.node.set_seeds(seeds)
-        await self.transport.open(self.node.address)
+        await self.transport.open_sockets(self.node.address)
         self.transport.perform(self.node.start(asyncio.get_running_loop().time()))
 
     async def hears_of(self, what: str) -> None:
@@ -83,8 +83,8 @@ def test_reader_hears_of_a_record_when_its_packet_arrives_not_at_the_next_probe(
 
             await beta.hears_of("web")
         finally:
-            await alpha.transport.close()
-            await beta.transport.close()
+            await alpha.transport.close_sockets()
+            await beta.transport.close_sockets()
 
     asyncio.run(scenario())
 
@@ -109,7 +109,7 @@ def test_member_is_never_woken_before_something_is_due() -> None:
             patch.setattr(alpha.node, "on_time", watched)
             await alpha.start()
             await asyncio.sleep(0.5)
-            await alpha.transport.close()
+            await alpha.transport.close_sockets()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scenario())

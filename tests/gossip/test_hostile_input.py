@@ -15,7 +15,7 @@ from constellation.effects import Note
 from constellation.errors import WireError
 from constellation.gossip import lzw, packets, record_codec
 from constellation.gossip.change_feed import VIEW_MAX
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.fields import U32_MAX
 from constellation.gossip.gossip_node import MERGE_BATCH_MAX, GossipNode
 from constellation.gossip.incarnation import FOLLOWED_MAX
@@ -32,6 +32,8 @@ from messages.gossip import RecordPublish
 from tests.fuzz import hostile
 from tests.fuzz.corpus import NODE_STATE, alive
 from tests.identities import identity_of
+
+pytestmark = pytest.mark.xdist_group("measures cost")
 
 SOURCE = Address("10.0.0.2", 7946)
 CPU_S_MAX = 0.5
@@ -123,7 +125,7 @@ def test_stream_that_takes_long_to_decompress_is_refused() -> None:
 
     data = hostile.packed_as(bytes(packets.PACKED_BYTES_MAX + 1))
 
-    assert refused(lambda: StreamReader(Envelope()).feed(data)) == "field"
+    assert refused(lambda: StreamReader(GossipEnvelope()).feed(data)) == "field"
 
 
 def test_records_of_one_packet_are_checked_a_batch_a_step() -> None:

@@ -58,9 +58,9 @@ class Observer:
 
     def effects(self) -> str:
         """What it logged and broadcast of late, e.g. 'member_joined, spreads alive'."""
-        news = self.outbox.membership.take(1 << 16, limit=1)
+        news = self.outbox.membership.take_parts(1 << 16, limit=1)
         kinds = [type(packet).__name__.lower() for part in news for packet in packets.decode(part)]
-        notes = [one.event for one in self.outbox.take() if isinstance(one, Note)]
+        notes = [one.event for one in self.outbox.take_effects() if isinstance(one, Note)]
         return ", ".join([*notes, *(f"spreads {kind}" for kind in kinds)])
 
 
@@ -73,7 +73,7 @@ def observer(state: Known = "unknown", *, changed_s_ago: float = 0.0) -> Observe
     # Enough others that a suspicion waits for confirmations.
     for number in range(3, 7):
         address = Address(f"10.0.0.{number}", 7946)
-        table.add(Member(claim(1, node=f"n{number}", address=address), "alive", 1, 0.0))
+        table.add_member(Member(claim(1, node=f"n{number}", address=address), "alive", 1, 0.0))
     made = Observer(membership, table, timers, outbox)
     if state != "unknown":
         before_s = NOW_S - changed_s_ago
@@ -364,5 +364,7 @@ def test_living_count_and_readers_follow_every_transition() -> None:
 
         living = sum(member.state in states[:2] for member in alpha.table)
         assert alpha.table.living_count == living, (known, news, incarnation)
-        changed = [one.name for one in alpha.outbox.take() if isinstance(one, MemberChanged)]
+        changed = [
+            one.name for one in alpha.outbox.take_effects() if isinstance(one, MemberChanged)
+        ]
         assert changed == (["beta"] if after != before else []), (known, news, incarnation)

@@ -49,7 +49,7 @@ class Claimant:
         elif condition == "taken":
             assert not self.sees(TWIN, "alive", initiated=True)
         assert self.condition == condition
-        self.outbox.take()
+        self.outbox.take_effects()
 
     def sees(self, listed: Alive, state: str, *, initiated: bool) -> bool:
         entries = (NodeEntry(STRANGER, "alive"), NodeEntry(listed, state))
@@ -63,7 +63,7 @@ class Claimant:
 
     @property
     def complaints(self) -> list[str]:
-        return [one.event for one in self.outbox.take() if isinstance(one, Note)]
+        return [one.event for one in self.outbox.take_effects() if isinstance(one, Note)]
 
 
 CONDITIONS = ("new", "taken", "accepted")

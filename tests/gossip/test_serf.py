@@ -18,15 +18,15 @@ from random import Random
 import pytest
 
 from actors.adapters.gossip_transport import GossipTransport
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import OpenPushPull
-from constellation.gossip.policy import SERF_VERSIONS, GossipPolicy, SwimPolicy
+from constellation.gossip.policy import GossipPolicy, SwimPolicy
 from constellation.gossip.security import Keyring, derive_gossip_key
 from messages.gossip import RecordPublish
 from messages.monitor import ServiceState
-from tests.gossip.serf_guest import leave_intent
+from tests.gossip.serf_guest import SERF_VERSIONS, leave_intent
 from tests.identities import identity_of
 
 SERF = shutil.which("serf") or ""
@@ -97,12 +97,12 @@ async def join(
     node.set_seeds((agent.address,))
     transport = GossipTransport(
         node,
-        Envelope(keyring),
+        GossipEnvelope(keyring),
         tcp_timeout_s=5.0,
         observe=lambda effect: None,
         stepped=lambda: None,
     )
-    await transport.open(node.address)
+    await transport.open_sockets(node.address)
     transport.perform(node.start(now_s))
     return transport
 
@@ -143,7 +143,7 @@ def test_a_member_of_ours_lives_and_leaves_among_serf(serf: tuple[SerfAgent, Key
         transport.perform(node.leave(loop.time()))
         assert await reached(lambda: node.has_left, 5)
         assert await reached(lambda: agent.members().get("ours") == "left", 5)
-        await transport.close()
+        await transport.close_sockets()
 
     asyncio.run(story())
 
@@ -157,14 +157,14 @@ def test_a_death_is_seen_from_both_sides(serf: tuple[SerfAgent, Keyring]) -> Non
         transport = await join(agent, keyring, port)
         assert await reached(lambda: agent.members().get("ours") == "alive", 10)
 
-        await transport.close()
+        await transport.close_sockets()
         assert await reached(lambda: agent.members().get("ours") == "failed", 15)
 
         transport = await join(agent, keyring, port)
         assert await reached(lambda: agent.members().get("ours") == "alive", 15)
         agent.kill()
         assert await reached(lambda: state_of_serf(transport) == "dead", 15)
-        await transport.close()
+        await transport.close_sockets()
 
     asyncio.run(story())
 
@@ -197,7 +197,7 @@ def test_nodes_of_ours_exchange_records_past_serf_and_it_hears_nothing_that_it_d
         assert state_of_serf(second) == "alive"
         assert not second.drops
         for transport in (first, second):
-            await transport.close()
+            await transport.close_sockets()
 
     asyncio.run(story())
     log = agent.log_file.read_text()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from constellation.errors import ConfigError, WireError
 from constellation.gossip import packets
-from constellation.gossip.datagram import Envelope
+from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.lzw import compress, decompress
 from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, Ping, Suspect, User
 from constellation.gossip.security import Keyring, derive_gossip_key
@@ -163,7 +163,7 @@ def test_junk_is_decoded_or_refused(junk: bytes) -> None:
     with contextlib.suppress(WireError):
         packets.decode(junk)
     with contextlib.suppress(WireError):
-        StreamReader(Envelope()).feed(junk)
+        StreamReader(GossipEnvelope()).feed(junk)
     with contextlib.suppress(WireError):
         decompress(junk, bytes_max=1000)
 
@@ -173,14 +173,17 @@ KEY, OTHER = derive_gossip_key(b"one"), derive_gossip_key(b"two")
 
 @pytest.mark.parametrize("label", [b"", b"lab"])
 def test_datagram_opens_with_any_installed_key_only(label: bytes) -> None:
-    sealed = Envelope(Keyring((KEY,)), label).seal([b"\x02\x80"], nonce=bytes(12))
+    sealed = GossipEnvelope(Keyring((KEY,)), label).seal([b"\x02\x80"], nonce=bytes(12))
 
-    assert Envelope(Keyring((OTHER, KEY)), label).open(sealed) == b"\x02\x80"
-    for stranger in (Envelope(Keyring((OTHER,)), label), Envelope(Keyring((KEY,)), b"else")):
+    assert GossipEnvelope(Keyring((OTHER, KEY)), label).open(sealed) == b"\x02\x80"
+    for stranger in (
+        GossipEnvelope(Keyring((OTHER,)), label),
+        GossipEnvelope(Keyring((KEY,)), b"else"),
+    ):
         with pytest.raises(WireError):
             stranger.open(sealed)
     with pytest.raises(WireError):
-        Envelope(Keyring((KEY,)), label).open(b"\x02\x80")
+        GossipEnvelope(Keyring((KEY,)), label).open(b"\x02\x80")
 
 
 def test_keys_rotate_by_install_use_remove() -> None:
@@ -204,7 +207,7 @@ def test_keys_rotate_by_install_use_remove() -> None:
 def test_stream_is_read_from_pieces_of_any_size(
     keys: tuple[bytes, ...], step: int, message: PushPull | UserStream | Ping
 ) -> None:
-    envelope = Envelope(Keyring(keys), b"lab")
+    envelope = GossipEnvelope(Keyring(keys), b"lab")
     wire = envelope.header + seal_stream(encode_stream(message), envelope, nonce=bytes(12))
     reader = StreamReader(envelope)
 

@@ -65,7 +65,7 @@ def cluster_of(members: int, *, seed: int) -> SimNetwork:
     for node in net.nodes.values():
         for claim in claims:
             if claim.node != node.node_name:
-                node.swim.members.add(Member(claim, "alive", claim.incarnation, 0.0))
+                node.swim.members.add_member(Member(claim, "alive", claim.incarnation, 0.0))
         node.swim.outbox.member_count = members
     return net
 

@@ -11,9 +11,10 @@ from constellation.gossip import sameness
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import OpenPushPull
-from constellation.gossip.policy import SERF_VERSIONS, GossipPolicy, SwimPolicy
+from constellation.gossip.policy import GossipPolicy, SwimPolicy
 from messages.gossip import RecordPublish
 from messages.monitor import ServiceState
+from tests.gossip.serf_guest import SERF_VERSIONS
 from tests.simulation.network import SimNetwork
 
 IPS = [f"10.0.0.{number}" for number in range(1, 7)]
