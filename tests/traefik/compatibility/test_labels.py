@@ -15,6 +15,7 @@ from tests.traefik.compatibility.setups import Setup, owner
 from tests.traefik.compatibility.table import SETUPS
 
 pytestmark = [
+    pytest.mark.xdist_group("docker engine"),
     pytest.mark.integration,
     pytest.mark.slow,
     pytest.mark.needs("docker", "traefik"),
