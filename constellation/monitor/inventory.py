@@ -125,7 +125,7 @@ class Inventory:
         self.sequence += 1
         self._event_at[container_id] = self.sequence
         if event.action in {"die", "start", "restart"}:
-            self._draining.forget(container_id)
+            self._draining.end(container_id)
         match event.action:
             case "destroy":
                 return self._forget(container_id, now_s)
@@ -161,7 +161,7 @@ class Inventory:
         self._unreadable.discard(container_id)
         if container_id not in self.containers and self._is_full:
             return self._refuse(container_id, container.name)
-        self.containers[container_id] = self._draining.seen(container, now_s)
+        self.containers[container_id] = self._draining.marked(container, now_s)
         return [*self._left_out(container), *self._unknown_role(container), *self._changes(now_s)]
 
     def not_inspected(self, container_id: str) -> None:
@@ -219,7 +219,7 @@ class Inventory:
             return [InspectSoon(known.container_id)] if known.is_role_of_check else []
         if signal_number(event.argument) != known.stop_signal:
             return []
-        self.containers[known.container_id] = self._draining.ask(known, now_s)
+        self.containers[known.container_id] = self._draining.begin(known, now_s)
         return self._changes(now_s)
 
     @property
@@ -296,7 +296,7 @@ class Inventory:
         self._pending.discard(container_id)
         self._unreadable.discard(container_id)
         self._stopped_at_s.pop(container_id, None)
-        self._draining.forget(container_id)
+        self._draining.end(container_id)
         self._noted = {complaint for complaint in self._noted if complaint[1] != container_id}
         return self._changes(now_s)
 

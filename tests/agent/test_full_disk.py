@@ -82,7 +82,7 @@ def test_node_with_a_full_disk_stays_a_member_and_is_whole_when_there_is_space(
         wait_until(lambda: not of_disk(alpha), timeout_s=10, what="alpha to be well")
         filler = fill(disk)
 
-        kill_actors(alpha, "gossip", "admin", "http", "raft", "leases", "services", "monitor/web")
+        kill_actors(alpha, "monitor/web", "gossip", "admin", "http", "raft", "leases", "services")
         gamma.start()
         for agent in nodes:
             agent.wait_for_members(alive=3)
