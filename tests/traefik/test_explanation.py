@@ -1,4 +1,4 @@
-"""From a name to the instances behind it, and why not."""
+"""Explanations: from a name to the instances behind it, and why some get no requests."""
 
 from __future__ import annotations
 
