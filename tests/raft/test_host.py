@@ -27,6 +27,7 @@ from constellation.raft.steward import StewardPolicy
 from constellation.wire import encode
 from messages.admin import PartReported
 from messages.base import Message
+from messages.events import ChangeReported
 from messages.leases import LeaseAcquire, LeasesChanged
 from messages.raft import RaftAppendRequest, RaftEntry, RaftHardState, RaftIdentity
 from messages.raft_member import (
@@ -68,13 +69,13 @@ class Hosted:
         self.fails: AdapterError | None = None  # the next save
 
     def work(self) -> list[Batch]:
-        """Perform all batches; return them."""
+        """Perform all batches; return those that were not void."""
         done: list[Batch] = []
         while (batch := self.host.next_batch(self.now_s)) is not None:
-            done.append(batch)
             if batch.saves and self.fails is not None:
                 self.host.save_failed(self.fails, self.now_s)
                 continue
+            done.append(batch)
             for save in batch.saves:
                 self.disk = saved(self.disk, save)
             self.host.saved(batch)
@@ -311,6 +312,42 @@ def test_second_failure_after_a_recovery_is_reported_again() -> None:
     assert notes(hosted.batches).count("raft_refuses") == 2
     assert notes(hosted.batches).count("raft_serves_again") == 2
     assert hosted.held() == ["kept"]
+
+
+def test_second_life_of_a_member_reports_nothing_of_the_first_again() -> None:
+    hosted = alone()
+    hosted.propose("kept")
+    hosted.fails = FULL
+    hosted.propose("lost")
+    hosted.fails = None
+
+    hosted.now_s += REOPEN_S
+    assert hosted.host.begin(hosted.disk, hosted.now_s)
+    hosted.tick(3)
+    hosted.propose("new")
+
+    assert hosted.held() == ["kept", "new"]
+    granted = [
+        one.subject
+        for one in to_admin(hosted.batches, ChangeReported)
+        if one.what == "lease_granted"
+    ]
+    assert granted == ["kept", "new"]
+
+
+def test_second_life_of_a_member_knows_the_nodes_and_none_of_the_waiting_messages() -> None:
+    hosted = alone()
+    roster = {"a": RosterNode(is_living=True), "b": RosterNode(is_living=False)}
+    hosted.host.set_roster(roster)
+    hosted.host.receive(RaftPropose(commands=(acquire("lost"),), number=1), "asker")
+    hosted.host.save_failed(BROKEN, hosted.now_s)
+
+    assert hosted.host.begin(hosted.disk, hosted.now_s)
+    hosted.tick(3)
+
+    assert hosted.host.member
+    assert hosted.host.member.roster == roster
+    assert hosted.held() == []
 
 
 def test_journal_that_contradicts_itself_is_refused_with_what_to_do() -> None:

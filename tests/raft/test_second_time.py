@@ -260,9 +260,9 @@ def test_read_of_the_first_leadership_is_answered_once() -> None:
 
 def test_proposal_of_the_first_leadership_is_not_answered_for_an_entry_of_the_second() -> None:
     proposals = Proposals()
-    proposals.add(5, 2, "first", 1)
+    proposals.add_proposal(5, 2, "first", 1)
     assert len(proposals.give_up("")) == 1
-    proposals.add(5, 4, "second", 2)
+    proposals.add_proposal(5, 4, "second", 2)
 
     replies = proposals.applied([RaftEntry(index=5, term=4)])
 
@@ -297,9 +297,9 @@ def test_successor_is_asked_again_with_the_next_heartbeat() -> None:
 def test_second_order_of_the_same_kind_is_answered_on_its_own() -> None:
     orders = Orders()
     order = RaftOrder(action="transfer", node="b", number=1)
-    orders.add(order, "asker", NOW_S)
+    orders.add_order(order, "asker", NOW_S)
     orders.leads("b")
-    orders.add(order.model_copy(update={"number": 2}), "asker", NOW_S)
+    orders.add_order(order.model_copy(update={"number": 2}), "asker", NOW_S)
 
     replies = orders.leads("b")
 
@@ -331,7 +331,7 @@ def test_second_loss_and_election_of_the_same_leader_are_reported() -> None:
         for one in chronicle.role_changed(change)
     ]
 
-    assert reports == [("leader elected", "b"), ("leader lost", "b")] * 2
+    assert reports == [("leader_elected", "b"), ("leader_lost", "b")] * 2
 
 
 # A member that is added again.
