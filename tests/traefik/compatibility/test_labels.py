@@ -1,4 +1,4 @@
-"""Traefik's own Docker provider and the agent make the same routes of the same containers."""
+"""Traefik's Docker provider and the agent make the same routes for the same containers."""
 
 from __future__ import annotations
 
