@@ -2,7 +2,7 @@
 # A step prints one line; its full output is in build/log/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components lint test test-fast fuzz sim sim-all plot-gossip demo bench scenarios settings lock clean
+.PHONY: help setup components lint test test-fast fuzz sim sim-all mutants plot-gossip demo bench scenarios settings lock clean
 
 PYTHON ?=
 WORKERS ?= 2
@@ -60,6 +60,14 @@ sim: setup  ## simulate Raft and leases under random faults; SEEDS=1000 FROM=0, 
 
 sim-all: setup  ## run every simulation with many seeds; SEEDS=100
 	@$(RUN) -m pytest $(PARALLEL) tests/simulation --sim-runs $(or $(SEEDS),100)
+
+mutants: setup  ## plant faults in the cores, list what no fast test catches; PACKAGE=raft COUNT=60 SEED=1
+	@$(STEP) mutmut env PIP_CONSTRAINT=requirements.lock $(RUN) -m pip install --quiet \
+		--disable-pip-version-check --no-input --editable '.[mutants]'
+	@for package in $(or $(PACKAGE),gossip leases raft traefik transport); do \
+		$(RUN) -m tests.mutants.campaign $$package --count $(or $(COUNT),60) --seed $(or $(SEED),1) \
+			--workers $(WORKERS) || exit; \
+	done
 
 plot-gossip: setup  ## measure gossip in simulated clusters of up to 1,000, and draw docs/gossip-scale.svg; DRAW=1 only draws
 	@$(STEP) matplotlib env PIP_CONSTRAINT=requirements.lock $(RUN) -m pip install --quiet \

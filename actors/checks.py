@@ -1,4 +1,4 @@
-"""Checks actor: probes the services that do not run in Docker, each at its own interval."""
+"""Checks actor: checks the services that do not run in Docker, each at its own interval."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 
 class ChecksActor(AsyncShell):
-    """One task a static service; every result goes to `services`."""
+    """One task for each static service; every result is sent to `services`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class ChecksActor(AsyncShell):
             try:
                 await asyncio.Event().wait()
             finally:
-                for watch in watches:  # before the session is closed, which would fail them
+                for watch in watches:  # before the session is closed, which would make them fail
                     watch.cancel()
 
     def on_actor_up_async(self, name: str) -> None:
@@ -59,7 +59,7 @@ class ChecksActor(AsyncShell):
         )
         self._duration_s = Histogram(
             "constellation_monitor_check_duration_seconds",
-            "How long a check of a static service took",
+            "Duration of a check of a static service",
             registry=self.registry,
         )
 
@@ -77,7 +77,7 @@ class ChecksActor(AsyncShell):
                 "services",
                 ServicesObserved(source="static", complete=False, observations=(observation,)),
             )
-            # From the plan, not from the end of the check; a late one is not made up for.
+            # Relative to the schedule, not to the end of the check; missed checks are skipped.
             due_s = max(due_s + service.interval_s, loop.time())
             await asyncio.sleep(due_s - loop.time())
 
@@ -91,7 +91,7 @@ class ChecksActor(AsyncShell):
 
 
 async def check(service: StaticService, session: aiohttp.ClientSession) -> str | None:
-    """Check `service` once; return why it failed, None if it passed."""
+    """Check `service` once; return why it failed, or None if it passed."""
     try:
         async with asyncio.timeout(service.timeout_s):
             if service.check == "http":
@@ -117,7 +117,7 @@ async def _check_tcp(service: StaticService) -> None:
 
 
 def _failure(error: Exception) -> str:
-    """Return the reason without what was sent or received: either may hold secrets."""
+    """Return the reason without the data sent or received: either may contain secrets."""
     match error:
         case aiohttp.ClientConnectorError():
             return _failure(error.os_error)

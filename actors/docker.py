@@ -1,4 +1,4 @@
-"""Docker actor: watches the containers of this host, and tells `services` what it sees."""
+"""Docker actor: watches the containers of this host, and sends `services` what it observes."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from messages.admin import PartReported, PartState
 
 log = get_logger(__name__)
 
-INSPECTIONS_MAX = 4  # at once; one that hangs leaves three for the others
-EVENTS_WAITING_MAX = 1000  # then the stream is not read on, and Docker drops: a look finds it
-CHECK_LOG_DELAY_S = 0.25  # Docker writes what a check printed just after it told of its end
-EVENT_GRACE_S = 1.0  # an event may arrive so long after the look that saw its effect
+INSPECTIONS_MAX = 4  # concurrent ones; one that hangs leaves three for the others
+EVENTS_WAITING_MAX = 1000  # then reading pauses and Docker drops events: a listing finds them
+CHECK_LOG_DELAY_S = 0.25  # Docker stores the output of a check just after the event of its end
+EVENT_GRACE_S = 1.0  # an event may arrive this long after the listing that shows its effect
 
 
 class DockerActor(AsyncShell):
-    """One session a connection: a stream of events, and full looks beside it."""
+    """One session for each connection: a stream of events, and listings beside it."""
 
     def __init__(self, connect: Callable[[], Engine] | None = None) -> None:
         super().__init__()
@@ -52,8 +52,8 @@ class DockerActor(AsyncShell):
         self._inspecting_soon: set[str] = set()
         self._slots = asyncio.Semaphore(INSPECTIONS_MAX)
         self._report_due = True
-        self._away_told = False
-        self._part = PartReported(part="docker", state="absent", why="it was not reached yet")
+        self._outage_logged = False
+        self._part = PartReported(part="docker", state="absent", why="it has not answered yet")
         self._make_metrics()
         self.started()
         while True:
@@ -61,7 +61,7 @@ class DockerActor(AsyncShell):
             try:
                 await self._session()
             except AdapterError as error:
-                self._note_away(error)
+                self._report_outage(error)
             if self.now_s() - began_s < self.settings.connect_interval_s:
                 await asyncio.sleep(self.settings.connect_interval_s)
 
@@ -85,19 +85,19 @@ class DockerActor(AsyncShell):
         )
         containers.set_function(lambda: len(self.inventory.containers))
         self._events_seen = Counter(
-            "constellation_docker_events", "Events taken in", ["action"], registry=registry
+            "constellation_docker_events", "Events received", ["action"], registry=registry
         )
-        self._looks = Counter(
-            "constellation_docker_reconciles", "Full looks at all containers", registry=registry
+        self._listings = Counter(
+            "constellation_docker_reconciles", "Listings of all containers", registry=registry
         )
         self._stalls = Counter(
             "constellation_docker_stream_stalls",
-            "Event streams given up because a look found what they had not told",
+            "Event streams closed because a listing found what they had not reported",
             registry=registry,
         )
         self._errors = Counter(
             "constellation_docker_errors",
-            "Questions Docker did not answer",
+            "Requests that Docker did not answer",
             ["what"],
             registry=registry,
         )
@@ -105,10 +105,10 @@ class DockerActor(AsyncShell):
     # One session.
 
     async def _session(self) -> None:
-        """Follow Docker until it is gone, or its events stall."""
+        """Follow Docker until the connection ends or its events stall."""
         self._engine = await in_thread(self._connect)
         try:
-            # First the stream, then the look: what happens in between is told twice, not never.
+            # First the stream, then the listing: what happens in between is seen twice, not never.
             stream = await in_thread(self._engine.open_events)
             try:
                 await self._follow(stream)
@@ -124,27 +124,29 @@ class DockerActor(AsyncShell):
         threading.Thread(
             target=self._read, args=(stream, self._ended), name="docker-events", daemon=True
         ).start()
-        await self._look()
+        await self._list()
         self._connected.set(1)
-        self._away_told = False
-        self._tell_part(PartReported(part="docker", state="present"))
+        self._outage_logged = False
+        self._report_part(PartReported(part="docker", state="present"))
         log.info("docker_connected", socket=self.settings.socket)
         while not self._ended.done():
             await asyncio.wait({self._ended}, timeout=self.settings.reconcile_interval_s)
             if not self._ended.done():
-                await self._look()
+                await self._list()
         if self._ended.result() == "ended":
             raise AdapterError(
-                "Docker's events ended", why="it stopped or restarts", fix="nothing, if it returns"
+                "Docker's event stream ended",
+                why="Docker stopped or restarts",
+                fix="nothing to do, if it restarts; otherwise start Docker",
             )
 
     def _read(self, stream: EventStream, ended: asyncio.Future[str]) -> None:
-        """Hand events to the loop.  Runs in a thread of its own."""
+        """Pass events to the loop.  Runs in a thread of its own."""
         loop = self.loop
         assert loop is not None
         waiting = threading.BoundedSemaphore(EVENTS_WAITING_MAX)
 
-        def take(event: ContainerEvent) -> None:
+        def handle(event: ContainerEvent) -> None:
             waiting.release()
             self._on_event(event)
 
@@ -153,7 +155,7 @@ class DockerActor(AsyncShell):
                 event = read_event(raw)
                 if event is not None:
                     waiting.acquire()
-                    loop.call_soon_threadsafe(take, event)
+                    loop.call_soon_threadsafe(handle, event)
             loop.call_soon_threadsafe(_end, ended, "ended")
         except RuntimeError:
             return  # the loop is closed: the actor stops
@@ -162,10 +164,10 @@ class DockerActor(AsyncShell):
         self._events_seen.labels(event.action).inc()
         self._perform(self.inventory.event(event, self.now_s()))
 
-    async def _look(self) -> None:
+    async def _list(self) -> None:
         since = self.inventory.sequence
         rows = await in_thread(self._engine.list_containers)
-        self._looks.inc()
+        self._listings.inc()
         self._report_due = True
         self._perform(self.inventory.listed(rows, since, self.now_s()))
 
@@ -184,7 +186,7 @@ class DockerActor(AsyncShell):
         self._perform(self.inventory.inspected(container_id, found, since, self.now_s()))
 
     async def _inspect_soon(self, container_id: str, ended: asyncio.Future[str]) -> None:
-        """Ask once for all that happens meanwhile, and not before a question under way is over."""
+        """Inspect once for all events meanwhile, after an inspection that is already running."""
         await asyncio.sleep(CHECK_LOG_DELAY_S)
         while container_id in self._inspecting and not ended.done():
             await asyncio.sleep(CHECK_LOG_DELAY_S)
@@ -218,14 +220,14 @@ class DockerActor(AsyncShell):
             self._report_due = False
             self.post_soon("services", self.inventory.everything())
 
-    def _note_away(self, error: AdapterError) -> None:
+    def _report_outage(self, error: AdapterError) -> None:
         self._errors.labels("session").inc()
         state: PartState = "absent" if self._part.state == "absent" else "lost"
         why = f"{error.what}: {error.why}"
-        self._tell_part(PartReported(part="docker", state=state, why=why[:512], fix=error.fix))
-        if not self._away_told:
-            self._away_told = True
-            # The start of the agent has named what was not there to begin with.
+        self._report_part(PartReported(part="docker", state=state, why=why[:512], fix=error.fix))
+        if not self._outage_logged:
+            self._outage_logged = True
+            # What is absent from the beginning was logged at the start of the agent.
             say = log.debug if state == "absent" else log.warning
             say(
                 "docker_away",
@@ -235,7 +237,7 @@ class DockerActor(AsyncShell):
                 retry_s=self.settings.connect_interval_s,
             )
 
-    def _tell_part(self, part: PartReported) -> None:
+    def _report_part(self, part: PartReported) -> None:
         if part != self._part:
             self._part = part
             self.post_soon("admin", part)

@@ -16,6 +16,7 @@ from actors.adapters.gossip_keys import GossipKeys
 from actors.adapters.gossip_memory import GossipMemory, Remembered
 from actors.adapters.gossip_metrics import GossipMetrics
 from actors.adapters.gossip_transport import GossipTransport
+from actors.adapters.keyring_file import FILE_NAME as KEYRING_FILE_NAME
 from actors.adapters.keyring_file import KeyringFile
 from actors.adapters.node_identity import load_identity
 from actors.adapters.retried_save import RetriedSave
@@ -124,6 +125,8 @@ class GossipActor(AsyncShell):
         await self.saver.keep(memory, now_s)
         await self.keys.keep_saved(now_s)
         transport.counts["saves_failed"] = self.saver.failures + self.keys.saver.failures
+        self.unsaved.labels("gossip.json").set(self.saver.problem is not None)
+        self.unsaved.labels(KEYRING_FILE_NAME).set(self.keys.saver.problem is not None)
         problem = self.saver.problem or self.keys.saver.problem
         if str(problem) != str(self._unsaved):
             self._unsaved = problem

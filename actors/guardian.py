@@ -17,7 +17,7 @@ from setproctitle import setproctitle
 
 from actors.adapters.durable_file import disk_error
 from actors.adapters.node_directory import NodeDirectories
-from actors.adapters.systemd import tell_systemd
+from actors.adapters.systemd import notify_systemd
 from actors.node_life import NodeLife
 from actors.transport.process import adopt_orphans, end_leftovers
 from constellation import __version__
@@ -81,7 +81,7 @@ class Guardian:
             raise disk_error(what, error, runtime_dir / "agent") from error
 
     def _on_ready(self, missing: tuple[str, ...]) -> None:
-        tell_systemd("READY=1")
+        notify_systemd("READY=1")
         duration_s = round(time.monotonic() - self._began_at_s, 3)
         if missing:
             log.error("agent_started_in_part", not_running=missing, duration_s=duration_s)
@@ -90,7 +90,7 @@ class Guardian:
 
     def _stop(self, life: NodeLife) -> int:
         began_s = time.monotonic()
-        tell_systemd("STOPPING=1")
+        notify_systemd("STOPPING=1")
         log.info("agent_stopping")
         self._signalled = False  # a second signal cuts the patience short
         unended = life.stop(lambda: self._signalled)

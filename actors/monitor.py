@@ -1,6 +1,6 @@
-"""Monitor actor: one process a service, from observations to the record the cluster reads.
+"""Monitor actor: one process for each service, which publishes its state from observations.
 
-Kept light on purpose, a node may run hundreds: it imports neither Docker nor a web framework.
+A node may run hundreds, so it stays small: it imports neither Docker nor a web framework.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 
 class MonitorActor(ShellActor):
-    """Translate observations to health steps, and what is new to records."""
+    """Translate observations to steps of the health core, and new states to records."""
 
     def on_start(self) -> None:
         self.health = ServiceHealth(node.settings().monitor.policy())
@@ -29,7 +29,7 @@ class MonitorActor(ShellActor):
             self.post("gossip", RecordPublish(service_states=(self.state,)))
 
     def receiveMsg_ServiceState(self, message: ServiceState, sender: ActorAddress) -> None:
-        if self.state is None:  # what the monitor before this one had concluded
+        if self.state is None:  # as the previous monitor concluded it
             self.health = self.health.resumed(message)
 
     def receiveMsg_ServiceObservation(

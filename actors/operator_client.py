@@ -1,4 +1,4 @@
-"""One question to an agent from outside: an operator's command, with the cluster key."""
+"""One request to an agent from outside: an operator's command, with the cluster key."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ADMIN = "@admin"  # whoever is the node's admin actor now
 
 
 def ask_agent(settings: Settings, key: bytes, request: Message, *, timeout_s: float) -> Message:
-    """Ask the admin actor of the agent that `settings` describe; return its answer.
+    """Send `request` to the admin actor of the agent with these settings; return its answer.
 
     Raises:
-        AdapterError: no agent answers there, or it has another key.
+        AdapterError: no agent answers at its address, or it has another key.
     """
     host, port = settings.bind_address, settings.actors.port
     stats.forget()
@@ -41,24 +41,24 @@ def ask_agent(settings: Settings, key: bytes, request: Message, *, timeout_s: fl
                 raise failure
     raise AdapterError(
         f"the agent at {host}:{port} did not answer",
-        why=f"nothing came within {timeout_s:g} s; it may be starting, or stuck",
-        fix="try again; if that does not help, see its log",
+        why=f"no answer within {timeout_s:g} s; it may be starting, or stuck",
+        fix="retry; if that persists, see its log",
     )
 
 
 def _failure(host: str, port: int) -> AdapterError | None:
-    """Return why the connection cannot be used, if the transport has noticed that."""
+    """Return why the connection cannot be used, if the transport has found out."""
     if stats.COUNTERS["refused", "unauthenticated"] or stats.COUNTERS["dropped", "peer_refused"]:
         return AdapterError(
             f"the agent at {host}:{port} refused this command",
             why="it has another cluster_key",
-            fix="name the agent's own settings: constellation --config FILE ...",
+            fix="use the settings of the agent: constellation --config FILE ...",
         )
     if stats.LATEST:
         return AdapterError(
             f"no agent answers at {host}:{port}",
             why=next(iter(stats.LATEST.values())).lower(),
             fix="start it: python -m constellation.start (or systemctl start constellation-agent); "
-            "if it has other settings, name them: constellation --config FILE ...",
+            "if it has other settings, use them: constellation --config FILE ...",
         )
     return None

@@ -150,7 +150,7 @@ class RaftActor(ShellActor):
             self._open(now_s)
         self.host.tick(now_s)
         self._work(now_s)
-        self.metrics.look(self.host.member, self.host.condition, journal_bytes=self._journal_bytes)
+        self.metrics.look(self.host.member, self.host.health, journal_bytes=self._journal_bytes)
 
     def on_caught_up(self) -> None:
         self._work(self.now_s())

@@ -1,8 +1,6 @@
-"""Services actor: the parent of this node's monitors, one process a service."""
+"""Services actor: the parent of this node's monitors, one process for each service."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress, ActorExitRequest
@@ -10,10 +8,11 @@ from thespian.actors import ActorAddress, ActorExitRequest
 from actors import node
 from actors.monitor import MonitorActor
 from actors.shell import ShellActor
+from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
-from constellation.monitor.roster import MONITORS_MAX, Effect, Roster
+from constellation.monitor.roster import MONITORS_MAX, Effect, MonitorRoster
 from constellation.supervision.process_effects import Create, End, Tell
-from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.gossip import ClusterChanged
 from messages.lifecycle import (
     ActorDirectory,
     ActorPong,
@@ -21,32 +20,33 @@ from messages.lifecycle import (
     ActorStarted,
     DirectoryEntry,
 )
-from messages.monitor import MonitorDone, ServicesObserved, ServiceState, ServiceStates
+from messages.monitor import MonitorDone, ServicesObserved, ServiceState
 
 NEIGHBOURS_OF_MONITORS = frozenset({"gossip", "http"})
 HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 
 class ServicesActor(ShellActor):
-    """Translate what sources and monitors say to roster steps, and effects to processes."""
+    """Translate messages of sources and monitors to roster steps, and effects to processes."""
 
     tick_interval_s = 0.1
 
     def on_start(self) -> None:
         policy = node.settings().supervisor.policy()
-        self.roster = Roster(restart=policy.restart, ping_timeout_s=policy.ping_timeout_s)
+        self.roster = MonitorRoster(restart=policy.restart, ping_timeout_s=policy.ping_timeout_s)
         self.monitors: dict[str, ActorAddress] = {}
         self.services: dict[str, str] = {}  # by the address text of their monitor
         self._stopping = False
         self._make_metrics()
+        self.follow_cluster()
 
     def on_stop(self) -> None:
-        self._stopping = True  # Thespian ends the monitors: they are not to be replaced
+        self._stopping = True  # Thespian ends the monitors: do not replace them
 
     def _make_metrics(self) -> None:
         self._healths = Gauge(
             "constellation_monitor_services",
-            "Services of this node by the health their monitors concluded",
+            "Services of this node by the health that their monitors concluded",
             ["health"],
             registry=self.registry,
         )
@@ -58,7 +58,7 @@ class ServicesActor(ShellActor):
         monitors.set_function(lambda: len(self.monitors))
         self._observations = Counter(
             "constellation_monitor_observations",
-            "Observations of services taken in",
+            "Observations of services received",
             ["source"],
             registry=self.registry,
         )
@@ -67,10 +67,6 @@ class ServicesActor(ShellActor):
             "Monitor processes created, restarts included",
             registry=self.registry,
         )
-
-    def on_actor_up(self, name: str) -> None:
-        if name == "gossip":
-            self.post("gossip", ClusterSubscribe())
 
     def on_tick(self, now_s: float) -> None:
         if self._stopping:
@@ -93,12 +89,8 @@ class ServicesActor(ShellActor):
         now_s = self.now_s()
         self._perform(self.roster.observed(message, now_s))
 
-    def receiveMsg_ServiceStatesRequest(self, message: Any, sender: ActorAddress) -> None:
-        self.send(sender, ServiceStates(states=self.roster.states()))
-
-    def receiveMsg_ClusterChanged(self, message: ClusterChanged, sender: ActorAddress) -> None:
-        if self.roster.cluster_changed(message):
-            self.post("gossip", ClusterSubscribe())
+    def on_cluster_changed(self, before: ClusterView, change: ClusterChanged) -> None:
+        self.roster.cluster_changed(change)
 
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
         service = self.services.get(self.address_text(sender))
@@ -153,7 +145,7 @@ class ServicesActor(ShellActor):
             self.send(monitor, ActorExitRequest())
 
     def _directory_of_monitors(self) -> ActorDirectory:
-        """Return the part of the directory that monitors need, so that few changes reach them."""
+        """Return the part of the directory that monitors need, to send them few changes."""
         return ActorDirectory(
             entries=tuple(
                 DirectoryEntry(name=name, address=self.address_text(self.directory[name]))

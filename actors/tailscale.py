@@ -1,4 +1,4 @@
-"""Tailscale actor: asks tailscaled again and again, and tells others what follows."""
+"""Tailscale actor: queries tailscaled periodically, and sends other actors what it finds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TailscaleActor(AsyncShell):
                 self._errors.inc()
                 self._perform(self.discovery.unanswered(error.why, error.fix))
             else:
-                self._perform(self.discovery.heard(tailnet, datetime.now(UTC).timestamp()))
+                self._perform(self.discovery.answered(tailnet, datetime.now(UTC).timestamp()))
             await asyncio.sleep(settings.tailscale.refresh_interval_s)
 
     def on_actor_up_async(self, name: str) -> None:
@@ -46,7 +46,7 @@ class TailscaleActor(AsyncShell):
         registry = self.registry
         self._state = Gauge(
             "constellation_tailscale_state",
-            "1 for the state that Tailscale is in on this host, 0 for the others",
+            "1 for the state of Tailscale on this host, 0 for the other states",
             ["state"],
             registry=registry,
         )
@@ -55,17 +55,17 @@ class TailscaleActor(AsyncShell):
         )
         self._seeds = Gauge(
             "constellation_tailscale_seeds",
-            "Machines of the tailnet that are members to join through",
+            "Machines of the tailnet that are seeds to join through",
             registry=registry,
         )
         self._key_expires = Gauge(
             "constellation_tailscale_key_expiry_timestamp_seconds",
-            "When this machine's key expires, in Unix seconds; 0: never, or not known",
+            "When this machine's key expires, in Unix seconds; 0: never, or unknown",
             registry=registry,
         )
         self._errors = Counter(
             "constellation_tailscale_errors",
-            "Questions that tailscaled did not answer",
+            "Queries that tailscaled did not answer",
             registry=registry,
         )
 

@@ -122,11 +122,16 @@ def _merge(view: ClusterView, change: ClusterChanged) -> ClusterView:
 
 
 def _changed(old: Mapping[K, V], new: Iterable[tuple[K, V]], gone: Iterable[K]) -> Mapping[K, V]:
-    values = dict(old)
+    values = _copy(old)
     values.update(new)
     for key in gone:
         values.pop(key, None)
     return MappingProxyType(values)
+
+
+def _copy(old: Mapping[K, V]) -> dict[K, V]:
+    """Return a copy; of a large view it is made with every change, so it must be fast."""
+    return old.copy() if isinstance(old, MappingProxyType) else dict(old)
 
 
 def _changed_by_node(
@@ -134,7 +139,7 @@ def _changed_by_node(
     new: Iterable[tuple[str, str, V]],
     gone: Iterable[tuple[str, str]],
 ) -> Mapping[str, Mapping[str, V]]:
-    values = dict(old)
+    values = _copy(old)
     for name, node, state in new:
         values[name] = MappingProxyType({**values.get(name, {}), node: state})
     for name, node in gone:

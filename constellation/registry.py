@@ -4,8 +4,8 @@ An entry names the actor's class, says when it runs and what its end means, and 
 settings and its operator commands are.  The supervisor starts what is enabled here in this order,
 the settings have a group for each entry that brings one, and `constellation` has its commands.
 
-Classes and commands are dotted paths, "module:name": cores import no shell, and a node imports
-only the actors that it runs.
+Classes and commands are dotted paths, "module:name": cores import no shell, a node imports only the
+actors that it runs, and one line adds an actor.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any, Literal
 from pydantic import create_model
 
 from constellation.settings.agent import Settings
-from constellation.settings.types import Group
 
 # What happens to an actor when the node stops; the order of the stages is `supervision.watch`'s.
 AtStop = Literal["ends_first", "yields", "leaves", "ends_last"]
@@ -41,7 +40,7 @@ class ActorSpec:
     # The node is of little use without it: down for too long, it ends the agent, with exit code 1.
     is_essential: bool = False
     at_stop: AtStop = "ends_last"
-    settings: type[Group] | None = None  # the group `<name>`, where `Settings` has none
+    settings: str = ""  # "module:class" of the group `<name>`, if `Settings` does not have it
     commands: str = ""  # "module:function" that adds operator commands to a typer.Typer
 
 
@@ -50,6 +49,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="gossip",
         purpose="knows the cluster and publishes this node's records",
         actor="actors.gossip:GossipActor",
+        commands="constellation.cli.keys:add_commands",
         is_essential=True,
         at_stop="leaves",
     ),
@@ -57,6 +57,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="raft",
         purpose="takes part in elections and in the replicated log",
         actor="actors.raft:RaftActor",
+        commands="constellation.cli.raft:add_commands",
         is_essential=True,
         at_stop="yields",
     ),
@@ -71,6 +72,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="http",
         purpose="serves Traefik's provider, health and metrics",
         actor="actors.http.actor:HttpActor",
+        commands="constellation.cli.routes:add_commands",
         is_essential=True,
         at_stop="ends_first",
     ),
@@ -120,7 +122,7 @@ def runs_on_every_node(name: str) -> bool:
 def settings_model() -> type[Settings]:
     """Return the model of all settings: those of the node, and the groups that actors bring."""
     groups: dict[str, Any] = {
-        spec.name: (spec.settings, spec.settings()) for spec in ACTORS if spec.settings is not None
+        spec.name: (group := load(spec.settings), group()) for spec in ACTORS if spec.settings
     }
     if not groups:
         return Settings

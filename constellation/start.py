@@ -67,7 +67,7 @@ def _run(settings: Settings) -> int:
             log.warning("part_missing", part=part.part, why=part.why, fix=part.fix)
         return Guardian(settings, directories).run()
     finally:
-        directories.close()
+        directories.unlock()
 
 
 def _say_waiting(why: str, fix: str) -> None:

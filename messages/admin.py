@@ -1,6 +1,6 @@
-"""Messages of the operator: questions to the admin actor and its answers.
+"""Messages of the operator: requests to the admin actor and its answers.
 
-The fields of the three reports are also what `constellation ... --json` prints.
+The fields of the reports are also what `constellation ... --json` prints.
 """
 
 from __future__ import annotations
@@ -15,28 +15,25 @@ from messages.lifecycle import ActorStatus
 from messages.monitor import Endpoint, Health
 from messages.raft_reports import LeaseHolder
 
-# 'absent' was never there since the agent started; 'lost' was there and is gone.
+# 'absent': not seen since the agent started; 'lost': it was present, and is gone.
 PartState = Literal["present", "absent", "lost"]
-CORDONED = "it asks not to be given requests"
+CORDONED = "its services get no requests"
 
 
 class StatusRequest(Message):
-    """Ask a node how it is.  Answered by `StatusReport`."""
+    """Ask for the status of the cluster.  Answered by `StatusReport`."""
 
     crosses_nodes = True
 
 
 class NodeStatusRequest(Message):
-    """Ask one node's admin actor, over the convention, how its own node is.
-
-    Answered by `NodeStatus`.
-    """
+    """Ask another node's admin actor for the status of its node.  Answered by `NodeStatus`."""
 
     crosses_nodes = True
 
 
 class PartReported(Message):
-    """State how a part of this host is that an actor uses.  Sent to `admin`.  No answer."""
+    """Report the state of a part of this host that an actor uses.  Sent to `admin`.  No answer."""
 
     part: str = Field(min_length=1, max_length=64, description="e.g. 'docker'")
     state: PartState
@@ -45,19 +42,21 @@ class PartReported(Message):
 
 
 class NodeStatus(Message):
-    """How one node is, in its own words.  Answer to `NodeStatusRequest`."""
+    """The status of one node, reported by itself.  Answer to `NodeStatusRequest`."""
 
     crosses_nodes = True
 
     node: str
     agent_version: str
     uptime_s: float = Field(ge=0.0, description="since its agent started")
-    actors: tuple[ActorStatus, ...] = Field(description="in the order in which they start")
-    parts: tuple[PartReported, ...] = Field(default=(), description="what is not present")
+    actors: tuple[ActorStatus, ...] = Field(description="in the order of their start")
+    parts: tuple[PartReported, ...] = Field(
+        default=(), description="the parts that are absent or lost"
+    )
 
 
 class StatusReport(Message):
-    """Answer to `StatusRequest`: the cluster as the asked node sees it."""
+    """Answer to `StatusRequest`: the cluster as the asked node knows it."""
 
     crosses_nodes = True
 
@@ -65,9 +64,9 @@ class StatusReport(Message):
     is_cluster_known: bool = Field(
         default=True, description="false: the report is about the asked node only"
     )
-    nodes_alive: int = Field(ge=0, description="neither suspected nor dead")
+    nodes_alive: int = Field(ge=0, description="without suspects")
     nodes_total: int = Field(ge=0, description="without those that left")
-    services_healthy: int = Field(ge=0, description="instances that requests can go to")
+    services_healthy: int = Field(ge=0, description="instances that get requests")
     services_total: int = Field(
         ge=0,
         description="instances that should run: not stopped or stopping, nor on a node that left",
@@ -76,12 +75,14 @@ class StatusReport(Message):
         description="what to act on, for people, the worst first; empty: nothing"
     )
     notes: tuple[str, ...] = Field(
-        default=(), description="what is not as it could be, yet nothing to act on; for people"
+        default=(), description="what is worth knowing and needs no action, for people"
     )
     nodes: tuple[NodeStatus, ...] = Field(description="of the nodes that answered, by name")
-    unanswered: tuple[str, ...] = Field(description="living nodes whose admin did not answer")
-    leader: str = Field(default="", description="who leads Raft; empty: nobody, as far as is known")
-    leases: tuple[LeaseHolder, ...] = Field(default=(), description="those that are held, by name")
+    unanswered: tuple[str, ...] = Field(description="living nodes whose admin actor did not answer")
+    leader: str = Field(default="", description="the leader of Raft; empty: none is known")
+    leases: tuple[LeaseHolder, ...] = Field(
+        default=(), description="the leases that are held, by name"
+    )
 
 
 class NodesRequest(Message):
@@ -95,7 +96,7 @@ class NodeRow(Message):
 
     node: str
     state: MemberState
-    is_self: bool = Field(description="it is the node that was asked")
+    is_self: bool = Field(description="this is the node that was asked")
     address: str
     priority: int = Field(description="lower is preferred as leader")
     cordoned: bool = Field(description=CORDONED)
@@ -108,7 +109,7 @@ class NodeRow(Message):
 
 
 class NodesReport(Message):
-    """Answer to `NodesRequest`: those in trouble first, then by name."""
+    """Answer to `NodesRequest`: nodes in trouble first, then by name."""
 
     crosses_nodes = True
 
@@ -127,7 +128,7 @@ class ServiceRow(Message):
 
     service: str
     node: str
-    health: Health = Field(description="as its node said last")
+    health: Health = Field(description="as its node reported last")
     reason: str = Field(description="why it is not healthy or not routable; may be empty")
     source: str
     image: str
@@ -147,7 +148,7 @@ class ServicesReport(Message):
 
 
 class CordonOrder(Message):
-    """Ask that a node be given no requests any more, or again.  To `admin` of any node.
+    """Order that a node be cordoned or uncordoned.  To `admin` of any node.
 
     Answered by `CordonReport`, or by `RequestRefused`.
     """
@@ -155,30 +156,30 @@ class CordonOrder(Message):
     crosses_nodes = True
 
     node: str = Field(min_length=1, max_length=128)
-    cordoned: bool = Field(description="false: it is given requests again")
+    cordoned: bool = Field(description="false: uncordon it")
     reason: str = Field(
         default="",
         max_length=CORDON_REASON_CHARACTERS_MAX,
-        description="for people; empty: the one it has already, if any",
+        description="for people; empty: the present one stays, if any",
     )
 
 
 class CordonChange(Message):
-    """Tell the admin actor of `node` itself what an operator ordered.  It is not passed on.
+    """Pass an operator's order to the admin actor of `node`, which carries it out.
 
     Answered by `CordonChanged`.
     """
 
     crosses_nodes = True
 
-    number: int = Field(ge=0, description="of the order, for who passes it on")
+    number: int = Field(ge=0, description="of the order, for the node that passes it on")
     node: str = Field(min_length=1, max_length=128)
     cordoned: bool = Field(description="as in `CordonOrder`")
     reason: str = Field(default="", max_length=CORDON_REASON_CHARACTERS_MAX)
 
 
 class CordonChanged(Message):
-    """Answer to `CordonChange`: what holds on the node now, also after a restart of its agent."""
+    """Answer to `CordonChange`: the state of the node now, which survives a restart."""
 
     crosses_nodes = True
 
@@ -186,25 +187,27 @@ class CordonChanged(Message):
     node: str
     cordoned: bool = Field(description=CORDONED)
     reason: str = Field(default="", max_length=CORDON_REASON_CHARACTERS_MAX)
-    was_already: bool = Field(description="it was as ordered before")
-    why: str = Field(default="", max_length=512, description="it did not obey; empty: it did")
-    fix: str = Field(default="", max_length=512, description="what to do about that")
+    was_already: bool = Field(description="it was in this state before")
+    why: str = Field(
+        default="", max_length=512, description="why the order failed; empty: it did not"
+    )
+    fix: str = Field(default="", max_length=512, description="what to do about it")
 
 
 class CordonReport(Message):
-    """Answer to `CordonOrder`: what holds now, and what follows for requests."""
+    """Answer to `CordonOrder`: the state of the node, and what follows for requests."""
 
     crosses_nodes = True
 
     node: str
     cordoned: bool = Field(description=CORDONED)
     reason: str = Field(default="", max_length=CORDON_REASON_CHARACTERS_MAX)
-    was_already: bool = Field(description="it was as ordered before")
+    was_already: bool = Field(description="it was in this state before")
     services: tuple[str, ...] = Field(
-        description="those healthy on it, by name: its instances take no requests while it is "
+        description="the services healthy on it, by name: they get no requests there while it is "
         "cordoned"
     )
     sole_services: tuple[str, ...] = Field(
-        description="of those the ones healthy nowhere else: nobody answers for them in the "
-        "meantime"
+        description="those of them that are healthy nowhere else: their requests fail while it is "
+        "cordoned"
     )

@@ -1,4 +1,4 @@
-"""Messages of service monitoring: what sources observe, and what each monitor concludes."""
+"""Messages of service monitoring: observations of sources, and the states monitors conclude."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ class Label(Message):
 
 
 class Endpoint(Message):
-    """Where one port of a service is reached from other nodes.  Part of a service's state."""
+    """Where other nodes reach one port of a service.  Part of a service's state."""
 
     protocol: Literal["tcp", "udp"]
     host: str = Field(description="address reachable from other nodes; empty: not published")
     port: int = Field(ge=0, le=65535, description="port on `host`; 0: not published")
-    container_port: int = Field(ge=1, le=65535, description="port the service itself listens on")
-    scheme: Literal["", "http", "https"] = Field(default="", description="empty: not known")
+    container_port: int = Field(ge=1, le=65535, description="port that the service listens on")
+    scheme: Literal["", "http", "https"] = Field(default="", description="empty: unknown")
 
 
 class ServiceObservation(Message):
-    """What one source saw of one service on this node just now.  Part of `ServicesObserved`."""
+    """One service on this node as a source observes it.  Part of `ServicesObserved`."""
 
     service: str = Field(min_length=1, max_length=128)
     source: Literal["docker", "static"]
-    instance: str = Field(description="container id, or the address checked")
+    instance: str = Field(description="container id, or the checked address")
     running: bool = Field(description="the process exists and is not paused")
-    paused: bool = Field(default=False, description="the process exists but is held still")
+    paused: bool = Field(default=False, description="the process exists but is paused")
     check: Literal["passing", "failing", "starting", "none"] = Field(
-        description="what its health check says; 'none' when it has no check"
+        description="result of its health check; 'none' when it has no check"
     )
-    detail: str = Field(default="", max_length=512, description="why, for people; never a secret")
+    detail: str = Field(
+        default="", max_length=512, description="the reason, for people; never a secret"
+    )
     image: str = ""
     networks: tuple[str, ...] = ()
     labels: tuple[Label, ...] = ()
@@ -52,50 +54,48 @@ class ServiceObservation(Message):
     container_host: str = Field(
         default="",
         max_length=64,
-        description="the container's own IP address on its host, reached from that host only; "
-        "empty: none (stopped, host network, static)",
+        description="the container's own IP address, reachable from its host only; empty: none "
+        "(stopped, host network, static)",
     )
     role: Role = Field(
         default="",
-        description="whether this instance is the one that takes writes; empty: not known",
+        description="whether this instance takes writes; empty: unknown",
     )
     draining: bool = Field(
-        default=False, description="asked to stop, and still running: no new requests"
+        default=False, description="asked to stop, and still running: it gets no new requests"
     )
     created_at_utc_s: float = Field(default=0.0, description="when deployed, Unix seconds")
 
 
 class ServicesObserved(Message):
-    """State what a source sees.  Sent by a source to the `services` actor.  No answer."""
+    """State what a source observes.  Sent by a source to the `services` actor.  No answer."""
 
     source: Literal["docker", "static"]
-    complete: bool = Field(description="these are all: a service missing here has vanished")
+    complete: bool = Field(description="these are all services: one that is missing has vanished")
     observations: tuple[ServiceObservation, ...]
-    vanished: tuple[str, ...] = Field(default=(), description="names of services now gone")
+    vanished: tuple[str, ...] = Field(
+        default=(), description="names of services that no longer exist"
+    )
 
 
 class MonitorStop(Message):
-    """Tell a monitor that its service is gone: withdraw it from gossip and end.  No answer."""
+    """Tell a monitor to withdraw its service, which vanished.  Answered by `MonitorDone`."""
 
     service: str
 
 
 class MonitorDone(Message):
-    """State that the monitor has withdrawn its service and may be ended."""
+    """Answer to `MonitorStop`: the service is withdrawn, and the monitor may be ended."""
 
     service: str
 
 
-class ServiceStatesRequest(Message):
-    """Ask the monitors' parent for this node's services.  Answered by `ServiceStates`."""
-
-
 class ServiceState(Message):
-    """One service on one node as its monitor judges it.  Travels by gossip."""
+    """One service on one node as its monitor judges it.  Published by gossip."""
 
     service: str = Field(min_length=1, max_length=128)
     health: Health
-    reason: str = Field(default="", max_length=512, description="why, for people")
+    reason: str = Field(default="", max_length=512, description="the reason, for people")
     source: Literal["docker", "static"]
     instance: str
     image: str = ""
@@ -105,14 +105,8 @@ class ServiceState(Message):
     exposed_ports: tuple[int, ...] = ()
     exposed_udp_ports: tuple[int, ...] = ()
     container_host: str = Field(
-        default="", max_length=64, description="IP address on its own host, reached from there only"
+        default="", max_length=64, description="its own IP address, reachable from its host only"
     )
-    role: Role = Field(default="", description="who takes writes; empty: not known")
-    draining: bool = Field(default=False, description="asked to stop: no new requests")
+    role: Role = Field(default="", description="whether it takes writes; empty: unknown")
+    draining: bool = Field(default=False, description="asked to stop: it gets no new requests")
     created_at_utc_s: float = 0.0
-
-
-class ServiceStates(Message):
-    """Answer to `ServiceStatesRequest`."""
-
-    states: tuple[ServiceState, ...]

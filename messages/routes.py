@@ -19,7 +19,7 @@ Way = Literal["", "published", "container", "ingress", "url"]
 
 
 class RejectedRequest(OperatorRequest):
-    """Ask what was left out of the routes.  Answered by `RejectedReport`."""
+    """Ask for what is left out of the routes.  Answered by `RejectedReport`."""
 
     answered_by = "http"
     needs_cluster = True
@@ -32,7 +32,7 @@ class RejectionRow(Message):
 
     service: str
     node: str
-    label: str = Field(description="empty: no label is to blame")
+    label: str = Field(description="the cause; empty: not a label")
     reason: str
     remedy: str
 
@@ -44,7 +44,7 @@ class RejectedReport(Message):
 
     self_node: str = Field(description="the node that was asked")
     rejected: tuple[RejectionRow, ...]
-    total: int = Field(ge=0, description="with those that are too many to list")
+    total: int = Field(ge=0, description="including those that are not listed")
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
 
 
@@ -65,15 +65,15 @@ class BackendRow(Message):
     service: str
     node: str
     address: str = Field(description="where Traefik sends requests; empty: nowhere")
-    way: Way = Field(description="how it is reached; empty: it is not")
+    way: Way = Field(description="how Traefik reaches it; empty: it does not")
     weight: int | None = Field(description="None: the same as the others")
     serving: bool = Field(description="it gets requests")
-    why: str = Field(description="why it gets none; empty: it does")
-    changed_ago_s: float = Field(ge=0.0, description="since its record changed, as seen here")
+    why: str = Field(description="why it gets none; empty: it gets some")
+    changed_ago_s: float = Field(ge=0.0, description="since this node received its present record")
 
 
 class RouteRow(Message):
-    """One router, and what is behind it.  Part of `ExplainReport`."""
+    """One router and its instances.  Part of `ExplainReport`."""
 
     crosses_nodes = True
 
@@ -85,21 +85,21 @@ class RouteRow(Message):
     middlewares: tuple[str, ...]
     tls: bool
     service: str
-    defined_by: tuple[str, ...] = Field(description="the instances whose labels ask for it")
+    defined_by: tuple[str, ...] = Field(description="the instances whose labels define it")
     backends: tuple[BackendRow, ...]
 
 
 class ExplainReport(Message):
-    """Answer to `ExplainRequest`: the chain from the name to the instances, and why not."""
+    """Answer to `ExplainRequest`: the chain from the name to the instances."""
 
     crosses_nodes = True
 
     self_node: str = Field(description="the node whose Traefik this is about")
     subject: str
-    found: bool = Field(description="something here is called so")
-    polled_ago_s: float | None = Field(description="since Traefik asked; None: never")
-    body_age_s: float = Field(ge=0.0, description="since what Traefik gets changed")
+    found: bool = Field(description="a route or a service has this name")
+    polled_ago_s: float | None = Field(description="since Traefik polled; None: never")
+    body_age_s: float = Field(ge=0.0, description="since the configuration for Traefik changed")
     routes: tuple[RouteRow, ...]
-    rejected: tuple[RejectionRow, ...] = Field(description="what was left out of its services")
-    notes: tuple[str, ...] = Field(description="what else is to be known; for people")
+    rejected: tuple[RejectionRow, ...] = Field(description="what is left out of its services")
+    notes: tuple[str, ...] = Field(description="what is worth knowing, for people")
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")

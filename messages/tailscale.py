@@ -8,9 +8,9 @@ from messages.base import Message
 
 
 class SeedsFound(Message):
-    """Name hosts to join the cluster through; those of the last message count no more.
+    """Name the hosts to join the cluster through, in place of those of the last message.
 
-    Sent to `gossip` and `http`, to each again when it was restarted.  No answer.
+    Sent to `gossip` and `http`, and again when one of them was restarted.  No answer.
     """
 
     hosts: tuple[str, ...] = Field(max_length=256, description="IP addresses; may be none")

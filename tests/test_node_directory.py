@@ -38,15 +38,15 @@ def test_directories_are_private_and_the_runtime_directory_may_be_elsewhere(
     assert (own.runtime_dir, other.runtime_dir) == (own.data_dir / "run", tmp_path / "run")
     for path in (own.data_dir, own.runtime_dir, other.data_dir, other.runtime_dir):
         assert path.stat().st_mode & 0o777 == 0o700
-    own.close()
-    other.close()
+    own.unlock()
+    other.unlock()
 
 
 def test_others_lose_their_right_to_write(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data").chmod(0o777)
 
-    NodeDirectories(str(tmp_path / "data"), None).close()
+    NodeDirectories(str(tmp_path / "data"), None).unlock()
 
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o755
 
@@ -59,7 +59,7 @@ def test_second_agent_is_refused_with_the_process_of_the_first(tmp_path: Path) -
 
     assert refused.startswith(f"this agent does not start on {tmp_path}: another agent")
     assert f"(process {os.getpid()})" in refused
-    directories.close()
+    directories.unlock()
     assert locked_by_another(tmp_path) == ""
 
 
@@ -94,13 +94,13 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 @pytest.mark.needs("mount")
 @pytest.mark.parametrize("disk", ["size=64k"], indirect=True)
 def test_directory_that_is_full_is_locked_all_the_same(disk: Path) -> None:
-    NodeDirectories(str(disk), None).close()
+    NodeDirectories(str(disk), None).unlock()
     fill(disk)
 
     directories = NodeDirectories(str(disk), None)
 
     assert f"(process {os.getpid()})" in locked_by_another(disk)
-    directories.close()
+    directories.unlock()
 
 
 @pytest.mark.integration

@@ -38,7 +38,7 @@ def test_every_path_names_a_shell_or_a_function_that_adds_commands() -> None:
 def test_names_are_unique_and_settings_of_the_node_are_not_shadowed() -> None:
     found = [spec.name for spec in ACTORS]
     assert len(found) == len(set(found))
-    assert not {s.name for s in ACTORS if s.settings is not None} & set(Settings.model_fields)
+    assert not {s.name for s in ACTORS if s.settings} & set(Settings.model_fields)
 
 
 def test_sources_run_only_where_there_is_something_to_watch() -> None:
@@ -51,7 +51,9 @@ def test_sources_run_only_where_there_is_something_to_watch() -> None:
 
 
 def test_group_of_an_entry_is_read_like_any_other_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    greeter = ActorSpec(name="greeter", purpose="greets", actor="x:Y", settings=GreetingSettings)
+    greeter = ActorSpec(
+        name="greeter", purpose="greets", actor="x:Y", settings=f"{__name__}:GreetingSettings"
+    )
     monkeypatch.setattr(registry, "ACTORS", (*ACTORS, greeter))
     settings_model.cache_clear()
     try:

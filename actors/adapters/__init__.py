@@ -1,1 +1,28 @@
-"""Adapters: thin, typed, one outside system each.  All raise `AdapterError`."""
+"""Adapters: thin and typed, for one outside system each.  A failure raises `AdapterError`.
+
+The disk:
+durable_file      replace, create and remove files durably; what to do when the disk refuses
+retried_save      save a value in a thread, and again until the disk takes it
+secret_file       a secret in a file that other users cannot read
+node_directory    the data and runtime directory of an agent, and its lock
+cluster_key       the secret shared by all nodes
+node_identity     the key that signs this node's records
+keyring_file      the gossip keys, sealed
+gossip_memory     the incarnation and the addresses that gossip needs after a restart
+raft_store        the journal of Raft
+cordon_file       the cordon of this node
+last_good_file    the last good body for Traefik
+
+The network and this host:
+gossip_transport  gossip's UDP and TCP sockets, and its timers
+gossip_incoming   gossip's TCP connections from other nodes
+gossip_keys       the gossip key ring: changed by order, saved, fetched from peers
+gossip_metrics    the metrics of gossip
+raft_metrics      the metrics of Raft
+http_server       a small HTTP listener with limits
+docker            the Docker Engine
+tailscale         tailscaled
+tailnet_address   this machine's address in the tailnet, and the seeds in it
+parts             which optional parts are missing on this host
+systemd           notifications to systemd
+"""

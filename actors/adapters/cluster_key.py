@@ -1,4 +1,4 @@
-"""The secret that all nodes share: from the settings, from a file, or made for this host alone."""
+"""The secret shared by all nodes: from the settings, from a file, or generated for this host."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from actors.adapters.secret_file import is_missing, make_secret, read_secret
 from constellation.errors import ConfigError
 from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN, Settings
 
-FILE_NAME = "cluster_key"  # in the data directory, of a key that was made here
+FILE_NAME = "cluster_key"  # in the data directory, for a generated key
 
 
 def new_cluster_key() -> str:
-    """Return a key that nobody can guess."""
+    """Return a random key."""
     return secrets.token_hex(32)
 
 
 def load_cluster_key(settings: Settings, *, make: bool = True) -> bytes:
-    """Return the cluster key; with `make`, one is made in the data directory if none is set.
+    """Return the cluster key; with `make`, one is generated in the data directory if none is set.
 
     Raises:
-        ConfigError: the file that holds it cannot be used, or there is none and none may be made.
-        AdapterError: there is none, and it cannot be saved.
+        ConfigError: its file cannot be used, or there is no key and `make` is false.
+        AdapterError: a generated key cannot be saved.
     """
     if settings.cluster_key is not None:
         return settings.cluster_key.get_secret_value().encode()
@@ -32,8 +32,8 @@ def load_cluster_key(settings: Settings, *, make: bool = True) -> bytes:
     if is_missing(path):
         if not make:
             raise ConfigError(
-                f"there is no cluster key: {path} does not exist, so no agent has run on this data "
-                "directory as this user; name the agent's settings with --config"
+                f"no cluster key: {path} does not exist: no agent has run on this data directory "
+                "as this user; give the agent's settings with --config"
             )
         make_secret(path, new_cluster_key())
     return _read(path, "data_dir")
@@ -44,6 +44,6 @@ def _read(path: Path, setting: str) -> bytes:
     if len(key) < CLUSTER_KEY_CHARACTERS_MIN:
         raise ConfigError(
             f"the cluster key in {path} has {len(key)} characters, {CLUSTER_KEY_CHARACTERS_MIN} "
-            "are needed; `constellation keygen` makes one"
+            "are needed; `constellation keygen` generates one"
         )
     return key

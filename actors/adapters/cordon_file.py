@@ -1,6 +1,6 @@
-"""The file that keeps a node cordoned through a restart.  There is none while it is not.
+"""The file that keeps a node cordoned through a restart; it exists only while the node is.
 
-It is small and written when an operator says so: it is synced before they are told that it holds.
+It is written on an operator's order, and synced before the operator gets the answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FILE_NAME = "cordon.json"
 
 
 def load_cordon(path: Path) -> Cordon:
-    """Return what was saved last.
+    """Return the cordon that was saved last.
 
     Raises:
         AdapterError: the file cannot be read or used.  It is left as it is.
@@ -26,15 +26,15 @@ def load_cordon(path: Path) -> Cordon:
     except FileNotFoundError:
         return Cordon()
     except (OSError, CordonError) as error:
-        fix = "say how it should be: `constellation cordon` and `uncordon` write the file anew"
+        fix = "run `constellation cordon` or `uncordon` for this node: either replaces the file"
         raise AdapterError(f"{path} cannot be used", why=_why(error), fix=fix) from error
 
 
 def save_cordon(path: Path, cordon: Cordon) -> None:
-    """Replace the file as a whole, or take it away; what holds after a crash is the old or the new.
+    """Replace the file, or remove it; after a crash the old state holds or the new one.
 
     Raises:
-        AdapterError: that failed.  The old file stays, unless only its directory was not synced.
+        AdapterError: it failed.  The old file stays, unless only the sync of its directory failed.
     """
     if cordon.cordoned:
         replace_file(path, cordon.encode())

@@ -1,4 +1,4 @@
-"""The Docker Engine of this host, as far as monitoring asks it.  Blocking: call it in threads."""
+"""The Docker Engine of this host, as monitoring uses it.  Blocking: call it in threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EventStream(Protocol):
     """Events as the Engine sends them, from the moment the stream was opened."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Wait for events; end when the stream is closed, by whichever side."""
+        """Wait for events; end when either side closes the stream."""
         ...
 
     def close(self) -> None:
@@ -36,10 +36,10 @@ class EventStream(Protocol):
 
 
 class Engine(Protocol):
-    """What monitoring needs of Docker.  Everything raises `AdapterError` if it does not answer."""
+    """What monitoring needs of Docker.  All methods raise `AdapterError` if it does not answer."""
 
     def open_events(self) -> EventStream:
-        """Return a stream that is open on the Engine's side, so nothing after is missed."""
+        """Return a stream that is open on the Engine's side, so that no later event is missed."""
         ...
 
     def list_containers(self) -> list[dict[str, Any]]:
@@ -47,26 +47,26 @@ class Engine(Protocol):
         ...
 
     def inspect(self, container_id: str) -> dict[str, Any] | None:
-        """Return everything about one container; None if there is none such.
+        """Return everything about one container; None if it does not exist.
 
-        One that shares the network of another has the networks of that one.
+        A container that shares the network of another has the networks of that container.
         """
         ...
 
     def close(self) -> None:
-        """Give up all connections."""
+        """Close all connections."""
         ...
 
 
 class DockerEngine:
-    """The Engine behind a Unix socket.  Construct it to connect."""
+    """The Engine behind a Unix socket.  The constructor connects."""
 
     def __init__(self, socket_path: str, *, request_timeout_s: float) -> None:
         self.socket_path = socket_path
         self.request_timeout_s = request_timeout_s
         self._client = self._ask(
             "connect",
-            # The version is negotiated, which is also the question whether anyone answers.
+            # Negotiating the version also checks that the Engine answers.
             lambda: docker.APIClient(
                 base_url=f"unix://{socket_path}",
                 version="auto",
@@ -114,7 +114,7 @@ class DockerEngine:
             ) from error
 
     def _knock(self) -> None:
-        """Fail as the system says it, and without the socket the library leaks when it fails."""
+        """Fail with the error of the system, and without the socket that the library would leak."""
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(self.request_timeout_s)
             probe.connect(self.socket_path)
@@ -134,7 +134,7 @@ class _Stream:
                 if isinstance(event, dict):
                     yield event
         except (requests.RequestException, docker.errors.DockerException, ValueError, OSError):
-            # Cut off in the middle of an event: for the reader that is an end like any other.
+            # Cut off in the middle of an event, which ends the iteration like a closed stream.
             return
         finally:
             self._response.close()
@@ -143,9 +143,9 @@ class _Stream:
         try:
             self._stream.close()  # wakes the reader
         except (OSError, AttributeError):
-            # The library reaches for a socket that its reader has let go of already.
+            # The library uses a socket that its reader has already released.
             return
-        if not self._is_read:  # else its reader closes it: two at once trip over each other
+        if not self._is_read:  # else its reader closes it: closing it twice at once fails
             self._response.close()
 
 
@@ -154,7 +154,7 @@ def _cause(error: BaseException) -> str:
         case FileNotFoundError():
             return "no such socket"
         case ConnectionRefusedError():
-            return "nobody listens there"
+            return "connection refused"
         case PermissionError():
             return "this user may not use it"
         case TimeoutError() | requests.Timeout():

@@ -1,4 +1,4 @@
-"""The file that holds the last good body through a restart.  Blocking: call it in threads."""
+"""The file that keeps the last good body for a restart.  Blocking: call it in a thread."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FILE_NAME = "traefik-last-good.json"
 
 
 def load_last_good(path: Path) -> LastGood | None:
-    """Return what was saved; None if nothing was.
+    """Return the saved body; None if there is no file.
 
     Raises:
-        AdapterError: the file cannot be read or used.  It is left as it is.
+        AdapterError: the file cannot be read or used.  It is not changed.
     """
     try:
         with path.open("rb") as file:
@@ -24,13 +24,13 @@ def load_last_good(path: Path) -> LastGood | None:
         return None
     except (OSError, LastGoodError) as error:
         fix = "nothing to do: the next good body replaces it"
-        raise AdapterError(f"last good body in {path}", why=str(error), fix=fix) from error
+        raise AdapterError(f"{path} cannot be used", why=str(error), fix=fix) from error
 
 
 def save_last_good(path: Path, last_good: LastGood) -> None:
-    """Replace the file as a whole: after a crash it holds the old or the new.
+    """Replace the file atomically: after a crash it has the old or the new content.
 
     Raises:
-        AdapterError: it cannot be written.  The old file stays.
+        AdapterError: the file cannot be written.  The old one stays.
     """
     replace_file(path, last_good.encode())

@@ -1,4 +1,4 @@
-"""The directories of a node: who owns them, and what an earlier life left there."""
+"""The directories of a node: created, private, and locked by one agent."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from actors.adapters.durable_file import disk_error, make_directory
 from constellation.errors import AdapterError
 
 LOCK_NAME = "agent.lock"
-_PROCESS_ID_CHARACTERS = 10  # always as many, so that the file never has to be made shorter
+_PROCESS_ID_CHARACTERS = 10  # a fixed width, so that the file never has to be truncated
 _WRITE_BY_OTHERS = 0o022
 
 
 class NodeDirectories:
-    """The data and runtime directory of one agent, locked for its life.
+    """The data and runtime directory of one agent, locked while it runs.
 
-    The lock is a POSIX record lock, because a forked process does not inherit one: an actor that
-    outlived the agent does not keep the next start from taking over and ending it.
+    The lock is a POSIX record lock, which a forked process does not inherit: an actor process that
+    outlives the agent does not block the next start, which ends it.
     """
 
     def __init__(self, data_dir: str, runtime_dir: str | None) -> None:
-        """Make both directories, private to this user, and take the lock.
+        """Create both directories, private to this user, and take the lock.
 
         Raises:
-            AdapterError: they cannot be made, or another agent uses the data directory.
+            AdapterError: they cannot be created, or another agent uses the data directory.
         """
         self.data_dir = Path(data_dir)
         self.runtime_dir = Path(runtime_dir) if runtime_dir else self.data_dir / "run"
@@ -35,8 +35,8 @@ class NodeDirectories:
         _make(self.runtime_dir, "runtime_dir")
         self._lock = _lock(self.data_dir)
 
-    def close(self) -> None:
-        """Give the lock back."""
+    def unlock(self) -> None:
+        """Release the lock."""
         os.close(self._lock)
 
 
@@ -88,8 +88,8 @@ def _lock(data_dir: Path) -> int:
         raise AdapterError(
             f"this agent does not start on {data_dir}",
             why=f"another agent (process {holder}) uses this data directory",
-            fix="stop that one, or give this one another data_dir",
+            fix="stop that agent, or set another data_dir for this one",
         ) from error
-    with contextlib.suppress(OSError):  # for people only: a full disk is no reason to stop
+    with contextlib.suppress(OSError):  # only informative: a full disk must not prevent the start
         os.pwrite(lock, f"{os.getpid():<{_PROCESS_ID_CHARACTERS}}\n".encode(), 0)
     return lock

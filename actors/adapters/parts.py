@@ -1,4 +1,4 @@
-"""Which of the parts that a node can use are not on this host."""
+"""Which optional parts of a node are missing on this host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONNECT_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class MissingPart:
-    """One part that is absent: why that is thought, and what to do about it."""
+    """One missing part, the reason, and the fix."""
 
     part: str
     why: str
@@ -20,7 +20,7 @@ class MissingPart:
 
 
 def find_missing(settings: Settings) -> tuple[MissingPart, ...]:
-    """Return what is missing now, each part once.  Quick, and raises nothing."""
+    """Return the parts that are missing now, each once.  Takes at most seconds; does not raise."""
     return tuple(part for part in (_docker(settings), _tailscale(settings), _cloudflare()) if part)
 
 
@@ -39,18 +39,18 @@ def _docker(settings: Settings) -> MissingPart | None:
 
 def _tailscale(settings: Settings) -> MissingPart | None:
     if not settings.tailscale.enabled or settings.discovers_in_tailnet:
-        return None  # nobody wants it, or an actor reports on it
+        return None  # disabled, or its actor reports on it
     if _cannot_connect(settings.tailscale.socket):
         return MissingPart(
             "tailscale",
-            "it does not run here and bind_address is on loopback, so no other host reaches this "
-            "node",
-            'install Tailscale and set bind_address = "tailscale", or use another mesh and set it '
-            "to this node's address there",
+            "Tailscale does not run here, and other hosts cannot reach bind_address, which is on "
+            "loopback",
+            'install Tailscale and set bind_address = "tailscale", or use another mesh and set '
+            "bind_address to this node's address in it",
         )
     return MissingPart(
         "tailscale",
-        "it runs here, but bind_address is on loopback, so no other host reaches this node",
+        "bind_address is on loopback, so no other host can reach this node through Tailscale",
         'set bind_address = "tailscale", and the same cluster_key on every node',
     )
 
@@ -58,13 +58,13 @@ def _tailscale(settings: Settings) -> MissingPart | None:
 def _cloudflare() -> MissingPart:
     return MissingPart(
         "cloudflare",
-        "this version keeps no DNS records",
-        "let *.<domain> point at one or more of the nodes yourself",
+        "this version does not manage DNS records",
+        "point *.<domain> at one or more of the nodes yourself",
     )
 
 
 def _cannot_connect(path: str) -> str:
-    """Return why the Unix socket at `path` does not answer; "" when it does."""
+    """Return why the Unix socket at `path` does not accept a connection; "" when it does."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_TIMEOUT_S)
         try:
@@ -72,5 +72,5 @@ def _cannot_connect(path: str) -> str:
         except OSError as error:
             return (error.strerror or "it does not answer").lower()
         except ValueError:
-            return "that cannot be the path of a socket"
+            return "this is not a valid path of a socket"
     return ""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from constellation.raft.batch import Batch
-from constellation.raft.condition import Condition
+from constellation.raft.health import MemberHealth
 from constellation.raft.member import RaftMember
 
 _BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -81,7 +81,7 @@ class RaftMetrics:
                 self._elections.inc()
 
     def look(
-        self, member: RaftMember | None, condition: Condition | None, *, journal_bytes: int
+        self, member: RaftMember | None, condition: MemberHealth | None, *, journal_bytes: int
     ) -> None:
         """Set the gauges to how the member is now."""
         self._well.set(condition is not None and (condition.is_well or condition.is_off))

@@ -1,4 +1,4 @@
-"""A secret in a file of its own, that no other user of this host can read."""
+"""A secret in a file that other users of this host cannot read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OTHERS = 0o007
 
 
 def is_missing(path: Path) -> bool:
-    """Return whether there is no such file; any other failure is told by `read_secret`."""
+    """Return whether the file does not exist; `read_secret` reports any other failure."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -24,19 +24,19 @@ def is_missing(path: Path) -> bool:
 
 
 def read_secret(path: Path, *, what: str, setting: str) -> bytes:
-    """Return the secret in `path`, without space around it.
+    """Return the secret in `path`, without white space around it.
 
     Args:
-        path: its file.
-        what: what it is, for the complaint, e.g. "the cluster key".
-        setting: the setting that names `path`.
+        path: the file.
+        what: what the secret is, for error messages, e.g. "the cluster key".
+        setting: the setting that determines `path`.
 
     Raises:
-        ConfigError: it cannot be read, or others can.
+        ConfigError: it cannot be read, or other users can read or write it.
     """
     try:
         with path.open("rb") as file:
-            # Before reading: what is open to all may also be a device without an end.
+            # Checked before reading: a file open to all may also be an endless device.
             if os.fstat(file.fileno()).st_mode & _OTHERS:
                 raise ConfigError(
                     f"{what} in {path} is open to every user of this host: chmod 0640 {path}"
@@ -45,7 +45,7 @@ def read_secret(path: Path, *, what: str, setting: str) -> bytes:
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"{what} cannot be read from {path}: {_why(error)}; correct {setting}, or "
-            "run this as a user who may read it"
+            "run as a user who may read it"
         ) from None
     if len(secret) > SECRET_BYTES_MAX:
         raise ConfigError(f"{what} in {path} is over {SECRET_BYTES_MAX} bytes; correct {setting}")

@@ -1,10 +1,10 @@
-"""What systemd is told.  Nothing happens where the agent was not started by it."""
+"""Notifications to systemd.  They have no effect if systemd did not start the agent."""
 
 from __future__ import annotations
 
 import sdnotify
 
 
-def tell_systemd(state: str) -> None:
+def notify_systemd(state: str) -> None:
     """Send one state, e.g. `READY=1` or `STOPPING=1`."""
     sdnotify.SystemdNotifier().notify(state)

@@ -1,4 +1,4 @@
-"""What a start must know of the tailnet: this machine's address in it, and who else is there."""
+"""What the start needs of the tailnet: this machine's address in it, and the seeds."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.settings.types import TAILSCALE
-from constellation.tailscale.condition import Condition, absent, condition_of
+from constellation.tailscale.condition import TailscaleCondition, absent, condition_of
 from constellation.tailscale.seeds import seed_hosts
 
-WHAT = f'bind_address = "{TAILSCALE}" gives no address'
+WHAT = f'bind_address = "{TAILSCALE}": no tailnet address'
 FIX = "install or start Tailscale, or correct tailscale.socket, or set bind_address to an address"
 WAIT_SPACING_S = 0.5
 
 
 def with_tailnet_address(settings: Settings) -> Settings:
-    """Return settings in which addresses stand for "tailscale", as tailscaled says now.
+    """Return settings with "tailscale" replaced by this machine's tailnet address.
 
     Raises:
-        AdapterError: this machine has no address in the tailnet, or it is not known.
+        AdapterError: this machine has no tailnet address, or tailscaled does not answer.
     """
     if not settings.binds_to_tailnet:
         return settings
@@ -33,11 +33,11 @@ def with_tailnet_address(settings: Settings) -> Settings:
 
 
 def wait_for_tailnet_address(settings: Settings, *, say: Callable[[str, str], None]) -> Settings:
-    """Return the same, once this machine is connected to the tailnet.
+    """Wait until this machine is connected to the tailnet, and return the same.
 
     Args:
         settings: as loaded.
-        say: is told why it is not yet, and what to do, each time that another thing is in the way.
+        say: called with the reason and the fix while it is not connected, once for each reason.
 
     Raises:
         AdapterError: it is not connected within `tailscale.wait_s`.
@@ -58,22 +58,22 @@ def wait_for_tailnet_address(settings: Settings, *, say: Callable[[str, str], No
 
 
 def find_seed_hosts(settings: Settings) -> tuple[str, ...]:
-    """Return the machines to join through, as tailscaled says now.
+    """Return the machines to join through, as tailscaled reports them now.
 
     Raises:
-        AdapterError: it gives no answer.
+        AdapterError: tailscaled does not answer.
     """
     tailnet = ask_tailscale(settings.tailscale)
     return seed_hosts(tailnet, settings.tailscale.policy(), settings.bind_address)
 
 
-def _look(settings: TailscaleSettings) -> tuple[str, Condition]:
-    """Return this machine's first address, which is IPv4 if it has one, and how Tailscale is."""
+def _look(settings: TailscaleSettings) -> tuple[str, TailscaleCondition]:
+    """Return this machine's first address, IPv4 if it has one, and the state of Tailscale."""
     try:
         tailnet = ask_tailscale(settings)
     except AdapterError as error:
         return "", absent(error.why, FIX)
     address = next(iter(tailnet.this.addresses), "")
     if not address and tailnet.backend_state == "Running":
-        return "", Condition("starting", "this machine has no address yet", "wait")
+        return "", TailscaleCondition("starting", "this machine has no address yet", "wait")
     return address, condition_of(tailnet, address or "127.0.0.1")

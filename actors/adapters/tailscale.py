@@ -1,4 +1,4 @@
-"""Tailscale on this host: the LocalAPI of tailscaled, else `tailscale status --json`.  Blocking."""
+"""Tailscale on this host: tailscaled's LocalAPI, or `tailscale status --json`.  Blocking."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.tailnet import Tailnet, read_tailnet
 
 ANSWER_BYTES_MAX = 16 << 20
-HOST = "local-tailscaled.sock"  # tailscaled refuses any other, against DNS rebinding
+HOST = "local-tailscaled.sock"  # tailscaled refuses other host names, against DNS rebinding
 PATH = "/localapi/v0/status"
 PROGRAM = "tailscale"
 INSTALL = "install or start Tailscale, correct tailscale.socket, or set tailscale.enabled=false"
 
 
 def ask_tailscale(settings: TailscaleSettings) -> Tailnet:
-    """Return what tailscaled says now.
+    """Return the state that tailscaled reports now.
 
     Raises:
-        AdapterError: neither its socket nor the program `tailscale` gives an answer.
+        AdapterError: neither its socket nor the program `tailscale` answers.
     """
     timeout_s = settings.request_timeout_s
     try:
@@ -55,16 +55,16 @@ def _ask_socket(path: str, timeout_s: float) -> bytes:
             response = connection.getresponse()
             body = response.read(ANSWER_BYTES_MAX + 1)
         except OSError as error:
-            why = f"{path}: {(error.strerror or 'it does not answer in time').lower()}"
-            raise AdapterError("Tailscale was not asked", why=why, fix=INSTALL) from None
+            why = f"{path}: {(error.strerror or 'no answer in time').lower()}"
+            raise AdapterError("Tailscale cannot be queried", why=why, fix=INSTALL) from None
         except (http.client.HTTPException, ValueError):
-            why = f"{path}: what answers there does not speak HTTP, or that cannot be a socket"
-            raise AdapterError("Tailscale was not asked", why=why, fix=INSTALL) from None
+            why = f"{path}: the program there does not speak HTTP, or this is not a socket"
+            raise AdapterError("Tailscale cannot be queried", why=why, fix=INSTALL) from None
     if response.status != http.client.OK:
         raise AdapterError(
             "Tailscale did not answer",
             why=f"{path}: HTTP status {response.status}",
-            fix="see that this user may use it: `tailscale status` as the same user",
+            fix="check that this user may use it: run `tailscale status` as the same user",
         )
     return body
 
@@ -90,9 +90,9 @@ def _read(body: bytes, source: str) -> Tailnet:
         return read_tailnet(_parsed(body))
     except WireError as error:
         raise AdapterError(
-            "Tailscale gave an answer that cannot be read",
+            "Tailscale returned a response that cannot be parsed",
             why=f"{source}: {error}",
-            fix="see that tailscale.socket is tailscaled's, and report it if it is",
+            fix="check that tailscale.socket is tailscaled's; if it is, report this",
         ) from None
 
 

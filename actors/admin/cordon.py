@@ -14,8 +14,8 @@ from actors.admin.desk import Desk
 from actors.admin.record import RecordDesk
 from actors.admin.shell import AdminShell
 from constellation.admin.cordon import Cordon
-from constellation.admin.cordon_round import Answer, CordonRound, Effect, PassOn
-from constellation.admin.round import Unexpected
+from constellation.admin.cordon_round import CordonRound, Effect, PassOn
+from constellation.admin.round import Answer, Unexpected
 from constellation.errors import AdapterError
 from constellation.log import get_logger
 from messages.admin import CordonChange, CordonChanged, CordonOrder, PartReported
@@ -89,8 +89,8 @@ class CordonDesk(Desk):
                     self._changed(self._carry_out(change))
                 case PassOn(change):
                     self.shell.send_to(change.node, "admin", change)
-                case Answer(asker, answer):
-                    self.shell.answer(asker, answer)
+                case Answer(asker, message):
+                    self.shell.answer(asker, message)
                 case Unexpected():
                     self.shell.unexpected.inc()
 

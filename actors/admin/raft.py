@@ -12,7 +12,6 @@ from constellation.admin.lease_view import NO_LEASES, LeaseView, leases_report
 from constellation.admin.raft_refusals import NOT_RUNNING
 from constellation.admin.raft_report import raft_report
 from constellation.admin.raft_round import (
-    Answer,
     AnswerLeases,
     AnswerStatus,
     AskStatus,
@@ -21,7 +20,7 @@ from constellation.admin.raft_round import (
     RaftRound,
     ReadLeases,
 )
-from constellation.admin.round import Unexpected
+from constellation.admin.round import Answer, Unexpected
 from messages.base import Message
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.raft_member import (
@@ -131,8 +130,8 @@ class RaftDesk(Desk):
                     self.shell.answer(asker, raft_report(view, own, statuses, unanswered))
                 case AnswerLeases(asker, read):
                     self.shell.answer(asker, leases_report(view, own, read))
-                case Answer(asker, answer):
-                    self.shell.answer(asker, answer)
+                case Answer(asker, message):
+                    self.shell.answer(asker, message)
                 case Unexpected():
                     self.shell.unexpected.inc()
 

@@ -10,12 +10,12 @@ from actors.admin.desk import Desk
 from actors.admin.shell import AdminShell
 from constellation import __version__
 from constellation.admin.cordon import Cordon
+from constellation.registry import runs_on_every_node
 from constellation.saving import is_saving
 from messages.admin import PartReported
 from messages.gossip import NodeState, RecordPublish
 from messages.raft_member import ClusterJoined
 
-IN_EVERY_NODE = ("gossip", "raft", "leases")  # these parts are no capability
 FROM_START = ("tailscale", "cloudflare")  # no actor reports on these parts
 
 
@@ -70,7 +70,7 @@ class RecordDesk(Desk):
         capabilities = [
             name
             for name, part in self._parts.items()
-            if part.state == "present" and name not in IN_EVERY_NODE
+            if part.state == "present" and not runs_on_every_node(name)
         ]
         if settings.traefik.ingress_port:
             capabilities.append("traefik")

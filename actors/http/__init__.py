@@ -1,7 +1,8 @@
 """The HTTP actor: Traefik's provider, health and metrics.
 
-actor    builds the dynamic configuration, and keeps the listener up
-pages    answers each request
-metrics  what the listener counts
-routes   answers the admin actor's questions about routes
+actor        follows the cluster, builds the dynamic configuration, keeps the listener up
+large_build  builds of large clusters, without the collector of cyclic garbage
+pages        answers each request from memory
+metrics      the listener's metrics
+routes       answers the admin actor's questions about routes
 """

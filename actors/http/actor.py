@@ -1,4 +1,4 @@
-"""The node's HTTP listener: follows gossip, keeps the body that Traefik polls, and listens."""
+"""The node's HTTP listener: follows the cluster, builds what Traefik polls, and serves it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_
 from actors.adapters.retried_save import RetriedSave
 from actors.async_shell import AsyncShell, Reply
 from actors.daemon_thread import in_thread
+from actors.http.large_build import build_large
 from actors.http.metrics import HttpMetrics
 from actors.http.pages import HttpPages
 from actors.http.routes import answer
 from actors.metrics_report import metrics_report
+from constellation.cluster_view import ClusterView
 from constellation.errors import AdapterError
 from constellation.log import get_logger
 from constellation.metrics.exposition import ReportBook
@@ -37,7 +39,7 @@ from messages.tailscale import SeedsFound
 
 log = get_logger(__name__)
 
-BUILD_SPACING_S = 0.05  # changes come in bursts: one build for all that come meanwhile
+BUILD_SPACING_S = 0.05  # changes come in bursts: one build covers all that arrive meanwhile
 SAVE_SPACING_S = 1.0
 STOP_SAVE_TIMEOUT_S = 1.0  # a stop does not wait longer for an attempt that hangs
 SUBSCRIBE_SPACING_S = 1.0
@@ -47,7 +49,7 @@ REJECTED_LOGGED_MAX = 20  # of one build
 
 
 class HttpActor(AsyncShell):
-    """Follow gossip's view of the cluster, and serve what is made of it."""
+    """Follows the cluster, and serves the configuration that is built from it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,19 +63,34 @@ class HttpActor(AsyncShell):
         )
         self._unsaved: LastGood | None = None
         self._save_due = asyncio.Event()
-        self._told_rejected: frozenset[Rejection] = frozenset()
+        self._logged_rejected: frozenset[Rejection] = frozenset()
         self._changed = asyncio.Event()
         self._building = asyncio.Lock()
         self._writing = threading.Lock()
 
+    def on_start(self) -> None:
+        super().on_start()
+        self.follow_cluster()
+
     async def run(self) -> None:
         settings = node.settings()
         self._path = Path(settings.data_dir) / FILE_NAME
-        last_good = self._load(settings.traefik.last_good_expiry_s)
-        self.provider = self._new_provider(settings, last_good)
+        last_good = _load(self._path, settings.traefik.last_good_expiry_s)
+        self.provider = TraefikProvider(
+            settings=settings.traefik,
+            domain=settings.domain,
+            expects_others=_names_others(settings) or settings.discovers_in_tailnet,
+            last_good=last_good,
+        )
         reports = ReportBook(REPORTS_MISSED_MAX * settings.metrics_interval_s)
-        own = partial(metrics_report, self.name, self.registry)
-        self.pages = HttpPages(settings.node_name, self.provider, reports, self.metrics, own)
+        self.pages = HttpPages(
+            settings.node_name,
+            self.provider,
+            reports,
+            self.metrics,
+            own_report=partial(metrics_report, self.name, self.registry),
+            is_behind=lambda: self.view.gap,
+        )
         http = settings.http
         limits = HttpLimits(http.requests_max, http.head_timeout_s, http.idle_timeout_s)
         server = HttpServer(self.pages.answer, limits)
@@ -89,53 +106,38 @@ class HttpActor(AsyncShell):
             self._save_at_stop()
 
     def on_actor_up_async(self, name: str) -> None:
-        if name == "admin" and self._saved.is_failing:
-            self.post_soon("admin", self._saved.part)
         if name == "gossip" and self.provider is not None:
             self.provider.gossip_started()
-            self._subscribe()
+            self._subscribed_at_s = self.now_s()  # as the shell has just done
+        if name == "admin" and self._saved.is_failing:
+            self.post_soon("admin", self._saved.part)
+
+    def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
+        if self.provider is not None:
+            self._ages.record(change, self.now_s())
+            self.provider.cluster_changed(view, is_snapshot=change.snapshot)
+            self._changed.set()
 
     def on_message(self, message: Message, reply: Reply) -> None:
         match message:
-            case ClusterChanged() if self.provider is not None:
-                self._ages.take(message, self.now_s())
-                if not self.provider.apply(message):
-                    self._subscribe_again()
-                self._changed.set()
             case SeedsFound() if self.provider is not None:
                 self.provider.others_expected(_names_others(node.settings()) or bool(message.hosts))
                 self._changed.set()
             case ExplainRequest() | RejectedRequest() if self.pages is not None:
                 self.spawn(self._answer(message, self.pages, reply), "answer")
             case MetricsReport() if self.pages is not None:
-                self.pages.reports.add(message, self.now_s())
+                if not self.pages.reports.add_report(message, self.now_s()):
+                    self.metrics.reports_refused.inc()
             case _:
                 super().on_message(message, reply)
 
     async def _answer(
         self, message: ExplainRequest | RejectedRequest, pages: HttpPages, reply: Reply
     ) -> None:
-        async with self._building:  # what is half built explains nothing
+        async with self._building:  # during a build the tables do not agree with one another
             reply(answer(message, pages, self._ages, self.now_s()))
 
-    # Following the cluster.
-
-    @staticmethod
-    def _new_provider(settings: Settings, last_good: LastGood | None) -> TraefikProvider:
-        return TraefikProvider(
-            settings=settings.traefik,
-            domain=settings.domain,
-            expects_others=_names_others(settings) or settings.discovers_in_tailnet,
-            last_good=last_good,
-        )
-
-    def _subscribe(self) -> None:
-        self._subscribed_at_s = self.now_s()
-        self.post_soon("gossip", ClusterSubscribe())
-
-    def _subscribe_again(self) -> None:
-        if self.now_s() >= self._subscribed_at_s + SUBSCRIBE_SPACING_S:
-            self._subscribe()
+    # Building.
 
     async def _build_for_ever(self, provider: TraefikProvider, pages: HttpPages) -> None:
         while True:
@@ -146,58 +148,48 @@ class HttpActor(AsyncShell):
             was_stale, phase = provider.is_stale, provider.phase
             started_at_s = self.now_s()
             async with self._building:
-                if provider.builds_long:  # the supervisor, and Traefik, get answers meanwhile
-                    await in_thread(provider.build)
+                if provider.builds_long:  # meanwhile the loop answers the supervisor and Traefik
+                    await in_thread(partial(build_large, provider))
                 is_new = provider.step(self.now_s())
             build_s = self.now_s() - started_at_s
             if was_stale and provider.configuration is not None:
                 self.metrics.built(provider.configuration, build_s)
-                self._tell_rejected(provider.configuration.rejected)
+                self._log_rejected(provider.configuration.rejected)
             if provider.phase is not phase:
                 log.info("routes_settled", phase=provider.phase.name.lower())
             if is_new:
                 pages.body_changed(self.now_s())
                 self._unsaved = provider.last_good(datetime.now(UTC).timestamp())
                 self._save_due.set()
-            # A build that takes long must leave the loop to requests for longer.
+            # The longer a build takes, the longer the loop is left to requests.
             await asyncio.sleep(max(BUILD_SPACING_S, 3 * build_s))
 
-    def _tell_rejected(self, rejected: tuple[Rejection, ...]) -> None:
-        """Log what was left out that was not before, so much that nobody is flooded."""
-        new = sorted(set(rejected) - self._told_rejected)
-        self._told_rejected = frozenset(rejected)
+    async def _wait(self, provider: TraefikProvider) -> None:
+        """Return when something has changed or is due; subscribe again if no snapshot came."""
+        now_s = self.now_s()
+        due_at_s = provider.due_at_s()
+        wait_s = SUBSCRIBE_SPACING_S if due_at_s is None else due_at_s - now_s
+        try:
+            async with asyncio.timeout(max(0.0, min(wait_s, SUBSCRIBE_SPACING_S))):
+                await self._changed.wait()
+        except TimeoutError:
+            needs_snapshot = self.view.gap or provider.phase is Phase.WAITING
+            is_due = self.now_s() >= self._subscribed_at_s + SUBSCRIBE_SPACING_S
+            if needs_snapshot and is_due and "gossip" in self.directory:
+                self._subscribed_at_s = self.now_s()
+                self.post_soon("gossip", ClusterSubscribe())
+
+    def _log_rejected(self, rejected: tuple[Rejection, ...]) -> None:
+        """Log what was not left out before, up to a limit for each build."""
+        new = sorted(set(rejected) - self._logged_rejected)
+        self._logged_rejected = frozenset(rejected)
         for item in new[:REJECTED_LOGGED_MAX]:
             log.warning("route_left_out", **asdict(item))
         if len(new) > REJECTED_LOGGED_MAX:
             rest = len(new) - REJECTED_LOGGED_MAX
             log.warning("more_routes_left_out", count=rest, see="constellation rejected")
 
-    async def _wait(self, provider: TraefikProvider) -> None:
-        """Return when something has changed or is due."""
-        now_s = self.now_s()
-        dues_s = [now_s + SUBSCRIBE_SPACING_S, provider.due_at_s()]
-        wait_s = min(due_s for due_s in dues_s if due_s is not None) - now_s
-        try:
-            async with asyncio.timeout(max(0.0, wait_s)):
-                await self._changed.wait()
-        except TimeoutError:
-            if provider.view.gap or (
-                provider.phase is Phase.WAITING and "gossip" in self.directory
-            ):
-                self._subscribe_again()
-
     # The last good body.
-
-    def _load(self, expiry_s: float) -> LastGood | None:
-        try:
-            last_good = load_last_good(self._path)
-        except AdapterError as error:
-            log.warning("last_good_unusable", error=str(error))
-            return None
-        if last_good is None:
-            return None
-        age_s = datetime.now(UTC).timestamp() - last_good.saved_at_utc_s
-        return last_good if age_s <= expiry_s else None
 
     async def _save_for_ever(self, saver: RetriedSave[LastGood | None]) -> None:
         while True:
@@ -217,7 +209,7 @@ class HttpActor(AsyncShell):
         self.unsaved.labels(FILE_NAME).set(self._saved.is_failing)
 
     def _save(self, last_good: LastGood | None) -> None:
-        with self._writing:  # the temporary file has one name, and a stop may come in between
+        with self._writing:  # the temporary file has one name, and the actor may stop meanwhile
             if last_good is not None:
                 save_last_good(self._path, last_good)
 
@@ -245,7 +237,7 @@ class HttpActor(AsyncShell):
                 failures_count += 1
                 if failures_count == 1:
                     fields = {"error": error.what, "why": error.why, "fix": error.fix}
-                    log.error("http_listen_failed", **fields)  # noqa: TRY400 - foreseen: no traceback
+                    log.error("http_listen_failed", **fields)  # noqa: TRY400 - expected: no traceback
                 await asyncio.sleep(LISTEN_RETRY_S)
             else:
                 log.info("http_listening", address=host, port=port)
@@ -256,3 +248,15 @@ def _names_others(settings: Settings) -> bool:
     """Return whether the settings name another node to join through."""
     own = f"{settings.bind_address}:{settings.gossip.port}"
     return any(seed != own for seed in settings.gossip.seeds)
+
+
+def _load(path: Path, expiry_s: float) -> LastGood | None:
+    try:
+        last_good = load_last_good(path)
+    except AdapterError as error:
+        log.warning("last_good_unusable", error=str(error))
+        return None
+    if last_good is None:
+        return None
+    age_s = datetime.now(UTC).timestamp() - last_good.saved_at_utc_s
+    return last_good if age_s <= expiry_s else None

@@ -16,9 +16,11 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
+from actors.http.large_build import build_large
 from actors.http.metrics import HttpMetrics
 from actors.http.pages import HttpPages
 from bench.provider_programs import cluster
+from constellation.cluster_view import ClusterView
 from constellation.metrics.exposition import ReportBook
 from constellation.traefik.provider import TraefikProvider
 from messages.gossip import ClusterChanged
@@ -41,12 +43,23 @@ class Built:
         registry = CollectorRegistry()
         own = MetricsReport(actor="http", process_id=1, families=())
         metrics = HttpMetrics(registry)
-        self.pages = HttpPages("alpha", self.provider, ReportBook(10.0), metrics, lambda: own)
+        self.view = ClusterView()
+        self.pages = HttpPages(
+            "alpha",
+            self.provider,
+            ReportBook(10.0),
+            metrics,
+            own_report=lambda: own,
+            is_behind=lambda: self.view.gap,
+        )
 
     def take(self, change: ClusterChanged, now_s: float = SETTLED_AT_S) -> Took:
         """Serve what has changed."""
         began_s, worked_s = time.perf_counter(), time.thread_time()
-        self.provider.apply(change)
+        self.view = self.view.apply(change)
+        self.provider.cluster_changed(self.view, is_snapshot=change.snapshot)
+        if self.provider.builds_long:
+            build_large(self.provider)
         if self.provider.step(now_s):
             self.pages.body_changed(now_s)
         took_s, work_s = time.perf_counter() - began_s, time.thread_time() - worked_s

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from constellation.admin.cordon import cordon_report
-from constellation.admin.round import Ask, Completed, Round, TooMany, Unexpected
+from constellation.admin.round import Answer, Ask, Completed, Round, TooMany, Unexpected
 from constellation.admin.round import Effect as RoundEffect
 from constellation.admin.words import listed
 from constellation.cluster_view import ClusterView
@@ -33,14 +33,6 @@ class PassOn:
     """Effect: send `change` to the admin actor of its node."""
 
     change: CordonChange
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Effect: answer `asker` with the outcome of its order."""
-
-    asker: str
-    answer: CordonReport | RequestRefused
 
 
 Effect = PassOn | Answer | Unexpected

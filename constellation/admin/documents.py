@@ -6,10 +6,16 @@ Names and meaning are those of `messages/admin.py`.  Fields may be added; none i
 from __future__ import annotations
 
 import json
+from typing import Any, Protocol
 
-from messages.base import Message
+
+class Dumpable(Protocol):
+    """A message, or anything else that returns its fields."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """Return the fields."""
 
 
-def document(report: Message) -> str:
-    """Return one JSON object with a line's end.  It is ASCII, whatever the terminal speaks."""
+def document(report: Dumpable) -> str:
+    """Return one JSON object and a newline, in ASCII for every terminal."""
     return json.dumps(report.model_dump(mode="json"), indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""What happened in the cluster lately, as one node came to know it.  It is not kept on the disk."""
+"""The recent events of the cluster, as one node learned of them; kept in memory only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class History:
         self._events: deque[_Event] = deque(maxlen=EVENTS_MAX)
 
     def add_cluster_change(self, before: ClusterView, change: ClusterChanged, now_s: float) -> None:
-        """Take in a change of what was known as `before`; a first snapshot is no news."""
+        """Add the events of a change to the view `before`; a first snapshot has none."""
         for event in change.events:
             self._events.append(_Event(now_s - event.ago_s, event.node, event.kind))
         if before.known:
@@ -39,13 +39,13 @@ class History:
             self._events.extend(_service_events(before, change, now_s))
 
     def add_report(self, change: ChangeReported, now_s: float) -> None:
-        """Take in what an actor of this node says has happened."""
+        """Add an event that an actor of this node reported."""
         self._events.append(
             _Event(now_s, change.node, change.what, reason=change.reason, subject=change.subject)
         )
 
     def report(self, now_s: float) -> EventsReport:
-        """Return all of it."""
+        """Return all events, the newest first."""
         rows = (
             EventRow(
                 ago_s=max(0.0, now_s - event.at_s),
@@ -62,7 +62,7 @@ class History:
 
 def _cordon_events(before: ClusterView, change: ClusterChanged, now_s: float) -> Iterator[_Event]:
     for one in change.nodes:
-        known = before.nodes.get(one.node)  # a node that is new is no news of a cordon
+        known = before.nodes.get(one.node)  # a new node that is cordoned is no event
         if known is not None and known.cordoned != one.state.cordoned:
             what: EventName = "cordoned" if one.state.cordoned else "uncordoned"
             yield _Event(now_s, one.node, what, reason=one.state.cordon_reason)

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from constellation.admin import raft_refusals as refusals
-from constellation.admin.round import ASKERS_MAX, Ask, Completed, Round, TooMany, Unexpected
+from constellation.admin.round import ASKERS_MAX, Answer, Ask, Completed, Round, TooMany, Unexpected
 from constellation.admin.round import Effect as RoundEffect
-from messages.operator import RequestRefused
 from messages.raft_member import LeasesReadDone, RaftOrder, RaftOrderDone, RaftStatus
 
 STATUS_TIMEOUT_S = 1.5
@@ -57,14 +56,6 @@ class AnswerLeases:
 
     asker: str
     read: LeasesReadDone
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Effect: answer `asker` with the outcome of its order, or with a refusal."""
-
-    asker: str
-    answer: RaftOrderDone | RequestRefused
 
 
 Effect = AskStatus | ReadLeases | PassOrder | AnswerStatus | AnswerLeases | Answer | Unexpected

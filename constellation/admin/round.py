@@ -16,6 +16,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from messages.base import Message
+
 ASKERS_MAX = 64
 
 Key = TypeVar("Key", bound=Hashable)
@@ -52,6 +54,14 @@ class TooMany:
 @dataclass(frozen=True, slots=True)
 class Unexpected:
     """Effect: count a reply that nobody asked for, or that came too late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Effect of the cores that use a round: send `message` to `asker`."""
+
+    asker: str
+    message: Message
 
 
 Effect = Ask[Key, Subject] | Completed[Key, Subject, Reply] | TooMany | Unexpected

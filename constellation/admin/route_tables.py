@@ -1,4 +1,4 @@
-"""Routes, as a person reads them: from the name to the instances."""
+"""Routes as a person reads them: from the name to the instances."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from messages.routes import BackendRow, ExplainReport, RejectedReport, Rejection
 
 
 def explain_text(report: ExplainReport) -> RenderableType:
-    """Return one line that says it all, what is wrong, each route, and what was left out."""
+    """Return a summary in one line, what is wrong, each route, and what was left out."""
     parts: list[RenderableType] = [_headline(report)]
     if report.degraded:
         parts.append(bullets(report.degraded, mark="!", style="yellow"))
@@ -46,10 +46,10 @@ def _headline(report: ExplainReport) -> Text:
 
 
 def _about_traefik(report: ExplainReport) -> str:
-    polled = "Traefik has never asked this agent"
+    polled = "Traefik has never polled this agent"
     if report.polled_ago_s is not None:
-        polled = f"Traefik asked {duration(report.polled_ago_s)} ago"
-    return f"{polled}; what it gets changed {duration(report.body_age_s)} ago."
+        polled = f"Traefik polled {duration(report.polled_ago_s)} ago"
+    return f"{polled}; the configuration changed {duration(report.body_age_s)} ago."
 
 
 def _route(route: RouteRow) -> Iterable[RenderableType]:
@@ -100,7 +100,7 @@ def rejected_text(report: RejectedReport) -> RenderableType:
 
 
 def _rejections(rejected: Iterable[RejectionRow]) -> RenderableType:
-    """Return what each was, why, and what to do; in lines, since all of it is long."""
+    """Return what was left out, why, and the remedy: in lines, because all of it is long."""
     lines: list[RenderableType] = []
     for row in rejected:
         about = f"  {plain(row.service)} on {plain(row.node)}"

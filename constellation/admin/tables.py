@@ -61,7 +61,7 @@ ENDPOINTS_SHOWN_MAX = 3
 
 
 def render(content: RenderableType, *, width: int, color: bool) -> str:
-    """Return what is printed for `content`."""
+    """Return the text to print for `content`."""
     out = StringIO()
     console = Console(
         file=out,
@@ -191,7 +191,7 @@ def services_text(report: ServicesReport) -> RenderableType:
 
 
 def _health(row: ServiceRow) -> Text:
-    """Return the health that was said last; one that nobody can use now is not shown as good."""
+    """Return the last reported health; an instance that gets no requests is not shown in green."""
     is_idle = row.health == "healthy" and not row.routable
     return cell(row.health, "dim" if is_idle else STYLES[row.health])
 
@@ -213,7 +213,7 @@ def events_text(report: EventsReport) -> RenderableType:
 
 
 def table(*columns: str) -> Table:
-    """Return an empty table, plain enough for grep."""
+    """Return an empty table, without borders for grep."""
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         rows.add_column(column, overflow="fold")
@@ -221,7 +221,7 @@ def table(*columns: str) -> Table:
 
 
 def cell(value: str, style: str = "") -> Text:
-    """Return `value` as one cell; it may come from anywhere."""
+    """Return `value` as one cell; it may come from another node."""
     return Text(plain(value), style=style)
 
 

@@ -1,4 +1,4 @@
-"""Text as a terminal may show it, and numbers as people say them."""
+"""Text that is safe on a terminal, and numbers and lists as people write them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAMES_SHOWN_MAX = 12
 
 
 def plain(text: str) -> str:
-    """Return `text` on one line, without characters that a terminal would obey.
+    """Return `text` on one line, without characters that control a terminal.
 
     Reasons and names come from containers and from other nodes.
     """

@@ -1,4 +1,4 @@
-"""`constellation cordon` and `uncordon`: keep requests away from a node, and let them in again."""
+"""`constellation cordon` and `uncordon`: stop and resume requests to a node's services."""
 
 from __future__ import annotations
 
@@ -16,37 +16,43 @@ Reason = Annotated[
     str,
     typer.Option(
         metavar="TEXT",
-        help=f"Why, for the others; up to {CORDON_REASON_CHARACTERS_MAX} characters.",
+        help=f"The reason, shown to others; up to {CORDON_REASON_CHARACTERS_MAX} characters.",
     ),
 ]
 
 
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(short_help="Stop requests to a node's services.")(cordon)
+    app.command(short_help="Resume requests to a node's services.")(uncordon)
+
+
 def cordon(node: NodeName, *, reason: Reason = "", as_json: AsJson = False) -> None:
-    """Keep requests away from a node's services, until it is uncordoned."""
+    """Stop requests to a node's services until the node is uncordoned."""
     words = plain(reason)
     if len(words) > CORDON_REASON_CHARACTERS_MAX:
         raise unanswered(
-            f"{node} was not cordoned: the reason has {len(words)} characters, "
-            f"{CORDON_REASON_CHARACTERS_MAX} are the most"
+            f"{node} was not cordoned: the reason has {len(words)} characters; the limit is "
+            f"{CORDON_REASON_CHARACTERS_MAX}"
         )
     _order(node, cordoned=True, reason=words, as_json=as_json)
 
 
 def uncordon(node: NodeName, *, as_json: AsJson = False) -> None:
-    """Let requests go to a node's services again."""
+    """Resume requests to a node's services."""
     _order(node, cordoned=False, reason="", as_json=as_json)
 
 
 def _order(node: str, *, cordoned: bool, reason: str, as_json: bool) -> None:
     if not 0 < len(node) <= NODE_CHARACTERS_MAX:
-        raise unanswered(f"nothing was done: no node has a name of {len(node)} characters")
+        raise unanswered(f"nothing was done: a node's name cannot have {len(node)} characters")
     order = CordonOrder(node=plain(node), cordoned=cordoned, reason=reason)
     report = ask(order, CordonReport)
     if as_json:
-        from constellation.admin.documents import document  # noqa: PLC0415 - it takes its time
+        from constellation.admin.documents import document  # noqa: PLC0415 - loads slowly
 
         write(document(report))
     else:
-        from constellation.admin.cordon import cordon_lines  # noqa: PLC0415 - it takes its time
+        from constellation.admin.cordon import cordon_lines  # noqa: PLC0415 - loads slowly
 
         write("".join(f"{plain(line)}\n" for line in cordon_lines(report)))

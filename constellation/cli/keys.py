@@ -1,4 +1,4 @@
-"""`constellation keys`: the keys that encrypt gossip, changed on all nodes without a restart."""
+"""`constellation keys`: list and change the keys that encrypt gossip, on all nodes at once."""
 
 from __future__ import annotations
 
@@ -17,50 +17,60 @@ KEY_BYTES = 32
 HEX_CHARACTERS_MAX = 2 * KEY_BYTES
 
 keys = typer.Typer(
-    help="List and change the keys that encrypt gossip, on all nodes at once.",
+    help="List and change the keys that encrypt gossip, on all nodes.",
+    short_help="List and change the gossip keys of all nodes.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
-KeyId = Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it, or 4+ of it.")]
+KeyId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="A key's id, or its first 4 or more digits."),
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(keys, name="keys")
 
 
 @keys.command("list")
 def list_keys(*, as_json: AsJson = False) -> None:
-    """Show which node has which keys."""
+    """List the keys and the nodes that have them."""
     _show(_order("list"), as_json=as_json)
 
 
-@keys.command()
+@keys.command(short_help="Install a new key on all nodes.")
 def install(
     *,
     from_stdin: Annotated[
-        bool, typer.Option("--stdin", help="Read the key, 64 hexadecimal digits, instead.")
+        bool,
+        typer.Option("--stdin", help="Read the key, 64 hexadecimal digits, from standard input."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a new key, and have all nodes decrypt with it, too."""
+    """Install a new key on all nodes: they decrypt with it, but do not encrypt yet."""
     _show(_install(_read_key() if from_stdin else secrets.token_bytes(KEY_BYTES)), as_json=as_json)
 
 
 @keys.command()
 def use(key_id: KeyId, *, as_json: AsJson = False) -> None:
-    """Have all nodes encrypt with a key that all have."""
+    """Encrypt with a key that all nodes have."""
     _show(_order("use", key_id), as_json=as_json)
 
 
 @keys.command()
 def remove(key_id: KeyId, *, as_json: AsJson = False) -> None:
-    """Have all nodes forget a key that is not in use."""
+    """Remove a key that is not in use from all nodes."""
     _show(_order("remove", key_id), as_json=as_json)
 
 
-@keys.command()
+@keys.command(short_help="Replace the keys of all nodes by a new one.")
 def rotate(*, as_json: AsJson = False) -> None:
-    """Make a new key, use it on all nodes, and remove the old ones; stop where a node does not."""
-    from constellation.gossip.keyring_seal import key_id  # noqa: PLC0415 - it takes its time
+    """Install a new key, use it on all nodes, and remove the old ones; stop if a node refuses."""
+    from constellation.gossip.keyring_seal import key_id  # noqa: PLC0415 - loads slowly
 
-    before = _checked("looking at the keys", _order("list"))
+    before = _checked("reading the keys", _order("list"))
     key = secrets.token_bytes(KEY_BYTES)
     new = key_id(key)
     _checked(f"installing key {new}", _install(key))
@@ -71,11 +81,11 @@ def rotate(*, as_json: AsJson = False) -> None:
 
 
 def _checked(step: str, report: KeyringReport) -> KeyringReport:
-    """Say how `step` went; go no further if a node did not take it."""
+    """Print the outcome of `step`; stop if a node refused it or did not answer."""
     if report.degraded:
         raise unanswered(
-            f"stopped at {step}: {'; '.join(report.degraded)}; nothing is lost: see `keys list`, "
-            "mend that, and go on with `keys use` and `keys remove`"
+            f"stopped at {step}: {'; '.join(report.degraded)}; nothing is lost: check `keys list`, "
+            "fix the cause, and continue with `keys use` and `keys remove`"
         )
     sys.stderr.write(f"{plain(step)}: done on {len(report.nodes)} nodes\n")
     return report
@@ -103,11 +113,11 @@ def _read_key() -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise unanswered("what was read is no key: write 64 hexadecimal digits")
+        raise unanswered("the input is not a key: it must be 64 hexadecimal digits")
     return key
 
 
 def _show(report: KeyringReport, *, as_json: bool) -> None:
-    from constellation.admin.keyring_table import keys_text  # noqa: PLC0415 - rich takes its time
+    from constellation.admin.keyring_table import keys_text  # noqa: PLC0415 - rich loads slowly
 
     show(report, keys_text, as_json=as_json)

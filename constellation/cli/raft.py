@@ -1,4 +1,4 @@
-"""`constellation raft`, `leases` and `transfer`: who leads, who holds what, and who is a member."""
+"""`constellation raft`, `leases` and `transfer`: the leader, the members, and the leases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from messages.raft_member import OrderAction, RaftOrder, RaftOrderDone
 from messages.raft_reports import LeasesReport, LeasesRequest, RaftReport, RaftRequest
 
 NODE_CHARACTERS_MAX = 128
-ORDER_ANSWER_TIMEOUT_S = 8.0  # the agent itself waits 5 s for the leader
+ORDER_ANSWER_TIMEOUT_S = 8.0  # the agent waits up to 6.5 s, for its own Raft and the leader
 
 raft = typer.Typer(
     help="Show the Raft cluster, or change its members.",
@@ -22,39 +22,44 @@ raft = typer.Typer(
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="A node's name.")]
 
 
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(raft, name="raft")
+    app.command()(leases)
+    app.command()(transfer)
+
+
 @raft.callback(invoke_without_command=True)
 def show_raft(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """Show the Raft cluster: who leads, and how far each member is; or change its members."""
+    """Show the leader of Raft and the progress of each member; or change the members."""
     if context.invoked_subcommand is None:
-        from constellation.admin.raft_tables import raft_text  # noqa: PLC0415 - rich takes its time
+        from constellation.admin.raft_tables import raft_text  # noqa: PLC0415 - rich loads slowly
 
         show(ask(RaftRequest(), RaftReport), raft_text, as_json=as_json)
 
 
 def leases(*, as_json: AsJson = False) -> None:
-    """List who holds which lease, and with which fencing token."""
+    """List the leases with their holders and fencing tokens."""
     from constellation.admin.raft_tables import leases_text  # noqa: PLC0415 - as above
 
     show(ask(LeasesRequest(), LeasesReport), leases_text, as_json=as_json)
 
 
 def transfer(node: NodeName, *, as_json: AsJson = False) -> None:
-    """Hand the leadership over to another voter."""
+    """Transfer the leadership to another voter."""
     _order("transfer", node, as_json=as_json)
 
 
-@raft.command(short_help="Make a node a member, also one that was removed.")
+@raft.command(short_help="Add a node, or one that was removed.")
 def add(node: NodeName, *, as_json: AsJson = False) -> None:
-    """Make a node a member, also one that was removed: it learns first, and votes later."""
+    """Add a node, or one that was removed: it joins as a learner and becomes a voter later."""
     _order("add", node, as_json=as_json)
 
 
-@raft.command(short_help="Take a node out; it stays out until it is added.")
+@raft.command(short_help="Remove a node; it stays out until it is added again.")
 def remove(node: NodeName, *, as_json: AsJson = False) -> None:
-    """Take a node out: it neither votes nor learns, and stays out until it is added."""
-    stays_out = (
-        f"{node} stays out, whenever its agent starts, until `constellation raft add {node}`"
-    )
+    """Remove a node from the Raft cluster; it stays out until it is added again."""
+    stays_out = f"{node} stays out, also after a restart, until `constellation raft add {node}`"
     _order("remove", node, as_json=as_json, what_follows=stays_out)
 
 
@@ -66,20 +71,20 @@ def promote(node: NodeName, *, as_json: AsJson = False) -> None:
 
 @raft.command(short_help="Make a voter a learner.")
 def demote(node: NodeName, *, as_json: AsJson = False) -> None:
-    """Make a voter a learner: it has everything, and does not count for the quorum."""
+    """Make a voter a learner: it keeps the log, and does not count for the quorum."""
     _order("demote", node, as_json=as_json)
 
 
 def _order(action: OrderAction, node: str, *, as_json: bool, what_follows: str = "") -> None:
-    """Give an order; end with one line that says why it was not carried out, if so."""
+    """Give an order; if it is not carried out, end with one line that says why."""
     if not 0 < len(node) <= NODE_CHARACTERS_MAX:
-        raise unanswered(f"{action} was not done: no node has a name of {len(node)} characters")
+        raise unanswered(f"{action} was not done: a node's name cannot have {len(node)} characters")
     order = RaftOrder(action=action, node=node)
     done = ask(order, RaftOrderDone, timeout_s=ORDER_ANSWER_TIMEOUT_S)
     if not done.is_done:
         raise unanswered(f"{action} of {node} was not done: {done.text}")
     if as_json:
-        from constellation.admin.documents import document  # noqa: PLC0415 - it takes its time
+        from constellation.admin.documents import document  # noqa: PLC0415 - loads slowly
 
         write(document(done))
     else:

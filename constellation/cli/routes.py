@@ -1,4 +1,4 @@
-"""`constellation explain` and `rejected`: where requests go, and what was left out."""
+"""`constellation explain` and `rejected`: where requests go, and what is left out."""
 
 from __future__ import annotations
 
@@ -16,21 +16,27 @@ from messages.routes import (
 )
 
 
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(short_help="Show how requests for a name are routed.")(explain)
+    app.command(short_help="List what is left out of the routes.")(rejected)
+
+
 def explain(
     subject: Annotated[str, typer.Argument(metavar="NAME", help="A host name, or a service.")],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Say how requests for a host name or a service are routed on this node, and why not."""
-    from constellation.admin.route_tables import explain_text  # noqa: PLC0415 - rich takes its time
+    """Show how requests for a host name or a service are routed on this node, or why not."""
+    from constellation.admin.route_tables import explain_text  # noqa: PLC0415 - rich loads slowly
 
     if not 0 < len(subject) <= SUBJECT_CHARACTERS_MAX:
-        raise unanswered(f"nothing has a name of {len(subject)} characters")
+        raise unanswered(f"a name cannot have {len(subject)} characters")
     show(ask(ExplainRequest(subject=subject), ExplainReport), explain_text, as_json=as_json)
 
 
 def rejected(*, as_json: AsJson = False) -> None:
-    """List labels and services that were left out of the routes, why, and what to do."""
+    """List the labels and services left out of the routes, why, and how to fix them."""
     from constellation.admin.route_tables import rejected_text  # noqa: PLC0415 - as above
 
     show(ask(RejectedRequest(), RejectedReport), rejected_text, as_json=as_json)

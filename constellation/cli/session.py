@@ -1,4 +1,4 @@
-"""One question of an operator's command to the agent, and its answer on the terminal."""
+"""One request of an operator's command to the agent, and its answer on the terminal."""
 
 from __future__ import annotations
 
@@ -8,41 +8,33 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 
 from constellation.admin.words import plain
 from constellation.errors import AdapterError, ConfigError
-from messages.admin import (
-    NodesReport,
-    ServicesReport,
-    StatusReport,
-)
 from messages.base import Message
-from messages.events import EventsReport
-from messages.keyring import KeyringReport
 from messages.operator import RequestRefused
-from messages.raft_reports import LeasesReport, RaftReport
-from messages.routes import ExplainReport, RejectedReport
+
+
+class Report(Protocol):
+    """A message that says whether something is degraded, and what."""
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """What to act on, for people; empty: nothing."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """Return the fields of the message."""
+
 
 Answer = TypeVar("Answer", bound=Message)
-Report = TypeVar(
-    "Report",
-    StatusReport,
-    NodesReport,
-    ServicesReport,
-    EventsReport,
-    KeyringReport,
-    RaftReport,
-    LeasesReport,
-    ExplainReport,
-    RejectedReport,
-)
+AnyReport = TypeVar("AnyReport", bound=Report)
 
 ANSWER_TIMEOUT_S = 5.0
 DEFAULT_CONFIG = "/etc/constellation/agent.toml"
-WIDTH_WITHOUT_TERMINAL = 1000  # a row stays one line for grep; nothing is padded to it
+WIDTH_WITHOUT_TERMINAL = 1000  # one line for each row, for grep; rows are not padded
 EXIT_UNANSWERED = 1
 EXIT_DEGRADED = 2
 
@@ -51,7 +43,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for progr
 
 @dataclass
 class Asked:
-    """Where the agent's settings are; set by the options before the command."""
+    """The options before the command: where the agent's settings are."""
 
     config: str | None = None
     assignments: list[str] = field(default_factory=list)
@@ -68,7 +60,7 @@ def ask(
 ) -> Answer:
     """Return the agent's answer, or end with one line that says why there is none.
 
-    `request` may also be made from the cluster key.
+    `request` may be a function that makes the request from the cluster key.
     """
     try:
         answer = _answer(request, timeout_s)
@@ -79,27 +71,27 @@ def ask(
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise unanswered(
-            f"the agent cannot be asked: {error.strerror or error}{where}; run this command as the "
-            "user that the agent runs as, or as root"
+            f"cannot ask the agent: {error.strerror or error}{where}; run this command as the user "
+            "of the agent, or as root"
         ) from None
     if isinstance(answer, RequestRefused):
         raise unanswered(f"{answer.what}: {answer.why}; {answer.fix}")
     if isinstance(answer, kind):
         return answer
     raise unanswered(
-        f"the agent answered with {type(answer).__name__}: it is of another version than this "
-        "command; use the command that came with it"
+        f"the agent answered with {type(answer).__name__}: it has another version than this "
+        "command; use the command that came with the agent"
     )
 
 
 def _answer(request: Message | Callable[[bytes], Message], timeout_s: float) -> Message:
-    from actors.adapters.cluster_key import load_cluster_key  # noqa: PLC0415 - it takes its time
-    from actors.adapters.tailnet_address import (  # noqa: PLC0415 - it takes its time
+    from actors.adapters.cluster_key import load_cluster_key  # noqa: PLC0415 - loads slowly
+    from actors.adapters.tailnet_address import (  # noqa: PLC0415 - loads slowly
         with_tailnet_address,
     )
-    from actors.operator_client import ask_agent  # noqa: PLC0415 - it takes its time
-    from constellation.log import configure_logging  # noqa: PLC0415 - it takes its time
-    from constellation.settings.source import load_settings  # noqa: PLC0415 - it takes its time
+    from actors.operator_client import ask_agent  # noqa: PLC0415 - loads slowly
+    from constellation.log import configure_logging  # noqa: PLC0415 - loads slowly
+    from constellation.settings.source import load_settings  # noqa: PLC0415 - loads slowly
 
     configure_logging(form="console", level="error", node="operator")
     settings = load_settings(
@@ -118,7 +110,7 @@ def _config_file() -> str | None:
 
 
 def _unread_config() -> str:
-    """Return what to add where the agent's usual settings are, but this user may not read them."""
+    """Return the hint for a user who may not read the agent's default settings file."""
     if asked.config or os.environ.get("CONSTELLATION_CONFIG"):
         return ""
     directory = Path(DEFAULT_CONFIG).parent
@@ -129,10 +121,10 @@ def _unread_config() -> str:
     return f"; this user cannot read {DEFAULT_CONFIG}: run it as root, e.g. with sudo"
 
 
-def show(report: Report, text: Callable[[Report], Any], *, as_json: bool) -> None:
-    """Print the report, and end with the exit code that it deserves."""
-    from constellation.admin.documents import document  # noqa: PLC0415 - it takes its time
-    from constellation.admin.tables import render  # noqa: PLC0415 - it takes its time
+def show(report: AnyReport, text: Callable[[AnyReport], Any], *, as_json: bool) -> None:
+    """Print the report, and end with the exit code for it."""
+    from constellation.admin.documents import document  # noqa: PLC0415 - loads slowly
+    from constellation.admin.tables import render  # noqa: PLC0415 - loads slowly
 
     if as_json:
         write(document(report))
@@ -148,19 +140,19 @@ def write(text: str) -> None:
     """Print `text`, whatever the terminal can show."""
     encoding = sys.stdout.encoding or "utf-8"
     try:
-        # A terminal of another character set gets '?' for what it cannot show.
+        # A terminal with another character set shows '?' for what it lacks.
         sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
-        forget_output()  # who read has seen enough
+        forget_output()  # the reader has closed it
 
 
 def forget_output() -> None:
-    """Python would try, and complain, once more when it ends."""
+    """Keep Python from flushing to a closed output, and from failing, when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def unanswered(text: str) -> typer.Exit:
-    """Say why there is no answer; raise what this returns."""
+    """Print why there is no answer; raise what this returns."""
     sys.stderr.write(f"constellation: {plain(text)}\n")
     return typer.Exit(EXIT_UNANSWERED)

@@ -1,7 +1,7 @@
-"""The page that Prometheus scrapes: all actors' metrics, one HELP and TYPE a family.
+"""The page that Prometheus scrapes: the metrics of all actors, with each family described once.
 
-Each sample gets the label `actor`.  A sample that brings one of its own keeps it under
-`exported_actor`, as Prometheus does with labels that clash.
+Each sample gets the label `actor`.  A label of that name is renamed to `exported_actor`, as
+Prometheus does with labels that clash.
 """
 
 from __future__ import annotations
@@ -19,29 +19,27 @@ ACTORS_MAX = 2048
 SAMPLES_MAX = 50_000
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,255}")
-_SUFFIX = {"counter": "_total", "info": "_info"}  # of the name that the page shows
+_SUFFIX = {"counter": "_total", "info": "_info"}  # appended to the name on the page
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
 
 
 class ReportBook:
-    """The latest report of each actor.  One that falls silent drops out after `expiry_s`."""
+    """The latest report of each actor, for `expiry_s`."""
 
     def __init__(self, expiry_s: float) -> None:
         self._expiry_s = expiry_s
         self._reports: dict[str, tuple[float, MetricsReport]] = {}
-        self.refused_count = 0
 
-    def add(self, report: MetricsReport, now_s: float) -> None:
-        """Take up `report` in place of its actor's last; refuse it if there are too many."""
+    def add_report(self, report: MetricsReport, now_s: float) -> bool:
+        """Replace the last report of the actor; False: refused, there are too many actors."""
         if report.actor not in self._reports and len(self._reports) >= ACTORS_MAX:
-            self.forget(now_s)
+            self._drop_expired(now_s)
             if len(self._reports) >= ACTORS_MAX:
-                self.refused_count += 1
-                return
+                return False
         self._reports[report.actor] = (now_s, report)
+        return True
 
-    def forget(self, now_s: float) -> None:
-        """Drop the reports of actors that fell silent."""
+    def _drop_expired(self, now_s: float) -> None:
         self._reports = {
             actor: (at_s, report)
             for actor, (at_s, report) in self._reports.items()
@@ -49,13 +47,13 @@ class ReportBook:
         }
 
     def reports(self, now_s: float) -> tuple[MetricsReport, ...]:
-        """Return the reports that count at `now_s`, by actor."""
-        self.forget(now_s)
+        """Return the reports that have not expired at `now_s`, by actor."""
+        self._drop_expired(now_s)
         return tuple(self._reports[actor][1] for actor in sorted(self._reports))
 
 
 class _Page(Collector):
-    """Metrics as the encoders of prometheus_client take them."""
+    """Metrics in the form that the encoders of prometheus_client need."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = tuple(metrics)
@@ -65,16 +63,16 @@ class _Page(Collector):
 
 
 def render(reports: Iterable[MetricsReport], accept: str) -> tuple[bytes, str]:
-    """Return the page and its content type, in the form that the header `accept` asks for."""
+    """Return the page and its content type, in the format that the header `accept` requests."""
     encode, content_type = choose_encoder(accept)
     return encode(_Page(merge(reports))), content_type
 
 
 def merge(reports: Iterable[MetricsReport]) -> list[Metric]:
-    """Return every family once, in order of name, with the samples of all actors.
+    """Return every family once, sorted by name, with the samples of all actors.
 
-    Left out: names that Prometheus does not take, a family whose kind differs from that of the
-    same name in an earlier report, and samples beyond `SAMPLES_MAX`.
+    It leaves out names that Prometheus refuses, a family whose kind differs from that of the same
+    name in an earlier report, and families beyond `SAMPLES_MAX` samples.
     """
     metrics: dict[str, Metric] = {}
     owners: dict[str, tuple[str, str]] = {}
@@ -82,7 +80,7 @@ def merge(reports: Iterable[MetricsReport]) -> list[Metric]:
     for report in reports:
         for family in report.families:
             own = (family.name, family.kind)
-            # The text form shows a counter `x` as `x_total`, OpenMetrics as `x`: it needs both.
+            # Text shows a counter as `x_total`, OpenMetrics as `x`: both names must be free.
             shown = {family.name, family.name + _SUFFIX.get(family.kind, "")}
             is_ours = all(owners.get(name, own) == own for name in shown)
             if not is_ours or not _NAME.fullmatch(family.name) or len(family.samples) > left_count:

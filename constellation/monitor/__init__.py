@@ -1,14 +1,17 @@
-"""Service monitoring: from what is seen of a service to what the cluster is told of it.
+"""Service monitoring: turns what is observed of a service into the state that gossip publishes.
 
-health           observations of one service -> its health, with hysteresis
-claims           which of several instances with one service name speaks for it
-roster           which service has a monitor: created, restarted, retired, limited
-container        one container, read from what the Docker Engine says of it
-published_ports  port bindings of a container -> endpoints other nodes can reach
+health             observations of one service -> its health, with hysteresis
+claims             which of several instances with one service name represents the service
+roster             which service has a monitor: created, restarted, retired, limited
+container          one container, read from an inspection by the Docker Engine
+container_row      one row of a listing of the containers
 container_address  the address of a container in its own network
-role             whether an instance takes writes: a label, or a line its health check prints
-stop_signal      the signal that asks a container to stop
-draining         who was asked to stop and still runs
-service_name     container -> service name, a DNS label
-inventory        Docker events and full looks -> observations of services; stalled streams
+docker_event       one event of the Docker Engine
+published_ports    port bindings of a container -> endpoints other nodes can reach
+role               whether an instance takes writes: by a label, or by its health check
+stop_signal        the signal that asks a container to stop, and its stop timeout
+draining           containers that were asked to stop and still run
+service_name       container -> service name, a DNS label
+static_check       a check of a service outside Docker, as an observation
+inventory          Docker events and listings -> observations of services; stalled streams
 """

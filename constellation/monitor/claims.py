@@ -1,4 +1,4 @@
-"""Which of several instances with one service name on one node speaks for it."""
+"""Which of several instances with one service name on one node represents the service."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from messages.monitor import ServiceObservation
 def winning_claim(
     claims: Mapping[str, ServiceObservation], holder: str | None
 ) -> ServiceObservation | None:
-    """Return the claim that counts; None if there is none.  Keys are instances.
+    """Return the winning claim; None if there are no claims.  Keys are instances.
 
-    A running one comes before one that is not.  Among running ones the holder keeps the name,
-    so that two of them never take turns; without a holder the one deployed first has it.  One that
-    was asked to stop gives way to one that was not: that is its replacement.
-    Among those that do not run the one deployed last has it: it is the others' replacement.
+    A running instance precedes a stopped one.  Of several running instances the holder keeps the
+    name, so that two never alternate; without a holder the one deployed first gets it.  A draining
+    instance yields to one that is not draining: its replacement.  Of several stopped instances the
+    one deployed last gets the name: it replaces the others.
     """
     running = [claim for claim in claims.values() if claim.running]
     running = [claim for claim in running if not claim.draining] or running

@@ -1,4 +1,4 @@
-"""One container, read from what the Docker Engine says of it (API 1.41, `ContainerInspect`)."""
+"""One container, read from an inspection by the Docker Engine (API 1.41, `ContainerInspect`)."""
 
 from __future__ import annotations
 
@@ -29,55 +29,55 @@ Phase = Literal["created", "running", "paused", "stopped"]
 
 LABELS_MAX = 256
 LABEL_VALUE_BYTES_MAX = 4096
-LABELS_BYTES_MAX = 16 << 10  # of one service; every node of the cluster keeps them
+LABELS_BYTES_MAX = 16 << 10  # of one service; every node of the cluster stores them
 NETWORKS_MAX = 64
 TEXT_CHARACTERS_MAX = 256
 
-# Facts about how a container was made, which no other node has a use for.
+# Facts about how a container was created, of no use to other nodes.
 _LOCAL_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "org.label-schema.")
 _KEPT_LABELS = ("com.docker.compose.project", "com.docker.compose.service")
 _ROUTING_LABELS = ("constellation.", "traefik.")
-_TRUE = ("1", "t", "true")  # as Traefik reads it, in any case
+_TRUE = ("1", "t", "true")  # as Traefik parses it, case-insensitive
 _WATCH_LABELS = ("traefik.enable", "constellation.enable")
 _CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What is known of one container.  `observation` is what its service's monitor is told."""
+    """One container.  Its service's monitor receives `observation`."""
 
     container_id: str
     name: str
     phase: Phase
     observation: ServiceObservation
     labels_left_out: tuple[str, ...] = ()
-    started_at: str = ""  # as Docker writes it; another one is another life
+    started_at: str = ""  # as Docker writes it; a different one means it was restarted
     stop_signal: int = 15
-    drain_s: float = DRAIN_S  # still running so long after the stop signal, it has ignored it
+    drain_s: float = DRAIN_S  # still running this long after the stop signal, it ignores the signal
     is_role_of_check: bool = False
-    is_role_unknown: bool = False  # its label has a value without a meaning
+    is_role_unknown: bool = False  # its label has an unknown value
 
     def stopped(self, detail: str) -> Container:
-        """Return it as it is once its process has ended, and with it its addresses."""
+        """Return it with its process ended, and without addresses."""
         ended = {"running": False, "paused": False, "check": "none", "draining": False}
         gone = {"endpoints": (), "container_host": "", "role": self._role_without_check()}
         seen = self.observation.model_copy(update={**ended, **gone, "detail": detail})
         return replace(self, phase="stopped", observation=seen)
 
     def draining(self) -> Container:
-        """Return it asked to stop, and still running."""
+        """Return it draining: asked to stop, and still running."""
         seen = self.observation.model_copy(update={"draining": True})
         return replace(self, observation=seen)
 
     def paused(self) -> Container:
-        """Return it held still."""
+        """Return it paused."""
         seen = self.observation.model_copy(
             update={"running": False, "paused": True, "detail": "paused"}
         )
         return replace(self, phase="paused", observation=seen)
 
     def checked(self, check: Check) -> Container:
-        """Return it with another verdict of its health check."""
+        """Return it with a new result of its health check."""
         detail = "health check failing" if check == "failing" else ""
         return replace(
             self,
@@ -90,7 +90,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A container that cannot become a service, and why."""
+    """A container that cannot be published as a service, and why."""
 
     container_id: str
     name: str
@@ -98,19 +98,19 @@ class Unreadable:
 
 
 def is_watched(labels: Mapping[str, str], watch: str) -> bool:
-    """Tell whether a container with `labels` is to be watched under `settings.docker.watch`."""
+    """Return whether a container with `labels` is watched; `watch` is `settings.docker.watch`."""
     lowered = {name.lower(): value.strip().lower() for name, value in labels.items()}
     return watch == "all" or any(lowered.get(name) in _TRUE for name in _WATCH_LABELS)
 
 
 def read_container(found: Mapping[str, Any], policy: PublishPolicy) -> Container | Unreadable:
-    """Return the container in the answer of `GET /containers/{id}/json`."""
+    """Return the container in the response of `GET /containers/{id}/json`."""
     container_id = str(found.get("Id", ""))
     name = str(found.get("Name", "")).lstrip("/")
     try:
         return _read(container_id, name, found, policy)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        why = f"Docker describes it in an unknown form: {type(error).__name__}: {error}"
+        why = f"Docker describes it in an unknown format: {type(error).__name__}: {error}"
         return Unreadable(container_id, name, why[:TEXT_CHARACTERS_MAX])
 
 
@@ -121,7 +121,7 @@ def _read(
     all_labels = {str(key): str(value) for key, value in (config.get("Labels") or {}).items()}
     service = service_name(name, all_labels)
     if service is None:
-        return Unreadable(container_id, name, "no letter or digit in its name to make a DNS label")
+        return Unreadable(container_id, name, "its name has no letter or digit for a DNS label")
     phase, check, detail = _state(found["State"])
     network = found.get("NetworkSettings") or {}
     networks = network.get("Networks") or {}
@@ -169,7 +169,7 @@ def _role(labels: Mapping[str, str], state: Mapping[str, Any]) -> Role:
 
 
 def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:
-    """Return phase, check and detail.  The check's own output is left out: it may hold secrets."""
+    """Return phase, check and detail, without the check's output: it may contain secrets."""
     health = state.get("Health") or {}
     check: Check = _CHECKS.get(health.get("Status", ""), "none")
     if state.get("Paused"):
@@ -178,7 +178,7 @@ def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:
         if check != "failing":
             return "running", check, ""
         log = health.get("Log") or [{}]
-        # Docker also calls a container unhealthy that has just been paused, after a code of 0.
+        # Docker also reports a container as unhealthy that has just been paused, with code 0.
         exit_code = log[-1].get("ExitCode")
         known = f", last exit code {exit_code}" if exit_code else ""
         return "running", check, f"health check failing{known}"
@@ -191,10 +191,10 @@ def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:
 
 
 def kept_labels(labels: Mapping[str, str]) -> tuple[tuple[Label, ...], tuple[str, ...]]:
-    """Return the labels to publish, by name, and the names of those that are over a limit.
+    """Return the labels to publish, by name, and the names of those that exceed a limit.
 
-    A value that is too long is left out whole: half of a routing rule may match more than all of
-    it.  Labels that route come first, so that a limit meets the others.
+    A value that is too long is omitted, not cut: half a routing rule may match more than the whole.
+    Routing labels are kept first, so that a limit affects the others.
     """
     wanted = [
         name
@@ -218,10 +218,10 @@ def kept_labels(labels: Mapping[str, str]) -> tuple[tuple[Label, ...], tuple[str
 
 
 def _utc_s(text: str) -> float:
-    """Return Unix seconds of a time as Docker writes it; 0 for one it never set."""
+    """Return Docker's timestamp as Unix seconds; 0 if Docker has not set it."""
     if not text or text.startswith("0001-"):
         return 0.0
-    # Docker writes nanoseconds, Python reads microseconds at most.
+    # Docker writes nanoseconds; Python parses microseconds at most.
     seconds, _, fraction = text.removesuffix("Z").partition(".")
     digits = "".join(character for character in fraction[:6] if character.isdigit()) or "0"
     return datetime.datetime.fromisoformat(f"{seconds}.{digits:<06}+00:00").timestamp()

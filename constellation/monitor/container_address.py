@@ -1,4 +1,4 @@
-"""The address of a container in its own network, which only its host can reach."""
+"""The address of a container in its own network, reachable from its host only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _SHARED_PREFIX = "container:"
 def container_host(networks: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """Return the IP address in `NetworkSettings.Networks` of an inspection; empty: none.
 
-    The network that the label names, if the container is on it, as with Traefik's Docker provider.
-    Where Traefik takes any other, this takes the first by name that has an IPv4 address, else the
-    first that has one of IPv6: the same one each time.
+    It is the address in the network that the label names, if the container is connected to it, as
+    with Traefik's Docker provider.  Otherwise, where Traefik picks any network, this picks the same
+    one each time: the first by name with an IPv4 address, or else the first with an IPv6 address.
 
     Raises:
-        TypeError, AttributeError: it has not the form Docker documents.
+        TypeError, AttributeError: it does not have the format that Docker documents.
     """
     named = next((value for name, value in labels.items() if name.lower() == NETWORK_LABEL), "")
     if named in networks:
@@ -35,16 +35,16 @@ def container_host(networks: Mapping[str, Any], labels: Mapping[str, str]) -> st
 
 
 def network_owner(found: Mapping[str, Any]) -> str:
-    """Return which container lends its network to that of an inspection; empty: it has its own."""
+    """Return the id of the container whose network this one shares; empty: it has its own."""
     mode = str((found.get("HostConfig") or {}).get("NetworkMode", ""))
     return mode.removeprefix(_SHARED_PREFIX) if mode.startswith(_SHARED_PREFIX) else ""
 
 
 def with_networks_of(found: Mapping[str, Any], owner: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an inspection with the networks of the container that lends it its own."""
+    """Return the inspection `found` with the networks of `owner`, which it shares."""
     settings = found.get("NetworkSettings") or {}
-    lent = (owner.get("NetworkSettings") or {}).get("Networks") or {}
-    return {**found, "NetworkSettings": {**settings, "Networks": lent}}
+    shared = (owner.get("NetworkSettings") or {}).get("Networks") or {}
+    return {**found, "NetworkSettings": {**settings, "Networks": shared}}
 
 
 def _address(network: Any, family: str) -> str:

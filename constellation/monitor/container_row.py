@@ -1,4 +1,4 @@
-"""One row of a full look at the containers (API 1.41, `GET /containers/json?all=1`)."""
+"""One row of a listing of the containers (API 1.41, `GET /containers/json?all=1`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PHASES: dict[str, Phase] = {"running": "running", "paused": "paused", "created"
 
 @dataclass(frozen=True, slots=True)
 class ContainerRow:
-    """What a row tells without an inspection.  `fingerprint` differs when anything has changed."""
+    """What a row shows without an inspection.  `fingerprint` differs when anything has changed."""
 
     container_id: str
     name: str
@@ -23,14 +23,14 @@ class ContainerRow:
     fingerprint: str
 
     def contradicts(self, known: Container) -> bool:
-        """Tell whether Docker should have sent an event between `known` and this row."""
+        """Return whether Docker should have sent an event between `known` and this row."""
         if self.phase != known.phase:
             return True
         return self.phase == "running" and self.check != known.observation.check
 
 
 def read_row(raw: Mapping[str, Any]) -> ContainerRow:
-    """Return the row; a part that is not as Docker documents it counts as absent."""
+    """Return the row; a field that is not as Docker documents it counts as absent."""
     names = raw.get("Names")
     labels = raw.get("Labels")
     phase = _PHASES.get(str(raw.get("State")), "stopped")
@@ -44,13 +44,13 @@ def read_row(raw: Mapping[str, Any]) -> ContainerRow:
         labels={str(name): str(value) for name, value in labels.items()}
         if isinstance(labels, Mapping)
         else {},
-        # Not the status: it tells the uptime, which is always another one.
+        # Not the status: it contains the uptime, which always differs.
         fingerprint=_canonical([*unchanging, check]),
     )
 
 
 def _check(status: str) -> Check:
-    """Return the verdict in a status such as 'Up 3 minutes (healthy)'."""
+    """Return the check result in a status such as 'Up 3 minutes (healthy)'."""
     if "(unhealthy)" in status:
         return "failing"
     if "(healthy)" in status:
@@ -59,7 +59,7 @@ def _check(status: str) -> Check:
 
 
 def _canonical(value: Any) -> str:
-    """Return a text that is equal for equal values, in whichever order Docker lists them."""
+    """Return a text that is equal for equal values, regardless of the order of lists and maps."""
     if isinstance(value, Mapping):
         return str(sorted((str(key), _canonical(item)) for key, item in value.items()))
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""One event of the Docker Engine (API 1.41, `GET /events`), as far as monitoring reads it."""
+"""One event of the Docker Engine (API 1.41, `GET /events`)."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ NETWORK_ACTIONS = ("connect", "disconnect")
 
 @dataclass(frozen=True, slots=True)
 class ContainerEvent:
-    """What happened to one container.  `labels` are its labels, and a few words of the event."""
+    """What happened to one container.  `labels` also has the other attributes of the event."""
 
-    action: str  # one of those above; network ones prefixed with 'network_'
+    action: str  # one of `CONTAINER_ACTIONS`, or of `NETWORK_ACTIONS` prefixed with 'network_'
     container_id: str
     argument: str  # of 'health_status': the status; of 'die': the exit code; of 'kill': the signal
     labels: Mapping[str, str]
 
 
 def read_event(raw: Mapping[str, Any]) -> ContainerEvent | None:
-    """Return the event in one object of the stream; None if it says nothing of a container.
+    """Return the event in one object of the stream; None if it does not concern a container.
 
-    The end of an `exec` says something only where it may be of a health check that tells a role.
+    The end of an `exec` matters only if it may be the health check that reports a role.
     """
     actor = raw.get("Actor")
     actor = actor if isinstance(actor, Mapping) else {}

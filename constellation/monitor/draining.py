@@ -1,8 +1,8 @@
 """Containers that were asked to stop and have not ended yet.
 
-Docker tells of the stop signal by an event, and by nothing else: to an inspection a container that
-drains is like any other.  One that still runs long after has ignored the signal, and is given
-requests again.
+Docker reports the stop signal only by an event: in an inspection a draining container looks like
+any other.  One that still runs long after its stop signal has ignored it, and receives requests
+again.
 """
 
 from __future__ import annotations
@@ -13,41 +13,41 @@ from constellation.monitor.container import Container
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _StopRequest:
     at_s: float
-    started_at: str  # which life of the container was asked
+    started_at: str  # of the container when it was asked
 
 
 class Draining:
-    """Who was asked to stop, and when.  `now_s` is monotonic seconds."""
+    """Which containers were asked to stop, and when.  `now_s` is monotonic seconds."""
 
     def __init__(self) -> None:
-        self._asked: dict[str, _Asked] = {}
+        self._asked: dict[str, _StopRequest] = {}
 
     def __len__(self) -> int:
         return len(self._asked)
 
     def ask(self, container: Container, now_s: float) -> Container:
-        """Note that `container` was asked to stop; return it as it is from now on."""
-        self._asked[container.container_id] = _Asked(now_s, container.started_at)
+        """Record that `container` was asked to stop; return it draining."""
+        self._asked[container.container_id] = _StopRequest(now_s, container.started_at)
         return container.draining()
 
     def forget(self, container_id: str) -> None:
-        """It has ended, or begun anew."""
+        """Forget a container that has ended or was restarted."""
         self._asked.pop(container_id, None)
 
     def is_over(self, container: Container, now_s: float) -> bool:
-        """Tell whether it must have ended by now: inspect it."""
+        """Return whether it should have ended by now, and must be inspected."""
         asked = self._asked.get(container.container_id)
         return asked is not None and now_s - asked.at_s > container.drain_s
 
     def seen(self, container: Container, now_s: float) -> Container:
-        """Return an inspected container with what its inspection does not tell."""
+        """Return an inspected container as draining if it is."""
         asked = self._asked.get(container.container_id)
         if asked is None:
             return container
-        same_life = container.started_at == asked.started_at and container.phase != "stopped"
-        if same_life and not self.is_over(container, now_s):
+        same_run = container.started_at == asked.started_at and container.phase != "stopped"
+        if same_run and not self.is_over(container, now_s):
             return container.draining()
         self.forget(container.container_id)
         return container

@@ -1,8 +1,8 @@
 """Health of one service, from observations of it, as a pure state machine.
 
-Docker applies a hysteresis of its own (retries, start period) before it calls a container
-unhealthy, so its word is taken at once.  Single checks of a static service are not: health turns
-after `failing_count` or `passing_count` equal results in a row.  A death needs no second opinion.
+Docker applies a hysteresis of its own (retries, start period) before it reports a container as
+unhealthy, so its reports take effect at once.  The health of a static service changes after
+`failing_count` or `passing_count` consecutive results.  A death takes effect at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TOO_FEW = "too few checks yet"
 
 @dataclass(frozen=True, slots=True)
 class HealthPolicy:
-    """Check results in a row that turn a static service's health."""
+    """Consecutive check results that change the health of a static service."""
 
     failing_count: int = 2
     passing_count: int = 1
@@ -24,17 +24,17 @@ class HealthPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ServiceHealth:
-    """What one service's monitor believes.  `health` is None until the first observation."""
+    """The health of one service.  `health` is None until the first observation."""
 
     policy: HealthPolicy = HealthPolicy()
     health: Health | None = None
     reason: str = ""
     instance: str = ""
-    failing_streak: int = 0  # checks in a row that contradict `health`; one of the two is 0
+    failing_streak: int = 0  # consecutive checks that contradict `health`; one of the two is 0
     passing_streak: int = 0
 
     def step(self, observation: ServiceObservation) -> ServiceHealth:
-        """Return the belief after `observation`."""
+        """Return the health after `observation`."""
         same = (
             self
             if observation.instance == self.instance
@@ -57,11 +57,11 @@ class ServiceHealth:
                 return same.concluded("unhealthy", observation.detail or "health check failing")
 
     def resumed(self, state: ServiceState) -> ServiceHealth:
-        """Return the belief a monitor had that ended; the next observation goes on from there."""
+        """Return the health that an earlier monitor published; observations continue from there."""
         return replace(self, health=state.health, reason=state.reason, instance=state.instance)
 
     def state(self, observation: ServiceObservation) -> ServiceState:
-        """Return what the cluster is told, after a step with `observation`."""
+        """Return the state to publish after a step with `observation`."""
         assert self.health is not None
         return ServiceState(
             service=observation.service,
@@ -82,11 +82,11 @@ class ServiceHealth:
         )
 
     def of_instance(self, instance: str) -> ServiceHealth:
-        """Another instance: results of the one before say nothing about it."""
+        """Return the health of a new instance, without the results of the one before."""
         return ServiceHealth(self.policy, instance=instance)
 
     def concluded(self, health: Health, reason: str) -> ServiceHealth:
-        """Return the belief with `health` settled, nothing counted against it."""
+        """Return the health set to `health`, with both streaks at 0."""
         return replace(self, health=health, reason=reason, failing_streak=0, passing_streak=0)
 
     def counted(self, observation: ServiceObservation) -> ServiceHealth:
@@ -103,7 +103,7 @@ class ServiceHealth:
                 turned = counted.passing_streak >= self.policy.passing_count
                 health = "healthy"
         if self.health == health:
-            # The first reason stands, or refusals and time-outs in turn would each be news.
+            # Keep the first reason: alternating refusals and timeouts would publish each time.
             return self.concluded(health, self.reason)
         if turned:
             return self.concluded(health, observation.detail or f"check {observation.check}")

@@ -1,10 +1,10 @@
-"""The containers of this host that are watched, from Docker's events and from full looks.
+"""The watched containers of this host, from Docker's events and from listings.
 
-An event says at once that a container died, was paused, was asked to stop or changed its health;
-everything else makes the container be inspected.  A full look finds what no event told, and that
-the stream of events has stalled.  Answers of Docker may be older than an event that came while
-they were under way: each question takes the `sequence` before it is asked, and what its answer
-says of a container that had an event since is not believed.
+Some events take effect at once: a container died, was paused, was asked to stop, or its health
+changed.  After any other event the container is inspected.  A listing finds changes that no event
+reported, and with them that the stream of events has stalled.  A response of Docker may be older
+than an event that arrived meanwhile: each request records the `sequence` before it is sent, and its
+response is ignored for a container that had an event since.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ _CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "star
 
 @dataclass(frozen=True, slots=True)
 class Inspect:
-    """Effect: inspect the container, and hand the answer to `inspected`."""
+    """Effect: inspect the container, and pass the response to `inspected`."""
 
     container_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class InspectSoon:
-    """Effect: do as for `Inspect`, a moment later: what ended is not in Docker's log yet."""
+    """Effect: as `Inspect`, a moment later, when the check that ended is in Docker's log."""
 
     container_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unreported:
-    """Effect: ask `has_stalled` a moment later; no event has told what a full look found."""
+    """Effect: call `has_stalled` a moment later; no event has reported what a listing found."""
 
     container_ids: tuple[str, ...]
     since: int
@@ -63,7 +63,7 @@ Effect = Inspect | InspectSoon | Unreported | Send | Note
 
 @dataclass(frozen=True, slots=True)
 class InventoryPolicy:
-    """What is watched, and how it is published."""
+    """Which containers are watched, and how they are published."""
 
     publish: PublishPolicy
     watch: str = "enabled"
@@ -72,17 +72,19 @@ class InventoryPolicy:
 
 
 class Inventory:
-    """Everything known of this host's containers.  `now_s` is monotonic seconds."""
+    """All known containers of this host.  `now_s` is monotonic seconds."""
 
     def __init__(self, policy: InventoryPolicy) -> None:
         self.policy = policy
         self.sequence = 0
         self.containers: dict[str, Container] = {}
-        self.services: dict[str, ServiceObservation] = {}  # what `services` was told last
+        self.services: dict[str, ServiceObservation] = {}  # as sent to `services` last
         self._listed = False
         self._event_at: dict[str, int] = {}  # sequence of the last event of a container
-        self._untold: dict[str, int] = {}  # `Unreported.since` of containers still without an event
-        self._rows: dict[str, str] = {}  # fingerprint of a container in the last full look
+        self._untold: dict[
+            str, int
+        ] = {}  # `Unreported.since` of containers without an event so far
+        self._rows: dict[str, str] = {}  # fingerprint of a container in the last listing
         self._pending: set[str] = set()  # to be inspected
         self._unreadable: set[str] = set()
         self._draining = Draining()
@@ -112,7 +114,7 @@ class Inventory:
     # What Docker says.
 
     def event(self, event: ContainerEvent, now_s: float) -> list[Effect]:
-        """Take in one event."""
+        """Handle one event."""
         container_id = event.container_id
         if event.action in {"kill", "exec_die"}:
             return self._sign(event, now_s)
@@ -127,7 +129,7 @@ class Inventory:
         match event.action:
             case "destroy":
                 return self._forget(container_id, now_s)
-            case "stop":  # told after the death it brought
+            case "stop":  # sent after the death that it caused
                 return []
             case "die" if known is not None:
                 self.containers[container_id] = known.stopped(f"exited with code {event.argument}")
@@ -142,9 +144,9 @@ class Inventory:
     def inspected(
         self, container_id: str, found: Mapping[str, Any] | None, since: int, now_s: float
     ) -> list[Effect]:
-        """Take in the answer to `Inspect`, asked at `since`; None: there is no such container."""
+        """Handle the response to `Inspect`, sent at `since`; None: no such container."""
         if self._has_event_after(since, container_id):
-            # Its news may be what the answer does not know yet; the event asked again.
+            # The response may predate the event, so inspect again.
             return self._inspect(container_id)
         self._pending.discard(container_id)
         if found is None:
@@ -163,11 +165,11 @@ class Inventory:
         return [*self._left_out(container), *self._unknown_role(container), *self._changes(now_s)]
 
     def not_inspected(self, container_id: str) -> None:
-        """Docker did not answer to `Inspect`.  The next full look asks again."""
+        """Handle a failed `Inspect`: the next listing repeats it."""
         self._rows.pop(container_id, None)
 
     def listed(self, found: Iterable[Mapping[str, Any]], since: int, now_s: float) -> list[Effect]:
-        """Take in a full look (`GET /containers/json?all=1`) that was asked for at `since`."""
+        """Handle a listing (`GET /containers/json?all=1`) that was requested at `since`."""
         first, self._listed = not self._listed, True
         rows = {row.container_id: row for row in map(read_row, found)}
         effects: list[Effect] = []
@@ -193,7 +195,7 @@ class Inventory:
         return [*effects, *self._changes(now_s)]
 
     def has_stalled(self, unreported: Unreported) -> bool:
-        """Tell whether still no event came for what a full look found: the stream is dead."""
+        """Return whether no event has arrived for what a listing found: the stream has stalled."""
         untold = [
             container_id
             for container_id in unreported.container_ids
@@ -203,12 +205,12 @@ class Inventory:
             del self._untold[container_id]
         return bool(untold)
 
-    # Inside.
+    # Internals.
 
     def _sign(self, event: ContainerEvent, now_s: float) -> list[Effect]:
-        """Take in an event of a container that is what it was before: no answer is outdated.
+        """Handle an event that changes no container, so no response becomes outdated by it.
 
-        Docker tells of a signal once it was sent, which may be after the death it brought.
+        Docker reports a signal after sending it, which may be after the death that it caused.
         """
         known = self.containers.get(event.container_id)
         if known is None or known.phase != "running":
@@ -239,14 +241,14 @@ class Inventory:
         return watched and self._rows.get(row.container_id) != row.fingerprint
 
     def _is_doubtful(self, container_id: str, now_s: float) -> bool:
-        """Tell whether a container may differ from what is known and from its row alike."""
+        """Return whether a container may differ from both its known state and its row."""
         known = self.containers.get(container_id)
         if known is None or known.phase != "running":
             return False
         return known.is_role_of_check or self._draining.is_over(known, now_s)
 
     def _is_unreported(self, row: ContainerRow) -> bool:
-        """Tell whether `row` shows what an event should have told before."""
+        """Return whether `row` shows a change that an event should have reported."""
         if row.container_id in self._pending or row.container_id in self._unreadable:
             return False
         known = self.containers.get(row.container_id)
@@ -276,7 +278,7 @@ class Inventory:
         fields = {
             "container": container.name,
             "label": PRIMARY_LABEL,
-            "fix": "let it say true, false or health",
+            "fix": "set it to true, false or health",
         }
         return self._complain("container_role_unknown", container.container_id, fields)
 
@@ -299,7 +301,7 @@ class Inventory:
         return self._changes(now_s)
 
     def _changes(self, now_s: float) -> list[Effect]:
-        """Tell `services` what is different from what it was told last."""
+        """Send `services` what differs from what it was sent last."""
         effects: list[Effect] = []
         claims = self._claims(now_s)
         services: dict[str, ServiceObservation] = {}
@@ -332,11 +334,11 @@ class Inventory:
         return effects
 
     def _claims(self, now_s: float) -> dict[str, dict[str, ServiceObservation]]:
-        """Return who claims which service name; the long dead claim nothing."""
+        """Return which containers claim each service name; long stopped ones claim none."""
         claims: dict[str, dict[str, ServiceObservation]] = {}
         for container_id, container in self.containers.items():
             if container.phase == "created":
-                continue  # not yet an instance, and perhaps it has not got its final name
+                continue  # not an instance yet, and it may still be renamed
             if container.phase != "stopped":
                 self._stopped_at_s.pop(container_id, None)
             else:

@@ -19,17 +19,17 @@ _SERVER_PORT_LABEL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PublishPolicy:
-    """Where this node is reached: `bind_address` itself, and ports published on all interfaces."""
+    """Addresses of this node: `bind_address`, and the one for ports published on all interfaces."""
 
     bind_address: str
     publish_address: str
 
     def host_for(self, host_ip: str) -> str:
-        """Return the address others use for a port bound to `host_ip`; empty: they cannot.
+        """Return the address at which other nodes reach a port bound to `host_ip`; empty: none.
 
-        Bound to every interface: the node's publish address.  Bound to loopback: reachable by
-        other nodes only where those are on this host too, which is when the node itself is bound
-        to loopback.  Bound to one address: that one.
+        For a port bound to every interface it is the publish address; for a port bound to one
+        address, that address.  A port bound to loopback is reachable only if the other nodes run
+        on this host too, that is, if this node itself is bound to loopback.
         """
         if not host_ip:
             return self.publish_address
@@ -44,11 +44,11 @@ class PublishPolicy:
 def endpoints(ports: Mapping[str, Any], policy: PublishPolicy) -> tuple[Endpoint, ...]:
     """Return the endpoints in `NetworkSettings.Ports` of an inspection, lowest port first.
 
-    A port bound to `0.0.0.0` and `::` alike is one endpoint.  At most `ENDPOINTS_MAX` are kept:
-    a container may publish a range of thousands, and each travels to every node.
+    A port bound to both `0.0.0.0` and `::` is one endpoint.  At most `ENDPOINTS_MAX` are kept: a
+    container may publish a range of thousands, and each is sent to every node.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError: it has not the form Docker documents.
+        ValueError, TypeError, KeyError, AttributeError: `ports` is not as Docker documents it.
     """
     found: set[tuple[int, str, str, int]] = set()
     for container_port, bindings in ports.items():
@@ -74,8 +74,8 @@ def host_network_endpoints(
 ) -> tuple[Endpoint, ...]:
     """Return the endpoints of a container that shares the host's network.
 
-    Nothing is published for it: its own ports are the host's.  They are those it declares, and
-    those its labels name as a server's, because many an image declares none.
+    It has no published ports: its own ports are the host's.  They are the ports that the image
+    declares and those that its labels name as server ports, because many images declare none.
     """
     ports = {_port(port) for port in exposed}
     for name, value in labels.items():

@@ -1,11 +1,11 @@
-"""Whether an instance takes writes: the label `constellation.primary` says it, or its check does.
+"""Whether an instance takes writes, by the label `constellation.primary` or by its health check.
 
-    constellation.primary=true     it is the primary, for as long as the label stands
+    constellation.primary=true     it is the primary
     constellation.primary=false    it is a replica
     constellation.primary=health   its health check prints a line `role: primary` or `role: replica`
 
-A line of Redis counts too (`INFO replication`: `role:master`, `role:slave`).  Nothing else that a
-check prints is kept or passed on: it may hold secrets.
+The lines of Redis count too (`INFO replication`: `role:master`, `role:slave`).  Nothing else that
+a check prints is stored or published: it may contain secrets.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ _ROLE_LINE = re.compile(r"role:[ \t]*(primary|master|replica|slave)", re.IGNOREC
 
 
 def role_of_label(labels: Mapping[str, str]) -> Role:
-    """Return the role that the label names; empty if there is none, or the check says it."""
+    """Return the role in the label; empty if it has none, or if the check reports the role."""
     return _BY_LABEL.get(_label_value(labels), "")
 
 
 def is_role_of_check(labels: Mapping[str, str]) -> bool:
-    """Tell whether the health check is to say the role."""
+    """Return whether the health check reports the role."""
     return _label_value(labels) == "health"
 
 
 def is_role_unknown(labels: Mapping[str, str]) -> bool:
-    """Tell whether the label is there, and says nothing that has a meaning."""
+    """Return whether the label has an unknown value."""
     return _label_value(labels) not in {"", "health", *_BY_LABEL}
 
 
 def role_of_check(state: Mapping[str, Any]) -> Role:
-    """Return what the latest health check in `State` of an inspection said; empty: nothing.
+    """Return the role that the latest health check in `State` of an inspection reports; or empty.
 
-    Docker keeps the log over a restart.  A check that began before the process did is of the life
-    before, in which the instance may have been something else.
+    Docker keeps the log of checks over a restart.  A check that started before the process belongs
+    to the previous run, in which the instance may have had another role.
     """
     log = (state.get("Health") or {}).get("Log") or [{}]
     began_s, started_s = _utc_s(log[-1].get("Start")), _utc_s(state.get("StartedAt"))
@@ -62,13 +62,13 @@ def role_of_check(state: Mapping[str, Any]) -> Role:
 
 
 def _label_value(labels: Mapping[str, str]) -> str:
-    # The names of labels are the same in any case, as for Traefik.
+    # Label names are case-insensitive, as for Traefik.
     values = (value for name, value in labels.items() if name.lower() == PRIMARY_LABEL)
     return next(values, "").strip().lower()
 
 
 def _utc_s(text: Any) -> float | None:
-    """Return Unix seconds of a time as Docker writes it, in whichever zone; None if it is none."""
+    """Return Docker's timestamp, in any time zone, as Unix seconds; None if it is not valid."""
     try:
         return datetime.datetime.fromisoformat(text).timestamp()
     except (TypeError, ValueError, OverflowError):

@@ -1,15 +1,15 @@
-"""Which services of this node have a monitor: created, told, restarted, retired.
+"""Which services of this node have a monitor process.
 
-One entry a service name, in one of these phases:
+Each service name has one entry, in one of these phases:
 
-    waiting -> running    its monitor process is created, politely, a few a tick
-    running -> waiting    the process ended unasked: created again after a back-off
+    waiting -> running    its monitor process is created, a few per tick
+    running -> waiting    the process ended by itself: created again after a back-off
     running -> retiring   the service vanished: the monitor withdraws its record
-    retiring -> ending    it said so, or took too long: the process is told to end
-    ending -> (gone)      or back to waiting, if the service came back meanwhile
+    retiring -> ending    the record is withdrawn, or a timeout passed: the process must end
+    ending -> (removed)   or back to waiting, if the service has reappeared
 
-A record that gossip holds for this node without an entry here is left over from a life before
-this one, and is withdrawn as soon as its source has said what there is.
+A record of this node in gossip without an entry here is left over from an earlier run of the agent.
+It is withdrawn as soon as its source has reported all its services.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from messages.lifecycle import ActorPing
 from messages.monitor import MonitorStop, ServiceObservation, ServicesObserved, ServiceState
 
 MONITORS_MAX = 512
-CREATED_PER_TICK_MAX = 8  # about 6 ms each, during which nothing else is handled
+CREATED_PER_TICK_MAX = 8  # each takes about 6 ms, in which no message is handled
 RETIRE_TIMEOUT_S = 2.0
 WITHDRAW_AGAIN_S = 10.0
 PING_INTERVAL_S = 5.0
@@ -41,21 +41,21 @@ Effect = Create | Tell | End | Send | Note
 
 
 @dataclass(slots=True)
-class Entry:
-    """One service.  `claims` are by source; none are left once it has vanished."""
+class MonitoredService:
+    """One service.  `claims` are by source; empty once the service has vanished."""
 
     claims: dict[str, ServiceObservation] = field(default_factory=dict)
-    told: ServiceObservation | None = None  # the last observation that counted
+    told: ServiceObservation | None = None  # the winning claim, as sent to the monitor
     state: ServiceState | None = None  # the monitor's last conclusion
     phase: Phase = "waiting"
-    due_at_s: float = 0.0  # waiting: create then; retiring, ending: lose patience then
+    due_at_s: float = 0.0  # waiting: when to create it; retiring, ending: when the timeout passes
     heard_at_s: float = 0.0
     pinged_at_s: float = 0.0
     history: RestartHistory = field(default_factory=RestartHistory)
-    rivals: frozenset[str] = frozenset()  # sources whose claim lost, already reported
+    rivals: frozenset[str] = frozenset()  # sources with a losing claim, already reported
 
 
-class Roster:
+class MonitorRoster:
     """All monitors of one node.  `now_s` is monotonic seconds."""
 
     def __init__(
@@ -64,27 +64,21 @@ class Roster:
         self.restart = restart
         self.ping_timeout_s = ping_timeout_s
         self.monitors_max = monitors_max
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, MonitoredService] = {}
         self.complete_sources: set[str] = set()
-        self._published: dict[str, ServiceState] = {}  # what gossip holds for this node
-        self._cluster_version = -1
-        self._gap = False
+        self._published: dict[str, ServiceState] = {}  # this node's records in gossip
         self._withdrawn_at_s: dict[str, float] = {}
         self._refused: set[str] = set()
 
-    def states(self) -> tuple[ServiceState, ...]:
-        """Return what the monitors have concluded, by service name."""
-        known = (self.entries[service].state for service in sorted(self.entries))
-        return tuple(state for state in known if state is not None)
-
     def health_counts(self) -> Counter[str]:
-        """Return how many services have which health."""
-        return Counter(state.health for state in self.states())
+        """Return how many services have which health, as their monitors concluded."""
+        states = (entry.state for entry in self.entries.values())
+        return Counter(state.health for state in states if state is not None)
 
-    # What the sources say.
+    # Observations of the sources.
 
     def observed(self, message: ServicesObserved, now_s: float) -> list[Effect]:
-        """Take in what a source saw; create nothing yet, `tick` does."""
+        """Handle the observations of a source.  Monitors are created by `tick`."""
         effects: list[Effect] = []
         for observation in message.observations:
             entry = self._entry(observation.service, now_s, effects)
@@ -104,7 +98,7 @@ class Roster:
             effects += self._lost(service, message.source, now_s)
         return effects
 
-    def _entry(self, service: str, now_s: float, effects: list[Effect]) -> Entry | None:
+    def _entry(self, service: str, now_s: float, effects: list[Effect]) -> MonitoredService | None:
         entry = self.entries.get(service)
         if entry is not None:
             return entry
@@ -118,11 +112,11 @@ class Roster:
                 }
                 effects.append(Note("monitor_refused", fields, "error"))
             return None
-        entry = self.entries[service] = Entry(due_at_s=now_s)
+        entry = self.entries[service] = MonitoredService(due_at_s=now_s)
         return entry
 
-    def _decide(self, service: str, entry: Entry, source: str) -> list[Effect]:
-        """Tell the monitor the claim that counts, and report those that do not."""
+    def _decide(self, service: str, entry: MonitoredService, source: str) -> list[Effect]:
+        """Send the winning claim to the monitor, and report the losing ones."""
         winner = winning_claim(entry.claims, entry.told.instance if entry.told else None)
         if winner is None:
             return []
@@ -137,10 +131,10 @@ class Roster:
             }
             effects.append(Note("service_claim_ignored", fields, "warning"))
         entry.rivals = rivals
-        # A check that says the same again still counts; a container that did not change is no news.
-        news = winner != entry.told or (winner.source == source == "static")
+        # A repeated check result counts for the hysteresis; an unchanged container does not matter.
+        is_new = winner != entry.told or (winner.source == source == "static")
         entry.told = winner
-        if news and entry.phase == "running":
+        if is_new and entry.phase == "running":
             effects.append(Tell(service, winner))
         return effects
 
@@ -159,22 +153,22 @@ class Roster:
             return [Tell(service, MonitorStop(service=service))]
         return []
 
-    # What the monitors do.
+    # Messages of the monitors.
 
     def concluded(self, state: ServiceState) -> None:
-        """Keep what a monitor concluded: it is given to its successor, and to who asks."""
+        """Store the state that a monitor concluded, for its successor."""
         entry = self.entries.get(state.service)
         if entry is not None:
             entry.state = state
 
     def heard(self, service: str, now_s: float) -> None:
-        """Note that the monitor of `service` still takes messages."""
+        """Record that the monitor of `service` answers."""
         entry = self.entries.get(service)
         if entry is not None:
             entry.heard_at_s = now_s
 
     def done(self, service: str, now_s: float) -> list[Effect]:
-        """The monitor has withdrawn its record."""
+        """Handle the message of a monitor that it has withdrawn its record."""
         entry = self.entries.get(service)
         if entry is None or entry.phase != "retiring":
             return []
@@ -182,7 +176,7 @@ class Roster:
         return [End(service)]
 
     def exited(self, service: str, now_s: float) -> list[Effect]:
-        """The monitor process of `service` has ended, asked or not."""
+        """Handle the end of the monitor process of `service`, requested or not."""
         entry = self.entries.get(service)
         if entry is None:
             return []
@@ -199,10 +193,10 @@ class Roster:
         del self.entries[service]
         return [*withdraw]
 
-    # The passing of time.
+    # Time.
 
     def tick(self, now_s: float) -> list[Effect]:
-        """Create what is due, lose patience with what hangs, withdraw what is left over."""
+        """Create monitors that are due, kill those that hang, withdraw left-over records."""
         effects: list[Effect] = []
         due = [
             (service, entry)
@@ -212,20 +206,20 @@ class Roster:
         for service, entry in due[:CREATED_PER_TICK_MAX]:
             effects += self._create(service, entry, now_s)
         for service, entry in self.entries.items():
-            effects += self._patience(service, entry, now_s)
-        return [*effects, *self._sweep(now_s)]
+            effects += self._check_timeouts(service, entry, now_s)
+        return [*effects, *self._withdraw_left_over(now_s)]
 
-    def _create(self, service: str, entry: Entry, now_s: float) -> Iterable[Effect]:
+    def _create(self, service: str, entry: MonitoredService, now_s: float) -> Iterable[Effect]:
         entry.phase = "running"
         entry.heard_at_s = entry.pinged_at_s = now_s
         yield Create(service)
         before = entry.state or self._published.get(service)
-        if before is not None:  # the monitor before it, perhaps of a parent before this one
+        if before is not None:  # of the previous monitor, maybe of an earlier run of this actor
             yield Tell(service, before)
         if entry.told is not None:
             yield Tell(service, entry.told)
 
-    def _patience(self, service: str, entry: Entry, now_s: float) -> list[Effect]:
+    def _check_timeouts(self, service: str, entry: MonitoredService, now_s: float) -> list[Effect]:
         if entry.phase == "running":
             if now_s - entry.heard_at_s > PING_INTERVAL_S + self.ping_timeout_s:
                 entry.heard_at_s = now_s
@@ -242,29 +236,20 @@ class Roster:
             return [End(service, by_force=True)]
         return []
 
-    # What gossip holds.
+    # Records in gossip.
 
-    def cluster_changed(self, change: ClusterChanged) -> bool:
-        """Follow which service records of this node gossip holds.
-
-        True, once: a change was missed, ask for a snapshot.
-        """
+    def cluster_changed(self, change: ClusterChanged) -> None:
+        """Follow this node's service records in gossip; the changes must have no gaps."""
         if change.snapshot:
             self._published.clear()
-            self._gap = False
-        elif self._gap or change.version > self._cluster_version + 1:
-            first, self._gap = not self._gap, True
-            return first
-        self._cluster_version = change.version
         for item in change.services:
             if item.node == change.self_node:
                 self._published[item.state.service] = item.state
         for name in change.removed:
             if name.kind == "service" and name.node == change.self_node:
                 self._published.pop(name.key, None)
-        return False
 
-    def _sweep(self, now_s: float) -> Iterable[Effect]:
+    def _withdraw_left_over(self, now_s: float) -> Iterable[Effect]:
         for service, state in self._published.items():
             if service in self.entries or state.source not in self.complete_sources:
                 self._withdrawn_at_s.pop(service, None)

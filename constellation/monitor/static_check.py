@@ -1,4 +1,4 @@
-"""What one check of a static service says, as an observation."""
+"""The result of one check of a static service, as an observation."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def static_observation(
 ) -> ServiceObservation:
     """Return the observation after a check; `failure` is None if it passed.
 
-    A check of a program outside Docker sees no process, only an address: it is taken to run, and
-    its check to tell the rest.
+    A check sees an address, not a process: the service is assumed to run, and the check result
+    decides its health.
     """
     host, _, port = service.address.rpartition(":")
     check: Check = "starting"

@@ -1,4 +1,4 @@
-"""The signal that asks a container to stop, and how long Docker waits for it to obey."""
+"""The signal that asks a container to stop, and how long Docker waits for its end."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-DRAIN_S = 15.0  # Docker kills after 10 s, unless it is told otherwise
+DRAIN_S = 15.0  # by default, Docker kills after 10 s
 DRAIN_MARGIN_S = 5.0
-DRAIN_S_MAX = 600.0  # also where Docker is told to wait for ever
+DRAIN_S_MAX = 600.0  # also where Docker is configured to wait for ever
 
 _REALTIME = re.compile(r"RTMIN(?:\+(\d{1,2}))?|RTMAX(?:-(\d{1,2}))?")
-_REALTIME_MIN, _REALTIME_MAX = 34, 64  # as Docker counts them on Linux
+_REALTIME_MIN, _REALTIME_MAX = 34, 64  # as Docker numbers them on Linux
 
 
 def signal_number(text: str) -> int:
     """Return the number of a signal as Docker writes it: `15`, `SIGTERM`, `term`, `SIGRTMIN+3`.
 
-    0, which is no signal, for one that is not known.
+    Unknown signals return 0.
     """
     word = text.strip().upper().removeprefix("SIG")
     if word.isascii() and word.isdecimal():
@@ -33,12 +33,12 @@ def signal_number(text: str) -> int:
 
 
 def stop_signal(config: Mapping[str, Any]) -> int:
-    """Return the signal that asks the container of a `Config` to stop; SIGTERM unless it says."""
+    """Return the stop signal in a container's `Config`; the default is SIGTERM."""
     return signal_number(str(config.get("StopSignal") or "SIGTERM"))
 
 
 def drain_limit_s(config: Mapping[str, Any]) -> float:
-    """Return after how many seconds the container of a `Config` has ignored that signal."""
+    """Return after how many seconds a container with this `Config` has ignored the signal."""
     timeout_s = config.get("StopTimeout")
     if timeout_s is None:
         return DRAIN_S

@@ -45,7 +45,7 @@ class Proposals:
     def __init__(self) -> None:
         self._by_index: dict[int, _Proposal] = {}
 
-    def add(self, index: int, term: int, asker: str, number: int) -> list[Reply]:
+    def add_proposal(self, index: int, term: int, asker: str, number: int) -> list[Reply]:
         """Remember who asked for the entry at `index`."""
         self._by_index[index] = _Proposal(asker, number, term)
         if len(self._by_index) <= ASKED_MAX:
@@ -97,7 +97,7 @@ class Orders:
         self._open: dict[int, _Order] = {}
         self._last = 0
 
-    def add(
+    def add_order(
         self, order: RaftOrder, asker: str, now_s: float, *, index: int = 0, term: int = 0
     ) -> int:
         """Remember who gave the order; return the number by which it is known here."""

@@ -1,13 +1,18 @@
-"""How nodes of no cluster begin one, without a person, and never two (`bootstrap_expect`).
+"""How nodes without a cluster begin exactly one, without an operator (`bootstrap_expect`).
 
-The most preferred of them offers; each promises to one offer at most, and keeps that on disk; the
-cluster begins when all that are expected have promised, by a word of the one that offered.  Who
-has state, or sees somebody who has, offers and promises nothing: it waits to be added.
+The most preferred node offers.  Each node promises itself to at most one offer and keeps the
+promise on disk.  When all expected nodes have promised, the initiator of the offer begins the
+cluster.  A node that has state, or that sees a node of a cluster, neither offers nor promises: it
+waits to be added.
 
-A promise is kept until another one takes its place.  That may be when its initiator has promised to
-another itself: then nobody will ever begin it.  And it may be when its initiator is gone, if so
-many of those that were to begin come along that a cluster that was begun all the same has no
-majority.  No node comes to vote in two clusters.
+A promise holds until another one replaces it.  That is allowed in two cases:
+
+- The initiator has promised itself to another offer, so it will never begin this one.
+- The initiator is gone, and the new offer takes so many of the old offer's voters that the old
+  cluster, if it began after all, has no majority.
+
+An offer that may have begun binds this node until it is over, also through later offers.  So no
+node ever votes in two clusters.
 """
 
 from __future__ import annotations
@@ -18,22 +23,22 @@ from random import Random
 from constellation.effects import Note
 from constellation.raft.effects import SaveIdentity, SendTo
 from constellation.raft.quorum import majority
-from constellation.raft.roster import Roster
+from constellation.raft.roster import RaftRoster
 from messages.raft import RaftIdentity
 from messages.raft_member import RaftOffer, RaftPromise
 
-SETTLE_S = 1.0  # so long the same nodes must be seen
-ALONE_SETTLE_S = 4.0  # the same for one that begins alone: there may be others with a cluster
+SETTLE_S = 1.0  # how long the same nodes must be visible before one offers
+ALONE_SETTLE_S = 4.0  # the same for a node that begins alone: others may have a cluster
 OFFER_INTERVAL_S = 1.0
-FRESH_S = 4.0  # a promise that is older and was not repeated does not count
-GONE_S = 15.0  # an initiator that was not seen for so long is taken to be gone
-EARLIER_MAX = 15  # offers that may have begun, without this node
+FRESH_S = 4.0  # a promise that was not repeated for this time does not count
+GONE_S = 15.0  # time after which an initiator that is not seen counts as gone
+EARLIER_MAX = 15  # earlier offers that may have begun without this node
 _ID_BITS = 96
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Effect: begin the cluster, of which this node is now, with these voters."""
+    """Effect: begin the cluster that this node belongs to now, with these voters."""
 
     voters: tuple[str, ...]
 
@@ -42,7 +47,7 @@ BootstrapEffect = SaveIdentity | Begin | SendTo | Note
 
 
 class Bootstrap:
-    """A node of no cluster yet.  `why` and `fix` say, for people, what it waits for."""
+    """A node without a cluster.  `why` and `fix` tell the operator what it waits for."""
 
     def __init__(
         self,
@@ -54,11 +59,11 @@ class Bootstrap:
         random: Random,
         now_s: float,
     ) -> None:
-        """Go on from what was promised; the same nodes must be seen for `settle_s`."""
+        """Continue from the promise on the disk.  See `SETTLE_S` for `settle_s`."""
         self.node_name = node_name
         self.identity = identity
         self.why, self.fix = "it has just started", ""
-        self.is_off = False  # nobody has said that a cluster is wanted
+        self.is_off = False  # no cluster is configured
         self._expect, self._settle_s = expect, settle_s
         self._random = random
         self._chosen: tuple[str, ...] = ()
@@ -68,8 +73,8 @@ class Bootstrap:
         self._remind_due_s = now_s
         self._initiator_seen_at_s = now_s
 
-    def tick(self, roster: Roster, now_s: float) -> list[BootstrapEffect]:
-        """Do what is due, given who is there."""
+    def tick(self, roster: RaftRoster, now_s: float) -> list[BootstrapEffect]:
+        """Do what is due, given the nodes that are visible."""
         effects = self._watch_initiator(roster, now_s)
         self.why, self.fix = self._waits_for(roster)
         if self.why:
@@ -78,31 +83,31 @@ class Bootstrap:
         chosen = self._choose(roster)
         if chosen != self._chosen:
             self._chosen, self._chosen_since_s = chosen, now_s
-        self.why = f"{', '.join(chosen)} are to begin a cluster: {chosen[0]} asks the others"
+        self.why = f"{', '.join(chosen)} will begin a cluster: {chosen[0]} asks the others"
         if chosen[0] != self.node_name or now_s - self._chosen_since_s < self._settle_s:
             return effects
         return effects + self._offer(now_s)
 
-    def _waits_for(self, roster: Roster) -> tuple[str, str]:
+    def _waits_for(self, roster: RaftRoster) -> tuple[str, str]:
         self.is_off = False
         known = _clusters_in(roster)
         if known:
-            return f"cluster {known[0]} is there: its leader has to add this node", ""
+            return f"cluster {known[0]} exists: its leader has to add this node", ""
         if self._expect < 1:
             self.is_off = True
             return (
-                "raft.bootstrap_expect is not set, so nobody is elected and no lease is held",
-                "set it on every node to how many begin the cluster together: 1, 3 or 5",
+                "raft.bootstrap_expect is not set, so no leader is elected and no lease is held",
+                "set it on every node to the number of nodes that begin the cluster: 1, 3 or 5",
             )
         count = sum(not one.cluster_id and one.is_living for one in roster.values())
         if count < self._expect:
             return (
-                f"{count} of {self._expect} nodes that begin the cluster are there",
-                "start the others, or see why they do not find one another (constellation nodes)",
+                f"{count} of {self._expect} nodes that begin the cluster are up",
+                "start the others, or see with `constellation nodes` why they are not found",
             )
         return "", ""
 
-    def _choose(self, roster: Roster) -> tuple[str, ...]:
+    def _choose(self, roster: RaftRoster) -> tuple[str, ...]:
         free = [name for name, one in roster.items() if one.is_living and not one.cluster_id]
         return tuple(sorted(free, key=lambda name: (roster[name].rank, name))[: self._expect])
 
@@ -130,7 +135,7 @@ class Bootstrap:
 
     @property
     def _standing(self) -> RaftOffer | None:
-        """The offer to which this node has promised, be it its own; None: to none."""
+        """The offer that this node has promised itself to, its own included; None: none."""
         mine = self.identity
         if not mine.promised_to:
             return None
@@ -141,11 +146,11 @@ class Bootstrap:
         )
 
     def _promised(self, now_s: float) -> set[str]:
-        """Return who has promised, and did not just stop repeating it: it may be broken then."""
+        """Return the nodes that still repeat their promise: one that stopped may have broken it."""
         return {name for name, at_s in self._promised_at_s.items() if now_s - at_s < FRESH_S}
 
-    def on_offer(self, offer: RaftOffer, roster: Roster, now_s: float) -> list[BootstrapEffect]:
-        """Promise, if nothing else was that may have begun."""
+    def on_offer(self, offer: RaftOffer, roster: RaftRoster, now_s: float) -> list[BootstrapEffect]:
+        """Promise, unless an offer that may have begun forbids it."""
         initiator, own = roster.get(offer.initiator), roster.get(self.node_name)
         if initiator is None or _clusters_in(roster):
             return []
@@ -163,7 +168,7 @@ class Bootstrap:
         return [*effects, self._promise()]
 
     def on_promise(self, promise: RaftPromise, now_s: float) -> list[BootstrapEffect]:
-        """Count it, if it is to the offer that stands; say so if that was given up for another."""
+        """Count a promise to the standing offer; answer any other one with that offer."""
         standing = self._standing
         if standing is None:
             return []
@@ -174,7 +179,7 @@ class Bootstrap:
         return [SendTo(promise.node, instead)]
 
     def _promise_to(self, offer: RaftOffer, now_s: float) -> list[BootstrapEffect]:
-        """Promise, unless another promise stands in the way or this is the one that was made."""
+        """Promise, unless an earlier promise forbids it or is this one."""
         still_bound = self._still_bound(offer, now_s)
         if self.identity.promised_to == offer.cluster_id or still_bound is None:
             return []
@@ -186,14 +191,14 @@ class Bootstrap:
         return [SaveIdentity(self.identity)]
 
     def _still_bound(self, offer: RaftOffer, now_s: float) -> tuple[tuple[str, ...], ...] | None:
-        """Return the voters of earlier offers that may have begun; None: they bar this one."""
+        """Return the voters of earlier offers that may have begun; None: they forbid this offer."""
         mine = self.identity
         if not mine.promised_to:
             return ()
         earlier = mine.promised_with
         is_over = mine.promised_by in (self.node_name, offer.initiator)
         if is_over or offer.instead_of == mine.promised_to:
-            earlier = earlier[1:]  # nobody will begin it
+            earlier = earlier[1:]  # no node will begin it any more
         elif now_s - self._initiator_seen_at_s < GONE_S:
             return None
         for voters in earlier:
@@ -204,10 +209,10 @@ class Bootstrap:
     def _bound_by(self, mine: RaftIdentity) -> tuple[str, str]:
         others = " and ".join(one for one in mine.promised_with[0] if one != self.node_name)
         why = (
-            f"it has promised {mine.promised_by} to begin a cluster with {others}: it may be begun"
+            f"it has promised {mine.promised_by} to begin a cluster with {others}, which may exist"
         )
         fix = (
-            f"start {others}; if they never come back, stop this agent, delete `raft` in its "
+            f"start {others}; if they are lost for good, stop this agent, delete `raft` in its "
             "data_dir, and start it again"
         )
         return why, fix
@@ -216,8 +221,8 @@ class Bootstrap:
         promise = RaftPromise(cluster_id=self.identity.promised_to, node=self.node_name)
         return SendTo(self.identity.promised_by, promise)
 
-    def _watch_initiator(self, roster: Roster, now_s: float) -> list[BootstrapEffect]:
-        """Remind who has our promise, as long as it is there: it may have promised to another."""
+    def _watch_initiator(self, roster: RaftRoster, now_s: float) -> list[BootstrapEffect]:
+        """Repeat the promise while its initiator is up: that may have promised itself elsewhere."""
         initiator = self.identity.promised_by
         if initiator in ("", self.node_name):
             return []
@@ -231,5 +236,5 @@ class Bootstrap:
         return [self._promise()]
 
 
-def _clusters_in(roster: Roster) -> list[str]:
+def _clusters_in(roster: RaftRoster) -> list[str]:
     return sorted({one.cluster_id for one in roster.values() if one.is_living} - {""})

@@ -21,14 +21,14 @@ from constellation.leases.table import LeaseTable
 from constellation.raft.asked import Reply
 from constellation.raft.batch import Batch, LocalEffect, Publish, in_safe_order
 from constellation.raft.chronicle import Chronicle
-from constellation.raft.condition import Condition, condition_of, no_sense
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import Apply, Restore, RoleChanged, SaveIdentity, SendTo
+from constellation.raft.health import MemberHealth, contradiction, health_of
 from constellation.raft.member import MemberEffect, MemberInput, MemberPolicy, RaftMember
 from constellation.raft.node import FirstState
 from constellation.raft.packets import pack
 from constellation.raft.reads import ReadDone
-from constellation.raft.roster import Roster
+from constellation.raft.roster import RaftRoster
 from constellation.raft.status import status_of
 from messages.admin import PartReported, PartState
 from messages.events import ChangeReported
@@ -46,7 +46,7 @@ from messages.raft_member import (
 
 INBOX_MAX = 10_000  # beyond this messages are dropped: senders repeat what is not answered
 REOPEN_S = 2.0  # between two attempts to use a disk that has failed
-LOOK_S = 0.5  # between two looks at the condition of the member
+LOOK_S = 0.5  # between two looks at the health of the member
 ADMIN = "admin"  # the actor that reports and events go to
 
 
@@ -76,14 +76,14 @@ class RaftHost:
         self.member: RaftMember | None = None  # None: this node refuses, or has not begun
         self.table = LeaseTable()  # as of what is durable
         self.failed: AdapterError | None = None  # the disk; None: it works, or was not tried yet
-        self.condition: Condition | None = None  # as `admin` knows it
+        self.health: MemberHealth | None = None  # as `admin` knows it
         self._policy = replace(
             policy,
             first_state=FirstState.begun_at(utc_s, LeaseTable().encode()),
             check_snapshot=LeaseTable.decode,
         )
         self._random = random
-        self._roster: Roster = {}
+        self._roster: RaftRoster = {}
         self._chronicle = Chronicle()
         self._inbox: list[Arrived] = []
         self._waiting: list[LocalEffect] = []  # rests on nothing that must be saved
@@ -112,7 +112,7 @@ class RaftHost:
                 now_s=now_s,
             )
         except (ValueError, WireError) as error:
-            self._refuse(no_sense(error), now_s)
+            self._refuse(contradiction(error), now_s)
             return False
         self.table = table
         self.member.set_roster(self._roster)
@@ -181,7 +181,7 @@ class RaftHost:
             case _:
                 return
 
-    def set_roster(self, roster: Roster) -> None:
+    def set_roster(self, roster: RaftRoster) -> None:
         """Take what gossip knows of the nodes."""
         before = self.leading
         self._roster = roster
@@ -191,8 +191,8 @@ class RaftHost:
             self._waiting.append(Publish(self.leading))
 
     def admin_started(self) -> None:
-        """The admin actor knows nothing: report identity and condition to it anew."""
-        self.condition = self._told_cluster_id = None
+        """The admin actor knows nothing: report identity and health to it again."""
+        self.health = self._told_cluster_id = None
         self._tell_identity()
 
     def begin_to_yield(self, now_s: float) -> None:
@@ -214,13 +214,13 @@ class RaftHost:
             self._look(now_s)
 
     def _look(self, now_s: float) -> None:
-        condition = condition_of(self.member, self.failed, now_s)
-        if condition == self.condition:
+        health = health_of(self.member, self.failed, now_s)
+        if health == self.health:
             return
-        self.condition = condition
-        ill: PartState = "absent" if condition.is_off else "lost"
-        state: PartState = "present" if condition.is_well else ill
-        part = PartReported(part="raft", state=state, why=condition.why, fix=condition.fix)
+        self.health = health
+        ill: PartState = "absent" if health.is_off else "lost"
+        state: PartState = "present" if health.is_well else ill
+        part = PartReported(part="raft", state=state, why=health.why, fix=health.fix)
         self._waiting.append(Send(ADMIN, part))
 
     # What follows.
@@ -313,7 +313,7 @@ class RaftHost:
         """Whether this node leads, and which node does."""
         member = self.member
         return RaftLeading(
-            is_leader=member is not None and member.is_leader and not member.gives_way,
+            is_leader=member is not None and member.is_leader and not member.yields,
             leader=member.leader if member else "",
             term=member.raft.state.term if member and member.raft else 0,
         )
@@ -323,7 +323,7 @@ class RaftHost:
         return status_of(
             self.node_name,
             self.member,
-            condition_of(self.member, self.failed, now_s),
+            health_of(self.member, self.failed, now_s),
             now_s=now_s,
             journal_bytes=journal_bytes,
         )

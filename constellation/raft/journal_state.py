@@ -48,7 +48,7 @@ class JournalState:
             snapshot=self.snapshot,
         )
         for change in changes:
-            draft.take(change)
+            draft.apply(change)
         draft.check_own_term()
         return draft
 
@@ -76,7 +76,7 @@ class Draft:
         """All entries after the snapshot."""
         return [*self.base[: self.kept], *self.added]
 
-    def take(self, change: Save) -> None:
+    def apply(self, change: Save) -> None:
         """Follow one change.
 
         Raises:

@@ -33,11 +33,11 @@ from constellation.raft.effects import (
 )
 from constellation.raft.following import CheckSnapshot
 from constellation.raft.node import FirstState, RaftNode
-from constellation.raft.other_clusters import HeardClusters, gives_way
+from constellation.raft.other_clusters import HeardClusters, yields
 from constellation.raft.packets import unpack
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.reads import ReadDone, Reads
-from constellation.raft.roster import Roster, RosterNode, timeout_factor
+from constellation.raft.roster import RaftRoster, RosterNode, timeout_factor
 from constellation.raft.steward import Change, Followers, HandOver, Steward, StewardPolicy
 from messages.raft import RaftAppendRequest, RaftIdentity, RaftSnapshotRequest
 from messages.raft_member import (
@@ -111,7 +111,7 @@ class RaftMember:
         self.node_name = node_name
         self._policy, self.policy = policy, policy.raft
         self.identity = disk.identity
-        self.roster: Roster = {}
+        self.roster: RaftRoster = {}
         self.raft: RaftNode | None = None
         self.bootstrap: Bootstrap | None = None
         self.proposals = Proposals()
@@ -160,9 +160,9 @@ class RaftMember:
         return self.raft.state.leader if self.raft else ""
 
     @property
-    def gives_way(self) -> bool:
+    def yields(self) -> bool:
         """Whether what is the leader's is left to another cluster."""
-        return gives_way(self.identity.cluster_id, self.node_name, self.roster)
+        return yields(self.identity.cluster_id, self.node_name, self.roster)
 
     @property
     def configuration(self) -> Configuration:
@@ -227,7 +227,7 @@ class RaftMember:
         if self.raft is None and not self._adopts(packet, messages, now_s):
             return
         if packet.cluster_id != self.identity.cluster_id:
-            if self.heard_clusters.hear(packet.cluster_id, now_s):
+            if self.heard_clusters.remember(packet.cluster_id, now_s):
                 self._note("foreign_cluster", source=packet.source, id=packet.cluster_id)
             return
         raft = self._of_cluster()
@@ -267,7 +267,7 @@ class RaftMember:
 
     # What this node and others ask for.
 
-    def set_roster(self, roster: Roster) -> None:
+    def set_roster(self, roster: RaftRoster) -> None:
         """Take what gossip says of the nodes."""
         self.roster = roster
         self._set_timeouts()
@@ -307,7 +307,7 @@ class RaftMember:
             end += len(message.commands)
             if message.number:
                 term = raft.state.term
-                self._effects += self.proposals.add(end, term, asker, message.number)
+                self._effects += self.proposals.add_proposal(end, term, asker, message.number)
         self._take(effects, now_s)
 
     def read(self, asker: str, asked: int, now_s: float) -> None:
@@ -316,7 +316,7 @@ class RaftMember:
         def done(is_confirmed: bool) -> None:  # noqa: FBT001 - a callback
             self._effects.append(ReadDone(asker, asked, is_confirmed))
 
-        number = self._reads.add(done, now_s)
+        number = self._reads.add_read(done, now_s)
         if self.raft is not None and self.is_leader:
             self._take(self.raft.read(number, now_s), now_s)
         elif self.leader:
@@ -334,7 +334,7 @@ class RaftMember:
             answer = RaftReadIndex(number=request.number, index=index, is_confirmed=is_confirmed)
             self._effects.append(Reply(asker, answer))
 
-        number = self._reads.add(done, now_s)
+        number = self._reads.add_read(done, now_s)
         if self.raft is not None:
             self._take(self.raft.read(number, now_s), now_s)
         else:
@@ -351,7 +351,7 @@ class RaftMember:
     def order(self, order: RaftOrder, asker: str, now_s: float) -> None:
         """Do what an operator wants, or have the leader do it."""
         if not self.is_leader and self.leader and not order.was_passed_on:
-            number = self.orders.add(order, asker, now_s)
+            number = self.orders.add_order(order, asker, now_s)
             passed_on = order.model_copy(update={"number": number, "was_passed_on": True})
             self._effects.append(SendTo(self.leader, passed_on))
             return
@@ -371,14 +371,14 @@ class RaftMember:
             if order.node == self.node_name == self.leader:
                 raise ConfigurationRefusedError(f"{order.node} leads already")
             effects = self.raft.transfer(order.node, now_s)
-            self.orders.add(order, asker, now_s)
+            self.orders.add_order(order, asker, now_s)
         else:
             if order.action == "promote":
                 refuse_even_number(self.configuration, order.node)
             effects = self.raft.change(CHANGES[order.action], order.node, now_s)
             state = self.raft.state
             index, term = state.configuration_index, state.term
-            self.orders.add(order, asker, now_s, index=index, term=term)
+            self.orders.add_order(order, asker, now_s, index=index, term=term)
         self._take(effects, now_s)
 
     def begin_to_yield(self, now_s: float) -> None:
@@ -457,7 +457,7 @@ class RaftMember:
 
 
 def look_after_members(
-    raft: RaftNode, steward: Steward, cluster_id: str, roster: Roster, now_s: float
+    raft: RaftNode, steward: Steward, cluster_id: str, roster: RaftRoster, now_s: float
 ) -> list[Effect]:
     """Take the steward's next step, if this node leads and no other is under way."""
     leadership = raft.leadership
@@ -480,7 +480,7 @@ def look_after_members(
         return [Note("step_refused", {"step": repr(step), "why": str(error)})]
 
 
-def give_leadership(raft: RaftNode, roster: Roster, now_s: float) -> list[Effect]:
+def give_leadership(raft: RaftNode, roster: RaftRoster, now_s: float) -> list[Effect]:
     """Hand over to the most preferred voter that has caught up, if there is one."""
     leadership = raft.leadership
     if leadership is None or leadership.transfer_to:

@@ -1,15 +1,15 @@
-"""Other Raft clusters that a node hears of.  They never merge with its own (see `bootstrap`)."""
+"""Other Raft clusters that a node knows of.  They never merge with its own (see `bootstrap`)."""
 
 from __future__ import annotations
 
-from constellation.raft.roster import Roster
+from constellation.raft.roster import RaftRoster
 
-HEARD_S = 60.0  # so long a cluster is remembered that has sent something here
+HEARD_S = 60.0  # time after which a cluster that sends nothing here is forgotten
 _HEARD_MAX = 16
 
 
-def foreign(cluster_id: str, own_name: str, roster: Roster) -> tuple[tuple[str, str], ...]:
-    """Return the living nodes that are of another cluster: name and its id."""
+def foreign(cluster_id: str, own_name: str, roster: RaftRoster) -> tuple[tuple[str, str], ...]:
+    """Return the living nodes of other clusters: the name of each, and its cluster id."""
     return tuple(
         (name, one.cluster_id)
         for name, one in sorted(roster.items())
@@ -17,25 +17,25 @@ def foreign(cluster_id: str, own_name: str, roster: Roster) -> tuple[tuple[str, 
     )
 
 
-def gives_way(cluster_id: str, own_name: str, roster: Roster) -> bool:
-    """Return whether what is the leader's is left to another cluster: to the one of lower id."""
+def yields(cluster_id: str, own_name: str, roster: RaftRoster) -> bool:
+    """Return whether the leader acts on nothing, in favour of a cluster with a lower id."""
     return any(other < cluster_id for _, other in foreign(cluster_id, own_name, roster))
 
 
 class HeardClusters:
-    """Clusters whose packets were refused here."""
+    """Clusters whose packets were refused here recently."""
 
     def __init__(self) -> None:
         self._heard_at_s: dict[str, float] = {}
 
-    def hear(self, cluster_id: str, now_s: float) -> bool:
-        """Remember one; return whether that is news."""
-        is_news = cluster_id not in self.lately(now_s)
+    def remember(self, cluster_id: str, now_s: float) -> bool:
+        """Remember a cluster; return whether it was unknown."""
+        is_news = cluster_id not in self.recent(now_s)
         self._heard_at_s[cluster_id] = now_s
         return is_news
 
-    def lately(self, now_s: float) -> frozenset[str]:
-        """Return the ids heard of lately."""
+    def recent(self, now_s: float) -> frozenset[str]:
+        """Return the ids of the clusters that were heard recently."""
         recent = {one: at for one, at in self._heard_at_s.items() if now_s - at < HEARD_S}
         self._heard_at_s = dict(list(recent.items())[-_HEARD_MAX:])
         return frozenset(self._heard_at_s)

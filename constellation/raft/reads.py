@@ -36,7 +36,7 @@ class Reads:
         self._open: dict[int, _Read] = {}
         self._last = 0
 
-    def add(self, done: Callable[[bool], None], now_s: float) -> int:
+    def add_read(self, done: Callable[[bool], None], now_s: float) -> int:
         """Remember a read; return the number by which it is known here."""
         self._last += 1
         self._open[self._last] = _Read(done, now_s + READ_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""The nodes of the cluster as Raft needs to know them, by gossip.  Gossip decides nothing here."""
+"""What Raft knows of the nodes from gossip.  Gossip decides nothing here."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ WITNESS_STRETCH = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RosterNode:
-    """One node that runs an agent."""
+    """One node that runs an agent, as gossip reports it."""
 
     is_living: bool
-    cluster_id: str = ""  # empty: of no Raft cluster yet
+    cluster_id: str = ""  # empty: it belongs to no Raft cluster yet
     priority: int = 100  # lower is preferred as leader
-    is_witness: bool = False  # it votes, and leads only if nobody else can
+    is_witness: bool = False  # it votes, and leads only if no other node can
 
     @property
     def rank(self) -> tuple[bool, int]:
@@ -25,22 +25,23 @@ class RosterNode:
         return (self.is_witness, self.priority)
 
 
-Roster = Mapping[str, RosterNode]
+RaftRoster = Mapping[str, RosterNode]
 
 
 def roster_of(view: ClusterView) -> dict[str, RosterNode]:
-    """Return all nodes that have said what they are; other members of gossip run no agent."""
+    """Return all nodes that have published their state; other gossip members run no agent."""
     return {
         name: RosterNode(view.is_living(name), state.cluster_id, state.priority, state.witness)
         for name, state in view.nodes.items()
     }
 
 
-def timeout_factor(node: str, voters: frozenset[str], roster: Roster, *, step: float) -> float:
-    """Return by how much a node's election timeouts are stretched: by `step` for each better one.
+def timeout_factor(node: str, voters: frozenset[str], roster: RaftRoster, *, step: float) -> float:
+    """Return the factor of a node's election timeouts: `step` more for each preferred voter.
 
-    It only makes it likely that the preferred node stands first; log completeness comes before.
-    A witness waits for as long again as the longest of the preferred one: others are done by then.
+    This only makes it likely that the preferred node stands first; a complete log still comes
+    first.  A witness waits longer than the longest timeout of the most preferred node, so that
+    another node is elected before it stands.
     """
     unknown = RosterNode(is_living=False)
     own = roster.get(node, unknown)

@@ -1,8 +1,8 @@
-"""One member as others see it: what `constellation raft` shows."""
+"""The status of one member: what `constellation raft` shows."""
 
 from __future__ import annotations
 
-from constellation.raft.condition import Condition
+from constellation.raft.health import MemberHealth
 from constellation.raft.leadership import Leadership
 from constellation.raft.member import RaftMember
 from constellation.raft.other_clusters import foreign
@@ -12,30 +12,30 @@ from messages.raft_member import RaftFollower, RaftStatus
 def status_of(
     node: str,
     member: RaftMember | None,
-    condition: Condition,
+    health: MemberHealth,
     *,
     now_s: float,
     journal_bytes: int,
 ) -> RaftStatus:
-    """Return the status of a member; of None, which refuses to take part, what is known."""
+    """Return the status of a member.  None: this node refuses to take part."""
     if member is None:
-        return RaftStatus(node=node, condition="refuses", why=condition.why, fix=condition.fix)
+        return RaftStatus(node=node, condition="refuses", why=health.why, fix=health.fix)
     if member.raft is None:
         waits = member.bootstrap
         return RaftStatus(
             node=node,
             condition="waiting",
-            why=waits.why if waits else condition.why,
-            fix=waits.fix if waits else condition.fix,
+            why=waits.why if waits else health.why,
+            fix=waits.fix if waits else health.fix,
         )
     state, configuration = member.raft.state, member.configuration
     others = foreign(member.identity.cluster_id, node, member.roster)
-    foreign_ids = {cluster_id for _, cluster_id in others} | member.heard_clusters.lately(now_s)
+    foreign_ids = {cluster_id for _, cluster_id in others} | member.heard_clusters.recent(now_s)
     return RaftStatus(
         node=node,
         condition="member",
-        why=condition.why,
-        fix=condition.fix,
+        why=health.why,
+        fix=health.fix,
         cluster_id=member.identity.cluster_id,
         role=state.role,
         term=state.term,

@@ -1,8 +1,12 @@
-"""What a leader does about members and preference, now and then: one step at a time.
+"""How a leader maintains the membership and prefers some leaders: one step at a time.
 
-New nodes become learners, and voters once they have caught up, as long as an odd number of voters
-can be had; who is away for long makes room for who is there; who is preferred votes, and is handed
-leadership to, when it has been there for a while.  The core refuses each step that must not be.
+- A new node becomes a learner.  It becomes a voter once it has caught up, if the number of voters
+  stays odd.
+- A voter that is unreachable for `replace_after_s` is replaced by a reachable learner.
+- A preferred node becomes a voter and gets leadership once it has been reachable for
+  `preferred_stable_s`.
+
+The steward only proposes; the Raft core refuses a step that would be unsafe.
 """
 
 from __future__ import annotations
@@ -16,22 +20,22 @@ from constellation.raft.configuration import (
     ChangeKind,
     Configuration,
 )
-from constellation.raft.roster import Roster, RosterNode
+from constellation.raft.roster import RaftRoster, RosterNode
 
-BLANK_S = 15.0  # a voter without state that does not answer for so long has lost its disk
-WITNESS_LEADS_S = 2.0  # while a witness leads nobody holds a lease: who can lead is given no time
-SHARED_LEADERSHIP_S = 600.0  # who lost leadership sooner after it was given waits longer for it
-HICCUP_S = 3.0  # a follower that is silent for less is still taken to be there
-_AWAY = RosterNode(is_living=False)
+BLANK_S = 15.0  # after this time a voter that has no state and does not answer has lost its disk
+WITNESS_LEADS_S = 2.0  # short: while a witness leads, no node holds a lease
+SHARED_LEADERSHIP_S = 600.0  # a node that loses leadership sooner waits longer the next time
+HICCUP_S = 3.0  # a follower that is silent for a shorter time still counts as present
+_ABSENT = RosterNode(is_living=False)
 
 
 @dataclass(frozen=True, slots=True)
 class StewardPolicy:
-    """Patience, in seconds."""
+    """Limits of the steward, and how long it waits, in seconds."""
 
     voters_max: int = VOTERS_MAX
-    replace_after_s: float = 300.0  # a voter that is away for so long is replaced
-    forget_after_s: float = 259_200.0  # a member that is away for so long is no member any more
+    replace_after_s: float = 300.0  # time after which an unreachable voter is replaced
+    forget_after_s: float = 259_200.0  # time after which an unreachable learner is removed
     preferred_stable_s: float = 30.0
     preferred_wait_max_s: float = 1800.0
 
@@ -56,31 +60,31 @@ Step = Change | HandOver
 
 @dataclass(frozen=True, slots=True)
 class Followers:
-    """What the leader sees of the others now."""
+    """What the leader knows of the other members now."""
 
     answering: frozenset[str]  # within the last election timeout
     caught_up: frozenset[str]
 
 
 class Steward:
-    """The memory of one node, as leader or not."""
+    """Proposes the next step of a leader; remembers when each member was reachable."""
 
     def __init__(self, node_name: str, policy: StewardPolicy) -> None:
         self.node_name = node_name
         self.policy = policy
-        self._away_since_s: dict[str, float] = {}
-        self._there_since_s: dict[str, float] = {}
+        self._absent_since_s: dict[str, float] = {}
+        self._present_since_s: dict[str, float] = {}
         self._answered_at_s: dict[str, float] = {}
         self._blank_since_s: dict[str, float] = {}
         self._led_since_s: float | None = None
-        self._gave_at_s: dict[str, float] = {}  # when leadership was handed to a node
-        self._wait_s: dict[str, float] = {}  # how long it must be there before it is again
+        self._gave_at_s: dict[str, float] = {}  # when leadership was last handed to a node
+        self._wait_s: dict[str, float] = {}  # how long a node must be reachable to get it again
 
     def follows(self) -> None:
-        """Take note that this node does not lead."""
+        """Forget what was observed as the leader: this node does not lead."""
         self._led_since_s = None
-        self._away_since_s.clear()
-        self._there_since_s.clear()
+        self._absent_since_s.clear()
+        self._present_since_s.clear()
         self._answered_at_s.clear()
         self._blank_since_s.clear()
 
@@ -88,11 +92,11 @@ class Steward:
         self,
         configuration: Configuration,
         cluster_id: str,
-        roster: Roster,
+        roster: RaftRoster,
         followers: Followers,
         now_s: float,
     ) -> Step | None:
-        """Return the next thing to do as the leader, if any."""
+        """Return the next step of this leader, if any."""
         if self._led_since_s is None:
             self._led_since_s = now_s
             self._came_back(now_s)
@@ -108,36 +112,39 @@ class Steward:
     def _watch(
         self,
         configuration: Configuration,
-        roster: Roster,
+        roster: RaftRoster,
         followers: Followers,
         now_s: float,
     ) -> None:
         for name in configuration.members - {self.node_name}:
             answers = name in followers.answering
-            if answers or roster.get(name, _AWAY).is_living:
-                self._away_since_s.pop(name, None)
+            if answers or roster.get(name, _ABSENT).is_living:
+                self._absent_since_s.pop(name, None)
             else:
-                self._away_since_s.setdefault(name, now_s)
+                self._absent_since_s.setdefault(name, now_s)
             if answers:
                 self._answered_at_s[name] = now_s
-                self._there_since_s.setdefault(name, now_s)
+                self._present_since_s.setdefault(name, now_s)
             elif now_s - self._answered_at_s.get(name, now_s) >= HICCUP_S:
-                self._there_since_s.pop(name, None)
-        for known in (self._away_since_s, self._there_since_s, self._answered_at_s):
+                self._present_since_s.pop(name, None)
+        for known in (self._absent_since_s, self._present_since_s, self._answered_at_s):
             for name in set(known) - configuration.members:
                 del known[name]
 
-    def _is_away(self, name: str, for_s: float, now_s: float) -> bool:
-        return now_s - self._away_since_s.get(name, now_s) >= for_s
+    def _is_absent(self, name: str, for_s: float, now_s: float) -> bool:
+        return now_s - self._absent_since_s.get(name, now_s) >= for_s
 
-    def _is_there(self, name: str, for_s: float, now_s: float) -> bool:
-        return now_s - self._there_since_s.get(name, now_s) >= for_s
+    def _is_present(self, name: str, for_s: float, now_s: float) -> bool:
+        return now_s - self._present_since_s.get(name, now_s) >= for_s
 
-    def _blank(self, configuration: Configuration, roster: Roster, now_s: float) -> Step | None:
-        """Begin anew with a voter that has lost its disk: it must not vote on what it forgot."""
+    def _blank(self, configuration: Configuration, roster: RaftRoster, now_s: float) -> Step | None:
+        """Remove a voter that has lost its disk, so that it joins as a learner.
+
+        It must not vote again in a term whose vote it has forgotten.
+        """
         for name in sorted(configuration.voters - {self.node_name}):
-            node = roster.get(name, _AWAY)
-            if not node.is_living or node.cluster_id or name in self._there_since_s:
+            node = roster.get(name, _ABSENT)
+            if not node.is_living or node.cluster_id or name in self._present_since_s:
                 self._blank_since_s.pop(name, None)
             elif now_s - self._blank_since_s.setdefault(name, now_s) >= BLANK_S:
                 del self._blank_since_s[name]
@@ -145,7 +152,7 @@ class Steward:
         return None
 
     def _newcomer(
-        self, configuration: Configuration, cluster_id: str, roster: Roster
+        self, configuration: Configuration, cluster_id: str, roster: RaftRoster
     ) -> Step | None:
         if len(configuration.members) >= MEMBERS_MAX:
             return None
@@ -156,21 +163,21 @@ class Steward:
         return None
 
     def _voters(
-        self, configuration: Configuration, roster: Roster, followers: Followers, now_s: float
+        self, configuration: Configuration, roster: RaftRoster, followers: Followers, now_s: float
     ) -> Step | None:
         voters = configuration.voters
-        gone = {v for v in voters if self._is_away(v, self.policy.replace_after_s, now_s)}
+        gone = {v for v in voters if self._is_absent(v, self.policy.replace_after_s, now_s)}
         living = [
             name
             for name in configuration.members
-            if name == self.node_name or name in self._there_since_s
+            if name == self.node_name or name in self._present_since_s
         ]
-        # An even number survives no more failures than the odd one below, and needs one vote more.
+        # An even number tolerates no more failures than one voter less, and needs one vote more.
         fit = min(self.policy.voters_max, len(living))
         wanted = fit if fit % 2 else fit - 1
         spares = sorted(
             (configuration.learners - configuration.demoted) & followers.caught_up,
-            key=lambda name: (roster.get(name, _AWAY).rank, name),
+            key=lambda name: (roster.get(name, _ABSENT).rank, name),
         )
         if len(voters - gone) < wanted and spares:
             if len(voters) < self.policy.voters_max:
@@ -184,9 +191,13 @@ class Steward:
             return None
         worst = max(
             others,
-            key=lambda name: (name not in self._there_since_s, roster.get(name, _AWAY).rank, name),
+            key=lambda name: (
+                name not in self._present_since_s,
+                roster.get(name, _ABSENT).rank,
+                name,
+            ),
         )
-        is_one_too_many = len(voters) > max(wanted, 3) and others <= set(self._there_since_s)
+        is_one_too_many = len(voters) > max(wanted, 3) and others <= set(self._present_since_s)
         if len(voters) > self.policy.voters_max or is_one_too_many:
             return Change("relieve", worst)
         return self._better_voter(voters, worst, spares, roster, now_s)
@@ -196,29 +207,29 @@ class Steward:
         voters: frozenset[str],
         worst: str,
         spares: Sequence[str],
-        roster: Roster,
+        roster: RaftRoster,
         now_s: float,
     ) -> Step | None:
-        """Let a more preferred node vote in place of the least preferred: only a voter can lead."""
+        """Replace the least preferred voter by a more preferred learner: only a voter can lead."""
         if len(voters) < 3 or not spares or spares[0] not in roster:
             return None
         best = spares[0]
-        is_stable = self._is_there(best, self.policy.preferred_stable_s, now_s)
-        if not is_stable or roster[best].rank >= roster.get(worst, _AWAY).rank:
+        is_stable = self._is_present(best, self.policy.preferred_stable_s, now_s)
+        if not is_stable or roster[best].rank >= roster.get(worst, _ABSENT).rank:
             return None
         has_room = len(voters) < self.policy.voters_max
         return Change("promote", best) if has_room else Change("relieve", worst)
 
     def _forgotten(self, configuration: Configuration, now_s: float) -> Step | None:
         for name in sorted(configuration.learners):
-            if self._is_away(name, self.policy.forget_after_s, now_s):
+            if self._is_absent(name, self.policy.forget_after_s, now_s):
                 return Change("forget", name)
         return None
 
     # Preference.
 
     def _came_back(self, now_s: float) -> None:
-        """Leadership is here again: who had it from here for a short time only waits longer."""
+        """This node leads again: a node that it handed leadership to briefly waits longer now."""
         for name, gave_at_s in self._gave_at_s.items():
             if now_s - gave_at_s < SHARED_LEADERSHIP_S:
                 wait_s = 2 * self._wait_s.get(name, self.policy.preferred_stable_s)
@@ -228,7 +239,7 @@ class Steward:
         self._gave_at_s.clear()
 
     def _preferred(
-        self, configuration: Configuration, roster: Roster, followers: Followers, now_s: float
+        self, configuration: Configuration, roster: RaftRoster, followers: Followers, now_s: float
     ) -> Step | None:
         own = roster.get(self.node_name)
         if own is None:
@@ -243,7 +254,7 @@ class Steward:
             if own.is_witness and not roster[name].is_witness:
                 wait_s = WITNESS_LEADS_S
             tried_at_s = self._gave_at_s.get(name, float("-inf"))
-            if self._is_there(name, wait_s, now_s) and now_s - tried_at_s >= wait_s:
+            if self._is_present(name, wait_s, now_s) and now_s - tried_at_s >= wait_s:
                 self._gave_at_s[name] = now_s
                 return HandOver(name)
         return None

@@ -1,4 +1,4 @@
-"""How Tailscale is on this host, in one word, with why and what to do."""
+"""The state of Tailscale on this host, with the reason and the fix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from constellation.tailscale.tailnet import Tailnet
 
-# The ranges that Tailscale, and by default Headscale, gives addresses of.
+# The ranges from which Tailscale and, by default, Headscale assign addresses.
 NETWORKS = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "fd7a:115c:a1e0::/48")))
 
 State = Literal[
@@ -18,15 +18,15 @@ State = Literal[
     "stopped",
     "logged_out",
     "key_expired",
-    "unapproved",  # an administrator of the tailnet must admit this machine
-    "address_changed",  # the address that we are bound to is this machine's no more
-    "other_network",  # it is well, but we are bound to an address that it did not give
+    "unapproved",  # an administrator of the tailnet must approve this machine
+    "address_changed",  # bind_address is no longer an address of this machine
+    "other_network",  # Tailscale is connected, but bind_address is not of the tailnet
 ]
 STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class TailscaleCondition:
     """A state; `why` and `fix` are empty when connected."""
 
     state: State
@@ -34,71 +34,75 @@ class Condition:
     fix: str = ""
 
 
-def absent(why: str, fix: str) -> Condition:
-    """Return the condition of a tailscaled that does not answer."""
-    return Condition("absent", why, fix)
+def absent(why: str, fix: str) -> TailscaleCondition:
+    """Return the condition when tailscaled does not answer."""
+    return TailscaleCondition("absent", why, fix)
 
 
-def condition_of(tailnet: Tailnet, bind_address: str, *, was_own: bool = False) -> Condition:
-    """Return how Tailscale is for an agent bound to `bind_address`.
+def condition_of(
+    tailnet: Tailnet, bind_address: str, *, was_own: bool = False
+) -> TailscaleCondition:
+    """Return the condition of Tailscale for an agent bound to `bind_address`.
 
     Args:
-        tailnet: what tailscaled says.
-        bind_address: where this agent listens.
-        was_own: `bind_address` was once among this machine's addresses.
+        tailnet: the answer of tailscaled.
+        bind_address: the address on which this agent listens.
+        was_own: `bind_address` was an address of this machine before.
     """
     if tailnet.backend_state == "Running":
         return _of_running(tailnet, bind_address, was_own=was_own)
-    # With an expired key it needs a login like one that was never logged in.
+    # tailscaled reports NeedsLogin both for an expired key and before the first login.
     if tailnet.backend_state == "NeedsLogin" and tailnet.this.key_expired:
-        return Condition(
+        return TailscaleCondition(
             "key_expired",
-            "this machine's key has expired, so no other machine talks to it",
+            "this machine's key has expired, so other machines do not accept its traffic",
             "run `tailscale up --force-reauth`, or disable key expiry for it in the admin console",
         )
-    return _NOT_RUNNING.get(tailnet.backend_state) or Condition(
+    return _NOT_RUNNING.get(tailnet.backend_state) or TailscaleCondition(
         "starting",
-        f"tailscaled says {tailnet.backend_state or 'nothing'}, which this version does not know",
-        "wait, or see `tailscale status`",
+        f"tailscaled reports state {tailnet.backend_state or '(none)'}, unknown to this version",
+        "wait, or check `tailscale status`",
     )
 
 
-def _of_running(tailnet: Tailnet, bind_address: str, *, was_own: bool) -> Condition:
+def _of_running(tailnet: Tailnet, bind_address: str, *, was_own: bool) -> TailscaleCondition:
     own = tailnet.this.addresses
     if bind_address in own:
-        return Condition("connected")
+        return TailscaleCondition("connected")
     now = ", ".join(own) or "none"
     if was_own or is_of_tailnet(bind_address):
-        return Condition(
+        return TailscaleCondition(
             "address_changed",
-            f"bind_address {bind_address} is not an address of this machine in the tailnet, whose "
+            f"bind_address {bind_address} is not an address of this machine in the tailnet; its "
             f"addresses are {now}",
             'set bind_address to one of them, or to "tailscale", and restart the agent',
         )
-    return Condition(
+    return TailscaleCondition(
         "other_network",
-        f"it runs, but bind_address {bind_address} is on another network, where machines of the "
-        "tailnet are not looked for",
+        f"it is connected, but bind_address {bind_address} is in another network, so it does not "
+        "serve discovery",
         'set bind_address = "tailscale", or tailscale.enabled = false',
     )
 
 
 def is_of_tailnet(address: str) -> bool:
-    """Return whether `address` looks like one that Tailscale gives."""
+    """Return whether `address` is in a range of Tailscale."""
     return any(ipaddress.ip_address(address) in network for network in NETWORKS)
 
 
 _NOT_RUNNING = {
-    "NoState": Condition("starting", "tailscaled is starting", "wait"),
-    "Starting": Condition("starting", "tailscaled is connecting to the tailnet", "wait"),
-    "Stopped": Condition("stopped", "it is switched off", "run `tailscale up`"),
-    "NeedsLogin": Condition("logged_out", "this machine is not logged in", "run `tailscale up`"),
-    "NeedsMachineAuth": Condition(
+    "NoState": TailscaleCondition("starting", "tailscaled is starting", "wait"),
+    "Starting": TailscaleCondition("starting", "tailscaled is connecting to the tailnet", "wait"),
+    "Stopped": TailscaleCondition("stopped", "it is stopped", "run `tailscale up`"),
+    "NeedsLogin": TailscaleCondition(
+        "logged_out", "this machine is not logged in", "run `tailscale up`"
+    ),
+    "NeedsMachineAuth": TailscaleCondition(
         "unapproved",
         "an administrator of the tailnet has not approved this machine",
         "approve it in the admin console",
     ),
-    "InUseOtherUser": Condition(
+    "InUseOtherUser": TailscaleCondition(
         "logged_out",
         "another user of this host is logged in",
         "run `tailscale up` as the user that the agent runs as, or as root",

@@ -1,11 +1,16 @@
-"""From what tailscaled says, time after time, to what other actors are told."""
+"""Turn successive answers of tailscaled into messages for other actors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from constellation.effects import Note, Send
-from constellation.tailscale.condition import Condition, absent, condition_of, is_of_tailnet
+from constellation.tailscale.condition import (
+    TailscaleCondition,
+    absent,
+    condition_of,
+    is_of_tailnet,
+)
 from constellation.tailscale.seeds import SeedPolicy, seed_hosts
 from constellation.tailscale.tailnet import Tailnet
 from messages.admin import PartReported, PartState
@@ -25,35 +30,39 @@ class Discovery:
 
     bind_address: str
     policy: SeedPolicy
-    condition: Condition | None = None  # None: nothing was heard yet
+    condition: TailscaleCondition | None = None  # None: no answer and no failure so far
     tailnet: Tailnet | None = None  # the last answer
-    seeds: tuple[str, ...] | None = None  # None: not known yet
+    seeds: tuple[str, ...] | None = None  # None: unknown so far
     _was_own: bool = False
     _warned_of_expiry_utc_s: float | None = field(default=None, repr=False)
 
-    def heard(self, tailnet: Tailnet, now_utc_s: float) -> list[Effect]:
-        """Take in an answer.  `now_utc_s` is the wall clock's, as the key's expiry is."""
+    def answered(self, tailnet: Tailnet, now_utc_s: float) -> list[Effect]:
+        """Handle an answer.  `now_utc_s` is wall-clock time, as is the key's expiry."""
         self.tailnet = tailnet
         self._was_own |= self.bind_address in tailnet.this.addresses
-        effects = self._now(condition_of(tailnet, self.bind_address, was_own=self._was_own))
+        effects = self._set_condition(
+            condition_of(tailnet, self.bind_address, was_own=self._was_own)
+        )
         if self.condition is not None and self.condition.state == "connected":
-            effects += self._take_seeds(seed_hosts(tailnet, self.policy, self.bind_address))
+            effects += self._set_seeds(seed_hosts(tailnet, self.policy, self.bind_address))
             effects += self._warn_of_expiry(tailnet.this.key_expires_utc_s, now_utc_s)
         elif self.condition is not None and self.condition.state == "other_network":
-            effects += self._take_seeds(())
-        # In any other trouble the last seeds stay: they may be reached again before it is over.
+            effects += self._set_seeds(())
+        # In any other condition the last seeds stay: they may become reachable again first.
         return effects
 
     def unanswered(self, why: str, fix: str) -> list[Effect]:
-        """Take in that tailscaled does not answer."""
+        """Handle a query that tailscaled did not answer."""
         self.tailnet = None
-        effects = self._now(absent(why, fix))
+        effects = self._set_condition(absent(why, fix))
         if self.seeds is None:
-            effects += self._take_seeds(())  # perhaps no part of this host: nobody waits for it
+            effects += self._set_seeds(
+                ()
+            )  # Tailscale may not be in use here: let readers not wait for it
         return effects
 
     def actor_up(self, name: str) -> list[Effect]:
-        """Tell an actor that has started, or started again, what it must know."""
+        """Send an actor that has started or restarted what it must know."""
         if name == "admin" and self.condition is not None:
             return [Send("admin", self._part(self.condition))]
         if name in SEED_READERS and self.seeds is not None:
@@ -62,10 +71,10 @@ class Discovery:
 
     @property
     def key_expires_utc_s(self) -> float | None:
-        """When this machine's key expires; None: never, or it is not known."""
+        """When this machine's key expires; None: never, or unknown."""
         return self.tailnet.this.key_expires_utc_s if self.tailnet else None
 
-    def _now(self, condition: Condition) -> list[Effect]:
+    def _set_condition(self, condition: TailscaleCondition) -> list[Effect]:
         before, self.condition = self.condition, condition
         if before == condition:
             return []
@@ -74,14 +83,14 @@ class Discovery:
             effects.append(self._note(condition))
         return effects
 
-    def _note(self, condition: Condition) -> Note:
+    def _note(self, condition: TailscaleCondition) -> Note:
         if condition.state == "connected":
             return Note("tailscale_connected", {"address": self.bind_address})
         fields = {"state": condition.state, "why": condition.why, "fix": condition.fix}
         level = "warning" if self._is_needed(condition) else "info"
         return Note("tailscale_not_connected", fields, level)
 
-    def _part(self, condition: Condition) -> Message:
+    def _part(self, condition: TailscaleCondition) -> Message:
         state: PartState = "lost" if self._is_needed(condition) else "absent"
         if condition.state == "connected":
             state = "present"
@@ -92,15 +101,16 @@ class Discovery:
             fix=condition.fix[:WHY_CHARACTERS_MAX],
         )
 
-    def _is_needed(self, condition: Condition) -> bool:
-        """Return whether this node cannot be reached without: an operator must act then.
+    def _is_needed(self, condition: TailscaleCondition) -> bool:
+        """Return whether this node is unreachable without Tailscale, so that an operator must act.
 
-        One that never answered may be on another mesh, or hidden from us, in a container say.
+        If tailscaled never answered, the node may use another mesh, or run in a container that
+        does not see tailscaled.
         """
-        is_there = condition.state != "absent" and is_of_tailnet(self.bind_address)
-        return self._was_own or is_there
+        is_present = condition.state != "absent" and is_of_tailnet(self.bind_address)
+        return self._was_own or is_present
 
-    def _take_seeds(self, hosts: tuple[str, ...]) -> list[Effect]:
+    def _set_seeds(self, hosts: tuple[str, ...]) -> list[Effect]:
         if hosts == self.seeds:
             return []
         self.seeds = hosts
@@ -111,13 +121,15 @@ class Discovery:
         ]
 
     def _warn_of_expiry(self, expires_utc_s: float | None, now_utc_s: float) -> list[Effect]:
-        """Say once of each expiry that it is near."""
+        """Warn once of each expiry that is near."""
         if expires_utc_s is None or expires_utc_s == self._warned_of_expiry_utc_s:
             return []
         left_s = expires_utc_s - now_utc_s
         if left_s > KEY_EXPIRES_SOON_S:
             return []
         self._warned_of_expiry_utc_s = expires_utc_s
-        fix = "run `tailscale up --force-reauth` before, or disable key expiry for this machine"
+        fix = (
+            "run `tailscale up --force-reauth` before then, or disable key expiry for this machine"
+        )
         fields = {"left_s": round(left_s), "fix": fix}
         return [Note("tailscale_key_expires_soon", fields, "warning")]

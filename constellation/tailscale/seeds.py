@@ -1,4 +1,4 @@
-"""Which machines of the tailnet are members to join through."""
+"""Which machines of the tailnet are seeds to join through."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SEEDS_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class SeedPolicy:
-    """A machine is one by its tag or by its name; an empty rule holds for none."""
+    """Selects machines by tag or by name; an empty rule selects none."""
 
     tag: str = "tag:constellation"
     hostname_prefix: str = ""
 
-    def takes(self, machine: Machine) -> bool:
-        """Return whether `machine` runs an agent of this cluster."""
+    def selects(self, machine: Machine) -> bool:
+        """Return whether `machine` is expected to run an agent of this cluster."""
         if self.tag and self.tag in machine.tags:
             return True
         prefix = self.hostname_prefix.lower()
@@ -26,15 +26,15 @@ class SeedPolicy:
 
 
 def seed_hosts(tailnet: Tailnet, policy: SeedPolicy, bind_address: str) -> tuple[str, ...]:
-    """Return addresses of the peers that may answer, of the family of `bind_address`, sorted.
+    """Return the addresses of selected peers, of the address family of `bind_address`, sorted.
 
-    One whose key has expired cannot.  One that is offline is left out too: it finds us when it
-    is back, as we are online for it.
+    Peers with an expired key cannot answer and are omitted.  So are offline peers: when one is back
+    online it finds this node.
     """
     version = ipaddress.ip_address(bind_address).version
     found = {
         next((one for one in peer.addresses if ipaddress.ip_address(one).version == version), "")
         for peer in tailnet.peers
-        if peer.online and not peer.key_expired and policy.takes(peer)
+        if peer.online and not peer.key_expired and policy.selects(peer)
     }
     return tuple(sorted(found - {"", bind_address}, key=ipaddress.ip_address))[:SEEDS_MAX]

@@ -1,8 +1,8 @@
-"""What tailscaled says of this machine and its peers: the answer of its LocalAPI's `status`.
+"""What tailscaled reports of this machine and its peers: the response of its LocalAPI's `status`.
 
-`tailscale status --json` prints the same, and so it is with Headscale, which only takes the place
-of the control server.  The form is tailscale.com/ipn/ipnstate.Status; it has no version, so what
-is missing is taken as not set, and what is unknown is skipped.
+`tailscale status --json` prints the same.  With Headscale it is the same too, as that replaces only
+the control server.  The format is tailscale.com/ipn/ipnstate.Status, which has no version: a
+missing field counts as unset, and an unknown field is ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Machine:
     host_name: str
     addresses: tuple[str, ...]  # IPv4 and IPv6
     tags: frozenset[str]
-    online: bool  # as the control server said last
+    online: bool  # as last reported by the control server
     key_expired: bool
     key_expires_utc_s: float | None  # None: never
 
@@ -42,21 +42,21 @@ class Tailnet:
 
 
 def read_tailnet(raw: Any) -> Tailnet:
-    """Return what a parsed answer says.
+    """Return the content of a parsed response.
 
     Raises:
-        WireError: it is not the answer of a tailscaled, or beyond the limits.
+        WireError: it is not a response of tailscaled, or exceeds a limit.
     """
     if not isinstance(raw, Mapping) or not isinstance(raw.get("BackendState"), str):
-        raise WireError("it names no BackendState", reason="form")
+        raise WireError("it has no BackendState", reason="form")
     own, peers = raw.get("Self"), raw.get("Peer") or {}
     if not isinstance(own, Mapping) or not isinstance(peers, Mapping):
         raise WireError("Self or Peer is not an object", reason="form")
     if len(peers) > PEERS_MAX:
-        raise WireError(f"it has {len(peers)} peers, {PEERS_MAX} are read", reason="size")
+        raise WireError(f"it has {len(peers)} peers, the limit is {PEERS_MAX}", reason="size")
     return Tailnet(
         backend_state=_text(raw["BackendState"]),
-        # Those of Self are the same, but only once there is a network map.
+        # The addresses in Self are the same, but are set only once there is a network map.
         this=_machine({**own, "TailscaleIPs": raw.get("TailscaleIPs")}),
         peers=tuple(_machine(peer) for peer in peers.values() if isinstance(peer, Mapping)),
     )
@@ -74,7 +74,7 @@ def _machine(raw: Mapping[str, Any]) -> Machine:
 
 
 def _host_name(raw: Mapping[str, Any]) -> str:
-    """Return the name in the tailnet, which is unique there; a machine may claim any HostName."""
+    """Return the name in the tailnet, which is unique, unlike HostName, which a machine chooses."""
     return _text(raw.get("DNSName")).partition(".")[0] or _text(raw.get("HostName"))
 
 

@@ -1,4 +1,4 @@
-"""Since when each instance is as it is, as this node came to know of it."""
+"""How long ago the record of each instance changed, as seen by this node."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from messages.gossip import ClusterChanged
 class Ages:
     """When the record of each instance changed.  `now_s` is monotonic seconds.
 
-    A snapshot repeats what was known, so it dates only what is new in it.
+    A snapshot repeats known records, so it dates only those that are new or different.
     """
 
     def __init__(self) -> None:
         self._changed_at_s: dict[Instance, float] = {}
         self._records: dict[Instance, object] = {}
 
-    def take(self, change: ClusterChanged, now_s: float) -> None:
-        """Take up what `change` says."""
+    def record(self, change: ClusterChanged, now_s: float) -> None:
+        """Date the records that `change` has changed."""
         named = {Instance(item.state.service, item.node): item.state for item in change.services}
         for instance, state in named.items():
             if self._records.get(instance) != state:
@@ -31,5 +31,5 @@ class Ages:
             self._changed_at_s.pop(instance, None)
 
     def age_s(self, instance: Instance, now_s: float) -> float:
-        """Return for how long `instance` has been as it is; 0 if it is not known."""
+        """Return the seconds since the record of `instance` changed; 0 if there is none."""
         return now_s - self._changed_at_s.get(instance, now_s)

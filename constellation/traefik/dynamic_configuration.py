@@ -1,40 +1,34 @@
-"""The body that Traefik polls: canonical, byte-stable, and never one that Traefik refuses.
+"""The body that Traefik polls: canonical, stable to the byte, and always accepted by Traefik.
 
-Traefik hashes the body and ignores an equal one, so equal states must give equal bytes: keys
-are sorted, and so is every list that has no order of its own.
+Traefik hashes the body and ignores an equal one, so equal states must give equal bytes: keys are
+sorted, and so is every list whose order has no meaning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
+from operator import is_not
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.compose import compose
 from constellation.traefik.composition import Composition
-from constellation.traefik.elements import AGENT, Contribution, ElementKey, Instance
+from constellation.traefik.elements import Contribution, ElementKey, Instance
 from constellation.traefik.host_names import dns_label, dns_labels
 from constellation.traefik.instance_plan import InstancePlan, plan_instance
 from constellation.traefik.naming import name_elements
 from constellation.traefik.places import Places, places
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.routers import common_parts
-from constellation.traefik.service_parts import Parts
 from messages.monitor import ServiceState
 
-REJECTED_MAX = 1000  # listed; the count is of all
-
-# An empty object would be refused, `{}` be taken as an order, and "no routers" has no other
-# form: one middleware that nothing uses.
-_NOTHING: Parts = {
-    ElementKey("http", "middlewares", "constellation.none", AGENT): {"retry": {"attempts": 1}}
-}
+REJECTED_MAX = 1000  # that are listed; `rejected_count` counts all
 
 
 @dataclass(frozen=True, slots=True)
 class DynamicConfiguration:
-    """One body, and what stands behind it."""
+    """One body, what it routes to, and what was left out of it."""
 
     body: bytes
     router_count: int
@@ -46,7 +40,7 @@ class DynamicConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """One instance as it was built last."""
+    """One instance as of the last build."""
 
     state: ServiceState
     plan: InstancePlan
@@ -55,9 +49,9 @@ class _Known:
 
 
 class ConfigurationBuilder:
-    """Makes configurations one after the other, and each time only what changed.
+    """Builds one configuration after another, composing only what changed.
 
-    The result depends on the arguments of `build` alone.  What has vanished is forgotten.
+    The result depends on the argument of `build` alone, not on earlier builds.
     """
 
     def __init__(self, *, settings: TraefikSettings, domain: str) -> None:
@@ -65,37 +59,40 @@ class ConfigurationBuilder:
         self.places: Places | None = None
         self._settings = settings
         self._domain = domain
-        self._common = common_parts(settings)
         self._services: Mapping[str, Mapping[str, ServiceState]] = {}
-        self._labels: dict[str, str] = {}  # the host name part of each service
+        self._names: list[str] = []  # of services, in the order of the view
+        self._labels: dict[str, str] = {}  # the part of each service in its host name
         self._known: dict[Instance, _Known] = {}
-        self._rejected_of: dict[Instance, tuple[Rejection, ...]] = {}  # where there are any
+        self._rejected_of: dict[
+            Instance, tuple[Rejection, ...]
+        ] = {}  # only of instances that have some
 
     def build(self, view: ClusterView) -> DynamicConfiguration:
-        """Return the configuration for the cluster as `view` has it."""
+        """Return the configuration for the cluster in `view`."""
         now = places(view, self._settings)
-        labels = self._labels
-        if view.services.keys() != self._services.keys():
-            labels = dns_labels(sorted(view.services))
-        dirty = self._take_up(view, labels)
+        labels, names = self._labels, list(view.services)
+        if names != self._names:
+            labels = dns_labels(sorted(names))
+        dirty = self._plan_changed(view, labels)
         if self.places is not None and now != self.places:
             dirty |= self.composition.services_at(self.places.changed(now))
-        self.places, self._services, self._labels = now, view.services, labels
+        self.places, self._services = now, view.services
+        self._labels, self._names = labels, names
         compose(self.composition, dirty, view.services, now)
         return self._configuration()
 
-    def _take_up(self, view: ClusterView, labels: Mapping[str, str]) -> set[ElementKey]:
-        """Take up the instances that changed; return the keys to compose again."""
+    def _plan_changed(self, view: ClusterView, labels: Mapping[str, str]) -> set[ElementKey]:
+        """Plan the instances that changed; return the keys to compose again."""
         dirty: set[ElementKey] = set()
         for service in _differing(self._services, view.services, self._labels, labels):
             before = self._services.get(service, {})
             after = view.services.get(service, {})
             label = labels.get(service, "")
             for node in before.keys() | after.keys():
-                dirty |= self._take_up_one(Instance(service, node), after.get(node), label)
+                dirty |= self._plan_one(Instance(service, node), after.get(node), label)
         return dirty
 
-    def _take_up_one(
+    def _plan_one(
         self, instance: Instance, state: ServiceState | None, label: str
     ) -> set[ElementKey]:
         known = self._known.pop(instance, None)
@@ -121,10 +118,10 @@ class ConfigurationBuilder:
             self._rejected_of[instance] = known.rejected
 
     def _no_name(self, instance: Instance) -> Rejection:
-        reason = f"{instance.service[:64]!r} cannot be made a host name"
+        reason = f"the name {instance.service[:64]!r} cannot be part of a host name"
         if taken := dns_label(instance.service):
-            reason = f"its host name {taken!r} is that of another service"
-        return Rejection(*instance, "", reason, "rename it, using a-z, 0-9 and '-' only")
+            reason = f"another service has the host name {taken!r}"
+        return Rejection(*instance, "", reason, "rename the service, using only a-z, 0-9 and '-'")
 
     def _configuration(self) -> DynamicConfiguration:
         document = self.composition.document
@@ -132,16 +129,13 @@ class ConfigurationBuilder:
         services = [document.section(protocol, "services") for protocol in ("http", "tcp", "udp")]
         rejected = self._rejected()
         return DynamicConfiguration(
-            body=document.body(self._common if routers[0] else self._nothing()),
+            body=document.body(),
             router_count=sum(map(len, routers)),
             service_count=sum(map(len, services)),
             routed=self.composition.routed,
             rejected=rejected[:REJECTED_MAX],
             rejected_count=len(rejected),
         )
-
-    def _nothing(self) -> Parts:
-        return {} if self.composition.document else _NOTHING
 
     def _rejected(self) -> tuple[Rejection, ...]:
         found = {item for items in self._rejected_of.values() for item in items}
@@ -156,14 +150,15 @@ def _differing(
     labels_before: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> set[str]:
-    """Return the services that have come, gone or changed, or have another label.
+    """Return the services that were added, removed or changed, or have another host name.
 
-    The mappings of a service's instances are not compared: what has not changed is the same one.
+    Mappings of instances are compared by identity: an unchanged service keeps its mapping.
     """
+    if list(before) == list(after):  # nearly always, and much faster than a lookup for each
+        return set(compress(after, map(is_not, before.values(), after.values())))
     known = before.get
     found = {service for service, instances in after.items() if known(service) is not instances}
-    if before.keys() != after.keys():
-        found |= before.keys() - after.keys()
+    found |= before.keys() - after.keys()
     if labels is not labels_before:
         found |= {name for name, label in labels.items() if labels_before.get(name) != label}
     return found

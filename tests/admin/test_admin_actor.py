@@ -30,7 +30,7 @@ def admin() -> Admin:
 # Gossip.
 
 
-def test_gossip_is_followed_and_told_of_this_node_when_it_comes_up_and_again(admin: Admin) -> None:
+def test_record_is_published_whenever_gossip_starts(admin: Admin) -> None:
     first = admin.harness.sent_to("gossip")
     admin.harness.neighbours("gossip", generation=1)
 
@@ -38,7 +38,7 @@ def test_gossip_is_followed_and_told_of_this_node_when_it_comes_up_and_again(adm
     assert admin.harness.sent_to("gossip")[2:] == first
 
 
-def test_gap_is_healed_by_one_new_subscription(admin: Admin) -> None:
+def test_gap_leads_to_one_new_subscription(admin: Admin) -> None:
     admin.know_three_nodes()
     for version in (5, 6):
         admin.know(ClusterChanged(version=version, snapshot=False, self_node="alpha"))
@@ -46,7 +46,7 @@ def test_gap_is_healed_by_one_new_subscription(admin: Admin) -> None:
     assert admin.harness.sent_to("gossip").count(ClusterSubscribe()) == 2
 
 
-def test_node_says_what_its_settings_say() -> None:
+def test_record_holds_the_settings() -> None:
     admin = Admin(
         bind_address="127.0.0.9",
         priority=7,
@@ -74,7 +74,7 @@ def test_docker_is_a_capability_while_it_is_connected(admin: Admin) -> None:
 
 
 @pytest.mark.parametrize("name", ["gossip", "raft", "leases"])
-def test_what_every_node_has_is_no_capability(admin: Admin, name: str) -> None:
+def test_actor_that_runs_on_every_node_is_no_capability(admin: Admin, name: str) -> None:
     admin.harness.deliver(part(name, "present"))
 
     assert {state.capabilities for state in admin.published() if state} == {()}
@@ -163,7 +163,7 @@ def test_nodes_and_services_are_answered_at_once(admin: Admin) -> None:
     assert [(row.service, row.node) for row in of_services.services] == [("web", "beta")]
 
 
-def test_age_of_a_state_is_not_touched_by_changes_that_are_skipped(admin: Admin) -> None:
+def test_skipped_changes_do_not_reset_the_age_of_a_state(admin: Admin) -> None:
     admin.know_three_nodes()
     admin.now_s += 8.0
     old = ClusterChanged(version=1, snapshot=False, self_node="alpha", members=members(beta="dead"))

@@ -66,7 +66,7 @@ def problems(admin: Admin) -> list[str]:
 # Its own node.
 
 
-def test_order_is_kept_published_measured_and_answered(admin: Admin, tmp_path: Path) -> None:
+def test_order_is_saved_published_measured_and_answered(admin: Admin, tmp_path: Path) -> None:
     admin.ask(CORDON)
 
     (answer,) = admin.told()
@@ -78,7 +78,7 @@ def test_order_is_kept_published_measured_and_answered(admin: Admin, tmp_path: P
     assert admin.metric("constellation_admin_cordoned") == 1
 
 
-def test_it_holds_after_a_restart_from_the_first_word_on(admin: Admin, tmp_path: Path) -> None:
+def test_cordon_is_in_the_first_record_after_a_restart(admin: Admin, tmp_path: Path) -> None:
     admin.ask(CORDON)
 
     again = started(tmp_path)
@@ -89,7 +89,7 @@ def test_it_holds_after_a_restart_from_the_first_word_on(admin: Admin, tmp_path:
     assert again.metric("constellation_admin_cordoned") == 1
 
 
-def test_it_is_taken_back_for_good(admin: Admin, tmp_path: Path) -> None:
+def test_uncordoned_node_stays_uncordoned_after_a_restart(admin: Admin, tmp_path: Path) -> None:
     admin.ask(CORDON)
     admin.ask(UNCORDON)
 
@@ -99,7 +99,7 @@ def test_it_is_taken_back_for_good(admin: Admin, tmp_path: Path) -> None:
     assert admin.metric("constellation_admin_cordoned") == 0
 
 
-def test_order_that_is_fulfilled_is_neither_written_nor_published(
+def test_repeated_order_is_neither_saved_nor_published(
     admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin.ask(CORDON)
@@ -115,7 +115,7 @@ def test_order_that_is_fulfilled_is_neither_written_nor_published(
     assert len(admin.published()) == count
 
 
-def test_another_reason_is_taken_and_it_was_cordoned_already(admin: Admin) -> None:
+def test_new_reason_replaces_the_old_one(admin: Admin) -> None:
     admin.ask(CORDON)
     admin.ask(CORDON.model_copy(update={"reason": "disk"}))
 
@@ -123,7 +123,7 @@ def test_another_reason_is_taken_and_it_was_cordoned_already(admin: Admin) -> No
     assert last_published(admin) == (True, "disk")
 
 
-def test_what_cannot_be_kept_is_not_done_and_said_in_the_status(
+def test_order_that_cannot_be_saved_fails_and_is_in_the_status(
     admin: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, cordon: object) -> None:
@@ -183,7 +183,7 @@ def test_file_that_cannot_be_read_is_not_overwritten_by_a_retry(tmp_path: Path) 
     assert len(problems(admin)) == 1
 
 
-def test_damaged_file_keeps_nothing_away_and_is_said_until_an_order_replaces_it(
+def test_damaged_file_means_not_cordoned_and_is_in_the_status_until_replaced(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / FILE_NAME
@@ -194,8 +194,8 @@ def test_damaged_file_keeps_nothing_away_and_is_said_until_an_order_replaces_it(
     assert problems(admin) == [
         (
             f"cordon on alpha does not work: {path} cannot be used: it is not what this agent "
-            "writes; alpha counts as not cordoned; say how it should be: `constellation cordon` "
-            "and `uncordon` write the file anew"
+            "writes; alpha counts as not cordoned; run `constellation cordon` or `uncordon` for "
+            "this node: either replaces the file"
         )
     ]
     admin.ask(UNCORDON)
@@ -216,7 +216,7 @@ def test_order_for_another_node_is_not_carried_out_here(admin: Admin) -> None:
 # Any node.
 
 
-def test_operator_of_the_node_itself_is_answered_at_once(admin: Admin) -> None:
+def test_order_for_the_asked_node_is_answered_at_once(admin: Admin) -> None:
     admin.ask(CordonOrder(node="alpha", cordoned=True, reason="kernel upgrade"))
 
     (report,) = admin.told()
@@ -225,7 +225,7 @@ def test_operator_of_the_node_itself_is_answered_at_once(admin: Admin) -> None:
     assert last_published(admin) == (True, "kernel upgrade")
 
 
-def test_order_goes_to_the_admin_of_its_node_and_what_follows_to_the_operator(
+def test_order_goes_to_the_named_node_and_the_report_to_the_operator(
     admin: Admin,
 ) -> None:
     admin.ask(CordonOrder(node="beta", cordoned=True, reason="kernel upgrade"))
@@ -243,7 +243,7 @@ def test_order_goes_to_the_admin_of_its_node_and_what_follows_to_the_operator(
     assert last_published(admin) == (False, "")
 
 
-def test_silent_node_ends_in_a_refusal_and_its_late_answer_in_a_count(admin: Admin) -> None:
+def test_silent_node_leads_to_a_refusal_and_its_late_answer_is_counted(admin: Admin) -> None:
     admin.ask(CordonOrder(node="beta", cordoned=True))
     admin.pass_time(1.9)
     before = admin.told()
@@ -256,7 +256,7 @@ def test_silent_node_ends_in_a_refusal_and_its_late_answer_in_a_count(admin: Adm
     assert admin.metric("constellation_admin_unexpected_answers_total") == 1
 
 
-def test_unknown_node_is_refused_with_those_there_are(admin: Admin) -> None:
+def test_unknown_node_is_refused_with_the_known_ones(admin: Admin) -> None:
     admin.ask(CordonOrder(node="delta", cordoned=True))
 
     (refusal,) = admin.told()

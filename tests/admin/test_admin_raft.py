@@ -53,7 +53,7 @@ def from_raft(admin: Admin, message: Message, host: str = "127.0.0.1") -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=str)
-def test_without_a_raft_actor_it_says_so_at_once(question: Message) -> None:
+def test_request_is_refused_at_once_without_a_raft_actor(question: Message) -> None:
     admin = Admin()
     admin.know_three_nodes()
 
@@ -86,7 +86,7 @@ def test_status_of_raft_is_this_nodes_alone_while_the_cluster_is_not_known() -> 
     assert [row.state for row in report.members] == [None, None, None]
 
 
-def test_raft_is_asked_here_and_where_the_leader_is(admin: Admin) -> None:
+def test_status_is_asked_of_this_node_and_of_the_leader(admin: Admin) -> None:
     admin.ask(RaftRequest())
     from_raft(admin, follows("alpha"))
 
@@ -99,7 +99,7 @@ def test_raft_is_asked_here_and_where_the_leader_is(admin: Admin) -> None:
     assert (report.leader, report.counted_by, report.unanswered) == ("beta", "leader", ())
 
 
-def test_silent_leader_is_left_out(admin: Admin) -> None:
+def test_report_without_the_leaders_answer_comes_after_the_timeout(admin: Admin) -> None:
     admin.ask(RaftRequest())
     from_raft(admin, follows("alpha"))
 
@@ -113,7 +113,7 @@ def test_silent_leader_is_left_out(admin: Admin) -> None:
     assert admin.metric("constellation_admin_unanswered_total") == 1
 
 
-def test_word_of_another_node_in_the_leaders_name_is_dropped_and_counted(admin: Admin) -> None:
+def test_answer_in_the_leaders_name_from_another_node_is_dropped_and_counted(admin: Admin) -> None:
     admin.ask(RaftRequest())
     from_raft(admin, follows("alpha"))
 
@@ -123,7 +123,7 @@ def test_word_of_another_node_in_the_leaders_name_is_dropped_and_counted(admin: 
     assert admin.metric("constellation_admin_unexpected_answers_total") == 1
 
 
-def test_leases_are_read_here(admin: Admin) -> None:
+def test_leases_are_read_from_this_nodes_raft_actor(admin: Admin) -> None:
     admin.ask(LeasesRequest())
     from_raft(admin, read(lease("dns-writer", "beta")))
 
@@ -138,7 +138,7 @@ def test_leases_are_read_here(admin: Admin) -> None:
 # Orders.
 
 
-def test_order_is_passed_on_and_its_end_told(admin: Admin) -> None:
+def test_order_is_passed_on_and_its_outcome_answered(admin: Admin) -> None:
     admin.ask(RaftOrder(action="remove", node="gamma"))
     from_raft(admin, follows("alpha"))
     (order,) = of_raft(admin, RaftOrder)
@@ -153,7 +153,7 @@ def test_order_is_passed_on_and_its_end_told(admin: Admin) -> None:
     assert admin.told() == [done]
 
 
-def test_unknown_name_is_refused_with_those_there_are(admin: Admin) -> None:
+def test_order_with_an_unknown_name_is_refused_with_the_known_ones(admin: Admin) -> None:
     admin.ask(RaftOrder(action="add", node="delta"))
     from_raft(admin, follows("alpha"))
 
@@ -167,7 +167,7 @@ def test_unknown_name_is_refused_with_those_there_are(admin: Admin) -> None:
 # What Raft tells by itself.
 
 
-def test_status_says_who_leads_and_holds_what_as_told_last(admin: Admin) -> None:
+def test_status_holds_the_leader_and_the_lease_holders(admin: Admin) -> None:
     from_raft(admin, LeaseTableState(index=1, leases=(lease("dns-writer", "alpha"),)))
     from_raft(admin, RaftLeading(is_leader=False, leader="beta", term=7))
     from_raft(admin, LeasesChanged(index=2, held=(lease("lb-leader", "beta"),)))
@@ -183,7 +183,7 @@ def test_status_says_who_leads_and_holds_what_as_told_last(admin: Admin) -> None
     )
 
 
-def test_what_a_raft_actor_told_that_is_gone_is_not_told(admin: Admin) -> None:
+def test_leader_reported_by_a_raft_actor_that_ended_is_forgotten(admin: Admin) -> None:
     from_raft(admin, RaftLeading(is_leader=False, leader="beta", term=7))
     admin.harness.neighbours("gossip")
     admin.ask(StatusRequest())
@@ -196,7 +196,7 @@ def test_what_a_raft_actor_told_that_is_gone_is_not_told(admin: Admin) -> None:
     assert len(of_raft(admin, LeasesSubscribe)) == 2
 
 
-def test_changes_are_among_the_events(admin: Admin) -> None:
+def test_reported_changes_are_events(admin: Admin) -> None:
     from_raft(admin, ChangeReported(what="leader_elected", node="beta", reason="alpha is silent"))
     admin.now_s += 3.0
     admin.ask(EventsRequest())
@@ -209,7 +209,7 @@ def test_changes_are_among_the_events(admin: Admin) -> None:
     )  # fmt: skip
 
 
-def test_lost_quorum_is_degraded_and_changes_nothing_that_others_are_told(admin: Admin) -> None:
+def test_lost_quorum_is_degraded_and_not_in_the_published_record(admin: Admin) -> None:
     published = len(messages_of(RecordPublish, admin.harness.sent))
     lost = part("raft", "lost", "no quorum: 1 of 3 voters answers", "start beta and gamma")
     from_raft(admin, lost)
@@ -225,7 +225,7 @@ def test_lost_quorum_is_degraded_and_changes_nothing_that_others_are_told(admin:
     assert all(state and state.capabilities == () for state in states)
 
 
-def test_what_the_operator_asks_and_gets_crosses_nodes() -> None:
+def test_requests_and_reports_of_operators_cross_nodes() -> None:
     ours: list[type[Message]] = [
         one for one in REGISTRY.values() if one.__module__ == raft_reports.__name__
     ]

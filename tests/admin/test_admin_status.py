@@ -29,7 +29,7 @@ def admin() -> Admin:
     return Admin()
 
 
-def test_other_nodes_own_question_is_answered_by_the_supervisors_word(admin: Admin) -> None:
+def test_request_of_another_node_is_answered_with_the_supervisors_status(admin: Admin) -> None:
     admin.ask(NodeStatusRequest())
     admin.harness.deliver(part("docker", "absent", "no socket", "start it"))
     admin.supervisor_answers()
@@ -42,7 +42,7 @@ def test_other_nodes_own_question_is_answered_by_the_supervisors_word(admin: Adm
     assert [one.part for one in answer.parts] == ["cloudflare", "docker", "tailscale"]
 
 
-def test_part_that_is_present_is_not_told(admin: Admin) -> None:
+def test_part_that_is_present_is_not_reported(admin: Admin) -> None:
     admin.harness.deliver(part("docker", "present"))
     admin.ask(NodeStatusRequest())
     admin.supervisor_answers()
@@ -50,7 +50,7 @@ def test_part_that_is_present_is_not_told(admin: Admin) -> None:
     assert "docker" not in {one.part for one in admin.told()[0].parts}
 
 
-def test_status_asks_this_and_every_other_living_node_and_joins_their_answers(
+def test_status_joins_the_answers_of_all_living_nodes(
     admin: Admin,
 ) -> None:
     admin.know_three_nodes()
@@ -71,7 +71,7 @@ def test_status_asks_this_and_every_other_living_node_and_joins_their_answers(
     )
 
 
-def test_questions_go_to_the_admin_of_the_address_in_the_nodes_record(admin: Admin) -> None:
+def test_other_nodes_are_asked_at_the_address_in_their_record(admin: Admin) -> None:
     sent: list[str] = []
 
     def see_address(to: ActorAddress, message: object) -> None:
@@ -86,7 +86,7 @@ def test_questions_go_to_the_admin_of_the_address_in_the_nodes_record(admin: Adm
     assert f"{GAMMA}:7947/@admin" in sent
 
 
-def test_after_a_second_the_report_comes_without_who_did_not_answer(admin: Admin) -> None:
+def test_silent_node_is_unanswered_after_one_second(admin: Admin) -> None:
     admin.know_three_nodes()
     admin.ask(StatusRequest())
     admin.supervisor_answers()
@@ -165,7 +165,7 @@ def test_status_after_gossip_went_down_keeps_the_last_known_cluster(admin: Admin
 # Limits and forgeries.
 
 
-def test_silent_supervisor_keeps_nobody_waiting(admin: Admin) -> None:
+def test_silent_supervisor_does_not_delay_the_report(admin: Admin) -> None:
     admin.know(snapshot(members=members()))
     admin.ask(StatusRequest())
 
@@ -174,7 +174,7 @@ def test_silent_supervisor_keeps_nobody_waiting(admin: Admin) -> None:
     assert [report.unanswered for report in admin.reports()] == [("alpha",)]
 
 
-def test_two_askers_at_once_cost_each_node_one_question(admin: Admin) -> None:
+def test_concurrent_askers_share_one_question_to_each_node(admin: Admin) -> None:
     admin.know_three_nodes()
 
     admin.ask(StatusRequest())
@@ -190,7 +190,7 @@ def test_two_askers_at_once_cost_each_node_one_question(admin: Admin) -> None:
     [(GAMMA, 7947), (BETA, 7000), ("client-1", 0), ("127.0.0.1", 7947)],
     ids=["another node", "another port", "a command", "this node"],
 )
-def test_answer_in_another_nodes_name_is_dropped_and_counted(
+def test_answer_in_the_name_of_another_node_is_dropped_and_counted(
     admin: Admin, host: str, port: int
 ) -> None:
     admin.know_three_nodes()
@@ -204,7 +204,7 @@ def test_answer_in_another_nodes_name_is_dropped_and_counted(
     assert admin.metric("constellation_admin_unexpected_answers_total") == 1
 
 
-def test_answer_in_this_nodes_own_name_is_not_taken_from_another(admin: Admin) -> None:
+def test_answer_in_the_name_of_the_asked_node_is_dropped(admin: Admin) -> None:
     admin.know_three_nodes()
     admin.ask(StatusRequest())
 
@@ -215,7 +215,7 @@ def test_answer_in_this_nodes_own_name_is_not_taken_from_another(admin: Admin) -
     assert admin.metric("constellation_admin_unexpected_answers_total") == 1
 
 
-def test_answer_that_nobody_asked_for_is_counted(admin: Admin) -> None:
+def test_answer_that_was_not_asked_for_is_counted(admin: Admin) -> None:
     admin.know_three_nodes()
 
     admin.node_answers(status("beta"), BETA)
@@ -224,7 +224,7 @@ def test_answer_that_nobody_asked_for_is_counted(admin: Admin) -> None:
     assert admin.metric("constellation_admin_unexpected_answers_total") == 1
 
 
-def test_record_with_an_impossible_address_spoils_no_report(admin: Admin) -> None:
+def test_node_with_an_invalid_address_is_unanswered(admin: Admin) -> None:
     admin.know(snapshot(members=members(beta="alive"), nodes=(said("alpha"), said("beta", "a\0b"))))
 
     admin.ask(StatusRequest())
@@ -235,7 +235,7 @@ def test_record_with_an_impossible_address_spoils_no_report(admin: Admin) -> Non
     assert admin.asked() == []
 
 
-def test_more_than_64_askers_are_refused_and_served_again_later(admin: Admin) -> None:
+def test_askers_beyond_64_are_refused_until_others_are_answered(admin: Admin) -> None:
     admin.know_three_nodes()
     for _ in range(65):
         admin.ask(StatusRequest())
@@ -249,7 +249,7 @@ def test_more_than_64_askers_are_refused_and_served_again_later(admin: Admin) ->
     assert len(messages_of(RequestRefused, admin.harness.sent)) == 1
 
 
-def test_refusal_of_another_node_is_taken_as_silence(admin: Admin) -> None:
+def test_node_that_refuses_is_unanswered(admin: Admin) -> None:
     admin.know_three_nodes()
     admin.ask(StatusRequest())
 
@@ -269,7 +269,7 @@ def test_requests_are_counted_by_kind(admin: Admin) -> None:
     assert (count("StatusRequest"), count("NodesRequest"), count("NodeStatusRequest")) == (1, 2, 1)
 
 
-def test_only_questions_and_answers_of_the_operator_cross_nodes() -> None:
+def test_only_requests_and_answers_of_operators_cross_nodes() -> None:
     assert not PartReported.crosses_nodes
     assert not SupervisorStatus.crosses_nodes
     for kind in (StatusRequest, NodesRequest, ServicesRequest, NodeStatusRequest, NodeStatus):

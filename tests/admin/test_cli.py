@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
+import typer
 
 from constellation.admin.reports import nodes_report, services_report, status_report
+from constellation.cli import main as cli
 from constellation.errors import AdapterError
+from constellation.registry import ACTORS, ActorSpec, load
 from messages.admin import (
     NodesReport,
     NodesRequest,
@@ -53,7 +56,7 @@ KINDS: dict[str, type[Message]] = {
 @pytest.mark.parametrize(
     ("reports", "code"), [(WELL_REPORTS, 0), (BAD_REPORTS, 2)], ids=["well", "degraded"]
 )
-def test_exit_code_says_how_it_is_in_both_forms(
+def test_exit_code_is_the_same_for_the_table_and_for_json(
     agent: Agent, run: Run, command: str, reports: dict[str, Message], code: int
 ) -> None:
     agent.answer = reports[command]
@@ -66,9 +69,7 @@ def test_exit_code_says_how_it_is_in_both_forms(
     assert KINDS[command].model_validate_json(document.out) == reports[command]
 
 
-def test_output_that_is_no_terminal_has_no_colour_and_one_line_a_row(
-    agent: Agent, run: Run
-) -> None:
+def test_output_to_a_pipe_has_no_colour_and_one_line_for_each_row(agent: Agent, run: Run) -> None:
     long = view(service("web", "alpha", "unhealthy", "because " * 60))
     agent.answer = services_report(long)
 
@@ -83,7 +84,7 @@ def test_output_that_is_no_terminal_has_no_colour_and_one_line_a_row(
 
 @pytest.mark.parametrize("command", REQUESTS)
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
-def test_unanswered_question_is_one_line_and_exit_code_1(
+def test_unanswered_request_is_one_line_and_exit_code_1(
     agent: Agent, run: Run, command: str, form: Sequence[str]
 ) -> None:
     agent.answer = AdapterError("no agent answers", why="connection refused", fix="start it")
@@ -94,7 +95,7 @@ def test_unanswered_question_is_one_line_and_exit_code_1(
     assert "no agent answers: connection refused; start it" in ran.line
 
 
-def test_refusal_is_told_with_its_reason_and_what_to_do(agent: Agent, run: Run) -> None:
+def test_refusal_is_printed_with_its_reason_and_remedy(agent: Agent, run: Run) -> None:
     agent.answer = RequestRefused(what="nothing to say", why="it is starting", fix="ask again")
 
     ran = run("status")
@@ -103,7 +104,7 @@ def test_refusal_is_told_with_its_reason_and_what_to_do(agent: Agent, run: Run) 
     assert "nothing to say: it is starting; ask again" in ran.line
 
 
-def test_answer_of_another_kind_is_blamed_on_the_version(agent: Agent, run: Run) -> None:
+def test_unexpected_answer_is_explained_by_another_version(agent: Agent, run: Run) -> None:
     agent.answer = GossipLeft()
 
     ran = run("status")
@@ -112,7 +113,7 @@ def test_answer_of_another_kind_is_blamed_on_the_version(agent: Agent, run: Run)
     assert "another version" in ran.line
 
 
-def test_file_that_may_not_be_read_is_one_line(agent: Agent, run: Run) -> None:
+def test_unreadable_file_is_one_line(agent: Agent, run: Run) -> None:
     agent.answer = PermissionError(13, "Permission denied", "/var/lib/constellation/cluster_key")
 
     ran = run("status")
@@ -122,7 +123,27 @@ def test_file_that_may_not_be_read_is_one_line(agent: Agent, run: Run) -> None:
     assert "root" in ran.line
 
 
-def test_error_text_cannot_command_the_terminal(agent: Agent, run: Run) -> None:
+def test_escape_sequences_in_errors_are_not_printed(agent: Agent, run: Run) -> None:
     agent.answer = RequestRefused(what="a\nb", why="\x1b[2J", fix="c")
 
     assert "a b: ?[2J; c" in run("status").line
+
+
+# Commands.
+
+
+def names_of(app: typer.Typer) -> set[str]:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    return set(group.commands)
+
+
+@pytest.mark.parametrize(
+    "spec", [spec for spec in ACTORS if spec.commands], ids=lambda spec: spec.name
+)
+def test_commands_named_in_the_registry_are_part_of_the_program(spec: ActorSpec) -> None:
+    brought = typer.Typer(callback=lambda: None)
+    load(spec.commands)(brought)
+
+    assert names_of(brought)
+    assert names_of(brought) <= names_of(cli.app)

@@ -26,7 +26,7 @@ CORDONED = CordonReport(
 UNCORDONED = CORDONED.model_copy(update={"cordoned": False, "reason": ""})
 
 
-def test_cordon_is_ordered_and_what_follows_printed(agent: Agent, run: Run) -> None:
+def test_cordon_gives_the_order_and_prints_what_follows(agent: Agent, run: Run) -> None:
     agent.answer = CORDONED
 
     ran = run("cordon", "beta", "--reason", "kernel upgrade")
@@ -44,7 +44,7 @@ def test_cordon_is_ordered_and_what_follows_printed(agent: Agent, run: Run) -> N
     ]
 
 
-def test_uncordon_is_ordered_and_what_follows_printed(agent: Agent, run: Run) -> None:
+def test_uncordon_gives_the_order_and_prints_what_follows(agent: Agent, run: Run) -> None:
     agent.answer = UNCORDONED
 
     ran = run("uncordon", "beta")
@@ -58,7 +58,7 @@ def test_uncordon_is_ordered_and_what_follows_printed(agent: Agent, run: Run) ->
 
 
 @pytest.mark.parametrize("command", ["cordon", "uncordon"])
-def test_as_json_it_is_the_answer_and_nothing_else(agent: Agent, run: Run, command: str) -> None:
+def test_json_output_is_the_report_alone(agent: Agent, run: Run, command: str) -> None:
     agent.answer = CORDONED
 
     ran = run(command, "beta", "--json")
@@ -80,14 +80,17 @@ def test_refusal_is_one_line_and_exit_code_1(agent: Agent, run: Run, command: st
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["cordon", ""], "no node has a name of 0 characters"),
-        (["uncordon", "x" * 129], "no node has a name of 129 characters"),
-        (["cordon", "beta", "--reason", "x" * 201], "the reason has 201 characters, 200 are"),
-        (["cordon"], "--help says more"),
-        (["uncordon", "beta", "--reason", "x"], "--help says more"),
+        (["cordon", ""], "a node's name cannot have 0 characters"),
+        (["uncordon", "x" * 129], "a node's name cannot have 129 characters"),
+        (
+            ["cordon", "beta", "--reason", "x" * 201],
+            "the reason has 201 characters; the limit is 200",
+        ),
+        (["cordon"], "see --help"),
+        (["uncordon", "beta", "--reason", "x"], "see --help"),
     ],
 )
-def test_wrong_use_is_one_line_and_nobody_is_asked(
+def test_wrong_usage_is_one_line_and_the_agent_is_not_asked(
     agent: Agent, run: Run, words: list[str], says: str
 ) -> None:
     ran = run(*words)
@@ -97,7 +100,7 @@ def test_wrong_use_is_one_line_and_nobody_is_asked(
     assert agent.asked == []
 
 
-def test_words_cannot_command_the_terminals_of_others(agent: Agent, run: Run) -> None:
+def test_escape_sequences_in_a_reason_are_not_sent(agent: Agent, run: Run) -> None:
     agent.answer = CORDONED
     run("cordon", "beta", "--reason", "\x1b[2Jnew\nkernel \udcff")
 

@@ -24,14 +24,14 @@ def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
     )  # fmt: skip
 
 
-def test_every_key_is_new_and_long() -> None:
+def test_every_generated_key_is_new_and_64_digits_long() -> None:
     keys = {program("keygen", stdout=subprocess.PIPE).stdout for _ in range(2)}
 
     assert len(keys) == 2
     assert all(re.fullmatch(r"[0-9a-f]{64}\n", key) for key in keys)
 
 
-def test_reader_who_has_seen_enough_is_no_error() -> None:
+def test_closed_pipe_is_no_error() -> None:
     reads, writes = os.pipe()
     os.close(reads)
 
@@ -42,7 +42,7 @@ def test_reader_who_has_seen_enough_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["keygen"], ["--help"]], ids=" ".join)
-def test_full_disk_is_one_line(arguments: list[str]) -> None:
+def test_output_to_a_full_disk_is_one_line(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         ran = program(*arguments, stdout=full)
 
@@ -51,7 +51,7 @@ def test_full_disk_is_one_line(arguments: list[str]) -> None:
     assert ran.stderr.count("\n") == 1
 
 
-def test_closed_output_leaves_the_exit_code() -> None:
+def test_closed_output_does_not_change_the_exit_code() -> None:
     ran = subprocess.run(
         ["/bin/sh", "-c", 'exec "$0" -m constellation.cli.main keygen >&-', sys.executable],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=30,
@@ -60,7 +60,7 @@ def test_closed_output_leaves_the_exit_code() -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_help_says_the_exit_codes_and_loads_nothing_heavy() -> None:
+def test_help_names_the_exit_codes_and_loads_nothing_heavy() -> None:
     script = (
         "import atexit, json, sys\n"
         "atexit.register(lambda: sys.stderr.write(json.dumps(sorted(sys.modules))))\n"

@@ -40,7 +40,7 @@ DONE = RaftOrderDone(number=1, is_done=True, text="it is done")
 
 @pytest.mark.parametrize("command", REQUESTS)
 @pytest.mark.parametrize(("reports", "code"), [(WELL, 0), (BAD, 2)], ids=["well", "degraded"])
-def test_exit_code_says_how_it_is_in_both_forms(
+def test_exit_code_is_the_same_for_the_table_and_for_json(
     agent: Agent, run: Run, command: str, reports: dict[str, Message], code: int
 ) -> None:
     agent.answer = reports[command]
@@ -54,7 +54,7 @@ def test_exit_code_says_how_it_is_in_both_forms(
 
 
 @pytest.mark.parametrize("action", ORDERS)
-def test_order_is_given_and_what_became_of_it_printed(agent: Agent, run: Run, action: str) -> None:
+def test_order_is_given_and_its_outcome_printed(agent: Agent, run: Run, action: str) -> None:
     agent.answer = DONE
 
     ran = run(*ORDERS[action], "beta")
@@ -66,17 +66,17 @@ def test_order_is_given_and_what_became_of_it_printed(agent: Agent, run: Run, ac
     assert ran.out.splitlines()[0] == "it is done"
 
 
-def test_who_removes_a_node_is_told_that_it_stays_out(agent: Agent, run: Run) -> None:
+def test_removal_prints_that_the_node_stays_out(agent: Agent, run: Run) -> None:
     agent.answer = DONE
 
     lines = run("raft", "remove", "beta").out.splitlines()
 
     assert lines[1:] == [
-        "beta stays out, whenever its agent starts, until `constellation raft add beta`"
+        "beta stays out, also after a restart, until `constellation raft add beta`"
     ]
 
 
-def test_order_as_json_is_the_answer_and_nothing_else(agent: Agent, run: Run) -> None:
+def test_json_output_of_an_order_is_the_answer_alone(agent: Agent, run: Run) -> None:
     agent.answer = DONE
 
     ran = run("raft", "remove", "beta", "--json")
@@ -99,9 +99,7 @@ def test_order_that_was_not_done_is_one_line_and_exit_code_1(
 
 
 @pytest.mark.parametrize("action", ORDERS)
-def test_refusal_is_told_with_its_reason_and_what_to_do(
-    agent: Agent, run: Run, action: str
-) -> None:
+def test_refusal_is_printed_with_its_reason_and_remedy(agent: Agent, run: Run, action: str) -> None:
     agent.answer = RequestRefused(what="not done", why="no node is called x", fix="there are: a, b")
 
     ran = run(*ORDERS[action], "x")
@@ -111,29 +109,31 @@ def test_refusal_is_told_with_its_reason_and_what_to_do(
 
 
 @pytest.mark.parametrize("name", ["", "x" * 129])
-def test_name_that_no_node_can_have_is_not_asked_about(agent: Agent, run: Run, name: str) -> None:
+def test_impossible_name_is_refused_without_asking_the_agent(
+    agent: Agent, run: Run, name: str
+) -> None:
     ran = run("transfer", name)
 
     assert ran.code == 1
-    assert "no node has a name of" in ran.line
+    assert "a node's name cannot have" in ran.line
     assert agent.asked == []
 
 
 @pytest.mark.parametrize("words", [["transfer"], ["raft", "add"], ["raft", "ad"]])
-def test_wrong_use_is_one_line(run: Run, words: list[str]) -> None:
+def test_wrong_usage_is_one_line(run: Run, words: list[str]) -> None:
     ran = run(*words)
 
     assert ran.code == 1
-    assert "--help says more" in ran.line
+    assert "see --help" in ran.line
 
 
-def test_what_others_say_cannot_command_the_terminal(agent: Agent, run: Run) -> None:
+def test_escape_sequences_in_an_outcome_are_not_printed(agent: Agent, run: Run) -> None:
     agent.answer = RaftOrderDone(is_done=True, text="\x1b[2Jdone\nreally")
 
     assert run("raft", "promote", "beta").out == "?[2Jdone really\n"
 
 
-def test_agent_may_wait_for_the_leader_before_it_answers_an_order(agent: Agent, run: Run) -> None:
+def test_order_waits_longer_than_the_agent_waits_for_the_leader(agent: Agent, run: Run) -> None:
     agent.answer = DONE
     run("transfer", "beta")
 

@@ -31,7 +31,7 @@ Run = Callable[..., Ran]
     ],
     ids=" ".join,
 )
-def test_wrong_use_is_one_line_and_exit_code_1(
+def test_wrong_usage_is_one_line_and_exit_code_1(
     agent: Agent, run: Run, arguments: list[str], named: str
 ) -> None:
     ran = run(*arguments)
@@ -41,7 +41,7 @@ def test_wrong_use_is_one_line_and_exit_code_1(
     assert agent.asked == []
 
 
-def test_settings_are_those_of_the_agent(
+def test_settings_come_from_the_same_sources_as_the_agents(
     agent: Agent, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agent.answer = nodes_report(view(members=members()), {})
@@ -61,7 +61,7 @@ def test_settings_are_those_of_the_agent(
     assert {key for _, key, _ in agent.asked} == {KEY.encode()}
 
 
-def test_where_no_agent_has_run_no_key_is_made(
+def test_command_does_not_create_a_key(
     agent: Agent, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CONSTELLATION_CLUSTER_KEY")
@@ -77,7 +77,7 @@ def test_where_no_agent_has_run_no_key_is_made(
 
 
 @pytest.mark.parametrize("unreadable", ["directory", "file"])
-def test_user_who_may_not_read_the_usual_settings_is_told_so(
+def test_user_without_access_to_the_default_settings_gets_a_hint(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unreadable: str
 ) -> None:
     config = tmp_path / "agent.toml"

@@ -72,7 +72,7 @@ def test_order(before: Cordon, change: CordonChange, after: Cordon) -> None:
 
 @settings(deadline=None)
 @given(st.booleans(), REASONS)
-def test_what_is_written_is_read(cordoned: bool, reason: str) -> None:
+def test_saved_cordon_is_loaded_unchanged(cordoned: bool, reason: str) -> None:
     cordon = Cordon(cordoned=cordoned, reason=reason)
 
     assert len(cordon.encode()) <= FILE_BYTES_MAX
@@ -81,7 +81,7 @@ def test_what_is_written_is_read(cordoned: bool, reason: str) -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=200))
-def test_any_other_content_is_refused_and_nothing_worse(content: bytes) -> None:
+def test_any_other_content_is_refused(content: bytes) -> None:
     with contextlib.suppress(CordonError):
         Cordon.decode(content)
 
@@ -102,24 +102,24 @@ def test_any_other_content_is_refused_and_nothing_worse(content: bytes) -> None:
     ],
     ids=lambda content: repr(content)[:30],
 )
-def test_damaged_file_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
+def test_damaged_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "cordon.json"
     path.write_bytes(content)
 
-    with pytest.raises(AdapterError, match=r"cannot be used.*write the file anew"):
+    with pytest.raises(AdapterError, match=r"cannot be used.*either replaces the file"):
         load_cordon(path)
 
     assert path.read_bytes() == content
 
 
-def test_what_a_later_version_adds_is_passed_over(tmp_path: Path) -> None:
+def test_field_of_a_later_version_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "cordon.json"
     path.write_text('{"cordoned": true, "reason": "kernel upgrade", "by": "eve"}')
 
     assert load_cordon(path) == UPGRADE
 
 
-def test_cordon_is_kept_and_taken_away_again(tmp_path: Path) -> None:
+def test_file_exists_only_while_the_node_is_cordoned(tmp_path: Path) -> None:
     path = tmp_path / "cordon.json"
 
     assert load_cordon(path) == Cordon()
@@ -131,7 +131,7 @@ def test_cordon_is_kept_and_taken_away_again(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_is_synced_before_it_has_its_name_and_the_name_after(
+def test_content_is_synced_before_the_rename_and_the_directory_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, steps = tmp_path / "cordon.json", []
@@ -162,7 +162,7 @@ def test_full_disk_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_directory_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_missing_directory_is_reported(tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match="No such file"):
         save_cordon(tmp_path / "away" / "cordon.json", UPGRADE)
 
@@ -183,7 +183,7 @@ def test_healthy_services_of_a_living_node_are_counted(state: str, found: int) -
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["not heard of yet", "heard of"])
-def test_report_is_the_same_whether_gossip_was_faster_or_not(known: bool) -> None:
+def test_report_does_not_depend_on_whether_gossip_was_faster(known: bool) -> None:
     cluster = view(
         service("web", "beta"),
         service("web", "alpha"),
@@ -255,11 +255,11 @@ OTHERS_HAVE_ALL = view(service("a", "beta"), service("a", "alpha"), members=memb
         ),
     ],
 )
-def test_person_is_told(cluster: ClusterView, change: CordonChanged, text: str) -> None:
+def test_report_as_text(cluster: ClusterView, change: CordonChanged, text: str) -> None:
     assert told(cluster, change) == text
 
 
-def test_who_cordons_is_told_how_to_end_it() -> None:
+def test_text_says_how_to_uncordon() -> None:
     lines = cordon_lines(cordon_report(OTHERS_HAVE_ALL, changed()))
 
     assert lines[1:] == (
@@ -267,7 +267,7 @@ def test_who_cordons_is_told_how_to_end_it() -> None:
     )
 
 
-def test_of_many_names_the_first_are_shown() -> None:
+def test_text_lists_only_the_first_of_many_names() -> None:
     names = [f"s{number:02}" for number in range(NAMES_SHOWN_MAX + 5)]
     cluster = view(*(service(name, "beta") for name in names), members=members(beta="alive"))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from constellation.admin.cordon_round import TIMEOUT_S, Answer, CordonRound, Effect, PassOn
-from constellation.admin.round import ASKERS_MAX, Unexpected
+from constellation.admin.cordon_round import TIMEOUT_S, CordonRound, Effect, PassOn
+from constellation.admin.round import ASKERS_MAX, Answer, Unexpected
 from messages.admin import (
     CordonChange,
     CordonChanged,
@@ -47,8 +47,8 @@ def refusal(effects: list[Effect], asker: str = "p") -> RequestRefused:
     (effect,) = effects
     assert isinstance(effect, Answer)
     assert effect.asker == asker
-    assert isinstance(effect.answer, RequestRefused)
-    return effect.answer
+    assert isinstance(effect.message, RequestRefused)
+    return effect.message
 
 
 @pytest.mark.parametrize("node", ["alpha", "beta", "gamma"], ids=["itself", "alive", "suspect"])
@@ -59,8 +59,8 @@ def test_order_is_passed_on_and_its_outcome_reported(one: CordonRound, node: str
 
     assert (change.node, change.cordoned, change.reason) == (node, True, "kernel upgrade")
     assert isinstance(told, Answer)
-    assert isinstance(told.answer, CordonReport)
-    assert (told.asker, told.answer.node, told.answer.reason) == ("p", node, "kernel upgrade")
+    assert isinstance(told.message, CordonReport)
+    assert (told.asker, told.message.node, told.message.reason) == ("p", node, "kernel upgrade")
     assert one.tick(CLUSTER, TIMEOUT_S) == []
 
 

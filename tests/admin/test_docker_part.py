@@ -46,7 +46,7 @@ def told(host: FakeDocker) -> Iterator[Told]:
     made.harness.stop()
 
 
-def test_docker_that_never_was_is_absent_and_one_that_was_is_lost(
+def test_docker_is_absent_before_it_was_reached_and_lost_afterwards(
     host: FakeDocker, told: Told
 ) -> None:
     told.until("absent")
@@ -63,7 +63,7 @@ def test_docker_that_never_was_is_absent_and_one_that_was_is_lost(
     assert all(one.why and one.fix for one in told.parts() if one.state == "lost")
 
 
-def test_lost_docker_is_told_anew_only_when_the_reason_is_another(
+def test_lost_docker_is_reported_again_only_with_another_reason(
     host: FakeDocker, told: Told
 ) -> None:
     host.start()
@@ -78,7 +78,7 @@ def test_lost_docker_is_told_anew_only_when_the_reason_is_another(
     assert len(set(reasons)) == 2
 
 
-def test_admin_that_was_started_again_is_told_again(host: FakeDocker, told: Told) -> None:
+def test_restarted_admin_actor_gets_the_report_again(host: FakeDocker, told: Told) -> None:
     host.start()
     told.until("present")
     before = len(told.parts())

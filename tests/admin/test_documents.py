@@ -75,12 +75,12 @@ KEYS: dict[type[Message], set[str]] = {
 
 
 @pytest.mark.parametrize("kind", KEYS, ids=lambda kind: kind.__name__)
-def test_keys_are_those_that_were_promised(kind: type[Message]) -> None:
+def test_documents_have_exactly_the_published_keys(kind: type[Message]) -> None:
     assert set(kind.model_fields) == KEYS[kind]
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda one: type(one).__name__)
-def test_document_is_one_object_that_holds_the_whole_report(report: Message) -> None:
+def test_document_is_one_object_with_the_whole_report(report: Message) -> None:
     text = document(report)
 
     assert type(report).model_validate_json(text) == report

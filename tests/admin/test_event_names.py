@@ -97,11 +97,11 @@ def test_reports_of_raft_are_shown_under_the_documented_names_and_in_their_colou
     assert re.search(r"\x1b\[33mleader lost\s*\x1b\[0m", colored), colored
 
 
-def test_every_name_has_a_colour_or_is_plain_on_purpose() -> None:
+def test_every_name_has_a_style() -> None:
     assert EVENT_STYLES.keys() == VOCABULARY
 
 
-def test_every_name_is_documented_and_nothing_else_is() -> None:
+def test_documentation_lists_exactly_the_vocabulary() -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \|", DOCUMENT.read_text(), re.MULTILINE)
 
     assert len(rows) == len(set(rows))

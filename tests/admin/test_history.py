@@ -40,7 +40,7 @@ def test_latest_event_comes_first_with_its_age() -> None:
     ]
 
 
-def test_change_of_health_is_an_event_and_any_other_change_of_a_service_is_none() -> None:
+def test_only_a_change_of_health_of_a_service_is_an_event() -> None:
     history = History(0.0)
     same, worse = service("web", "beta"), service("web", "beta", "unhealthy", "no answer")
 
@@ -51,7 +51,7 @@ def test_change_of_health_is_an_event_and_any_other_change_of_a_service_is_none(
     assert (row.service, row.what, row.reason) == ("web", "unhealthy", "no answer")
 
 
-def test_service_that_is_withdrawn_is_gone_and_one_that_nobody_knew_is_not() -> None:
+def test_withdrawn_service_is_an_event_only_if_it_was_known() -> None:
     history = History(0.0)
     names = [RecordName(kind="service", node="beta", key=key) for key in ("web", "other")]
 
@@ -60,7 +60,7 @@ def test_service_that_is_withdrawn_is_gone_and_one_that_nobody_knew_is_not() -> 
     assert told(history) == [(90.0, "beta", "web", "gone")]
 
 
-def test_first_snapshot_is_no_news() -> None:
+def test_first_snapshot_has_no_events() -> None:
     history = History(0.0)
 
     history.add_cluster_change(
@@ -72,7 +72,7 @@ def test_first_snapshot_is_no_news() -> None:
     assert text == "No events in the last 1 min 30 s.\n"
 
 
-def test_only_the_latest_are_remembered() -> None:
+def test_history_keeps_only_the_latest_events() -> None:
     history = History(0.0)
     for number in range(EVENTS_MAX + 7):
         history.add_cluster_change(KNOWN, delta(event("update", node=f"n{number}")), float(number))
@@ -96,7 +96,7 @@ def test_table_names_node_service_and_reason() -> None:
     ]
 
 
-def test_what_raft_reports_is_among_the_events_with_its_reason() -> None:
+def test_reports_of_raft_are_events_with_their_reason() -> None:
     history = History(0.0)
     history.add_cluster_change(KNOWN, delta(event("failed")), 5.0)
     history.add_report(ChangeReported(what="leader_elected", node="beta", reason="a vote"), 10.0)
@@ -120,7 +120,7 @@ def test_what_raft_reports_is_among_the_events_with_its_reason() -> None:
     ]
 
 
-def test_cordon_and_its_end_are_events_with_the_reason_and_a_new_node_is_none() -> None:
+def test_cordon_and_uncordon_are_events_but_a_new_cordoned_node_is_not() -> None:
     history = History(0.0)
     on = said("beta", cordoned=True, cordon_reason="kernel upgrade")
     other = said("beta", cordoned=True, cordon_reason="disk")

@@ -42,13 +42,13 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Agent]]:
         yield made
 
 
-def test_well_cluster_is_answered_with_exit_code_0(pair: list[Agent]) -> None:
+def test_healthy_cluster_gives_exit_code_0(pair: list[Agent]) -> None:
     for command in ("status", "nodes", "services"):
         ran = ask(pair[0], command)
         assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
 
 
-def test_each_node_speaks_for_itself(pair: list[Agent]) -> None:
+def test_status_holds_each_nodes_own_report(pair: list[Agent]) -> None:
     code, report = document(pair[0], "status")
 
     assert (code, report["degraded"], report["unanswered"]) == (0, [], [])
@@ -58,7 +58,9 @@ def test_each_node_speaks_for_itself(pair: list[Agent]) -> None:
         assert running["admin"] == agent.process_id_of("admin")
 
 
-def test_command_with_another_key_is_told_so(pair: list[Agent], tmp_path: Path) -> None:
+def test_command_with_another_key_is_refused_with_the_reason(
+    pair: list[Agent], tmp_path: Path
+) -> None:
     (tmp_path / "key").write_text("x" * 40)
     (tmp_path / "key").chmod(0o600)
     content = json.loads(pair[0].config.read_text())
@@ -76,7 +78,7 @@ def test_command_with_another_key_is_told_so(pair: list[Agent], tmp_path: Path) 
     assert "another cluster_key" in ran.stderr
 
 
-def test_where_no_agent_runs_one_line_says_what_to_do(tmp_path: Path) -> None:
+def test_command_without_an_agent_is_one_line_with_the_remedy(tmp_path: Path) -> None:
     with agents(tmp_path, 1, start=False) as (agent,):
         ran = ask(agent, "status")
 
@@ -87,7 +89,7 @@ def test_where_no_agent_runs_one_line_says_what_to_do(tmp_path: Path) -> None:
     assert not agent.data_dir.exists()
 
 
-def test_service_that_fails_and_a_node_that_dies_are_degraded(tmp_path: Path) -> None:
+def test_failed_service_and_dead_node_are_degraded(tmp_path: Path) -> None:
     web = {"name": "web", "address": "127.0.0.1:9", "check": "tcp"}
     with agents(tmp_path, 2, settings=[{"static_services": [web]}, {}]) as (alpha, beta):
         wait_until(
@@ -121,7 +123,7 @@ def test_service_that_fails_and_a_node_that_dies_are_degraded(tmp_path: Path) ->
     assert dead.stdout.splitlines()[1].split()[:2] == ["beta", "dead"]
 
 
-def test_node_that_left_is_a_note(tmp_path: Path) -> None:
+def test_node_that_left_is_a_note_and_not_degraded(tmp_path: Path) -> None:
     with agents(tmp_path, 2) as (alpha, beta):
         beta.stop()
         wait_until(

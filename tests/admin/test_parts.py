@@ -35,16 +35,16 @@ def listening(tmp_path: Path) -> Iterator[Path]:
 NO_TAILSCALE = {"socket": "/nonexistent/tailscaled.sock"}
 
 
-def test_docker_that_listens_is_not_missing(listening: Path) -> None:
+def test_docker_that_listens_is_present(listening: Path) -> None:
     assert "docker" not in missing(settings(docker={"socket": str(listening)}))
 
 
 @pytest.mark.parametrize("path", ["/nonexistent/docker.sock", "/etc/hostname", "x" * 300, "\ud800"])
-def test_docker_that_does_not_listen_is_missing_whatever_its_path_is(path: str) -> None:
+def test_docker_that_does_not_listen_is_missing(path: str) -> None:
     assert path in missing(settings(docker={"socket": path}))["docker"].why
 
 
-def test_docker_that_has_died_is_missing(tmp_path: Path) -> None:
+def test_docker_that_has_died_is_missing_despite_its_socket(tmp_path: Path) -> None:
     path = tmp_path / "dead.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -52,37 +52,37 @@ def test_docker_that_has_died_is_missing(tmp_path: Path) -> None:
     assert "refused" in missing(settings(docker={"socket": str(path)}))["docker"].why
 
 
-def test_docker_that_is_not_wanted_is_not_missing() -> None:
+def test_disabled_docker_is_not_missing() -> None:
     given = settings(docker={"enabled": False, "socket": "/nonexistent/docker.sock"})
 
     assert "docker" not in missing(given)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.9", "::1"])
-def test_tailscale_is_missing_on_a_node_that_no_other_can_reach(address: str) -> None:
+def test_tailscale_is_missing_on_a_node_bound_to_loopback(address: str) -> None:
     given = settings(bind_address=address, tailscale=NO_TAILSCALE)
     found = missing(given)["tailscale"]
 
     assert "does not run here" in found.why
 
 
-def test_tailscale_that_runs_but_is_not_used_is_said_to_be_so(listening: Path) -> None:
+def test_tailscale_that_runs_but_is_not_used_is_reported(listening: Path) -> None:
     found = missing(settings(tailscale={"socket": str(listening)}))["tailscale"]
 
-    assert "it runs here" in found.why
+    assert "through Tailscale" in found.why
     assert "bind_address" in found.fix
 
 
-def test_tailscale_is_not_missed_on_a_node_that_others_reach() -> None:
+def test_tailscale_is_not_missing_on_a_node_that_others_reach() -> None:
     assert "tailscale" not in missing(settings(bind_address="100.64.0.1", cluster_key=KEY))
 
 
-def test_tailscale_that_is_not_wanted_is_not_missing() -> None:
+def test_disabled_tailscale_is_not_missing() -> None:
     assert "tailscale" not in missing(settings(tailscale={"enabled": False}))
 
 
-def test_cloudflare_is_the_operators_own_business_in_this_version() -> None:
+def test_cloudflare_is_always_missing_in_this_version() -> None:
     found = missing(settings())["cloudflare"]
 
-    assert "keeps no DNS records" in found.why
+    assert "does not manage DNS records" in found.why
     assert "*.<domain>" in found.fix

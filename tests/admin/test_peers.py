@@ -14,7 +14,7 @@ from tests.traefik.builders import view
     ("state", "is_asked"),
     [("alive", True), ("suspect", True), ("dead", False), ("left", False)],
 )
-def test_other_living_nodes_are_asked(state: MemberState, *, is_asked: bool) -> None:
+def test_peers_are_the_other_living_nodes(state: MemberState, *, is_asked: bool) -> None:
     cluster = view(members=members(beta=state), nodes=(said("alpha"), said("beta", "10.0.0.2")))
 
     found = find_peers(cluster)
@@ -23,12 +23,12 @@ def test_other_living_nodes_are_asked(state: MemberState, *, is_asked: bool) -> 
     assert found.unreachable == ()
 
 
-def test_node_that_has_said_nothing_of_itself_is_unreachable() -> None:
+def test_node_without_a_record_is_unreachable() -> None:
     assert find_peers(view(members=members(beta="alive"))).unreachable == ("beta",)
 
 
 @pytest.mark.parametrize("address", ["", "beta.example", "a\0b", "x" * 300, "10.0.0.2:1", "[::1]"])
-def test_address_that_is_none_is_never_dialled(address: str) -> None:
+def test_invalid_address_is_never_dialled(address: str) -> None:
     cluster = view(members=members(beta="alive"), nodes=(said("beta", address),))
 
     found = find_peers(cluster)
@@ -36,7 +36,7 @@ def test_address_that_is_none_is_never_dialled(address: str) -> None:
     assert (found.addresses, found.unreachable) == ({}, ("beta",))
 
 
-def test_record_of_a_node_that_is_no_member_is_not_enough() -> None:
+def test_record_of_a_node_that_is_not_a_member_is_ignored() -> None:
     found = find_peers(view(members=members(), nodes=(said("beta"),)))
 
     assert (found.addresses, found.unreachable) == ({}, ())
@@ -54,7 +54,7 @@ def aged(node: str, age_s: float) -> ClusterMember:
     return member(node).model_copy(update={"changed_ago_s": age_s})
 
 
-def test_states_began_as_long_ago_as_gossip_says() -> None:
+def test_age_of_a_state_is_the_one_that_gossip_reports() -> None:
     before = {"alpha": 10.0, "beta": 20.0, "gamma": 30.0}
 
     since_s = states_since_s(before, change(aged("beta", 1.5), gone=("gamma",)), 100.0)
@@ -62,7 +62,7 @@ def test_states_began_as_long_ago_as_gossip_says() -> None:
     assert since_s == {"alpha": 10.0, "beta": 98.5}
 
 
-def test_snapshot_forgets_members_that_are_not_in_it() -> None:
+def test_snapshot_forgets_members_it_does_not_contain() -> None:
     since_s = states_since_s({"gamma": 30.0}, change(aged("beta", 2.0), snapshot=True), 100.0)
 
     assert since_s == {"beta": 98.0}

@@ -190,12 +190,12 @@ def test_services(cluster: ClusterView, problems: tuple[str, ...]) -> None:
     ],
     ids=lambda value: "-" if isinstance(value, NodeStatus) else " ".join(value) or "nothing",
 )
-def test_what_a_node_says_of_itself(said_of_itself: NodeStatus, problems: tuple[str, ...]) -> None:
+def test_problems_inside_a_node(said_of_itself: NodeStatus, problems: tuple[str, ...]) -> None:
     assert degraded(view(members=members(beta="alive")), [said_of_itself], ()) == problems
 
 
 @pytest.mark.parametrize(("state", "count"), [("alive", 1), ("suspect", 0), ("dead", 0)])
-def test_silent_agent_is_told_unless_its_node_is_in_trouble_anyway(state: str, count: int) -> None:
+def test_silent_agent_is_reported_unless_its_node_is(state: str, count: int) -> None:
     cluster = view(members=members(beta=state))  # type: ignore[arg-type]
 
     silent = [one for one in degraded(cluster, (), ("beta",)) if "did not report its status" in one]
@@ -203,7 +203,7 @@ def test_silent_agent_is_told_unless_its_node_is_in_trouble_anyway(state: str, c
     assert len(silent) == count
 
 
-def test_the_worst_comes_first() -> None:
+def test_worst_problem_comes_first() -> None:
     first_words = [
         problem.partition(":")[0]
         for problem in degraded(cluster_in_trouble(), statuses(), ("delta", "beta"))
@@ -221,7 +221,7 @@ def test_the_worst_comes_first() -> None:
     ]
 
 
-def test_departures_and_what_never_was_are_notes_each_once() -> None:
+def test_departed_nodes_and_absent_parts_are_notes_listed_once() -> None:
     absent = part("docker", "absent", "no socket", "install it")
     answered = [status("alpha", parts=(absent,)), status("beta", parts=(absent,))]
 
@@ -233,7 +233,7 @@ def test_departures_and_what_never_was_are_notes_each_once() -> None:
     )
 
 
-def test_cordoned_nodes_are_notes_with_what_they_keep_away_and_how_to_end_it() -> None:
+def test_cordoned_nodes_are_notes_with_the_effect_and_the_remedy() -> None:
     cluster = view(
         service("web", "beta"),
         service("web", "alpha"),
@@ -256,7 +256,7 @@ def test_cordoned_nodes_are_notes_with_what_they_keep_away_and_how_to_end_it() -
     assert not [text for text in degraded(cluster, (), ()) if "cordon" in text]
 
 
-def test_well_cluster_has_neither() -> None:
+def test_healthy_cluster_has_no_problems_and_no_notes() -> None:
     cluster = view(service("web", "alpha"), members=members(beta="alive"))
     answered = [status("alpha"), status("beta")]
 
@@ -264,7 +264,7 @@ def test_well_cluster_has_neither() -> None:
     assert notes(cluster, answered) == ()
 
 
-def test_part_that_several_nodes_lost_alike_is_one_line() -> None:
+def test_part_lost_by_several_nodes_for_one_reason_is_one_line() -> None:
     why, fix = "no quorum: 2 of 5 voters answer", "start the agents of gamma, delta, epsilon"
     no_quorum, alone = part("raft", "lost", why, fix), part("raft", "lost", "its disk is full")
     nodes = [status("alpha", parts=(no_quorum,)), status("beta", parts=(no_quorum,))]

@@ -20,7 +20,7 @@ def report(*statuses: RaftStatus, unanswered: tuple[str, ...] = (), **states: An
     return raft_report(three_nodes(**states), "alpha", by_node, unanswered)
 
 
-def test_leader_knows_how_far_each_follower_is() -> None:
+def test_progress_of_followers_comes_from_the_leader() -> None:
     told = report(follows("alpha"), LEADER)
 
     assert [(one.node, one.role, one.match_index, one.behind) for one in told.members] == [
@@ -33,7 +33,7 @@ def test_leader_knows_how_far_each_follower_is() -> None:
     assert (told.counted_by, told.degraded, told.notes) == ("leader", (), ())
 
 
-def test_rows_say_what_gossip_knows_and_who_only_learns() -> None:
+def test_rows_hold_the_gossip_state_and_mark_learners() -> None:
     fields = {"voters": ("alpha", "beta"), "learners": ("omega", "gamma")}
     told = report(leads("alpha", heard("beta"), **fields), gamma="suspect")
 
@@ -46,7 +46,7 @@ def test_rows_say_what_gossip_knows_and_who_only_learns() -> None:
     ]
 
 
-def test_follower_that_never_answered_is_not_known_rather_than_far_behind() -> None:
+def test_progress_of_a_follower_that_never_answered_is_unknown() -> None:
     told = report(leads("alpha", heard("beta", 0, None), heard("gamma")))
 
     row = told.members[1]
@@ -148,7 +148,7 @@ def test_removed_nodes_and_foreign_clusters_are_notes() -> None:
     assert (told.degraded, gone.degraded) == ((), ())
 
 
-def test_node_that_is_no_member_yet_says_so() -> None:
+def test_node_that_is_not_a_member_yet_is_a_note() -> None:
     told = report(follows("alpha", voters=("beta", "gamma")))
 
     assert told.notes == ("alpha is not a member yet: the leader adds it in some seconds",)
@@ -157,7 +157,7 @@ def test_node_that_is_no_member_yet_says_so() -> None:
 # Leases.
 
 
-def test_well_known_leases_are_listed_also_when_nobody_holds_them() -> None:
+def test_default_leases_are_listed_without_a_holder_too() -> None:
     told = leases_report(three_nodes(beta="dead"), "alpha", read(lease("dns-writer", "beta")))
 
     assert [(row.name, row.holder, row.holder_state, row.fencing_token) for row in told.leases] == [
@@ -167,7 +167,7 @@ def test_well_known_leases_are_listed_also_when_nobody_holds_them() -> None:
     assert (told.is_confirmed, told.index, told.degraded) == (True, 1042, ())
 
 
-def test_unconfirmed_answer_says_that_it_may_be_old() -> None:
+def test_unconfirmed_leases_are_reported_as_possibly_old() -> None:
     told = leases_report(three_nodes(), "alpha", read(is_confirmed=False))
 
     assert "not confirmed: no leader answers" in told.degraded[0]

@@ -15,7 +15,6 @@ from constellation.admin.raft_round import (
     LEASES_TIMEOUT_S,
     ORDER_TIMEOUT_S,
     STATUS_TIMEOUT_S,
-    Answer,
     AnswerLeases,
     AnswerStatus,
     AskStatus,
@@ -24,7 +23,7 @@ from constellation.admin.raft_round import (
     RaftRound,
     ReadLeases,
 )
-from constellation.admin.round import ASKERS_MAX, Unexpected
+from constellation.admin.round import ASKERS_MAX, Answer, Unexpected
 from messages.operator import RequestRefused
 from messages.raft_member import RaftOrder, RaftOrderDone, RaftStatus
 from tests.admin.raft_builders import follows, heard, leads, lease, read
@@ -42,8 +41,8 @@ def refusal(effects: list[Effect], asker: str) -> RequestRefused:
     (effect,) = effects
     assert isinstance(effect, Answer)
     assert effect.asker == asker
-    assert isinstance(effect.answer, RequestRefused)
-    return effect.answer
+    assert isinstance(effect.message, RequestRefused)
+    return effect.message
 
 
 # How it is.

@@ -22,7 +22,7 @@ from tests.admin.builders import (
 from tests.traefik.builders import view
 
 
-def test_status_counts_what_should_be_there() -> None:
+def test_status_counts_the_nodes_and_services_that_should_run() -> None:
     report = status_report(cluster_in_trouble(), statuses(), ("delta",))
 
     assert (report.self_node, report.nodes_alive, report.nodes_total) == ("alpha", 2, 4)
@@ -46,7 +46,7 @@ def test_nodes_in_trouble_come_first_then_by_name() -> None:
     assert len(report.degraded) == 2
 
 
-def test_node_is_shown_with_what_it_says_of_itself() -> None:
+def test_row_of_a_node_holds_its_own_record() -> None:
     (row,) = nodes_report(
         view(service("web", "alpha"), members=members(), nodes=(said("alpha", priority=10),)), {}
     ).nodes
@@ -57,13 +57,13 @@ def test_node_is_shown_with_what_it_says_of_itself() -> None:
     assert (row.services_healthy, row.services_total, row.changed_ago_s) == (1, 1, 0.0)
 
 
-def test_node_that_has_said_nothing_is_shown_where_gossip_reaches_it() -> None:
+def test_node_without_a_record_is_shown_with_its_gossip_address() -> None:
     beta = nodes_report(view(members=(member("beta"),)), {}).nodes[0]
 
     assert (beta.address, beta.agent_version, beta.capabilities) == ("10.9.9.9", "", ())
 
 
-def test_services_of_a_dead_node_serve_nobody_whatever_they_said_last() -> None:
+def test_services_of_a_dead_node_do_not_count_as_serving() -> None:
     (gamma, *_) = nodes_report(cluster_in_trouble(), {}).nodes
 
     assert (gamma.node, gamma.services_healthy, gamma.services_total) == ("gamma", 0, 2)
@@ -84,7 +84,7 @@ def test_services_in_trouble_come_first_and_instances_stay_together() -> None:
     assert len(report.degraded) == 2
 
 
-def test_one_that_drains_says_so_and_is_not_missed() -> None:
+def test_draining_instance_is_shown_and_is_not_degraded() -> None:
     cluster = view(
         service("web", "alpha", reason="health check passing", draining=True),
         service("web", "beta"),
@@ -121,7 +121,7 @@ def clusters(draw: st.DrawFn) -> ClusterView:
 
 
 @given(clusters())
-def test_the_reports_agree_on_what_is_degraded(cluster: ClusterView) -> None:
+def test_reports_agree_on_what_is_degraded(cluster: ClusterView) -> None:
     total = status_report(cluster, [status("alpha")], ())
     of_nodes, of_services = nodes_report(cluster, {}), services_report(cluster)
 

@@ -44,7 +44,7 @@ def test_exit_code_is_the_same_for_the_table_and_for_json(
 def test_impossible_name_is_refused_without_asking_the_agent(agent: Agent, run: Run) -> None:
     ran = run("explain", "x" * 254)
 
-    assert (ran.code, ran.err) == (1, "constellation: nothing has a name of 254 characters\n")
+    assert (ran.code, ran.err) == (1, "constellation: a name cannot have 254 characters\n")
     assert agent.asked == []
 
 

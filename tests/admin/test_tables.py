@@ -130,7 +130,7 @@ def test_table_at_100_columns(name: str, *, rewrite: bool) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut_off(name: str) -> None:
+def test_lines_fit_the_terminal_and_nothing_is_cut_off(name: str) -> None:
     narrow = render(TABLES[name], width=72, color=False)
     wide = render(TABLES[name], width=1000, color=False)
 
@@ -139,7 +139,7 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut_off(name: str) ->
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_colour_adds_nothing_that_words_do_not_say(name: str) -> None:
+def test_colour_adds_no_information(name: str) -> None:
     colored = render(TABLES[name], width=100, color=True)
 
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored).split() == (
@@ -168,7 +168,7 @@ def reason_shown(reason: str) -> RenderableType:
         ("größer als 3 µs", "größer als 3 µs"),
     ],
 )
-def test_reason_is_shown_as_text_and_never_obeyed(reason: str, shown: str) -> None:
+def test_markup_and_escapes_in_a_reason_are_shown_as_text(reason: str, shown: str) -> None:
     text = render(reason_shown(reason), width=200, color=False)
 
     assert text.splitlines()[1].endswith(f"  {shown}")
@@ -176,7 +176,7 @@ def test_reason_is_shown_as_text_and_never_obeyed(reason: str, shown: str) -> No
 
 
 @given(st.text(max_size=200), st.integers(20, 200))
-def test_any_text_of_others_can_be_printed(text: str, width: int) -> None:
+def test_any_text_from_other_nodes_can_be_printed(text: str, width: int) -> None:
     report = status_report(
         view(service("web", "alpha", "unhealthy", text[:100])),
         [status(text[:60] or "-", agent_version=text, parts=(part("p", "absent", text, text),))],
@@ -205,7 +205,7 @@ def test_any_text_of_others_can_be_printed(text: str, width: int) -> None:
         assert all(one.isprintable() for one in printed.replace("\n", ""))
 
 
-def test_of_many_addresses_the_first_are_shown() -> None:
+def test_only_the_first_of_many_addresses_are_shown() -> None:
     cluster = view(service("web", "alpha", endpoints=tuple(at("10.0.0.1", n) for n in range(6))))
 
     text = render(services_text(services_report(cluster)), width=200, color=False)
@@ -214,7 +214,7 @@ def test_of_many_addresses_the_first_are_shown() -> None:
     assert "10.0.0.1:0" not in text
 
 
-def test_status_says_who_leads_and_who_holds_what() -> None:
+def test_status_shows_the_leader_and_the_lease_holders() -> None:
     none = LeaseView(leader="beta")
     without = render(status_text(status_report(WELL, [], (), none)), width=200, color=False)
     leases = (lease("lb-leader", "beta"), lease("dns-writer", "alpha"))
@@ -229,14 +229,14 @@ def test_status_says_who_leads_and_who_holds_what() -> None:
     ("reason", "shown"),
     [("", "alive, cordoned"), ("new\nkernel", "alive, cordoned (new kernel)")],
 )
-def test_cordoned_node_says_so_and_why(reason: str, shown: str) -> None:
+def test_cordoned_node_is_shown_with_the_reason(reason: str, shown: str) -> None:
     node = said("alpha", cordoned=True, cordon_reason=reason)
     report: NodesReport = nodes_report(view(members=members(), nodes=(node,)), {})
 
     assert f"{shown}  0 s" in render(nodes_text(report), width=200, color=False)
 
 
-def test_instances_of_a_cordoned_node_say_why_they_do_not_serve() -> None:
+def test_instances_of_a_cordoned_node_are_shown_with_the_reason() -> None:
     cluster = view(
         service("web", "alpha"),
         service("web", "beta"),

@@ -22,7 +22,7 @@ from constellation.admin.words import duration, size
         (100 * 86_400.0 + 7_200.0, "100 d 2 h"),
     ],
 )
-def test_duration_is_said_in_its_two_largest_units(seconds: float, said: str) -> None:
+def test_duration_is_written_in_its_two_largest_units(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
 
@@ -49,5 +49,5 @@ def test_duration_is_off_by_less_than_its_smaller_unit(seconds: float) -> None:
         (1 << 60, "1048576.0 TiB"),
     ],
 )
-def test_size_is_said_in_the_unit_that_makes_it_short(count_bytes: int, said: str) -> None:
+def test_size_is_written_in_the_shortest_unit(count_bytes: int, said: str) -> None:
     assert size(count_bytes) == said

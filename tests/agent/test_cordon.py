@@ -93,7 +93,7 @@ def events_of(agent: Agent) -> list[tuple[str, str, str]]:
     return [(row["what"], row["node"], row["reason"]) for row in rows if "cordoned" in row["what"]]
 
 
-def test_no_body_routes_to_a_cordoned_node_after_a_second_nor_after_its_crash(
+def test_cordoned_node_gets_no_requests_within_1_s_and_after_a_crash(
     cluster: list[Agent],
 ) -> None:
     alpha, beta, gamma = cluster
@@ -149,8 +149,8 @@ def _assert_people_see_it(cluster: Sequence[Agent]) -> None:
         status = json_of(agent, "status")
         assert [text for text in status["notes"] if "cordoned" in text] == [
             (
-                "node beta is cordoned: kernel upgrade; no requests go to 2 service instances "
-                "there; `constellation uncordon beta` ends that"
+                "node beta is cordoned: kernel upgrade; 2 service instances there get no requests; "
+                "`constellation uncordon beta` ends it"
             )
         ]
         assert [text for text in status["degraded"] if "cordoned" in text] == [
@@ -170,7 +170,7 @@ def _gauge(agent: Agent) -> str:
     return lines[0].rpartition(" ")[2] if lines else ""
 
 
-def test_cordon_survives_its_actor_and_who_cannot_obey_is_refused_in_one_line(
+def test_cordon_survives_its_actor_and_impossible_orders_are_refused_in_one_line(
     cluster: list[Agent],
 ) -> None:
     alpha, beta, gamma = cluster

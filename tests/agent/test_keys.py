@@ -49,7 +49,7 @@ def keys_of(agent: Agent) -> dict[str, list[str]]:
     return {one["node"]: one["key_ids"] for one in nodes}
 
 
-def test_keys_are_rotated_and_a_node_that_was_away_gets_them_when_it_returns(
+def test_keys_are_rotated_and_a_node_that_was_down_gets_them_at_its_return(
     cluster: list[Agent],
 ) -> None:
     alpha, beta, gamma = cluster
@@ -87,7 +87,7 @@ def test_keys_are_rotated_and_a_node_that_was_away_gets_them_when_it_returns(
     assert keys_of(alpha) == {name: list(new) for name in ("alpha", "beta", "gamma")}
 
 
-def test_key_of_the_operator_is_installed_and_a_wrong_order_says_what_to_do(
+def test_given_key_is_installed_and_a_wrong_order_names_the_remedy(
     cluster: list[Agent],
 ) -> None:
     alpha, beta, _ = cluster
@@ -108,7 +108,7 @@ def test_key_of_the_operator_is_installed_and_a_wrong_order_says_what_to_do(
     assert keys_of(beta) == {name: [new] for name in ("alpha", "beta", "gamma")}
     assert run(alpha, "install", "--stdin", stdin="not a key\n")[::2] == (
         1,
-        "constellation: what was read is no key: write 64 hexadecimal digits\n",
+        "constellation: the input is not a key: it must be 64 hexadecimal digits\n",
     )
     for agent in cluster:
         assert secret not in agent.log()

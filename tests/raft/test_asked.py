@@ -36,7 +36,7 @@ def order(action: OrderAction, node: str = "b", number: int = 7) -> RaftOrder:
 
 def test_proposal_is_answered_when_its_entry_is_applied() -> None:
     proposals = Proposals()
-    proposals.add(5, 1, "asker", 42)
+    proposals.add_proposal(5, 1, "asker", 42)
 
     assert not proposals.applied([entry(4)])
     assert proposals.applied([entry(5), entry(6)]) == [
@@ -47,7 +47,7 @@ def test_proposal_is_answered_when_its_entry_is_applied() -> None:
 
 def test_proposal_whose_place_another_entry_took_is_refused() -> None:
     proposals = Proposals()
-    proposals.add(5, 1, "asker", 42)
+    proposals.add_proposal(5, 1, "asker", 42)
 
     (reply,) = proposals.applied([entry(5, term=2)])
 
@@ -60,8 +60,8 @@ def test_proposal_whose_place_another_entry_took_is_refused() -> None:
 
 def test_proposals_of_a_lost_leadership_are_given_up_and_name_the_next_leader() -> None:
     proposals = Proposals()
-    proposals.add(5, 1, "one", 1)
-    proposals.add(6, 1, "other", 2)
+    proposals.add_proposal(5, 1, "one", 1)
+    proposals.add_proposal(6, 1, "other", 2)
 
     replies = proposals.give_up("b")
 
@@ -76,9 +76,9 @@ def test_proposals_of_a_lost_leadership_are_given_up_and_name_the_next_leader() 
 def test_oldest_proposal_is_refused_when_too_many_wait() -> None:
     proposals = Proposals()
     for index in range(1, ASKED_MAX + 1):
-        assert not proposals.add(index, 1, "asker", index)
+        assert not proposals.add_proposal(index, 1, "asker", index)
 
-    (reply,) = proposals.add(ASKED_MAX + 1, 1, "asker", ASKED_MAX + 1)
+    (reply,) = proposals.add_proposal(ASKED_MAX + 1, 1, "asker", ASKED_MAX + 1)
 
     assert isinstance(reply.message, RaftRefused)
     assert (reply.message.number, reply.message.why) == (1, "too many wait")
@@ -89,7 +89,7 @@ def test_oldest_proposal_is_refused_when_too_many_wait() -> None:
 
 def test_order_is_answered_with_the_number_of_its_asker() -> None:
     orders = Orders()
-    own = orders.add(order("add"), "asker", 0.0)
+    own = orders.add_order(order("add"), "asker", 0.0)
 
     assert orders.done(own, is_done=True, text="so be it") == [
         Reply("asker", RaftOrderDone(number=7, is_done=True, text="so be it"))
@@ -100,7 +100,7 @@ def test_order_is_answered_with_the_number_of_its_asker() -> None:
 @pytest.mark.parametrize("action", sorted(CHANGES))
 def test_change_is_answered_when_its_entry_is_committed(action: OrderAction) -> None:
     orders = Orders()
-    orders.add(order(action), "asker", 0.0, index=5, term=1)
+    orders.add_order(order(action), "asker", 0.0, index=5, term=1)
 
     assert not orders.committed([entry(4)])
     (reply,) = orders.committed([entry(5), entry(6)])
@@ -112,7 +112,7 @@ def test_change_is_answered_when_its_entry_is_committed(action: OrderAction) -> 
 
 def test_transfer_is_answered_when_that_node_leads() -> None:
     orders = Orders()
-    orders.add(order("transfer", "b"), "asker", 0.0)
+    orders.add_order(order("transfer", "b"), "asker", 0.0)
 
     assert not orders.committed([entry(99)])
     assert not orders.leads("")
@@ -124,7 +124,7 @@ def test_transfer_is_answered_when_that_node_leads() -> None:
 
 def test_order_that_takes_too_long_is_answered_with_where_to_look() -> None:
     orders = Orders()
-    orders.add(order("remove"), "asker", 10.0, index=5)
+    orders.add_order(order("remove"), "asker", 10.0, index=5)
 
     assert not orders.tick(10.0 + ORDER_TIMEOUT_S - 0.1)
     (reply,) = orders.tick(10.0 + ORDER_TIMEOUT_S)
@@ -142,7 +142,7 @@ def test_refusal_echoes_the_number_of_the_order() -> None:
 
 def test_change_in_whose_place_another_leaders_entry_is_committed_was_not_done() -> None:
     orders = Orders()
-    orders.add(order("remove"), "asker", 0.0, index=5, term=1)
+    orders.add_order(order("remove"), "asker", 0.0, index=5, term=1)
 
     (reply,) = orders.committed([entry(5, term=2)])
 
@@ -152,8 +152,8 @@ def test_change_in_whose_place_another_leaders_entry_is_committed_was_not_done()
 
 def test_changes_that_are_not_committed_when_leadership_is_lost_may_be_done_yet() -> None:
     orders = Orders()
-    orders.add(order("remove"), "asker", 0.0, index=5, term=1)
-    orders.add(order("transfer"), "other", 0.0)
+    orders.add_order(order("remove"), "asker", 0.0, index=5, term=1)
+    orders.add_order(order("transfer"), "other", 0.0)
 
     (reply,) = orders.give_up()
 

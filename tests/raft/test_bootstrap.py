@@ -24,7 +24,7 @@ from messages.raft_member import RaftOffer, RaftPromise
 
 T = TypeVar("T")
 FREE = RosterNode(is_living=True)
-AWAY = RosterNode(is_living=False)
+ABSENT = RosterNode(is_living=False)
 THREE = {"a": FREE, "b": FREE, "c": FREE}
 FIVE = THREE | {"d": FREE, "e": FREE}
 
@@ -97,7 +97,7 @@ def test_most_preferred_asks_the_others_once_all_have_been_there_for_a_while() -
     assert [to for to, _ in sent(RaftOffer, effects)] == ["b", "c"]
     (saved,) = of_kind(SaveIdentity, effects)
     assert saved.identity.promised_by == "a"
-    assert first.why == "a, b, c are to begin a cluster: a asks the others"
+    assert first.why == "a, b, c will begin a cluster: a asks the others"
     assert not node("b").tick(THREE, 9.0)
 
 
@@ -185,8 +185,8 @@ def test_offer_goes_on_in_the_next_life() -> None:
     ("expect", "roster", "why"),
     [
         (0, THREE, "raft.bootstrap_expect is not set"),
-        (3, {"a": FREE, "b": FREE, "c": AWAY}, "2 of 3 nodes that begin the cluster are there"),
-        (3, THREE | {"d": RosterNode(is_living=True, cluster_id="x")}, "cluster x is there"),
+        (3, {"a": FREE, "b": FREE, "c": ABSENT}, "2 of 3 nodes that begin the cluster are up"),
+        (3, THREE | {"d": RosterNode(is_living=True, cluster_id="x")}, "cluster x exists"),
     ],
 )
 def test_node_that_waits_says_for_what(
@@ -295,7 +295,7 @@ def test_promise_is_repeated_while_its_initiator_is_there() -> None:
     told = [bool(sent(RaftPromise, second.tick(THREE, at_s))) for at_s in (0.0, 0.5, 1.0, 1.5)]
 
     assert told == [True, False, True, False]
-    assert not second.tick(THREE | {"a": AWAY}, 9.0)
+    assert not second.tick(THREE | {"a": ABSENT}, 9.0)
 
 
 # Initiators that are gone.
@@ -305,7 +305,7 @@ def gone(
     name: str, identity: RaftIdentity, *, away: str = "a"
 ) -> tuple[Bootstrap, dict[str, RosterNode]]:
     """Return a node of five that has not seen who has its promise for long."""
-    roster = FIVE | {away: AWAY}
+    roster = FIVE | {away: ABSENT}
     one = node(name, identity=identity)
     one.tick(roster, 0.0)
     return one, roster
@@ -327,7 +327,7 @@ def test_offer_that_leaves_the_earlier_cluster_a_majority_is_not_promised() -> N
 
 
 def test_who_is_bound_asks_nobody_and_says_why() -> None:
-    roster = {"a": AWAY, "b": AWAY, "c": FREE, "d": FREE, "e": FREE}
+    roster = {"a": ABSENT, "b": ABSENT, "c": FREE, "d": FREE, "e": FREE}
     third = node("c", identity=promised("a"))
     third.tick(roster, 0.0)
 

@@ -27,6 +27,7 @@ from constellation.raft.steward import StewardPolicy
 from constellation.wire import encode
 from messages.admin import PartReported
 from messages.base import Message
+from messages.events import ChangeReported
 from messages.leases import LeaseAcquire, LeasesChanged
 from messages.raft import RaftAppendRequest, RaftEntry, RaftHardState, RaftIdentity
 from messages.raft_member import (
@@ -68,13 +69,13 @@ class Hosted:
         self.fails: AdapterError | None = None  # the next save
 
     def work(self) -> list[Batch]:
-        """Perform all batches; return them."""
+        """Perform all batches; return those that were not void."""
         done: list[Batch] = []
         while (batch := self.host.next_batch(self.now_s)) is not None:
-            done.append(batch)
             if batch.saves and self.fails is not None:
                 self.host.save_failed(self.fails, self.now_s)
                 continue
+            done.append(batch)
             for save in batch.saves:
                 self.disk = saved(self.disk, save)
             self.host.saved(batch)
@@ -313,6 +314,42 @@ def test_second_failure_after_a_recovery_is_reported_again() -> None:
     assert hosted.held() == ["kept"]
 
 
+def test_second_life_of_a_member_reports_nothing_of_the_first_again() -> None:
+    hosted = alone()
+    hosted.propose("kept")
+    hosted.fails = FULL
+    hosted.propose("lost")
+    hosted.fails = None
+
+    hosted.now_s += REOPEN_S
+    assert hosted.host.begin(hosted.disk, hosted.now_s)
+    hosted.tick(3)
+    hosted.propose("new")
+
+    assert hosted.held() == ["kept", "new"]
+    granted = [
+        one.subject
+        for one in to_admin(hosted.batches, ChangeReported)
+        if one.what == "lease_granted"
+    ]
+    assert granted == ["kept", "new"]
+
+
+def test_second_life_of_a_member_knows_the_nodes_and_none_of_the_waiting_messages() -> None:
+    hosted = alone()
+    roster = {"a": RosterNode(is_living=True), "b": RosterNode(is_living=False)}
+    hosted.host.set_roster(roster)
+    hosted.host.receive(RaftPropose(commands=(acquire("lost"),), number=1), "asker")
+    hosted.host.save_failed(BROKEN, hosted.now_s)
+
+    assert hosted.host.begin(hosted.disk, hosted.now_s)
+    hosted.tick(3)
+
+    assert hosted.host.member
+    assert hosted.host.member.roster == roster
+    assert hosted.held() == []
+
+
 def test_journal_that_contradicts_itself_is_refused_with_what_to_do() -> None:
     hosted = Hosted()
     gap = RaftEntry(index=9, term=1, data=b"x")
@@ -424,19 +461,18 @@ def test_promise_is_saved_in_the_batch_that_sends_it() -> None:
     assert batch.early_sends == ()
 
 
-def test_follower_that_has_others_is_waited_for_only_while_it_leads() -> None:
+def test_leader_with_another_voter_has_not_yielded_and_a_node_that_refuses_has() -> None:
     hosted = alone()
+    before = hosted.host.has_yielded  # alone, there is no voter to hand over to
     assert hosted.host.member
     assert hosted.host.member.raft
     state = hosted.host.member.raft.state
-    yielded = [hosted.host.has_yielded]  # alone, there is no node to hand over to
-
     state._configurations.append((state.log.last_index, Configuration.of_voters("ab")))
-    yielded.append(hosted.host.has_yielded)
-    hosted.host.save_failed(BROKEN, hosted.now_s)
-    yielded.append(hosted.host.has_yielded)
 
-    assert yielded == [True, False, True]
+    leading = hosted.host.has_yielded
+    hosted.host.save_failed(BROKEN, hosted.now_s)
+
+    assert (before, leading, hosted.host.has_yielded) == (True, False, True)
 
 
 def test_condition_is_looked_at_now_and_then() -> None:

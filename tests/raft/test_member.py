@@ -109,7 +109,7 @@ def test_packet_of_another_cluster_is_refused_and_noted_once() -> None:
     effects = member.take_effects(0.0)
     (note,) = [one for one in effects if isinstance(one, Note)]
     assert (note.event, note.fields["id"]) == ("foreign_cluster", "theirs")
-    assert member.heard_clusters.lately(1.0) == {"theirs"}
+    assert member.heard_clusters.recent(1.0) == {"theirs"}
     assert len(effects) == 1
 
 
@@ -249,7 +249,7 @@ def test_cluster_begins_after_its_first_state_which_followers_get_as_a_snapshot(
 
 
 @pytest.mark.parametrize(
-    ("other", "gives_way"),
+    ("other", "yields"),
     [
         (RosterNode(is_living=True, cluster_id="lower"), True),
         (RosterNode(is_living=False, cluster_id="lower"), False),
@@ -260,10 +260,10 @@ def test_cluster_begins_after_its_first_state_which_followers_get_as_a_snapshot(
     ids=["lower", "dead", "higher", "the same", "none"],
 )
 def test_cluster_of_the_higher_id_gives_way_to_one_that_lives(
-    other: RosterNode, gives_way: bool
+    other: RosterNode, yields: bool
 ) -> None:
     member = of_disk("a", configured("a"))
 
     member.set_roster({"a": RosterNode(is_living=True, cluster_id="ours"), "z": other})
 
-    assert member.gives_way == gives_way
+    assert member.yields == yields

@@ -7,7 +7,7 @@ from constellation.raft.reads import READ_TIMEOUT_S, READS_MAX, Reads
 
 def test_read_ends_once() -> None:
     reads, ended = Reads(), list[bool]()
-    number = reads.add(ended.append, 0.0)
+    number = reads.add_read(ended.append, 0.0)
 
     reads.end(number, is_confirmed=True)
     reads.end(number, is_confirmed=False)
@@ -18,7 +18,7 @@ def test_read_ends_once() -> None:
 
 def test_read_waits_until_as_much_is_applied_as_the_leader_had() -> None:
     reads, ended = Reads(), list[bool]()
-    number = reads.add(ended.append, 0.0)
+    number = reads.add_read(ended.append, 0.0)
 
     reads.applied(99)
     assert ended == []
@@ -31,7 +31,7 @@ def test_read_waits_until_as_much_is_applied_as_the_leader_had() -> None:
 
 def test_read_that_takes_too_long_is_not_confirmed() -> None:
     reads, ended = Reads(), list[bool]()
-    reads.add(ended.append, 5.0)
+    reads.add_read(ended.append, 5.0)
 
     reads.tick(5.0 + READ_TIMEOUT_S - 0.1)
     assert ended == []
@@ -42,7 +42,7 @@ def test_read_that_takes_too_long_is_not_confirmed() -> None:
 def test_oldest_read_ends_when_too_many_wait() -> None:
     reads, ended = Reads(), list[int]()
     for number in range(READS_MAX + 1):
-        reads.add(lambda _, number=number: ended.append(number), 0.0)  # type: ignore[misc]
+        reads.add_read(lambda _, number=number: ended.append(number), 0.0)  # type: ignore[misc]
 
     assert ended == [0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from constellation.raft.condition import WELL, Condition, refuses
+from constellation.raft.health import WELL, MemberHealth, refusing
 from constellation.raft.roster import RosterNode
 from constellation.raft.status import status_of
 from messages.raft_member import RaftPacket, RaftStatus
@@ -10,9 +10,9 @@ from tests.raft.members import blank, led
 
 
 def test_member_that_refuses_says_why() -> None:
-    status = status_of("a", None, refuses(None), now_s=0.0, journal_bytes=0)
+    status = status_of("a", None, refusing(None), now_s=0.0, journal_bytes=0)
 
-    assert status == RaftStatus(node="a", condition="refuses", why="it is only starting")
+    assert status == RaftStatus(node="a", condition="refuses", why="it is starting")
 
 
 def test_node_of_no_cluster_says_what_it_waits_for() -> None:
@@ -32,7 +32,7 @@ def test_leader_shows_its_log_its_members_and_how_far_each_is() -> None:
     leader = group.members[group.leader]
 
     status = status_of(
-        group.leader, leader, Condition(True, "w", "f"), now_s=group.now_s, journal_bytes=9
+        group.leader, leader, MemberHealth(True, "w", "f"), now_s=group.now_s, journal_bytes=9
     )
 
     assert (status.condition, status.role, status.leader) == ("member", "leader", group.leader)

@@ -208,6 +208,17 @@ def test_voter_without_state_is_begun_with_anew() -> None:
     assert leader.step(1) == Change("forget", "b")
 
 
+def test_loss_of_a_disk_is_judged_anew_by_a_second_leadership() -> None:
+    leader = Leader("abc", blank="b")
+    assert leader.step() is None
+    leader.step(BLANK_S - 1)
+
+    leader.steward.follows()
+
+    assert leader.step(BLANK_S - 1) is None
+    assert leader.step(BLANK_S) == Change("forget", "b")
+
+
 def test_voter_that_answers_has_state_whatever_gossip_says() -> None:
     leader = Leader(voters="abc", stale="b")
     leader.step()

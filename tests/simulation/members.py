@@ -14,8 +14,8 @@ from heapq import heappop, heappush
 from itertools import count
 from random import Random
 
-from constellation.raft.condition import Condition, condition_of
 from constellation.raft.disk import RaftDisk
+from constellation.raft.health import MemberHealth, health_of
 from constellation.raft.member import MemberPolicy
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.roster import RosterNode
@@ -230,10 +230,10 @@ class Members:
         names: frozenset[str] = getattr(raft.state.committed_configuration, what)
         return names
 
-    def condition(self, name: str) -> Condition:
+    def condition(self, name: str) -> MemberHealth:
         """Return what a node says of itself."""
         host = self.life(name).host
-        return condition_of(host.member, host.failed, self.now_s)
+        return health_of(host.member, host.failed, self.now_s)
 
     def order(self, action: OrderAction, node: str, *, at: str = "") -> int:
         """Give an order at a node, or the leader; return the number of the answer."""

@@ -151,7 +151,7 @@ def test_node_with_old_state_keeps_others_from_beginning_another_cluster(sim_see
     (cluster_id,) = net.checks.deciding_clusters
     assert "no quorum" in net.condition("n1").why
     assert (
-        net.condition("n2").why == f"cluster {cluster_id} is there: its leader has to add this node"
+        net.condition("n2").why == f"cluster {cluster_id} exists: its leader has to add this node"
     )
 
 

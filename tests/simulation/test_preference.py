@@ -94,7 +94,7 @@ def test_one_of_two_says_that_there_is_no_quorum(sim_seed: int) -> None:
     net.run(15)
 
     assert not net.leader
-    assert "no quorum: 1 of 2 voters are there, 2 are needed" in net.condition(left.name).why
+    assert "no quorum: 1 of 2 voters are up, 2 are needed" in net.condition(left.name).why
     left.read(1)
     net.run(3)
     assert left.reads == {1: False}

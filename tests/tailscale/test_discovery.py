@@ -1,4 +1,4 @@
-"""What other actors are told, and when."""
+"""The messages that other actors receive, and when."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def events(effects: list[Effect]) -> list[tuple[str, str]]:
     return [(effect.event, effect.level) for effect in effects if isinstance(effect, Note)]
 
 
-def test_first_answer_is_told_to_all_and_the_same_again_to_nobody() -> None:
+def test_first_answer_notifies_all_and_a_repeated_one_nobody() -> None:
     discovery = new()
 
-    effects = discovery.heard(said(2, 3), NOW_UTC_S)
+    effects = discovery.answered(said(2, 3), NOW_UTC_S)
 
     assert [(part.part, part.state) for part in parts(effects)] == [("tailscale", "present")]
     assert seeds(effects) == [
@@ -56,37 +56,37 @@ def test_first_answer_is_told_to_all_and_the_same_again_to_nobody() -> None:
         ("http", ("100.64.0.2", "100.64.0.3")),
     ]
     assert events(effects) == [("tailscale_connected", "info"), ("tailscale_seeds", "info")]
-    assert discovery.heard(said(2, 3), NOW_UTC_S) == []
+    assert discovery.answered(said(2, 3), NOW_UTC_S) == []
 
 
-def test_peer_that_comes_or_goes_is_told_once() -> None:
+def test_change_of_the_peers_is_reported_once() -> None:
     discovery = new()
-    discovery.heard(said(2), NOW_UTC_S)
+    discovery.answered(said(2), NOW_UTC_S)
 
-    assert dict(seeds(discovery.heard(said(2, 9), NOW_UTC_S)))["gossip"] == (
+    assert dict(seeds(discovery.answered(said(2, 9), NOW_UTC_S)))["gossip"] == (
         *("100.64.0.2", "100.64.0.9"),
     )
-    assert dict(seeds(discovery.heard(said(), NOW_UTC_S)))["gossip"] == ()
+    assert dict(seeds(discovery.answered(said(), NOW_UTC_S)))["gossip"] == ()
 
 
-def test_trouble_is_told_with_what_to_do_and_keeps_the_seeds() -> None:
+def test_problem_is_reported_with_the_fix_and_keeps_the_seeds() -> None:
     discovery = new()
-    discovery.heard(said(2), NOW_UTC_S)
+    discovery.answered(said(2), NOW_UTC_S)
 
-    effects = discovery.heard(said(state="Stopped"), NOW_UTC_S)
+    effects = discovery.answered(said(state="Stopped"), NOW_UTC_S)
 
     (part,) = parts(effects)
     assert (part.state, part.fix) == ("lost", "run `tailscale up`")
     assert seeds(effects) == []
     assert events(effects) == [("tailscale_not_connected", "warning")]
 
-    back = discovery.heard(said(2), NOW_UTC_S)
+    back = discovery.answered(said(2), NOW_UTC_S)
     assert [part.state for part in parts(back)] == ["present"]
     assert seeds(back) == []
 
 
-def test_expired_key_is_trouble_from_the_first_answer_on() -> None:
-    (part,) = parts(new().heard(said(state="NeedsLogin", Expired=True), NOW_UTC_S))
+def test_expired_key_is_reported_from_the_first_answer() -> None:
+    (part,) = parts(new().answered(said(state="NeedsLogin", Expired=True), NOW_UTC_S))
 
     assert part.state == "lost"
     assert "expired" in part.why
@@ -103,34 +103,34 @@ def test_tailscaled_that_dies_is_lost_but_one_that_never_answered_is_only_absent
     assert never.unanswered("no socket", "start it") == []
 
     died = new()
-    died.heard(said(2), NOW_UTC_S)
+    died.answered(said(2), NOW_UTC_S)
     effects = died.unanswered("refused", "start it")
     assert [part.state for part in parts(effects)] == ["lost"]
     assert seeds(effects) == []
     assert died.seeds == ("100.64.0.2",)
 
 
-def test_agent_on_another_network_gets_no_seeds_and_no_complaint() -> None:
-    effects = new("192.168.1.5").heard(said(2), NOW_UTC_S)
+def test_agent_on_another_network_gets_no_seeds_and_no_warning() -> None:
+    effects = new("192.168.1.5").answered(said(2), NOW_UTC_S)
 
     assert [part.state for part in parts(effects)] == ["absent"]
     assert seeds(effects) == [("gossip", ()), ("http", ())]
 
 
-def test_changed_address_names_the_new_one() -> None:
+def test_changed_address_is_reported_with_the_new_one() -> None:
     discovery = new()
-    discovery.heard(said(2), NOW_UTC_S)
+    discovery.answered(said(2), NOW_UTC_S)
     moved = answer(machine(2, tags=(TAG,)))
     moved["TailscaleIPs"] = ["100.64.0.77"]
 
-    (part,) = parts(discovery.heard(read_tailnet(moved), NOW_UTC_S))
+    (part,) = parts(discovery.answered(read_tailnet(moved), NOW_UTC_S))
 
     assert part.state == "lost"
     assert "100.64.0.77" in part.why
     assert "restart" in part.fix
 
 
-def test_another_reason_of_one_state_is_told_and_not_logged_again() -> None:
+def test_new_reason_of_the_same_state_is_reported_and_not_logged() -> None:
     discovery = new()
     discovery.unanswered("refused", "start it")
 
@@ -146,10 +146,10 @@ def test_reason_of_any_length_fits_the_message() -> None:
     assert (len(part.why), len(part.fix)) == (512, 512)
 
 
-def test_actor_that_starts_is_told_what_is_known_and_nothing_before() -> None:
+def test_starting_actor_receives_what_is_known_and_nothing_before() -> None:
     discovery = new()
     assert [discovery.actor_up(name) for name in ("admin", "gossip", "http")] == [[], [], []]
-    discovery.heard(said(2), NOW_UTC_S)
+    discovery.answered(said(2), NOW_UTC_S)
 
     assert [part.state for part in parts(discovery.actor_up("admin"))] == ["present"]
     assert seeds(discovery.actor_up("gossip")) == [("gossip", ("100.64.0.2",))]
@@ -157,14 +157,14 @@ def test_actor_that_starts_is_told_what_is_known_and_nothing_before() -> None:
     assert discovery.actor_up("services") == []
 
 
-def test_key_that_expires_soon_is_warned_of_once_for_each_expiry() -> None:
+def test_key_that_expires_soon_causes_one_warning_per_expiry() -> None:
     discovery = new()
     tailnet = said(KeyExpiry="2026-01-02T03:04:05Z")
     expires_utc_s = tailnet.this.key_expires_utc_s
     assert expires_utc_s is not None
 
     def warned(at_utc_s: float, heard: Tailnet = tailnet) -> bool:
-        effects = discovery.heard(heard, at_utc_s)
+        effects = discovery.answered(heard, at_utc_s)
         return ("tailscale_key_expires_soon", "warning") in events(effects)
 
     assert not warned(expires_utc_s - KEY_EXPIRES_SOON_S - 60)

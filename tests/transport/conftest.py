@@ -9,7 +9,7 @@ import pytest
 from actors.transport import payload, stats
 from actors.transport.reactor import Reactor
 from constellation import wire
-from constellation.transport.envelope import Envelope
+from constellation.transport.envelope import ActorEnvelope
 from tests.transport.ends import Acceptor, Dialler
 
 
@@ -47,6 +47,6 @@ def nothing_decoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     watch(payload, "decode")
     watch(wire, "decode")
     watch(wire, "unpack")
-    watch(Envelope, "unpack")
+    watch(ActorEnvelope, "unpack")
     yield
     assert decoded == []

@@ -1,4 +1,4 @@
-"""One node's admin process: whom it takes envelopes from, and whom it passes them on to."""
+"""One node's admin process: which envelopes it accepts, and where it forwards them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actors.transport import stats
 from actors.transport.delivery import PEERS_PENDING_MAX, Delivered, Delivery, TransportSettings
 from actors.transport.reactor import Reactor
 from constellation.transport.address import ADMIN_ID, ActorRef
-from constellation.transport.envelope import Envelope
+from constellation.transport.envelope import ActorEnvelope
 from constellation.transport.frame import frame
 from tests.transport.ends import (
     CLUSTER_KEY,
@@ -36,7 +36,7 @@ class Node:
         self.listener = socket.create_server((HOST, 0), backlog=512)
         port = int(self.listener.getsockname()[1])
         self.settings = TransportSettings(HOST, port, CLUSTER_KEY, directory, self.listener)
-        self.arrived: list[Envelope] = []
+        self.arrived: list[ActorEnvelope] = []
         self.delivery = Delivery(reactor, self.settings, ADMIN_ID, self.arrived.append)
         self.ref = self.delivery.ref
 
@@ -66,7 +66,7 @@ def own_address(link: Dialler) -> str:
 
 def test_envelope_for_the_admin_arrives_as_it_was_sent(reactor: Reactor, node: Node) -> None:
     link = node.link()
-    envelope = Envelope(node.address(), own_address(link), b"\x01payload")
+    envelope = ActorEnvelope(node.address(), own_address(link), b"\x01payload")
 
     link.send(envelope.pack())
 
@@ -75,11 +75,11 @@ def test_envelope_for_the_admin_arrives_as_it_was_sent(reactor: Reactor, node: N
     link.close()
 
 
-def test_envelope_for_another_actor_is_passed_on_undecoded(reactor: Reactor, node: Node) -> None:
-    arrived: list[Envelope] = []
+def test_envelope_for_another_actor_is_forwarded_undecoded(reactor: Reactor, node: Node) -> None:
+    arrived: list[ActorEnvelope] = []
     actor = Delivery(reactor, node.settings, "a1-1", arrived.append)
     link = node.link()
-    envelope = Envelope(node.address("a1-1"), own_address(link), b"\xff no message")
+    envelope = ActorEnvelope(node.address("a1-1"), own_address(link), b"\xff no message")
 
     link.send(envelope.pack())
 
@@ -90,13 +90,13 @@ def test_envelope_for_another_actor_is_passed_on_undecoded(reactor: Reactor, nod
     actor.close()
 
 
-def test_envelope_for_nobody_is_counted_and_the_connection_goes_on(
+def test_envelope_for_a_missing_actor_is_counted_and_keeps_the_connection(
     reactor: Reactor, node: Node
 ) -> None:
     link = node.link()
     for actor_id in ("a1-9", "@nobody"):
-        link.send(Envelope(node.address(actor_id), own_address(link), b"").pack())
-    link.send(Envelope(node.address(), own_address(link), b"last").pack())
+        link.send(ActorEnvelope(node.address(actor_id), own_address(link), b"").pack())
+    link.send(ActorEnvelope(node.address(), own_address(link), b"last").pack())
 
     run_until(reactor, lambda: node.arrived)
 
@@ -113,20 +113,20 @@ def test_envelope_for_nobody_is_counted_and_the_connection_goes_on(
         pytest.param(None, "the node itself", id="in the name of the node that takes it"),
     ],
 )
-def test_envelope_that_is_not_the_senders_or_not_ours_ends_the_connection(
+def test_envelope_with_a_foreign_sender_or_target_ends_the_connection(
     reactor: Reactor, node: Node, target: str | None, sender: str | None
 ) -> None:
     link = node.link()
     said = node.address() if sender == "the node itself" else sender or own_address(link)
 
-    link.send(Envelope(target or node.address(), said, b"").pack())
+    link.send(ActorEnvelope(target or node.address(), said, b"").pack())
 
     run_until(reactor, lambda: refused("misrouted"))
     run_until(reactor, lambda: link._connection is None)
     assert node.arrived == []
 
 
-def test_peer_that_claims_to_be_the_node_itself_is_hung_up_on(reactor: Reactor, node: Node) -> None:
+def test_peer_that_claims_to_be_this_node_is_disconnected(reactor: Reactor, node: Node) -> None:
     peer = RawPeer(reactor, node.ref.node)
 
     peer.introduce(identity=node.address())
@@ -139,7 +139,7 @@ def test_peer_that_claims_to_be_the_node_itself_is_hung_up_on(reactor: Reactor, 
 
 def test_command_is_answered_on_the_connection_it_made(reactor: Reactor, node: Node) -> None:
     settings = TransportSettings(HOST, node.ref.port, CLUSTER_KEY)
-    arrived: list[Envelope] = []
+    arrived: list[ActorEnvelope] = []
     command = Delivery(reactor, settings, "ext-1-1", arrived.append)
     assert command.send(node.ref, b"\x01question") is Delivered.YES
     run_until(reactor, lambda: node.arrived)
@@ -182,7 +182,7 @@ def test_strangers_that_vanish_at_once_are_not_remembered(reactor: Reactor, node
     assert not node.delivery._peers_pending
 
 
-def test_node_that_was_dialled_answers_in_no_other_name(
+def test_dialled_node_cannot_answer_in_another_name(
     reactor: Reactor, node: Node, acceptor: Acceptor
 ) -> None:
     """In this node's own name it could order what only this node's processes may."""
@@ -190,7 +190,7 @@ def test_node_that_was_dialled_answers_in_no_other_name(
     run_until(reactor, lambda: acceptor.joined)
     before = len(node.arrived)
 
-    acceptor.joined[0].send(Envelope(node.address(), node.address(), b"\x02order").pack())
+    acceptor.joined[0].send(ActorEnvelope(node.address(), node.address(), b"\x02order").pack())
 
     run_until(reactor, lambda: refused("misrouted") or len(node.arrived) > before)
     assert node.arrived == []
@@ -213,10 +213,10 @@ def test_peer_that_connects_again_and_again_has_one_connection(
     assert still_open == 1
 
 
-def test_forged_frame_of_a_peer_is_not_passed_on(reactor: Reactor, node: Node) -> None:
+def test_forged_frame_of_a_peer_is_not_forwarded(reactor: Reactor, node: Node) -> None:
     peer = RawPeer(reactor, node.ref.node)
     channel = peer.join()
-    sealed = channel.seal(Envelope(node.address(), "10.0.1.1:7947/system", b"good").pack())
+    sealed = channel.seal(ActorEnvelope(node.address(), "10.0.1.1:7947/system", b"good").pack())
 
     peer.send(frame(sealed[:-1] + b"X"))
 

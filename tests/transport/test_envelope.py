@@ -1,4 +1,4 @@
-"""What is inside a frame: two addresses, and bytes that nobody on the way looks at."""
+"""The content of a frame: two addresses and opaque bytes."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from hypothesis import strategies as st
 
 from constellation.errors import WireError
 from constellation.transport.address import TEXT_BYTES_MAX, ActorRef
-from constellation.transport.envelope import Envelope
+from constellation.transport.envelope import ActorEnvelope
 from constellation.transport.frame import FRAME_BYTES_MAX
 from constellation.transport.session import CODE_BYTES
 from constellation.wire import MAX_FRAME_BYTES
 
 ADDRESSES = st.text(max_size=TEXT_BYTES_MAX // 4)
-ENVELOPE = Envelope("10.0.0.1:7947/system", "10.0.0.2:7947/a-1", b"\x01payload")
+ENVELOPE = ActorEnvelope("10.0.0.1:7947/system", "10.0.0.2:7947/a-1", b"\x01payload")
 
 
-@given(st.builds(Envelope, ADDRESSES, ADDRESSES, st.binary()))
-def test_every_envelope_is_unpacked_as_it_was_packed(envelope: Envelope) -> None:
-    assert Envelope.unpack(envelope.pack()) == envelope
+@given(st.builds(ActorEnvelope, ADDRESSES, ADDRESSES, st.binary()))
+def test_every_envelope_is_unpacked_as_it_was_packed(envelope: ActorEnvelope) -> None:
+    assert ActorEnvelope.unpack(envelope.pack()) == envelope
 
 
 @pytest.mark.parametrize("length", range(len(ENVELOPE.pack()) - len(ENVELOPE.payload)))
-def test_envelope_cut_short_in_its_addresses_is_refused(length: int) -> None:
+def test_envelope_truncated_within_its_addresses_is_refused(length: int) -> None:
     with pytest.raises(WireError) as caught:
-        Envelope.unpack(ENVELOPE.pack()[:length])
+        ActorEnvelope.unpack(ENVELOPE.pack()[:length])
 
     assert caught.value.reason == "malformed"
 
 
 def test_address_that_is_not_text_is_refused() -> None:
     with pytest.raises(WireError, match="envelope refused"):
-        Envelope.unpack(b"\x02\x00\xff\xfe")
+        ActorEnvelope.unpack(b"\x02\x00\xff\xfe")
 
 
 @given(st.binary(max_size=100))
 def test_any_bytes_are_an_envelope_or_are_refused(body: bytes) -> None:
     with contextlib.suppress(WireError):
-        assert Envelope.unpack(body).pack() == body
+        assert ActorEnvelope.unpack(body).pack() == body
 
 
 @pytest.mark.parametrize("which", ["target", "sender"])
-def test_address_longer_than_can_be_read_is_not_sent(which: str) -> None:
+def test_address_that_is_too_long_is_not_sent(which: str) -> None:
     addresses = {"target": "t", "sender": "s", which: "x" * (TEXT_BYTES_MAX + 1)}
 
     with pytest.raises(WireError, match="not sent") as caught:
-        Envelope(**addresses, payload=b"").pack()
+        ActorEnvelope(**addresses, payload=b"").pack()
 
     assert caught.value.reason == "address"
 
@@ -57,7 +57,7 @@ def test_largest_message_fits_a_frame_with_the_longest_addresses_and_its_code() 
     longest = "x" * TEXT_BYTES_MAX
     kind_bytes = 1
 
-    overhead_bytes = len(Envelope(longest, longest, b"").pack()) + CODE_BYTES + kind_bytes
+    overhead_bytes = len(ActorEnvelope(longest, longest, b"").pack()) + CODE_BYTES + kind_bytes
 
     assert MAX_FRAME_BYTES + overhead_bytes <= FRAME_BYTES_MAX
 
@@ -65,4 +65,4 @@ def test_largest_message_fits_a_frame_with_the_longest_addresses_and_its_code() 
 def test_target_is_parsed_only_when_asked_for() -> None:
     assert ENVELOPE.target_ref() == ActorRef("10.0.0.1", 7947, "system")
     with pytest.raises(WireError, match="not an actor address"):
-        Envelope("../../etc", "x", b"").target_ref()
+        ActorEnvelope("../../etc", "x", b"").target_ref()

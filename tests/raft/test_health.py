@@ -7,10 +7,10 @@ from random import Random
 import pytest
 
 from constellation.errors import AdapterError
-from constellation.raft.condition import GRACE_S, WELL, condition_of
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import RoleChanged
+from constellation.raft.health import GRACE_S, WELL, health_of
 from constellation.raft.member import MemberPolicy, RaftMember
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.roster import RosterNode
@@ -18,7 +18,7 @@ from constellation.raft.steward import StewardPolicy
 from messages.raft import RaftEntry, RaftIdentity
 
 HERE = RosterNode(is_living=True, cluster_id="ours")
-AWAY = RosterNode(is_living=False, cluster_id="ours")
+ABSENT = RosterNode(is_living=False, cluster_id="ours")
 BLANK = RosterNode(is_living=True, cluster_id="")
 LATE_S = GRACE_S + 1
 
@@ -52,7 +52,7 @@ def member(
 def test_disk_that_failed_comes_before_everything_else() -> None:
     failed = AdapterError("the log", why="it is full", fix="make room")
 
-    condition = condition_of(member(), failed, LATE_S)
+    condition = health_of(member(), failed, LATE_S)
 
     assert not condition.is_well
     assert condition.why == "takes no part in decisions: it is full"
@@ -60,35 +60,35 @@ def test_disk_that_failed_comes_before_everything_else() -> None:
 
 
 def test_member_that_is_only_starting_is_not_well_yet() -> None:
-    assert condition_of(None, None, 0.0).why == "it is only starting"
+    assert health_of(None, None, 0.0).why == "it is starting"
 
 
 def test_election_may_take_a_while() -> None:
-    assert condition_of(member(b=AWAY, c=AWAY), None, GRACE_S - 1) == WELL
+    assert health_of(member(b=ABSENT, c=ABSENT), None, GRACE_S - 1) == WELL
 
 
 def test_no_quorum_names_who_is_missing_and_how_many_are_needed() -> None:
-    condition = condition_of(member(b=AWAY), None, LATE_S)
+    condition = health_of(member(b=ABSENT), None, LATE_S)
 
-    assert condition.why.startswith("no quorum: 1 of 3 voters are there, 2 are needed")
-    assert "routing goes on" in condition.why
+    assert condition.why.startswith("no quorum: 1 of 3 voters are up, 2 are needed")
+    assert "routing continues" in condition.why
     assert condition.fix == "start b and c again, or make them reachable"
 
 
 def test_no_quorum_of_nodes_that_all_live_points_to_the_network() -> None:
-    condition = condition_of(member(b=HERE, c=HERE), None, LATE_S)
+    condition = health_of(member(b=HERE, c=HERE), None, LATE_S)
 
-    assert "3 of 3 voters are alive by gossip" in condition.why
+    assert "gossip reports 3 of 3 voters alive" in condition.why
     assert "actors.port" in condition.fix
 
 
 def test_no_leader_is_said_though_elections_go_on_without_end() -> None:
-    one = member(b=HERE, c=AWAY)
+    one = member(b=HERE, c=ABSENT)
     for now_s in range(20):
         one._take([RoleChanged("pre_candidate", 1, "", "heard no leader")], float(now_s))
         one._take([RoleChanged("follower", 1, "", "refused")], float(now_s))
 
-    assert condition_of(one, None, 20.0).why.startswith("no leader")
+    assert health_of(one, None, 20.0).why.startswith("no leader")
 
 
 def test_time_without_a_leader_counts_from_when_the_last_one_was_lost() -> None:
@@ -96,8 +96,8 @@ def test_time_without_a_leader_counts_from_when_the_last_one_was_lost() -> None:
     one._take([RoleChanged("follower", 1, "b", "it leads")], 50.0)
     one._take([RoleChanged("pre_candidate", 1, "", "heard no leader")], 100.0)
 
-    assert condition_of(one, None, 100.0 + GRACE_S - 1) == WELL
-    assert condition_of(one, None, 100.0 + GRACE_S) != WELL
+    assert health_of(one, None, 100.0 + GRACE_S - 1) == WELL
+    assert health_of(one, None, 100.0 + GRACE_S) != WELL
 
 
 def test_two_clusters_are_said_even_with_a_leader() -> None:
@@ -106,22 +106,24 @@ def test_two_clusters_are_said_even_with_a_leader() -> None:
     assert one.raft is not None
     one.raft.state.leader = "b"
 
-    condition = condition_of(one, None, 0.0)
+    condition = health_of(one, None, 0.0)
 
-    assert condition.why.startswith("b, d are of another Raft cluster (theirs), this node of ours")
+    assert condition.why == (
+        "b, d belong to another Raft cluster (theirs), this node to ours: they do not merge"
+    )
     assert "delete `raft`" in condition.fix
 
 
 def test_dead_node_of_another_cluster_is_no_matter() -> None:
     other = RosterNode(is_living=False, cluster_id="theirs")
 
-    assert condition_of(member(b=HERE, d=other), None, 0.0) == WELL
+    assert health_of(member(b=HERE, d=other), None, 0.0) == WELL
 
 
 def test_removed_node_says_how_it_comes_back() -> None:
     without_a = Configuration(frozenset("bc"), removed=frozenset("a"))
 
-    condition = condition_of(member(without_a), None, 0.0)
+    condition = health_of(member(without_a), None, 0.0)
 
     assert condition.fix == "`constellation raft add a` takes it back"
 
@@ -131,8 +133,8 @@ def test_member_that_has_no_log_yet_waits_for_the_leader() -> None:
     assert one.raft is not None
     one.raft.state._configurations = one.raft.state._configurations[:1]
 
-    assert condition_of(one, None, GRACE_S - 1) == WELL
-    condition = condition_of(one, None, LATE_S)
+    assert health_of(one, None, GRACE_S - 1) == WELL
+    condition = health_of(one, None, LATE_S)
     assert condition.why == "it waits for the leader of cluster ours to send the log"
 
 
@@ -141,41 +143,41 @@ def test_node_of_no_cluster_says_what_it_waits_for(now_s: float, is_well: bool) 
     waiting = member(cluster_id="", expect=3)
     waiting.tick(0.0)
 
-    condition = condition_of(waiting, None, now_s)
+    condition = health_of(waiting, None, now_s)
 
     assert condition.is_well == is_well
     if not is_well:
-        assert condition.why == "1 of 3 nodes that begin the cluster are there"
+        assert condition.why == "1 of 3 nodes that begin the cluster are up"
 
 
 def test_node_that_is_to_begin_no_cluster_says_at_once_that_it_is_off() -> None:
     waiting = member(cluster_id="")
     waiting.tick(0.0)
 
-    condition = condition_of(waiting, None, 0.1)
+    condition = health_of(waiting, None, 0.1)
 
     assert condition.is_off
     assert condition.fix.startswith("set it on every node")
 
 
 def test_voter_without_the_log_is_not_counted_as_there_and_who_is_gone_is_to_come_back() -> None:
-    condition = condition_of(member(b=BLANK, c=AWAY), None, LATE_S)
+    condition = health_of(member(b=BLANK, c=ABSENT), None, LATE_S)
 
     assert condition.why.startswith(
-        "no quorum: 1 of 3 voters are there, 2 are needed; b lives and has no log of this cluster"
+        "no quorum: 1 of 3 voters are up, 2 are needed; b is up but has no log of this cluster"
     )
     assert condition.fix == "start c again, or make it reachable"
 
 
 def test_cluster_is_begun_anew_only_when_a_majority_has_lost_its_log() -> None:
-    condition = condition_of(member(b=BLANK, c=BLANK), None, LATE_S)
+    condition = health_of(member(b=BLANK, c=BLANK), None, LATE_S)
 
-    assert "b and c live and have no log of this cluster" in condition.why
-    assert condition.fix.startswith("a majority has lost its log: begin anew")
+    assert "b and c are up but have no log of this cluster" in condition.why
+    assert condition.fix.startswith("a majority has lost its log: begin a new cluster")
 
 
 def test_node_without_a_leader_among_living_voters_may_have_been_removed() -> None:
-    condition = condition_of(member(b=HERE, c=AWAY), None, LATE_S)
+    condition = health_of(member(b=HERE, c=ABSENT), None, LATE_S)
 
-    assert "2 of 3 voters are alive" in condition.why
+    assert "gossip reports 2 of 3 voters alive" in condition.why
     assert "or this node was removed" in condition.why
