@@ -54,7 +54,7 @@ def test_proposal_whose_place_another_entry_took_is_refused() -> None:
     assert isinstance(reply.message, RaftRefused)
     assert (reply.message.number, reply.message.why) == (
         42,
-        "another leader's entry took its place",
+        "an entry of another leader replaced it",
     )
 
 
@@ -81,7 +81,7 @@ def test_oldest_proposal_is_refused_when_too_many_wait() -> None:
     (reply,) = proposals.add_proposal(ASKED_MAX + 1, 1, "asker", ASKED_MAX + 1)
 
     assert isinstance(reply.message, RaftRefused)
-    assert (reply.message.number, reply.message.why) == (1, "too many wait")
+    assert (reply.message.number, reply.message.why) == (1, "too many proposals wait")
 
 
 # Orders.
@@ -159,4 +159,4 @@ def test_changes_that_are_not_committed_when_leadership_is_lost_may_be_done_yet(
 
     assert reply.asker == "asker"
     assert isinstance(reply.message, RaftOrderDone)
-    assert "may be done yet" in reply.message.text
+    assert "may still be done" in reply.message.text

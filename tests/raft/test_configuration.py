@@ -40,10 +40,10 @@ def test_change_does_what_it_says(kind: ChangeKind, node: str, voters: str, lear
     ("of", "kind", "node", "why"),
     [
         (THREE, "add_learner", "a", "already"),
-        (THREE, "promote", "e", "no learner"),
-        (THREE, "promote", "a", "no learner"),
-        (THREE, "demote", "d", "no voter"),
-        (THREE, "remove", "e", "no member"),
+        (THREE, "promote", "e", "not a learner"),
+        (THREE, "promote", "a", "not a learner"),
+        (THREE, "demote", "d", "not a voter"),
+        (THREE, "remove", "e", "not a member"),
         (Configuration(frozenset("a")), "remove", "a", "promote another"),
         (Configuration(frozenset("a")), "demote", "a", "promote another"),
         (Configuration(frozenset("abcde"), frozenset("f")), "promote", "f", "demote one first"),
@@ -59,7 +59,7 @@ def test_change_that_must_not_be_is_refused(
 def test_members_are_limited() -> None:
     full = Configuration(frozenset("a"), frozenset(str(n) for n in range(MEMBERS_MAX - 1)))
 
-    with pytest.raises(ConfigurationRefusedError, match="enough"):
+    with pytest.raises(ConfigurationRefusedError, match="members already"):
         full.changed("add_learner", "b")
 
 

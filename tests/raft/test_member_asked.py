@@ -90,7 +90,7 @@ def test_proposals_are_given_up_when_leadership_is_lost() -> None:
     group.exchange(without=old)
 
     (refused,) = group.replies(RaftRefused)
-    assert "it may be yet" in refused.why
+    assert "it may still be committed" in refused.why
 
 
 # Reads.
@@ -164,7 +164,7 @@ def test_order_is_done_wherever_it_is_given(at_leader: bool) -> None:
     done = ordered(group, "remove", node, at=at)
 
     assert (done.number, done.is_done) == (3, True)
-    assert done.text.startswith(f"{node} is no member any more")
+    assert done.text.startswith(f"{node} is no longer a member")
     assert group.members[group.leader].configuration.removed == {node}
 
 
@@ -181,10 +181,10 @@ def test_transfer_is_done_when_that_node_leads() -> None:
 @pytest.mark.parametrize(
     ("action", "node", "why"),
     [
-        ("transfer", "nobody", "no other voter"),
+        ("transfer", "nobody", "not another voter"),
         ("promote", "nobody", "has not caught up"),
-        ("demote", "nobody", "is no voter"),
-        ("remove", "nobody", "is no member"),
+        ("demote", "nobody", "is not a voter"),
+        ("remove", "nobody", "is not a member"),
     ],
 )
 def test_order_that_cannot_be_is_refused_with_the_reason(

@@ -87,7 +87,7 @@ def test_entries_that_do_not_fit_change_nothing() -> None:
 
     with pytest.raises(ValueError, match="cannot follow"):
         state.append([*entries(2, after=1), *entries(2, after=7)])
-    with pytest.raises(ValueError, match="no configuration"):
+    with pytest.raises(ValueError, match="in place of a configuration"):
         state.append([entries(2, after=1)[0].model_copy(update=WRONG)])
 
     assert state.log.last_index == 3
