@@ -265,14 +265,14 @@ def test_cluster_begins_once() -> None:
     first.bootstrap(["a"], 0.0, first_state=FirstState())
     assert first.state.configuration.voters == {"a"}
 
-    with pytest.raises(ConfigurationRefusedError, match="of a cluster already"):
+    with pytest.raises(ConfigurationRefusedError, match="belongs to a cluster already"):
         first.bootstrap(["a"], 0.0, first_state=FirstState())
-    with pytest.raises(ConfigurationRefusedError, match="of a cluster already"):
+    with pytest.raises(ConfigurationRefusedError, match="belongs to a cluster already"):
         node(disk(1)).bootstrap(["a"], 0.0, first_state=FirstState())
 
 
 def test_message_that_is_none_of_rafts_is_refused() -> None:
-    with pytest.raises(TypeError, match="no message of Raft"):
+    with pytest.raises(TypeError, match="not a Raft message"):
         node(disk(1)).step(entries(1)[0], NOW_S)
 
 

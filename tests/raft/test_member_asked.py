@@ -77,7 +77,7 @@ def test_member_without_a_leader_refuses() -> None:
     group.exchange()
 
     (refused,) = group.replies(RaftRefused)
-    assert refused.why == "a: nobody is known to lead"
+    assert refused.why == "a: no leader is known"
 
 
 def test_proposals_are_given_up_when_leadership_is_lost() -> None:
@@ -209,7 +209,7 @@ def test_transfer_to_who_leads_already_says_so() -> None:
 def test_order_to_a_node_of_no_cluster_is_refused() -> None:
     group = Group(blank("a"))
 
-    assert ordered(group, "add", "b", at="a").text == "a is of no cluster yet"
+    assert ordered(group, "add", "b", at="a").text == "a belongs to no cluster yet"
 
 
 def test_order_without_a_leader_is_refused() -> None:

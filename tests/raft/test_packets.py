@@ -99,7 +99,7 @@ def test_message_of_another_node_than_the_source_is_refused(message: Message) ->
     messages, (why,) = unpack(packet(message, source="b"))
 
     assert not messages
-    assert why == f"{type(message).__name__} of 'a', not its own"
+    assert why == f"{type(message).__name__} claims to be from 'a'"
 
 
 def test_what_is_no_protocol_is_refused_and_the_rest_is_taken() -> None:
@@ -110,7 +110,7 @@ def test_what_is_no_protocol_is_refused_and_the_rest_is_taken() -> None:
 
     assert messages == [ALL[4]]
     assert len(refused) == 2
-    assert refused[1] == "RaftOffer is no message of Raft"
+    assert refused[1] == "RaftOffer is not a Raft message"
 
 
 NUMBERS = {"term", "index", "number", "last_index", "last_term", "have_bytes", "offset_bytes"}

@@ -20,7 +20,7 @@ def test_majority_is_more_than_half(voters: int, needed: int) -> None:
 
 
 def test_no_voters_decide_nothing() -> None:
-    with pytest.raises(ValueError, match="no voters"):
+    with pytest.raises(ValueError, match="without voters"):
         majority(0)
 
 

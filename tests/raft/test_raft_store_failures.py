@@ -83,7 +83,13 @@ def test_a_flipped_bit_is_refused_and_the_file_left_alone(
     with pytest.raises(AdapterError) as caught:
         reopened(store)
 
-    for words in (str(journal), "at byte ", "it joins as a new node", str(directory), "file aside"):
+    for words in (
+        str(journal),
+        "at byte ",
+        "it joins as a new node",
+        str(directory),
+        "move the file away",
+    ):
         assert words in str(caught.value)
     assert journal.read_bytes() == content
     content[at] ^= 4
