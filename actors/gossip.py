@@ -1,4 +1,4 @@
-"""Gossip actor: this node's member of the cluster.  Every decision is made in the core."""
+"""The gossip actor: this node as a member of the cluster.  The core makes every decision."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from actors.adapters.gossip_keys import GossipKeys
 from actors.adapters.gossip_memory import GossipMemory, Remembered
 from actors.adapters.gossip_metrics import GossipMetrics
 from actors.adapters.gossip_transport import GossipTransport
+from actors.adapters.keyring_file import FILE_NAME as KEYRING_FILE_NAME
 from actors.adapters.keyring_file import KeyringFile
 from actors.adapters.node_identity import load_identity
 from actors.adapters.retried_save import RetriedSave
@@ -46,8 +47,8 @@ from messages.tailscale import SeedsFound
 
 log = get_logger(__name__)
 
-COALESCE_S = 0.01  # changes within so long become one message
-HOUSEKEEPING_S = 1.0  # between looks at what to keep, and resolutions of seeds
+COALESCE_S = 0.01  # changes within this time are sent as one message
+HOUSEKEEPING_S = 1.0  # between saves, and between resolutions of seed names
 LEAVE_POLL_S = 0.02
 LEAVE_TIMEOUT_S = 2.0
 KEY_SOURCES_MAX = 8
@@ -55,7 +56,7 @@ PART_PRESENT = PartReported(part="gossip", state="present")
 
 
 class GossipActor(AsyncShell):
-    """Translate messages to steps of the core, and its changes to messages for readers."""
+    """Translates messages to steps of the core, and its changes to messages for readers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,11 +64,11 @@ class GossipActor(AsyncShell):
         self.metrics: GossipMetrics | None = None
         self.keys: GossipKeys | None = None
         self._subscribers: dict[str, Reply] = {}  # by the reader's address
-        self._found: tuple[Address, ...] = ()  # seeds of the tailnet
+        self._found: tuple[Address, ...] = ()  # seeds found in the tailnet
         self._feed_armed = False
         self.saver: RetriedSave[Remembered] | None = None
         self._name_taken = False
-        self._unsaved: AdapterError | None = None  # what is not saved, and why
+        self._unsaved: AdapterError | None = None  # why something is not saved; None: all is saved
         self._reported = PART_PRESENT  # to admin
 
     def on_actor_up_async(self, name: str) -> None:
@@ -107,7 +108,7 @@ class GossipActor(AsyncShell):
             await transport.close_sockets()
 
     async def _begin_life(self, memory: GossipMemory, kept: Remembered) -> int:
-        """Return the incarnation of this life, saved before anything is said under it."""
+        """Return the incarnation of this life, saved before anything is sent under it."""
         assert self.saver is not None
         incarnation = saved_life(kept.incarnation)
         if await self.saver.keep(Remembered(incarnation, kept.addresses), self._time()):
@@ -117,13 +118,15 @@ class GossipActor(AsyncShell):
         return incarnation
 
     async def _save(self, transport: GossipTransport, memory: Remembered) -> None:
-        """Save what the next life needs; report it if the disk refuses, and once it works again."""
+        """Save what the next life needs; report a disk that refuses, and one that works again."""
         assert self.saver is not None
         assert self.keys is not None
         now_s = self._time()
         await self.saver.keep(memory, now_s)
         await self.keys.keep_saved(now_s)
         transport.counts["saves_failed"] = self.saver.failures + self.keys.saver.failures
+        self.unsaved.labels("gossip.json").set(self.saver.problem is not None)
+        self.unsaved.labels(KEYRING_FILE_NAME).set(self.keys.saver.problem is not None)
         problem = self.saver.problem or self.keys.saver.problem
         if str(problem) != str(self._unsaved):
             self._unsaved = problem
@@ -136,11 +139,11 @@ class GossipActor(AsyncShell):
 
     @staticmethod
     def _memory(core: GossipNode, kept: Remembered) -> Remembered:
-        """Return what the next life needs; `kept` is what this one kept before."""
-        # A node that is alone keeps the addresses it knew: it may be the one that is cut off.
+        """Return what the next life needs; `kept` is what was kept so far."""
+        # A node without peers keeps the addresses it knew: it may be the one that is cut off.
         addresses = core.known_addresses or kept.addresses
         if set(addresses) == set(kept.addresses):
-            addresses = kept.addresses  # another order is no change
+            addresses = kept.addresses  # only the order changed
         return Remembered(core.highest_incarnation, addresses)
 
     def receiveMsg_ClusterSubscribe(self, message: ClusterSubscribe, sender: ActorAddress) -> None:
@@ -153,7 +156,7 @@ class GossipActor(AsyncShell):
 
     def on_message(self, message: Message, reply: Reply) -> None:
         if self.transport is None:
-            # Not ready yet: who publishes is told of our start, and publishes then.
+            # Not started yet: publishers are notified of the start, and publish again.
             return
         core, now_s = self.transport.node, self._time()
         match message:
@@ -164,7 +167,7 @@ class GossipActor(AsyncShell):
             case KeyringOrder() | KeyringFetch() | KeyringCopy():
                 self._on_keys(message, reply)
             case SeedsFound(hosts=hosts):
-                # The others are taken to use the same port: it is a setting of the cluster.
+                # The port is a setting of the cluster: assume that the others use the same.
                 port = core.address.port
                 self._found = tuple(Address(host, port) for host in hosts)
             case GossipLeave():
@@ -186,11 +189,11 @@ class GossipActor(AsyncShell):
         reply(await keys.obey(order, self._time()))
 
     async def _seeds(self, settings: GossipSettings) -> tuple[Address, ...]:
-        """Return the seeds that are set and those that were found, each once."""
+        """Return the configured and the discovered seeds, each once."""
         return tuple(dict.fromkeys((*await _resolve(settings.seeds), *self._found)))
 
     def _ask_for_keys(self, transport: GossipTransport, actor_port: int) -> None:
-        """Ask the nodes that we cannot talk to for their keys, by the actor system."""
+        """Ask nodes whose packets cannot be decrypted for their keys, over the actor system."""
         core = transport.node
         hosts = dict.fromkeys(one.ip for one in (*core.seeds, *core.known_addresses))
         hosts.pop(core.address.ip, None)
@@ -223,7 +226,7 @@ class GossipActor(AsyncShell):
                 if self.metrics is not None and round_trip_s is not None:
                     self.metrics.round_trip.observe(round_trip_s)
             case MemberChanged():
-                pass  # the feed knows, as of records
+                pass  # the change feed has recorded it
 
     def _subscribe(self, reader: str, reply: Reply) -> None:
         if self.transport is None:
@@ -253,7 +256,7 @@ class GossipActor(AsyncShell):
                 part="gossip",
                 state="lost",
                 why="another node, or this one before it lost its data_dir, has its node_name",
-                fix="give each node a node_name of its own; or wait, if there is no other node",
+                fix="give each node a node_name of its own; if there is no other node, wait",
             )
         if self._unsaved is not None:
             why = f"{self._unsaved.what}: {self._unsaved.why}; the node stays a member"
@@ -262,7 +265,7 @@ class GossipActor(AsyncShell):
         return PART_PRESENT
 
     def _arm_feed(self) -> None:
-        """Send what has changed soon, with what else changes until then."""
+        """Send the changes to readers shortly, together with those that follow until then."""
         if self.transport is None or self._feed_armed or not self.transport.node.has_changes:
             return
         self._feed_armed = True
@@ -293,7 +296,7 @@ class GossipActor(AsyncShell):
 
 
 async def _resolve(seeds: tuple[str, ...]) -> tuple[Address, ...]:
-    """Return the addresses of `host:port` seeds; names that do not resolve now are left out."""
+    """Return the addresses of `host:port` seeds; names that do not resolve are left out."""
     found: list[Address] = []
     for seed in seeds:
         host, _, port = seed.rpartition(":")

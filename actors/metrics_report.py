@@ -1,4 +1,4 @@
-"""One process's prometheus_client registry as a message."""
+"""The metrics of one process as a message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KINDS = frozenset({"counter", "gauge", "histogram", "summary", "info"})
 
 
 def metrics_report(actor: str, registry: CollectorRegistry) -> MetricsReport:
-    """Return everything in `registry` now."""
+    """Return the current values of everything in `registry`."""
     families = tuple(
         MetricFamily(
             name=family.name,

@@ -1,11 +1,12 @@
-"""The one language of all benchmarks: a line a figure, and the same as JSON.
+"""The output of all benchmarks: a line for each figure, and the same as JSON.
 
     with Figures("actors") as figures:
         figures.add("round_trip_p50", 0.41, "ms", goal=0.75, peer=Peer("thespian", 0.75))
-        figures.absent("etcd", "not on this machine")
+        figures.absent("etcd", "not installed")
 
 prints `actors.round_trip_p50 0.41 ms peer=thespian peer_value=0.75 ratio=0.55 goal=0.75 ok` and
-writes bench/results/actors.json with the machine described.  A missed goal is said, never raised.
+writes bench/results/actors.json with a description of the machine.  A missed goal is reported as
+`short`, never raised.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """What another program reached at the same work in the same run."""
+    """What another program reached with the same work in the same run."""
 
     name: str
     value: float
@@ -36,7 +37,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number.  `better` says on which side of `goal` it should be."""
+    """One measured number.  `better` is the side of `goal` on which it should be."""
 
     name: str
     value: float
@@ -47,12 +48,12 @@ class Figure:
 
     @property
     def meets_goal(self) -> bool:
-        """Whether the goal is reached; equal is enough."""
+        """Whether the goal is reached, or equalled."""
         return self.value <= self.goal if self.better == "lower" else self.value >= self.goal
 
     @property
     def ratio(self) -> float:
-        """Ours to the peer's; not a number when the peer measured zero."""
+        """The value divided by the peer's; not a number if that is zero."""
         if self.peer is None or self.peer.value == 0:
             return math.nan
         return self.value / self.peer.value
@@ -83,9 +84,9 @@ class Figure:
 
 
 class Figures:
-    """The figures of one benchmark: printed as they come, written when the block ends.
+    """The figures of one benchmark: printed at once, written when the block ends.
 
-    What was measured before an error is written too.
+    Figures measured before an error are written too.
     """
 
     def __init__(
@@ -113,30 +114,30 @@ class Figures:
         """Print one figure and keep it.
 
         Raises:
-            ValueError: the name or unit cannot be read back from the line, the name was used
-                before, or a number is none.
+            ValueError: the name or unit cannot be parsed from the line, the name was used before,
+                or a value is not finite.
         """
         figure = Figure(_checked(name), float(value), _checked_unit(unit), goal, better, peer)
         if name in {other.name for other in self.figures}:
-            raise ValueError(f"{self.benchmark}.{name} was measured twice: give each its own name")
+            raise ValueError(f"{self.benchmark}.{name} was measured twice: use different names")
         if not math.isfinite(value) or not math.isfinite(goal):
-            raise ValueError(f"{self.benchmark}.{name} is no number: {value=} {goal=}")
+            raise ValueError(f"{self.benchmark}.{name} is not a finite number: {value=} {goal=}")
         self.figures.append(figure)
         self._print(figure.line(self.benchmark))
         return figure
 
     def absent(self, peer: str, reason: str) -> None:
-        """Name a peer that could not be measured here."""
+        """Report a peer that cannot be measured on this machine."""
         self.absent_peers[peer] = reason
         self._print(f"{self.benchmark}: peer {peer} is absent: {reason}")
 
     def note(self, text: str) -> None:
-        """Say how something was measured."""
+        """Report how something was measured."""
         self.notes.append(text)
         self._print(f"{self.benchmark}: {text}")
 
     def table(self, columns: list[str], rows: list[list[str | float]]) -> None:
-        """Print values side by side, for whoever compares; they have no goals of their own."""
+        """Print values side by side for comparison; they have no goals."""
         self.tables.append({"columns": columns, "rows": rows})
         cells = [columns, *([cell_text(cell) for cell in row] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -172,19 +173,19 @@ class Figures:
 
 
 def cell_text(cell: str | float) -> str:
-    """Return what a table shows."""
+    """Return the text of a cell."""
     return cell if isinstance(cell, str) else shown(cell)
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the smallest value that at least `share` (above 0, at most 1) of all are within."""
+    """Return the smallest value that at least `share` (above 0, at most 1) of all do not exceed."""
     if not values or not 0 < share <= 1:
         raise ValueError(f"no percentile {share} of {len(values)} values")
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine that the figures were measured on."""
+    """Return a description of this machine."""
     return {
         "cpu": _after_colon(Path("/proc/cpuinfo"), "model name") or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
@@ -215,11 +216,11 @@ def _after_colon(file: Path, key: str) -> str:
 
 def _checked(name: str) -> str:
     if not NAME_PATTERN.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a figure: use a-z, 0-9 and _, a letter first")
+        raise ValueError(f"{name!r} is not a valid name: use a-z, 0-9 and _, a letter first")
     return name
 
 
 def _checked_unit(unit: str) -> str:
     if not unit or any(character.isspace() for character in unit):
-        raise ValueError(f"{unit!r} is no unit: one word, e.g. ms, messages/s, MiB")
+        raise ValueError(f"{unit!r} is not a valid unit: use one word, e.g. ms, messages/s, MiB")
     return unit

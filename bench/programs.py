@@ -1,4 +1,4 @@
-"""Programs that benchmarks run beside ours: told a line, they answer a line of numbers."""
+"""Programs that benchmarks control: each command is a line, each answer a line of numbers."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ BUILD_DIRECTORY = Path(__file__).parent.parent / "build"
 
 
 class Program:
-    """One process with pipes for its lines."""
+    """One process, with pipes for its commands and answers."""
 
     def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
         self.name = name
         self._process = process
 
     def tell(self, command: str) -> None:
-        """Give a command; `answer` waits for its end."""
+        """Send a command; `answer` waits for the result."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
 
     def answer(self) -> list[float]:
-        """Return the numbers of the answer."""
+        """Wait for the answer and return its numbers."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.name} ended; what it said is above")
+            raise SystemExit(f"{self.name} ended; its output is above")
         return numbers(line)
 
     def ask(self, command: str) -> list[float]:
-        """Give a command and return the numbers of its answer."""
+        """Send a command and return the numbers of its answer."""
         self.tell(command)
         return self.answer()
 
     def end(self) -> None:
-        """End the process at once.  Safe to repeat."""
+        """Kill the process.  Safe to repeat."""
         with self._process:
             self._process.kill()
 
 
 def start(name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None) -> Program:
-    """Start a program in a session of its own, out of the terminal's reach; it ends with us."""
+    """Start a program in its own session, which the terminal does not signal; it ends with us."""
     setpriv = shutil.which("setpriv")
     prefix = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
     process = subprocess.Popen(
@@ -65,7 +65,7 @@ def numbers(line: str) -> list[float]:
     """Return the numbers of one answer.
 
     Raises:
-        ValueError: it is none, or something else.
+        ValueError: the line is empty, or contains something else.
     """
     words = line.split()
     if not words:
@@ -74,7 +74,7 @@ def numbers(line: str) -> list[float]:
 
 
 def go_program_missing(sources: Path, program: Path) -> str:
-    """Make a Go program available as `program`; return why that is impossible, "" if it is."""
+    """Install a Go program as `program`; return why that fails, "" if it succeeds."""
     try:
         install(GoModule(sources, {program.name: "."}), program.parent)
     except GoProgramError as error:

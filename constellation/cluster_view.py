@@ -1,7 +1,7 @@
 """The cluster as a reader sees it: immutable, built from gossip's snapshots and deltas.
 
-Deltas are applied in order of `version`.  One that is missing cannot be made up for, so the
-view then keeps what it has, says `gap`, and waits for the next snapshot.
+Deltas are applied in order of `version`.  When one is missing, the view keeps what it has, sets
+`gap`, and waits for the next snapshot.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from messages.warp import WarpState
 K = TypeVar("K")
 V = TypeVar("V")
 
-LIVING = frozenset({"alive", "suspect"})  # a suspect is accused, not convicted (SWIM §4.2)
+LIVING = frozenset({"alive", "suspect"})  # a suspect is not dead (SWIM §4.2)
 
 
 def _empty() -> Any:
@@ -57,17 +57,17 @@ class ClusterView:
         return _merge(self, change)
 
     def is_living(self, node: str) -> bool:
-        """`node` is a member that is alive, or only suspected not to be."""
+        """Return whether `node` is a member that is alive or suspect."""
         member = self.members.get(node)
         return member is not None and member.state in LIVING
 
     def is_cordoned(self, node: str) -> bool:
-        """`node` asks not to be given work; one that has not said anything does not."""
+        """Return whether `node` is cordoned; one without a known state is not."""
         state = self.nodes.get(node)
         return state is not None and state.cordoned
 
     def is_routable(self, service: str, node: str) -> bool:
-        """The instance of `service` on `node` may be given requests."""
+        """Return whether the instance of `service` on `node` may get requests."""
         state = self.services.get(service, {}).get(node)
         return (
             state is not None
@@ -78,14 +78,14 @@ class ClusterView:
         )
 
     def routable(self, service: str) -> tuple[tuple[str, ServiceState], ...]:
-        """Return the instances of `service` that may be given requests, by node."""
+        """Return the instances of `service` that may get requests, by node."""
         instances = self.services.get(service, {})
         return tuple(
             (node, instances[node]) for node in sorted(instances) if self.is_routable(service, node)
         )
 
     def instances(self) -> Iterator[tuple[str, str, ServiceState]]:
-        """Yield every service, the node it is on, and its state; in order of both names."""
+        """Yield every service, its node and its state, ordered by both names."""
         for service in sorted(self.services):
             for node in sorted(self.services[service]):
                 yield service, node, self.services[service][node]

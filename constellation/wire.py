@@ -11,7 +11,7 @@ from constellation.errors import WireError
 from messages.base import REGISTRY, Message
 
 WIRE_VERSION = 1
-# A snapshot of 10,000 services with a dozen labels each is under 16 MiB; the rest is malice.
+# A snapshot of 10,000 services with a dozen labels each has less than 16 MiB.
 MAX_FRAME_BYTES = 16 << 20
 MAX_ITEMS = 1 << 20  # in all arrays and maps of a frame together; such a snapshot has 600,000
 _ERRORS_SHOWN_MAX = 16
@@ -21,7 +21,7 @@ def encode(message: Message) -> bytes:
     """Return the frame for one message.
 
     Raises:
-        WireError: the frame would be larger than any receiver accepts, or a number in it is.
+        WireError: the frame, or a number in it, is larger than receivers accept.
     """
     name = type(message).__name__
     try:
@@ -43,7 +43,7 @@ def decode(
 ) -> Message:
     """Return the message in `frame`; `source` names its sender in errors.
 
-    `crossing` refuses, before its fields are looked at, a message that is for use inside a node.
+    `crossing` refuses messages for use inside a node, before their fields are validated.
 
     Raises:
         WireError: the frame is too large, not msgpack, of another wire version, of an unknown
@@ -54,7 +54,7 @@ def decode(
 
 
 def unpack(frame: bytes | memoryview, *, source: str, **options: Any) -> Any:
-    """Return the msgpack value in `frame`, at a cost in proportion to its length.
+    """Return the msgpack value in `frame`; the cost is proportional to its length.
 
     Raises:
         WireError: it is too large, has too many items, or is not msgpack.
@@ -78,14 +78,14 @@ def unpack(frame: bytes | memoryview, *, source: str, **options: Any) -> Any:
 
 
 def _check_complete(frame: bytes | memoryview) -> None:
-    # Memory is set aside for as many items as a header announces: see first that all are there.
+    # msgpack allocates memory for as many items as a header announces: check first that all exist.
     unpacker = msgpack.Unpacker(max_buffer_size=max(1, len(frame)))
     unpacker.feed(frame)
     unpacker.skip()
 
 
 class _ItemCount:
-    """Counts what is unpacked: an empty map is one byte on the wire and 72 in memory."""
+    """Counts unpacked items: an empty map is one byte on the wire and 72 in memory."""
 
     def __init__(self) -> None:
         self._left = MAX_ITEMS
@@ -145,7 +145,7 @@ def from_wire(value: Any, *, source: str = "an unnamed sender", crossing: bool =
 
 
 def _shown(value: object) -> str:
-    # Only of these is the text short to make: that of nested tuples may even exceed the stack.
+    # Only these have a short text: repr() of nested tuples may even exceed the stack.
     return f"{value!r:.80}" if isinstance(value, (int, str)) else f"of type {type(value).__name__}"
 
 
@@ -153,5 +153,5 @@ def _summary(error: ValidationError) -> str:
     count = error.error_count()
     if count > _ERRORS_SHOWN_MAX:
         return f"{count} errors"
-    # pydantic's text repeats the input, which may be long: the first line names the class.
+    # pydantic's text repeats the input, which may be long; the first line names the class.
     return "; ".join(str(error).splitlines()[1:3])[:200]

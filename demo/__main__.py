@@ -17,21 +17,25 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> int:
-    """Tell the story; return 0 if every step held and no request failed that must not."""
+    """Run all steps; return 0 if each succeeded and no request failed outside the grace time."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="do not wait for a person")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="do not wait for a person",
+    )
     check = parser.parse_args().check
     if reason := missing("traefik"):
-        sys.stderr.write(f"demo: FAILED: {reason}; `make demo` does that\n")
+        sys.stderr.write(f"demo: FAILED: {reason}; `make demo` installs it\n")
         return 1
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends all that was started
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops everything
     made = ROOT / ".demo"
     made.mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(dir=made))
     try:
         held = tell(directory, Narrator(check=check))
     except AssertionError as error:
-        sys.stderr.write(f"demo: FAILED: {error}\nIts logs are in {directory}\n")
+        sys.stderr.write(f"demo: FAILED: {error}\nThe logs are in {directory}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("demo: stopped\n")

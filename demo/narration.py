@@ -1,4 +1,4 @@
-"""What is told of the demonstration: to a person in words, to a program a line a step."""
+"""The output of the demonstration: text for a person, or one line for each step for a program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from demo.stage import HOST, SERVICE, SERVICE_PORT, Stage
 
 
 class Narrator:
-    """Tells each step, with how long it took.  `ask` waits for the person, if there is one."""
+    """Prints each step and its duration.  `ask` waits for the person, if there is one."""
 
     def __init__(self, *, check: bool) -> None:
         self.check = check
@@ -23,7 +23,7 @@ class Narrator:
 
     @contextmanager
     def step(self, name: str, says: str) -> Iterator[Callable[[str], None]]:
-        """Run one step; the block may say what came of it."""
+        """Run one step; the block may add results to print."""
         results: list[str] = []
         if not self.check:
             self._console.print(f"[bold]{says}[/bold] ...", end=" ")
@@ -43,7 +43,7 @@ class Narrator:
             self._console.print(f"[green]{took_ms:,.0f} ms[/green]  {result}")
 
     def show(self, stage: Stage) -> None:
-        """Tell a person what runs and what to try."""
+        """Show a person what runs and what to try."""
         if self.check:
             return
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -61,21 +61,21 @@ class Narrator:
         self._console.print(f"\nTry   [bold cyan]curl {stage.url}[/bold cyan]")
         command = " ".join([".venv/bin/constellation", *stage.agents[0].command()[3:]])
         self._console.print(f"and   [bold cyan]{command} status[/bold cyan]")
-        self._console.print(f"Any node's instance answers to {HOST}, in turn.\n")
+        self._console.print(f"The instances of all nodes serve {HOST} in turn.\n")
 
     def say(self, text: str) -> None:
-        """Tell a person something between steps."""
+        """Print text for a person between steps."""
         if not self.check:
             self._console.print(text)
 
     def ask(self, text: str) -> None:
-        """Let a person look around until Enter is pressed."""
+        """Wait until a person presses Enter."""
         if not self.check and sys.stdin.isatty():
             self._console.print(f"[dim]{text}[/dim]", end="")
             input()
 
     def end(self, *, requests: int, failed: int, failed_first_second: int) -> None:
-        """Tell the sum of it."""
+        """Print the summary."""
         if not self.check:
             lost = (
                 "none failed"

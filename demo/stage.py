@@ -1,4 +1,4 @@
-"""What runs in the demonstration: on each of three nodes an agent and a small HTTP service."""
+"""What the demonstration runs: an agent and a small HTTP service on each of three nodes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NODES = 3
 SERVICE = "hello"
 SERVICE_PORT = 8000
 HOST = f"{SERVICE}.localhost"
-# Short, so that one sees things happen; an operator's defaults spare the machine instead.
+# Shorter than an operator's settings, so that changes are seen at once.
 POLL_INTERVAL_S = 0.2
 THROTTLE_S = 0.1
 
 
 def agent_settings() -> dict[str, Any]:
-    """Return what all agents are set to."""
+    """Return the settings of all agents."""
     return {
         "traefik": {"version": "3.7", "settle_s": 1.0},
         "metrics_interval_s": 1.0,
@@ -33,7 +33,7 @@ def agent_settings() -> dict[str, Any]:
 
 
 class Stage:
-    """Agents, services, and the Traefik that polls the first agent."""
+    """The agents, the services, and the Traefik that polls the first agent."""
 
     def __init__(self, directory: Path, nodes: list[Agent]) -> None:
         self.directory = directory
@@ -43,17 +43,17 @@ class Stage:
 
     @property
     def traefik(self) -> Traefik:
-        """The Traefik, once it runs."""
+        """The running Traefik."""
         assert self._traefik is not None, "Traefik was not started"
         return self._traefik
 
     def runs_traefik(self, running: Traefik) -> None:
-        """Take up a Traefik that has been started."""
+        """Keep a Traefik that has been started."""
         self._traefik = running
 
     @property
     def url(self) -> str:
-        """Where a person finds the service; browsers and curl know what *.localhost is."""
+        """The URL of the service; browsers and curl resolve *.localhost to this machine."""
         return f"http://{HOST}:{self.traefik.web_port}/"
 
     def agent(self, name: str) -> Agent:
@@ -61,7 +61,7 @@ class Stage:
         return next(agent for agent in self.agents if agent.name == name)
 
     def start_service(self, node: str) -> None:
-        """Start a node's service, and return once it answers."""
+        """Start the service of a node, and return once it answers."""
         address = self.agent(node).address
         process = Process(
             [
@@ -75,13 +75,13 @@ class Stage:
         process.wait_for_port(SERVICE_PORT, address)
 
     def leases(self, node: Agent) -> dict[str, str]:
-        """Return who holds which lease, as the operator's command on that node says."""
+        """Return the holder of each lease, as reported by the operator's command on a node."""
         done = node.run_command("leases", "--json")
         report = json.loads(done.stdout) if done.stdout else {"leases": ()}
         return {row["name"]: row["holder"] for row in report["leases"]}
 
     def wait_for_holder(self, *, among: list[Agent], timeout_s: float = 30.0) -> Agent:
-        """Return which of these nodes holds all leases, once one does."""
+        """Return the node among these that holds all leases, once there is one."""
         found: list[Agent] = []
 
         def is_held() -> bool:
@@ -92,22 +92,22 @@ class Stage:
         wait_until(
             is_held,
             timeout_s=timeout_s,
-            what=lambda: f"one holder of all leases; they are held by {self.leases(among[0])}",
+            what=lambda: f"one holder of all leases; the holders are {self.leases(among[0])}",
         )
         return found[0]
 
     def served_by(self) -> str:
-        """Send one request through Traefik; return who served it, or what went wrong."""
+        """Send one request through Traefik; return the instance that served it, or the error."""
         status, body = self.traefik.get(HOST)
         return str(json.loads(body)["name"]) if status == 200 else f"status {status}"
 
     def wait_for_routes(self, count: int, *, agents: list[Agent], timeout_s: float = 30.0) -> None:
-        """Return once each of `agents` serves so many instances to its Traefik."""
+        """Return once the body of each agent routes to `count` instances."""
         for agent in agents:
             agent.wait_for_servers(HOST, count, timeout_s=timeout_s)
 
     def wait_for_traefik(self, count: int, *, timeout_s: float = 30.0) -> None:
-        """Return once Traefik itself routes to so many instances."""
+        """Return once Traefik itself routes to `count` instances."""
         wait_until(
             lambda: len(self.traefik.servers().get(HOST, ())) == count,
             timeout_s=timeout_s,
@@ -117,7 +117,7 @@ class Stage:
 
 @contextlib.contextmanager
 def stage(directory: Path) -> Iterator[Stage]:
-    """Prepare the stage; nothing runs yet.  At the end of the block nothing does any more."""
+    """Prepare the stage without starting anything; at the end of the block stop everything."""
     with agents(directory, NODES, settings=agent_settings(), start=False) as nodes:
         made = Stage(directory, nodes)
         for agent in nodes:
@@ -138,7 +138,7 @@ def stage(directory: Path) -> Iterator[Stage]:
 
 @contextlib.contextmanager
 def traefik_on(made: Stage) -> Iterator[Traefik]:
-    """Run the Traefik of the stage for the length of the block."""
+    """Run the Traefik of the stage until the block ends."""
     with traefik(
         made.agents[0].endpoint,
         made.directory / "traefik",

@@ -1,7 +1,7 @@
-"""The steps of the demonstration, and what must hold in each.  A step that does not hold raises.
+"""The steps of the demonstration, and what must hold in each.  A step that fails raises.
 
-All the while requests go through Traefik.  None may fail, but for those begun within one second
-of a kill: so long Traefik may take to hear of it.  Its retry middleware mostly bridges that too.
+Requests go through Traefik all the time.  None may fail, except those that begin within one second
+of a kill: Traefik may take this long to learn of it.  Its retry middleware hides most of these too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ENTER = "Press Enter to go on."
 
 
 def tell(directory: Path, narrator: Narrator) -> bool:
-    """Tell the whole story; return whether no request failed that must not."""
+    """Run all steps; return False if a request failed outside the grace time."""
     with stage(directory) as made, contextlib.ExitStack() as stack:
         _start(made, narrator, stack)
         kills_s: list[float] = []
@@ -39,12 +39,12 @@ def tell(directory: Path, narrator: Narrator) -> bool:
             failed=len(late),
             failed_first_second=len(failed) - len(late),
         )
-        narrator.ask("All of it runs until you press Enter.")
+        narrator.ask("Everything keeps running until you press Enter.")
         return not late
 
 
 def _start(made: Stage, narrator: Narrator, stack: contextlib.ExitStack) -> None:
-    with narrator.step("services_start", f"Starting {NODES} small HTTP services, one a node"):
+    with narrator.step("services_start", f"Starting {NODES} small HTTP services, one on each node"):
         for agent in made.agents:
             made.start_service(agent.name)
     with narrator.step("agents_start", f"Starting {NODES} agents"):
@@ -52,14 +52,14 @@ def _start(made: Stage, narrator: Narrator, stack: contextlib.ExitStack) -> None
             agent.start(wait=False)
         for agent in made.agents:
             agent.process.wait_for_line("agent_started", timeout_s=30.0)
-    with narrator.step("agents_meet", "They find one another by gossip"):
+    with narrator.step("agents_meet", "The agents discover each other by gossip"):
         for agent in made.agents:
             agent.wait_for_members(alive=NODES)
     with narrator.step(
-        "leader_elected", "They elect a leader, which alone holds the leases"
+        "leader_elected", "The agents elect a leader, which holds the leases"
     ) as result:
         result(_leases(made, made.wait_for_holder(among=made.agents)))
-    with narrator.step("routes_ready", "Every agent offers routes to all services"):
+    with narrator.step("routes_ready", "Every agent serves routes to all services"):
         made.wait_for_routes(NODES, agents=made.agents)
     with narrator.step("traefik_ready", f"Starting a Traefik that polls {made.agents[0].name}"):
         stack.enter_context(traefik_on(made))
@@ -76,20 +76,20 @@ def _serve_in_turn(made: Stage, narrator: Narrator) -> None:
             if len(seen) >= NODES:
                 break
         if len(seen) != NODES or not all(name.startswith("hello on ") for name in seen):
-            raise AssertionError(f"{NODES} nodes should have served, but: {seen}")
+            raise AssertionError(f"{NODES} nodes should have served, but these did: {seen}")
         result(", ".join(seen))
 
 
 def _kill_service(made: Stage, narrator: Narrator, kills_s: list[float]) -> None:
     victim = made.agents[1].name
-    narrator.say(f"\nNow the service on {victim} is killed, with SIGKILL.")
-    with narrator.step("service_killed", "Out of the routes of every agent"):
+    narrator.say(f"\nNow the service on {victim} is killed with SIGKILL.")
+    with narrator.step("service_killed", "Every agent removes it from the routes"):
         kills_s.append(time.monotonic())
         made.services[victim].kill()
         made.wait_for_routes(NODES - 1, agents=made.agents)
-    with narrator.step("service_out_of_traefik", "and of Traefik") as result:
+    with narrator.step("service_out_of_traefik", "Traefik removes it too") as result:
         made.wait_for_traefik(NODES - 1)
-        result(f"{NODES - 1} nodes serve on")
+        result(f"{NODES - 1} nodes keep serving")
     with narrator.step("service_healed", f"The service on {victim} is started again"):
         made.start_service(victim)
         made.wait_for_routes(NODES, agents=made.agents)
@@ -97,27 +97,27 @@ def _kill_service(made: Stage, narrator: Narrator, kills_s: list[float]) -> None
 
 
 def _kill_holder(made: Stage, narrator: Narrator, kills_s: list[float]) -> None:
-    """Kill the node that holds the leases; but not the one that Traefik polls."""
+    """Kill the node that holds the leases, but never the one that Traefik polls."""
     victim = made.wait_for_holder(among=made.agents)
     if victim is made.agents[0]:
-        with narrator.step("leader_handed_over", f"{victim.name} hands the lead over") as result:
+        with narrator.step("leader_handed_over", f"{victim.name} transfers leadership") as result:
             victim.run_command("transfer", made.agents[2].name)
             victim = made.wait_for_holder(among=made.agents[1:])
             result(_leases(made, victim))
     others = [agent for agent in made.agents if agent is not victim]
-    narrator.say(f"\nNow all of {victim.name} is killed, agent and service, with SIGKILL.")
-    with narrator.step("node_killed", "Gossip finds out, and the others route past it"):
+    narrator.say(f"\nNow the agent and the service on {victim.name} are killed with SIGKILL.")
+    with narrator.step("node_killed", "Gossip detects the death; its routes are removed"):
         kills_s.append(time.monotonic())
         made.services[victim.name].kill()
         victim.process.kill()
         made.wait_for_routes(NODES - 1, agents=others)
-    with narrator.step("leases_moved", "Another is elected, and takes the leases over") as result:
+    with narrator.step("leases_moved", "A new leader takes over the leases") as result:
         result(_leases(made, made.wait_for_holder(among=others)))
-    with narrator.step("node_leaves_nothing", f"Of {victim.name}'s agent no process is left"):
+    with narrator.step("node_leaves_nothing", f"No process of {victim.name}'s agent is left"):
         wait_until(lambda: not victim.process_ids(), timeout_s=5, what="its actors to end")
-    with narrator.step("node_out_of_traefik", "Traefik routes past it too") as result:
+    with narrator.step("node_out_of_traefik", "Traefik removes its routes too") as result:
         made.wait_for_traefik(NODES - 1)
-        result(f"{NODES - 1} nodes serve on")
+        result(f"{NODES - 1} nodes keep serving")
     with narrator.step("node_healed", f"{victim.name} is started again"):
         made.start_service(victim.name)
         victim.start()

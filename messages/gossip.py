@@ -1,4 +1,4 @@
-"""Messages of gossip: publishing this node's records, and following the whole cluster's."""
+"""Messages of gossip: publish this node's records, and follow those of the cluster."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ CORDON_REASON_CHARACTERS_MAX = 200
 
 
 class NodeState(Message):
-    """What a node says of itself.  Travels by gossip."""
+    """The state of a node, as it publishes it by gossip."""
 
-    address: str = Field(description="where the node is reached, an IP address")
+    address: str = Field(description="the IP address at which other nodes reach it")
     gossip_port: int = Field(ge=1, le=65535)
     actor_port: int = Field(ge=1, le=65535, description="port of its actor system, same address")
-    ingress_port: int = Field(default=0, ge=0, le=65535, description="its Traefik; 0: none")
+    ingress_port: int = Field(default=0, ge=0, le=65535, description="of its Traefik; 0: none")
     priority: int = Field(default=100, ge=0, description="lower is preferred as leader")
-    cordoned: bool = Field(default=False, description="it asks not to be given requests")
+    cordoned: bool = Field(default=False, description="it must get no requests")
     cordon_reason: str = Field(
         default="",
         max_length=CORDON_REASON_CHARACTERS_MAX,
-        description="why, in its operator's words; for people only",
+        description="the reason that its operator gave; for people only",
     )
     capabilities: tuple[str, ...] = Field(default=(), description="e.g. 'docker', 'traefik'")
     agent_version: str = ""
     cluster_id: str = Field(
-        default="", max_length=64, description="of its Raft cluster; empty: of none yet"
+        default="", max_length=64, description="of its Raft cluster; empty: none yet"
     )
     witness: bool = Field(default=False, description="it votes, and leads only if no other can")
     started_at_utc_s: float = Field(default=0.0, description="Unix seconds; for people only")
@@ -48,7 +48,7 @@ class StateRecord(Message):
     kind: RecordKind
     node: str = Field(min_length=1, max_length=128, description="the author")
     key: str = Field(max_length=128, description="service or gateway name; empty for the node")
-    incarnation: int = Field(ge=0, description="the author's, grows with each of its lives")
+    incarnation: int = Field(ge=0, description="of the author; grows with each of its lives")
     counter: int = Field(ge=0, description="grows with each change in one life of the author")
     node_state: NodeState | None = None
     service_state: ServiceState | None = None
@@ -56,9 +56,9 @@ class StateRecord(Message):
 
 
 class RecordPublish(Message):
-    """Ask gossip to publish this node's records.  `incarnation` and `counter` are gossip's.
+    """Ask gossip to publish records of this node; gossip assigns their versions.
 
-    Repeating an unchanged record costs nothing: gossip compares.  No answer.
+    Publishing an unchanged record again costs nothing.  No answer.
     """
 
     node_state: NodeState | None = None
@@ -74,7 +74,7 @@ class RecordWithdraw(Message):
 
 
 class ClusterSubscribe(Message):
-    """Ask gossip for the cluster state now and for every change after.
+    """Ask gossip for the cluster state, and for every change from then on.
 
     Answered by `ClusterChanged` with `snapshot` set, then without, in order of `version`.
     """
@@ -107,14 +107,14 @@ class NodeWarpState(Message):
 
 
 class NamedNodeState(Message):
-    """What a named node says of itself.  Part of `ClusterChanged`."""
+    """The state of a named node.  Part of `ClusterChanged`."""
 
     node: str
     state: NodeState
 
 
 class RecordName(Message):
-    """Which record is gone.  Part of `ClusterChanged`."""
+    """The id of a removed record.  Part of `ClusterChanged`."""
 
     kind: RecordKind
     node: str
@@ -122,7 +122,7 @@ class RecordName(Message):
 
 
 class MemberEvent(Message):
-    """What happened to a member, as this node came to know it.  Part of `ClusterChanged`."""
+    """What happened to a member, as this node learned it.  Part of `ClusterChanged`."""
 
     kind: MemberEventKind
     node: str
@@ -130,32 +130,30 @@ class MemberEvent(Message):
 
 
 class ClusterChanged(Message):
-    """State what is new in the cluster, as this node sees it.  No answer.
+    """State what changed in the cluster, as this node sees it.  No answer.
 
-    With `snapshot` the lists are everything, and what is missing is gone; without, they are
-    the changes since `version - 1`.  A reader that sees a gap subscribes again.
+    With `snapshot` the lists are complete; without, they are the changes since `version - 1`.  A
+    reader that misses a version subscribes again.
     """
 
     version: int = Field(ge=0, description="local to this node's gossip, counts changes")
     snapshot: bool
     self_node: str
     members: tuple[ClusterMember, ...] = ()
-    departed_members: tuple[str, ...] = Field(default=(), description="forgotten altogether")
+    departed_members: tuple[str, ...] = Field(default=(), description="members that were forgotten")
     nodes: tuple[NamedNodeState, ...] = ()
     services: tuple[NodeServiceState, ...] = ()
     warps: tuple[NodeWarpState, ...] = ()
     removed: tuple[RecordName, ...] = ()
-    events: tuple[MemberEvent, ...] = Field(
-        default=(), description="in order; with `snapshot` none, whatever happened before"
-    )
+    events: tuple[MemberEvent, ...] = Field(default=(), description="in order; a snapshot has none")
 
 
 class GossipLeave(Message):
-    """Ask gossip to leave the cluster, so that others see a leave and no failure.
+    """Ask gossip to leave the cluster, so that peers see a leave and not a failure.
 
     Answered by `GossipLeft`.
     """
 
 
 class GossipLeft(Message):
-    """Answer to `GossipLeave`: the leave was told to the others, or nobody was there."""
+    """Answer to `GossipLeave`: the leave was sent, or there was no peer to send it to."""

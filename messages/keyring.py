@@ -1,6 +1,6 @@
-"""Messages of the gossip keys: an operator's orders, and the answers of the nodes.
+"""Messages of the gossip keys: orders of the operator, and what each node answers.
 
-Keys are sent only sealed with the cluster key; people name a key by its id.
+Keys are sent only sealed with the cluster key; people refer to a key by its id.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ KeyringAction = Literal["list", "install", "use", "remove"]
 
 
 class KeyringOrder(Message):
-    """Order a change of the gossip keys.
+    """Ask for a change of gossip keys.
 
-    To `admin`: on all nodes; answered by `KeyringReport`.  To `gossip`: on its node; answered by
-    `KeyringState`.
+    Sent to `admin`, it applies to all nodes; answered by `KeyringReport`.  Sent to `gossip`, it
+    applies to that node; answered by `KeyringState`.
     """
 
     crosses_nodes = True
@@ -29,29 +29,27 @@ class KeyringOrder(Message):
 
 
 class KeyringState(Message):
-    """Answer to `KeyringOrder` by one node: the keys it has now."""
+    """Answer of one node to `KeyringOrder`: its keys."""
 
     crosses_nodes = True
 
     node: str
     key_ids: tuple[str, ...] = Field(description="the first one encrypts, all decrypt")
-    problem: str = Field(
-        default="", max_length=512, description="why the order failed; empty: done"
-    )
+    problem: str = Field(default="", max_length=512, description="why it was refused; may be empty")
 
 
 class KeyringReport(Message):
-    """Answer to `KeyringOrder` to all nodes: the keys each living node has now, by name."""
+    """Answer of `admin` to `KeyringOrder`: the keys of each living node, by name."""
 
     crosses_nodes = True
 
     nodes: tuple[KeyringState, ...]
     unanswered: tuple[str, ...] = Field(description="living nodes that did not answer")
-    degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
+    degraded: tuple[str, ...] = Field(description="problems to act on, for people")
 
 
 class KeyringFetch(Message):
-    """Ask another node's gossip for its keys, because none of ours decrypts its packets.
+    """Ask the gossip of another node for its keys, because this node's keys are outdated.
 
     Answered by `KeyringCopy`.
     """

@@ -1,4 +1,4 @@
-"""Messages of metrics: what each actor process counts, on its way to the scraped page."""
+"""What each actor process measures, on the way to the page that Prometheus scrapes."""
 
 from __future__ import annotations
 

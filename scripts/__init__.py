@@ -1,1 +1,1 @@
-"""Programs for working on the project; none of them is installed."""
+"""Programs for work on the project, which are not installed with it."""

@@ -1,8 +1,9 @@
-"""Print which lines of docs/SCENARIOS.md are proven, and by which tests.
+"""Print the scenarios of docs/SCENARIOS.md, each with the tests that prove it.
 
     python -m scripts.scenarios_table
 
-It collects the tests and runs none.  A test proves a line by `@pytest.mark.scenario(24)`.
+It collects the tests without running them.  A test that proves a scenario carries its number:
+`@pytest.mark.scenario(24)`.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ class Scenario:
 
 
 class Collector:
-    """A pytest plugin that notes which tests carry which numbers."""
+    """A pytest plugin that records which tests carry which numbers."""
 
     def __init__(self) -> None:
         self.tests: dict[int, set[str]] = defaultdict(set)
-        self.integration: set[str] = set()  # those of them that run a real component or network
+        self.integration: set[str] = set()  # those that run a real component or network
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Note each test once, however many parameters it has."""
+        """Record each test once, however many parameters it has."""
         for item in items:
             for mark in item.iter_markers("scenario"):
                 for number in mark.args:
@@ -60,9 +61,9 @@ def read_scenarios(text: str) -> list[Scenario]:
 def table(
     scenarios: list[Scenario], tests: dict[int, set[str]], integration: set[str]
 ) -> list[str]:
-    """Return the printed table: a line a scenario, then one for each further test.
+    """Return the table: a line for each scenario, then one for each further test.
 
-    A scenario on a real component that only tests without one carry is marked as such.
+    A scenario that requires a real component, but is proven only without one, is marked.
     """
     where_width = max(len(one.where) for one in scenarios)
     lines = []
@@ -79,7 +80,7 @@ def table(
 
 
 def unknown_numbers(scenarios: list[Scenario], tests: dict[int, set[str]]) -> list[str]:
-    """Return a complaint for each number that tests carry and the document lacks."""
+    """Return a complaint for each number that tests carry but the document does not list."""
     known = {one.number for one in scenarios}
     return [
         f"scenario({number}) of {', '.join(sorted(names))} is not in docs/SCENARIOS.md"
@@ -89,14 +90,14 @@ def unknown_numbers(scenarios: list[Scenario], tests: dict[int, set[str]]) -> li
 
 
 def shortened(title: str) -> str:
-    """Return at most as much of a title as its column holds."""
+    """Return a title, cut to the width of its column."""
     if len(title) <= TITLE_CHARACTERS_MAX:
         return title
     return title[: TITLE_CHARACTERS_MAX - 3].rsplit(" ", 1)[0] + " ..."
 
 
 def main() -> int:
-    """Collect, print, and return 1 when the tests cannot be collected or name no such line."""
+    """Print the table; return 1 if collection fails or a test carries an unknown number."""
     collector, said = Collector(), io.StringIO()
     with contextlib.redirect_stdout(said):
         code = pytest.main(["--collect-only", "--quiet"], plugins=[collector])

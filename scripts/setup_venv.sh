@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv with the project and its locked dependencies.  Does nothing when it is up to date.
+# Create .venv with the project and its locked dependencies; do nothing if it is up to date.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ if [ -e "$stamp" ]; then
 fi
 
 complain() {
-    echo "set-up: $1" >&2
+    echo "setup: $1" >&2
     exit 1
 }
 
@@ -20,14 +20,14 @@ if [ ! -x .venv/bin/python ]; then
         fi
         python=
     done
-    [ -n "$python" ] || complain "no Python 3.11 or newer found: install one, or name it: make PYTHON=/path/to/python3"
+    [ -n "$python" ] || complain "Python 3.11 or newer not found: install it, or set its path: make PYTHON=/path/to/python3"
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-        complain "$python cannot make virtual environments: on Debian and Ubuntu, apt-get install python3-venv"
+        complain "$python cannot create virtual environments: on Debian and Ubuntu, run apt-get install python3-venv"
     rm -rf .venv
     "$python" -m venv .venv
 fi
 pip="env PIP_CONSTRAINT=requirements.lock .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input"
 $pip --editable '.[dev]' ||
-    complain "the packages could not be installed: pip says why above; run make again when that is mended"
+    complain "the packages cannot be installed: fix the cause that pip printed above, then run make again"
 rm -f .venv/installed-*
 : >"$stamp"

@@ -20,8 +20,7 @@ from rigs.fixtures import (
     start_traefik,
 )
 
-# How long an example takes says more of the machine than of the code; pytest has a limit for each
-# test.
+# The duration of an example depends on the machine more than on the code.  pytest limits each test.
 settings.register_profile("without_deadline", deadline=None)
 settings.load_profile("without_deadline")
 
@@ -37,7 +36,7 @@ __all__ = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--rewrite", action="store_true", help="rewrite scenario files with what happened"
+        "--rewrite", action="store_true", help="rewrite scenario files with the actual results"
     )
     parser.addoption("--sim-seed", type=int, help="replay one simulation seed")
     parser.addoption("--sim-runs", type=int, default=10, help="how many seeds to simulate")
@@ -46,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def log_as_before() -> Iterator[None]:
-    """Undo what a test makes of logging, which belongs to the whole process."""
+    """Restore the logging configuration, which belongs to the whole process."""
     handlers = logging.root.handlers[:]
     yield
     logging.root.handlers[:] = handlers
@@ -56,7 +55,7 @@ def log_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def rewrite(request: pytest.FixtureRequest) -> bool:
-    """Rewrite, then read the diff: commit it only if you can say why each line changed."""
+    """Whether to rewrite scenario files; commit the diff only if you can explain each line."""
     return bool(request.config.getoption("--rewrite"))
 
 

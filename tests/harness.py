@@ -1,4 +1,4 @@
-"""Drive one shell without an actor system: deliver messages, see what it sends."""
+"""Drive one shell without an actor system: deliver messages, and inspect what it sends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SUPERVISOR = ActorAddress(ActorRef("127.0.0.1", 7947, "supervisor"))
 
 
 class _Runtime:
-    """Stands where Thespian's ActorManager stands for an actor (`_myRef`)."""
+    """Takes the place of Thespian's ActorManager, which an actor knows as `_myRef`."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []
@@ -75,7 +75,7 @@ class Harness(Generic[A]):
         self.actor.receiveMessage(message, sender)
 
     def neighbours(self, *names: str, generation: int = 0) -> None:
-        """Tell the shell which neighbours run; another `generation` means they were restarted."""
+        """Announce the running neighbours; another `generation` means that they were restarted."""
         entries = tuple(
             DirectoryEntry(name=name, address=f"127.0.0.1:{7947 + generation}/{name}")
             for name in names
@@ -87,13 +87,13 @@ class Harness(Generic[A]):
         self.deliver(WakeupMessage(timedelta(0), self.runtime.wakeup_payload))
 
     def pump_until(self, condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
-        """For shells with a loop: deliver what the loop posts until `condition` holds."""
+        """For shells with an event loop: deliver what it posts until `condition` holds."""
         deadline_s = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline_s, f"not within {timeout_s} s; sent: {self.sent}"
             files = self.actor.watched_files()
             if files:
-                # Not readable: nothing was posted since.
+                # Not readable: nothing was posted.
                 with contextlib.suppress(BlockingIOError):
                     self.deliver(WatchMessage(files))
             time.sleep(0.005)
@@ -107,5 +107,5 @@ def _raise(what: str, error: BaseException | None) -> NoReturn:
 
 
 def messages_of(kind: type[M], sent: list[tuple[str, Any]]) -> list[M]:
-    """Return the messages of one class among what was sent."""
+    """Return the sent messages of one class."""
     return [message for _, message in sent if isinstance(message, kind)]

@@ -1,4 +1,4 @@
-"""The secret that all nodes share: where it comes from, and who else may read it."""
+"""The secret that all nodes share: its sources, and the permissions of its file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def key_file(tmp_path: Path, content: str = f"{KEY}\n", mode: int = 0o640) -> Pa
 
 
 @pytest.mark.parametrize("content", [KEY, f"{KEY}\n", f"{KEY}\r\n", f" {KEY}\t \n\n", f"{KEY}é"])
-def test_key_is_the_same_from_the_settings_and_from_a_file(tmp_path: Path, content: str) -> None:
+def test_settings_and_file_give_the_same_key(tmp_path: Path, content: str) -> None:
     file = key_file(tmp_path, content)
 
     of_settings = load_cluster_key(settings(tmp_path, cluster_key=content))
@@ -42,19 +42,19 @@ def test_key_is_the_same_from_the_settings_and_from_a_file(tmp_path: Path, conte
 
 
 @pytest.mark.parametrize("key", [" " * 99, f"{'k' * 31}\n", "\udce4" * 32, "k" * 31 + "\nk"])
-def test_key_of_the_settings_that_is_short_or_no_text_is_refused(tmp_path: Path, key: str) -> None:
+def test_a_short_or_undecodable_key_in_the_settings_is_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(ValueError, match="constellation keygen"):
         settings(tmp_path, cluster_key=key)
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o600, 0o640, 0o660])
-def test_file_may_be_read_by_its_owner_and_group(tmp_path: Path, mode: int) -> None:
+def test_a_file_may_be_readable_by_its_owner_and_group(tmp_path: Path, mode: int) -> None:
     file = key_file(tmp_path, mode=mode)
 
     assert load_cluster_key(settings(tmp_path, cluster_key_file=str(file))) == KEY.encode()
 
 
-def test_key_is_made_once_for_this_user_alone(tmp_path: Path) -> None:
+def test_a_key_is_generated_once_and_readable_by_its_user_alone(tmp_path: Path) -> None:
     first = load_cluster_key(settings(tmp_path))
     second = load_cluster_key(settings(tmp_path))
 
@@ -65,7 +65,7 @@ def test_key_is_made_once_for_this_user_alone(tmp_path: Path) -> None:
     assert [path.name for path in made.parent.iterdir()] == [FILE_NAME]
 
 
-def test_no_key_is_made_for_who_only_asks(tmp_path: Path) -> None:
+def test_a_command_generates_no_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no cluster key"):
         load_cluster_key(settings(tmp_path), make=False)
 
@@ -81,7 +81,7 @@ def test_no_key_is_made_for_who_only_asks(tmp_path: Path) -> None:
         pytest.param("", 0o600, "0 characters", id="empty"),
     ],
 )
-def test_file_that_others_read_or_that_holds_no_key_is_refused(
+def test_a_file_that_others_can_read_or_without_a_key_is_refused(
     tmp_path: Path, content: str, mode: int, words: str
 ) -> None:
     file = key_file(tmp_path, content, mode)
@@ -101,19 +101,17 @@ def test_file_that_others_read_or_that_holds_no_key_is_refused(
         pytest.param("a\0", "null byte", id="no name"),
     ],
 )
-def test_file_that_cannot_be_read_is_named_with_its_setting(
-    tmp_path: Path, file: str, why: str
-) -> None:
+def test_an_unreadable_file_is_named_with_its_setting(tmp_path: Path, file: str, why: str) -> None:
     with pytest.raises(ConfigError, match=rf"from {file}: .*{why}.*; correct cluster_key_file"):
         load_cluster_key(settings(tmp_path, cluster_key_file=file))
 
 
-def test_device_without_an_end_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_an_endless_device_is_refused_without_being_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="/dev/zero is open to every user"):
         load_cluster_key(settings(tmp_path, cluster_key_file="/dev/zero"))
 
 
-def test_key_that_was_made_is_refused_once_others_can_read_it(tmp_path: Path) -> None:
+def test_a_generated_key_is_refused_once_others_can_read_it(tmp_path: Path) -> None:
     load_cluster_key(settings(tmp_path))
     made = tmp_path / "data" / FILE_NAME
     made.chmod(0o644)
@@ -122,7 +120,7 @@ def test_key_that_was_made_is_refused_once_others_can_read_it(tmp_path: Path) ->
         load_cluster_key(settings(tmp_path))
 
 
-def test_data_directory_that_is_none_is_named_with_its_setting(tmp_path: Path) -> None:
+def test_a_data_directory_that_is_a_file_is_named_with_its_setting(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
 
     with pytest.raises(ConfigError, match=rf"{tmp_path}/data/.*; correct data_dir"):
@@ -130,7 +128,7 @@ def test_data_directory_that_is_none_is_named_with_its_setting(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("failing", ["os.link", "os.fsync", "tempfile.mkstemp"])
-def test_key_that_cannot_be_made_leaves_nothing_and_says_what_to_do(
+def test_a_failed_generation_leaves_no_file_and_names_the_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -144,7 +142,7 @@ def test_key_that_cannot_be_made_leaves_nothing_and_says_what_to_do(
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_file_of_a_start_that_was_killed_does_not_stop_the_next(tmp_path: Path) -> None:
+def test_a_file_left_by_a_killed_start_does_not_prevent_the_next(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     # In a container the next process has the same id.
     (tmp_path / "data" / f"{FILE_NAME}.{os.getpid()}").write_text("")
@@ -153,7 +151,9 @@ def test_file_of_a_start_that_was_killed_does_not_stop_the_next(tmp_path: Path) 
     assert len(load_cluster_key(settings(tmp_path))) >= CLUSTER_KEY_CHARACTERS_MIN
 
 
-def test_starts_that_race_agree_on_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_starts_agree_on_one_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     both_wrote = threading.Barrier(2)
     link = os.link
 
@@ -169,7 +169,7 @@ def test_starts_that_race_agree_on_one_key(tmp_path: Path, monkeypatch: pytest.M
     assert [path.name for path in (tmp_path / "data").iterdir()] == [FILE_NAME]
 
 
-def test_new_keys_differ_and_are_long_enough() -> None:
+def test_generated_keys_differ_and_are_long_enough() -> None:
     first, second = new_cluster_key(), new_cluster_key()
 
     assert first != second

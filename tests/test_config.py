@@ -1,4 +1,4 @@
-"""Every setting is documented, and the reference and the examples are in step with the model."""
+"""Every setting is documented, and the reference and the examples match the model."""
 
 from __future__ import annotations
 

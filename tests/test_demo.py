@@ -1,4 +1,4 @@
-"""The demonstration, as a program runs it."""
+"""The demonstration, run by a program."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.integration
 @pytest.mark.slow
 @pytest.mark.needs("traefik")
-def test_demo_heals_a_killed_service_and_a_killed_node_and_loses_no_request() -> None:
+def test_the_demo_survives_a_killed_service_and_a_killed_node_without_failed_requests() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "demo", "--check"],
         cwd=ROOT,
@@ -28,7 +28,7 @@ def test_demo_heals_a_killed_service_and_a_killed_node_and_loses_no_request() ->
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     *steps, last = done.stdout.splitlines()
     told = [re.sub(r" \d+ ms.*", "", step) for step in steps]
-    # Only where the leader is the node that Traefik polls, which must not be the one that dies.
+    # Only if the leader is the node that Traefik polls, because that one must not die.
     assert [step for step in told if step != "step leader_handed_over"] == [
         f"step {name}"
         for name in (

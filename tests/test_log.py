@@ -1,4 +1,4 @@
-"""What is logged: one line an event, with who says it, and a library's words among ours."""
+"""Every event, also of a library, is one line with its context."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def lines(out: StringIO) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
-def test_event_is_one_line_with_its_fields_and_the_process_context(out: StringIO) -> None:
+def test_an_event_is_one_line_with_its_fields_and_the_context_of_its_process(out: StringIO) -> None:
     bind_log_context(actor="gossip")
 
     get_logger("somewhere").warning("member_failed", member="beta", age_s=1.5)
@@ -48,7 +48,7 @@ def test_events_below_the_level_are_not_written(out: StringIO) -> None:
     assert lines(out) == []
 
 
-def test_exception_is_part_of_its_line(out: StringIO) -> None:
+def test_an_exception_is_part_of_its_line(out: StringIO) -> None:
     try:
         int("no such thing")
     except ValueError:
@@ -58,7 +58,7 @@ def test_exception_is_part_of_its_line(out: StringIO) -> None:
     assert "no such thing" in str(line["exception"])
 
 
-def test_what_a_library_says_is_an_event_too(out: StringIO) -> None:
+def test_a_log_record_of_a_library_is_an_event(out: StringIO) -> None:
     logging.getLogger("thespian").error("actor %s failed", "x")
     logging.getLogger("thespian").info("idle talk")
 

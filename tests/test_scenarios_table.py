@@ -1,4 +1,4 @@
-"""The list of scenarios is complete, and its table says what the tests prove."""
+"""The list of scenarios is complete, and the table shows the tests that prove each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_document_lists_each_number_once_and_in_order() -> None:
     assert places - {"Traefik)", "Redis)", "Headscale)"} == {"sim", "lab", "real"}
 
 
-def test_every_number_that_a_test_carries_is_in_the_document(
+def test_every_scenario_number_of_a_test_is_in_the_document(
     request: pytest.FixtureRequest,
 ) -> None:
     carried = {
@@ -41,7 +41,7 @@ def test_every_number_that_a_test_carries_is_in_the_document(
     assert [(number, name) for number, name in carried if number not in range(1, 47)] == []
 
 
-def test_the_table_names_all_tests_and_what_is_open() -> None:
+def test_the_table_lists_all_tests_and_unproven_scenarios() -> None:
     lines = table(SCENARIOS, {1: {"tests/b.py::b", "tests/a.py::a"}}, set())
 
     assert lines[0].endswith("tests/a.py::a")
@@ -52,7 +52,7 @@ def test_the_table_names_all_tests_and_what_is_open() -> None:
 
 
 @pytest.mark.parametrize(("integration", "line_count"), [(set(), 4), ({"tests/x.py::x"}, 3)])
-def test_the_table_says_when_the_real_component_is_still_to_be_met(
+def test_the_table_marks_scenarios_without_a_test_on_the_real_component(
     integration: set[str], line_count: int
 ) -> None:
     lines = table(SCENARIOS, {2: {"tests/x.py::x"}}, integration)
@@ -61,7 +61,7 @@ def test_the_table_says_when_the_real_component_is_still_to_be_met(
     assert ("so far without" in "".join(lines)) is not bool(integration)
 
 
-def test_a_number_without_a_line_is_named_with_its_test() -> None:
+def test_an_unknown_number_is_reported_with_its_test() -> None:
     assert unknown_numbers(SCENARIOS, {1: {"a"}, 99: {"tests/x.py::x"}}) == [
         "scenario(99) of tests/x.py::x is not in docs/SCENARIOS.md"
     ]

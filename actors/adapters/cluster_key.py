@@ -32,8 +32,8 @@ def load_cluster_key(settings: Settings, *, make: bool = True) -> bytes:
     if is_missing(path):
         if not make:
             raise ConfigError(
-                f"no cluster key: {path} does not exist: no agent has run on this data directory as "
-                "this user; give the agent's settings with --config"
+                f"no cluster key: {path} does not exist: no agent has run on this data directory "
+                "as this user; give the agent's settings with --config"
             )
         make_secret(path, new_cluster_key())
     return _read(path, "data_dir")

@@ -1,8 +1,8 @@
-"""Streams that others have opened, before anything in them is known to be genuine.
+"""Incoming streams, before their content is authenticated.
 
-Whoever reaches the port can open one, and an encrypted one is only known to be of a member when
-all of it is here.  So their number and their bytes have limits, and whoever is slow or large
-makes room: an exchange of a member takes milliseconds.
+Anyone who reaches the port can open a stream, and an encrypted stream is only authenticated once it
+is complete.  So their number and their bytes are limited, and the oldest or largest one is closed
+when a limit is reached.  An exchange with a member takes milliseconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BYTES_MAX = 64 << 20  # of all together; one whole state has up to 24 MiB
 
 
 class IncomingStreams:
-    """The open ones, oldest first, with how many bytes each has sent."""
+    """The open streams, oldest first, and the bytes received from each."""
 
     def __init__(self) -> None:
         self._bytes: dict[asyncio.StreamWriter, int] = {}
@@ -25,24 +25,24 @@ class IncomingStreams:
 
     @property
     def byte_count(self) -> int:
-        """How much of them is in memory."""
+        """How many bytes are in memory."""
         return sum(self._bytes.values())
 
     def opened(self, stream: asyncio.StreamWriter) -> None:
-        """Take one more; the oldest makes room for it."""
+        """Add a stream; if there are too many, close the oldest."""
         if len(self._bytes) >= STREAMS_MAX:
             self._evict(next(iter(self._bytes)))
         self._bytes[stream] = 0
 
     def received(self, stream: asyncio.StreamWriter, size_bytes: int) -> None:
-        """Count what came; the largest makes room when there is too much of all."""
+        """Count received bytes; if there are too many in total, close the largest stream."""
         if stream in self._bytes:
             self._bytes[stream] += size_bytes
             if self.byte_count > BYTES_MAX:
                 self._evict(max(self._bytes, key=self._bytes.__getitem__))
 
     def closed(self, stream: asyncio.StreamWriter) -> None:
-        """Forget one.  Safe to repeat."""
+        """Forget a stream.  Idempotent."""
         self._bytes.pop(stream, None)
 
     def _evict(self, stream: asyncio.StreamWriter) -> None:

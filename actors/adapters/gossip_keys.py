@@ -19,10 +19,11 @@ log = get_logger(__name__)
 
 
 class GossipKeys:
-    """Changes the key ring: by order, saved first; adopted from a peer, used first.
+    """Changes the key ring of this node.
 
-    An order that cannot be saved is refused: its operator can act.  A ring of a peer is needed to
-    talk to the cluster at all, so it is used at once, and saved as soon as the disk takes it.
+    A ring that an operator orders is saved before it is used; if that fails, the order is refused,
+    and the operator can act.  A ring fetched from a peer is used at once, because this node cannot
+    talk to the cluster without it, and saved as soon as the disk takes it.
     """
 
     def __init__(self, transport: GossipTransport, file: KeyringFile, cluster_key: bytes) -> None:
@@ -58,7 +59,7 @@ class GossipKeys:
         self._use(keyring, order.action)
 
     async def keep_saved(self, now_s: float) -> None:
-        """Save the ring in use, if it is not saved yet.  Call it now and then."""
+        """Save the ring in use, if it is not saved yet.  Call it periodically."""
         async with self._changing:
             await self.saver.keep(self._transport.keyring, now_s)
 
@@ -70,9 +71,10 @@ class GossipKeys:
         return KeyringCopy(sealed_keys=sealed)
 
     def must_ask(self) -> bool:
-        """Return whether to ask others for their keys.  Call it now and then.
+        """Return whether to ask peers for their keys.  Call it periodically.
 
-        Yes, if this node is alone, and since the last call others have sent what no key here opens.
+        True if this node has no living peers, and has received something since the last call that
+        none of its keys decrypts.
         """
         not_understood = self._transport.not_understood
         is_new = not_understood > self._not_understood
@@ -81,7 +83,7 @@ class GossipKeys:
         return self._asked
 
     def adopt(self, copy: KeyringCopy) -> None:
-        """Use the ring of a node that was asked."""
+        """Use the ring of a peer that was asked."""
         if not self._asked:
             return
         self._asked = False

@@ -1,4 +1,4 @@
-"""What gossip keeps for its next life, in the data directory: its incarnation, and addresses."""
+"""What gossip saves for its next life, in the data directory: an incarnation and addresses."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ FILE_BYTES_MAX = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What was kept.  Empty if nothing was, or nothing readable: the cluster knows the rest."""
+    """What was saved.  Empty if there is no readable file: then peers know the rest."""
 
-    incarnation: int = 0  # the highest that was taken
+    incarnation: int = 0  # the highest that was used
     addresses: tuple[Address, ...] = ()
 
 
 class GossipMemory:
-    """One small file, replaced as a whole."""
+    """One small file, replaced atomically."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "gossip.json"
         self._identity = data_dir / IDENTITY_FILE
 
     def load(self) -> Remembered:
-        """Return what was kept last."""
+        """Return what was saved last."""
         try:
             if self._path.stat().st_size > FILE_BYTES_MAX:
                 return Remembered()
@@ -47,7 +47,7 @@ class GossipMemory:
             return Remembered()
 
     def age_s(self) -> float:
-        """Return how long ago the memory was saved; if it never was, the age of this node."""
+        """Return how long ago the file was saved; if it never was, the age of the node identity."""
         now_utc_s = datetime.now(UTC).timestamp()
         for path in (self._path, self._identity):
             try:
@@ -57,7 +57,7 @@ class GossipMemory:
         return 0.0
 
     def save(self, remembered: Remembered) -> None:
-        """Keep `remembered` instead.
+        """Replace the saved content by `remembered`.
 
         Raises:
             AdapterError: the data directory cannot be written.

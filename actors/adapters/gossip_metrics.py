@@ -1,4 +1,4 @@
-"""Gossip's metrics: read from the node and its sockets whenever a report is made."""
+"""The metrics of gossip, read from the node and its sockets for each report."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ COUNTS = {
     "bytes_out": "Bytes in UDP packets sent",
     "stream_bytes_in": "Bytes received over TCP",
     "stream_bytes_out": "Bytes sent over TCP",
-    "push_pulls": "Whole exchanges begun here that were answered",
+    "push_pulls": "Push/pull exchanges begun by this node that were answered",
     "exchanges_failed": "TCP exchanges that failed or timed out",
-    "exchanges_unanswered": "TCP exchanges that the other side ended without an answer",
-    "exchanges_refused": "TCP exchanges not begun, over the limit of concurrent ones",
-    "exchanges_evicted": "TCP exchanges of others that made room for newer or smaller ones",
+    "exchanges_unanswered": "TCP exchanges that the peer ended without an answer",
+    "exchanges_refused": "TCP exchanges not begun because too many were running",
+    "exchanges_evicted": "Incoming TCP streams closed to make room for newer or smaller ones",
     "saves_failed": "Attempts to save the gossip memory or the key ring that failed",
-    "send_errors": "UDP packets the network refused",
+    "send_errors": "UDP packets that the network refused",
 }
 
 
 class GossipMetrics(Collector):
-    """Collects from one transport; the histogram of probes is fed as they end."""
+    """Collects the metrics of one transport; the caller observes probes in `round_trip`."""
 
     def __init__(self, transport: GossipTransport, registry: CollectorRegistry) -> None:
         self._transport = transport
         self.round_trip = Histogram(
             "constellation_gossip_probe_round_trip_seconds",
-            "From a probe's ping to its ack, by whichever way",
+            "Time from a probe's ping to its ack, direct or indirect",
             buckets=ROUND_TRIP_BUCKETS_S,
             registry=registry,
         )
@@ -45,19 +45,21 @@ class GossipMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
-        # A report is made in the actor's thread while the loop works: copy in one step.
+        # Reports are made in the actor's thread while the loop runs: copy in one step.
         figures, counts = self._transport.node.figures(), self._transport.counts.copy()
         for name, text in COUNTS.items():
             yield CounterMetricFamily(f"constellation_gossip_{name}", text, value=counts[name])
         drops = CounterMetricFamily(
-            "constellation_gossip_dropped", "What was received and dropped", labels=["reason"]
+            "constellation_gossip_dropped",
+            "Received packets and messages that were dropped",
+            labels=["reason"],
         )
         for reason, count in self._transport.drops.copy().items():
             drops.add_metric([reason], count)
         yield drops
         refused = CounterMetricFamily(
             "constellation_gossip_records_refused",
-            "Records not taken: not their author's, badly signed, invalid, or over a limit",
+            "Records refused: wrong author, bad signature, invalid, or over a limit",
             labels=["reason"],
         )
         for reason, count in figures.records_refused.items():
@@ -65,23 +67,23 @@ class GossipMetrics(Collector):
         yield refused
         yield CounterMetricFamily(
             "constellation_gossip_exchanges_spared",
-            "Whole exchanges that were due and not needed: both sides had the same state",
+            "Regular push/pull exchanges skipped because both sides had the same state",
             value=figures.exchanges_spared,
         )
         yield CounterMetricFamily(
             "constellation_gossip_records_repeated",
-            "Records that came again, or too late to be news; what is replayed is among them",
+            "Records received that were known already or outdated, including replays",
             value=figures.records_repeated,
         )
         members = GaugeMetricFamily(
-            "constellation_gossip_members", "Members by state, this node too", labels=["state"]
+            "constellation_gossip_members", "Members by state", labels=["state"]
         )
         for state in STATES:
             members.add_metric([state], figures.members.get(state, 0))
         yield members
         yield GaugeMetricFamily(
             "constellation_gossip_local_health_multiplier",
-            "What slowness of this node stretches its probes by; 1 is healthy",
+            "Factor by which this node's own health stretches its probe interval; 1 is healthy",
             value=figures.local_health_multiplier,
         )
         yield CounterMetricFamily(
@@ -91,6 +93,6 @@ class GossipMetrics(Collector):
         )
         yield GaugeMetricFamily(
             "constellation_gossip_records",
-            "Records known, tombstones too",
+            "Known records, including tombstones",
             value=figures.records,
         )

@@ -1,4 +1,4 @@
-"""Gossip's UDP and TCP sockets: performs what a `GossipNode` asks for, on one asyncio loop."""
+"""The UDP and TCP sockets of gossip: performs the effects of a `GossipNode` on an asyncio loop."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ from constellation.gossip.stream import (
     seal_stream,
 )
 
-EXCHANGES_MAX = 64  # TCP connections at once that we open
+EXCHANGES_MAX = 64  # outgoing TCP connections at once
 READ_BYTES = 1 << 16
 SOCKET_BUFFER_BYTES = 2 << 20
-TIMER_SLACK_S = 0.001  # uvloop rounds to milliseconds; a timer before its time would be for nothing
+TIMER_SLACK_S = 0.001  # uvloop rounds to milliseconds; a timer that fires early has nothing to do
 
 Observer = Callable[[Note | MemberChanged | ProbeEnded], None]
 
 
 class GossipTransport(asyncio.DatagramProtocol):
-    """Sockets and timer of one node.
+    """The sockets and the timer of one node.
 
-    `observe` is told what is for people and readers; `stepped` is called after every step of the
-    node, because any may have changed what readers follow.
+    `observe` receives the effects for logs and metrics.  `stepped` is called after every step of
+    the node, because each may have changed what readers follow.
     """
 
     def __init__(
@@ -97,11 +97,11 @@ class GossipTransport(asyncio.DatagramProtocol):
             raise AdapterError(
                 f"gossip cannot listen on {address.ip} port {address.port}",
                 why="another program uses that port" if in_use else str(error),
-                fix="end it or set gossip.port" if in_use else "check bind_address",
+                fix="stop it or set gossip.port" if in_use else "check bind_address",
             ) from error
 
     async def close_sockets(self) -> None:
-        """Stop everything at once."""
+        """Close the sockets and end all exchanges at once."""
         if self._timer is not None:
             self._timer.cancel()
         if self._server is not None:
@@ -114,7 +114,7 @@ class GossipTransport(asyncio.DatagramProtocol):
 
     @property
     def keyring(self) -> Keyring:
-        """The keys in use.  May be replaced at any time."""
+        """The key ring in use.  It may be replaced at any time."""
         return self._envelope.keyring
 
     @keyring.setter
@@ -123,11 +123,11 @@ class GossipTransport(asyncio.DatagramProtocol):
 
     @property
     def not_understood(self) -> int:
-        """How often others spoke, or hung up, as those do that have other keys."""
+        """How many packets and exchanges failed in the way they do if a peer has other keys."""
         return self.counts["exchanges_unanswered"] + self.drops["wrong_key"]
 
     def perform(self, effects: list[Effect]) -> None:
-        """Do what the node asks, in order, and sleep until it is due next."""
+        """Perform effects in order, and set the timer for the next step."""
         for effect in effects:
             self._perform(effect)
         self._arm()
@@ -146,12 +146,12 @@ class GossipTransport(asyncio.DatagramProtocol):
             case Note() | MemberChanged() | ProbeEnded():
                 self._observe(effect)
             case _:
-                raise AssertionError(f"an effect nobody performs: {effect!r}")
+                raise AssertionError(f"unknown effect: {effect!r}")
 
     # UDP.
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        """Take one packet, or count why not."""
+        """Take one packet, or drop it and count the reason."""
         self.counts["packets_in"] += 1
         self.counts["bytes_in"] += len(data)
         try:
@@ -163,7 +163,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         self.perform(effects)
 
     def error_received(self, exc: Exception) -> None:
-        """A packet of ours was refused on the way: the probe will tell."""
+        """Count a sent packet that was refused: probes detect the failure."""
         self.counts["send_errors"] += 1
 
     def _send(self, to: Address, parts: tuple[bytes, ...]) -> None:
@@ -188,7 +188,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         self._timer_due_s = None
         self.perform(self.node.on_time(self._loop.time()))
 
-    # TCP, as the side that connects.
+    # Outgoing TCP.
 
     def _open(self, work: Coroutine[Any, Any, None]) -> None:
         if len(self._exchanges) >= EXCHANGES_MAX:
@@ -234,7 +234,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         answered: bool = True,
         refused: Callable[[], None] = lambda: None,
     ) -> StreamMessage | None:
-        """Return the answer of `to`; None if there is none, for whatever reason."""
+        """Return the answer of `to`; None if the exchange failed."""
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(timeout_s):
@@ -260,7 +260,7 @@ class GossipTransport(asyncio.DatagramProtocol):
                 writer.close()
         return None
 
-    # TCP, as the side that is connected to.
+    # Incoming TCP.
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._incoming.opened(writer)
@@ -290,7 +290,7 @@ class GossipTransport(asyncio.DatagramProtocol):
             case Ping(seq_no, node) if self.node.answers_to(node):
                 writer.write(self._sealed(Ack(seq_no)))
             case _:
-                raise WireError("a stream that is no request", reason="unknown_type")
+                raise WireError("the stream is not a request", reason="unknown_type")
         await writer.drain()
 
     async def _read(

@@ -1,7 +1,8 @@
-"""A small HTTP listener: short answers from memory, and limits on everything a client may do.
+"""A small HTTP listener: answers from memory, and limits on everything that a client may do.
 
-No request body is read.  A connection that does not send a whole request head in time is
-closed, and so is one that falls idle; when all places are taken the idlest gives way.
+It reads no request body.  A connection is closed if it does not send a complete request head in
+time or if it is idle for too long; at the limit of connections the one that is idle longest is
+closed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _REFUSAL = (
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What an answer may depend on."""
+    """The parts of a request that an answer may depend on."""
 
     method: str
     path: str
@@ -51,7 +52,7 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """What clients may take up.  Seconds."""
+    """Limits for clients.  Times are in seconds."""
 
     connections_max: int
     head_timeout_s: float
@@ -60,14 +61,14 @@ class HttpLimits:
 
 @dataclass(slots=True)
 class _Use:
-    """What one connection has done."""
+    """The activity of one connection."""
 
     active_at_s: float
     has_asked: bool = False
 
 
 class _LimitedServer(web.Server):
-    """Knows when each connection was last active."""
+    """Closes connections that are idle, slow or beyond the limit."""
 
     def __init__(self, answer: Callable[[HttpRequest], HttpAnswer], limits: HttpLimits) -> None:
         super().__init__(
@@ -84,7 +85,7 @@ class _LimitedServer(web.Server):
         self._uses: dict[RequestHandler, _Use] = {}
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Give the connection a place, or refuse it."""
+        """Accept the connection, or refuse it at the limit."""
         super().connection_made(handler, transport)
         now_s = self._loop.time()
         if len(self._uses) >= self._limits.connections_max and not self._evict(now_s):
@@ -94,12 +95,12 @@ class _LimitedServer(web.Server):
         self._uses[handler] = _Use(now_s)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        """Free the place."""
+        """Forget the connection."""
         super().connection_lost(handler, exc)
         self._uses.pop(handler, None)
 
     def sweep(self) -> None:
-        """Close what has been slow or idle for too long."""
+        """Close connections that are slow or idle for too long."""
         now_s = self._loop.time()
         for handler, use in list(self._uses.items()):
             limits = self._limits
@@ -128,17 +129,17 @@ class _LimitedServer(web.Server):
         response = web.Response(
             status=answer.status, body=answer.body, headers={**headers, **answer.headers}
         )
-        # A gone client is found out about again by who writes the body.
+        # If the client is gone, writing the body fails again, and aiohttp handles that.
         with contextlib.suppress(ConnectionError):
             await response.prepare(request)
-            # Apart from the body, which aiohttp would else copy for every request: so all clients
-            # that take their time wait for one and the same.
+            # Sent apart from the body, or aiohttp would copy the body for each request; so all slow
+            # clients share one copy.
             request.writer.send_headers()
         return response
 
 
 class HttpServer:
-    """One listener.  `answer` is called on the loop and must not wait for anything."""
+    """One listener.  `answer` is called on the loop and must not block."""
 
     def __init__(self, answer: Callable[[HttpRequest], HttpAnswer], limits: HttpLimits) -> None:
         self._answer = answer
@@ -151,7 +152,7 @@ class HttpServer:
         """Listen on `host` and `port`, and on nothing else.
 
         Raises:
-            AdapterError: the address cannot be listened on.  Safe to try again.
+            AdapterError: it cannot listen on the address.  It is safe to try again.
         """
         loop = asyncio.get_running_loop()
         connections = _LimitedServer(self._answer, self._limits)
@@ -165,7 +166,7 @@ class HttpServer:
         self._sweeper = asyncio.create_task(self._sweep(connections))
 
     async def stop(self) -> None:
-        """Close the listener and every connection.  Safe to repeat."""
+        """Close the listener and all connections.  Idempotent."""
         if self._server is not None and self._connections is not None and self._sweeper is not None:
             self._sweeper.cancel()
             self._server.close()
@@ -181,7 +182,7 @@ class HttpServer:
 
 def _why(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "another program listens there"
+        return "another program listens on this port"
     return error.strerror or str(error)
 
 

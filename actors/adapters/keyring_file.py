@@ -1,4 +1,4 @@
-"""The gossip keys of this node, sealed, in the data directory."""
+"""The gossip key ring of this node, sealed, in the data directory."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FILE_NAME = "gossip_keyring"
 
 
 class KeyringFile:
-    """Without a file the ring is the one key that follows from the cluster key."""
+    """The file of the key ring.  Without it the ring is the key derived from the cluster key."""
 
     def __init__(self, data_dir: Path, cluster_key: bytes) -> None:
         self._path = data_dir / FILE_NAME
         self._cluster_key = cluster_key
 
     def load(self) -> Keyring:
-        """Return the ring that was kept last; the first one if none is, or none that opens."""
+        """Return the saved ring; the derived key if there is none, or it does not open."""
         first = Keyring((derive_gossip_key(self._cluster_key),))
         if is_missing(self._path):
             return first
@@ -33,12 +33,12 @@ class KeyringFile:
             text = read_secret(self._path, what="the gossip keyring", setting="data_dir")
             return open_keyring(bytes.fromhex(text.decode()), self._cluster_key)
         except (ConfigError, WireError, ValueError) as error:
-            # Another cluster key, or damage.  If others have other keys, they are asked for them.
+            # Another cluster key, or damage.  If peers use other keys, they are asked for them.
             log.warning("gossip_keyring_not_read", why=str(error), path=str(self._path))
             return first
 
     def save(self, keyring: Keyring) -> None:
-        """Keep `keyring` instead.
+        """Replace the saved ring.
 
         Raises:
             AdapterError: the data directory cannot be written.

@@ -1,4 +1,4 @@
-"""The file that keeps the last good body over a restart.  Blocking: call it in threads."""
+"""The file that keeps the last good body for a restart.  Blocking: call it in a thread."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FILE_NAME = "traefik-last-good.json"
 
 
 def load_last_good(path: Path) -> LastGood | None:
-    """Return the body that was saved last; None if there is none.
+    """Return the saved body; None if there is no file.
 
     Raises:
-        AdapterError: the file cannot be read or is not valid.  It is not changed.
+        AdapterError: the file cannot be read or used.  It is not changed.
     """
     try:
         with path.open("rb") as file:
@@ -28,9 +28,9 @@ def load_last_good(path: Path) -> LastGood | None:
 
 
 def save_last_good(path: Path, last_good: LastGood) -> None:
-    """Replace the file; after a crash it holds either the old or the new body.
+    """Replace the file atomically: after a crash it has the old or the new content.
 
     Raises:
-        AdapterError: it cannot be written.  The old file stays.
+        AdapterError: the file cannot be written.  The old one stays.
     """
     replace_file(path, last_good.encode())

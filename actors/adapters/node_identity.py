@@ -1,4 +1,4 @@
-"""The key that signs this node's records, stored in the data directory for all its restarts."""
+"""The signing key of this node, in the data directory, the same for all its lives."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FILE_NAME = "node_identity"
 
 
 def load_identity(settings: Settings) -> Identity:
-    """Return this node's identity, which is generated at the first start.
+    """Return this node's identity; the first life creates it.
 
     Raises:
-        ConfigError: its file cannot be read or is not valid.
-        AdapterError: the file does not exist and cannot be created.
+        ConfigError: its file cannot be read, or holds something else.
+        AdapterError: there is no such file, and it cannot be created.
     """
     path = Path(settings.data_dir) / FILE_NAME
     if is_missing(path):
@@ -28,6 +28,6 @@ def load_identity(settings: Settings) -> Identity:
         return Identity(settings.node_name, bytes.fromhex(text.decode()))
     except ValueError:
         raise ConfigError(
-            f"the node identity in {path} is damaged: restore the file, or remove it and wait some "
-            "seconds before the start, until the other nodes have declared this node dead"
+            f"the node identity in {path} is damaged: restore it, or remove it and wait some "
+            "seconds before the start, until the other nodes have declared this one dead"
         ) from None

@@ -1,7 +1,7 @@
-"""A value that must be on the disk: saved in a thread, and again until the disk takes it.
+"""Saves a value in a thread, and retries until the disk takes it.
 
-A disk that is full, read-only, failing or hanging does not stop the caller.  It asks `keep` again
-and again, and reports `problem` while there is one.
+A disk that is full, read-only, failing or hanging does not stop the caller.  The caller calls
+`keep` periodically, and reports `problem` while there is one.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 PATIENCE_S = 3.0  # a save that takes longer counts as failed until it ends
 RETRY_FIRST_S = 1.0
-RETRY_MAX_S = 4.0  # so that everything is saved within seconds once the disk works again
+RETRY_MAX_S = 4.0  # everything is saved within seconds once the disk works again
 
 
 class RetriedSave(Generic[T]):
     """Saves the newest value of one file.  One attempt at a time, with back-off."""
 
     def __init__(self, what: str, save: Callable[[T], None], saved: T) -> None:
-        """Take `saved` as what the disk holds.
+        """Assume that the disk holds `saved`.
 
         Args:
             what: what is saved, for the operator, e.g. "the gossip memory".
@@ -33,7 +33,7 @@ class RetriedSave(Generic[T]):
             saved: what was loaded.
         """
         self.failures = 0
-        self.problem: AdapterError | None = None  # of the last attempt
+        self.problem: AdapterError | None = None  # of the last attempt; None: it worked
         self._what = what
         self._save = save
         self._saved = saved
@@ -43,9 +43,9 @@ class RetriedSave(Generic[T]):
         self._retry_at_s = float("-inf")
 
     async def keep(self, value: T, now_s: float) -> bool:
-        """Save `value` unless it is saved or a retry is not due; return whether it is saved now.
+        """Save `value` unless it is saved or a retry is not due; return whether it is saved.
 
-        It does not raise what the disk refuses; see `problem`.
+        A refusing disk is no exception; see `problem`.
         """
         async with self._turn:
             if self._attempt is not None and not await self._has_ended(now_s):

@@ -58,14 +58,14 @@ class HttpActor(AsyncShell):
         self.pages: HttpPages | None = None
         self._ages = Ages()
         self._subscribed_at_s = 0.0
-        self._logged_rejected: frozenset[Rejection] = frozenset()
-        self._changed = asyncio.Event()
-        self._building = asyncio.Lock()
         self._saved = Saving(
             "the last good routes", consequence="a restart of the agent begins with older routes"
         )
         self._unsaved: LastGood | None = None
         self._save_due = asyncio.Event()
+        self._logged_rejected: frozenset[Rejection] = frozenset()
+        self._changed = asyncio.Event()
+        self._building = asyncio.Lock()
         self._writing = threading.Lock()
 
     def on_start(self) -> None:
@@ -209,7 +209,7 @@ class HttpActor(AsyncShell):
         self.unsaved.labels(FILE_NAME).set(self._saved.is_failing)
 
     def _save(self, last_good: LastGood | None) -> None:
-        with self._writing:  # the temporary file has one name, and a stop may come in between
+        with self._writing:  # the temporary file has one name, and the actor may stop meanwhile
             if last_good is not None:
                 save_last_good(self._path, last_good)
 

@@ -1,4 +1,4 @@
-"""What the HTTP listener counts of itself."""
+"""Metrics of the HTTP listener."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HttpMetrics:
         )
         self.settled = Gauge(
             "constellation_traefik_settled",
-            "1 when the served body is that of the cluster as it is now known",
+            "1 if the served body is built from the current state of the cluster",
             registry=registry,
         )
         self.routers = Gauge(
@@ -51,7 +51,7 @@ class HttpMetrics:
         )
         self.saves_failed = Counter(
             "constellation_traefik_saves_failed",
-            "Times that the last good body could not be saved",
+            "Attempts to save the last good body that failed",
             registry=registry,
         )
         self.reports_refused = Counter(
@@ -64,7 +64,7 @@ class HttpMetrics:
         )
 
     def built(self, configuration: DynamicConfiguration, build_s: float) -> None:
-        """Count one build."""
+        """Record one build."""
         self.build_s.observe(build_s)
         self.routers.set(configuration.router_count)
         self.services.set(configuration.service_count)

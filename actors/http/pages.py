@@ -1,7 +1,7 @@
 """The pages of the HTTP listener, answered from memory.
 
-`/health` says 200 while Traefik would get a body, whether of now or the last good one, and 503
-while it would get none; its `status` is "ok" when nothing is amiss, else "degraded".
+`/health` answers 200 while Traefik gets a body, the current or the last good one, and otherwise
+503.  Its `status` is "ok" if there is no problem, else "degraded".
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ JSON = "application/json"
 PATHS = {
     "/api/dynamic": "dynamic configuration, for Traefik's HTTP provider",
     **{path: f"its {section} of {protocol.upper()}" for path, (protocol, section) in VIEWS.items()},
-    "/api/rejected": "labels and services that were left out of it, and why",
-    "/health": "how this node is",
-    "/metrics": "metrics of all its actors, for Prometheus",
+    "/api/rejected": "labels and services that were left out, and why",
+    "/health": "the state of this node",
+    "/metrics": "metrics of all actors, for Prometheus",
 }
 INDEX = "".join(f"{path}\t{what}\n" for path, what in PATHS.items()).encode()
-UNKNOWN = b"the cluster is not known yet: keep the routes you have\n"
-NOT_FOUND = f"there is no such path; there are {', '.join(PATHS)}\n".encode()
+UNKNOWN = b"the cluster is not known yet: keep your routes\n"
+NOT_FOUND = f"path not found; there are {', '.join(PATHS)}\n".encode()
 
 
 class HttpPages:
@@ -55,7 +55,7 @@ class HttpPages:
         self.node_name = node_name
         self._own_report = own_report
         self._is_behind = is_behind
-        self.polled_at_s: float | None = None  # None: Traefik never asked
+        self.polled_at_s: float | None = None  # None: Traefik has not polled yet
         self.body_at_s = 0.0
         self._etag = ""
         self._views = Views()
@@ -70,7 +70,7 @@ class HttpPages:
         self.body_changed(time.monotonic())
 
     def body_changed(self, now_s: float) -> None:
-        """Take up the provider's new body."""
+        """The provider has a new body."""
         self.body_at_s = now_s
         body = self.provider.body or b""
         self._etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
@@ -87,7 +87,9 @@ class HttpPages:
         if make is None:
             return HttpAnswer(404, NOT_FOUND)
         if request.method not in {"GET", "HEAD"}:
-            return HttpAnswer(405, b"only GET is answered here\n", headers={"Allow": "GET, HEAD"})
+            return HttpAnswer(
+                405, b"only GET and HEAD are allowed\n", headers={"Allow": "GET, HEAD"}
+            )
         return make(request)
 
     def _dynamic(self, request: HttpRequest) -> HttpAnswer:
@@ -108,7 +110,7 @@ class HttpPages:
     def _rejected(self, request: HttpRequest) -> HttpAnswer:
         configuration = self.provider.configuration
         rejected = configuration.rejected if configuration is not None else ()
-        # A list, because Traefik would take any object for a configuration, an empty one.
+        # A list: Traefik would read any object as an empty configuration.
         return HttpAnswer(200, _json([asdict(rejection) for rejection in rejected]), JSON)
 
     def _health(self, request: HttpRequest) -> HttpAnswer:
@@ -132,7 +134,7 @@ class HttpPages:
             problems.append("a change of the cluster was missed; a snapshot was requested")
         if self.provider.phase is not Phase.SETTLED:
             served = "nothing" if self.provider.body is None else "the last good body"
-            problems.append(f"not all of the cluster is known yet: Traefik gets {served}")
+            problems.append(f"the cluster is not fully known yet: Traefik gets {served}")
         return problems
 
     def _metrics(self, request: HttpRequest) -> HttpAnswer:
@@ -141,7 +143,7 @@ class HttpPages:
         self.metrics.settled.set(self.provider.phase is Phase.SETTLED)
         reports = self.reports.reports(now_s)
         self.metrics.actors.set(len(reports))
-        own = self._own_report()  # fresher than the one it sent to itself
+        own = self._own_report()  # newer than the one it sent to itself
         others = [report for report in reports if report.actor != own.actor]
         page, content_type = render([own, *others], request.accept)
         return HttpAnswer(200, page, content_type)

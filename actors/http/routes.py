@@ -1,4 +1,4 @@
-"""What the HTTP actor answers operators about routes."""
+"""Answers to operators' questions about routes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from constellation.traefik.explanation import explain, rejection_rows
 from constellation.traefik.settling import Phase
 from messages.routes import ExplainReport, ExplainRequest, RejectedReport, RejectedRequest
 
-REJECTED_MAX = 200  # told at once; /api/rejected lists more
+REJECTED_MAX = 200  # in one report; /api/rejected lists more
 
 
 def answer(
@@ -29,7 +29,9 @@ def _rejected(pages: HttpPages) -> RejectedReport:
     degraded = [*_unsettled(pages)]
     if total:
         services = len({item.service for item in rejected})
-        degraded.append(f"{total} left out of the routes, of {services} services")
+        degraded.append(
+            f"{total} labels or instances of {services} services are left out of the routes"
+        )
     return RejectedReport(
         self_node=pages.node_name,
         rejected=rejection_rows(rejected, REJECTED_MAX),
@@ -65,4 +67,4 @@ def _explained(subject: str, pages: HttpPages, ages: Ages, now_s: float) -> Expl
 def _unsettled(pages: HttpPages) -> Iterator[str]:
     if pages.provider.phase is not Phase.SETTLED:
         served = "nothing" if pages.provider.body is None else "the last good body"
-        yield f"not all of the cluster is known yet: Traefik gets {served}, not what follows"
+        yield f"the cluster is not fully known yet: Traefik gets {served}, not these routes"

@@ -1,16 +1,16 @@
-"""The actor system's own transport, in place of Thespian's, and how its processes start.
+"""The actor system's own transport, which replaces Thespian's, and how its processes start.
 
-payload          a message as bytes: ours as in `constellation.wire`, Thespian's by allow-list
-system_messages  that list, and what each of Thespian's messages may hold
+payload          encodes messages: ours by `constellation.wire`, Thespian's by an allow-list
+system_messages  that allow-list, with the permitted attributes of each message
 reactor          one selector and the timers of one process
-connection       a socket in frames, with a bounded queue
+connection       a socket split into frames, with a bounded queue
 local_links      Unix sockets between the processes of a node
 peer_links       connections to other nodes
-peer_inbound     connections from other nodes, and from operators' commands
-peer_connection  what both ends of these share
-delivery         where an envelope goes, and where it came from
-transport        what Thespian asks of a transport
+peer_inbound     connections from other nodes and from operators' commands
+peer_connection  what both ends of such a connection share
+delivery         routes envelopes between processes and nodes
+transport        implements Thespian's transport interface
 system_base      the actor system: its admin process, and children by fork
-process          processes by fork, their ties to their parent, and what an earlier life left
-stats            what is counted of all this
+process          forked processes, tied to their parent; ends those of an earlier run
+stats            counters of all this
 """

@@ -1,8 +1,8 @@
 """A connected socket of the actor transport: non-blocking, in frames, with a bounded queue.
 
-Frames are handed to the kernel at once where it takes them, so that nothing waits for a round of
-the selector.  There is no acknowledgement of our own: the kernel keeps order and completeness
-within a connection, and cores do not mind a message lost with one.
+A frame is handed to the kernel at once if it accepts it, without waiting for the selector.  There
+are no acknowledgements: the kernel ensures order and completeness within a connection, and cores
+tolerate messages that are lost with a connection.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ERROR_EVENTS = ~(READ | WRITE)
 
 
 class Connection:
-    """A connected socket: sends frames, cuts what arrives into frames."""
+    """A connected socket: sends frames, and splits received bytes into frames."""
 
     def __init__(
         self,
@@ -46,12 +46,12 @@ class Connection:
         reactor.register(connected, READ, self._ready)
 
     def has_room(self, body_bytes: int) -> bool:
-        """Whether `send` takes a frame with a body of that length now."""
+        """Whether `send` accepts a frame with a body of that length now."""
         queued_bytes = len(self.queue) + LENGTH_BYTES + body_bytes
         return self.is_open and queued_bytes <= self._queue_bytes_max
 
     def send(self, body: bytes) -> bool:
-        """Send one frame; False if it is closed or the queue full: nothing of it was sent."""
+        """Send one frame; False, with nothing sent, if it is closed or its queue is full."""
         if not self.has_room(len(body)):
             return False
         framed = frame(body)
@@ -71,7 +71,7 @@ class Connection:
         return True
 
     def close(self, reason: str) -> None:
-        """Close and tell the owner, once."""
+        """Close and notify the owner, once."""
         if self.is_open:
             self.is_open = False
             self.reactor.unregister(self.socket.fileno())
@@ -116,14 +116,14 @@ class Connection:
         except WireError as error:
             stats.refused(error.reason, source=peer_name(self.socket), detail=str(error))
             self.close(str(error))
-        except Exception:  # a bug of ours, met by one frame, must not end the process for all
+        except Exception:  # a bug triggered by one frame must not end the process
             log.exception("frame_failed", peer=peer_name(self.socket))
             stats.refused("failed", source=peer_name(self.socket), detail="see frame_failed")
             self.close("its frame could not be handled")
 
 
 def peer_name(connected: socket.socket) -> str:
-    """Return who is at the other end, for people."""
+    """Return the name of the other end, for people."""
     try:
         name = connected.getpeername()
     except OSError:

@@ -1,10 +1,10 @@
-"""Where an envelope goes, and where it came from.  Knows nothing of Thespian.
+"""Routes envelopes between processes and nodes.  Independent of Thespian.
 
-Each process of a node listens on a Unix socket named after its actor id in the runtime directory
-(mode 0600, directory 0700).  One of them, Thespian's admin, also holds the node's one TCP
-listener and passes what comes in on to the actor it is for, without decoding it.  To other nodes
-each process connects by itself.  An operator's command has no listener: it is answered on the
-connection it made.
+Each process of a node listens on a Unix socket in the runtime directory, named after its actor id
+(mode 0600, directory 0700).  One of them, Thespian's admin, also has the node's only TCP listener
+and forwards received envelopes to their target, without decoding them.  Each process connects to
+other nodes itself.  An operator's command does not listen: it receives answers on the connection
+that it made.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from constellation.transport.envelope import ActorEnvelope
 from constellation.transport.session import derive_key
 
 PEERS_INBOUND_MAX = 256
-PEERS_PENDING_MAX = 64  # of whom nothing is known yet
+PEERS_PENDING_MAX = 64  # not authenticated yet
 PEER_LINKS_MAX = 1024
-EXTERNAL_PREFIX = "ext-"  # of processes outside the actor system: the guardian, a command
+EXTERNAL_PREFIX = "ext-"  # ids of processes outside the actor system: the guardian, a command
 
 Delivered = Enum("Delivered", "YES DEAD_TARGET FAILED")
 
 
 @dataclass(frozen=True)
 class TransportSettings:
-    """What every process of one node shares.  Inherited by fork, so the key is in no message."""
+    """Settings of all processes of a node, inherited by fork, so that no message has the key."""
 
     host: str
     port: int
     cluster_key: bytes = field(repr=False)
-    runtime_dir: Path | None = None  # None: an operator's command; it does not listen
+    runtime_dir: Path | None = None  # None: an operator's command, which does not listen
     listener: socket.socket | None = field(default=None, repr=False)
     user_timeout_s: float = 5.0
     peer_queue_bytes_max: int = 4 << 20
-    # Part of every actor id, so that an address of an earlier life of the node reaches nobody.
+    # Part of every actor id, so that an address of an earlier run of the node reaches no actor.
     life: str = field(default_factory=lambda: secrets.token_hex(3))
 
     def socket_path(self, actor_id: str) -> Path:
-        """Return where the actor `actor_id` of this node listens."""
+        """Return the socket of the actor `actor_id` of this node."""
         assert self.runtime_dir is not None
         return self.runtime_dir / f"{actor_id}{SOCKET_SUFFIX}"
 
@@ -59,8 +59,8 @@ class TransportSettings:
 class Delivery(PeerInboundOwner):
     """The connections of one process.
 
-    `listener` is the socket that a parent made for it before the fork, so that nothing sent to a
-    new actor is lost.  None: it makes its own, or needs none.
+    `listener` is the socket that the parent created before the fork, so that no message to a new
+    actor is lost.  None: the process creates its own, or needs none.
     """
 
     def __init__(
@@ -97,21 +97,21 @@ class Delivery(PeerInboundOwner):
         self.reactor.register(
             opened, READ, lambda _: accept_local(self.reactor, opened, self._local_body)
         )
-        if listener is not None:  # a process of the actor system, not one beside it
+        if listener is not None:  # a process of the actor system, not an external one
             assert self.settings.runtime_dir is not None
             write_pid_file(self.settings.runtime_dir, self.ref.actor_id)
         return opened
 
     def claim_name(self, name: str) -> None:
-        """Make this process the one that '@name' addresses, here and from other nodes."""
+        """Let '@name' address this process, on this node and from other nodes."""
         new = self.settings.socket_path(f"new-{self.ref.actor_id}")
         new.unlink(missing_ok=True)
         new.symlink_to(self.settings.socket_path(self.ref.actor_id).name)
         new.replace(self.settings.socket_path(f"@{name}"))
 
     def close(self) -> None:
-        """Close everything; what was not taken yet is lost."""
-        for local in list(self._local_links.values()):  # each forgets itself as it closes
+        """Close everything; what is still queued is lost."""
+        for local in list(self._local_links.values()):  # each removes itself when it closes
             local.close()
         for link in self._peer_links.values():
             link.close()
@@ -122,7 +122,7 @@ class Delivery(PeerInboundOwner):
             self._remove_files(self.ref.actor_id)
 
     def forget_actor(self, actor_id: str) -> None:
-        """Remove what is left of an actor of this node that has ended."""
+        """Remove the connection and the files of an actor of this node that has ended."""
         link = self._local_links.pop(actor_id, None)
         if link is not None:
             link.close()
@@ -134,14 +134,14 @@ class Delivery(PeerInboundOwner):
         path.with_suffix(PID_SUFFIX).unlink(missing_ok=True)
 
     def pending_count(self, *, peers: bool) -> int:
-        """Return how many connections have something that the other side has not taken yet."""
+        """Return how many connections have queued data."""
         links: list[LocalLink | PeerLink] = list(self._local_links.values())
         if peers:
             links.extend(self._peer_links.values())
         return sum(link.pending() for link in links)
 
     def send(self, target: ActorRef, payload: bytes) -> Delivered:
-        """Hand a message to `target`'s connection, or straight back if it is this process."""
+        """Send a message to `target`, or deliver it at once if that is this process."""
         envelope = ActorEnvelope(str(target), str(self.ref), payload)
         if target == self.ref:
             self._on_envelope(envelope)
@@ -149,7 +149,7 @@ class Delivery(PeerInboundOwner):
         return self._route(target, envelope.pack())
 
     def _route(self, target: ActorRef, packed: bytes) -> Delivered:
-        """Pass a packed envelope on towards `target`."""
+        """Forward a packed envelope towards `target`."""
         if target.node == self.ref.node:
             return self._to_local(target.actor_id, packed)
         if target.port == 0:
@@ -157,7 +157,7 @@ class Delivery(PeerInboundOwner):
         return self._to_peer(target.node, packed)
 
     def _to_command(self, target: ActorRef, packed: bytes) -> Delivered:
-        """Answer an operator's command, on the connection that it made to the node's listener."""
+        """Answer an operator's command on the connection that it made to the node's listener."""
         if self.ref.actor_id != ADMIN_ID:
             return self._to_local(ADMIN_ID, packed)
         peer = self._peers_inbound.get(str(target.node))
@@ -167,7 +167,7 @@ class Delivery(PeerInboundOwner):
         if peer.send(packed):
             stats.count("sent", "peer")
             return Delivered.YES
-        stats.dropped("peer_backlog", target=str(target), detail="it is too slow")
+        stats.dropped("peer_backlog", target=str(target), detail="it reads too slowly")
         return Delivered.FAILED
 
     def _to_local(self, actor_id: str, packed: bytes) -> Delivered:
@@ -208,7 +208,9 @@ class Delivery(PeerInboundOwner):
         if link.send(packed):
             stats.count("sent", "peer")
             return Delivered.YES
-        stats.dropped("peer_backlog", target=link.name, detail="not connected, or it is too slow")
+        stats.dropped(
+            "peer_backlog", target=link.name, detail="not connected, or it reads too slowly"
+        )
         return Delivered.FAILED
 
     def _local_body(self, body: bytes) -> None:
@@ -216,18 +218,20 @@ class Delivery(PeerInboundOwner):
         stats.count("received", "local")
         target = envelope.target_ref()
         if target.node != self.ref.node and self.ref.actor_id == ADMIN_ID:
-            self._route(target, body)  # the answer to an operator, from an actor of this node
+            self._route(target, body)  # an answer of an actor of this node to an operator
             return
         self._on_envelope(envelope)
 
     def _answer_body(self, body: bytes, source: str) -> None:
-        """A peer answers on the connection that this process made."""
+        """Handle an answer of a peer on the connection that this process made."""
         envelope = ActorEnvelope.unpack(body)
         if ActorRef.parse(envelope.target).node != self.ref.node:
             raise WireError(f"envelope for {envelope.target} is not ours", reason="misrouted")
         host, port = ActorRef.parse(envelope.sender).node
-        if f"{host}:{port}" != source:  # in our own name it could order what only we may
-            raise WireError(f"{source} speaks in the name of {envelope.sender}", reason="misrouted")
+        if (
+            f"{host}:{port}" != source
+        ):  # in the name of this node it could give orders that only this node may
+            raise WireError(f"{source} sends in the name of {envelope.sender}", reason="misrouted")
         stats.count("received", "peer")
         self._on_envelope(envelope)
 
@@ -242,10 +246,10 @@ class Delivery(PeerInboundOwner):
             connected.close()
             return
         if len(self._peers_pending) >= PEERS_PENDING_MAX:
-            # Strangers that say nothing must not keep a node out that would introduce itself.
+            # Silent strangers must not keep out a node that would introduce itself.
             oldest = next(iter(self._peers_pending))
             stats.refused("too_many_strangers", source=oldest.source, detail="no introduction yet")
-            oldest.connection.close("a newer one takes its place")
+            oldest.connection.close("replaced by a newer connection")
         set_peer_options(connected, self.settings.user_timeout_s)
         peer = PeerInbound(
             self.reactor,
@@ -254,41 +258,41 @@ class Delivery(PeerInboundOwner):
             acceptor_address=f"{self.settings.host}:{self.settings.port}",
             owner=self,
         )
-        if peer.connection.is_open:  # the greeting may have found it gone already
+        if peer.connection.is_open:  # sending the greeting may have failed already
             self._peers_pending[peer] = None
 
     def peer_joined(self, peer: PeerInbound) -> None:
-        """Remember an authenticated peer, to answer those that do not listen."""
+        """Register an authenticated peer, to answer those that do not listen."""
         identity = ActorRef.parse(peer.identity)
         if identity.node == self.ref.node:
             raise WireError("a peer claims to be this node itself", reason="misrouted")
         self._peers_pending.pop(peer, None)
-        # A node's processes each have a connection; only of a command, port 0, is it looked up.
+        # Each process of a node has a connection; only those of commands, port 0, are looked up.
         peer.key = str(identity.node) if identity.port == 0 else peer.identity
         peer.node = identity.node
         replaced = self._peers_inbound.get(peer.key)
         self._peers_inbound[peer.key] = peer
         if replaced is not None:
-            replaced.connection.close("the same process has connected anew")
+            replaced.connection.close("the same process has connected again")
         link = self._peer_links.get(identity.node)
         if link is not None:
-            link.try_now()  # it is back
+            link.try_now()  # the node is reachable again
 
     def peer_left(self, peer: PeerInbound) -> None:
-        """Forget a peer."""
+        """Forget a peer whose connection is closed."""
         self._peers_pending.pop(peer, None)
         if self._peers_inbound.get(peer.key) is peer:
             del self._peers_inbound[peer.key]
 
     def peer_body(self, body: bytes, peer: PeerInbound) -> None:
-        """Pass an authenticated envelope on to the actor it is for, undecoded."""
+        """Forward an authenticated envelope to its target, undecoded."""
         envelope = ActorEnvelope.unpack(body)
         target = envelope.target_ref()
         if target.node != self.ref.node:
             raise WireError(f"envelope for {envelope.target} is not ours", reason="misrouted")
         if ActorRef.parse(envelope.sender).node != peer.node:
             raise WireError(
-                f"{peer.identity} speaks in the name of {envelope.sender}", reason="misrouted"
+                f"{peer.identity} sends in the name of {envelope.sender}", reason="misrouted"
             )
         stats.count("received", "peer")
         if target.actor_id == self.ref.actor_id:

@@ -1,6 +1,6 @@
 """Connections between the processes of one node: Unix sockets with mode 0600.
 
-The kernel says who is at the other end, so local frames carry no code.
+The kernel reports the user at the other end, so local frames carry no authentication code.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from constellation.transport.frame import FRAME_BYTES_MAX
 LOCAL_QUEUE_BYTES_MAX = 2 * FRAME_BYTES_MAX
 ACCEPT_AGAIN_S = 0.1
 _BACKLOG = 1024
-_ADDRESS_BYTES_MAX = 107  # the kernel's limit, less the closing zero
+_ADDRESS_BYTES_MAX = 107  # the kernel's limit without the terminating zero
 _PEER_CREDENTIALS = struct.Struct("3i")  # process id, user id, group id
 
 
 @contextlib.contextmanager
 def _address(path: Path) -> Iterator[str]:
-    """Yield an address of `path` that fits a socket: if too long, by way of its directory."""
+    """Yield a socket address of `path`; if it is too long, by a descriptor of its directory."""
     if len(os.fsencode(path)) <= _ADDRESS_BYTES_MAX:
         yield str(path)
         return
@@ -39,10 +39,10 @@ def _address(path: Path) -> Iterator[str]:
 
 
 def listen_at(path: Path) -> socket.socket:
-    """Return a listening socket at `path`, which only this user may connect to.
+    """Return a listening socket at `path`, to which only this user may connect.
 
     Raises:
-        OSError: its directory cannot be written.
+        OSError: it cannot be created in its directory.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     path.unlink(missing_ok=True)
@@ -61,7 +61,7 @@ def listen_at(path: Path) -> socket.socket:
 
 
 class LocalLink:
-    """Sends to one actor of this node.  Connects when first used."""
+    """Sends to one actor of this node.  Connects when it is first used."""
 
     def __init__(self, reactor: Reactor, path: Path, on_closed: Callable[[], object]) -> None:
         self._reactor = reactor
@@ -73,7 +73,7 @@ class LocalLink:
         """Send one envelope.
 
         Raises:
-            FileNotFoundError, ConnectionRefusedError: there is no such actor (any more).
+            FileNotFoundError, ConnectionRefusedError: the actor does not exist (any more).
         """
         for _ in range(2):
             connection = self._connection or self._connect()
@@ -82,15 +82,15 @@ class LocalLink:
                 return True
             if self._connection is connection:
                 return False  # its queue is full
-        return False  # it broke, and broke again at once
+        return False  # it broke twice in a row
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection stands, as far as is known."""
+        """Whether it is connected, as far as is known."""
         return self._connection is not None
 
     def pending(self) -> bool:
-        """Whether bytes wait for the actor to take them."""
+        """Whether bytes are queued."""
         return self._connection is not None and bool(self._connection.queue)
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class LocalLink:
     def _connect(self) -> Connection:
         connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # Blocking, because a Unix socket connects at once unless its owner's backlog is full.
+            # Blocking: a Unix socket connects at once unless the backlog of the listener is full.
             connecting.settimeout(1.0)
             with _address(self._path) as address:
                 connecting.connect(address)
@@ -111,7 +111,7 @@ class LocalLink:
         return Connection(
             self._reactor,
             connecting,
-            on_frame=lambda _: None,  # answers come over a link of the other's own
+            on_frame=lambda _: None,  # the actor answers on a link of its own
             on_closed=self._closed,
             queue_bytes_max=LOCAL_QUEUE_BYTES_MAX,
         )
@@ -122,14 +122,14 @@ class LocalLink:
 
 
 def accept(reactor: Reactor, listener: socket.socket) -> tuple[socket.socket, Any] | None:
-    """Take one connection of a listener that is ready, and where it is from; None if it cannot.
+    """Accept one connection of a listener that is ready, with its source; None if that fails.
 
-    When this process has no file descriptors left the kernel keeps it for a while.
+    If this process has no file descriptors left, the connection stays in the backlog meanwhile.
     """
     try:
         return listener.accept()
     except (BlockingIOError, ConnectionAbortedError):
-        return None  # gone again
+        return None  # the peer has already closed it
     except OSError as error:
         stats.refused("not_accepted", source="unknown", detail=str(error))
         reactor.pause(listener, ACCEPT_AGAIN_S)
@@ -139,7 +139,7 @@ def accept(reactor: Reactor, listener: socket.socket) -> tuple[socket.socket, An
 def accept_local(
     reactor: Reactor, listener: socket.socket, on_body: Callable[[bytes], None]
 ) -> None:
-    """Take one connection of a process of this node, if it is ours or root's."""
+    """Accept one connection of a process of this node, if it belongs to this user or to root."""
     accepted = accept(reactor, listener)
     if accepted is None:
         return

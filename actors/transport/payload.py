@@ -1,9 +1,9 @@
-"""A message as bytes.  One byte of kind, then msgpack; nothing is ever unpickled.
+"""Encodes messages: one byte for the kind, then msgpack.  Nothing is ever unpickled.
 
-Messages of ours are encoded as everywhere (`constellation.wire`).  Of Thespian's own messages
-only those exist for this transport that `system_messages` lists, and from another node of those
-only what a convention needs, and of ours those that say `crosses_nodes`.  So no peer, not even one
-with the cluster key, can make this node import a class, load source, create or end an actor.
+Our own messages are encoded by `constellation.wire`.  Of Thespian's messages, only those listed in
+`system_messages` exist for this transport.  From another node, only those that a convention needs
+are accepted, and of our own those with `crosses_nodes`.  So no peer, even with the cluster key, can
+make this node import a class, load source code, or create or end an actor.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _ITEMS_MAX = 4096
 
 
 def encode(message: object) -> bytes:
-    """Return the bytes of a message of ours or of Thespian.
+    """Return the bytes of one of our messages or of Thespian's.
 
     Raises:
         WireError: the message is of neither kind, or too large.
-        CannotPickleAddress: it names an actor that is still being created; Thespian tries again.
+        CannotPickleAddress: it contains an actor that is still being created; Thespian retries.
     """
     if isinstance(message, Message):
         return _OURS + wire.encode(message)
@@ -60,7 +60,7 @@ def _packed(name: str, values: list[object]) -> bytes:
         packed = cast("bytes", msgpack.packb([name, values], default=_pack_special))
     except (ValueError, OverflowError) as error:
         raise WireError(
-            f"{name} not sent: it cannot be written as msgpack: {error}", reason="unencodable"
+            f"{name} not sent: it cannot be encoded as msgpack: {error}", reason="unencodable"
         ) from error
     if len(packed) > wire.MAX_FRAME_BYTES:
         raise WireError(
@@ -74,7 +74,7 @@ def decode(payload: bytes, *, source: ActorRef, from_this_node: bool) -> object:
     """Return the message in `payload`, which has been authenticated.
 
     Raises:
-        WireError: the bytes are no message, or one that `source` may not send.
+        WireError: the bytes are not a message, or one that `source` may not send.
     """
     kind, body = payload[:1], memoryview(payload)[1:]
     if kind == _OURS:
@@ -93,7 +93,7 @@ def decode(payload: bytes, *, source: ActorRef, from_this_node: bool) -> object:
         raise WireError(f"{name} from {source} refused: wrong attributes", reason="malformed")
     if not from_this_node:
         check_attributes(system_kind, values, source)
-    # Not through __init__, whose parameters have other names than its attributes.
+    # Without __init__, whose parameters have other names than the attributes.
     message: object = object.__new__(system_kind)
     message.__dict__.update(zip(attributes, values, strict=True))
     return message
@@ -112,7 +112,7 @@ def _unpacked(
                 memoryview(data)[1:], source=str(source), crossing=not from_this_node
             )
         if code == _EXT_MESSAGE:
-            return None  # Thespian's in Thespian's would get past the allow-list
+            return None  # a nested message of Thespian would bypass the allow-list
         raise ValueError(f"extension type {code}")
 
     unpacked = wire.unpack(
@@ -137,9 +137,9 @@ def _pack_special(value: object) -> object:
         return msgpack.ExtType(_EXT_TIMEDELTA, repr(value.total_seconds()).encode())
     if isinstance(value, Message) or type(value) in FROM_THIS_NODE:
         return msgpack.ExtType(_EXT_MESSAGE, encode(value))
-    if isinstance(value, (list, tuple, dict)):  # the text of it may exceed the stack
+    if isinstance(value, (list, tuple, dict)):  # its text representation may overflow the stack
         raise WireError("not sent: nested too deeply", reason="unencodable")
-    # Something that another program put where Thespian allows anything: told as text.
+    # An arbitrary value where Thespian allows any: encoded as text.
     return repr(value)
 
 

@@ -9,14 +9,14 @@ from constellation.transport import session
 
 
 def send_sealed(connection: Connection, channel: session.Channel, body: bytes) -> bool:
-    """Seal and send one envelope; False if it cannot be taken now."""
-    # Looked at before sealing: a sealed frame has used up its number.
+    """Seal and send one envelope; False if the queue is full."""
+    # Checked before sealing, because sealing uses up a frame number.
     sealed_bytes = session.CODE_BYTES + len(body)
     return connection.has_room(sealed_bytes) and connection.send(channel.seal(body))
 
 
 def set_peer_options(peer: socket.socket, user_timeout_s: float) -> None:
-    """Have the kernel give a silent peer up soon, and send small frames at once."""
+    """Let the kernel close the connection to a silent peer soon, and send small frames at once."""
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout_s * 1000))
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,4 +1,4 @@
-"""Connections that others make to this node's listener: other nodes, and operators' commands."""
+"""Connections to this node's listener, from other nodes and from operators' commands."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HANDSHAKE_TIMEOUT_S = 5.0
 
 
 class PeerInbound:
-    """One connection that another node, or an operator's command, made to this node's listener.
+    """One connection to this node's listener, from another node or from an operator's command.
 
-    Before the introduction has been checked nothing is decoded and at most
-    `HANDSHAKE_FRAME_BYTES_MAX` bytes are held.
+    Until the introduction is verified, nothing is decoded and at most `HANDSHAKE_FRAME_BYTES_MAX`
+    bytes are buffered.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class PeerInbound:
         owner: PeerInboundOwner,
     ) -> None:
         self.identity = ""
-        self.key = ""  # under which the owner keeps it; empty before the introduction
+        self.key = ""  # the owner's key for it; empty before the introduction
         self.node = ("", 0)
         self.source = peer_name(connected)
         self._key = key
@@ -54,7 +54,7 @@ class PeerInbound:
         self.connection.send(session.greeting(self._nonce))
 
     def send(self, body: bytes) -> bool:
-        """Answer on the connection that the peer made; False if it cannot be taken."""
+        """Answer on the connection that the peer made; False if the queue is full."""
         return self._channel is not None and send_sealed(self.connection, self._channel, body)
 
     def _on_frame(self, body: bytes) -> None:
@@ -72,7 +72,7 @@ class PeerInbound:
         self.connection.reader.bytes_max = FRAME_BYTES_MAX
         self._channel = handshake.channel(initiator=False)
         if self.connection.send(session.acceptance(handshake)):
-            self._owner.peer_joined(self)  # not of one that has gone meanwhile: none would leave
+            self._owner.peer_joined(self)  # not if it has just closed: `peer_left` was called
 
     def _expire(self) -> None:
         detail = f"no introduction within {HANDSHAKE_TIMEOUT_S} s"
@@ -85,7 +85,7 @@ class PeerInbound:
 
 
 class PeerInboundOwner(Protocol):
-    """What a `PeerInbound` tells the transport that accepted it."""
+    """The callbacks of a `PeerInbound`."""
 
     queue_bytes_max: int
 
@@ -93,7 +93,7 @@ class PeerInboundOwner(Protocol):
         """The peer has proved that it knows the cluster key."""
 
     def peer_left(self, peer: PeerInbound) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
 
     def peer_body(self, body: bytes, peer: PeerInbound) -> None:
         """An authenticated envelope arrived."""

@@ -17,18 +17,18 @@ from constellation.transport.frame import FRAME_BYTES_MAX
 
 CONNECT_TIMEOUT_S = 3.0
 RECONNECT_WAIT_S = 0.25
-REFUSED = "it has another cluster_key, or another bind_address than the one dialled"
+REFUSED = "it has another cluster_key, or a bind_address other than the dialled one"
 
 
 class PeerLink:
-    """Sends to another node's listener; what it answers on the same connection is handed up.
+    """Sends to another node's listener, and passes on what it answers on the same connection.
 
-    Until connected, envelopes wait, within `queue_bytes_max`.  When an attempt fails they are
-    dropped and counted: a node that comes back wants news, not what it missed.  The next attempt is
-    made after `RECONNECT_WAIT_S`, or at once when the node itself has connected to this one.
+    Until it is connected, envelopes are queued, up to `queue_bytes_max`.  When an attempt fails,
+    they are dropped and counted: a node that returns needs current messages, not old ones.  The
+    next attempt follows after `RECONNECT_WAIT_S`, or at once when that node connects to this one.
     """
 
-    def __init__(  # noqa: PLR0913 - each is needed once, where the transport makes the link
+    def __init__(  # noqa: PLR0913 - called in one place, where each is needed
         self,
         reactor: Reactor,
         node: tuple[str, int],
@@ -58,7 +58,7 @@ class PeerLink:
         self._expiry: Timer = NEVER
 
     def send(self, body: bytes) -> bool:
-        """Send one envelope, or keep it until connected; False if it was dropped."""
+        """Send one envelope, or queue it until connected; False if it was dropped."""
         if self._channel is not None and self._connection is not None:
             return send_sealed(self._connection, self._channel, body)
         if self._waiting_bytes + len(body) > self._queue_bytes_max:
@@ -73,19 +73,19 @@ class PeerLink:
         return bool(self._waiting)
 
     def try_now(self) -> None:
-        """Connect if something waits for it: the node is there, or it is time to look."""
+        """Connect if something is queued: the node is reachable, or the wait is over."""
         self._try_again_at_s = 0.0
         self._try_again.cancel()
         if self._waiting and self._connecting is None and self._connection is None:
             self._connect()
 
     def pending(self) -> bool:
-        """Whether something has not left yet."""
+        """Whether something is queued."""
         queued = self._connection is not None and bool(self._connection.queue)
         return bool(self._waiting) or queued
 
     def close(self) -> None:
-        """Close and drop what waits."""
+        """Close, and drop what is queued."""
         self._failed("closed by us")
 
     def _connect(self) -> None:
@@ -101,7 +101,7 @@ class PeerLink:
         )
 
     def _expire_attempt(self) -> None:
-        self._handshake = None  # it has not hung up on us: nothing is said about keys
+        self._handshake = None  # a timeout, not a refusal: it says nothing about keys
         self._failed(f"no answer within {CONNECT_TIMEOUT_S} s")
 
     def _connected(self, _: int) -> None:
@@ -147,7 +147,7 @@ class PeerLink:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for envelope in waiting:
             if not self.send(envelope):
-                stats.dropped("peer_backlog", target=self.name, detail="it takes no more")
+                stats.dropped("peer_backlog", target=self.name, detail="its queue is full")
 
     def _failed(self, reason: str) -> None:
         connection, self._connection = self._connection, None
@@ -155,7 +155,7 @@ class PeerLink:
         self._expiry.cancel()
         if connection is not None:
             if connection.queue:
-                detail = f"{reason}; {len(connection.queue)} bytes were still to be taken"
+                detail = f"{reason}; {len(connection.queue)} bytes were still queued"
                 stats.dropped("peer_lost", target=self.name, detail=detail)
             connection.close(reason)
         if connecting is not None:
@@ -164,7 +164,7 @@ class PeerLink:
         was_refused = self._handshake is not None and self._channel is None
         self._handshake = self._channel = None
         for _ in self._waiting:
-            if was_refused:  # it hung up on our introduction
+            if was_refused:  # it closed the connection after our introduction
                 stats.dropped("peer_refused", target=self.name, detail=REFUSED)
             else:
                 stats.dropped("peer_unreachable", target=self.name, detail=reason)
@@ -177,8 +177,8 @@ def _begin_connecting(node: tuple[str, int], user_timeout_s: float) -> socket.so
     """Return a socket that is connecting to `node`.
 
     Raises:
-        OSError: it could not even begin.
-        ValueError: the host is no IP address; looking a name up would hold everybody up.
+        OSError: the attempt failed at once.
+        ValueError: the host is not an IP address; resolving a name would block the process.
     """
     version = ipaddress.ip_address(node[0]).version
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
@@ -188,7 +188,7 @@ def _begin_connecting(node: tuple[str, int], user_timeout_s: float) -> socket.so
         set_peer_options(connecting, user_timeout_s)
         connecting.connect(node)
     except BlockingIOError:
-        pass  # the usual case: it connects while we go on
+        pass  # the usual case: it connects in the background
     except OSError:
         connecting.close()
         raise

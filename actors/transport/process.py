@@ -1,9 +1,9 @@
-"""Processes by fork, their ties to their parent, and what an earlier life of the node left.
+"""Forked processes, tied to their parent; ends those that an earlier run of the node left.
 
 Every process of a node asks the kernel to be killed when its parent ends (PR_SET_PDEATHSIG), so
-that even `kill -9` of the agent leaves no orphan.  In case one survives all the same (its parent
-was being debugged, the kernel does not know the request), each writes its process id and start
-time to the runtime directory, and the next start ends those that still run.
+even `kill -9` of the agent leaves no orphan.  In case one survives all the same (its parent was
+being debugged, the kernel does not support the request), each notes its process id and start time
+in the runtime directory, and the next start ends those that still run.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ PID_SUFFIX = ".pid"
 SOCKET_SUFFIX = ".sock"
 
 
-# Signals that a parent handles in its own way.  Held back while it forks, so that none is lost.
+# Signals that a parent handles, blocked during a fork so that none is lost.
 _HANDLED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 
 
 class ChildProcess:
-    """A forked process, with the questions that Thespian asks of one."""
+    """A forked process, with the interface that Thespian expects."""
 
     def __init__(self, run: Callable[[], None]) -> None:
-        """Run `run` in a new process, which ends with it."""
+        """Call `run` in a new process, which ends when it returns."""
         parent_id = os.getpid()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         try:
@@ -56,7 +56,7 @@ class ChildProcess:
         return not self._ended
 
     def join(self, timeout_s: float) -> None:
-        """Nothing: `is_alive` has reaped it when it says no."""
+        """Do nothing: `is_alive` reaps the process."""
 
     def kill(self) -> None:
         """End it at once."""
@@ -67,8 +67,8 @@ class ChildProcess:
 def _run_and_exit(run: Callable[[], None], parent_id: int, mask: Iterable[int]) -> NoReturn:
     code = 1
     try:
-        # A terminal or a service manager may signal all processes of the agent at once; the first
-        # one ends the others in order then.
+        # A terminal or a service manager may signal all processes of the agent at once; then the
+        # agent's first process ends the others in order.
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -76,30 +76,30 @@ def _run_and_exit(run: Callable[[], None], parent_id: int, mask: Iterable[int]) 
         die_with_parent(parent_id)
         run()
         code = 0
-    except BaseException:  # the stack below belongs to the parent: nothing may get there
+    except BaseException:  # the frames below belong to the parent: nothing may return to them
         log.exception("process_failed")
     finally:
         os._exit(code)
 
 
 def die_with_parent(parent_process_id: int) -> None:
-    """Have the kernel kill this process when its parent ends; end now if it has ended already."""
+    """Ask the kernel to kill this process when its parent ends; exit if it has already ended."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_process_id:
         os._exit(0)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose parent ends, so that `reap` can bury them.
+    """Become the parent of descendants whose parent ends, so that `reap` can reap them.
 
-    In a container nobody else may do it, and the dead would fill the process table.
+    In a container there may be no init process for that, and zombies would fill the process table.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def reap() -> None:
-    """Bury every child that has ended, born or adopted."""
-    with contextlib.suppress(ChildProcessError):  # there are no children at all
+    """Reap every child that has ended, own or adopted."""
+    with contextlib.suppress(ChildProcessError):  # there are no children
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
 
@@ -111,15 +111,15 @@ def _prctl(option: int, argument: int) -> None:
 
 
 def start_time_ticks(process_id: int) -> int | None:
-    """Return when a process started, in clock ticks since boot; None if there is none such.
+    """Return when a process started, in clock ticks since boot; None if it does not exist.
 
-    Together with the process id it names one process for ever, although ids are used again.
+    Process ids are reused; together with its start time an id identifies one process.
     """
     try:
         stat = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    # The second field is the name in parentheses and may hold spaces; the state follows it.
+    # The second field is the name in parentheses, which may contain spaces; the state follows it.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] == "Z" else int(fields[19])
 
@@ -137,7 +137,7 @@ def write_pid_file(runtime_dir: Path, name: str) -> None:
 
 
 def running_processes(runtime_dir: Path) -> list[int]:
-    """Return the ids of processes noted in `runtime_dir` that still run."""
+    """Return the ids of the processes noted in `runtime_dir` that still run."""
     running = []
     for path in runtime_dir.glob(f"*{PID_SUFFIX}"):
         try:
@@ -150,7 +150,7 @@ def running_processes(runtime_dir: Path) -> list[int]:
 
 
 def end_leftovers(runtime_dir: Path, *, timeout_s: float = 2.0) -> list[int]:
-    """Kill every process noted in `runtime_dir`, remove what is in it, return their ids.
+    """Kill every process noted in `runtime_dir`, remove their files, and return their ids.
 
     Raises:
         TimeoutError: one of them could not be killed within `timeout_s`.

@@ -1,4 +1,4 @@
-"""One process's selector and timers.  Not thread-safe, but for `wake`."""
+"""One process's selector and timers.  Not thread-safe, except for `wake`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 
 Handler = Callable[[int], None]
-_CANCELLED_MIN = 64  # with fewer, the timers are not worth going through
+_CANCELLED_MIN = 64  # with fewer, removing them is not worth the time
 
 
 class Timer:
-    """A call that will be made, unless cancelled.  Made by `Reactor.call_at`."""
+    """A call that will be made, unless it is cancelled.  Created by `Reactor.call_at`."""
 
     def __init__(self, call: Callable[[], None] | None, on_cancelled: Callable[[], None]) -> None:
         self._call = call
@@ -26,34 +26,34 @@ class Timer:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the call is still to be made."""
+        """Whether the call is still pending."""
         return self._call is not None
 
     def cancel(self) -> None:
-        """Do not make the call, and let go of what it holds.  May be repeated."""
+        """Drop the call and its references.  May be repeated."""
         if self._call is not None:
             self._call = None
             self._on_cancelled()
 
     def run(self) -> None:
-        """Make the call, if it is still to be made."""
+        """Make the call, if it is still pending."""
         call, self._call = self._call, None
         if call is not None:
             call()
 
 
-NEVER = Timer(None, lambda: None)  # for where no timer is set
+NEVER = Timer(None, lambda: None)  # where no timer is set
 
 
 class Reactor:
-    """Calls a handler when its file is ready, and a function when its time has come."""
+    """Calls a handler when its file is ready, and a function when its timer expires."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         self._sockets: dict[int, socket.socket] = {}
         self._timers: list[tuple[float, int, Timer]] = []
-        self._cancelled_count = 0  # of those in `_timers`, or a few more
+        self._cancelled_count = 0  # cancelled timers in `_timers`, or a few more
         self._order = count()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.register(self._wake, READ, self._woken)
@@ -67,7 +67,7 @@ class Reactor:
             self._sockets[number] = file
 
     def modify(self, file: int, events: int) -> None:
-        """Change what `file` is watched for."""
+        """Change the events for which `file` is watched."""
         self._epoll.modify(file, events)
 
     def unregister(self, file: int) -> None:
@@ -77,15 +77,15 @@ class Reactor:
             self._epoll.unregister(file)
 
     def pause(self, file: socket.socket, for_s: float) -> None:
-        """Do not watch `file` for a while."""
+        """Stop watching `file` for `for_s` seconds."""
         handler = self._handlers[file.fileno()]
         self.unregister(file.fileno())
 
-        def go_on() -> None:
+        def resume() -> None:
             if file.fileno() >= 0:  # it may have been closed meanwhile
                 self.register(file, READ, handler)
 
-        self.call_at(time.monotonic() + for_s, go_on)
+        self.call_at(time.monotonic() + for_s, resume)
 
     def call_at(self, at_s: float, call: Callable[[], None]) -> Timer:
         """Call once, at monotonic time `at_s` or as soon after as `poll` runs."""
@@ -103,11 +103,11 @@ class Reactor:
 
     def wake(self) -> None:
         """Make a waiting `poll` return.  May be called from a signal handler or a thread."""
-        if not self._epoll.closed:  # a signal may come after the end; the number may be another's
+        if not self._epoll.closed:  # a signal may arrive after `close`; the number may be reused
             os.eventfd_write(self._wake, 1)
 
     def poll(self, timeout_s: float | None) -> None:
-        """Wait until something is ready, at most `timeout_s`, and call what it is for."""
+        """Wait, at most `timeout_s`, for a ready file or an expired timer, and call its handler."""
         if self._timers:
             due_s = max(0.0, self._timers[0][0] - time.monotonic())
             timeout_s = due_s if timeout_s is None else min(due_s, timeout_s)
@@ -130,10 +130,10 @@ class Reactor:
         os.close(self._wake)
 
     def close_inherited(self) -> None:
-        """In a forked process: close the files of the parent's reactor, and no more.
+        """In a forked process: close the files of the parent's reactor.
 
-        Not `unregister`: the epoll object is shared with the parent, a file's number is not.
-        Sockets are closed as objects, or their end would later close a number used anew.
+        They are not unregistered, because the parent shares the epoll object.  Sockets are closed
+        as objects: otherwise their finalizers would later close a reused number.
         """
         for inherited in self._sockets.values():
             inherited.close()

@@ -1,4 +1,4 @@
-"""What the transport of this process has counted, for the metrics of its actor."""
+"""Counters of the transport of this process, for the metrics of its actor."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from constellation.log import get_logger
 log = get_logger(__name__)
 
 COUNTERS: Counter[tuple[str, str]] = Counter()
-LATEST: dict[tuple[str, str], str] = {}  # the detail of the latest refusal or drop of each reason
-LOGGED_UP_TO = 10  # of each kind; afterwards every power of ten, so that an attacker fills no disk
+LATEST: dict[tuple[str, str], str] = {}  # detail of the latest refusal or drop, by reason
+LOGGED_UP_TO = 10  # per reason; then each power of ten, so that no attacker can fill the disk
 
 _HELP = {
-    "sent": "Frames handed to the kernel, by way",
-    "received": "Frames taken, by way",
-    "refused": "Bytes from outside that were not taken, by reason",
+    "sent": "Frames sent, by way (local or peer)",
+    "received": "Frames received, by way (local or peer)",
+    "refused": "Refused connections and frames, by reason",
     "dropped": "Messages of this node that could not be delivered, by reason",
 }
 
@@ -29,12 +29,12 @@ def count(kind: str, label: str) -> None:
 
 
 def refused(reason: str, *, source: str, detail: str) -> None:
-    """Count and, within bounds, log that something from outside was not taken."""
+    """Count and, within limits, log a refused connection or frame."""
     _counted_event("refused", reason, source, detail)
 
 
 def dropped(reason: str, *, target: str, detail: str) -> None:
-    """Count and, within bounds, log that a message of ours did not leave."""
+    """Count and, within limits, log a message of this node that was not sent."""
     _counted_event("dropped", reason, target, detail)
 
 
@@ -46,23 +46,23 @@ def _counted_event(kind: str, reason: str, peer: str, detail: str) -> None:
         fields = {"reason": reason, "peer": peer, "detail": detail, "total": total}
         if kind == "refused":
             log.warning("frame_refused", **fields)
-        elif reason.startswith("peer_"):  # a node that is away is gossip's news, not ours
+        elif reason.startswith("peer_"):  # gossip reports unreachable nodes
             log.info("message_dropped", **fields)
         else:
             log.warning("message_dropped", **fields)
 
 
 def forget() -> None:
-    """Begin anew: a forked process has sent nothing yet."""
+    """Reset the counters: a forked process has sent nothing yet."""
     COUNTERS.clear()
     LATEST.clear()
 
 
 class TransportCollector:
-    """The counters as prometheus_client wants them."""
+    """The counters as a collector of prometheus_client."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield one family a kind."""
+        """Yield one family for each kind of counter."""
         for kind, text in _HELP.items():
             label = "reason" if kind in {"refused", "dropped"} else "way"
             family = CounterMetricFamily(f"constellation_transport_{kind}", text, labels=[label])

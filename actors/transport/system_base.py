@@ -1,13 +1,13 @@
 """The actor system of a node: its admin process, and children by fork.
 
-In place of Thespian's `multiprocTCPBase`.  Differences, each for a reason:
+It replaces Thespian's `multiprocTCPBase`, with these differences:
 
-- A child's socket is made before the fork, so its address is known and can be sent to at once:
-  no handshake with a new process, and nothing sent to it is lost.
+- A child's socket is created before the fork, so messages can be sent to its address at once:
+  there is no handshake with a new process, and nothing sent to it is lost.
 - Processes stay in the agent's session and are killed with their parent: no daemon, no orphan.
-- No logger process: every process writes its own lines, as `constellation.log` configured.
-- No rate limit of Thespian's on sending: queues are bounded where they are.
-- A class named in a request is looked up among what is loaded; nothing is imported for a message.
+- There is no logger process: every process logs by itself, as `constellation.log` configures it.
+- Thespian's rate limit on sending does not exist: each queue has its own limit.
+- A class named in a request is looked up among the loaded ones; a message never causes an import.
 """
 
 from __future__ import annotations
@@ -61,15 +61,15 @@ from messages.base import Message
 
 log = get_logger(__name__)
 
-ACTOR_SYSTEM = "actor-system"  # what the admin process is called
-METRICS_NAME = "@http"  # whoever gathers the node's metrics
-TITLE_CAPABILITY = "Constellation Title"  # what the processes of the node are called
+ACTOR_SYSTEM = "actor-system"  # name of the admin process
+METRICS_NAME = "@http"  # the actor that collects the node's metrics
+TITLE_CAPABILITY = "Constellation Title"  # prefix of the process titles of the node
 _CRITICAL = 50
-_NO_LOGGER = ""  # not None, for which Thespian would wait; nothing is sent to what counts as false
+_NO_LOGGER = ""  # falsy, so nothing is sent to it; with None Thespian would wait for a logger
 
 
 class NodeSystemBase(systemBase):
-    """Starts the actor system of this node; what `ActorSystem` takes as its base."""
+    """Starts the actor system of this node, as the base of `ActorSystem`."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class NodeSystemBase(systemBase):
         )
         endpoint.listener.close()
         if settings.listener is not None:
-            settings.listener.close()  # the admin process's own copy lives on
+            settings.listener.close()  # the admin process has its own copy
         if not self._verifyAdminRunning():
             self.admin_process.kill()
             self.transport.close()
@@ -105,13 +105,13 @@ class NodeSystemBase(systemBase):
             )
 
     def close(self) -> None:
-        """Kill the admin process, and with it every other process of the node."""
+        """Kill the admin process, and with it all other processes of the node."""
         self.admin_process.kill()
         self.transport.close()
 
 
 class OperatorSystemBase(systemBase):
-    """Speaks to the actor system of a node from outside, over its authenticated listener."""
+    """Talks to the actor system of a node from outside, over its authenticated listener."""
 
     def __init__(self, settings: TransportSettings) -> None:
         _quieten_thespian()
@@ -125,7 +125,7 @@ class OperatorSystemBase(systemBase):
 
 
 class _Replicator:
-    """How the admin and every actor create actors."""
+    """Creates actors, for the admin and for every actor."""
 
     transport: Transport
     capabilities: dict[str, Any]
@@ -145,7 +145,7 @@ class _Replicator:
     ) -> None:
         actor_class = _loaded_class(childClass)
         if not checkActorCapabilities(actor_class, self.capabilities, childRequirements):
-            raise NoCompatibleSystemForActor(actor_class, "this node lacks what it requires")
+            raise NoCompatibleSystemForActor(actor_class, "this node lacks a required capability")
         endpoint = self.transport.child_endpoint()
         run = partial(_run_actor, actor_class, endpoint, parentAddr, self.capabilities, globalName)
         child = ChildProcess(run)
@@ -161,13 +161,13 @@ class _Replicator:
 
 
 class NodeAdmin(_Replicator, MultiProcAdmin):
-    """The process that listens for the node, and parent of its supervisor.
+    """The process that listens for the node, and the parent of its supervisor.
 
-    It counts what strangers send to the node, so it reports its metrics as every actor does.
+    It counts what strangers send to the node, and reports its metrics as every actor does.
     """
 
     def report_metrics_every(self, interval_s: float) -> None:
-        """Begin to report to the node's HTTP actor."""
+        """Start to report to the node's HTTP actor."""
         self._interval = timedelta(seconds=interval_s)
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
@@ -181,7 +181,7 @@ class NodeAdmin(_Replicator, MultiProcAdmin):
         self._send_intent(TransmitIntent(http, metrics_report(ACTOR_SYSTEM, self._registry)))
 
     def handleIncoming(self, envelope: ReceiveEnvelope) -> object:
-        """Handle one message; one that cannot be handled is lost, not the node."""
+        """Handle one message; a failure loses the message, not the node."""
         try:
             if isinstance(envelope.message, WakeupMessage):
                 self._report_metrics()
@@ -197,21 +197,23 @@ class NodeAdmin(_Replicator, MultiProcAdmin):
 
 
 class NodeActorManager(_Replicator, MultiProcManager):
-    """What runs an actor in its process.
+    """Runs an actor in its process.
 
-    Messages of ours, which are most, go past Thespian's book-keeping: it makes texts of each for a
-    log that is off, and costs more than all else that is done for a message.
+    Our own messages, which are most, bypass Thespian's bookkeeping: it formats each for a log that
+    is disabled, which costs more than everything else that is done for a message.
     """
 
     def actor_send(self, targetAddr: ActorAddress, msg: object) -> None:
-        """Send from the actor; what is out of the ordinary is Thespian's."""
+        """Send a message of the actor; special cases are left to Thespian."""
         details = targetAddr.addressDetails
         if isinstance(msg, Message) and isinstance(details, ActorRef):
             try:
                 if self.transport.send_message(details, msg):
                     return
             except WireError:
-                log.debug("message_not_encoded", kind=type(msg).__name__)  # Thespian says so below
+                log.debug(
+                    "message_not_encoded", kind=type(msg).__name__
+                )  # Thespian reports it below
         super().actor_send(targetAddr, msg)
 
     def handleMessages(self, envelope: ReceiveEnvelope) -> object:
@@ -239,7 +241,7 @@ class NodeActorManager(_Replicator, MultiProcManager):
         globalName: str | None,
         sourceHash: str | None = None,
     ) -> ActorAddress:
-        """Create a child; its address is that by which everybody knows it."""
+        """Create a child, and return the address that is valid everywhere."""
         local = super().createActor(newActorClass, targetActorRequirements, globalName, sourceHash)
         return self._addrManager.exportAddr(local) or local
 
@@ -312,6 +314,6 @@ def _capabilities(settings: TransportSettings, leaders: list[str], title: str) -
 
 
 def _quieten_thespian() -> None:
-    # Its internal log is a file that all programs of a machine share; what matters to an operator
-    # comes through `logging` as well.
+    # Its internal log is a file shared by all programs of a machine; what matters to an operator is
+    # also logged through `logging`.
     thesplog_control(_CRITICAL, useLogging=False, tmpFileMaxSize=0)

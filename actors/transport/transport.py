@@ -1,4 +1,4 @@
-"""What Thespian asks of a transport, answered by `delivery` and `payload`."""
+"""Implements Thespian's transport interface by `delivery` and `payload`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from messages.base import Message
 log = get_logger(__name__)
 
 NODE_CAPABILITY = "Constellation Node"  # 'host:port' of the node's actor system
-DRAIN_PEERS_S = 1.0  # at most so long a stopping process waits for other nodes to take its words
+DRAIN_PEERS_S = 1.0  # how long a stopping process waits for other nodes to read its messages
 
 _STATUS = {
     Delivered.YES: SendStatus.Sent,
@@ -52,18 +52,18 @@ _external_ids = count(1)
 
 
 def claim_name(name: str) -> None:
-    """Make this process the one that '@name' addresses on this node."""
+    """Let '@name' address this process of the node."""
     for transport in _in_this_process:
         transport.delivery.claim_name(name)
 
 
 def has_more_arrived() -> bool:
-    """Whether messages that this process has received wait to be handled."""
+    """Whether received messages wait to be handled."""
     return any(transport.has_arrived for transport in _in_this_process)
 
 
 def forget_inherited() -> None:
-    """In a forked process: close the parent's sockets, which are not this process's business."""
+    """In a forked process: close the sockets inherited from the parent."""
     for transport in _in_this_process:
         transport.close_inherited()
     _in_this_process.clear()
@@ -71,7 +71,7 @@ def forget_inherited() -> None:
 
 
 class Endpoint(TransportInit__Base):
-    """Where a process that is about to be forked will be."""
+    """The address and the socket of a process that is about to be forked."""
 
     def __init__(self, settings: TransportSettings, actor_id: str) -> None:
         self.settings = settings
@@ -81,7 +81,7 @@ class Endpoint(TransportInit__Base):
 
 
 class External(ExternalInterfaceTransportInit):
-    """Where a process beside the actor system is: the guardian, an operator's command."""
+    """The settings of a process outside the actor system: the guardian, an operator's command."""
 
     def __init__(self, settings: TransportSettings) -> None:
         self.settings = settings
@@ -105,28 +105,28 @@ class Transport(wakeupTransportBase):
         self.run_time: Any = None
         self._arrived: deque[ReceiveEnvelope] = deque()
         self._watches: set[int] = set()
-        self._watch_told = False
+        self._watch_notified = False
         self._child_ids = count(1)
         self._aborting: Thespian__Run_Terminated | None = None
         self._shutdown_signalled = False
         self._children_signalled = False
         _in_this_process.append(self)
 
-    # Life.
+    # Lifetime.
 
     def close(self) -> None:
-        """Close everything; what was not taken yet is lost."""
+        """Close everything; what is still queued is lost."""
         if self in _in_this_process:
             _in_this_process.remove(self)
             self.delivery.close()
             self.reactor.close()
 
     def close_inherited(self) -> None:
-        """In a forked process: close the parent's files without a word to anybody."""
+        """In a forked process: close the parent's files, without notifying any peer."""
         self.reactor.close_inherited()
 
     def external_transport_clone(self) -> Transport:
-        """Return a second endpoint of an outside process, for one conversation."""
+        """Return a second transport of an external process, for one conversation."""
         return Transport(External(self.delivery.settings))
 
     # Addresses.
@@ -148,35 +148,35 @@ class Transport(wakeupTransportBase):
         return [Transport.getAddressFromString(leader) for leader in leaders] or None
 
     def child_endpoint(self) -> Endpoint:
-        """Return where a child to be forked will be; it can be sent to at once."""
+        """Return the endpoint of a child to be forked, to which messages can be sent at once."""
         own_id = self.delivery.ref.actor_id
         parent = self.delivery.settings.life if own_id == ADMIN_ID else own_id
         return Endpoint(self.delivery.settings, f"{parent}-{next(self._child_ids)}")
 
     def deadAddress(self, address_manager: Any, address: ActorAddress) -> None:
-        """Drop the connection to an actor that has ended; ids are never used again."""
+        """Drop the connection to an actor that has ended; its id is not reused."""
         details = address.addressDetails
         if isinstance(details, ActorRef) and details.node == self.delivery.ref.node:
             self.delivery.forget_actor(details.actor_id)
 
     def setAddressManager(self, address_manager: Any) -> None:
-        """Nothing: `scheduleTransmit` is given it each time."""
+        """Do nothing: `scheduleTransmit` receives it each time."""
 
     def enableRXPauseFlowControl(self, enable: bool = True) -> None:
-        """Nothing: queues are bounded one by one, and none pauses another."""
+        """Do nothing: each queue is bounded by itself, and none pauses another."""
 
     def lostRemote(self, address: ActorAddress) -> None:
-        """Nothing: a lost node's connection closes by itself."""
+        """Do nothing: the connection to a lost node closes by itself."""
 
     # Sending.
 
     def scheduleTransmit(
         self, address_manager: Any, intent: TransmitIntent, has_exclusive_flag: bool = False
     ) -> None:
-        """Send `intent` now, or hand it to the queue of its connection.
+        """Send `intent` now, or queue it on its connection.
 
         Raises:
-            CannotPickleAddress: it names an actor that is still being created.
+            CannotPickleAddress: it contains an actor that is still being created.
         """
         if isinstance(intent.message, Thespian__UpdateWork):
             intent.tx_done(SendStatus.Sent)
@@ -191,7 +191,7 @@ class Transport(wakeupTransportBase):
         intent.tx_done(_STATUS[self.delivery.send(intent.targetAddr.addressDetails, body)])
 
     def send_message(self, target: ActorRef, message: Message) -> bool:
-        """Send a message of ours to an actor that is known to exist; False if it does not.
+        """Send one of our messages to an existing actor; False if the actor does not exist.
 
         Raises:
             WireError: it is too large.
@@ -215,7 +215,7 @@ class Transport(wakeupTransportBase):
                 from_this_node=sender.node == self.delivery.ref.node,
             )
         except WireError as error:
-            # The frame was whole, so the connection goes on; only this message is lost.
+            # The frame was complete, so the connection continues; only this message is lost.
             stats.refused(error.reason, source=envelope.sender, detail=str(error))
             return
         self._arrived.append(ReceiveEnvelope(ActorAddress(sender), message))
@@ -223,22 +223,22 @@ class Transport(wakeupTransportBase):
     # Running.
 
     def set_watch(self, files: Sequence[int]) -> None:
-        """Tell the actor when one of `files` can be read."""
+        """Notify the actor when one of `files` can be read."""
         wanted = set(files)
         for file in self._watches - wanted:
             self.reactor.unregister(file)
         for file in wanted - self._watches:
             self.reactor.register(file, READ, self._watch_ready)
         self._watches = wanted
-        self._watch_told = False
+        self._watch_notified = False
 
     def _watch_ready(self, _: int) -> None:
-        if not self._watch_told:
-            self._watch_told = True
+        if not self._watch_notified:
+            self._watch_notified = True
             self._arrived.append(ReceiveEnvelope(self.myAddress, WatchMessage(list(self._watches))))
 
     def interrupt_wait(self, signal_shutdown: bool = False, check_children: bool = False) -> None:
-        """From a signal handler: look at children, or stop, as soon as possible."""
+        """In a signal handler: check the children, or stop, as soon as possible."""
         self._shutdown_signalled |= signal_shutdown
         self._children_signalled |= check_children
         self.reactor.wake()
@@ -262,12 +262,12 @@ class Transport(wakeupTransportBase):
             return self._drain()
         try:
             return self._run(handler)
-        except Exception:  # Thespian would end the process without a word
+        except Exception:  # Thespian would end the process silently
             log.exception("transport_failed")
             raise
 
     def _run(self, handler: Callable[[ReceiveEnvelope], object] | None) -> object:
-        # Taken into account whatever the time: a run of no time takes what is already there.
+        # Poll at least once: a run with no time left handles what has already arrived.
         self.reactor.poll(0.0)
         while self._aborting is None:
             envelope = self._next_envelope()
@@ -284,7 +284,7 @@ class Transport(wakeupTransportBase):
             if left.expired():
                 break
             self.reactor.poll(left.remainingSeconds())
-        aborted = self._take_abort()  # it counts as false, like all results of a run
+        aborted = self._take_abort()  # falsy, like all results of a run
         return Thespian__Run_Expired() if aborted is None else aborted
 
     def _take_abort(self) -> Thespian__Run_Terminated | None:
@@ -292,7 +292,7 @@ class Transport(wakeupTransportBase):
         return aborting
 
     def _drain(self) -> int:
-        """Send until nothing waits; other nodes are waited for only so long."""
+        """Send until nothing is queued, but wait for other nodes no longer than `DRAIN_PEERS_S`."""
         give_up_at_s = time.monotonic() + DRAIN_PEERS_S
         while pending := self.delivery.pending_count(peers=time.monotonic() < give_up_at_s):
             left = self.run_time.view()

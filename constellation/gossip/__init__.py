@@ -1,9 +1,39 @@
-"""Gossip: who is a member, who lives, and what each node says of itself.
+"""Gossip, as pure cores: membership, failure detection, and the records of every node.
 
-From the wire up, in memberlist's format: `lzw`, `security`, `fields`, `packets`, `datagram`,
-`stream`;
-`awareness`, `suspicion` (Lifeguard §IV); `dissemination` (SWIM §4.1), `member` (probe order,
-SWIM §4.3), `membership` (SWIM §4.2), `prober` (SWIM §3.1), `swim` (the protocol node);
-`record_codec`, `user_messages`, `record_table`, `cluster_state` (author-owned records),
-`change_feed` (what readers are told), `gossip_node` (members and records as one).
+The wire, in memberlist's format:
+packets            the messages of SWIM
+fields             the fields of their msgpack maps, checked
+datagram           one UDP datagram: label, encryption, compound
+stream             one exchange over TCP
+lzw                the compression that memberlist uses
+security           AES-GCM with a ring of keys
+keyring_seal       a key ring, sealed for the disk or for another node
+keyring_change     what an operator's order does to the key ring
+
+Membership:
+swim               the protocol node: probes, broadcasts, push/pull         (SWIM §3, §4)
+membership         how each message changes what is known of a member       (SWIM §4.2)
+prober             direct and indirect probes                               (SWIM §3.1)
+suspicion          how long a suspect may refute                            (Lifeguard §IV-B)
+awareness          local health                                             (Lifeguard §IV-A)
+dissemination      the queue of broadcasts                                  (SWIM §4.1)
+member             one member, and the table of all in the order of probes  (SWIM §4.3)
+name_claim         what a node does whose name another node has
+node_meta          the public key and the node state in a member's meta
+incarnation        the incarnation with which a new life begins
+timers             the timers of a member and their deadlines
+outbox             the effects of one step
+policy             intervals, counts and limits
+
+Records:
+cluster_state      merge, refute, expire
+record_table       all records, with limits and digests
+record_codec       records as bytes
+user_messages      records and digests in the packets of SWIM
+authorship         which key may write an author's records
+identity           a node's signing key
+sameness           push/pull exchanges that are skipped because both sides are equal
+catch_up           extra push/pull exchanges when there is much to send
+change_feed        the changes that readers receive
+gossip_node        membership and records as one node, and the facade for the shell
 """

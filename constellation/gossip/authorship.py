@@ -1,12 +1,12 @@
 """Which key may write an author's records.
 
-- A member's claim names its key; the rules of membership keep the name of a living member from
-  anybody else (`Membership.on_alive`), so the claim decides.
-- Of an author that is no member, e.g. one that died before this node came, the first record
+- A member's claim names its key, and the claim decides: no other node can take the name of a
+  living member (`Membership.on_alive`).
+- For an author that is not a member, e.g. one that died before this node started, the first record
   decides, until a claim does.
-- A node that lost its data directory returns with another key when its old self has been declared
-  dead.  What it writes takes the place of what is signed with the old key, whatever the versions;
-  the rest of that is dropped a while later.
+- A node that lost its data directory returns with a new key once its old life has been declared
+  dead.  Its new records replace those signed with the old key, whatever their versions.  Old
+  records that it does not replace are dropped after a grace period.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from constellation.gossip.record_codec import AUTHORS_MAX, SignedRecord
 @dataclass(frozen=True, slots=True)
 class _Key:
     public_key: bytes
-    changed_at_s: float | None = None  # when it took the place of another
+    changed_at_s: float | None = None  # when it replaced another key
 
 
 class Authorship:
-    """The key of each author that is known, this node's own included."""
+    """The key of each known author, including this node."""
 
     def __init__(self, identity: Identity) -> None:
         self._node_name = identity.node_name
         self._keys = {identity.node_name: _Key(identity.public_key)}
 
     def identify(self, author: str, public_key: bytes, now_s: float) -> None:
-        """Take the key that a member claims; this node's own is its own."""
+        """Use the key that a member claims.  The key of this node never changes."""
         known = self._keys.get(author)
         if author == self._node_name or (known and known.public_key == public_key):
             return
@@ -44,7 +44,7 @@ class Authorship:
         return known.public_key if known else None
 
     def why_refused(self, signed: SignedRecord) -> str | None:
-        """Return why `signed` is not its author's; None if it is.  Costs about 0.1 ms."""
+        """Return why `signed` is refused; None if its author signed it.  Costs about 0.1 ms."""
         known = self._keys.get(signed.node)
         if known is None and len(self._keys) >= AUTHORS_MAX:
             return "limit"
@@ -57,7 +57,7 @@ class Authorship:
         return None
 
     def take_superseded(self, now_s: float, *, grace_s: float) -> list[str]:
-        """Return, once, the authors that changed their key at least `grace_s` ago."""
+        """Return each author that changed its key at least `grace_s` ago, once."""
         due = [
             author
             for author, key in self._keys.items()
@@ -68,11 +68,11 @@ class Authorship:
         return due
 
     def forget(self, author: str) -> None:
-        """Forget the key of an author of whom nothing is left."""
+        """Forget the key of an author that has no records left."""
         if author != self._node_name:
             self._keys.pop(author, None)
 
     @property
     def authors(self) -> tuple[str, ...]:
-        """Whose keys are known."""
+        """The authors whose keys are known."""
         return tuple(self._keys)

@@ -1,4 +1,4 @@
-"""Local health: a node that gets no answers first doubts itself (Lifeguard §IV-A)."""
+"""Local health: a node that gets no answers suspects itself first (Lifeguard §IV-A)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Awareness:
-    """How much this node doubts itself: 0 is healthy."""
+    """The local health score: 0 is healthy."""
 
     score: int = 0
     multiplier_max: int = 8
 
     @property
     def local_health_multiplier(self) -> int:
-        """What the probe interval is multiplied by."""
+        """The factor of the probe interval."""
         return self.score + 1
 
     def adjusted_by(self, points: int) -> Awareness:
-        """Return the health after good (negative) or bad `points`."""
+        """Return the health after `points`: negative for a success, positive for a failure."""
         return replace(self, score=min(self.multiplier_max - 1, max(0, self.score + points)))

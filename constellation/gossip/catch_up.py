@@ -1,21 +1,22 @@
-"""Whole exchanges out of turn, when there is more to tell than news can carry.
+"""Extra push/pull exchanges, for more records at once than broadcasts should carry.
 
-News of one record are sent O(log n) times by every node, whoever has them already: right for one,
-too much for the fifty that a node has when it starts.  An exchange carries what the other side
-lacks and little else, and goes both ways.  So many records at once are told by exchanges with
-random members instead, soon one after another, and whoever gets as many passes them on so.
+Every node sends each broadcast O(log n) times, even to members that have it already.  That is right
+for one record, and too much for the fifty that a node publishes when it starts.  A push/pull
+exchange carries what the other side is missing and little else, and works in both directions.  So a
+batch of records is sent by a few exchanges with random members, in quick succession, and a member
+that receives a batch passes it on in the same way.
 """
 
 from __future__ import annotations
 
-RECORDS_MIN = 16  # at once, to be told by exchanges
-EXCHANGES = 3  # each with another member; what they miss the next regular one brings
+RECORDS_MIN = 16  # at once; fewer are broadcast
+EXCHANGES = 3  # with random members; regular exchanges reach the members that these miss
 INTERVAL_S = 0.25
-DELAY_S = 0.02  # lets a burst become one
+DELAY_S = 0.02  # combines a burst into one exchange
 
 
 class CatchUp:
-    """When to begin an exchange out of turn."""
+    """When the next extra exchange is due."""
 
     def __init__(self) -> None:
         self.due_s: float | None = None
@@ -23,13 +24,13 @@ class CatchUp:
         self._last_s = float("-inf")
 
     def begin(self, now_s: float) -> None:
-        """There is much to tell."""
+        """Schedule a series of exchanges: a batch of records has arrived."""
         self._left = EXCHANGES
         if self.due_s is None:
             self.due_s = max(now_s + DELAY_S, self._last_s + INTERVAL_S)
 
     def is_due(self, now_s: float) -> bool:
-        """Return whether to begin one now; the next is due later then."""
+        """Return whether an exchange is due now, and schedule the next one."""
         if self.due_s is None or self.due_s > now_s:
             return False
         self._left -= 1

@@ -1,4 +1,4 @@
-"""What readers are told: everything once, then every change, in order of one local version."""
+"""What readers receive: a snapshot, then every change, numbered by a local version."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from messages.gossip import (
 from messages.monitor import ServiceState
 from messages.warp import WarpState
 
-EVENTS_MAX = 4096  # between two changes that are told
-VIEW_MAX = 8192  # members, those that are long gone too: twice the members there may be
+EVENTS_MAX = 4096  # between two messages
+VIEW_MAX = 8192  # members, including dead and departed ones: twice `members_max`
 NODE_RECORD = RecordId("node", "")
 
 
 class ChangeFeed:
-    """Collects what changed until it is taken.  A burst of changes becomes one message."""
+    """Collects changes until they are taken.  A burst of changes becomes one message."""
 
     def __init__(self, *, node_name: str, table: RecordTable) -> None:
         self._node_name = node_name
         self._table = table
-        self._view: dict[str, tuple[ClusterMember, float]] = {}  # and when its state began
-        self._hints: dict[str, NodeState] = {}  # what claims say, until the record comes
+        self._view: dict[str, tuple[ClusterMember, float]] = {}  # and when it entered its state
+        self._hints: dict[str, NodeState] = {}  # from claims, until the record arrives
         self._events: list[tuple[MemberEventKind, str, float]] = []
         self._members: set[str] = set()
         self._records: set[tuple[str, RecordId]] = set()
@@ -43,18 +43,18 @@ class ChangeFeed:
 
     @property
     def is_dirty(self) -> bool:
-        """There is something to take."""
+        """There are changes to take."""
         return bool(self._members or self._records or self._events)
 
     def mark_record(self, author: str, record_id: RecordId) -> None:
-        """One record has changed, or is gone."""
+        """Note that a record changed or was removed."""
         self._records.add((author, record_id))
 
     def mark_member(self, name: str, member: Member | None) -> None:
-        """One member has changed; None: the protocol has forgotten it, readers not yet."""
+        """Note that a member changed; None: SWIM has forgotten it, but readers keep it for now."""
         if member is None:
             return
-        self._view.pop(name, None)  # to its end: what comes first has not changed for longest
+        self._view.pop(name, None)  # to the end: the first has not changed for longest
         if len(self._view) >= VIEW_MAX:
             self._forget(next((n for n, seen in self._view.items() if _is_gone(seen[0])), name))
         self._view[name] = (self._member(member), member.state_changed_at_s)
@@ -65,12 +65,12 @@ class ChangeFeed:
             self._records.add((name, NODE_RECORD))
 
     def mark_event(self, kind: MemberEventKind, name: str, now_s: float) -> None:
-        """Something happened to a member that its state at the next `take_changes` may not show."""
+        """Record an event that the member's state at the next `take_changes` may no longer show."""
         if len(self._events) < EVENTS_MAX:
             self._events.append((kind, name, now_s))
 
     def forget_members(self, now_s: float, *, expiry_s: float) -> None:
-        """Let readers forget members that are gone for `expiry_s`."""
+        """Remove members that have been dead or departed for `expiry_s`."""
         for name, (member, since_s) in list(self._view.items()):
             if _is_gone(member) and now_s - since_s > expiry_s:
                 self._forget(name)
@@ -106,7 +106,7 @@ class ChangeFeed:
         )
 
     def snapshot(self, now_s: float) -> ClusterChanged:
-        """Return everything, as of the current version.  Take changes first."""
+        """Return everything, as of the current version.  Take the changes first."""
         records = {
             (stored.record.node, RecordId(stored.record.kind, stored.record.key))
             for stored in self._table
@@ -124,7 +124,7 @@ class ChangeFeed:
         )
 
     def _readable(self, author: str, record_id: RecordId) -> Message | None:
-        """Return what a reader is told under an id; None if there is nothing, or nothing more."""
+        """Return the value that readers see under an id; None if there is none."""
         stored = self._table.get(author, record_id)
         if stored is None:
             return self._hints.get(author) if record_id == NODE_RECORD else None
@@ -161,7 +161,7 @@ class ChangeFeed:
                 case WarpState() as warp:
                     warps.append(NodeWarpState(node=author, state=warp))
                 case gone:
-                    assert gone is None, f"a record that no reader is told: {gone!r}"
+                    assert gone is None, f"a record of an unknown kind: {gone!r}"
         return {"nodes": tuple(nodes), "services": tuple(services), "warps": tuple(warps)}
 
 

@@ -1,17 +1,18 @@
-"""What each node says of itself, on every node: records that only their author may change.
+"""The records of all nodes, on every node.  Only its author may change a record.
 
-A record's version is (incarnation, counter): the incarnation grows with each life of its
-author, the counter with each change in one life.  The higher version wins, whoever relays it.
+A record's version is (incarnation, counter).  The incarnation grows with each life of the author,
+the counter with each change within one life.  The higher version wins, whichever node relays it.
 
-- Records are signed, and only their author's key is believed (`authorship`).
-- A withdrawn record stays as a tombstone for `expiry_s`, many times the interval of whole
-  exchanges.  Only a partition that lasts longer can bring the old record back, and then only
-  until its author, which refutes what it did not say, hears of it.
-- Records of a node that is dead, departed or unknown for `expiry_s` are dropped.  Their highest
-  version stays as a floor for twice as long, or a peer that drops later would bring them back.
-- A new life learns from the cluster what its former one published: it takes an incarnation
-  above, publishes again, and withdraws what it has not published again after `grace_s`, so
-  that healthy services do not vanish while their monitors are still to report.
+- Records are signed, and only a signature by the author's key is accepted (`authorship`).
+- A withdrawn record stays as a tombstone for `expiry_s`, many times the push/pull interval.  Only a
+  partition that lasts longer can bring the old record back, and only until its author receives
+  it: an author refutes records that it has not published in this life.
+- The records of an author that has been dead, departed or unknown for `expiry_s` are dropped.
+  Their highest version stays as a floor for twice as long: a peer that drops them later would
+  otherwise bring them back.  The floor ends when the author returns.
+- A new life receives the records of its previous life from the cluster.  It uses a higher
+  incarnation, publishes its own records, and after `grace_s` withdraws those that it has not
+  published again.  So healthy services do not disappear before their monitors have reported.
 """
 
 from __future__ import annotations
@@ -41,22 +42,22 @@ class _Floor:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step changed: records to tell others, ids that readers see differently."""
+    """What a step changed: records to send to peers, and ids whose value changed for readers."""
 
     news: tuple[Stored, ...] = ()
     changed: tuple[tuple[str, RecordId], ...] = ()
     removed: tuple[tuple[str, RecordId], ...] = ()
-    refused: tuple[str, ...] = ()  # a reason for each record that was not taken
+    refused: tuple[str, ...] = ()  # the reason, for each refused record
 
 
 class ClusterState:
-    """All records, and the authorship of this node's own."""
+    """All records; this node is the author of its own."""
 
     def __init__(
         self, *, identity: Identity, policy: StatePolicy, incarnation: int, now_s: float
     ) -> None:
         self.node_name = identity.node_name
-        self.incarnation = incarnation  # of this life; the shell makes it durable
+        self.incarnation = incarnation  # of this life; the shell saves it
         self.table = RecordTable()
         self._policy = policy
         self._counter = 0
@@ -66,10 +67,10 @@ class ClusterState:
         self.authorship = Authorship(identity)
         self._gone_since_s: dict[str, float] = {}
         self._floors: dict[str, _Floor] = {}
-        self.repeated = 0  # records that came again, or came too late to be news
+        self.repeated = 0  # records that were known already or older than the known ones
 
     def publish(self, kind: RecordKind, key: str, value: Message, now_s: float) -> Outcome:
-        """Make `value` what this node says under `key`.  Safe to repeat."""
+        """Publish `value` under `key` for this node.  Idempotent."""
         record_id = RecordId(kind, key)
         if self._published.get(record_id) == value:
             return Outcome()
@@ -80,7 +81,7 @@ class ClusterState:
         return Outcome(news=(stored,), changed=((self.node_name, record_id),))
 
     def withdraw(self, kind: RecordKind, key: str, now_s: float) -> Outcome:
-        """Replace what this node says under `key` by a tombstone.  Safe to repeat."""
+        """Replace this node's record under `key` by a tombstone.  Idempotent."""
         record_id = RecordId(kind, key)
         self._published.pop(record_id, None)
         known = self.table.get(self.node_name, record_id)
@@ -91,7 +92,7 @@ class ClusterState:
         return Outcome(news=news, removed=((self.node_name, record_id),))
 
     def merge(self, records: Iterable[SignedRecord], now_s: float) -> Outcome:
-        """Take the news in `records`, whoever relays them; refuse those not of their author."""
+        """Merge records from any peer; refuse those that their author has not signed."""
         news: list[Stored] = []
         seen: dict[tuple[str, RecordId], bool] = {}
         refused: list[str] = []
@@ -121,16 +122,16 @@ class ClusterState:
         return self._refute(highest_claim, outcome, now_s) if highest_claim >= 0 else outcome
 
     def on_living(self, author: str) -> None:
-        """Note that `author` is a living member: its next absence is a new one.
+        """End the absence of `author`: it is a living member.
 
-        Its records are welcome in whatever version.  After a partition that outlasts the expiry it
-        still has those that were dropped here, and no reason to change them.
+        The floor ends too.  After a partition that outlasted the expiry, the author still has the
+        records that were dropped here, under the same versions.
         """
         self._gone_since_s.pop(author, None)
         self._floors.pop(author, None)
 
     def expire(self, living: frozenset[str], now_s: float) -> Outcome:
-        """Drop what has outlived its time; `living` are the members that are not gone."""
+        """Drop expired tombstones and the records of absent authors; `living` names the others."""
         removed: list[tuple[str, RecordId]] = []
         for author in self.table.authors:
             if author == self.node_name or author in living:
@@ -161,7 +162,7 @@ class ClusterState:
         return self.table.put(sign_record(record, self._identity), record, now_s)
 
     def _take(self, signed: SignedRecord, now_s: float) -> Stored | str:
-        """Keep `signed` if it is its author's and valid; else return why not."""
+        """Store `signed`, or return the reason why it is refused."""
         why = self.authorship.why_refused(signed)
         if why is not None:
             return why
@@ -172,9 +173,9 @@ class ClusterState:
         return self.table.put(signed, record, now_s) or "limit"
 
     def _is_foreign(self, signed: SignedRecord, record_id: RecordId) -> bool:
-        """Return whether a record of ours says what this life has not said, and outranks it.
+        """Return whether a record of this node was not published by this life, and would win.
 
-        One of an older incarnation does not: whatever this life publishes replaces it.
+        Records of an older incarnation lose against anything that this life publishes.
         """
         known = self.table.get(self.node_name, record_id)
         if known is None or known.record.incarnation != self.incarnation:
@@ -194,7 +195,7 @@ class ClusterState:
         return is_of_old_key and self.authorship.key_of(signed.node) == signed.author_key
 
     def _refute(self, claim: int, outcome: Outcome, now_s: float) -> Outcome:
-        """Take an incarnation above `claim`, and publish again what this life has published."""
+        """Use an incarnation above `claim`, and publish all records of this life again."""
         self.incarnation = max(self.incarnation, above_earlier_life(claim))
         written = [self._write(record_id, value, now_s) for record_id, value in self._own()]
         own = Outcome(
@@ -208,7 +209,7 @@ class ClusterState:
         return tuple(self._published.items())
 
     def _end_grace(self, now_s: float) -> Outcome:
-        """Withdraw what a former life has said and this one does not."""
+        """Withdraw the records of previous lives that this life has not published."""
         if now_s < self._grace_until_s:
             return Outcome()
         outcome = Outcome()
@@ -224,7 +225,7 @@ class ClusterState:
         return []
 
     def _drop_superseded(self, author: str) -> list[tuple[str, RecordId]]:
-        """Drop what the author has said with a key that it does not have any more."""
+        """Drop the records that are signed with a previous key of the author."""
         public_key = self.authorship.key_of(author)
         dropped = [
             (record_id, stored)
@@ -248,7 +249,7 @@ class ClusterState:
 
 
 def join_outcomes(first: Outcome, second: Outcome) -> Outcome:
-    """Return two outcomes as one, the second being the later."""
+    """Return two outcomes as one; `second` is the later one."""
     return Outcome(
         first.news + second.news,
         first.changed + second.changed,

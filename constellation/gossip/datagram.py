@@ -1,4 +1,4 @@
-"""One UDP datagram: messages, joined, encrypted, labelled; and the way back."""
+"""One UDP datagram: joins, encrypts and labels messages, and undoes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LABEL_BYTES_MAX = 255
 
 @dataclass(frozen=True, slots=True)
 class GossipEnvelope:
-    """How all packets of one cluster are wrapped."""
+    """The label and the keys with which all packets of a cluster are wrapped."""
 
     keyring: Keyring = field(default_factory=Keyring)
     label: bytes = b""
@@ -25,12 +25,12 @@ class GossipEnvelope:
 
     @property
     def overhead_bytes(self) -> int:
-        """What wrapping adds to a datagram."""
+        """How many bytes wrapping adds to a datagram."""
         return self.keyring.overhead_bytes + (2 + len(self.label) if self.label else 0)
 
     @property
     def header(self) -> bytes:
-        """The label as it begins a datagram, and a stream of the side that opened it."""
+        """The label header: the first bytes of a datagram, and of a stream's initiator."""
         return bytes([HAS_LABEL, len(self.label)]) + self.label if self.label else b""
 
     def seal(self, parts: Sequence[bytes], *, nonce: bytes) -> bytes:
@@ -44,7 +44,7 @@ class GossipEnvelope:
         """Return the packet body, for `packets.decode`.
 
         Raises:
-            WireError: of another cluster, or not encrypted by it.
+            WireError: the datagram is from another cluster, or not encrypted with a known key.
         """
         label, body = split_label(datagram)
         if label != self.label:

@@ -1,4 +1,4 @@
-"""Maps of fields in the old msgpack spec, and each field checked as it is read."""
+"""Maps in the old msgpack spec; each field is checked when it is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ U32_MAX = (1 << 32) - 1
 
 
 def unpack_map(data: bytes) -> dict[bytes, Any]:
-    """Return the msgpack map that `data` begins with; what follows it is ignored, as by peers.
+    """Return the msgpack map at the start of `data`; the rest is ignored, as memberlist does.
 
     Raises:
         WireError: `data` begins with something else.
@@ -64,7 +64,7 @@ def text(fields: dict[bytes, Any], name: str) -> str:
 
 
 def flag(fields: dict[bytes, Any], name: str) -> bool:
-    """Return the truth value called `name`, False if missing."""
+    """Return the boolean called `name`, False if it is missing."""
     value = fields.get(name.encode(), False)
     if not isinstance(value, bool):
         raise WireError(f"{name} is {_what(value)}, not true or false", reason="field")
@@ -88,7 +88,7 @@ def required_name(fields: dict[bytes, Any], field: str) -> str:
 
 
 def _what(value: Any) -> str:
-    """Return how a refusal names a value: of what is nested deeply, Python cannot make a text."""
+    """Return `value` as an error shows it; repr() fails on deeply nested values."""
     return str(value) if type(value) is int else f"a {type(value).__name__}"
 
 

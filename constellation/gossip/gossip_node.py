@@ -1,8 +1,8 @@
-"""Members and records as one node: what the shell drives and the simulation runs.
+"""Membership and records as one node: what the shell drives and the simulation runs.
 
-Records travel as news beside those of SWIM when they fit in a packet, else by TCP to the
-same random members; whole exchanges compare digests and carry only what the other lacks.  Many
-records at once travel by such exchanges alone (`catch_up`).
+A record that fits in a packet is broadcast beside the messages of SWIM; a larger one is sent over
+TCP to the same random members.  Push/pull exchanges compare digests and carry only the records that
+the other side is missing.  A batch of records is sent by push/pull exchanges alone (`catch_up`).
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ from messages.gossip import (
     RecordWithdraw,
 )
 
-LARGE_DELAY_S = 0.005  # lets a burst become one stream
+LARGE_DELAY_S = 0.005  # combines a burst into one stream
 LARGE_INTERVAL_S = 0.2  # between rounds of records too large for packets
 LARGE_BATCH_BYTES = 1 << 20
 EXPIRY_INTERVAL_S = 1.0
 LARGE_ITEMS_MAX = 8192
-MERGE_BATCH_MAX = 256  # records, each of which costs some 0.15 ms to check
+MERGE_BATCH_MAX = 256  # records; checking one takes about 0.15 ms
 MERGE_INTERVAL_S = 0.001
-BACKLOG_MAX = 2 * record_codec.RECORDS_MAX  # records that came and are not merged yet
+BACKLOG_MAX = 2 * record_codec.RECORDS_MAX  # received records that are not merged yet
 EVENTS: dict[str, MemberEventKind] = {
     "member_joined": "join",
     "member_left": "leave",
@@ -68,7 +68,7 @@ EVENTS: dict[str, MemberEventKind] = {
 
 @dataclass(frozen=True, slots=True)
 class GossipFigures:
-    """What the metrics of one node are made of."""
+    """The figures behind the metrics of one node."""
 
     members: Mapping[MemberState, int]  # by state, this node included
     records: int  # tombstones included
@@ -81,7 +81,7 @@ class GossipFigures:
 
 @dataclass(frozen=True, slots=True)
 class _EndOfExchange:
-    """All records of an exchange are merged: now is to be seen what the other side lacks."""
+    """All records of a push/pull are merged: send the peer the records that it is missing."""
 
     peer: Address
     digests: Mapping[str, bytes]
@@ -90,9 +90,9 @@ class _EndOfExchange:
 class GossipNode:
     """One node of the cluster, without I/O.  Every method returns what the shell must do.
 
-    `incarnation` is to be above all that its earlier lives have taken (`highest_incarnation`).
-    memberlist begins each life with 1, and a member that left and returns while news of it are
-    still about can say two things under one number: some hold it for alive then, some for gone.
+    `incarnation` must be above all that earlier lives have used (see `incarnation`).  memberlist
+    begins each life with 1.  A member that leaves and returns while messages about it still
+    circulate then states two things under one number, and peers disagree about it.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class GossipNode:
         self.state = ClusterState(
             identity=identity, policy=policy.state, incarnation=incarnation, now_s=now_s
         )
-        self.refused: Counter[str] = Counter()  # records that were not taken, by reason
+        self.refused: Counter[str] = Counter()  # refused records, by reason
         self._identity = identity
         self.feed = ChangeFeed(node_name=identity.node_name, table=self.state.table)
         self._expiry_s = policy.state.expiry_s
@@ -244,14 +244,14 @@ class GossipNode:
         return self._end(self.swim.on_tcp_ack(ack, now_s), now_s)
 
     def on_tcp_refused(self, seq_no: int, now_s: float) -> list[Effect]:
-        """Take it that nobody listens where `OpenTcpPing` went."""
+        """Note that the target of `OpenTcpPing` refused the connection."""
         return self._end(self.swim.on_tcp_refused(seq_no, now_s), now_s)
 
     def on_user_stream(self, body: bytes, now_s: float) -> list[Effect]:
-        """Take a user message that came over TCP.
+        """Take a user message received over TCP.
 
         Raises:
-            WireError: it is malformed, or one too many.  Nothing has changed.
+            WireError: it is malformed, or the backlog is full.  Nothing has changed.
         """
         if not self._records:
             return []
@@ -291,11 +291,11 @@ class GossipNode:
         return self._end(self._apply(outcome, now_s), now_s)
 
     def leave(self, now_s: float) -> list[Effect]:
-        """Begin to leave; `swim.has_left` says when it is told."""
+        """Begin to leave; `has_left` becomes true when the leave has been sent."""
         return self._end(self.swim.leave(now_s), now_s)
 
     def push_pull_request(self, to: Address, *, join: bool) -> PushPull:
-        """Return what begins a whole exchange with `to`: the members, and digests of records."""
+        """Return the request of a push/pull with `to`: the members, and digests of the records."""
         table = self.swim.push_pull(join=join)
         if not self._records or self.swim.name_taken or to in self.swim.outbox.strangers:
             return table
@@ -303,7 +303,7 @@ class GossipNode:
         return PushPull(table.nodes, user_state, join)
 
     def on_push_pull_request(self, remote: PushPull, now_s: float) -> tuple[PushPull, list[Effect]]:
-        """Return the answer to a whole exchange, and what follows from it.
+        """Return the reply to a push/pull request, and the effects of merging it.
 
         Raises:
             WireError: the records are malformed.  Nothing has changed.
@@ -320,14 +320,14 @@ class GossipNode:
         return answer, self._end(self.swim.end_step(now_s), now_s)
 
     def on_push_pull_reply(self, remote: PushPull, peer: Address, now_s: float) -> list[Effect]:
-        """Take the answer to a whole exchange with `peer`; send it what it lacks.
+        """Merge the reply of `peer`, and send it the records that it is missing.
 
         Raises:
             WireError: the records are malformed.  Nothing has changed.
         """
         exchange = self._exchange(remote)
         accepted = self.swim.on_push_pull(remote, now_s, initiated=True)
-        # Members first: their claims say whose records are genuine.
+        # Members first: their claims name the keys that records are checked with.
         effects = self._end(self.swim.end_step(now_s), now_s)
         if not accepted or exchange is None:
             return effects
@@ -336,11 +336,11 @@ class GossipNode:
 
     def _put_off(self, what: Sequence[SignedRecord | _EndOfExchange]) -> None:
         if len(self._backlog) + len(what) > BACKLOG_MAX:
-            raise WireError("more records at once than can be merged", reason="backlog")
+            raise WireError("too many records wait to be merged", reason="backlog")
         self._backlog.extend(what)
 
     def _merge_some(self, now_s: float) -> list[Effect]:
-        """Merge what came, a batch a step: checking all of a large state would stop the acks."""
+        """Merge one batch of the backlog: checking a large state at once would delay acks."""
         batch: list[SignedRecord] = []
         effects: list[Effect] = []
         while self._backlog and len(batch) < MERGE_BATCH_MAX and not effects:
@@ -358,11 +358,11 @@ class GossipNode:
         return effects
 
     def _exchange(self, remote: PushPull) -> record_codec.Exchange | None:
-        """Return what the other side has; None if it is no node of ours, or does not say."""
+        """Return the digests and records of the other side; None if it sent none."""
         return record_codec.unpack_exchange(remote.user_state) if self._records else None
 
     def _lacking(self, digests: Mapping[str, bytes]) -> list[bytes]:
-        """Return our records of every author of whom the other side has something else."""
+        """Return all records of every author whose digest differs on the other side."""
         table = self.state.table
         return [
             stored.encoded
@@ -382,7 +382,7 @@ class GossipNode:
         return effects + [note for reason in outcome.refused for note in self._refuse(reason)]
 
     def _tell(self, news: Iterable[Stored], now_s: float) -> None:
-        """Send each to all members, by way of some."""
+        """Broadcast each record."""
         for stored in news:
             record = stored.record
             subject = (record.node, record.kind, record.key)
@@ -392,7 +392,7 @@ class GossipNode:
                 self._large_due_s = self._large_due_s or now_s + LARGE_DELAY_S
 
     def _exchange_out_of_turn(self) -> list[Effect]:
-        """Begin a whole exchange with any member that takes records."""
+        """Begin a push/pull with a random member that understands records."""
         strangers, own = self.swim.outbox.strangers, self.swim.node_name
         peers = self.swim.members.choose(
             1,
@@ -401,7 +401,7 @@ class GossipNode:
         return [OpenPushPull(peer.address, join=False) for peer in peers]
 
     def _refuse(self, reason: str) -> list[Note]:
-        """Count it, and complain of the 1st, 2nd, 4th, 8th: who floods must not fill the log."""
+        """Count a refusal; log the 1st, 2nd, 4th, 8th, so that a flood does not fill the log."""
         self.refused[reason] += 1
         count = self.refused[reason]
         if count & (count - 1):
@@ -409,7 +409,7 @@ class GossipNode:
         return [Note("record_refused", {"reason": reason, "count": count}, "warning")]
 
     def _send_large(self, now_s: float) -> list[Effect]:
-        """Send records that fit in no packet to random members."""
+        """Send the records that are too large for a packet to random members, over TCP."""
         strangers = self.swim.outbox.strangers
         targets = [one for one in self.swim.gossip_targets(now_s) if one.address not in strangers]
         limit = self.swim.outbox.transmits_max
@@ -422,7 +422,7 @@ class GossipNode:
         return effects
 
     def _end(self, effects: list[Effect], now_s: float) -> list[Effect]:
-        """Consume what is for this layer."""
+        """Handle the effects that are for this layer; return the rest."""
         rest: list[Effect] = []
         bodies: list[bytes] = []
         for effect in effects:
@@ -439,7 +439,7 @@ class GossipNode:
                     rest.append(effect)
                 case _:
                     rest.append(effect)
-        # Members first: their claims say whose records are genuine.
+        # Members first: their claims name the keys that records are checked with.
         return rest + self._on_users(bodies, now_s) if bodies and self._records else rest
 
     def _on_member(self, name: str, now_s: float) -> None:
@@ -451,13 +451,13 @@ class GossipNode:
 
     def _on_users(self, bodies: Iterable[bytes], now_s: float) -> list[Effect]:
         received = unpack_user_messages(bodies)
-        # The packet's other messages were good and have been taken.
+        # The other messages of the packet were valid and have been taken.
         for reason in received.refused:
             self._refuse_message(reason)
         return self._merge_news(received.records, now_s) + self._on_statement(received.statement)
 
     def _merge_news(self, records: Sequence[SignedRecord], now_s: float) -> list[Effect]:
-        """Merge a few at once, ahead of whole states that wait; a packet of ours holds no more."""
+        """Merge the records of a packet at once, ahead of the backlog, up to one batch."""
         effects = self._apply(self.state.merge(records[:MERGE_BATCH_MAX], now_s), now_s)
         try:
             self._put_off(records[MERGE_BATCH_MAX:])

@@ -1,7 +1,7 @@
-"""Who wrote a record: each node signs its own (Ed25519, RFC 8032), and anybody can check.
+"""A node's signing key: each node signs its records (Ed25519, RFC 8032), and any node can verify.
 
-The gossip key proves that a packet comes from the cluster, not from which node of it.  A record
-is relayed by all, so its author's signature travels with it.
+The gossip key proves that a packet comes from the cluster, but not from which node.  Records are
+relayed by all nodes, so each carries the signature of its author.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 PRIVATE_KEY_BYTES = 32
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
-_PURPOSE = b"constellation record 1\n"  # the key signs nothing else that begins so
+_PURPOSE = b"constellation record 1\n"  # nothing else that this key signs begins like this
 
 
 class Identity:
-    """What makes this node the author of its records in all its lives: its name and its key."""
+    """The name and the signing key of this node, the same in all its lives."""
 
     def __init__(self, node_name: str, private_key: bytes) -> None:
         """Take `private_key`, 32 random bytes.
@@ -34,12 +34,12 @@ class Identity:
         return f"Identity({self.node_name}, public_key={self.public_key.hex()})"
 
     def sign(self, payload: bytes) -> bytes:
-        """Return the 64 bytes that prove `payload` to be this node's."""
+        """Return the signature of `payload`, 64 bytes."""
         return self._private.sign(_PURPOSE + payload)
 
 
 def is_signed_by(public_key: bytes, signature: bytes, payload: bytes) -> bool:
-    """Tell whether the holder of `public_key` has signed `payload`; False also if it is no key."""
+    """Return whether `public_key` has signed `payload`; False also if it is not a valid key."""
     try:
         _parsed(public_key).verify(signature, _PURPOSE + payload)
     except (InvalidSignature, ValueError):

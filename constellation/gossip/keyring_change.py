@@ -1,4 +1,4 @@
-"""What an order does to a node's ring of gossip keys."""
+"""The key ring after an operator's order."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ KEY_ID_CHARACTERS_MIN = 4
 
 
 def changed(keyring: Keyring, order: KeyringOrder, cluster_key: bytes) -> Keyring:
-    """Return the ring after `order`.  Safe to repeat.
+    """Return the ring after `order`.  Idempotent.
 
     Raises:
-        ConfigError: there is no such key, or it is the one in use, or there are too many.
+        ConfigError: the key does not exist, it is the one in use, or there are too many.
         WireError: the new keys are not sealed with the cluster key.
     """
     match order.action:
@@ -32,21 +32,23 @@ def changed(keyring: Keyring, order: KeyringOrder, cluster_key: bytes) -> Keyrin
 
 
 def key_ids(keyring: Keyring) -> tuple[str, ...]:
-    """Return the names of the keys; the first one encrypts."""
+    """Return the ids of the keys; the first one encrypts."""
     return tuple(key_id(key) for key in keyring.keys)
 
 
 def _named(keyring: Keyring, wanted: str) -> bytes:
     key = _find(keyring, wanted)
     if key is None:
-        raise ConfigError(f"there is no key {wanted} on this node: install it on all nodes first")
+        raise ConfigError(
+            f"key {wanted} does not exist on this node: install it on all nodes first"
+        )
     return key
 
 
 def _find(keyring: Keyring, wanted: str) -> bytes | None:
     if len(wanted) < KEY_ID_CHARACTERS_MIN:
-        raise ConfigError(f"name a key by {KEY_ID_CHARACTERS_MIN} characters of its id or more")
+        raise ConfigError(f"a key id needs at least {KEY_ID_CHARACTERS_MIN} characters")
     found = [key for key in keyring.keys if key_id(key).startswith(wanted)]
     if len(found) > 1:
-        raise ConfigError(f"{wanted} is the beginning of several keys' ids: write more of it")
+        raise ConfigError(f"{wanted} matches the ids of several keys: use more characters")
     return found[0] if found else None

@@ -1,7 +1,7 @@
-"""Gossip keys on their way to another node or to the disk: sealed with the cluster key.
+"""A key ring, sealed with the cluster key for the disk or for another node.
 
-A ring that was sealed with another cluster key does not open: a cluster that changes its cluster
-key begins with a new ring.
+A ring that was sealed with another cluster key does not open, so a cluster that changes its cluster
+key starts with a new ring.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _PURPOSE = b"constellation keyring 1"
 
 
 def key_id(key: bytes) -> str:
-    """Return how people name a key; it tells nothing of it."""
+    """Return the id of a key, for people; it reveals nothing about the key."""
     digest = hashlib.blake2b(key, digest_size=KEY_ID_CHARACTERS // 2, person=b"gossip key id")
     return digest.hexdigest()
 
 
 def seal_keyring(keyring: Keyring, cluster_key: bytes, *, nonce: bytes) -> bytes:
-    """Return the ring as only holders of the cluster key can read it.
+    """Return the ring, encrypted for holders of the cluster key.
 
     `nonce` is 12 fresh random bytes.
     """
@@ -50,7 +50,7 @@ def open_keyring(sealed: bytes, cluster_key: bytes) -> Keyring:
         )
         # An empty ring would mean plaintext.
         if not isinstance(keys, list) or not keys or not all(isinstance(k, bytes) for k in keys):
-            raise WireError("a sealed ring is no list of keys", reason="sealed_keys")
+            raise WireError("a sealed key ring does not hold a list of keys", reason="sealed_keys")
         return Keyring(tuple(keys))
     except (InvalidTag, ValueError, msgpack.UnpackException, ConfigError) as error:
         raise WireError(

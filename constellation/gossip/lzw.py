@@ -14,7 +14,7 @@ LITERALS = tuple(bytes([code]) for code in range(CLEAR))
 
 
 def compress(data: bytes) -> bytes:
-    """Return what `decompress` and every peer turn into `data` again; the same as Go's writer."""
+    """Return `data` compressed, byte for byte as Go's writer does."""
     output = bytearray()
     table: dict[int, int] = {}  # by prefix code and next byte
     bits, bit_count = CLEAR, FIRST_WIDTH
@@ -44,13 +44,13 @@ def compress(data: bytes) -> bytes:
 
 
 def decompress(data: bytes, *, bytes_max: int) -> bytes:
-    """Return what `data` stands for.
+    """Return `data` decompressed.
 
     Raises:
-        WireError: a code that cannot be, an end before the end code, or an output of more
-            than `bytes_max` bytes.
+        WireError: an invalid code, a missing end code, or an output of more than `bytes_max`
+            bytes.
     """
-    table: dict[int, bytes] = {}  # what codes above END stand for; a clear code costs nothing
+    table: dict[int, bytes] = {}  # the strings of the codes above END; a clear code costs nothing
     output = bytearray()
     bits = bit_count = 0
     width, high, previous = FIRST_WIDTH, END, b""
@@ -77,7 +77,7 @@ def decompress(data: bytes, *, bytes_max: int) -> bytes:
         previous = entry
         high += 1
         if high >= 1 << width:
-            # At the last width a table is full: it stays as it is until a clear code.
+            # The table is full at the last width, and stays unchanged until a clear code.
             if width == LAST_WIDTH:
                 previous, high = b"", high - 1
             else:
@@ -86,7 +86,7 @@ def decompress(data: bytes, *, bytes_max: int) -> bytes:
 
 
 def _last(bits: int, bit_count: int, prefix: int, width: int, high: int) -> bytes:
-    """Return what is left when the data are at an end, and the end code."""
+    """Return the remaining bits and the end code."""
     if prefix >= 0:
         bits |= prefix << bit_count
         bit_count += width

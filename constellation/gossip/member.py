@@ -13,11 +13,11 @@ from constellation.gossip.packets import Alive
 
 MemberState = Literal["alive", "suspect", "dead", "left"]
 LIVING = frozenset({"alive", "suspect"})
-ADDRESSES_KEPT = 8192  # twice the members there may be; the same are asked for every second
+ADDRESSES_KEPT = 8192  # twice `members_max`; the same addresses are needed every second
 
 
 class Address(NamedTuple):
-    """Where a member's gossip is reached, over UDP and TCP."""
+    """Where a member listens for gossip, over UDP and TCP."""
 
     ip: str
     port: int
@@ -27,13 +27,13 @@ class Address(NamedTuple):
 
     @property
     def packed(self) -> bytes:
-        """The IP address as it travels."""
+        """The IP address in wire form."""
         return ipaddress.ip_address(self.ip).packed
 
 
 @lru_cache(maxsize=ADDRESSES_KEPT)
 def unpacked(addr: bytes, port: int) -> Address:
-    """Return the address in wire form as a socket takes it; IPv4 in IPv6 becomes IPv4."""
+    """Return an address in wire form as a socket takes it; IPv4 in IPv6 becomes IPv4."""
     ip = ipaddress.ip_address(addr)
     mapped = getattr(ip, "ipv4_mapped", None)
     return Address(str(mapped or ip), port)
@@ -45,7 +45,7 @@ class Member:
 
     claim: Alive
     state: MemberState
-    incarnation: int  # of the newest news, also of an accusation
+    incarnation: int  # of the newest message about it, including accusations
     state_changed_at_s: float
 
     @property
@@ -55,20 +55,20 @@ class Member:
 
     @property
     def address(self) -> Address:
-        """Where it is reached."""
+        """Where it listens."""
         return unpacked(self.claim.addr, self.claim.port)
 
     @property
     def is_living(self) -> bool:
-        """It may still answer: alive, or accused and not yet convicted (SWIM §4.2)."""
+        """It is alive, or suspect and not yet declared dead (SWIM §4.2)."""
         return self.state in LIVING
 
 
 class MemberTable:
-    """All members, this node too, and the order in which they are probed.
+    """All members, including this node, and the order in which they are probed.
 
-    The order is a shuffled round-robin with newcomers at random places, so that each member
-    is probed within two rounds (SWIM §4.3).
+    The order is a shuffled round-robin, and new members enter it at random positions, so that each
+    member is probed within two rounds (SWIM §4.3).
     """
 
     def __init__(self, *, random: Random, members_max: int) -> None:
@@ -90,33 +90,33 @@ class MemberTable:
         return self._members.get(name)
 
     def all(self) -> tuple[Member, ...]:
-        """Return every member; safe in another thread than the one that changes the table."""
+        """Return every member.  Safe to call while another thread changes the table."""
         return tuple(self._members.values())
 
     @property
     def is_full(self) -> bool:
-        """No other member can be taken in."""
+        """No other member can be added."""
         return len(self._members) >= self._members_max
 
     @property
     def living_count(self) -> int:
-        """How many are alive or suspect, this node too."""
+        """How many members are alive or suspect, including this node."""
         return self._living
 
     def add_member(self, member: Member) -> None:
-        """Take in a member whose name is new."""
+        """Add a member whose name is new."""
         self._members[member.name] = member
         self._living += member.is_living
         self._order.insert(self._random.randint(0, len(self._order)), member.name)
 
     def enter(self, member: Member, state: MemberState, now_s: float) -> None:
-        """Let one of the members be in `state` from now on."""
+        """Change the state of a member."""
         self._living -= member.is_living
         member.state, member.state_changed_at_s = state, now_s
         self._living += member.is_living
 
     def forget(self, name: str) -> None:
-        """Drop a member."""
+        """Remove a member."""
         self._living -= self._members[name].is_living
         del self._members[name]
         index = self._order.index(name)

@@ -1,18 +1,18 @@
-"""What is believed of each member: the rules by which news change the table (SWIM §4.2).
+"""The rules by which messages change what is known of each member (SWIM §4.2).
 
-alive(N) < suspect(N) < alive(N+1) < dead; only the member itself raises its incarnation, by
-which it refutes what is said of it.
+alive(N) < suspect(N) < alive(N+1) < dead.  Only the member itself raises its incarnation: that is
+how it refutes an accusation.
 
-Deviations from memberlist, all unseen by its peers:
+Deviations from memberlist, none of them visible to its peers:
 
-- a claim with another public key in its meta is another node, as one with another address is:
-  a node's name and records are its own as long as it lives;
-- the suspicion time counts living members only.  Counting those dead or departed but not yet
-  forgotten makes deaths take twice as long just after one has left;
-- who suspects a member tells it so directly, again and again until it refutes, and an accused
-  member answers its accuser directly, also if it has refuted long ago.  News travel by chance
-  and are sent a limited number of times: at 20 % loss the one node that missed a refutation
-  would declare a healthy member dead.
+- A claim with another public key in its meta is from another node, like a claim with another
+  address.  A node keeps its name and records as long as it lives.
+- The suspicion timeout counts living members only.  memberlist also counts dead and departed ones
+  until it forgets them, so deaths take twice as long to confirm just after a node has left.
+- A node that suspects a member sends it the accusation directly, repeatedly until it refutes, and
+  an accused member replies to its accuser directly, even if it has refuted before.  Broadcasts
+  reach members at random and a limited number of times: at 20 % loss, one node that missed a
+  refutation would declare a healthy member dead.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.suspicion import Suspicion
 from constellation.gossip.timers import RemindSuspect, SuspicionEnds, Timers
 
-HIGHEST_MAX = U32_MAX - 1  # incarnation of a claim; one higher may be left for its refutation
+HIGHEST_MAX = U32_MAX - 1  # incarnation of a claim; one more is left to refute it
 FORMER_EXPIRY_S = 86_400.0
-CONFLICT_INTERVAL_S = 60.0  # between complaints about one name
+CONFLICT_INTERVAL_S = 60.0  # between two log events about one name
 
 
 class Membership:
-    """The member table of one node, and what it says of itself."""
+    """The member table of one node, and its own claim."""
 
     def __init__(
         self, own: Alive, policy: SwimPolicy, *, table: MemberTable, timers: Timers, outbox: Outbox
@@ -44,16 +44,16 @@ class Membership:
         self._timers = timers
         self._outbox = outbox
         self._suspicions: dict[str, Suspicion] = {}
-        self._conflict_at_s: dict[str, float] = {}  # of members, when last complained of
+        self._conflict_at_s: dict[str, float] = {}  # when it was last logged, by name
         self.table = table
         self.me = Member(own, "alive", own.incarnation, 0.0)
-        self.former: dict[Address, float] = {}  # where dead members were, and since when
+        self.former: dict[Address, float] = {}  # addresses of dead members, and the time of death
         self.leaving = False
         self.refute_count = 0
         table.add_member(self.me)
 
     def on_alive(self, claim: Alive, now_s: float) -> None:
-        """Believe what a member says of itself, if it is news."""
+        """Apply a member's claim, if it is newer than what is known."""
         if not claim.port:
             claim = replace(claim, port=self.me.claim.port)
         if claim.node == self.me.name and claim.addr:
@@ -77,7 +77,7 @@ class Membership:
             self._revive(member, claim, now_s)
 
     def on_suspect(self, news: Suspect, now_s: float) -> None:
-        """Suspect a member that another cannot reach."""
+        """Suspect a member that another member cannot reach."""
         member = self.table.get(news.node)
         if member is None or news.incarnation < member.incarnation:
             return
@@ -96,7 +96,7 @@ class Membership:
             self._suspect(member, news, now_s)
 
     def on_reminder(self, name: str, now_s: float) -> None:
-        """Tell a suspect directly what it is accused of (the buddy system of Lifeguard)."""
+        """Send a suspect its accusation directly (the buddy system of Lifeguard)."""
         member = self.table.get(name)
         if member is not None and member.state == "suspect":
             accusation = Suspect(member.incarnation, name, self.me.name)
@@ -104,7 +104,7 @@ class Membership:
             self._timers.set(RemindSuspect(name), now_s + self._policy.probe_timeout_s)
 
     def on_dead(self, news: Dead, now_s: float) -> None:
-        """Give up a member that another has given up, or that says it leaves."""
+        """Mark a member dead that another member declared dead, or left if it says so itself."""
         member = self.table.get(news.node)
         if member is None or news.incarnation < member.incarnation:
             return
@@ -127,19 +127,19 @@ class Membership:
         self._outbox.note(event, level, member=member.name, accuser=shown(news.accuser))
 
     def on_suspicion_end(self, name: str, now_s: float) -> None:
-        """Nobody has heard a refutation in time."""
+        """Declare a suspect dead: no refutation came in time."""
         member = self.table.get(name)
         if member is not None and member.state == "suspect":
             self.on_dead(Dead(member.incarnation, name, self.me.name), now_s)
 
     def leave(self) -> None:
-        """Tell that this node goes."""
+        """Broadcast that this node leaves."""
         self.leaving = True
         own = self.me.incarnation
         self._spread(Dead(own, self.me.name, self.me.name))
 
     def reap(self, now_s: float) -> None:
-        """Forget members dead or departed for long; whoever lives on will say so."""
+        """Forget members that were dead or departed for `dead_gossip_s`."""
         for member in list(self.table):
             gone_s = now_s - member.state_changed_at_s
             if not member.is_living and gone_s > self._policy.dead_gossip_s:
@@ -153,7 +153,7 @@ class Membership:
         self._count()
 
     def remember(self, addresses: tuple[Address, ...], now_s: float) -> None:
-        """Take up where members were in an earlier life."""
+        """Take the addresses of members that an earlier life knew."""
         for address in addresses:
             self._remember(address, now_s)
 
@@ -189,14 +189,14 @@ class Membership:
             claimed=str(unpacked(claim.addr, claim.port)),
             known_key=public_key_in(member.claim.meta).hex()[:16],
             claimed_key=public_key_in(claim.meta).hex()[:16],
-            fix="give each node a node_name of its own; one that lost its data_dir returns by "
-            "itself once it has been declared dead",
+            fix="give each node a node_name of its own; a node that lost its data_dir returns once "
+            "its old life has been declared dead",
         )
 
     def _revive(self, member: Member, claim: Alive, now_s: float) -> None:
         was, meta = member.state, member.claim.meta
         self._end_suspicion(member)
-        self._outbox.strangers.discard(member.address)  # where it was until now
+        self._outbox.strangers.discard(member.address)  # its address until now
         member.claim = claim
         member.incarnation = claim.incarnation
         self.former.pop(member.address, None)
@@ -213,8 +213,8 @@ class Membership:
             self._outbox.add_effect(MemberChanged(member.name))
 
     def _mark_stranger(self, member: Member) -> None:
-        # Among nodes that sign records, a member without a key is no node, but e.g. an agent of
-        # Serf, which complains of each message that it does not know.
+        # Among nodes that sign records, a member without a key is something else, e.g. a Serf
+        # agent, which logs an error for each message that it does not know.
         is_stranger = public_key_in(self.me.claim.meta) and not public_key_in(member.claim.meta)
         if is_stranger:
             self._outbox.strangers.add(member.address)
@@ -252,11 +252,11 @@ class Membership:
             return
         same = (claim.meta, claim.versions) == (mine.meta, mine.versions)
         if claim.incarnation > self.me.incarnation or not same:
-            # An earlier life said this.  It may have said more, under higher incarnations.
+            # From an earlier life, which may also have used higher incarnations.
             self._refute(claim.incarnation, above_earlier_life(claim.incarnation))
 
     def _refute(self, accused: int, incarnation: int = 0) -> None:
-        """Take an incarnation above `accused`, at least `incarnation`, and broadcast it."""
+        """Use an incarnation above `accused`, and at least `incarnation`; broadcast it."""
         if accused > max(self.me.incarnation, FOLLOWED_MAX) or accused >= HIGHEST_MAX:
             self._outbox.complain("accusation_refused", "incarnation", incarnation=accused)
             return
@@ -265,14 +265,14 @@ class Membership:
         self._outbox.note("accusation_refuted", incarnation=self.me.incarnation)
 
     def _renew(self, known: int) -> None:
-        """Take an incarnation above `known`, and tell."""
+        """Use an incarnation above `known`, and broadcast it unless this node leaves."""
         self.me.incarnation = known + 1
         self.me.claim = replace(self.me.claim, incarnation=known + 1)
         if not self.leaving:
             self._spread(self.me.claim)
 
     def describe(self, meta: bytes) -> None:
-        """Say of this node what `meta` holds, from now on.  Safe to repeat."""
+        """Change the meta of this node's claim.  Idempotent."""
         if meta == self.me.claim.meta:
             return
         if self.me.incarnation >= HIGHEST_MAX:
@@ -283,7 +283,7 @@ class Membership:
         self._outbox.add_effect(MemberChanged(self.me.name))
 
     def reclaim(self) -> None:
-        """Say again that this node lives: who held its name before may be out of the way now."""
+        """Broadcast this node's claim again: its name may be free now."""
         self._spread(self.me.claim)
 
     def _enter(self, member: Member, state: MemberState, now_s: float) -> None:
@@ -299,12 +299,12 @@ class Membership:
 
 
 def shown(name: str) -> str:
-    """Return a name as a log may show it: others choose the names of accusers."""
+    """Return a name in a form that is safe to log: peers choose the names of accusers."""
     return name if name.isprintable() else repr(name)
 
 
 def is_other(claim: Alive, known: Alive) -> bool:
-    """Tell whether a claim is of another node than the one known by that name."""
+    """Return whether a claim is from another node than the one known by that name."""
     key = public_key_in(known.meta)
     other_key = bool(key) and public_key_in(claim.meta) != key
     return other_key or (claim.addr, claim.port) != (known.addr, known.port)

@@ -1,8 +1,8 @@
-"""Whether this node may have its name: not while another living node has it.
+"""Whether this node may use its name: not while another living node has it.
 
-Names are a node's for as long as it lives.  A node that joins looks in the tables of those it
-exchanges with; if they have another living node of its name, it keeps silent until that one is
-dead, because whatever it says, even an ack, would keep the name's holder alive.
+A name belongs to a node as long as the node lives.  A joining node looks for its name in the member
+tables that it receives.  If they list another living node of that name, this one stays silent until
+that one is dead: any message, even an ack, would make peers believe that the other one is alive.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from constellation.gossip.stream import PushPull
 from constellation.gossip.timers import Alarm, Timers
 
 FIX = (
-    "if another node has this node_name, give this one another and restart it; if this one lost "
-    "its data_dir, wait: it joins when its old self is declared dead"
+    "if another node has this node_name, set a different one here and restart; if this node lost "
+    "its data_dir, wait: it joins once its old life is declared dead"
 )
 
 
@@ -29,13 +29,13 @@ class NameClaim:
         self._timers = timers
         self._outbox = outbox
         self._asked = False
-        self.is_taken = False  # another node has our name: keep silent until it is gone
+        self.is_taken = False  # another living node has our name: stay silent
         self.is_accepted = False
 
     def check(self, remote: PushPull, now_s: float, *, initiated: bool) -> bool:
-        """Return whether the cluster that `remote` tells of has no other living node of our name.
+        """Return whether `remote`, the table of a peer, may be merged: our name is not taken there.
 
-        `initiated`: we asked for it.
+        `initiated`: this node began the push/pull.
         """
         if self.is_accepted:
             return True
@@ -43,23 +43,23 @@ class NameClaim:
         listed = next((entry for entry in remote.nodes if entry.alive.node == own.node), None)
         is_other_node = listed is not None and is_other(own, listed.alive)
         if is_other_node and listed is not None and listed.state in ("alive", "suspect"):
-            # Whoever connects to us may be the twin itself, but not from our own address.
+            # A peer that connects to us may be the twin itself, unless it has our own address.
             if initiated or listed.alive.addr == own.addr:
                 self._keep_silent()
                 return False
             return True
         if self.is_taken and listed is None and not initiated:
-            return True  # who asks may not know of the other node yet
+            return True  # the peer may not know the other node yet
         if self.is_taken:
             self.is_taken = False
             self._timers.set(Alarm.RECLAIM, now_s + self._reclaim_s)
             self._timers.set(Alarm.PUSH_PULL, now_s)  # the one that just ended carried no records
-        # Whoever connects to us may know nothing yet of who had our name.
+        # A peer that connects to us may not know yet which node has our name.
         self.is_accepted = initiated or (listed is not None and not is_other_node)
         return True
 
     def ask(self, member_count: int, now_s: float) -> None:
-        """Whom others know before it has asked, e.g. the seed of all, asks now if it is known."""
+        """Begin a push/pull if peers know this node before it began one, as with the first seed."""
         if not (self.is_accepted or self._asked) and member_count > 1:
             self._asked = True
             self._timers.set(Alarm.PUSH_PULL, now_s)

@@ -1,8 +1,8 @@
-"""What a member's claim carries of its node: the key it signs with, and its state if that fits.
+"""The meta of a member's claim: the node's public key, and its state if that fits.
 
-memberlist allows 512 bytes.  A state that is larger travels as a record only, as all states do
-besides; then the claim holds the minimal form, which is the key.  Words for people are left out:
-with them that would happen often.
+memberlist allows 512 bytes.  A node's state always travels as a record; the claim carries a copy of
+it if the copy fits, and otherwise the key alone.  Texts for people are left out of the copy to keep
+it small.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from constellation.gossip.identity import PUBLIC_KEY_BYTES
 from constellation.gossip.packets import META_BYTES_MAX
 from messages.gossip import NodeState
 
-_MARK = b"\xc1\x01"  # a byte that begins no msgpack and no tags of Serf, and the form's version
+_MARK = b"\xc1\x01"  # starts neither msgpack nor Serf's tags; then the format's version
 _KEY_END = len(_MARK) + PUBLIC_KEY_BYTES
 
 
 def pack_meta(public_key: bytes, state: NodeState | None = None) -> bytes:
-    """Return the meta of a claim, in at most 512 bytes: without the state if that is too large."""
+    """Return the meta of a claim, at most 512 bytes: without the state if that is too large."""
     minimal = _MARK + public_key
     if state is None:
         return minimal
@@ -31,15 +31,15 @@ def pack_meta(public_key: bytes, state: NodeState | None = None) -> bytes:
 
 
 def public_key_in(meta: bytes) -> bytes:
-    """Return the key that a member signs its records with; empty if it is no node of ours."""
+    """Return the public key of a member; empty if it is not a Constellation node."""
     whole = len(meta) >= _KEY_END and meta.startswith(_MARK)
     return meta[len(_MARK) : _KEY_END] if whole else b""
 
 
 def state_in(meta: bytes) -> NodeState | None:
-    """Return the state in a claim; None if there is none, or none that can be read.
+    """Return the state in a claim; None if there is none, or it cannot be read.
 
-    It is a hint until the node's record comes: claims are not signed.
+    It is only a hint until the node's record arrives: claims are not signed.
     """
     if not public_key_in(meta) or len(meta) <= _KEY_END:
         return None

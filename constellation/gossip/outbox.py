@@ -1,4 +1,4 @@
-"""What the core asks its shell to do, collected during one step."""
+"""The effects of one step of the core, for its shell to perform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from constellation.gossip.policy import SwimPolicy
 
 QUEUE_ITEMS_MAX = 8192
 COMPOUND_HEADER_BYTES = 2
-LADEN_MAX = 16  # answers of one step that take news along
+LADEN_MAX = 16  # packets of one step that carry broadcasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class SendDatagram:
 
 @dataclass(frozen=True, slots=True)
 class OpenPushPull:
-    """Exchange whole states over TCP; tell `push_pull_reply` or `push_pull_failed`.
+    """Exchange whole states over TCP; report the reply to `on_push_pull_reply`.
 
-    `regular`: it is only due, so that it need not be if there is nothing to exchange.
+    `regular`: a periodic exchange, which can be skipped if both sides are equal.
     """
 
     to: Address
@@ -41,8 +41,8 @@ class OpenPushPull:
 class OpenTcpPing:
     """Ping over TCP until `deadline_s`.
 
-    Tell `on_tcp_ack` of an answer, `on_tcp_refused` when the host says that nobody listens there,
-    and nothing else.
+    Report an answer to `on_tcp_ack` and a refused connection to `on_tcp_refused`.  Report no other
+    outcome.
     """
 
     to: Address
@@ -61,14 +61,14 @@ class SendStream:
 
 @dataclass(frozen=True, slots=True)
 class MemberChanged:
-    """A member joined, was suspected, refuted, died, left, or changed what it says of itself."""
+    """A member joined, was suspected, refuted, died, left, or changed its claim."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeEnded:
-    """A probe round trip, for the metrics; None: nobody answered."""
+    """A probe round trip, for the metrics; None: no answer."""
 
     node: str
     round_trip_s: float | None
@@ -76,7 +76,7 @@ class ProbeEnded:
 
 @dataclass(frozen=True, slots=True)
 class UserReceived:
-    """A user message came; for the layer above."""
+    """A user message was received, for the layer above."""
 
     body: bytes
 
@@ -94,17 +94,17 @@ Effect = (
 
 
 class Outbox:
-    """Effects of the running step, and the news that every packet takes along."""
+    """The effects of the current step, and the broadcasts that packets carry."""
 
     def __init__(self, policy: SwimPolicy) -> None:
         self._policy = policy
         self._effects: list[Effect] = []
-        self._laden = 0  # packets of the running step that took news along
+        self._laden = 0  # packets of the current step that carry broadcasts
         self._complaints: Counter[tuple[str, str]] = Counter()
         self.membership = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
         self.user = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
         self.member_count = 1
-        self.strangers: set[Address] = set()  # members that do not understand user news
+        self.strangers: set[Address] = set()  # members that do not understand user messages
 
     def take_effects(self) -> list[Effect]:
         """Return the effects of the step, in order."""
@@ -114,20 +114,20 @@ class Outbox:
 
     @property
     def has_news(self) -> bool:
-        """There is something to tell others."""
+        """There are broadcasts to send."""
         return len(self.membership) > 0 or len(self.user) > 0
 
     @property
     def fresh(self) -> bool:
-        """News came in since `clear_fresh`."""
+        """A broadcast was queued since `clear_fresh`."""
         return self.membership.fresh or self.user.fresh
 
     def clear_fresh(self) -> None:
-        """Take note that there are fresh news."""
+        """Clear `fresh`."""
         self.membership.fresh = self.user.fresh = False
 
     def add_effect(self, effect: Effect) -> None:
-        """Ask the shell for `effect`."""
+        """Add an effect for the shell."""
         self._effects.append(effect)
 
     def note(self, event: str, level: str = "info", **fields: Any) -> None:
@@ -135,7 +135,7 @@ class Outbox:
         self._effects.append(Note(event, fields, level))
 
     def complain(self, event: str, why: str, **fields: Any) -> None:
-        """Log the 1st, 2nd, 4th, 8th `event` for one reason: who floods must not fill the log."""
+        """Log the 1st, 2nd, 4th, 8th `event` of a reason, so that a flood does not fill the log."""
         self._complaints[event, why] += 1
         count = self._complaints[event, why]
         if not count & (count - 1):
@@ -143,25 +143,25 @@ class Outbox:
 
     @property
     def transmits_max(self) -> int:
-        """How often each piece of news is sent."""
+        """How many times each broadcast is sent."""
         return transmits_max(self._policy.retransmit_multiplier, self.member_count)
 
     def send(self, to: Address, *parts: bytes) -> None:
-        """Send `parts`, and with them what news fit (SWIM §4.1).
+        """Send `parts`, and as many broadcasts as fit beside them (SWIM §4.1).
 
-        One packet may call for hundreds of answers, and choosing news takes time: the first few
-        carry some.
+        One packet may require hundreds of answers, and choosing broadcasts takes time.  So only the
+        first few packets of a step carry any.
         """
         self._laden += 1
         news = self.news(to, parts) if self._laden <= LADEN_MAX else ()
         self.add_effect(SendDatagram(to, (*parts, *news)))
 
     def send_bare(self, to: Address, *parts: bytes) -> None:
-        """Send `parts` alone."""
+        """Send `parts` without broadcasts."""
         self.add_effect(SendDatagram(to, parts))
 
     def news(self, to: Address, parts: tuple[bytes, ...] = ()) -> list[bytes]:
-        """Return news for `to` that fit in a packet beside `parts`, counting them as sent."""
+        """Return broadcasts for `to` that fit in a packet beside `parts`; count them as sent."""
         used = COMPOUND_HEADER_BYTES + sum(len(part) + PART_OVERHEAD_BYTES for part in parts)
         budget, limit = self._policy.packet_bytes_max - used, self.transmits_max
         room = COMPOUND_PARTS_MAX - len(parts)

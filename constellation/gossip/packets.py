@@ -1,7 +1,7 @@
 """The messages of SWIM in memberlist's wire format: one type byte, then a msgpack map.
 
-Fields are named as memberlist names them.  Everything sent passes `encode`, which refuses what
-some release of memberlist cannot survive (a short `Vsn`, an empty part).
+Fields have memberlist's names.  Every message is encoded by `encode`, which refuses what crashes
+some releases of memberlist (a short `Vsn`, an empty part).
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ META_BYTES_MAX = 512
 VERSIONS_BYTES = 6
 COMPOUND_PARTS_MAX = 255
 NESTING_MAX = 4
-PACKET_PARTS_MAX = 1024  # of one datagram, through all its compounds
-INFLATED_BYTES_MAX = 1 << 20  # of one datagram, through all that is compressed in it
-PACKED_BYTES_MAX = 1 << 20  # 0.5 s of work; a state of ours is sent as it is from 64 KiB on
+PACKET_PARTS_MAX = 1024  # of one datagram, over all nested compounds
+INFLATED_BYTES_MAX = 1 << 20  # of one datagram, over all its compressed parts
+PACKED_BYTES_MAX = 1 << 20  # 0.5 s of work; this node does not compress states of 64 KiB or more
 DEFLATED_BYTES_MAX = 1 << 16  # 10 ms of work
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Ask `node` for an ack, to the source if one is given, else to where this came from."""
+    """Ask `node` for an ack, to the given source address, or else to the sender's."""
 
     seq_no: int
     node: str
@@ -53,7 +53,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class IndirectPing:
-    """Ask to probe `node` in our place (SWIM §3.1, there ping-req)."""
+    """Ask a helper to probe `node` (ping-req in SWIM §3.1)."""
 
     seq_no: int
     target: bytes
@@ -82,7 +82,7 @@ class Nack:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """News: `accuser` cannot reach `node`."""
+    """Broadcast: `accuser` cannot reach `node`."""
 
     incarnation: int
     node: str
@@ -91,7 +91,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """News: `node` says it lives, at this address, with this incarnation."""
+    """Broadcast, by `node` itself: it is alive at this address, with this incarnation."""
 
     incarnation: int
     node: str
@@ -103,7 +103,7 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """News: `node` is dead; it has left if it says so itself."""
+    """Broadcast: `node` is dead; if `accuser` is `node` itself, it has left."""
 
     incarnation: int
     node: str
@@ -112,7 +112,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Bytes of a layer above."""
+    """A message of the layer above."""
 
     body: bytes
 
@@ -124,7 +124,7 @@ def encode(packet: Packet) -> bytes:
     """Return one message with its type byte.
 
     Raises:
-        ValueError: a field is outside what every peer survives; a bug of the caller.
+        ValueError: a field is outside the range that every peer accepts; a bug of the caller.
     """
     match packet:
         case Ping(seq_no, node):
@@ -150,7 +150,7 @@ def encode(packet: Packet) -> bytes:
 
 
 def compound(parts: Sequence[bytes]) -> bytes:
-    """Return one packet body of several messages.
+    """Return the packet body of several messages.
 
     Raises:
         ValueError: a part is empty or over 64 KiB, or there are over 255.
@@ -171,7 +171,7 @@ def decode(data: bytes) -> list[Packet]:
     A truncated compound yields its complete parts.
 
     Raises:
-        WireError: anything else is wrong; nothing of the packet may be used.
+        WireError: anything else is wrong; no part of the packet may be used.
     """
     if data[:1] == bytes([HAS_CRC]):
         data = _check_crc(data)
@@ -191,7 +191,7 @@ def _check_crc(data: bytes) -> bytes:
 
 @dataclass(slots=True)
 class _Room:
-    """What may still come of all that is compressed in one packet: each part may hold more."""
+    """The decompressed bytes that one packet may still yield, over all nested parts."""
 
     bytes_left: int
 
@@ -227,10 +227,10 @@ def _split(data: bytes) -> Iterator[bytes]:
 
 
 def inflate(data: bytes, *, bytes_max: int) -> bytes:
-    """Return the message in a compressed one; `data` begins with its type byte.
+    """Return the message inside a compressed message; `data` begins with its type byte.
 
     Raises:
-        WireError: it is not LZW, or too large, before or after.
+        WireError: it is not LZW, or too large compressed or decompressed.
     """
     fields = unpack_map(data[1:])
     if uint(fields, "Algo", 255) != 0:
@@ -239,7 +239,7 @@ def inflate(data: bytes, *, bytes_max: int) -> bytes:
 
 
 def deflated(message: bytes) -> bytes:
-    """Return `message` compressed, or as it is if that is no longer or takes long to find out."""
+    """Return `message` compressed, or unchanged if that is not shorter or takes too long."""
     if len(message) > DEFLATED_BYTES_MAX:
         return message
     packed = _pack(COMPRESS, {"Algo": 0, "Buf": compress(message)})
@@ -247,7 +247,7 @@ def deflated(message: bytes) -> bytes:
 
 
 def alive_from(fields: dict[bytes, Any], *, name: str) -> Alive:
-    """Return what a map says of a living node whose name is in the field `name`."""
+    """Return the claim in a map, with the node's name in the field `name`."""
     versions = raw(fields, "Vsn", 64)
     if len(versions) not in (0, VERSIONS_BYTES):
         raise WireError(f"Vsn has {len(versions)} bytes", reason="field")
@@ -324,14 +324,14 @@ def _alive_fields(alive: Alive) -> dict[str, Any]:
 
 
 def checked_meta(meta: bytes) -> bytes | None:
-    """Return `meta` as it may be sent."""
+    """Return `meta`, checked for sending."""
     if len(meta) > META_BYTES_MAX:
         raise ValueError(f"meta of {len(meta)} bytes; peers take {META_BYTES_MAX}")
     return meta or None
 
 
 def checked_versions(versions: bytes) -> bytes:
-    """Return `versions` as they may be sent: peers die of fewer than six bytes."""
+    """Return `versions`, checked for sending: fewer than six bytes crash peers."""
     if len(versions) != VERSIONS_BYTES:
         raise ValueError(f"Vsn has {VERSIONS_BYTES} bytes, not {len(versions)}")
     return versions

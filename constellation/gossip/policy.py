@@ -1,10 +1,10 @@
-"""The numbers of the protocol.  Defaults are memberlist's for one LAN."""
+"""The parameters of the protocol.  The defaults are those of memberlist for a LAN."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-PLAIN_VERSIONS = bytes([1, 5, 2, 0, 0, 0])  # a pool of memberlist's own or of ours
+PLAIN_VERSIONS = bytes([1, 5, 2, 0, 0, 0])  # of memberlist's protocols, without Serf's
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class SwimPolicy:
     retransmit_multiplier: int = 4
     suspicion_multiplier: int = 4
     suspicion_timeout_max_multiplier: int = 6
-    packet_bytes_max: int = 1200  # what `parts` of one datagram may come to, wrapping excluded
+    packet_bytes_max: int = 1200  # of one datagram, without label and encryption
     local_health_multiplier_max: int = 8
     dead_gossip_s: float = 30.0
-    dead_reclaim_s: float = 5.0  # after so long a dead member's name may have another address
+    dead_reclaim_s: float = 5.0  # time after which another node may take the name of a dead member
     rejoin_interval_s: float = 5.0
     members_max: int = 4096
     former_max: int = 1024
@@ -36,12 +36,12 @@ class StatePolicy:
     """Times of the records."""
 
     expiry_s: float = 86_400.0
-    grace_s: float = 30.0  # how long a new life keeps what its former one has published
+    grace_s: float = 30.0  # how long a new life keeps the records of the previous one
 
 
 @dataclass(frozen=True, slots=True)
 class GossipPolicy:
-    """All of it.  Without `records` the node is a member only, as among Serf agents."""
+    """All parameters of a node.  Without `records` it is a member only, e.g. among Serf agents."""
 
     swim: SwimPolicy = field(default_factory=SwimPolicy)
     state: StatePolicy = field(default_factory=StatePolicy)

@@ -1,10 +1,10 @@
 """Probing one member at a time, directly, then through others and over TCP (SWIM §3.1).
 
-Local health stretches the interval (Lifeguard §IV-A).  A helper says so when its target is
-silent, at 80 % of the probe timeout, so that its nack arrives before the round ends.
+Local health stretches the interval (Lifeguard §IV-A).  A helper whose target has not answered after
+80 % of the probe timeout sends a nack, which arrives before the round ends.
 
-Unlike in memberlist, a round ends early when the target's host refuses the connection: nobody
-listens there any more.  Helpers that still reach the member have a short while to say so.
+Unlike in memberlist, a round ends early when the target's host refuses the TCP connection: no
+process listens there any more.  Helpers that still reach the member have a short time to report it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.timers import Alarm, RelayEnds, RelayNack, Timers
 
 NACK_SHARE = 0.8
-REFUSED_SHARE = 0.2  # of the probe timeout: for acks by way of helpers, once TCP is refused
+REFUSED_SHARE = 0.2  # of the probe timeout: how long acks of helpers may take once TCP was refused
 RELAYS_MAX = 1024
-TCP_PING_VERSION = 3  # highest protocol version a peer must speak to answer these
+TCP_PING_VERSION = 3  # the protocol version that a peer needs to answer these
 NACK_VERSION = 4
 
 
@@ -39,20 +39,20 @@ class _Round:
     seq_no: int
     started_at_s: float
     deadline_s: float
-    helpers: int = 0  # asked, of those that answer with a nack
+    helpers: int = 0  # how many of the asked helpers can send a nack
     nacks: int = 0
-    refused: bool = False  # by the target's host
+    refused: bool = False  # the target's host refused the connection
 
 
 @dataclass(frozen=True, slots=True)
 class _Relay:
-    seq_no: int  # the requester's
+    seq_no: int  # of the requester
     requester: Address
     nack: bool
 
 
 class Prober:
-    """The probe that runs, and the probes run for others."""
+    """The current probe, and the probes for other members."""
 
     def __init__(
         self,
@@ -76,19 +76,19 @@ class Prober:
         self.awareness = Awareness(multiplier_max=policy.local_health_multiplier_max)
 
     def start(self, target: Member, now_s: float) -> None:
-        """Begin a round.  The one before it must have ended."""
+        """Begin a round.  The previous one must have ended."""
         interval_s = self._policy.probe_interval_s * self.awareness.local_health_multiplier
         self._round = _Round(target, self._next_seq_no(), now_s, now_s + interval_s)
         parts = [encode(self._ping(self._round.seq_no, target.name))]
         if target.state == "suspect":
-            # The buddy system: whom we suspect learns it at once, and can refute (Lifeguard).
+            # The buddy system: a suspect learns of it at once, and can refute (Lifeguard).
             parts.append(encode(Suspect(target.incarnation, target.name, self._node_name)))
         self._outbox.send(target.address, *parts)
         self._timers.set(Alarm.PROBE_TIMEOUT, now_s + self._policy.probe_timeout_s)
         self._timers.set(Alarm.PROBE_DEADLINE, self._round.deadline_s)
 
     def on_timeout(self) -> None:
-        """No ack came directly: ask others, and try TCP."""
+        """No direct ack came: ask helpers, and try TCP."""
         probe = self._round
         if probe is None:
             return
@@ -123,14 +123,14 @@ class Prober:
         probe, self._round = self._round, None
         if probe is None:
             return None
-        if not probe.refused:  # else nacks were not due yet, and our own health is beyond doubt
+        if not probe.refused:  # otherwise nacks were not due yet, and this node is healthy
             missed = probe.helpers - min(probe.nacks, probe.helpers) if probe.helpers else 1
             self.awareness = self.awareness.adjusted_by(missed)
         self._outbox.add_effect(ProbeEnded(probe.target.name, None))
         return probe.target
 
     def on_refused(self, seq_no: int, now_s: float) -> None:
-        """The target's host says that nobody listens: the round ends soon."""
+        """The target's host refused the connection: end the round soon."""
         probe = self._round
         if probe is not None and seq_no == probe.seq_no and not probe.refused:
             probe.refused = True
@@ -138,7 +138,7 @@ class Prober:
             self._timers.set(Alarm.PROBE_DEADLINE, min(probe.deadline_s, now_s + wait_s))
 
     def on_ack(self, ack: Ack, now_s: float) -> None:
-        """Take the answer to our probe, or pass on the answer to a probe for another."""
+        """Take the ack of the current probe, or relay the ack of a probe for another member."""
         if self._round is not None and ack.seq_no == self._round.seq_no:
             self._outbox.add_effect(
                 ProbeEnded(self._round.target.name, now_s - self._round.started_at_s)
@@ -152,17 +152,17 @@ class Prober:
             self._outbox.send(relay.requester, encode(Ack(relay.seq_no)))
 
     def on_nack(self, nack: Nack) -> None:
-        """A helper lives although the target is silent."""
+        """Count a helper's answer: the target is silent, but this node is not cut off."""
         if self._round is not None and nack.seq_no == self._round.seq_no:
             self._round.nacks += 1
 
     def on_ping(self, ping: Ping, source: Address) -> None:
-        """Answer, to where the ping says."""
+        """Answer a ping."""
         if ping.node in ("", self._node_name):
             self._outbox.send(_requester(ping, source), encode(Ack(ping.seq_no)))
 
     def on_indirect_ping(self, request: IndirectPing, source: Address, now_s: float) -> None:
-        """Probe in another's place."""
+        """Probe a target for another member."""
         if len(self._relays) >= RELAYS_MAX:
             self._outbox.complain("indirect_probe_refused", "limit", running=len(self._relays))
             return
@@ -174,17 +174,17 @@ class Prober:
         self._timers.set(RelayEnds(seq_no), now_s + 2 * self._policy.probe_timeout_s)
 
     def on_relay_timeout(self, seq_no: int) -> None:
-        """The target of a probe for another is silent so far; a late ack is still passed on."""
+        """Send a nack for a target that has not answered; a late ack is still relayed."""
         relay = self._relays.get(seq_no)
         if relay is not None and relay.nack:
             self._outbox.send(relay.requester, encode(Nack(relay.seq_no)))
 
     def on_relay_end(self, seq_no: int) -> None:
-        """Nobody waits for that answer any more."""
+        """Forget a probe for another member, which does not wait any more."""
         self._relays.pop(seq_no, None)
 
     def abandon(self) -> None:
-        """End the round without a verdict."""
+        """End the round without a result."""
         self._round = None
         self._timers.cancel(Alarm.PROBE_TIMEOUT)
         self._timers.cancel(Alarm.PROBE_DEADLINE)

@@ -1,4 +1,4 @@
-"""Records and digests as bytes: in user messages, and in the user state of whole exchanges."""
+"""Records and digests as bytes: in user messages, and in the user state of a push/pull."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from constellation.gossip.identity import (
 )
 from messages.gossip import RecordKind, StateRecord
 
-RECORDS_PLAIN = 65  # first byte of a user message; below 64 they are Serf's
+RECORDS_PLAIN = 65  # first byte of a user message; those below 64 are Serf's
 RECORDS_DEFLATED = 66
 EXCHANGE = 67
 
@@ -37,17 +37,17 @@ VALUE_FIELDS = {"node": "node_state", "service": "service_state", "warp": "warp_
 
 @dataclass(frozen=True, slots=True)
 class SignedRecord:
-    """A record as it travels.  Its value is not looked at before its author is known."""
+    """A record as it is sent.  Its value is not decoded before the signature is verified."""
 
     kind: RecordKind
     node: str
     key: str
     incarnation: int
     counter: int
-    author_key: bytes  # of the identity that signed it, whether that is the author's or not
+    author_key: bytes  # the key that signed it, which may not be the author's
     signature: bytes
     payload: bytes
-    fields: Any = None  # of the value, unchecked; None: a tombstone
+    fields: Any = None  # the value, not validated; None: a tombstone
 
     @property
     def version(self) -> tuple[int, int]:
@@ -61,11 +61,11 @@ class SignedRecord:
 
     @property
     def is_genuine(self) -> bool:
-        """The holder of `author_key` has signed it."""
+        """It is signed with `author_key`."""
         return is_signed_by(self.author_key, self.signature, self.payload)
 
     def opened(self) -> StateRecord:
-        """Return what it says, without fields that only later versions know.
+        """Return the record, without fields that only later versions know.
 
         Raises:
             WireError: its value is invalid.
@@ -92,19 +92,19 @@ class SignedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One side of a whole exchange: what it has of each author, and records the other lacks."""
+    """One side of a push/pull: a digest per author, and records that the other side is missing."""
 
     digests: Mapping[str, bytes]
     records: tuple[SignedRecord, ...] = ()
 
 
 def value_of(record: StateRecord) -> Any:
-    """Return what the record says; None if it is a tombstone."""
+    """Return the value of a record; None if it is a tombstone."""
     return getattr(record, VALUE_FIELDS[record.kind])
 
 
 def sign_record(record: StateRecord, identity: Identity) -> SignedRecord:
-    """Return `record` as its author sends it."""
+    """Return `record`, signed by its author."""
     value = value_of(record)
     fields = value.model_dump(exclude_defaults=True) if value is not None else None
     row = (record.kind, record.node, record.key, record.incarnation, record.counter)
@@ -113,7 +113,7 @@ def sign_record(record: StateRecord, identity: Identity) -> SignedRecord:
 
 
 def pack_records(encoded: Iterable[bytes]) -> bytes:
-    """Return the user message of some records, the shorter of plain and deflated."""
+    """Return the user message of some records, deflated if that is shorter."""
     rows = list(encoded)
     plain = cast("bytes", msgpack.Packer().pack_array_header(len(rows))) + b"".join(rows)
     if len(plain) >= DEFLATE_MIN_BYTES:
@@ -124,16 +124,16 @@ def pack_records(encoded: Iterable[bytes]) -> bytes:
 
 
 def pack_exchange(digests: Mapping[str, bytes], encoded: Iterable[bytes]) -> bytes:
-    """Return the user state of a whole exchange."""
+    """Return the user state of a push/pull."""
     row = [dict(digests), pack_records(encoded)]
     return bytes([EXCHANGE]) + cast("bytes", msgpack.packb(row))
 
 
 def inflated(message: bytes, *, bytes_max: int) -> bytes:
-    """Return a user message of records in its plain form.
+    """Return a user message of records, inflated.
 
     Raises:
-        WireError: it is damaged, or has over `bytes_max` bytes then.
+        WireError: it is damaged, or inflates to more than `bytes_max` bytes.
     """
     if message[:1] != bytes([RECORDS_DEFLATED]):
         return message
@@ -141,12 +141,12 @@ def inflated(message: bytes, *, bytes_max: int) -> bytes:
 
 
 def unpack_records(message: bytes) -> tuple[SignedRecord, ...]:
-    """Return the records of a user message, without those of kinds that later versions have.
+    """Return the records of a user message, without kinds that only later versions know.
 
-    Their values are not looked at.
+    Their values are not decoded.
 
     Raises:
-        WireError: it is none of ours, too large, or one of them is no record.
+        WireError: it is of another type, too large, or contains something that is no record.
     """
     kind = message[:1]
     if kind not in (bytes([RECORDS_PLAIN]), bytes([RECORDS_DEFLATED])):
@@ -158,7 +158,7 @@ def unpack_records(message: bytes) -> tuple[SignedRecord, ...]:
 
 
 def unpack_exchange(user_state: bytes) -> Exchange | None:
-    """Return one side of a whole exchange; None from a member of another kind, e.g. of Serf.
+    """Return one side of a push/pull; None if a member of another kind sent it, e.g. Serf.
 
     Raises:
         WireError: it is malformed.
@@ -179,7 +179,7 @@ def unpack_exchange(user_state: bytes) -> Exchange | None:
 def _inflate(body: bytes, bytes_max: int) -> bytes:
     inflater = zlib.decompressobj()
     try:
-        plain = inflater.decompress(body, max(1, bytes_max))  # 0 would mean without a limit
+        plain = inflater.decompress(body, max(1, bytes_max))  # 0 would mean no limit
     except zlib.error as error:
         raise WireError(f"records do not inflate: {error}", reason="record") from error
     if not inflater.eof:
@@ -240,7 +240,7 @@ def _is_version(number: Any) -> bool:
 
 
 def _key_of(record: StateRecord) -> str:
-    """Return the key that the record's value calls for; its own if it is a tombstone."""
+    """Return the key that the record's value implies; a tombstone has the key it names."""
     if record.service_state is not None:
         return record.service_state.service
     if record.warp_state is not None:

@@ -1,4 +1,4 @@
-"""All records known, of every author, within limits, with a digest for each author."""
+"""All known records, within limits, with a digest per author."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOTAL_BYTES_MAX = 16 << 20
 
 
 class RecordId(NamedTuple):
-    """What is unique to a record within its author."""
+    """The id of a record among those of its author."""
 
     kind: RecordKind
     key: str
@@ -30,10 +30,10 @@ class RecordId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A record, as it travels, and when it came."""
+    """A record, its encoded form, and when it was received."""
 
     record: StateRecord
-    author_key: bytes  # what it is signed with
+    author_key: bytes  # the key that signed it
     encoded: bytes
     stored_at_s: float
 
@@ -59,16 +59,16 @@ class RecordTable:
 
     @property
     def authors(self) -> tuple[str, ...]:
-        """Who has records."""
+        """The authors that have records."""
         return tuple(self._authors)
 
     @property
     def count(self) -> int:
-        """How many records there are, tombstones too."""
+        """How many records there are, including tombstones."""
         return sum(map(len, list(self._authors.values())))
 
     def of(self, author: str) -> dict[RecordId, Stored]:
-        """Return one author's records.  Not to be changed."""
+        """Return the records of one author.  Do not change them."""
         return self._authors.get(author, {})
 
     def get(self, author: str, record_id: RecordId) -> Stored | None:
@@ -80,9 +80,9 @@ class RecordTable:
             yield from records.values()
 
     def put(self, signed: SignedRecord, record: StateRecord, now_s: float) -> Stored | None:
-        """Keep `signed`, opened as `record`, in place of its predecessor.
+        """Store `signed`, decoded as `record`, in place of the previous version.
 
-        None if a limit forbids it.
+        None if a limit is reached.
         """
         author, record_id = record.node, RecordId(record.kind, record.key)
         encoded = signed.encoded
@@ -106,7 +106,7 @@ class RecordTable:
         return stored
 
     def drop(self, author: str, record_id: RecordId) -> None:
-        """Forget one record."""
+        """Remove one record."""
         stored = self._authors[author].pop(record_id)
         self._bytes[author] -= len(stored.encoded)
         self._total_bytes -= len(stored.encoded)
@@ -115,7 +115,7 @@ class RecordTable:
             del self._authors[author], self._bytes[author]
 
     def digest(self, author: str) -> bytes:
-        """Return what is equal on two nodes exactly if their records of `author` are."""
+        """Return a digest that two nodes share exactly if their records of `author` are equal."""
         digest = self._digests.get(author)
         if digest is None:
             state = hashlib.blake2b(digest_size=DIGEST_BYTES)

@@ -1,12 +1,12 @@
-"""Whole exchanges that need not be: two nodes whose states are the same only tell each other so.
+"""Skips a regular push/pull exchange when both nodes have the same state.
 
-A whole exchange carries all members, which for a thousand of them is most of what an idle node
-sends.  So before a regular one a node of ours is asked for the digest of its state; if it is
-ours, nothing is exchanged.  Whoever does not answer in time, as members of other kinds do not,
-gets the exchange as ever: nothing is repaired later than without.
+A push/pull carries all members: with a thousand of them, that is most of what an idle node sends.
+So before a regular push/pull, a Constellation node is asked for the digest of its state.  If the
+digests are equal, nothing is exchanged.  If they differ, or no answer comes in time (members of
+other kinds do not answer), the push/pull takes place as usual.
 
-Question and answer are user messages: the name of who sends it and the digest of all that an
-exchange would carry.
+Question and answer are user messages with the sender's name and the digest of everything that a
+push/pull would carry.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from constellation.gossip.outbox import Effect, OpenPushPull, SendDatagram
 from constellation.gossip.packets import User
 from constellation.gossip.swim import SwimNode
 
-QUESTION, ANSWER = 68, 69  # first bytes of user messages, after those of records
+QUESTION, ANSWER = 68, 69  # first bytes of user messages
 DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one node says of its whole state."""
+    """The digest of a node's whole state, as a question or an answer."""
 
     kind: int
     node: str
@@ -42,7 +42,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A question that is not answered yet."""
+    """A question without an answer so far."""
 
     peer: str
     to: Address
@@ -50,21 +50,21 @@ class _Pending:
 
 
 class Sameness:
-    """One node's questions and answers.  `digests` returns those of all its records."""
+    """One node's questions and answers.  `digests` returns the digest of each author."""
 
     def __init__(self, swim: SwimNode, digests: Callable[[], Mapping[str, bytes]]) -> None:
-        self.spared = 0  # exchanges that were not needed
+        self.spared = 0  # exchanges that were skipped
         self._swim = swim
         self._digests = digests
         self._pending: _Pending | None = None
 
     @property
     def due_s(self) -> float | None:
-        """When `on_time` has something to do."""
+        """When `on_time` must be called next; None: no question is pending."""
         return self._pending.deadline_s if self._pending else None
 
     def ask_first(self, to: Address, now_s: float) -> list[Effect]:
-        """Ask whom a regular exchange is due with; nothing if that is no node of ours."""
+        """Ask the peer of a regular push/pull; return nothing if it is no Constellation node."""
         peer = next((one for one in self._swim.members if one.address == to), None)
         if peer is None or not public_key_in(peer.claim.meta) or self._pending is not None:
             return []
@@ -72,7 +72,7 @@ class Sameness:
         return [self._state_to(to, QUESTION)]
 
     def on_message(self, body: bytes) -> list[Effect]:
-        """Answer a question, or take the answer to ours.
+        """Answer a question, or take the answer to the pending one.
 
         Raises:
             WireError: it is neither.
@@ -90,7 +90,7 @@ class Sameness:
         return []
 
     def on_time(self, now_s: float) -> list[Effect]:
-        """Exchange with whoever has not answered in time."""
+        """Begin the push/pull if the answer did not come in time."""
         if self._pending is None or self._pending.deadline_s > now_s:
             return []
         return self._exchange_after_all()
@@ -114,7 +114,7 @@ def pack_statement(statement: Statement) -> bytes:
 
 
 def unpack_statement(body: bytes) -> Statement:
-    """Return what a user message states.
+    """Return the statement in a user message.
 
     Raises:
         WireError: it is no statement.
@@ -132,7 +132,7 @@ def unpack_statement(body: bytes) -> Statement:
 
 
 def state_digest(members: MemberTable, records: Mapping[str, bytes]) -> bytes:
-    """Return a digest of all members, in any order, and of all records, by their digests."""
+    """Return a digest of all members and records, independent of their order."""
     state = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for member in sorted(members, key=lambda one: one.name):
         claim = member.claim

@@ -1,8 +1,8 @@
-"""Encryption of gossip: AES-GCM with a ring of keys, and the key of the ring's first entry.
+"""Encryption of gossip: AES-GCM with a ring of keys.
 
-Every holder of a key is trusted with everything: the cipher proves membership of the cluster,
-not which node speaks, and does not notice a repeated packet.  Repeats are harmless because all
-state carries versions.
+Every holder of a key is trusted: encryption proves that a packet comes from the cluster, but not
+from which node, and it does not detect replays.  Replays are harmless because all state has
+versions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from constellation.errors import ConfigError, WireError
 KEY_SIZES = (16, 24, 32)
 NONCE_BYTES = 12
 TAG_BYTES = 16
-VERSION_PADDED = 0  # plaintext padded to blocks of 16; accepted, never sent
+VERSION_PADDED = 0  # pads the plaintext to blocks of 16; accepted, never sent
 VERSION_PLAIN = 1
 OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES
 BLOCK_BYTES = 16
@@ -26,14 +26,14 @@ KEYS_MAX = 8
 
 
 def derive_gossip_key(cluster_key: bytes) -> bytes:
-    """Return the 32-byte gossip key; no other use of the cluster key yields the same."""
+    """Return the 32-byte gossip key that is derived from the cluster key."""
     secret = hashlib.blake2b(cluster_key, digest_size=64).digest()
     return hashlib.blake2b(b"gossip", digest_size=32, key=secret, person=b"constellation").digest()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keyring:
-    """Keys in use.  The first one encrypts, each may decrypt; none means plaintext."""
+    """The keys in use.  The first one encrypts, all decrypt; an empty ring means plaintext."""
 
     keys: tuple[bytes, ...] = ()
 
@@ -46,16 +46,16 @@ class Keyring:
 
     @property
     def encrypts(self) -> bool:
-        """There is a key, so nothing leaves and nothing is accepted in plaintext."""
+        """The ring has a key: plaintext is neither sent nor accepted."""
         return bool(self.keys)
 
     @property
     def overhead_bytes(self) -> int:
-        """What encryption adds to a packet."""
+        """How many bytes encryption adds to a packet."""
         return OVERHEAD_BYTES if self.keys else 0
 
     def install(self, key: bytes) -> Keyring:
-        """Return the ring that also decrypts with `key`.  Safe to repeat."""
+        """Return the ring with `key` added for decryption.  Idempotent."""
         return self if key in self.keys else Keyring((*self.keys, key))
 
     def use(self, key: bytes) -> Keyring:
@@ -84,13 +84,15 @@ class Keyring:
         return bytes([VERSION_PLAIN]) + nonce + sealed
 
     def open(self, payload: bytes, *, associated: bytes) -> bytes:
-        """Return the plaintext of what `seal` made, here or in another implementation.
+        """Return the plaintext of a packet that `seal`, or another implementation, encrypted.
 
         Raises:
-            WireError: too short, of an unknown version, or no key fits.
+            WireError: it is too short, of an unknown version, or no key decrypts it.
         """
         if len(payload) < OVERHEAD_BYTES or payload[0] not in (VERSION_PADDED, VERSION_PLAIN):
-            raise WireError("packet is not encrypted, or in an unknown way", reason="not_encrypted")
+            raise WireError(
+                "packet is not encrypted, or its version is unknown", reason="not_encrypted"
+            )
         nonce, sealed = payload[1 : 1 + NONCE_BYTES], payload[1 + NONCE_BYTES :]
         for key in self.keys:
             try:
@@ -98,11 +100,11 @@ class Keyring:
             except InvalidTag:
                 continue
             return _unpad(plaintext) if payload[0] == VERSION_PADDED else plaintext
-        raise WireError("packet does not open with any key of this cluster", reason="wrong_key")
+        raise WireError("no key of this cluster decrypts the packet", reason="wrong_key")
 
 
 def _unpad(plaintext: bytes) -> bytes:
     count = plaintext[-1] if plaintext else 0
     if not 1 <= count <= min(BLOCK_BYTES, len(plaintext)):
-        raise WireError("padding of a packet is broken", reason="padding")
+        raise WireError("packet has invalid padding", reason="padding")
     return plaintext[:-count]

@@ -1,7 +1,7 @@
-"""One exchange over TCP: a whole state each way, a ping, a user message, or a refusal.
+"""One exchange over TCP: a push/pull, a ping, a user message, or a refusal.
 
-Plaintext streams have no length: a message ends where its msgpack ends.  `StreamReader` takes
-bytes as they come and says when it has one whole message.
+A plaintext stream has no length: a message ends where its msgpack ends.  `StreamReader` takes bytes
+as they arrive and returns a message once it is complete.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from constellation.gossip import fields, packets
 from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.packets import Ack, Alive, Ping
 
-STREAM_BYTES_MAX = 24 << 20  # a full state and its framing
+STREAM_BYTES_MAX = 24 << 20  # a state of the maximum size, and its framing
 USER_STATE_BYTES_MAX = 20 << 20
 NODES_MAX = 1 << 14
 ERROR_BYTES_MAX = 4096
@@ -26,7 +26,7 @@ WIRE_STATES = ("alive", "suspect", "dead", "left")
 
 @dataclass(frozen=True, slots=True)
 class NodeEntry:
-    """One member in a push/pull: what is known of it, and its state's name."""
+    """One member in a push/pull: its claim, and the name of its state."""
 
     alive: Alive
     state: str
@@ -34,7 +34,7 @@ class NodeEntry:
 
 @dataclass(frozen=True, slots=True)
 class PushPull:
-    """A whole member table and the state of the layer above (SWIM does without; memberlist)."""
+    """A whole member table and the state of the layer above (from memberlist, not SWIM)."""
 
     nodes: tuple[NodeEntry, ...]
     user_state: bytes = b""
@@ -43,14 +43,14 @@ class PushPull:
 
 @dataclass(frozen=True, slots=True)
 class UserStream:
-    """Bytes of a layer above that are too many for a packet."""
+    """A message of the layer above that is too large for a packet."""
 
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the other side did not answer."""
+    """The reason why the other side refused."""
 
     text: str
 
@@ -62,7 +62,7 @@ def encode_stream(message: StreamMessage) -> bytes:
     """Return the plaintext stream of one message.
 
     Raises:
-        ValueError: it is larger than peers accept, or a field is; a bug of the caller.
+        ValueError: the message or a field is larger than peers accept; a bug of the caller.
     """
     match message:
         case PushPull(nodes, user_state, join):
@@ -81,7 +81,7 @@ def encode_stream(message: StreamMessage) -> bytes:
 
 
 def seal_stream(plain: bytes, envelope: GossipEnvelope, *, nonce: bytes) -> bytes:
-    """Return `plain` as it travels; `envelope.header` is the initiator's to send before it."""
+    """Return `plain`, compressed and encrypted; the initiator sends `envelope.header` first."""
     keyring = envelope.keyring
     if not keyring.encrypts:
         return plain
@@ -112,7 +112,7 @@ def _entry_fields(entry: NodeEntry) -> dict[str, Any]:
 class StreamReader:
     """Collects the bytes of one side of an exchange.
 
-    `initiated`: we opened the connection, so the other side sends no label.
+    `initiated`: this node opened the connection, so the other side sends no label.
     """
 
     envelope: GossipEnvelope
@@ -124,7 +124,7 @@ class StreamReader:
         """Add `data`; return the message when it is complete.
 
         Raises:
-            WireError: it cannot become one.  Close the connection.
+            WireError: the data is not a valid message.  Close the connection.
         """
         self._buffer += data
         if len(self._buffer) > STREAM_BYTES_MAX:
@@ -136,7 +136,7 @@ class StreamReader:
             return None
         message = _Parser(plain).message()
         if message is None and self.envelope.keyring.encrypts:
-            # An encrypted frame is the whole message: no more bytes can complete it.
+            # An encrypted frame is the whole message: further bytes cannot complete it.
             raise WireError("encrypted stream message is cut off", reason="truncated")
         return message
 
@@ -178,7 +178,7 @@ class StreamReader:
 
 
 class _Parser:
-    """Reads one plaintext message; None as long as it is not all there."""
+    """Reads one plaintext message; returns None until it is complete."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -206,7 +206,7 @@ class _Parser:
             raise WireError("empty stream message", reason="empty")
         kind = self._data[0]
         if kind == packets.COMPRESS:
-            self._map()  # waits for all of it
+            self._map()  # not complete yet
             inner = packets.inflate(self._data, bytes_max=STREAM_BYTES_MAX)
             if inner[:1] == bytes([packets.COMPRESS]):
                 raise WireError("compressed twice", reason="nesting")

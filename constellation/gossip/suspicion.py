@@ -9,9 +9,9 @@ from math import floor, log, log10
 def suspicion_timeout_s(confirmations: int, expected: int, min_s: float, max_s: float) -> float:
     """Return the timeout after `confirmations` accusations by others than the first accuser.
 
-    Falls from `max_s` to `min_s` on a log scale, reached at `expected` confirmations (K in the
-    paper): one slow observer must wait long, several that agree need not.  With `expected` 0
-    the cluster is too small to confirm anything, and the floor applies at once.
+    It falls from `max_s` to `min_s` on a log scale, and reaches `min_s` at `expected` confirmations
+    (K in the paper): a single observer waits long, several that agree wait less.  If `expected` is
+    0, the cluster is too small for confirmations, and the timeout is `min_s`.
 
     Raises:
         ValueError: a count is negative, or `max_s` is below `min_s`.
@@ -26,7 +26,7 @@ def suspicion_timeout_s(confirmations: int, expected: int, min_s: float, max_s: 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """One member's time as a suspect: who accuses it, and until when it may refute."""
+    """The suspicion of one member: its accusers, and how long it may refute."""
 
     started_at_s: float
     min_s: float
@@ -45,7 +45,7 @@ class Suspicion:
         probe_interval_s: float,
         max_multiplier: int,
     ) -> Suspicion:
-        """Return a new suspicion in a cluster of `members` living ones."""
+        """Return a new suspicion in a cluster of `members` living members."""
         expected = max(0, multiplier - 2)
         if members - 2 < expected:
             expected = 0
@@ -55,14 +55,14 @@ class Suspicion:
         return cls(now_s, min_s, max_multiplier * min_s, expected, accusers)
 
     def confirm(self, accuser: str) -> Suspicion | None:
-        """Return the suspicion with one accuser more; None if that tells nothing new."""
+        """Return the suspicion with another accuser; None if that changes nothing."""
         if accuser in self.accusers or len(self.accusers) > self.expected:
             return None
         return replace(self, accusers=self.accusers | {accuser})
 
     @property
     def ends_at_s(self) -> float:
-        """When the member is dead unless it refutes."""
+        """When the member is declared dead unless it refutes."""
         confirmations = len(self.accusers) - 1
         return self.started_at_s + suspicion_timeout_s(
             confirmations, self.expected, self.min_s, self.max_s

@@ -1,8 +1,8 @@
 """One member of a SWIM cluster with Lifeguard, as a pure protocol node.
 
-The shell hands in packets, answers over TCP and the passing of time, performs the effects it
-gets back in order, and calls `on_time` at `next_due_s`.  What is decoded is checked whole
-before anything changes.
+The shell passes in packets, TCP answers and the time, performs the returned effects in order, and
+calls `on_time` at `next_due_s`.  A packet is decoded and checked completely before any state
+changes.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from constellation.gossip.timers import (
     Timers,
 )
 
-EAGER_DELAY_S = 0.005  # lets a burst of news become one packet
+EAGER_DELAY_S = 0.005  # combines a burst of broadcasts into one packet
 EAGER_INTERVAL_S = 0.02
 EAGER_ROUNDS_MAX = 2  # of three members each: one reaches 1 - e^-3 of all, two 1 - e^-6
-LEAVE_SPEED = 4  # gossip rounds while leaving, per usual one
+LEAVE_SPEED = 4  # gossip rounds per interval while leaving
 PUSH_PULL_STEP_MEMBERS = 32
 REJOIN_SEEDS_MAX = 8
 
@@ -57,8 +57,8 @@ class SwimNode:
         self.seeds: tuple[Address, ...] = ()
         self._random = random
         self._eager_at_s = float("-inf")
-        self._eager_rounds = 0  # that are still to come
-        self._gossip_order: list[str] = []  # whose turn it is to be told news
+        self._eager_rounds = 0  # that remain
+        self._gossip_order: list[str] = []  # the members whose turn it is
         self._timers = Timers()
         self.outbox = Outbox(policy)
         self.members = MemberTable(random=random, members_max=policy.members_max)
@@ -90,27 +90,27 @@ class SwimNode:
 
     @property
     def name_taken(self) -> bool:
-        """Another node has our name: this one keeps silent until that is gone."""
+        """Another living node has our name: this one is silent until that one is gone."""
         return self._name.is_taken
 
     def answers_to(self, name: str) -> bool:
-        """Whether a ping for `name` is one for this node, and to be answered."""
+        """Return whether this node must answer a ping for `name`."""
         return name in ("", self.node_name) and not self.name_taken
 
     @property
     def has_left(self) -> bool:
-        """A leave was asked for, and told as often as news are told."""
+        """The leave has been sent as often as any broadcast, or there is nobody to send it to."""
         told = self.node_name not in self.outbox.membership
         return self.membership.leaving and (told or self.members.living_count <= 1)
 
     @property
     def known_addresses(self) -> tuple[Address, ...]:
-        """Where others are or were, for the next life of this node."""
+        """The addresses of living and of lost members, for the next life of this node."""
         living = [m.address for m in self.members if m.is_living and m.name != self.node_name]
         return (*living, *self.membership.former)
 
     def start(self, now_s: float, *, known: Iterable[Address] = ()) -> list[Effect]:
-        """Begin to probe, to gossip and to look for others, `known` from an earlier life."""
+        """Begin to probe, gossip and join; `known` are addresses from an earlier life."""
         self.membership.me.state_changed_at_s = now_s
         self.membership.remember(tuple(known), now_s)
         for alarm, interval_s in (
@@ -129,7 +129,7 @@ class SwimNode:
             WireError: it is malformed.  Nothing has changed.
         """
         found = packets.decode(body)
-        # Whose name is taken keeps silent: an ack would keep the name's former holder alive.
+        # While the name is taken: an ack would make peers believe that its holder is alive.
         for packet in () if self.name_taken else found:
             self._on_packet(packet, source, now_s)
         self._name.ask(len(self.members), now_s)
@@ -147,12 +147,12 @@ class SwimNode:
         return self._end(now_s)
 
     def on_tcp_refused(self, seq_no: int, now_s: float) -> list[Effect]:
-        """Take it that nobody listens where `OpenTcpPing` went."""
+        """Note that the target of `OpenTcpPing` refused the connection."""
         self.prober.on_refused(seq_no, now_s)
         return self._end(now_s)
 
     def broadcast(self, subject: object, body: bytes) -> bool:
-        """Queue a user message as news; False if it can never fit in a packet."""
+        """Queue a user message as a broadcast; False if it cannot fit in a packet."""
         message = packets.encode(User(body))
         if len(message) > self.user_bytes_max:
             return False
@@ -161,11 +161,11 @@ class SwimNode:
 
     @property
     def user_bytes_max(self) -> int:
-        """Largest user message, with its type byte, that a packet may carry."""
+        """The largest user message, with its type byte, that fits in a packet."""
         return self.policy.packet_bytes_max - 8
 
     def push_pull(self, *, join: bool) -> PushPull:
-        """Return what this node tells of members in a whole exchange."""
+        """Return the member table for a push/pull."""
         entries = tuple(_entry(member) for member in self.members)
         if self.membership.leaving:
             own = NodeEntry(self.membership.me.claim, "left")
@@ -173,7 +173,7 @@ class SwimNode:
         return PushPull(entries, join=join)
 
     def on_push_pull(self, remote: PushPull, now_s: float, *, initiated: bool) -> bool:
-        """Merge another's table; False if it is not for us.
+        """Merge the table of a peer; False if it must not be merged.
 
         The caller takes the effects with `end_step`.
         """
@@ -188,16 +188,17 @@ class SwimNode:
         return self._end(now_s)
 
     def leave(self, now_s: float) -> list[Effect]:
-        """Begin to leave; `has_left` says when it is told.  Safe to repeat."""
+        """Begin to leave; `has_left` becomes true when the leave has been sent.  Idempotent."""
         if not self.membership.leaving:
             self.membership.leave()
             self._timers.set(Alarm.GOSSIP, now_s)
         return self._end(now_s)
 
     def gossip_targets(self, now_s: float) -> list[Member]:
-        """Return the next members that news are sent to: living, or dead for a short time.
+        """Return the next members to send broadcasts to: living, or dead for a short time.
 
-        A shuffled round-robin, so that the few copies of one piece of news go to as many members.
+        The order is a shuffled round-robin, so that the few copies of one broadcast go to different
+        members.
         """
 
         def fits(member: Member) -> bool:
@@ -220,13 +221,13 @@ class SwimNode:
         return self.outbox.take_effects()
 
     def _hasten(self, now_s: float) -> None:
-        """Let fresh news leave at once, when the last such round is not too near."""
+        """Send new broadcasts at once, unless the last early round was just before."""
         due_s = self._timers.due_s(Alarm.GOSSIP)
         news = self.outbox.fresh
         self.outbox.clear_fresh()
         if due_s is None or not news:
             return
-        # The last round stays at its time: no short disturbance may take all copies.
+        # One round stays at its regular time, so that a short disturbance cannot take all copies.
         rounds = ceil(self.outbox.transmits_max / self.policy.gossip_nodes)
         self._eager_rounds = max(1, min(EAGER_ROUNDS_MAX, rounds - 1))
         self._gossip_early(max(now_s + EAGER_DELAY_S, self._eager_at_s + EAGER_INTERVAL_S), due_s)
@@ -257,7 +258,7 @@ class SwimNode:
                 self.outbox.add_effect(UserReceived(body))
 
     def _answer_accusation(self, news: Suspect, source: Address) -> None:
-        """Let whoever accuses this node hear the refutation without relying on chance."""
+        """Send the refutation to the accuser directly: a broadcast may miss it."""
         if news.node == self.node_name and not self.membership.leaving:
             claim = packets.encode(self.membership.me.claim)
             self.outbox.send_bare(source, claim)
@@ -300,7 +301,7 @@ class SwimNode:
         self._timers.set(Alarm.PROBE, now_s + interval_s)
         if target is not None and not (self.membership.leaving or self.name_taken):
             self.prober.start(target, now_s)
-            # A round ends before the next begins, also when both are due at once.
+            # A round ends before the next begins, even if both are due at once.
             self._timers.set(Alarm.PROBE, now_s + interval_s + 1e-6)
 
     def _end_probe(self, now_s: float) -> None:
@@ -322,7 +323,7 @@ class SwimNode:
         for member in self.gossip_targets(now_s):
             news = self.outbox.news(member.address)
             if not news:
-                continue  # another may be told what a stranger is not
+                continue  # others may understand what a stranger does not
             self.outbox.send_bare(member.address, *news)
 
     def _exchange(self, now_s: float) -> None:
@@ -335,12 +336,12 @@ class SwimNode:
             1, lambda member: member.state == "alive" and member.name != self.node_name
         )
         if peers and not self.membership.leaving:
-            # Whose name was not accepted yet must see a whole table.
+            # Until its name is accepted, a node must see a whole table.
             regular = self._name.is_accepted and not self.name_taken
             self.outbox.add_effect(OpenPushPull(peers[0].address, join=False, regular=regular))
 
     def _rejoin(self, now_s: float) -> None:
-        """Look for seeds that are no members, and for one member that was lost."""
+        """Contact seeds that are not members, and one lost member."""
         self._timers.set(Alarm.REJOIN, now_s + self.policy.rejoin_interval_s)
         if self.membership.leaving:
             return
@@ -360,7 +361,7 @@ class SwimNode:
         elif entry.state == "left":
             self.membership.on_dead(Dead(claim.incarnation, claim.node, claim.node), now_s)
         else:
-            # A death by hearsay is only a suspicion: the member may refute it.
+            # A death in a peer's table is only a suspicion here: the member may refute it.
             accusation = Suspect(claim.incarnation, claim.node, self.node_name)
             self.membership.on_suspect(accusation, now_s)
 

@@ -1,7 +1,8 @@
-"""The user messages of one packet, of which all together may hold no more than one packet may.
+"""The user messages of one packet, with one limit for all of them together.
 
-A packet of ours holds some records, and seldom a statement.  But a hostile one could hold a
-thousand messages that each inflate to megabytes, or call for a look at the whole state.
+A packet of a Constellation node holds a few records, and sometimes a statement.  A hostile packet
+could hold a thousand messages that each inflate to megabytes or require a digest of the whole
+state.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from constellation.gossip.record_codec import SignedRecord
 
 @dataclass(frozen=True, slots=True)
 class UserMessages:
-    """What the user messages of one packet hold, and why some of them were refused."""
+    """The content of the user messages of one packet, and the reasons for refusals."""
 
     records: tuple[SignedRecord, ...]
     statement: bytes | None
@@ -25,7 +26,7 @@ class UserMessages:
 
 
 def unpack_user_messages(bodies: Iterable[bytes]) -> UserMessages:
-    """Return what `bodies` hold: all records and the first statement."""
+    """Return all records and the first statement in `bodies`."""
     records: list[SignedRecord] = []
     refused: list[str] = []
     statement: bytes | None = None
@@ -44,5 +45,5 @@ def unpack_user_messages(bodies: Iterable[bytes]) -> UserMessages:
             refused.append(error.reason)
             if error.reason == "unknown_user":
                 continue  # of a later version
-            break  # whoever has packed one so has packed them all
+            break  # after one such message the rest is not trusted either
     return UserMessages(tuple(records), statement, tuple(refused))

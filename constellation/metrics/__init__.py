@@ -1,4 +1,4 @@
 """Metrics of all actor processes of a node on one page.
 
-exposition   the latest report of each actor, merged by family, as Prometheus reads it
+exposition  merges the latest report of each actor, and renders the page for Prometheus
 """

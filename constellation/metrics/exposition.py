@@ -1,7 +1,7 @@
-"""The page that Prometheus scrapes: all actors' metrics, one HELP and TYPE a family.
+"""The page that Prometheus scrapes: the metrics of all actors, with each family described once.
 
-Each sample gets the label `actor`.  A sample that brings one of its own keeps it under
-`exported_actor`, as Prometheus does with labels that clash.
+Each sample gets the label `actor`.  A label of that name is renamed to `exported_actor`, as
+Prometheus does with labels that clash.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ACTORS_MAX = 2048
 SAMPLES_MAX = 50_000
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,255}")
-_SUFFIX = {"counter": "_total", "info": "_info"}  # of the name that the page shows
+_SUFFIX = {"counter": "_total", "info": "_info"}  # appended to the name on the page
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
 
 
@@ -53,7 +53,7 @@ class ReportBook:
 
 
 class _Page(Collector):
-    """Metrics as the encoders of prometheus_client take them."""
+    """Metrics in the form that the encoders of prometheus_client need."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = tuple(metrics)
@@ -63,16 +63,16 @@ class _Page(Collector):
 
 
 def render(reports: Iterable[MetricsReport], accept: str) -> tuple[bytes, str]:
-    """Return the page and its content type, in the form that the header `accept` asks for."""
+    """Return the page and its content type, in the format that the header `accept` requests."""
     encode, content_type = choose_encoder(accept)
     return encode(_Page(merge(reports))), content_type
 
 
 def merge(reports: Iterable[MetricsReport]) -> list[Metric]:
-    """Return every family once, in order of name, with the samples of all actors.
+    """Return every family once, sorted by name, with the samples of all actors.
 
-    Left out: names that Prometheus does not take, a family whose kind differs from that of the
-    same name in an earlier report, and samples beyond `SAMPLES_MAX`.
+    It leaves out names that Prometheus refuses, a family whose kind differs from that of the same
+    name in an earlier report, and families beyond `SAMPLES_MAX` samples.
     """
     metrics: dict[str, Metric] = {}
     owners: dict[str, tuple[str, str]] = {}
@@ -80,7 +80,7 @@ def merge(reports: Iterable[MetricsReport]) -> list[Metric]:
     for report in reports:
         for family in report.families:
             own = (family.name, family.kind)
-            # The text form shows a counter `x` as `x_total`, OpenMetrics as `x`: it needs both.
+            # Text shows a counter as `x_total`, OpenMetrics as `x`: both names must be free.
             shown = {family.name, family.name + _SUFFIX.get(family.kind, "")}
             is_ours = all(owners.get(name, own) == own for name in shown)
             if not is_ours or not _NAME.fullmatch(family.name) or len(family.samples) > left_count:

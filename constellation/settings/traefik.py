@@ -11,22 +11,22 @@ from constellation.traefik.schema.checks import breaker_expression
 
 
 class TraefikSettings(Group):
-    """What the Traefik provider puts into its body."""
+    """What the Traefik provider puts into the body, and how long it settles after a start."""
 
     version: Literal["3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7"] = Field(
         "3.0",
-        description="oldest Traefik that polls; it refuses a whole configuration for one key that "
-        "it does not know, so labels that ask for what came later are not honoured",
+        description="version of the oldest Traefik that polls.  Traefik refuses a whole "
+        "configuration for one unknown key, so labels that need a later version are left out",
     )
     http_entry_points: tuple[str, ...] = Field(
         ("web",),
-        description="entry points of HTTP routers that name none; empty: Traefik's default ones",
+        description="entry points of HTTP routers that name none; empty: Traefik's defaults",
     )
     entry_points: tuple[str, ...] = Field(
         (),
-        description="entry points of Traefik that labels may name besides `http_entry_points`; a "
-        "router that names another is left out.  One called mongodb, redis, postgres or mysql "
-        "gets a default TCP route to the service whose image is that",
+        description="entry points of Traefik that labels may name in addition to "
+        "`http_entry_points`; a router that names another one is left out.  An entry point called "
+        "mongodb, redis, postgres or mysql gets a default TCP route to the service with that image",
     )
     cert_resolvers: tuple[str, ...] = Field(
         (), description="certificate resolvers of Traefik that labels may name"
@@ -36,68 +36,71 @@ class TraefikSettings(Group):
     )
     default_routes: Literal["unrouted", "all", "none"] = Field(
         "unrouted",
-        description="which services get <service>.<domain> and <service>.<node>.<domain>: "
-        "'unrouted', those without an HTTP router of their own; 'all', also the others, without "
-        "the middlewares and the TLS of their own routers; 'none'",
+        description="which services get the default hosts <service>.<domain> and "
+        "<service>.<node>.<domain>: 'unrouted', services without an HTTP router of their own; "
+        "'all', every service, without the middlewares and TLS of its own routers; 'none'",
     )
     local_preference: Literal["weights", "failover", "none"] = Field(
         "weights",
-        description="how the node's own instances are preferred: 'weights', they get "
-        "`local_weight` times the requests of one elsewhere; 'failover' (Traefik 3.7), GET, HEAD "
-        "and OPTIONS go to them alone and, answered 502 to 504, to the others; 'none'",
+        description="how instances on this node are preferred: 'weights', each gets `local_weight` "
+        "times the requests of an instance elsewhere; 'failover' (Traefik 3.7), GET, HEAD and "
+        "OPTIONS go only to them, and to the others after a 502, 503 or 504; 'none'",
     )
     local_weight: int = Field(
-        2, ge=1, le=100, description="weight of an instance on this node; of one elsewhere it is 1"
+        2, ge=1, le=100, description="weight of an instance on this node; elsewhere the weight is 1"
     )
     retry_attempts: int = Field(
         6,
         ge=0,
         le=10,
-        description="attempts of the retry middleware of all HTTP routers; 0: none.  Traefik may "
-        "try the same server again, so with few servers it takes some to find another",
+        description="attempts of the retry middleware of all HTTP routers; 0: no retries.  Traefik "
+        "may choose the same server again, so with few servers several attempts are needed",
     )
     retry_initial_interval_s: float = Field(
-        0.05, gt=0, le=10, description="first wait of the retry middleware"
+        0.05, gt=0, le=10, description="wait before the first retry, in seconds"
     )
     circuit_breaker: str = Field(
         "",
         description="expression of a circuit breaker for all HTTP routers, e.g. "
-        "'NetworkErrorRatio() > 0.30'; empty: none",
+        "'NetworkErrorRatio() > 0.30'; empty: no circuit breaker",
     )
     settle_s: float = Field(
         5.0,
         gt=0,
         le=600,
-        description="after a start, seconds from hearing of the cluster until what it says is "
-        "taken as complete; the last body, or 503, is served until then",
+        description="after a start, time from the first contact with another node until the state "
+        "of the cluster counts as complete, in seconds; until then the last good body is served, "
+        "or 503",
     )
     alone_s: float = Field(
         60.0,
         gt=0,
         le=3600,
-        description="after a start, seconds until a node that expects others and hears of none "
-        "routes to itself only",
+        description="after a start, time after which a node that expects others but knows none "
+        "routes to its own instances only, in seconds",
     )
     last_good_expiry_s: float = Field(
-        86_400.0, gt=0, description="a body saved so long ago is not served after a start"
+        86_400.0,
+        gt=0,
+        description="age at which a saved body is no longer served after a start, in seconds",
     )
     reaches_containers: bool = Field(
         True,
-        description="this node's Traefik reaches containers at their own addresses: it runs on "
-        "the host, or in its network; used for ports that are not published",
+        description="whether this node's Traefik reaches containers at their own addresses, "
+        "because it runs on the host or in its network; needed for ports that are not published",
     )
     ingress_port: int = Field(
         0,
         ge=0,
         le=65535,
-        description="port of `ingress_entry_point` on `bind_address`, by which other nodes reach "
-        "services here that publish no port; 0: none",
+        description="port of `ingress_entry_point` on `bind_address`, through which other nodes "
+        "reach services on this node that publish no port; 0: none",
     )
     ingress_entry_point: str = Field(
         "constellation",
         min_length=1,
         description="entry point of Traefik for requests that other nodes pass on; it must listen "
-        "where only nodes of the cluster reach it",
+        "on an address that only nodes of the cluster reach",
     )
 
     @field_validator("circuit_breaker")
@@ -110,11 +113,11 @@ class TraefikSettings(Group):
 
     @model_validator(mode="after")
     def check_versions(self) -> TraefikSettings:
-        """Refuse what the oldest Traefik does not have."""
+        """Refuse settings that need a later Traefik than `version`."""
         if self.local_preference == "failover" and self.version != "3.7":
             raise ValueError(
-                f"local_preference is 'failover', which came with Traefik 3.7, and version is "
-                f"{self.version}: set version to 3.7 if every Traefik is, or take 'weights'"
+                f"local_preference 'failover' needs Traefik 3.7, and version is {self.version}: "
+                "set version to 3.7 if every Traefik has it, or use 'weights'"
             )
         return self
 

@@ -1,13 +1,13 @@
 """The passes that compose the configuration, in order.
 
-Each pass is a function that reads the tables of a `Composition` that passes before it have written
-and writes its own; `Work` says for which keys.  The result depends on the present state alone, not
-on the order of the changes that led to it.  A new feature adds its pass to `PASSES`.
+Each pass is a function that reads the tables of a `Composition` that earlier passes wrote, and
+writes its own, for the keys in `Work`.  The result depends on the current state alone, not on the
+changes that led to it.  A new feature adds its pass to `PASSES`.
 
-    ingress      addresses of the peers     -> the router for requests passed on to no service here
+    ingress      addresses of the peers     -> the router for passed-on requests without a service
     services     instances, states, places  -> services with their servers
     meanings     labels of all services     -> which middleware each service means by a name
-    definitions  meanings                   -> middlewares that name others as their service means
+    definitions  meanings                   -> middlewares with their references resolved
     middlewares  definitions, services      -> middlewares in the document
     routers      services, middlewares      -> routers in the document
     common       routers                    -> the middlewares that all HTTP routers share

@@ -1,6 +1,6 @@
-"""The tables of what is composed now.
+"""The tables of everything that is composed.
 
-Each pass (see `compose`) reads the tables of the passes before it and writes its own.
+Each pass (see `compose`) reads the tables of earlier passes and writes its own.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from constellation.traefik.service_servers import Backends
 
 @dataclass(frozen=True, slots=True)
 class ComposedService:
-    """A service: all instances behind it, and what routers see of it."""
+    """A service: all its instances, and what routers see of it."""
 
     backends: Backends
     face: ServiceFace
 
 
 class Composition:
-    """What is composed now.
+    """Everything that is composed.
 
     Attributes:
-        document: all elements as the body has them.
-        contributions: what instances contribute, by key.
-        services: every service that has an instance.
+        document: all elements of the body.
+        contributions: the elements that instances contribute, by key.
+        services: every service that has a reachable instance.
         meanings: for each name of a middleware, the key that each service means by it.
-        middlewares: every middleware by the key that is meant; a chain names what it means.
+        middlewares: every middleware by the key that a service means.
         rejections: what was left out, by the key that it belongs to.
-        graph: what must be composed again when something changes.
+        graph: which elements must be composed again when another one changes.
     """
 
     def __init__(self, settings: TraefikSettings, domain: str) -> None:
@@ -57,9 +57,11 @@ class Composition:
         self.rejections: dict[ElementKey, tuple[Rejection, ...]] = {}
         self.graph = DependencyGraph()
         self._domain = domain
-        self._parts: dict[ElementKey, tuple[ElementKey, ...]] = {}  # what each key put there
+        self._parts: dict[
+            ElementKey, tuple[ElementKey, ...]
+        ] = {}  # of the document, by the key that put them there
         self._routed: dict[ElementKey, frozenset[Instance]] = {}
-        self._routed_counts: dict[Instance, int] = {}  # by how many services
+        self._routed_counts: dict[Instance, int] = {}  # how many services route to it
         self._all_routed: frozenset[Instance] | None = frozenset()  # None: it changed
 
     # Contributions.
@@ -84,7 +86,7 @@ class Composition:
         }
 
     def contributions_to(self, key: ElementKey) -> tuple[Contribution, ...]:
-        """Return what all instances contribute under `key`."""
+        """Return the contributions of all instances under `key`."""
         return tuple(self.contributions.get(key, {}).values())
 
     def services_at(self, nodes: frozenset[str] | None) -> set[ElementKey]:
@@ -96,17 +98,17 @@ class Composition:
             and (nodes is None or any(instance.node in nodes for instance in found))
         }
 
-    # What names stand for.
+    # Names.
 
     def find_service(self, protocol: Protocol, name: str) -> ElementKey | None:
-        """Return the service that `name` stands for: of labels, or the implied one of a host."""
+        """Return the service called `name` in labels, or else the one with that host name."""
         for key in self._service_keys(protocol, name):
             if key in self.services:
                 return key
         return None
 
     def _service_keys(self, protocol: Protocol, name: str) -> tuple[ElementKey, ElementKey]:
-        """Return what `name` may stand for, in order.  A name from labels has no dot."""
+        """Return the keys that `name` may stand for, in order.  A name from labels has no dot."""
         host = f"{dns_label(name)}.{self._domain}"
         return (
             ElementKey(protocol, "services", name, HOST if "." in name else LABELS),
@@ -122,15 +124,15 @@ class Composition:
         return next(iter(meanings.values())) if len(set(meanings.values())) == 1 else key
 
     def missing_of(self, key: ElementKey) -> str:
-        """Return what is wrong with the middleware `key`; empty: nothing."""
+        """Return why the middleware `key` cannot be used; empty: it can."""
         if len(set(self.meanings.get(key, {}).values())) > 1:
-            return f"several services define the middleware {key.name[:64]!r}, each in its own way"
+            return f"several services define the middleware {key.name[:64]!r}, differently"
         return missing_of(
             key, self.middlewares, lambda name: self.find_service("http", name) is not None
         )
 
     def needs_of(self, named: Iterable[ElementKey]) -> frozenset[ElementKey]:
-        """Return all that `named` may stand for; what is of another provider stands for nothing."""
+        """Return every key that `named` may stand for, without those of other providers."""
         needs: set[ElementKey] = set()
         for key in named:
             if is_foreign(key.name):
@@ -144,7 +146,7 @@ class Composition:
     # Results.
 
     def put(self, key: ElementKey, parts: Parts, rejected: tuple[Rejection, ...] = ()) -> None:
-        """Make `parts` all that `key` has in the document, and `rejected` all that was left out."""
+        """Replace what `key` has in the document by `parts`, and its rejections by `rejected`."""
         for part in self._parts.pop(key, ()):
             if part not in parts:
                 self.document.discard(part)
@@ -157,7 +159,7 @@ class Composition:
             self.rejections[key] = rejected
 
     def set_routed(self, key: ElementKey, routed: frozenset[Instance]) -> None:
-        """Make `routed` the instances that get the requests of the service `key`."""
+        """Replace the instances that get the requests of the service `key`."""
         before = self._routed.pop(key, frozenset())
         if routed:
             self._routed[key] = routed

@@ -36,10 +36,6 @@ class DependencyGraph:
         for need in needs - before:
             self._dependents.setdefault(need, set()).add(key)
 
-    def needs(self, key: ElementKey) -> AbstractSet[ElementKey]:
-        """Return what `key` needs."""
-        return self._needs.get(key, _NONE)
-
     def dependents(self, key: ElementKey) -> AbstractSet[ElementKey]:
         """Return what needs `key` directly."""
         return self._dependents.get(key, _NONE)

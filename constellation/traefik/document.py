@@ -1,8 +1,8 @@
-"""The body, kept in pieces: a change of one element makes no other be written again.
+"""The body in pieces: a change of one element does not encode the others again.
 
-Canonical: keys are sorted and nothing is written twice, so equal documents have equal bytes.
-Traefik reads the body as YAML, which takes almost all of JSON: no half of a surrogate pair as an
-escape, and none of `_ESCAPED` as it is.
+The encoding is canonical: keys are sorted, so equal documents have equal bytes.  Traefik reads the
+body as YAML, which accepts JSON with two exceptions: a surrogate pair must not be written as two
+escapes, and the characters of `_ESCAPED` must be escaped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from constellation.traefik.elements import ElementKey
 
-# YAML 1.2 §5.1: what is not printable, and breaks of lines.
+# YAML 1.2 §5.1: characters that are not printable, and line breaks.
 _ESCAPED = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -25,23 +25,23 @@ CHUNK_ELEMENTS = 64
 
 
 def canonical(value: Any) -> bytes:
-    """Return the one way to write `value` as JSON in UTF-8 that is YAML too."""
+    """Return the canonical JSON of `value`, in UTF-8, which is also YAML."""
     return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", _ENCODER.encode(value)).encode()
 
 
 class Document:
-    """Elements by key, each with its bytes, which are joined in chunks of `chunk_elements`."""
+    """Elements by key, each with its encoded bytes, joined in chunks of `chunk_elements`."""
 
     def __init__(self, chunk_elements: int = CHUNK_ELEMENTS) -> None:
         self._chunk_elements = chunk_elements
         self._sections: dict[tuple[str, str], _Section] = {}
 
     def __bool__(self) -> bool:
-        """There is an element."""
+        """Return whether there is any element."""
         return any(section.configs for section in self._sections.values())
 
     def set(self, key: ElementKey, config: Mapping[str, Any]) -> None:
-        """Write the element `key`, new or again."""
+        """Add or replace the element `key`."""
         section = self._sections.get((key.protocol, key.section))
         if section is None:
             section = _Section(self._chunk_elements)
@@ -49,7 +49,7 @@ class Document:
         section.set(key, config)
 
     def discard(self, key: ElementKey) -> None:
-        """Take the element `key` out, if it is there."""
+        """Remove the element `key` if it exists."""
         section = self._sections.get((key.protocol, key.section))
         if section is not None:
             section.discard(key.body_name)
@@ -60,13 +60,13 @@ class Document:
         return found.keys.get(body_name) if found is not None else None
 
     def section(self, protocol: str, section: str) -> Mapping[str, Mapping[str, Any]]:
-        """Return the elements of one section by name.  Not to be changed."""
+        """Return the elements of one section by their names in the body.  Do not change it."""
         found = self._sections.get((protocol, section))
         return found.configs if found is not None else {}
 
     def body(self) -> bytes:
         """Return the whole document."""
-        pieces: list[bytes] = []  # joined once: each joining copies it all
+        pieces: list[bytes] = []  # joined once, because each join copies everything
         for protocol, keys in groupby(sorted(self._sections), itemgetter(0)):
             protocol_begin = len(pieces)
             for key in keys:
@@ -82,10 +82,10 @@ class Document:
 
 
 class _Section:
-    """Elements of one kind.
+    """The elements of one section.
 
-    `_names` are sorted, and each of `_chunks` is what `chunk_elements` of them become; None if a
-    name was added or removed.  A changed element is written again with its chunk alone.
+    `_names` are sorted, and each of `_chunks` holds `chunk_elements` of them; `_chunks` is None
+    after a name was added or removed.  A changed element only rebuilds its own chunk.
     """
 
     def __init__(self, chunk_elements: int) -> None:
@@ -133,7 +133,7 @@ class _Section:
 
 
 def _enclose(name: str, pieces: list[bytes], begin: int) -> None:
-    """Make the pieces from `begin` on, if there are any, the members of one object `name`."""
+    """Wrap the pieces from `begin` on, if there are any, as the members of an object `name`."""
     if begin < len(pieces):
         pieces[begin] = b'"%b":{%b' % (name.encode(), pieces[begin])
         pieces[-1] += b"}"

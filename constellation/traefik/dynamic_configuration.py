@@ -1,7 +1,7 @@
-"""The body that Traefik polls: canonical, byte-stable, and never one that Traefik refuses.
+"""The body that Traefik polls: canonical, stable to the byte, and always accepted by Traefik.
 
-Traefik hashes the body and ignores an equal one, so equal states must give equal bytes: keys
-are sorted, and so is every list that has no order of its own.
+Traefik hashes the body and ignores an equal one, so equal states must give equal bytes: keys are
+sorted, and so is every list whose order has no meaning.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from constellation.traefik.places import Places, places
 from constellation.traefik.rejection import Rejection
 from messages.monitor import ServiceState
 
-REJECTED_MAX = 1000  # listed; the count is of all
+REJECTED_MAX = 1000  # that are listed; `rejected_count` counts all
 
 
 @dataclass(frozen=True, slots=True)
 class DynamicConfiguration:
-    """One body, and what stands behind it."""
+    """One body, what it routes to, and what was left out of it."""
 
     body: bytes
     router_count: int
@@ -40,7 +40,7 @@ class DynamicConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """One instance as it was built last."""
+    """One instance as of the last build."""
 
     state: ServiceState
     plan: InstancePlan
@@ -49,9 +49,9 @@ class _Known:
 
 
 class ConfigurationBuilder:
-    """Makes configurations one after the other, and each time only what changed.
+    """Builds one configuration after another, composing only what changed.
 
-    The result depends on the arguments of `build` alone.  What has vanished is forgotten.
+    The result depends on the argument of `build` alone, not on earlier builds.
     """
 
     def __init__(self, *, settings: TraefikSettings, domain: str) -> None:
@@ -60,18 +60,20 @@ class ConfigurationBuilder:
         self._settings = settings
         self._domain = domain
         self._services: Mapping[str, Mapping[str, ServiceState]] = {}
-        self._names: list[str] = []  # of the services, in the order of the view
-        self._labels: dict[str, str] = {}  # the host name part of each service
+        self._names: list[str] = []  # of services, in the order of the view
+        self._labels: dict[str, str] = {}  # the part of each service in its host name
         self._known: dict[Instance, _Known] = {}
-        self._rejected_of: dict[Instance, tuple[Rejection, ...]] = {}  # where there are any
+        self._rejected_of: dict[
+            Instance, tuple[Rejection, ...]
+        ] = {}  # only of instances that have some
 
     def build(self, view: ClusterView) -> DynamicConfiguration:
-        """Return the configuration for the cluster as `view` has it."""
+        """Return the configuration for the cluster in `view`."""
         now = places(view, self._settings)
         labels, names = self._labels, list(view.services)
         if names != self._names:
             labels = dns_labels(sorted(names))
-        dirty = self._take_up(view, labels)
+        dirty = self._plan_changed(view, labels)
         if self.places is not None and now != self.places:
             dirty |= self.composition.services_at(self.places.changed(now))
         self.places, self._services = now, view.services
@@ -79,18 +81,18 @@ class ConfigurationBuilder:
         compose(self.composition, dirty, view.services, now)
         return self._configuration()
 
-    def _take_up(self, view: ClusterView, labels: Mapping[str, str]) -> set[ElementKey]:
-        """Take up the instances that changed; return the keys to compose again."""
+    def _plan_changed(self, view: ClusterView, labels: Mapping[str, str]) -> set[ElementKey]:
+        """Plan the instances that changed; return the keys to compose again."""
         dirty: set[ElementKey] = set()
         for service in _differing(self._services, view.services, self._labels, labels):
             before = self._services.get(service, {})
             after = view.services.get(service, {})
             label = labels.get(service, "")
             for node in before.keys() | after.keys():
-                dirty |= self._take_up_one(Instance(service, node), after.get(node), label)
+                dirty |= self._plan_one(Instance(service, node), after.get(node), label)
         return dirty
 
-    def _take_up_one(
+    def _plan_one(
         self, instance: Instance, state: ServiceState | None, label: str
     ) -> set[ElementKey]:
         known = self._known.pop(instance, None)
@@ -116,10 +118,10 @@ class ConfigurationBuilder:
             self._rejected_of[instance] = known.rejected
 
     def _no_name(self, instance: Instance) -> Rejection:
-        reason = f"{instance.service[:64]!r} cannot be made a host name"
+        reason = f"the name {instance.service[:64]!r} cannot be part of a host name"
         if taken := dns_label(instance.service):
-            reason = f"its host name {taken!r} is that of another service"
-        return Rejection(*instance, "", reason, "rename it, using a-z, 0-9 and '-' only")
+            reason = f"another service has the host name {taken!r}"
+        return Rejection(*instance, "", reason, "rename the service, using only a-z, 0-9 and '-'")
 
     def _configuration(self) -> DynamicConfiguration:
         document = self.composition.document
@@ -148,11 +150,11 @@ def _differing(
     labels_before: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> set[str]:
-    """Return the services that have come, gone or changed, or have another label.
+    """Return the services that were added, removed or changed, or have another host name.
 
-    The mappings of a service's instances are not compared: what has not changed is the same one.
+    Mappings of instances are compared by identity: an unchanged service keeps its mapping.
     """
-    if list(before) == list(after):  # nearly always, and much faster than to look up each
+    if list(before) == list(after):  # nearly always, and much faster than a lookup for each
         return set(compress(after, map(is_not, before.values(), after.values())))
     known = before.get
     found = {service for service, instances in after.items() if known(service) is not instances}

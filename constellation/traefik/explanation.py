@@ -1,6 +1,6 @@
-"""How requests for a host name, or to a service, are routed on this node; and why not.
+"""Explains how this node routes requests for a host name or a service, and why it does not.
 
-From the same composition that the body is made of, so that it says what Traefik is told.
+It reads the same composition as the body, so it describes exactly what Traefik gets.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ROUTES_MAX = 20
 BACKENDS_MAX = 64
 REJECTED_MAX = 50
 SIMILAR_MAX = 3
-COMPARED_MAX = 1000  # names, 0.2 ms each
+COMPARED_MAX = 1000  # names, each costs 0.2 ms
 
 _QUOTED = r"""\(\s*[`"]([^`"]+)[`"]\s*\)"""
 _HOST = re.compile(rf"(?i:\bHost(?:SNI)?){_QUOTED}")
 _HOST_REGEXP = re.compile(rf"(?i:\bHost(?:SNI)?Regexp){_QUOTED}")
 
-# Python looks for a match by trying, which can take for ever; Go does not.  So only what is quick
-# in any case is tried: with few choices, and nothing that repeats what repeats.
+# Python's matching backtracks and may take exponential time, Go's does not.  So only patterns that
+# are always fast are tried: with few alternatives, and without nested repetition.
 PATTERNS_TRIED_MAX = 256
 _ATOM = re.compile(r"\\.|\[(?:\\.|[^\]])+\]")
 _REPEATED_GROUP = re.compile(r"\)[*+?{]")
@@ -42,7 +42,7 @@ AgeOf = Callable[[Instance], float]
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is to be told of one subject."""
+    """The explanation of one subject."""
 
     routes: tuple[RouteRow, ...]
     rejected: tuple[RejectionRow, ...]
@@ -64,7 +64,7 @@ def explain(
 
 
 def rejection_rows(rejected: Iterable[Rejection], most: int) -> tuple[RejectionRow, ...]:
-    """Return what is told of the first `most` of `rejected`."""
+    """Return the rows of the first `most` of `rejected`."""
     return tuple(
         RejectionRow(
             service=item.service,
@@ -98,7 +98,9 @@ class _Explainer:
         notes = list(self._notes(routes, services, len(keys)))
         if self._untried:
             count = self._untried
-            notes.append(f"{count} rules with HostRegexp were not tried, it could take long")
+            notes.append(
+                f"{count} rules with HostRegexp were not tried: matching could take too long"
+            )
         if not found:
             notes += self._similar()
         return Explanation(
@@ -109,7 +111,7 @@ class _Explainer:
             found,
         )
 
-    # Which routers, which services.
+    # Finding routers and services.
 
     def _routers(self) -> Iterator[tuple[ElementKey, Mapping[str, Any]]]:
         for protocol in ("http", "tcp", "udp"):
@@ -126,7 +128,7 @@ class _Explainer:
                 yield key
 
     def _matches(self, pattern: str) -> bool:
-        """Return whether a regular expression, which was checked before, matches the subject."""
+        """Return whether a regular expression that was checked before matches the subject."""
         if self._tried >= PATTERNS_TRIED_MAX or not _is_quick(pattern):
             self._untried += 1
             return False
@@ -134,7 +136,7 @@ class _Explainer:
         return re.search(pattern, self._subject) is not None
 
     def _by_name(self) -> Iterator[ElementKey]:
-        """Yield the routers that lead to a service of that name, or are called so."""
+        """Yield the routers that have that name or lead to a service of that name."""
         led: set[ElementKey] = set()
         for key, composed in self._composition.services.items():
             names = {backend.instance.service.lower() for backend in composed.backends.all}
@@ -151,12 +153,12 @@ class _Explainer:
         return {instance.service.lower() for instance in self._contributors(key)}
 
     def _contributors(self, router: ElementKey) -> list[Instance]:
-        """Return the instances whose labels ask for `router`."""
+        """Return the instances whose labels define `router`."""
         found = self._composition.contributions.get(router.written, {})
         return [one for one in found if router.origin.service in {"", one.service}]
 
     def _services(self, keys: Iterable[ElementKey]) -> set[str]:
-        """Return the services, as they are called on nodes, that the subject is about."""
+        """Return the names of the services that the subject is about."""
         found = {name for name in self._view.services if name.lower() == self._subject}
         for key in keys:
             found |= {instance.service for instance in self._contributors(key)}
@@ -177,7 +179,7 @@ class _Explainer:
         composed = self._composition.services.get(key) if key is not None else None
         return composed.backends.all if composed is not None else ()
 
-    # What is told of them.
+    # Describing them.
 
     def _route(self, key: ElementKey) -> RouteRow:
         config = self._config(key)
@@ -226,14 +228,14 @@ class _Explainer:
         self, routes: Iterable[RouteRow], services: Iterable[str], routes_count: int
     ) -> Iterator[str]:
         if routes_count > ROUTES_MAX:
-            yield f"{routes_count} routers lead there; these are the first {ROUTES_MAX}"
+            yield f"{routes_count} routers match; these are the first {ROUTES_MAX}"
         for route in routes:
             if is_foreign(route.service):
-                yield f"{route.router}: its service {route.service} is not of this provider"
+                yield f"{route.router}: another provider defines its service {route.service}"
             if any(backend.way == "ingress" for backend in route.backends):
                 yield (
-                    f"{route.router}: 'ingress' is reached through the Traefik of its node, since "
-                    "it publishes no port"
+                    f"{route.router}: 'ingress' instances publish no port and are reached through "
+                    "the Traefik of their node"
                 )
         routed = {name for route in routes for name in self._routed_to(route)}
         for service in sorted(set(services) - routed):
@@ -260,7 +262,7 @@ class _Explainer:
         found: bool,
     ) -> Iterator[str]:
         if not found:
-            yield f"nothing is called {self._subject}: no host of a rule, no service, no router"
+            yield f"{self._subject} not found: no host in a rule, service or router has this name"
         elif not routes:
             yield f"no route leads to {', '.join(sorted(services))}"
         for route in routes:
@@ -287,8 +289,8 @@ class _Explainer:
         if near:
             yield f"similar names are {', '.join(near)}"
         yield (
-            "a container is watched when it has the label traefik.enable=true, or all are with "
-            "docker.watch = 'all'; `constellation services` lists what is known"
+            "a container is watched if it has the label traefik.enable=true, or if docker.watch is "
+            "'all'; `constellation services` lists all known services"
         )
 
 

@@ -1,4 +1,4 @@
-"""Host names of services: their part of `<service>.<domain>`."""
+"""The part of a service in its host name `<service>.<domain>`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ HOST_NAME_CHARACTERS_MAX = 253
 
 
 def dns_label(name: str) -> str:
-    """Return `name` as one part of a host name, as Traefik does; empty if it cannot be one."""
+    """Return `name` as one label of a host name, as Traefik does; empty if that is impossible."""
     label = "-".join(re.findall(r"[a-z0-9]+", name.lower())) if name.isascii() else ""
     return label if NAME_PATTERN.fullmatch(label) else ""
 
 
 def dns_labels(names: Sequence[str]) -> dict[str, str]:
-    """Return the host name part of each service; empty for one whose part is taken.
+    """Return the host name part of each service; empty if another service has it.
 
-    A service that is called like its part has it before others.
+    A service whose name equals its host name part comes before others.
     """
     owners: dict[str, str] = {}
     for name in sorted(names, key=lambda name: (dns_label(name) != name, name)):

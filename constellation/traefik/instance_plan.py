@@ -1,8 +1,8 @@
-"""One instance of a service: what its labels bring into the configuration, and what is wrong.
+"""The plan of one instance: which elements its labels define, and what is wrong with them.
 
-Depends on the instance's state and the settings alone, not on where it runs or how it is: a plan
-is made anew only when its state is.  What the instance has without labels, its implied service,
-is called "" here; only with all services known does it get a name.
+A plan depends on the instance's state and the settings alone, not on its node or on other
+services.  The service that an instance has without labels is called "" here; it gets its name
+when all services are known.
 """
 
 from __future__ import annotations
@@ -28,22 +28,26 @@ from constellation.traefik.rejection import Complaint
 from constellation.traefik.rule import RuleError, check_rule, check_tcp_rule
 from messages.monitor import ServiceState
 
-IMPLIED = ""  # the service, and the rule, that labels do not give
+IMPLIED = ""  # the service of an instance whose labels define none
 COMPLAINTS_MAX = 32  # of one instance
-OWN_PROVIDERS = ("docker", "swarm", "http")  # x@docker is what labels define, so it is ours
+OWN_PROVIDERS = (
+    "docker",
+    "swarm",
+    "http",
+)  # x@docker means what labels define, so this provider has it
 
 _IN_SERVER = {"http": ("weight", "preservePath"), "tcp": ("tls",), "udp": ()}
 
 
 @dataclass(frozen=True, slots=True)
 class InstancePlan:
-    """What one instance brings.
+    """What one instance contributes.
 
     Attributes:
-        elements: by the names that labels give; the implied service is called "".
-        default_service: what its default HTTP routers lead to; None: it has none.
+        elements: by their names in labels; the implied service is called "".
+        default_service: the service of its default HTTP routers; None: it has no such router.
         known_protocol: the protocol of its default TCP router; None: it has no such router.
-        complaints: what had to be left out.
+        complaints: what was left out, and why.
     """
 
     elements: tuple[tuple[ElementKey, Element], ...] = ()
@@ -93,7 +97,7 @@ class _Planner:
         )
 
     def _is_routed(self, protocol: Protocol) -> bool:
-        """Default routers, which have no middlewares, must not lead to it."""
+        """Return whether default routers must not lead here, as they have no middlewares."""
         if protocol == "http":
             return self._labels.is_routed and self._settings.default_routes == "unrouted"
         return self._labels.mentions(protocol)
@@ -104,7 +108,7 @@ class _Planner:
 
     def _known_protocol(self) -> KnownProtocol | None:
         if self._labels.asks_for("tcp"):
-            return None  # it says itself what is routed
+            return None  # its labels define what is routed
         found = known_protocol(self._state.image, self._labels.known_protocol)
         if isinstance(found, Complaint):
             self._complaints.append(found)
@@ -132,8 +136,8 @@ class _Planner:
                 self._complain(
                     asked,
                     "",
-                    f"Traefik is not known to have the plugin {unknown[0][:64]!r}",
-                    "add it to the setting traefik.plugins, or correct the label",
+                    f"the plugin {unknown[0][:64]!r} is not in the setting traefik.plugins",
+                    "add it there if Traefik has it, or correct the label",
                 )
                 continue
             key = ElementKey(protocol, "middlewares", name)
@@ -148,23 +152,23 @@ class _Planner:
             if service is None or not self._is_right(protocol, asked, config):
                 continue
             middlewares = tuple(own_name(ref) for ref in config.pop("middlewares", ()))
-            config.pop("ruleSyntax", None)  # v3 is what it is in any case
+            config.pop("ruleSyntax", None)  # the rule is v3 in any case
             key = ElementKey(protocol, "routers", name)
             self._elements[key] = Router(config, service, middlewares)
 
     def _service_of(self, protocol: Protocol, asked: Asked, wanted: str) -> str | None:
-        """Return the service that the router leads to; None: that cannot be told."""
+        """Return the service that the router leads to; None: it is ambiguous."""
         if wanted:
             return wanted
         services = self._labels.of(protocol, "services")
         if len(services) > 1:
-            reason = "several services are defined, and it does not say which it is for"
-            self._complain(asked, "", reason, "add the label service to it")
+            reason = "several services are defined, and the router does not name one"
+            self._complain(asked, "", reason, "add the option service to the router")
             return None
         return next(iter(services), IMPLIED)
 
     def _is_right(self, protocol: Protocol, asked: Asked, config: dict[str, Any]) -> bool:
-        """Complain of what only this Traefik's own configuration, or all of a router, tells."""
+        """Check a whole router, also against what Traefik's static configuration defines."""
         rule, tls = config.get("rule", ""), config.get("tls")
         try:
             if protocol == "http" and rule:
@@ -172,41 +176,43 @@ class _Planner:
             if protocol == "tcp":
                 check_tcp_rule(rule, has_tls=tls is not None)
         except RuleError as error:
-            remedy = "write it as in Traefik's documentation, e.g. Host(`app.example.org`)"
+            remedy = "see Traefik's documentation of rules, e.g. Host(`app.example.org`)"
             reason = f"Traefik cannot parse this rule: {error}"
             self._complain(asked, "rule", reason, remedy)
             return False
         entry_points = config.get("entryPoints", ())
         unknown = sorted(set(entry_points) - self._settings.all_entry_points)
         if unknown:
-            reason = f"Traefik is not known to have the entry point {unknown[0][:64]!r}"
-            remedy = "add it to the setting traefik.entry_points, or correct the label"
+            reason = (
+                f"the entry point {unknown[0][:64]!r} is not in the setting traefik.entry_points"
+            )
+            remedy = "add it there if Traefik has it, or correct the label"
             self._complain(asked, "entryPoints", reason, remedy)
             return False
         if protocol == "udp" and not entry_points:
-            reason = "it names no entry point, so it would take all traffic of UDP"
-            self._complain(asked, "", reason, "add the label entrypoints to it")
+            reason = "it names no entry point, so it would take all UDP traffic"
+            self._complain(asked, "", reason, "add the option entrypoints to the router")
             return False
         if protocol == "tcp" and tls is None and not entry_points:
-            reason = "it names no entry point and no TLS, so it would take all traffic of HTTP"
-            self._complain(asked, "rule", reason, "add the label entrypoints to it")
+            reason = "it names no entry point and has no TLS, so it would take all HTTP traffic"
+            self._complain(asked, "rule", reason, "add the option entrypoints to the router")
             return False
         of_http = sorted(set(entry_points) & set(self._settings.http_entry_points))
         if protocol == "tcp" and tls is None and of_http:
-            reason = f"without TLS it would take the traffic of HTTP on {of_http[0][:64]!r}"
-            remedy = "name an entry point that HTTP routers do not have, or add TLS"
+            reason = f"it has no TLS, so it would take all HTTP traffic on {of_http[0][:64]!r}"
+            remedy = "name an entry point that HTTP routers do not use, or add TLS"
             self._complain(asked, "entryPoints", reason, remedy)
             return False
         resolver = (tls or {}).get("certResolver", "")
         if resolver and resolver not in self._settings.cert_resolvers:
-            reason = f"Traefik is not known to have the certificate resolver {resolver[:64]!r}"
-            remedy = "add it to the setting traefik.cert_resolvers, or correct the label"
+            reason = f"the resolver {resolver[:64]!r} is not in the setting traefik.cert_resolvers"
+            remedy = "add it there if Traefik has it, or correct the label"
             self._complain(asked, "tls.certResolver", reason, remedy)
             return False
         return True
 
     def _default_service(self) -> str | None:
-        """Return what default HTTP routers lead to; None: there are to be none."""
+        """Return the service of the default HTTP routers; None: there are no such routers."""
         services = self._labels.of("http", "services")
         is_routed = self._labels.is_routed
         wanted = {"unrouted": not is_routed, "all": True, "none": False}
@@ -229,21 +235,21 @@ class _Planner:
 
 
 def _the_first(complaints: Sequence[Complaint]) -> tuple[Complaint, ...]:
-    """Return so many that one container's labels do not fill the list."""
+    """Return the first complaints, so that one container cannot fill the list."""
     if len(complaints) <= COMPLAINTS_MAX:
         return tuple(complaints)
     rest = f"{len(complaints) - COMPLAINTS_MAX} more of its labels were left out"
-    return (*complaints[:COMPLAINTS_MAX], Complaint("", rest, "correct the first ones, and see"))
+    return (*complaints[:COMPLAINTS_MAX], Complaint("", rest, "correct the listed ones first"))
 
 
 def own_name(reference: str) -> str:
-    """Return a reference without a provider that stands for labels, which are read here."""
+    """Return `reference` without its provider if that provider reads labels, as this one does."""
     name, _, provider = reference.partition("@")
     return name if provider in OWN_PROVIDERS else reference
 
 
 def _with_own_names(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a middleware with its references to what labels define made ours."""
+    """Return the middleware with `own_name` applied to its references."""
     if "chain" in config:
         return {"chain": {"middlewares": [own_name(n) for n in config["chain"]["middlewares"]]}}
     if "errors" in config:
@@ -253,7 +259,7 @@ def _with_own_names(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_service(protocol: Protocol, asked: dict[str, Any], label: str) -> Service:
-    """Return the service with its server apart: that depends on where the instance is."""
+    """Return the service, with its server split off: that depends on the node."""
     balancer = dict(asked.get("loadBalancer", {}))
     server = balancer.pop("server", {})
     wish = Wish(

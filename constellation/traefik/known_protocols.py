@@ -1,6 +1,6 @@
-"""Services that speak a well-known protocol over TCP, told by their image or by a label.
+"""Services that speak a well-known TCP protocol, recognised by their image or by a label.
 
-Never by a name: what is called "redis" may be a page about it.
+A service is never recognised by its name: "redis" may be a web page about Redis.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ LABEL = "constellation.tcp"
 
 @dataclass(frozen=True, slots=True)
 class KnownProtocol:
-    """A protocol, called like the entry point that serves it."""
+    """A protocol.  Its name is also that of the entry point that serves it."""
 
     name: str
     port: int
-    images: frozenset[str]  # the last part of the image's name
+    images: frozenset[str]  # last parts of image names
 
 
 PROTOCOLS = (
@@ -40,10 +40,10 @@ PROTOCOLS = (
 
 
 def known_protocol(image: str, label: str) -> KnownProtocol | Complaint | None:
-    """Return what a container of `image` speaks; None: not known.
+    """Return the protocol of a container with this image; None: unknown.
 
-    `label` is what the label `constellation.tcp` says: a protocol, "none", or empty if there is
-    no such label.
+    `label` is the value of the label `constellation.tcp`: a protocol, "none", or empty if the
+    container does not have it.
     """
     if label == "none":
         return None
@@ -52,8 +52,8 @@ def known_protocol(image: str, label: str) -> KnownProtocol | Complaint | None:
             return protocol
     if label:
         names = ", ".join(protocol.name for protocol in PROTOCOLS)
-        remedy = f"write one of {names}, none"
-        return Complaint(LABEL, f"{label[:64]!r} is no protocol known here", remedy)
+        remedy = f"use one of {names}, none"
+        return Complaint(LABEL, f"the protocol {label[:64]!r} is unknown", remedy)
     return None
 
 

@@ -1,7 +1,7 @@
 """Labels as a tree: `traefik.http.routers.x.rule` is `rule` below `x`, below `routers`...
 
-Names are compared without case, and written as they are met first, in order of the labels'
-names; so Traefik does it.  A number in brackets is a level of its own: `domains[0]`.
+As in Traefik, names are compared without case; the spelling is that of the first label in
+alphabetical order.  An index in brackets is a level of its own: `domains[0]`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PART = re.compile(r"([^\[\]]+)(\[[^\[\]]*\])?")
 
 @dataclass(slots=True)
 class LabelNode:
-    """One level.  `label` is the first label that led here, for complaints."""
+    """One level.  `label` is the first label that contains it, for complaints."""
 
     name: str
     label: str
@@ -45,7 +45,7 @@ class LabelNode:
 
 
 def label_tree(labels: Iterable[Label], complaints: list[Complaint]) -> LabelNode:
-    """Return the tree of all `labels` below "traefik."; what cannot be read is complained of."""
+    """Return the tree of all `labels` below "traefik."; unreadable ones go to `complaints`."""
     root = LabelNode("traefik", "traefik")
     for label in sorted(labels, key=lambda label: label.name):
         if not label.name.lower().startswith("traefik."):
@@ -53,11 +53,11 @@ def label_tree(labels: Iterable[Label], complaints: list[Complaint]) -> LabelNod
         parts = _parts(label.name)
         if parts is None:
             remedy = "write names separated by dots, as in traefik.http.routers.web.rule"
-            complaints.append(_complaint(label, "its name cannot be read", remedy))
+            complaints.append(_complaint(label, "the name of the label is not valid", remedy))
             continue
         node = _descend(root, parts[1:], label.name)
         if node.has_value:
-            reason = "it is there twice, in different case, and the first is taken"
+            reason = "the label exists twice, in different case; the first one is used"
             complaints.append(_complaint(label, reason, "remove one of them"))
             continue
         node.value, node.has_value = label.value.strip(), True

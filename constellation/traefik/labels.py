@@ -1,6 +1,6 @@
-"""What the labels of a container ask of Traefik (Traefik documentation, "Docker labels", v3).
+"""What the labels of a container define (Traefik documentation, "Docker labels", v3).
 
-A label that is wrong takes down no more than the router, service or middleware it names.
+A wrong label only invalidates the router, service or middleware that it is about.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from constellation.traefik.schema.stream import (
 )
 from messages.monitor import Label
 
-NAMED_MAX = 64  # routers, services or middlewares of one container and protocol
+NAMED_MAX = 64  # routers, services or middlewares of one container, for each protocol
 SWITCH = "constellation.http"
 KNOWN_PROTOCOL = "constellation.tcp"
 
@@ -41,15 +41,15 @@ _STRUCTS: dict[tuple[Protocol, Section], Struct] = {
     ("udp", "routers"): UDP_ROUTER,
     ("udp", "services"): UDP_SERVICE,
 }
-# Labels of the container as a whole.  The network is chosen where the container is watched.
+# Labels of the container as a whole.  The container's monitor evaluates its network.
 _OF_CONTAINER = frozenset({"enable", "docker.network", "docker.lbswarm", "docker.allownonrunning"})
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One element as labels ask for it; `config` is None where they cannot be honoured.
+    """One element that labels define; `config` is None if its labels are wrong.
 
-    `label` is its first label, and `labels` are all by their lower-case path below it.
+    `label` is its first label; `labels` are all of them, by their lower-case path below it.
     """
 
     label: str
@@ -57,16 +57,16 @@ class Asked:
     labels: Mapping[str, str]
 
     def label_of(self, option: str) -> str:
-        """Return the label that says `option`, or else the first."""
+        """Return the label that sets `option`, or else the first one."""
         return self.labels.get(option.lower(), self.label)[:SHOWN_CHARACTERS_MAX]
 
 
 @dataclass(frozen=True, slots=True)
 class TraefikLabels:
-    """Everything the labels of one container say, and what is wrong with them.
+    """Everything that the labels of one container define, and what is wrong with them.
 
-    `known_protocol` is what the container is said to speak over TCP; empty: not said.  `paths`
-    are of the labels of Traefik, unreadable ones included, in lower case.
+    `known_protocol` is the value of `constellation.tcp`; empty: the label is not set.  `paths` are
+    the names of all labels of Traefik, unreadable ones included, in lower case.
     """
 
     enabled: bool = True
@@ -76,22 +76,22 @@ class TraefikLabels:
     paths: tuple[str, ...] = ()
 
     def of(self, protocol: Protocol, section: Section) -> dict[str, Asked]:
-        """Return the elements of one section by name, broken ones included."""
+        """Return the elements of one section by name, wrong ones included."""
         return self.asked.get((protocol, section), {})
 
     def asks_for(self, protocol: Protocol) -> bool:
-        """At least one label is about `protocol`."""
+        """Return whether labels define an element of `protocol`."""
         return any(elements for (of, _), elements in self.asked.items() if of == protocol)
 
     def mentions(self, protocol: Protocol) -> bool:
-        """At least one label is about `protocol`, even if it cannot be read."""
+        """Return whether any label is about `protocol`, even one that cannot be read."""
         return any(re.split(r"[.\[]", path, maxsplit=2)[1] == protocol for path in self.paths)
 
     @property
     def is_routed(self) -> bool:
-        """Labels ask for an HTTP router, though it be one that cannot be made of them.
+        """Return whether labels are about an HTTP router, even one that cannot be read.
 
-        A default router in its place would be without the middlewares that its owner meant.
+        A default router in its place would not have the middlewares that its owner intended.
         """
         others = ("traefik.http.services.", "traefik.http.middlewares.")
         return any(
@@ -100,7 +100,7 @@ class TraefikLabels:
 
 
 def read_labels(labels: Iterable[Label], version: str) -> TraefikLabels:
-    """Return what `labels` ask for, whatever their order; `version` is Traefik's."""
+    """Return what `labels` define, in any order; `version` is Traefik's."""
     labels = tuple(labels)
     complaints: list[Complaint] = []
     tree = label_tree(labels, complaints)
@@ -132,13 +132,15 @@ def _read_section(
     for node in section.children:
         name = node.name
         if not _NAME.fullmatch(name):
-            reason = f"{name[:64]!r} is no name"
+            reason = f"{name[:64]!r} is not a valid name"
             complaints.append(_complaint(node, reason, "use 1 to 64 of a-z, 0-9, '-' and '_'"))
         elif len(found) >= NAMED_MAX:
-            complaints.append(_complaint(node, f"more than {NAMED_MAX} are defined", "use fewer"))
+            complaints.append(
+                _complaint(node, f"more than {NAMED_MAX} are defined", "define fewer")
+            )
         else:
-            # A service is published without what its Traefik does not know yet; a router or a
-            # middleware without a part of it could let in more than its owner wrote.
+            # A service works without an option that its Traefik does not have yet.  A router or a
+            # middleware without an option could let in more than its owner wrote.
             passed_over: list[DecodeError] | None = None
             if section.name.lower() == "services":
                 passed_over = []
@@ -160,9 +162,9 @@ def _read_element(
 
 
 def _is_enabled(tree: LabelNode, labels: Iterable[Label], complaints: list[Complaint]) -> bool:
-    """Return whether the container is to be routed to.
+    """Return whether the container gets routes.
 
-    A switch that cannot be read is taken as off: on could publish what nobody asked for.
+    A switch that cannot be read counts as off, so that nothing is published by mistake.
     """
     switches = [(leaf.label, leaf.value) for path, leaf in tree.leaves() if path == "enable"]
     switches += [
@@ -192,7 +194,7 @@ def _known_protocol(labels: Iterable[Label]) -> str:
 
 
 def _no_such_label(label: str) -> Complaint:
-    return Complaint(label[:SHOWN_CHARACTERS_MAX], "there is no such label", "correct its name")
+    return Complaint(label[:SHOWN_CHARACTERS_MAX], "unknown label", "correct its name")
 
 
 def _of_error(error: DecodeError) -> Complaint:

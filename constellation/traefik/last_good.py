@@ -1,6 +1,6 @@
-"""The last good body, as it survives a restart of the agent.
+"""The last good body, which survives a restart of the agent.
 
-`{"body": the document, "digest": of both others, "routed": [[service, node], ...],
+`{"body": the document, "digest": of all other fields, "routed": [[service, node], ...],
 "saved_at_utc_s": Unix seconds}`
 """
 
@@ -16,14 +16,14 @@ FILE_BYTES_MAX = 32 << 20
 
 
 class LastGoodError(ValueError):
-    """The file cannot be used; the text says why."""
+    """The file cannot be used; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """A body that was served when everything was known, and what it routes to.
+    """A body that was served after settling, and the instances that it routes to.
 
-    `body` is canonical, as every body is that was made here or has been decoded.
+    `body` is canonical.
     """
 
     body: bytes
@@ -32,7 +32,7 @@ class LastGood:
 
     def encode(self) -> bytes:
         """Return the content of the file."""
-        # Put together, not parsed and written again: that would hold up the requests meanwhile.
+        # The body is embedded as it is: to parse and encode it again would delay requests.
         routed = canonical(sorted(map(list, self.routed)))
         rest = b'"routed":%b,"saved_at_utc_s":%b}' % (routed, canonical(self.saved_at_utc_s))
         digest = _digest(b'{"body":', self.body, b",", rest)
@@ -43,19 +43,21 @@ class LastGood:
         """Return what `encode` wrote.
 
         Raises:
-            LastGoodError: `content` is too large, damaged, or something else altogether.
+            LastGoodError: `content` is too large, damaged, or not such a file.
         """
         if len(content) > FILE_BYTES_MAX:
-            raise LastGoodError(f"it has {len(content)} bytes, the limit is {FILE_BYTES_MAX}")
+            raise LastGoodError(f"the file has {len(content)} bytes, the limit is {FILE_BYTES_MAX}")
         try:
             fields = json.loads(content)
             digest = fields.pop("digest")
             routed = frozenset((str(service), str(node)) for service, node in fields["routed"])
             body, saved_at_utc_s = canonical(fields["body"]), float(fields["saved_at_utc_s"])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise LastGoodError(f"it is not what this agent writes: {error!r}") from error
+            raise LastGoodError(
+                f"the file is not in the format of this agent: {error!r}"
+            ) from error
         if digest != _digest(canonical(fields)):
-            raise LastGoodError("it is damaged: its digest is not that of its content")
+            raise LastGoodError("the file is damaged: the digest does not match its content")
         return cls(body, routed, saved_at_utc_s)
 
 

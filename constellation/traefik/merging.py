@@ -1,4 +1,4 @@
-"""One name that several instances define: the newest deployment wins, and the others are listed.
+"""One name that several instances define: the newest deployment wins, the others are listed.
 
 Names in labels were chosen for one host, and two hosts' "auth" meet in a cluster.  A router must
 not be guarded or led by what the labels of another service define under the same name, so
@@ -39,12 +39,12 @@ def conflicts(
     """Return a rejection of each instance whose definition of `key` differs from the winner's."""
     what = f"{winner.instance.service} on {winner.instance.node}"
     if key.origin.writer == "entry point":
-        label, reason = "", f"{what} has the entry point {key.name} for itself"
-        remedy = "give both a TCP router with TLS and HostSNI, or this constellation.tcp=none"
+        label, reason = "", f"{what} already has the entry point {key.name}"
+        remedy = "give both a TCP router with TLS and HostSNI, or set constellation.tcp=none here"
     else:
         label = f"traefik.{key.protocol}.{key.section}.{key.name}"
         reason = f"{what} defines this {key.section[:-1]} differently, and was deployed later"
-        remedy = "make them equal, or rename one"
+        remedy = "make both definitions equal, or rename one"
     return [
         Rejection(*other.instance, label, reason, remedy)
         for other in contributions

@@ -1,4 +1,4 @@
-"""The passes that make middlewares: what each service means by a name, and what is missing."""
+"""The passes for middlewares: what each service means by a name, and what is missing."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from constellation.traefik.work import Work
 
 
 def meanings(composition: Composition, work: Work) -> None:
-    """Contributions -> which middleware each service means by a name, and what that needs.
+    """Contributions -> which middleware each service means by a name, and what it needs.
 
-    All that depends on one of the middlewares is added to the work, chains of chains included.
+    Everything that depends on a changed middleware is added to the work, through all chains.
     """
     work.add(composition.graph.affected_by(work.keys("middlewares")))
     for key in work.keys("middlewares"):
@@ -28,7 +28,7 @@ def meanings(composition: Composition, work: Work) -> None:
 
 
 def definitions(composition: Composition, work: Work) -> None:
-    """Meanings -> middlewares that name others as their own service means them."""
+    """Meanings -> middlewares whose references are resolved as their own service means them."""
     for key in work.keys("middlewares"):
         for service, definition in _definitions(composition, key).items():
             meant = composition.meanings[key][service]
@@ -36,7 +36,7 @@ def definitions(composition: Composition, work: Work) -> None:
 
 
 def middlewares(composition: Composition, work: Work) -> None:
-    """Resolved middlewares and services -> the document, and what is left out."""
+    """Resolved middlewares and services -> middlewares in the document, and rejections."""
     for key in work.keys("middlewares"):
         parts: Parts = {}
         rejected: list[Rejection] = []
@@ -64,7 +64,7 @@ def _definitions(composition: Composition, key: ElementKey) -> dict[str, Middlew
 
 
 def _meanings(key: ElementKey, definitions: dict[str, Middleware]) -> dict[str, ElementKey]:
-    """Return one key for all services if they mean the same, else one for each."""
+    """Return one key for all services if their definitions are equal, else one for each."""
     one, *others = definitions.values()
     # Equal chains are not shared: their services may mean different middlewares by the names.
     is_shared = not others or (

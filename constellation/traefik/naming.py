@@ -1,7 +1,7 @@
 """From the plan of one instance to named elements.
 
-Names in the body: what has no name from labels is called like the host name it serves.  A host
-name has a dot, a name from labels cannot, so neither ever hides the other.
+An element that labels do not name has the host name that it serves as its name.  A host name has
+a dot and a name from labels cannot have one, so the two never collide.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from constellation.traefik.rejection import Rejection
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What an instance brings under its final names, and what could not be named."""
+    """What an instance contributes, and what was rejected."""
 
     contributions: dict[ElementKey, Contribution]
     rejected: tuple[Rejection, ...]
@@ -39,8 +39,8 @@ def name_elements(
 ) -> Named:
     """Return the contributions of `instance`.
 
-    `label` is the service's part of a host name; empty if it has none, and then what labels name
-    is all there is.
+    `label` is the service's part of a host name.  If it is empty, the instance contributes only
+    the elements that its labels name.
     """
     host = f"{label}.{domain}" if label else ""
     made = dict(_elements(plan, host))
@@ -62,7 +62,7 @@ def name_elements(
 
 
 def _elements(plan: InstancePlan, host: str) -> Iterator[tuple[ElementKey, Element]]:
-    """Yield the plan's elements with the implied service and rule named after `host`."""
+    """Yield the elements of the plan; the implied service and rule get the name `host`."""
     for key, element in plan.elements:
         if key.section == "services" and key.name == IMPLIED:
             if host:
@@ -87,8 +87,8 @@ def _name_on_node(
         made[ElementKey("http", "services", host, HOST)] = service
         made[ElementKey("http", "routers", host, HOST)] = _host_router(host, host)
         return []
-    reason = f"{host[:80]!r} cannot be a host name"
-    return [Rejection(*instance, "", reason, "give service or node another name")]
+    reason = f"{host[:80]!r} is not a valid host name"
+    return [Rejection(*instance, "", reason, "rename the service or the node")]
 
 
 def _service_key(protocol: Protocol, name: str, host: str) -> ElementKey:

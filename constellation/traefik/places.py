@@ -1,4 +1,4 @@
-"""Where each node's instances are, seen from this node, and whether they may be routed to."""
+"""How the instances of each node are reached from this node, and whether they get requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from constellation.traefik.reach import Place
 
 @dataclass(frozen=True, slots=True)
 class NodePlace:
-    """One node: its place, and why its instances are left out; empty: they are not."""
+    """One node: its place, and why its instances get no requests; empty: they do."""
 
     place: Place
     left_out: str
@@ -21,10 +21,10 @@ class NodePlace:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """All nodes, as far as routing depends on them.  Equal places make equal bodies.
+    """Everything about the nodes that routing depends on.  Equal places make equal bodies.
 
-    `peers` are the addresses that requests passed on by other nodes come from.  Nodes that left or
-    died are among them until they are forgotten: their Traefik may go on without their agent.
+    `peers` are the addresses from which other nodes pass requests on.  They include nodes that left
+    or died until gossip forgets them: their Traefik may still run without the agent.
     """
 
     self_node: str
@@ -32,18 +32,18 @@ class Places:
     peers: tuple[str, ...]
 
     def of(self, node: str) -> NodePlace:
-        """Return the place of `node`; one that is no member is left out."""
+        """Return the place of `node`; a node that is not a member is left out."""
         return self.nodes.get(node, _UNKNOWN)
 
     def changed(self, now: Places) -> frozenset[str] | None:
-        """Return the nodes whose instances have to be looked at again; None: all."""
+        """Return the nodes whose instances must be composed again; None: all nodes."""
         if (self.self_node, self.peers) != (now.self_node, now.peers):
             return None
         names = self.nodes.keys() | now.nodes.keys()
         return frozenset(name for name in names if self.of(name) != now.of(name))
 
 
-_UNKNOWN = NodePlace(Place(), "its node is no member of the cluster")
+_UNKNOWN = NodePlace(Place(), "its node is not a member of the cluster")
 
 
 def places(view: ClusterView, settings: TraefikSettings) -> Places:
@@ -80,7 +80,7 @@ def _left_out(view: ClusterView, node: str) -> str:
 
 
 def _networks(view: ClusterView, node: str) -> tuple[str, ...]:
-    """Return the address of a node as a network; on loopback the sender may be any of it."""
+    """Return the node's address as a network; on loopback a sender may use any address of it."""
     state = view.nodes.get(node)
     try:
         address = ipaddress.ip_address(state.address) if state is not None else None

@@ -1,4 +1,4 @@
-"""The provider: follows the cluster, and says which body Traefik gets now."""
+"""The provider: builds the body from the cluster, and decides which body Traefik gets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from constellation.traefik.dynamic_configuration import ConfigurationBuilder, Dy
 from constellation.traefik.last_good import LastGood
 from constellation.traefik.settling import Phase, Settling, SettlingPolicy
 
-BUILDS_LONG_SERVICES = 300  # some 0.3 s for a whole build
+BUILDS_LONG_SERVICES = 300  # a full build takes about 0.1 s
 
 
 class TraefikProvider:
@@ -19,9 +19,9 @@ class TraefikProvider:
 
     Args:
         settings: what goes into the body, and how long to settle.
-        domain: below which services are served.
-        expects_others: there are, or may be, other nodes to meet.
-        last_good: the body of an earlier life, if there is one that has not expired.
+        domain: the domain of the services' host names.
+        expects_others: other nodes exist, or may exist.
+        last_good: the body that was saved before the restart, unless it has expired.
     """
 
     def __init__(
@@ -40,26 +40,26 @@ class TraefikProvider:
         self._routed = last_good.routed if last_good else frozenset[tuple[str, str]]()
         self._settling = Settling(self._policy, self._routed)
         self._is_stale = False
-        self._is_anew = False  # a snapshot was taken up that no build has used yet
+        self._is_anew = False  # a snapshot arrived that no build has used yet
 
     @property
     def phase(self) -> Phase:
-        """How far this node knows the cluster."""
+        """How much of the cluster this node knows."""
         return self._settling.phase
 
     def gossip_started(self) -> None:
-        """Take into account that gossip has started, or started again and knows nothing."""
+        """Gossip has started, or restarted and knows nothing yet."""
         self._settling = Settling(self._policy, self._routed)
 
-    def others_expected(self, expected: bool) -> None:  # noqa: FBT001 - it is what is told
-        """Take into account whether there are other nodes to meet, as far as is known now."""
+    def others_expected(self, expected: bool) -> None:  # noqa: FBT001 - the one fact
+        """Other nodes exist, or they do not, as far as is known now."""
         self._policy = replace(self._policy, expects_others=expected)
         self._settling = replace(self._settling, policy=self._policy)
 
     def cluster_changed(self, view: ClusterView, *, is_snapshot: bool) -> None:
         """Build from `view` at the next step.
 
-        While WAITING only a snapshot counts: an earlier delta is of a gossip that has ended.
+        While WAITING only a snapshot counts: a delta is from the gossip before the restart.
         """
         if self.phase is Phase.WAITING and not is_snapshot:
             return
@@ -71,16 +71,16 @@ class TraefikProvider:
 
     @property
     def builds_long(self) -> bool:
-        """The next build takes long: it is of a whole cluster, and a large one."""
+        """The next build takes long, because it is a full build of a large cluster."""
         return self._is_anew and len(self.view.services) > BUILDS_LONG_SERVICES
 
     def build(self) -> None:
-        """Build from what is known now.  A change may be taken up meanwhile, in another thread."""
-        self._is_stale = self._is_anew = False  # first: what comes meanwhile needs another build
+        """Build from the current view, which another thread may replace meanwhile."""
+        self._is_stale = self._is_anew = False  # first: a change during the build needs another one
         self.configuration = self._builder.build(self.view)
 
     def step(self, now_s: float) -> bool:
-        """Build if anything has changed, settle with time; True if there is another body."""
+        """Build if anything has changed, and settle with time; True if there is a new body."""
         if self.phase is Phase.WAITING:
             return False
         if self._is_stale or self.configuration is None:
@@ -95,20 +95,20 @@ class TraefikProvider:
 
     @property
     def composition(self) -> Composition:
-        """What the configuration is made of, as of the last `step` that built it."""
+        """What the configuration was made from, as of the last build."""
         return self._builder.composition
 
     @property
     def is_stale(self) -> bool:
-        """A change was taken up that no `step` has used yet."""
+        """Return whether the cluster has changed since the last build."""
         return self._is_stale
 
     def due_at_s(self) -> float | None:
-        """Return when to step though nothing changes; None: never."""
+        """Return when to step even if nothing changes; None: never."""
         return self._settling.due_at_s()
 
     def last_good(self, now_utc_s: float) -> LastGood | None:
-        """Return what should survive a restart; None while that is not known."""
+        """Return the body to keep for a restart; None until this node has settled."""
         if self.phase is not Phase.SETTLED or self.body is None:
             return None
         return LastGood(self.body, self._routed, now_utc_s)

@@ -1,7 +1,7 @@
 """How this node's Traefik reaches one port of an instance.
 
-By the port that is published, if there is one.  Otherwise at the container's own address, if it
-is on this node; and if it is on another, through that node's Traefik, for HTTP only.
+A published port comes first.  Without one, an instance on this node is reached at the container's
+own address, and an instance on another node through that node's Traefik, for HTTP only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from messages.monitor import Endpoint, ServiceState
 
 How = Literal["published", "container", "ingress", "url"]
 
-# Ports that speak something else than HTTP by their registration or by long habit.
+# Ports that by registration or convention speak another protocol than HTTP.
 _NOT_HTTP = {
     "files": (20, 21, 111, 139, 445, 873, 989, 990, 2049),
     "shells and screens": (22, 23, 514, 3389, 5900),
@@ -38,8 +38,9 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 class Place:
     """Where an instance is, seen from this node.
 
-    `reaches_containers`: it is here, and Traefik reaches its container.  `ingress`: host:port of
-    the Traefik of the other node that it is on; empty: that has none.
+    Attributes:
+        reaches_containers: the instance is on this node, and Traefik reaches its container.
+        ingress: host:port of the Traefik on the other node; empty: it has no ingress.
     """
 
     reaches_containers: bool = False
@@ -48,9 +49,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """`address` is host:port as a URL writes it, or a whole URL where `how` is "url".
+    """How an instance is reached.
 
-    `scheme` goes before it; empty for TCP, UDP and a whole URL.
+    `address` is host:port as in a URL, or a whole URL if `how` is "url".  `scheme` is empty for
+    TCP, UDP and a whole URL.
     """
 
     address: str
@@ -59,7 +61,7 @@ class Reached:
 
 
 def serves_no_http(state: ServiceState) -> bool:
-    """All that is known of the ports of `state` says that none of them speaks HTTP."""
+    """Return whether no port of `state` speaks HTTP, as far as is known."""
     if any(endpoint.scheme for endpoint in state.endpoints):
         return False
     tcp = {item.container_port for item in state.endpoints if item.protocol == "tcp"}
@@ -68,10 +70,10 @@ def serves_no_http(state: ServiceState) -> bool:
 
 
 def reach(state: ServiceState, wish: Wish, protocol: Protocol, place: Place) -> Reached | Complaint:
-    """Return how to reach what `wish` describes, or why it cannot be.
+    """Return how to reach what `wish` describes, or why that is impossible.
 
-    Without a wanted port it is the lowest published port of the container that may speak the
-    protocol, else the lowest that its image exposes.
+    If `wish` names no port, it is the lowest published port of the container that may speak the
+    protocol, or else the lowest port that the image exposes.
     """
     if wish.url:
         return Reached(wish.url, "", "url")
@@ -88,7 +90,7 @@ def reach(state: ServiceState, wish: Wish, protocol: Protocol, place: Place) -> 
     if endpoint is not None:
         host = _url_host(endpoint.host)
         if host is None:
-            reason = f"{endpoint.host[:64]!r} cannot be reached from other nodes"
+            reason = f"other nodes cannot reach the address {endpoint.host[:64]!r}"
             return Complaint("", reason, "publish the port on an address that other nodes reach")
         scheme = (wish.scheme or endpoint.scheme or "http") if protocol == "http" else ""
         return Reached(f"{host}:{endpoint.port}", scheme, "published")
@@ -143,20 +145,20 @@ def _nothing_published(
     if protocol == "http" and in_container:
         also = ", or set traefik.ingress_port on its node"
     if wish.port:
-        others = f"; published are {', '.join(map(str, ports[:8]))}" if ports else ""
+        others = f"; published: {', '.join(map(str, ports[:8]))}" if ports else ""
         reason = f"port {wish.port} of the container is not published{others}"
         remedy = f"publish {carrier} port {wish.port} on the host{also}"
         return Complaint(wish.label, reason, remedy)
     if ports:
         remedy = "name the port in the label loadbalancer.server.port, if one speaks HTTP"
-        return Complaint("", "none of its published ports is one of HTTP", remedy)
+        return Complaint("", "none of its published ports is known to speak HTTP", remedy)
     reason = f"no {carrier} port is published"
     return Complaint("", reason, f"publish the port that {what}{also}")
 
 
 @lru_cache(maxsize=4096)
 def _url_host(host: str) -> str | None:
-    """Return `host` as a URL writes it; None if it is no address that can be reached."""
+    """Return `host` as in a URL; None if it is not an address that can be reached."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

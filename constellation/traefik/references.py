@@ -1,7 +1,7 @@
 """Routers and middlewares that name others: if one is missing, only what needs it is left out.
 
-Traefik disables a router whose service or middleware is missing, and writes an error line at
-every change; a router without one of its middlewares would let in more than its owner wrote.
+Traefik disables a router whose service or middleware is missing, and logs an error at every
+change.  To drop only the middleware would let in more than the router's owner intended.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from constellation.traefik.elements import ElementKey, Middleware, Protocol
 
 CHAIN_DEPTH_MAX = 16
-CHAIN_SIZE_MAX = 256  # with repetitions: Traefik builds each anew, wherever it is named
+CHAIN_SIZE_MAX = 256  # with repetitions: Traefik builds a middleware again for each use
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class ResolvedMiddleware:
 
 
 def is_foreign(reference: str) -> bool:
-    """Return whether another provider of Traefik defines it, which cannot be looked up here."""
+    """Return whether another provider of Traefik defines it; its elements are not known here."""
     return "@" in reference
 
 
 def references_of(protocol: Protocol, middleware: Middleware) -> tuple[ElementKey, ...]:
-    """Return what the labels of a middleware name."""
+    """Return the elements that the labels of a middleware name."""
     config = middleware.config
     if protocol != "http":
         return ()
@@ -51,12 +51,12 @@ def missing_of(
     middlewares: Mapping[ElementKey, ResolvedMiddleware],
     has_service: Callable[[str], bool],
 ) -> str:
-    """Return what is wrong with the middleware `key`; empty: nothing."""
+    """Return why the middleware `key` cannot be used; empty: it can."""
     return _Walk(middlewares, has_service).missing_of(key, ())
 
 
 class _Walk:
-    """From one middleware to all that it names, chains of chains included."""
+    """Walks from one middleware to everything that it names, through all chains."""
 
     def __init__(
         self,
@@ -73,11 +73,11 @@ class _Walk:
         if middleware is None:
             return f"the middleware {key.name[:64]!r} is not defined, or was left out"
         if key in path:
-            return f"the middleware {key.name[:64]!r} is a part of itself"
+            return f"the middleware {key.name[:64]!r} contains itself"
         if len(path) >= CHAIN_DEPTH_MAX:
             return f"middlewares are nested deeper than {CHAIN_DEPTH_MAX}"
         if self._met > CHAIN_SIZE_MAX:
-            return f"its chains come to more than {CHAIN_SIZE_MAX} middlewares"
+            return f"its chains have more than {CHAIN_SIZE_MAX} middlewares"
         for reference in middleware.references:
             if is_foreign(reference.name):
                 continue
@@ -101,5 +101,5 @@ def with_services(
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """Return `names` in order, each once."""
+    """Return `names` in order, without repetitions."""
     return list(dict.fromkeys(names))

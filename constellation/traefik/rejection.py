@@ -1,4 +1,4 @@
-"""What could not be put into the body, and what to do about it."""
+"""What was left out of the body, and what to do about it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rejection:
-    """One label or instance that was left out.  `label` is empty if no label is to blame."""
+    """One label or instance that was left out.  `label` is empty if no label is the cause."""
 
     service: str
     node: str
@@ -18,12 +18,12 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """A `Rejection` before it is known whose it is."""
+    """A `Rejection` without its instance."""
 
     label: str
     reason: str
     remedy: str
 
     def of(self, service: str, node: str) -> Rejection:
-        """Return the rejection of one instance."""
+        """Return the rejection for one instance."""
         return Rejection(service, node, self.label, self.reason, self.remedy)

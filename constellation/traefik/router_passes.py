@@ -1,4 +1,4 @@
-"""The passes that make routers: each with its service and middlewares, or why it is left out."""
+"""The passes for routers: each with its service and middlewares, or the reason to leave it out."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ COMMON = ElementKey("http", "middlewares", "constellation", AGENT)  # all of wha
 
 
 def routers(composition: Composition, work: Work) -> None:
-    """Contributions, services and middlewares -> routers in the document, and what they need."""
+    """Contributions, services and middlewares -> routers in the document, and their needs."""
     for key in work.keys("routers"):
         _compose(composition, key)
 
 
 def common(composition: Composition, work: Work) -> None:
-    """Routers -> the middlewares that all HTTP routers share, or a placeholder for no element."""
+    """Routers -> the middlewares that all HTTP routers share; a placeholder in an empty body."""
     if composition.document.section("http", "routers"):
         composition.put(COMMON, common_parts(composition.settings))
         return
@@ -55,14 +55,14 @@ def _compose(composition: Composition, key: ElementKey) -> None:
 def _groups(
     key: ElementKey, contributions: Sequence[Contribution]
 ) -> Mapping[str, Sequence[Contribution]]:
-    """Return who may have a router of this name: each service its own, an entry point only one."""
+    """Return the contributions to each router: one router for each service, or entry point."""
     if key.origin.writer == "entry point" and contributions:
         return {winner_of(key, contributions).instance.service: contributions}
     return by_service(contributions)
 
 
 class _Router:
-    """One router, as the service `owner` means it."""
+    """One router, with its names resolved as the service `owner` means them."""
 
     def __init__(
         self, composition: Composition, key: ElementKey, router: Router, owner: str
@@ -76,7 +76,7 @@ class _Router:
         named = [(name, owner) for name in router.middlewares]
         if self._service is not None:
             self._to = composition.services[self._service]
-            # The service's middlewares are those of its own owner, whoever routes to it.
+            # The middlewares of a service are resolved for its own owner, not the router's.
             named += [(name, self._to.face.owner) for name in self._to.face.middlewares]
         self._named = named
         self._middlewares = [
@@ -84,14 +84,14 @@ class _Router:
         ]
 
     def needs(self) -> frozenset[ElementKey]:
-        """Return all that the router depends on."""
+        """Return everything that the router depends on."""
         protocol = self._key.protocol
         named = [ElementKey(protocol, "services", self._router.service)]
         named += [ElementKey(protocol, "middlewares", name) for name, _ in self._named]
         return self._composition.needs_of(named)
 
     def missing(self) -> tuple[str, str] | None:
-        """Return the option that names what is missing, and what is wrong; None: nothing."""
+        """Return the option with a missing reference, and the reason; None: nothing is missing."""
         name = self._router.service
         if self._service is None and not is_foreign(name):
             return "service", f"its service {name[:64]!r} is not defined, or was left out"
@@ -101,14 +101,14 @@ class _Router:
         return None
 
     def routed_instead(self) -> Instance | None:
-        """Return the instance whose labels are about routing, if this is a default router."""
+        """Return an instance that a default router must not lead to; None: there is none."""
         if self._to is None or not self._key.origin.is_default:
             return None
         routed = self._to.face.routed
         return next((one for one in routed if one.service == self._owner), None)
 
     def parts(self) -> Parts:
-        """Return what the document has of it."""
+        """Return the router as it is in the document."""
         return router_parts(
             self._key,
             self._router.config,
@@ -120,7 +120,7 @@ class _Router:
 
 
 def _apart(made: Mapping[str, Parts]) -> Parts:
-    """Return one router for all services if they mean the same by it, else one for each."""
+    """Return one router for all services if their routers are equal, else one for each."""
     meanings = list(made.values())
     if all(parts == meanings[0] for parts in meanings):
         return meanings[0] if meanings else {}
@@ -137,7 +137,7 @@ def _left_out(
     label = f"traefik.{key.protocol}.routers.{key.name}.{option}"
     if key.origin.is_default:
         if option == "service":
-            return []  # the service itself was rejected, with the reason
+            return []  # the service itself is rejected, with the reason
         label = ""
     remedy = "define what it names, or correct the name"
     return [Rejection(*other.instance, label, wrong, remedy) for other in contributions]

@@ -1,4 +1,4 @@
-"""One router with its service and middlewares, as Traefik's configuration has it."""
+"""Routers as they are in the body, with the middlewares that all of them share."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from constellation.traefik.service_parts import FAILOVER, TO, Parts, ServiceFace
 RETRY = "constellation.retry"
 BREAKER = "constellation.circuit-breaker"
 
-# Instead of RETRY in routers that pass requests on.  504 is what another node's Traefik says of a
-# container that died a moment ago, and of a service that takes for ever: that is not tried again.
+# Replaces RETRY in routers that pass requests on.  Another node's Traefik answers 504 if the
+# container has just died, but also if the service is too slow, so 504 is retried only for a while.
 RETRY_PASSED_ON = "constellation.retry-passed-on"
 _PASSED_ON_AGAIN_WITHIN_S = 10
 
-# Traefik refuses an empty object, and takes `{}` for an order to keep what it has.  "No routers"
-# has no other form than one middleware that nothing uses.
+# Traefik refuses an empty object and ignores the body `{}`.  The only way to say "no routers" is a
+# middleware that nothing uses.
 NOTHING: Parts = {
     ElementKey("http", "middlewares", "constellation.none", AGENT): {"retry": {"attempts": 1}}
 }
@@ -61,9 +61,9 @@ def router_parts(
 
 
 def _split(key: ElementKey, router: Mapping[str, Any]) -> Parts:
-    """Return two routers: one for methods that may be tried elsewhere, one for the others.
+    """Return two routers: one for methods that may be retried elsewhere, one for the others.
 
-    Both have the priority that the rule alone would give: Traefik takes its length.
+    Both have the priority of the original rule, which is its length unless labels set one.
     """
     rule = router["rule"]
     priority = router.get("priority") or len(rule)
@@ -108,6 +108,6 @@ def _retry(settings: TraefikSettings) -> dict[str, Any]:
         "initialInterval": f"{wait_ms}ms",
     }
     if settings.version == "3.7":
-        # 502 is also what Traefik itself says of a server that hung up before it answered.
+        # Traefik also answers 502 if a server closes the connection before it answers.
         retry["status"] = ["502"]
     return retry

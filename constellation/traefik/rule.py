@@ -1,15 +1,15 @@
-"""Router rules: which of them Traefik can parse (Traefik documentation, "Rules & Priority", v3).
+"""Checks router rules (Traefik documentation, "Rules & Priority", v3).
 
-A rule that Traefik cannot parse disables its router and writes an error line at every change of
-the configuration, so a rule is parsed here first:
+A rule that Traefik cannot parse disables its router, and Traefik logs an error at every change of
+the configuration.  So rules are parsed here first:
 
     rule   = and { "||" and }        and  = not { "&&" not }
     not    = "!" not | "(" rule ")" | matcher "(" string { "," string } ")"
     string = "`" ... "`" | '"' ... '"'
 
-Matchers may be written all in lower or upper case, and a line may end after all but a value or a
-parenthesis that closes.  Deviations: a little is refused that Traefik
-would take, such as escapes in double quotes.
+Matchers may also be written in lower or upper case only.  A line break is allowed except after a
+value or a closing parenthesis.  Deviation: some rules that Traefik accepts are refused, such as
+escapes in double quotes.
 """
 
 from __future__ import annotations
@@ -38,29 +38,31 @@ _PATH = re.compile(r"/[\x21-\x7e]{0,1023}")
 
 
 class RuleError(ValueError):
-    """The rule is not one that Traefik can parse; the text says where and why."""
+    """Traefik cannot parse the rule; the text says where and why."""
 
 
 def check_rule(rule: str) -> None:
-    """Accept a rule of an HTTP router that Traefik can parse.
+    """Check the rule of an HTTP router.
 
     Raises:
-        RuleError: it cannot, or it is beyond what is accepted here.
+        RuleError: Traefik cannot parse it, or it exceeds the limits here.
     """
     _check(rule, _MATCHERS)
 
 
 def check_tcp_rule(rule: str, *, has_tls: bool) -> None:
-    """Accept a rule of a TCP router that Traefik can parse and use.
+    """Check the rule of a TCP router.
 
-    Without TLS nobody names a host, so a name to match is refused, as Traefik does.
+    Without TLS a client sends no host name, so a rule that matches one is refused, as by Traefik.
 
     Raises:
-        RuleError: it cannot, or it is beyond what is accepted here.
+        RuleError: Traefik cannot parse or use it, or it exceeds the limits here.
     """
     _check(rule, _TCP_MATCHERS)
     if not has_tls and _HOST_SNI_NAME.search(rule):
-        raise RuleError("HostSNI with a name needs TLS on the router; without, use HostSNI(`*`)")
+        raise RuleError(
+            "HostSNI with a name needs TLS on the router; without TLS, use HostSNI(`*`)"
+        )
 
 
 def _check(rule: str, matchers: Mapping[str, tuple[Callable[[str], bool], ...]]) -> None:
@@ -81,7 +83,7 @@ def _tokens(rule: str) -> list[str]:
             position = _LINES.match(rule, position).end()  # type: ignore[union-attr]
         match = _TOKEN.match(rule, position)
         if match is None:
-            raise RuleError(f"cannot be read from {rule[position : position + 20]!r} on")
+            raise RuleError(f"syntax error at {rule[position : position + 20]!r}")
         tokens.append(match.group().strip())
         position = match.end()
     return tokens
@@ -100,42 +102,42 @@ class _Parser:
     def peek(self) -> str:
         return self.tokens[self.position] if self.position < len(self.tokens) else "its end"
 
-    def take(self) -> str:
+    def next_token(self) -> str:
         token = self.peek()
         self.position += 1
         return token
 
     def expect(self, mark: str) -> None:
-        if (found := self.take()) != mark:
+        if (found := self.next_token()) != mark:
             raise RuleError(f"{mark!r} expected, found {found[:64]}")
 
     def alternatives(self, depth: int) -> None:
         if depth > NESTING_MAX:
-            raise RuleError(f"it is nested deeper than {NESTING_MAX}")
+            raise RuleError(f"it is nested deeper than {NESTING_MAX} levels")
         self.operand(depth)
         while self.peek() in {"&&", "||"}:
-            self.take()
+            self.next_token()
             self.operand(depth)
 
     def operand(self, depth: int) -> None:
         while self.peek() == "!":
-            self.take()
+            self.next_token()
         if self.peek() == "(":
-            self.take()
+            self.next_token()
             self.alternatives(depth + 1)
             self.expect(")")
             return
-        self.matcher(self.take())
+        self.matcher(self.next_token())
 
     def matcher(self, name: str) -> None:
         right = _SPELLINGS.get(name, name)
         checks = self.matchers.get(right)
         if checks is None:
-            raise RuleError(f"{name[:64]} is no matcher; there are {', '.join(self.matchers)}")
+            raise RuleError(f"unknown matcher {name[:64]}; use one of {', '.join(self.matchers)}")
         self.expect("(")
         arguments = [self.argument(name)]
         while self.peek() == ",":
-            self.take()
+            self.next_token()
             arguments.append(self.argument(name))
         self.expect(")")
         if len(arguments) not in {len(checks), _MATCHERS_ALSO.get(right)}:
@@ -145,7 +147,7 @@ class _Parser:
                 raise RuleError(f"{name} cannot match {argument[:64]!r}")
 
     def argument(self, name: str) -> str:
-        token = self.take()
+        token = self.next_token()
         if token[0] not in '`"':
             raise RuleError(f"{name} needs a value in backticks, found {token[:64]}")
         return token[1:-1]
@@ -176,7 +178,7 @@ _MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
     "QueryRegexp": (_matches(_QUERY), is_regexp),
     "ClientIP": (_is_network,),
 }
-_MATCHERS_ALSO = {"Query": 1, "QueryRegexp": 1}  # the value may be left out
+_MATCHERS_ALSO = {"Query": 1, "QueryRegexp": 1}  # the value is optional
 
 _HOST_SNI_NAME = re.compile(r"HostSNIRegexp\s*\(|HostSNI\s*\(\s*[`\"](?!\*[`\"])", re.IGNORECASE)
 _TCP_MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {

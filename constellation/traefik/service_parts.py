@@ -1,15 +1,15 @@
-"""One service with its servers, as Traefik's configuration has it.
+"""One service with its servers, as it is in the body.
 
-HTTP: the node's own instances are preferred by weight, or by a service that fails over to the
-others (see `TraefikSettings.local_preference`).  TCP and UDP, where nothing is tried twice: only
-the node's own instances while it has any, else the others.
+HTTP prefers the node's own instances by weight, or by a service that fails over to the others (see
+`TraefikSettings.local_preference`).  TCP and UDP, which have no retries, use only the node's own
+instances while there are any.
 
-An instance that is reached through another node's Traefik is asked for by a header, and that
-Traefik has a router for it that leads to its own containers alone: a request is passed on once.
-Who passes requests on has judged whether to; that router is there also while its node is cordoned
-or the container drains, until all others have heard of it: a 404 would be tried nowhere else.
-What has no such router, because it stopped a moment ago, is answered 502: the one who passed the
-request on then tries another instance, where 404 would be taken for the service's own answer.
+If an instance is reached through another node's Traefik, a header names its service.  That Traefik
+has a router for the header which leads to its own containers only, so a request is passed on at
+most once.  The sender decides whether an instance gets requests; so the router also exists while
+its node is cordoned or the container drains, until all peers know of that.  A request for a
+service without such a router, because the container has just stopped, is answered 502, and the
+sender tries another instance.  A 404 would look like an answer of the service.
 """
 
 from __future__ import annotations
@@ -25,27 +25,29 @@ from constellation.traefik.service_servers import Backend, Backends, by_address
 
 SERVICE_HEADER = "X-Constellation-Service"
 
-# Names that labels cannot have, because of the dot, and host names cannot have either.
-TO = "constellation.to."  # + service: the middleware that names it in the header
-FROM = "_from."  # + service: router and service for requests passed on
+# Names that no label and no host name can have.
+TO = "constellation.to."  # + service: the middleware that puts its name into the header
+FROM = "_from."  # + service: router and service for passed-on requests
 NOT_HERE = ElementKey("http", "routers", FROM, AGENT)
-FAILOVER = "._failover"  # service, or router, +
+FAILOVER = "._failover"  # the end of the name of a service or router
 _NEAR, _FAR = "._near", "._far"
 
 _FAILOVER_STATUS = ["502", "503", "504"]
 _FAILOVER_BODY_BYTES_MAX = 2 << 20
 
-_NOBODY = "http://127.0.0.1:0"  # a port on which nobody can listen
+_NOBODY = "http://127.0.0.1:0"  # no process can listen on port 0
 
 Parts = dict[ElementKey, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceParts:
-    """A service and what comes with it.
+    """A service with all elements that it needs.
 
-    `passes_on`: routers to it need the middleware that names it.  `fails_over`: they have a
-    second one, to the service with `FAILOVER` in its name.
+    Attributes:
+        parts: these elements.
+        passes_on: routers to it need the middleware that names it in the header.
+        fails_over: each router to it has a second one, to the service with `FAILOVER`.
     """
 
     parts: Parts
@@ -55,13 +57,14 @@ class ServiceParts:
 
 @dataclass(frozen=True, slots=True)
 class ServiceFace:
-    """What routers see of a service, and no more: if it changes they are composed again.
+    """Everything that routers may see of a service.  If it changes, they are composed again.
 
     Attributes:
-        passes_on, fails_over: see `ServiceParts`.
+        passes_on: see `ServiceParts`.
+        fails_over: see `ServiceParts`.
         owner: the service whose labels define it.
-        middlewares: of its owner's labels, put into every router to it.
-        routed: instances whose labels are about routing; no default router leads to them.
+        middlewares: names in its owner's labels, which are put into every router to it.
+        routed: instances whose labels are about routing, so no default router leads to them.
     """
 
     passes_on: bool
@@ -74,7 +77,7 @@ class ServiceFace:
 def stream_parts(
     key: ElementKey, config: Mapping[str, Any], serving: Sequence[Backend]
 ) -> ServiceParts:
-    """Return the service `key` of TCP or UDP."""
+    """Return a TCP or UDP service."""
     preferred = [backend for backend in serving if backend.is_local] or serving
     servers = []
     for backend in preferred:
@@ -89,7 +92,7 @@ def http_parts(
     settings: TraefikSettings,
     places: Places,
 ) -> ServiceParts:
-    """Return the service `key` of HTTP with all that it needs."""
+    """Return an HTTP service with everything that it needs."""
     serving = found.serving
     near = [backend for backend in serving if backend.is_local]
     far = [backend for backend in serving if not backend.is_local]
@@ -114,9 +117,9 @@ def http_parts(
 def _local_weight(
     near: Sequence[Backend], far: Sequence[Backend], settings: TraefikSettings
 ) -> int:
-    """Return the weight of near instances; 0: nothing is said of weights."""
-    is_said = any("weight" in backend.options for backend in (*near, *far))
-    wanted = near and far and settings.local_preference != "none" and not is_said
+    """Return the weight of local instances; 0: servers have no weights."""
+    is_set = any("weight" in backend.options for backend in (*near, *far))
+    wanted = near and far and settings.local_preference != "none" and not is_set
     return settings.local_weight if wanted and settings.local_weight > 1 else 0
 
 
@@ -135,14 +138,14 @@ def _with_servers(config: Mapping[str, Any], servers: Sequence[Any]) -> Mapping[
 
 
 def _for_ingress(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a service whose health checks get through another node's Traefik, as requests do."""
+    """Return `config` with a health check that another node's Traefik passes on, or with none."""
     check = config["loadBalancer"].get("healthCheck")
     if check is None:
         return config
     balancer = dict(config["loadBalancer"])
     of_container = "port" in check or check.get("scheme") == "https" or check.get("mode") == "grpc"
     if of_container:
-        del balancer["healthCheck"]  # the other Traefik is not reached so
+        del balancer["healthCheck"]  # it would not reach the other Traefik
     else:
         headers = {**check.get("headers", {}), SERVICE_HEADER: name}
         balancer["healthCheck"] = {**check, "headers": headers}
@@ -181,8 +184,8 @@ def _passed_on(
 ) -> Parts:
     """Return the router for requests that other nodes pass on, and its service.
 
-    The middlewares were applied where the request came in.  The cookie that holds a client to a
-    server was read there too: a second one of its name would take its place.
+    The first node has applied the middlewares already.  It has also evaluated the sticky cookie:
+    a second cookie with the same name would replace it.
     """
     name = FROM + key.body_name
     balancer = {k: v for k, v in config["loadBalancer"].items() if k != "sticky"}
@@ -195,7 +198,7 @@ def _passed_on(
 
 
 def not_here_parts(settings: TraefikSettings, places: Places) -> Parts:
-    """Return the router `NOT_HERE`, for what other nodes ask for and no other router takes."""
+    """Return the router `NOT_HERE`, for passed-on requests that no other router takes."""
     if not settings.ingress_port or not places.peers:
         return {}
     asked = f"HeaderRegexp(`{SERVICE_HEADER}`, `.`)"
@@ -222,7 +225,7 @@ def service_parts(
     settings: TraefikSettings,
     places: Places,
 ) -> ServiceParts:
-    """Return the service `key`, whatever its protocol."""
+    """Return the service `key` of any protocol."""
     protocol: Protocol = key.protocol
     if protocol == "http":
         return http_parts(key, config, found, settings, places)

@@ -1,4 +1,4 @@
-"""The passes that make services: from the instances behind each to its servers."""
+"""The passes for services: from the instances of each service to its servers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from constellation.traefik.work import Work
 
 
 def ingress(composition: Composition, work: Work) -> None:
-    """Addresses of the peers -> the router for requests that no other router here takes."""
+    """Addresses of the peers -> the router for passed-on requests that no other router takes."""
     composition.put(NOT_HERE, not_here_parts(composition.settings, work.places))
 
 
 def services(composition: Composition, work: Work) -> None:
     """Contributions, states and places -> services with their servers.
 
-    A service whose face changed, or that came or went, adds to the work all that depends on it.
+    If a service is added or removed or its face changes, everything that depends on it is added
+    to the work.
     """
     changed = []
     for key in work.keys("services"):
@@ -37,7 +38,7 @@ def services(composition: Composition, work: Work) -> None:
 
 
 def _compose(composition: Composition, key: ElementKey, work: Work) -> ComposedService | None:
-    """Put one service into the document; None if there is none, or no instance can be reached."""
+    """Put one service into the document; None if it has no instance that can be reached."""
     contributions = composition.contributions_to(key)
     if not contributions:
         composition.set_routed(key, frozenset())

@@ -1,4 +1,4 @@
-"""The servers of one service in the configuration: which instances get its requests, and how."""
+"""The servers of one service: which instances get its requests, and how they are reached."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ States = Mapping[str, Mapping[str, ServiceState]]
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """An instance of a service.  `left_out` says why it gets no requests; empty: it does.
+    """An instance of a service.
 
-    `is_well`: it could answer them, whatever its node asks for.
+    Attributes:
+        instance: its service and node.
+        reached: how it is reached; None: not at all.
+        is_local: it is on this node.
+        options: of its server, from labels.
+        left_out: why it gets no requests; empty: it does.
+        is_well: it is healthy, even if it gets no requests because of its node.
     """
 
     instance: Instance
@@ -30,7 +36,7 @@ class Backend:
 
     @property
     def address(self) -> str:
-        """Where it is reached, as Traefik has it: for HTTP a URL, else host:port."""
+        """The address of its server: a URL for HTTP, else host:port."""
         if self.reached is None:
             return ""
         if not self.reached.scheme:
@@ -39,30 +45,30 @@ class Backend:
 
     @property
     def how(self) -> How | None:
-        """By which way it is reached."""
+        """The way in which it is reached."""
         return self.reached.how if self.reached is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """All instances of a service, and those whose port cannot be reached at all."""
+    """All instances of a service, and rejections of those that cannot be reached."""
 
     all: tuple[Backend, ...]
     rejected: tuple[Rejection, ...]
 
     @property
     def exist(self) -> bool:
-        """At least one instance could be reached, if it were well."""
+        """Return whether an instance can be reached, healthy or not."""
         return bool(self.all)
 
     @property
     def serving(self) -> tuple[Backend, ...]:
-        """Those that get requests, each address once, in order of addresses."""
+        """The instances that get requests, by address, each address once."""
         return by_address(backend for backend in self.all if not backend.left_out)
 
 
 def by_address(some: Iterable[Backend]) -> tuple[Backend, ...]:
-    """Return `some`, each address once, in order of addresses."""
+    """Return `some` sorted by address, each address once."""
     found: dict[str, Backend] = {}
     for backend in some:
         found.setdefault(backend.address, backend)
@@ -81,7 +87,7 @@ def backends(
         state = states[instance.service][instance.node]
         place = places.of(instance.node)
         reached = reach(state, service.wish, key.protocol, place.place)
-        # A stopped container has no published ports; its route stays, and answers 503.
+        # A stopped container has no published ports; its route stays and answers 503.
         if isinstance(reached, Complaint) and state.health != "stopped":
             rejected.append(reached.of(*instance))
             continue
@@ -105,16 +111,16 @@ def _unwell(state: ServiceState) -> str:
     if state.health != "healthy":
         why = f": {state.reason}" if state.reason else ""
         return f"it is {state.health}{why}"
-    return "it is draining: it was asked to stop" if state.draining else ""
+    return "it is draining: it is about to stop" if state.draining else ""
 
 
 def _primary_only(
     key: ElementKey, found: list[Backend], states: States
 ) -> tuple[list[Backend], list[Rejection]]:
-    """Where instances say who is primary, leave out the others.
+    """If instances have roles, leave out all but the primary.
 
-    Two that claim it are not both believed: writes would go to two histories.  Every node
-    believes the same one.
+    If two claim to be the primary, only one gets requests, so that histories do not diverge.  All
+    nodes choose the same one.
     """
     roles = {
         backend.instance: states[backend.instance.service][backend.instance.node].role
@@ -129,16 +135,16 @@ def _primary_only(
     ]
     chosen = min(primaries, default=None)
     label = f"traefik.tcp.services.{key.name}"
-    reason = f"it says that it is the primary, and so does {'/'.join(chosen or ())}"
-    remedy = "see to it that one of them becomes a replica"
-    none = "it is not the primary, and none is"
+    reason = f"it claims to be the primary, and so does {'/'.join(chosen or ())}"
+    remedy = "make one of them a replica"
+    none = "it is not the primary, and there is none"
     rejected = [
         Rejection(*instance, label, reason, remedy) for instance in primaries if instance != chosen
     ]
     kept = [
         backend
         if backend.left_out or backend.instance == chosen
-        else replace(backend, left_out="another one is the primary" if chosen else none)
+        else replace(backend, left_out="another instance is the primary" if chosen else none)
         for backend in found
     ]
     return kept, rejected

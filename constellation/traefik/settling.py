@@ -1,22 +1,22 @@
-"""Which body to serve while this node does not know everything yet, as a pure state machine.
+"""Decides which body to serve while this node does not know the whole cluster yet.
 
-Traefik drops every route that a body does not have, so a body made too early is an outage.  A
-start (of the agent, or of its gossip alone) begins a settling; until its end the last good
-body is served, or none (503), and Traefik keeps what it has.
+Traefik drops every route that is missing in a body, so a body that is built too early is an outage.
+A start of the agent, or of gossip alone, begins a settling.  Until its end the node serves the last
+good body, or none (503), and then Traefik keeps its routes.
 
-    WAITING   gossip has not said anything.
-    SETTLING  it has, but perhaps not everything.
-    SETTLED   for good: what gossip says is what is served.
+    WAITING   no snapshot from gossip yet
+    SETTLING  there is a snapshot, but it may be incomplete
+    SETTLED   the current configuration is served from now on
 
-SETTLING ends with the first of these:
+SETTLING ends as soon as one of these holds:
 
-- All that the last good body sends requests to is known again, and nothing of it is still
-  starting: nothing can be lost by going over to what is known now.
-- There is no last good body to lose, something can be routed, nothing has changed for
-  `QUIET_S`, and another node was heard if one is expected.
-- `settle_s` have passed since another node was heard, or, where none is expected, since the
-  first snapshot.  So a route that is really gone does not live on for ever.
-- `alone_s` have passed since the first snapshot, whoever was heard.
+- Every instance to which the last good body sends requests is known again on a member, and none
+  of them is starting, so the new body loses nothing.
+- There is no last good body, something can be routed, nothing has changed for `QUIET_S`, and
+  another node is known if one is expected.
+- `settle_s` have passed since another node was known or, if none is expected, since the first
+  snapshot.  So a route that no longer exists does not stay forever.
+- `alone_s` have passed since the first snapshot.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Routed = AbstractSet[tuple[str, str]]  # (service, node) of instances that get r
 
 @dataclass(frozen=True, slots=True)
 class SettlingPolicy:
-    """How long to wait.  `expects_others`: this node is, or may be, to meet others."""
+    """How long to wait.  `expects_others`: other nodes exist, or may exist."""
 
     settle_s: float = 5.0
     alone_s: float = 60.0
@@ -47,14 +47,14 @@ class SettlingPolicy:
 class Settling:
     """One settling.  All times are monotonic seconds, passed in by the caller.
 
-    `last_good` is what the last good body routes to; empty if there is none, or nothing to lose.
+    `last_good` is what the last good body routes to; empty if there is no such body.
     """
 
     policy: SettlingPolicy
     last_good: Routed = frozenset()
     phase: Phase = Phase.WAITING
-    snapshot_at_s: float | None = None  # None: not stepped since the snapshot came
-    heard_at_s: float | None = None
+    snapshot_at_s: float | None = None  # None: no step since the snapshot arrived
+    met_at_s: float | None = None
     changed_at_s: float = 0.0
     routed: Routed = frozenset()
 
@@ -63,7 +63,7 @@ class Settling:
         return replace(self, phase=Phase.SETTLING)
 
     def step(self, view: ClusterView, routed: Routed, now_s: float) -> Settling:
-        """Return the state at `now_s`, when `view` is known and would be routed to `routed`."""
+        """Return the state at `now_s`, if a body built from `view` would route to `routed`."""
         if self.phase is not Phase.SETTLING:
             return self
         new = self
@@ -71,14 +71,14 @@ class Settling:
             new = replace(new, snapshot_at_s=now_s, changed_at_s=now_s)
         if new.routed != routed:
             new = replace(new, routed=routed, changed_at_s=now_s)
-        if new.heard_at_s is None and _hears_another(view):
-            new = replace(new, heard_at_s=now_s)
+        if new.met_at_s is None and _knows_another(view):
+            new = replace(new, met_at_s=now_s)
         if new.is_over(view, now_s):
             new = replace(new, phase=Phase.SETTLED)
         return new
 
     def due_at_s(self) -> float | None:
-        """Return when to step again though nothing has changed; None: never."""
+        """Return when to step again even if nothing changes; None: never."""
         if self.phase is not Phase.SETTLING or self.snapshot_at_s is None:
             return None
         if not self.last_good and self._is_met() and self.routed:
@@ -86,7 +86,7 @@ class Settling:
         return self._deadline_s()
 
     def is_over(self, view: ClusterView, now_s: float) -> bool:
-        """What `view` knows may be served; see the module for when."""
+        """Return whether settling ends; see the module for the conditions."""
         return self._knows_enough(view, now_s) or now_s >= self._deadline_s()
 
     def _knows_enough(self, view: ClusterView, now_s: float) -> bool:
@@ -100,19 +100,19 @@ class Settling:
         alone_at_s = self.snapshot_at_s + self.policy.alone_s
         if not self._expects_others():
             return self.snapshot_at_s + self.policy.settle_s
-        if self.heard_at_s is None:
+        if self.met_at_s is None:
             return alone_at_s
-        return min(alone_at_s, self.heard_at_s + self.policy.settle_s)
+        return min(alone_at_s, self.met_at_s + self.policy.settle_s)
 
     def _expects_others(self) -> bool:
         nodes = {node for _, node in self.last_good}
         return self.policy.expects_others or len(nodes) > 1
 
     def _is_met(self) -> bool:
-        return self.heard_at_s is not None or not self._expects_others()
+        return self.met_at_s is not None or not self._expects_others()
 
 
-def _hears_another(view: ClusterView) -> bool:
+def _knows_another(view: ClusterView) -> bool:
     return any(node != view.self_node and view.is_living(node) for node in view.members)
 
 

@@ -1,7 +1,7 @@
-"""Parts of the body for people to look at: `/api/http/routers` and the like.
+"""Parts of the body for people, such as `/api/http/routers`.
 
-A list, and never an object: of an object Traefik would drop the keys that it does not know, and
-take what is left, nothing, for a configuration.
+Each part is a list.  If Traefik polled an object by mistake, it would ignore the unknown keys and
+apply an empty configuration.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ VIEWS = {
 
 
 class Views:
-    """All views of one body; the body is read once."""
+    """All views of one body, which is parsed once."""
 
     def __init__(self) -> None:
         self._body = b""
         self._document: dict[str, dict[str, dict[str, Any]]] = {}
 
     def rows(self, body: bytes, path: str) -> list[dict[str, Any]]:
-        """Return what `body` has at `path`, by name."""
+        """Return the elements of `body` at `path`, sorted by name."""
         if body is not self._body:
             self._body, self._document = body, json.loads(body)
         protocol, section = VIEWS[path]

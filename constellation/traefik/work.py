@@ -1,4 +1,4 @@
-"""What one run of the passes has to do."""
+"""The work of one run of the passes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from constellation.traefik.service_servers import States
 class Work:
     """The keys to compose again, and the state of the cluster to compose them from.
 
-    A pass adds what depends on what it has changed, for the passes after it.
+    A pass adds the keys that depend on its changes, for later passes.
     """
 
     def __init__(self, dirty: Iterable[ElementKey], states: States, places: Places) -> None:

@@ -10,7 +10,7 @@ from constellation.errors import WireError
 
 ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it the admin
 TEXT_BYTES_MAX = 200
-# Ids name sockets in the runtime directory, so nothing that could lead out of it.
+# Ids are names of sockets in the runtime directory: no character may lead out of it.
 _ACTOR_ID = re.compile(r"@?[a-z0-9][a-z0-9-]{0,99}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?")
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -20,8 +20,8 @@ _PORT = re.compile(r"[0-9]{1,5}")
 class ActorRef:
     """One actor process: `host:port` of its node's actor system, and its id on that node.
 
-    An id is never used again in one life of a node, so an address of a dead actor stays dead.
-    An id beginning with '@' is a name that whoever plays that part now has claimed ('@admin').
+    Ids are not reused during one run of a node, so the address of an ended actor stays invalid.
+    An id starting with '@' is a name ('@admin'), claimed by the process that now has that role.
     A node that does not listen (an operator's command) has port 0 and a random host part.
     """
 
@@ -39,12 +39,12 @@ class ActorRef:
         return self.host, self.port
 
     @classmethod
-    @lru_cache(maxsize=1024)  # the same few are parsed for every message
+    @lru_cache(maxsize=1024)  # every message repeats the same few
     def parse(cls, text: str) -> ActorRef:
         """Return the address written as `host:port/id`.
 
         Raises:
-            WireError: `text` has another form.
+            WireError: `text` is not in this format.
         """
         node, slash, actor_id = text.partition("/")
         host, _, port = node.rpartition(":")

@@ -1,13 +1,13 @@
-"""What is inside a frame: to whom, from whom, and the message's bytes, still undecoded.
+"""The content of a frame: target, sender and the bytes of the message, undecoded.
 
-A node's listener passes envelopes on to local actors by `target` alone, without decoding.
+A node's listener forwards envelopes to local actors by `target`, without decoding the message.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
-from struct import error as StructError  # noqa: N812 - a class by any other name
+from struct import error as StructError  # noqa: N812 - a class with a lower-case name
 
 from constellation.errors import WireError
 from constellation.transport.address import TEXT_BYTES_MAX, ActorRef
@@ -17,7 +17,7 @@ _LENGTHS = Struct(">BB")
 
 @dataclass(frozen=True, slots=True)
 class ActorEnvelope:
-    """One message on its way."""
+    """One message in transit."""
 
     target: str
     sender: str
@@ -27,12 +27,12 @@ class ActorEnvelope:
         """Return the bytes of the envelope.
 
         Raises:
-            WireError: an address is longer than any that can be parsed.
+            WireError: an address is too long to be parsed.
         """
         target, sender = self.target.encode(), self.sender.encode()
         if max(len(target), len(sender)) > TEXT_BYTES_MAX:
             raise WireError(
-                f"not sent from {self.sender:.80} to {self.target:.80}: such an address is over "
+                f"not sent from {self.sender:.80} to {self.target:.80}: an address is longer than "
                 f"{TEXT_BYTES_MAX} bytes",
                 reason="address",
             )
@@ -43,7 +43,7 @@ class ActorEnvelope:
         """Return the envelope in `body`.
 
         Raises:
-            WireError: it is cut short, or an address is not text.
+            WireError: it is truncated, or an address is not text.
         """
         try:
             target_length, sender_length = _LENGTHS.unpack_from(body)
@@ -54,13 +54,13 @@ class ActorEnvelope:
         except (StructError, UnicodeDecodeError) as error:
             raise WireError(f"envelope refused: {error}", reason="malformed") from error
         if len(body) < payload_at:
-            raise WireError("envelope refused: cut short", reason="malformed")
+            raise WireError("envelope refused: truncated", reason="malformed")
         return cls(target, sender, body[payload_at:])
 
     def target_ref(self) -> ActorRef:
         """Return the parsed target.
 
         Raises:
-            WireError: it is no address.
+            WireError: it is not an address.
         """
         return ActorRef.parse(self.target)

@@ -1,4 +1,4 @@
-"""Frames of a byte stream: four bytes of length (big-endian), then that many bytes."""
+"""Frames in a byte stream: a length of four bytes (big-endian), then that many bytes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FRAME_BYTES_MAX = MAX_FRAME_BYTES + 1024
 
 
 def frame(body: bytes) -> bytes:
-    """Return `body` with its length in front."""
+    """Return `body` prefixed with its length."""
     return _LENGTH.pack(len(body)) + body
 
 
 class FrameReader:
-    """Cuts a stream into frames.  Holds at most one incomplete frame of `bytes_max`."""
+    """Splits a stream into frames.  Buffers at most one incomplete frame of `bytes_max`."""
 
     def __init__(self, bytes_max: int = FRAME_BYTES_MAX) -> None:
         self.bytes_max = bytes_max
@@ -29,11 +29,11 @@ class FrameReader:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Add `data` and yield every frame that is now complete.
 
-        The limit is looked at before each frame, so that it may be raised in between, once the
-        sender is known.
+        The limit is checked before each frame, so that it can be raised in between, once the sender
+        is authenticated.
 
         Raises:
-            WireError: a frame announces more than `bytes_max`.  The stream is then useless.
+            WireError: a frame announces more than `bytes_max`.  The stream cannot be used further.
         """
         buffer = self._buffer
         buffer += data

@@ -1,15 +1,15 @@
 """One authenticated connection between two nodes: handshake, then numbered, keyed frames.
 
     acceptor  -> initiator   magic, acceptor's nonce
-    initiator -> acceptor    initiator's nonce, who it is, code over both nonces and both addresses
+    initiator -> acceptor    initiator's nonce, its identity, code over both nonces and addresses
     acceptor  -> initiator   code over the same
     then each frame: code over (direction's key, frame number, body), body
 
-Codes are BLAKE2b keyed with a key derived from the cluster key.  Both nonces are fresh and
-random, so a recorded connection cannot be played again, neither later nor to a restarted node;
-the frame number makes a repeated, dropped or reordered frame within one connection fail.  The
-initiator signs the address it dialled, so a handshake cannot be relayed to another node.
-Secrecy is the mesh's part (Tailscale encrypts); this proves origin, order and completeness.
+Codes are BLAKE2b MACs with a key derived from the cluster key.  Both nonces are fresh and random,
+so a recorded connection cannot be replayed, not even to a restarted node.  The frame number makes a
+repeated, dropped or reordered frame within one connection fail.  The initiator signs the address
+that it dialled, so a handshake cannot be relayed to another node.  A session proves origin, order
+and completeness.  It does not encrypt: that is left to the mesh (Tailscale, WireGuard).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _NUMBER = Struct(">Q")
 
 
 def derive_key(cluster_key: bytes, purpose: bytes) -> bytes:
-    """Return a 32-byte key that serves one `purpose` (at most 16 bytes) only."""
-    # BLAKE2b takes keys of up to 64 bytes; a longer cluster key is first brought to that.
+    """Return a 32-byte key for one `purpose` (at most 16 bytes)."""
+    # BLAKE2b accepts keys of up to 64 bytes, so the cluster key is hashed first.
     root = blake2b(cluster_key, person=b"constellation").digest()
     return blake2b(key=root, person=purpose, digest_size=32).digest()
 
@@ -39,7 +39,7 @@ def derive_key(cluster_key: bytes, purpose: bytes) -> bytes:
 def _code(key: bytes, purpose: bytes, *parts: bytes) -> bytes:
     code = blake2b(key=key, person=purpose, digest_size=CODE_BYTES)
     for part in parts:
-        # Lengths keep ("ab", "c") and ("a", "bc") apart.
+        # Lengths distinguish ("ab", "c") from ("a", "bc").
         code.update(_NUMBER.pack(len(part)))
         code.update(part)
     return code.digest()
@@ -47,7 +47,7 @@ def _code(key: bytes, purpose: bytes, *parts: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What both sides sign.  `key` is `derive_key(cluster_key, b"actors")`."""
+    """The values that both sides sign.  `key` is `derive_key(cluster_key, b"actors")`."""
 
     key: bytes = field(repr=False)
     acceptor_nonce: bytes
@@ -56,7 +56,7 @@ class Handshake:
     acceptor_address: bytes  # 'host:port' that the initiator dialled
 
     def code(self, purpose: bytes) -> bytes:
-        """Return the code that proves knowledge of the key, for one side."""
+        """Return the code by which one side proves that it knows the key."""
         return _code(
             self.key,
             purpose,
@@ -67,7 +67,7 @@ class Handshake:
         )
 
     def channel(self, *, initiator: bool) -> Channel:
-        """Return the frame codes of this connection as one of its sides uses them."""
+        """Return the frame codes of this connection for one of its sides."""
         up = self.code(b"key initiator")
         down = self.code(b"key acceptor")
         return Channel(up, down) if initiator else Channel(down, up)
@@ -82,7 +82,7 @@ def read_greeting(body: bytes) -> bytes:
     """Return the acceptor's nonce.
 
     Raises:
-        WireError: the peer is no actor system of ours, or one of another version.
+        WireError: the peer is not such an actor system, or of another version.
     """
     if len(body) != len(MAGIC) + NONCE_BYTES or body[: len(MAGIC)] != MAGIC:
         raise WireError(
@@ -104,7 +104,7 @@ def read_introduction(
     """Return the handshake that the initiator signed.
 
     Raises:
-        WireError: it does not know the cluster key, or meant another node.
+        WireError: it does not know the cluster key, or dialled another node.
     """
     prefix_bytes = NONCE_BYTES + CODE_BYTES
     if not prefix_bytes < len(body) <= HANDSHAKE_FRAME_BYTES_MAX:
@@ -127,14 +127,14 @@ def acceptance(handshake: Handshake) -> bytes:
 
 
 def check_acceptance(body: bytes, handshake: Handshake) -> None:
-    """Return if the acceptor knows the cluster key.
+    """Check that the acceptor knows the cluster key.
 
     Raises:
         WireError: it does not.
     """
     if not compare_digest(body, handshake.code(b"acceptor")):
         raise WireError(
-            "the node dialled has another cluster_key: set the same one on every node",
+            "the dialled node has another cluster_key: set the same one on every node",
             reason="unauthenticated",
         )
 
@@ -149,7 +149,7 @@ class Channel:
         self._opened_count = 0
 
     def seal(self, body: bytes) -> bytes:
-        """Return `body` with its code in front.  Frames must be sent in the order sealed."""
+        """Return `body` prefixed with its code.  Frames must be sent in the order of sealing."""
         code = _code(self._seal_key, b"frame", _NUMBER.pack(self._sealed_count), body)
         self._sealed_count += 1
         return code + body
@@ -158,7 +158,7 @@ class Channel:
         """Return the body of the next frame.
 
         Raises:
-            WireError: the frame is not the peer's next one.  The connection is then useless.
+            WireError: the frame is not the peer's next one.  Close the connection.
         """
         code, body = sealed[:CODE_BYTES], sealed[CODE_BYTES:]
         expected = _code(self._open_key, b"frame", _NUMBER.pack(self._opened_count), body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parent.parent.parent
 WHOLE_WITHIN_S = 10.0
+UNSAVED = r'constellation_file_unsaved\{[^}]*file="gossip.json"[^}]*\} 1'
 THREE = {
     "raft": {"bootstrap_expect": 2},
     "static_services": [{"name": "web", "address": "127.0.0.1:1", "interval_s": 0.5}],
@@ -88,6 +90,11 @@ def test_node_with_a_full_disk_stays_a_member_and_is_whole_when_there_is_space(
         for text in of_disk(alpha):
             assert f"the file system at {disk} is full" in text
             assert f"free space on {disk}" in text
+        wait_until(
+            lambda: bool(re.search(UNSAVED, alpha.get("/metrics")[1].decode())),
+            timeout_s=10,
+            what="the metric of files that are not saved",
+        )
 
         assert alpha.stop() == 0
         alpha.start()

@@ -59,7 +59,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.mark.parametrize("port", [80, 443])
-def test_service_without_a_published_port_is_reached_on_every_node(rig: Rig, port: int) -> None:
+def test_a_service_without_a_published_port_is_reached_from_every_node(rig: Rig, port: int) -> None:
     for node in rig.nodes:
         shown = node.show("web.localhost", f"{SHOW}/{port}", port=port)
 
@@ -76,7 +76,7 @@ def test_service_without_a_published_port_is_reached_on_every_node(rig: Rig, por
     assert (of_alpha, sorted(of_beta), of_gamma) == ([outer], sorted(passed_on), [outer])
 
 
-def test_no_other_node_reaches_the_container_itself(rig: Rig) -> None:
+def test_no_other_node_reaches_the_container_directly(rig: Rig) -> None:
     alpha, beta, _ = rig.nodes
     (server,) = beta.servers("web")
 
@@ -93,7 +93,7 @@ def test_middlewares_are_applied_once(rig: Rig) -> None:
         assert headers.get_all("X-Passed") == ["yes"]
 
 
-def test_header_of_a_stranger_does_nothing_at_the_public_entry_points(rig: Rig) -> None:
+def test_the_service_header_has_no_effect_at_public_entry_points(rig: Rig) -> None:
     header = {SERVICE_HEADER: "web.localhost"}
     for node in rig.nodes:
         for port in (80, 443):
@@ -103,7 +103,7 @@ def test_header_of_a_stranger_does_nothing_at_the_public_entry_points(rig: Rig) 
     assert rig.nodes[0].show("both.localhost", headers=header)["node"] == "alpha"
 
 
-def test_only_members_are_let_in_at_the_entry_point_for_nodes(rig: Rig) -> None:
+def test_the_ingress_entry_point_accepts_only_members(rig: Rig) -> None:
     alpha, beta, gamma = rig.nodes
     named = {SERVICE_HEADER: "web.localhost", "Host": "web.localhost"}
     url = f"http://{beta.host.address}:{INGRESS_PORT}{SHOW}"
@@ -116,7 +116,7 @@ def test_only_members_are_let_in_at_the_entry_point_for_nodes(rig: Rig) -> None:
     assert ask_from(alpha.host, url, {**named, SERVICE_HEADER: "none.localhost"})[0] == 502
 
 
-def test_member_that_has_none_passes_nothing_on_again(rig: Rig) -> None:
+def test_a_passed_on_request_is_not_passed_on_again(rig: Rig) -> None:
     alpha, _, gamma = rig.nodes
     named = {SERVICE_HEADER: "web.localhost", "Host": "web.localhost"}
     url = f"http://{gamma.host.address}:{INGRESS_PORT}/again"
@@ -125,7 +125,7 @@ def test_member_that_has_none_passes_nothing_on_again(rig: Rig) -> None:
     assert rig.entry_points("/again") == [[], [], ["constellation"]]
 
 
-def test_own_instance_is_preferred(rig: Rig) -> None:
+def test_the_local_instance_is_preferred(rig: Rig) -> None:
     alpha, beta, gamma = rig.nodes
 
     for node, own in ((alpha, "alpha"), (beta, "beta")):
@@ -133,7 +133,7 @@ def test_own_instance_is_preferred(rig: Rig) -> None:
     assert {gamma.show("both.localhost")["node"] for _ in range(10)} == {"alpha", "beta"}
 
 
-def test_answer_in_pieces_comes_in_pieces(rig: Rig) -> None:
+def test_a_chunked_answer_is_streamed(rig: Rig) -> None:
     connection = http.client.HTTPConnection(rig.nodes[0].host.address, timeout=15)
     with closing(connection):
         connection.request("GET", "/cgi-bin/slow", headers={"Host": "web.localhost"})
@@ -147,11 +147,11 @@ def test_answer_in_pieces_comes_in_pieces(rig: Rig) -> None:
     assert rest_s - first_s > 1.0
 
 
-def test_service_that_takes_long_is_waited_for(rig: Rig) -> None:
+def test_a_slow_service_is_waited_for(rig: Rig) -> None:
     assert rig.nodes[0].get("web.localhost", "/cgi-bin/late") == (200, b"late\n")
 
 
-def test_connection_that_is_upgraded_goes_through_both_ways(rig: Rig) -> None:
+def test_an_upgraded_connection_works_in_both_directions(rig: Rig) -> None:
     with socket.create_connection((rig.nodes[0].host.address, 80), timeout=15) as connection:
         connection.sendall(UPGRADE)
         head = connection.recv(4096)
@@ -161,7 +161,7 @@ def test_connection_that_is_upgraded_goes_through_both_ways(rig: Rig) -> None:
             assert connection.recv(4096) == word
 
 
-def test_route_answers_503_once_the_only_container_is_stopped_and_nothing_goes_round(
+def test_a_route_answers_503_without_a_loop_after_its_only_container_stops(
     rig: Rig,
 ) -> None:
     stopped = rig.nodes[1].run_web("brief")
@@ -175,7 +175,7 @@ def test_route_answers_503_once_the_only_container_is_stopped_and_nothing_goes_r
     stopped.remove(force=True)
 
 
-def test_no_request_goes_round_while_the_container_dies(rig: Rig) -> None:
+def test_no_request_loops_while_the_container_dies(rig: Rig) -> None:
     dying = rig.nodes[1].run_web("dying")
     rig.wait_for("dying", 1)
     asked: list[tuple[str, int]] = []
@@ -196,7 +196,7 @@ def test_no_request_goes_round_while_the_container_dies(rig: Rig) -> None:
     dying.remove(force=True)
 
 
-def test_traefik_complains_of_nothing(rig: Rig) -> None:
+def test_traefik_logs_no_error(rig: Rig) -> None:
     for node in rig.nodes:
         lines = [json.loads(line) for line in node.traefik.log_text().splitlines()]
         assert [line for line in lines if line["level"] in {"error", "fatal", "panic"}] == []

@@ -17,7 +17,12 @@ from messages.monitor import Endpoint, Health, Label, ServiceState
 from rigs.loopback import loopback_addresses
 from rigs.ports import free_port
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    pytest.mark.xdist_group("measures cost"),
+]
 
 NODES, SERVICES_EACH = 10, 50
 STEADY_S = 35.0  # longer than an interval of whole exchanges

@@ -94,7 +94,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield made
 
 
-def test_traefik_that_polls_one_node_reaches_the_instances_of_all(rig: Rig) -> None:
+def test_a_traefik_that_polls_one_node_reaches_the_instances_of_all_nodes(rig: Rig) -> None:
     served = {rig.traefik.get(HOST)[1].strip() for _ in range(12)}
 
     assert served == {b"alpha", b"beta", b"gamma"}
@@ -106,7 +106,7 @@ def test_traefik_that_polls_one_node_reaches_the_instances_of_all(rig: Rig) -> N
 
 @pytest.mark.scenario(26)
 @pytest.mark.parametrize("how", ["kill", "stop"])
-def test_container_that_dies_is_in_no_body_after_1_s_and_no_request_fails(
+def test_a_dead_container_leaves_all_bodies_within_1_s_and_no_request_fails(
     rig: Rig, how: str
 ) -> None:
     with Load(rig.traefik, HOST).running() as load:
@@ -141,7 +141,7 @@ def test_container_that_dies_is_in_no_body_after_1_s_and_no_request_fails(
 
 
 @pytest.mark.scenario(24)
-def test_routes_stay_while_the_agent_is_down_and_when_it_returns_knowing_nothing(rig: Rig) -> None:
+def test_routes_stay_while_the_agent_is_down_and_after_it_restarts(rig: Rig) -> None:
     rig.wait_until_whole()
     polled = rig.agents[1]
     before = rig.traefik.servers()
@@ -182,7 +182,7 @@ def test_no_request_fails_while_all_agents_are_restarted_in_turn(rig: Rig) -> No
 
 
 @pytest.mark.scenario(25)
-def test_container_with_a_broken_label_is_left_out_alone_and_listed(rig: Rig) -> None:
+def test_only_the_container_with_a_broken_label_is_left_out(rig: Rig) -> None:
     rig.wait_until_whole()
     before = rig.traefik.servers()
     broken = rig.engines[2].run(
@@ -217,7 +217,7 @@ def test_container_with_a_broken_label_is_left_out_alone_and_listed(rig: Rig) ->
 
 
 @pytest.mark.needs("prometheus")
-def test_prometheus_reads_the_metrics_of_every_actor_process(rig: Rig, tmp_path: Path) -> None:
+def test_prometheus_scrapes_every_actor_process(rig: Rig, tmp_path: Path) -> None:
     targets = [agent.endpoint.split("/")[2] for agent in rig.agents]
     with prometheus(targets, tmp_path) as server:
         server.wait_for_targets_up()

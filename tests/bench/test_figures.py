@@ -1,4 +1,4 @@
-"""Every benchmark's line can be read by a program, and its results file says the same."""
+"""A program can parse every line of a benchmark, and the results file has the same content."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LINE = re.compile(
         ),
     ],
 )
-def test_line_of_a_figure(figure: Figure, line: str) -> None:
+def test_a_figure_is_printed_as_one_line(figure: Figure, line: str) -> None:
     assert figure.line("actors") == line
     assert LINE.fullmatch(line)
 
@@ -77,7 +77,7 @@ def test_notes_and_tables_are_printed_and_written(tmp_path: Path) -> None:
     ]
 
 
-def test_a_missed_goal_is_said_and_not_raised(tmp_path: Path) -> None:
+def test_a_missed_goal_is_reported_and_not_raised(tmp_path: Path) -> None:
     out = io.StringIO()
     with Figures("node", directory=tmp_path, out=out) as figures:
         figures.add("rate", 1, "1/s", goal=2, better="higher")
@@ -85,7 +85,7 @@ def test_a_missed_goal_is_said_and_not_raised(tmp_path: Path) -> None:
     assert out.getvalue() == "node.rate 1 1/s goal=2 short\n"
 
 
-def test_what_was_measured_before_an_error_is_kept(tmp_path: Path) -> None:
+def test_figures_measured_before_an_error_are_written(tmp_path: Path) -> None:
     def measure() -> None:
         with Figures("node", directory=tmp_path, out=io.StringIO()) as figures:
             figures.add("rate", 1, "1/s", goal=2)
@@ -102,16 +102,16 @@ def test_what_was_measured_before_an_error_is_kept(tmp_path: Path) -> None:
     ("name", "value", "unit"),
     [("Two Words", 1.0, "ms"), ("p50", 1.0, ""), ("p50", 1.0, "a b"), ("p50", float("nan"), "ms")],
 )
-def test_what_could_not_be_read_back_is_refused(
+def test_a_figure_that_cannot_be_parsed_is_refused(
     tmp_path: Path, name: str, value: float, unit: str
 ) -> None:
     figures = Figures("node", directory=tmp_path, out=io.StringIO())
 
-    with pytest.raises(ValueError, match=r"name of a figure|no unit|no number"):
+    with pytest.raises(ValueError, match=r"valid name|valid unit|finite number"):
         figures.add(name, value, unit, goal=1)
 
 
-def test_one_name_is_measured_once(tmp_path: Path) -> None:
+def test_a_second_figure_of_one_name_is_refused(tmp_path: Path) -> None:
     figures = Figures("node", directory=tmp_path, out=io.StringIO())
     figures.add("p50", 1, "ms", goal=1)
 
@@ -131,11 +131,11 @@ def test_one_name_is_measured_once(tmp_path: Path) -> None:
         (12_345_678.0, "12345678"),
     ],
 )
-def test_numbers_are_shown_plainly(value: float, text: str) -> None:
+def test_numbers_are_printed_without_exponents(value: float, text: str) -> None:
     assert shown(value) == text
 
 
-def test_percentile_is_a_measured_value() -> None:
+def test_a_percentile_is_one_of_the_values() -> None:
     values = [float(n) for n in range(1, 101)]
 
     assert [percentile(values, share) for share in (0.01, 0.5, 0.99, 1.0)] == [1, 50, 99, 100]

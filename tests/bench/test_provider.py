@@ -1,4 +1,4 @@
-"""The benchmark of the provider gives it a cluster that is routed as a whole, and sums up."""
+"""The provider benchmark measures a cluster that is routed completely, and summarizes rounds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_every_service_of_the_cluster_is_routed() -> None:
     assert made.routed == {(item.state.service, item.node) for item in cluster.instances(20)}
 
 
-def test_services_are_mixed_and_some_are_on_two_nodes() -> None:
+def test_services_have_mixed_routes_and_half_of_them_two_nodes() -> None:
     assert sum(cluster.is_default_routed(number) for number in range(100)) == 60
     assert sum(len(cluster.nodes_of(number)) for number in range(100)) == 150
 
@@ -36,23 +36,23 @@ def test_every_kind_of_change_is_timed() -> None:
     }
 
 
-def test_a_round_of_polling_is_summed_up() -> None:
+def test_a_round_of_polling_is_summarized() -> None:
     round_ = served([4, 2.0, 1000, 3.0, 1.0, 2.0, 9.0], 0.002)
 
     assert round_.work_us == 500
     assert (round_.rate_per_s, round_.p50_ms, round_.p99_ms, round_.body_bytes) == (2, 2, 9, 1000)
 
 
-def test_growth_is_that_of_the_largest_size() -> None:
+def test_growth_compares_the_two_largest_sizes() -> None:
     assert growth({1000: 2.0, 100: 1.0, 10_000: 20.0}) == 10
 
 
-def test_medians_are_of_each_number_alone() -> None:
+def test_each_number_has_its_own_median() -> None:
     assert medians([(1.0, 9.0), (2.0, 8.0), (9.0, 1.0)]) == [2.0, 8.0]
 
 
 @pytest.mark.parametrize("name", [b"Content-Length", b"content-length"])
-def test_length_of_a_body_is_found_in_the_head(name: bytes) -> None:
+def test_the_length_of_a_body_is_read_from_the_header(name: bytes) -> None:
     found = LENGTH.search(b"HTTP/1.1 200 OK\r\n%b: 42\r\nServer: x\r\n" % name)
 
     assert found is not None

@@ -1,4 +1,4 @@
-"""The benchmark of Raft runs one cluster at a time, and compares medians."""
+"""The Raft benchmark runs one cluster at a time, and compares medians."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOUNTS = """\
 
 
 class Recorded:
-    """A cluster that writes down what it is told."""
+    """A cluster that records its calls."""
 
     def __init__(self, name: str, told: list[str], *, fails: bool = False) -> None:
         self.name = name
@@ -57,7 +57,7 @@ def reported(tmp_path: Path, reached: dict[tuple[str, int], Reached]) -> list[st
     return out.getvalue().splitlines()
 
 
-def test_one_cluster_runs_at_a_time_and_each_begins_a_round() -> None:
+def test_clusters_run_one_at_a_time_and_take_turns_in_being_first() -> None:
     told: list[str] = []
     clusters: list[Cluster] = [Recorded("a", told), Recorded("b", told)]
 
@@ -98,18 +98,18 @@ def test_sample_counts_commits_and_times_them() -> None:
 
 
 @pytest.mark.parametrize("answer", [[5.0], [0.0, 0.001]])
-def test_a_client_that_committed_nothing_is_no_sample(answer: list[float]) -> None:
+def test_a_sample_without_commits_is_refused(answer: list[float]) -> None:
     with pytest.raises(ValueError, match="nothing"):
         sample_of(answer)
 
 
-def test_each_number_is_the_median_of_its_own_over_the_rounds() -> None:
+def test_each_number_is_its_median_over_the_rounds() -> None:
     samples = [Sample(1.0, (0.001,)), Sample(1.0, (0.002,) * 3), Sample(1.0, (0.009,) * 2)]
 
     assert medians({("etcd", 1): samples}) == {("etcd", 1): Reached(2.0, 2.0, 2.0)}
 
 
-def test_goals_are_the_peers_values_of_this_run_times_the_factors(tmp_path: Path) -> None:
+def test_goals_are_the_values_of_the_peers_times_the_factors(tmp_path: Path) -> None:
     reached = {
         ("etcd", 1): Reached(1000.0, 1.0, 2.0),
         ("etcd", 64): Reached(6000.0, 9.0, 20.0),
@@ -138,7 +138,7 @@ def test_goals_are_the_peers_values_of_this_run_times_the_factors(tmp_path: Path
     ]
 
 
-def test_peers_alone_are_a_table_with_ratios_to_etcd(tmp_path: Path) -> None:
+def test_without_our_cluster_there_is_a_table_with_ratios_to_etcd(tmp_path: Path) -> None:
     reached = {
         ("etcd", 1): Reached(1000.0, 1.0, 2.0),
         ("pysyncobj", 1): Reached(500.0, 3.0, 6.0),
@@ -157,7 +157,7 @@ def test_without_etcd_there_are_no_ratios(tmp_path: Path) -> None:
     assert lines[1].split() == ["pysyncobj", "500", "3", "6"]
 
 
-def test_a_peer_that_is_not_installed_is_absent_with_what_to_do(
+def test_a_peer_that_is_not_installed_is_reported_with_the_fix(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(pysyncobj, "LIBRARY", tmp_path)
@@ -173,11 +173,13 @@ def test_a_peer_that_is_not_installed_is_absent_with_what_to_do(
     ("path", "kind"),
     [("/home/build", "ext4"), ("/tmp/x/y", "tmpfs"), ("/tmpx", "ext4"), ("/srv/a/b", "overlay")],
 )
-def test_file_system_is_that_of_the_mount_nearest_above(path: str, kind: str) -> None:
+def test_the_file_system_is_that_of_the_innermost_mount(path: str, kind: str) -> None:
     assert file_system(Path(path), MOUNTS) == kind
 
 
 @pytest.mark.parametrize("append", [False, True])
-def test_disk_here_is_known_and_can_be_timed(tmp_path: Path, append: bool) -> None:
+def test_the_file_system_of_this_disk_is_known_and_its_sync_is_timed(
+    tmp_path: Path, append: bool
+) -> None:
     assert file_system(tmp_path) != "unknown"
     assert sync_ms(tmp_path, append=append) > 0

@@ -1,4 +1,4 @@
-"""What `deploy/` offers works as it is, as far as a machine can try it."""
+"""The files of `deploy/` are valid and agree with the agent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def settings_of(environment: dict[str, str]) -> Settings:
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_agents_to_try_out_have_valid_settings(agent: str) -> None:
+def test_agents_of_the_trial_have_valid_settings(agent: str) -> None:
     service = COMPOSE["services"][agent]
 
     settings = settings_of(service["environment"])
@@ -49,7 +49,7 @@ def test_agents_to_try_out_have_valid_settings(agent: str) -> None:
     assert settings.static_services[0].address.startswith(f"{settings.bind_address}:")
 
 
-def test_agents_to_try_out_use_known_settings_and_no_key_of_ours() -> None:
+def test_agents_of_the_trial_use_known_settings_and_the_key_of_the_host() -> None:
     known = {setting.environment_name for setting in all_settings()}
     for agent in AGENTS:
         environment = COMPOSE["services"][agent]["environment"]
@@ -57,7 +57,7 @@ def test_agents_to_try_out_use_known_settings_and_no_key_of_ours() -> None:
         assert FROM_HOST.match(environment["CONSTELLATION_CLUSTER_KEY"])
 
 
-def test_the_image_holds_what_the_project_ships() -> None:
+def test_the_image_contains_all_shipped_packages() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     taken = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()}
     copied = {
@@ -92,7 +92,7 @@ def test_the_runbook_names_only_files_that_exist() -> None:
 
 @pytest.mark.integration
 @pytest.mark.needs("systemd")
-def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("/opt/constellation/bin/python", sys.executable))
 
@@ -119,13 +119,13 @@ def alert_expressions() -> list[str]:
     ],
     ids=["config", "rules", "rules fire"],
 )
-def test_promtool_is_content(arguments: tuple[str, ...]) -> None:
+def test_promtool_accepts_the_files(arguments: tuple[str, ...]) -> None:
     content, said = promtool(*arguments)
 
     assert content, said
 
 
-def test_every_alert_is_tested_to_fire() -> None:
+def test_every_alert_has_a_test_in_which_it_fires() -> None:
     alerts = (DEPLOY / "prometheus/alerts.yml").read_text()
     tests = (DEPLOY / "prometheus/alerts_test.yml").read_text()
 

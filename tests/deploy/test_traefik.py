@@ -71,7 +71,7 @@ def flattened(value: Any, path: str = "-") -> Iterator[str]:
         yield f"{path}={'true' if value == {} else value}".lower()
 
 
-def test_the_compose_file_has_the_form_of_one() -> None:
+def test_the_compose_file_has_a_valid_form() -> None:
     service = shipped_traefik.service()
 
     assert set(COMPOSE) <= TOP_KEYS
@@ -83,7 +83,7 @@ def test_the_compose_file_has_the_form_of_one() -> None:
     assert "ports" not in service  # which Docker refuses in the host's network
 
 
-def test_docker_compose_takes_the_file_and_asks_for_the_address() -> None:
+def test_docker_compose_accepts_the_file_and_requires_the_address() -> None:
     known = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
     if not shutil.which("docker") or known.returncode:
         pytest.skip("docker compose is not installed")
@@ -98,7 +98,7 @@ def test_docker_compose_takes_the_file_and_asks_for_the_address() -> None:
     assert complete.returncode == 0, complete.stderr
 
 
-def test_the_address_is_asked_for_where_it_is_used_first() -> None:
+def test_the_address_is_required_where_it_is_used_first() -> None:
     asked = re.findall(r"\$\{NODE_ADDRESS:\?([^}]+)\}", TEXT)
 
     assert len(asked) == 1
@@ -108,14 +108,14 @@ def test_the_address_is_asked_for_where_it_is_used_first() -> None:
     assert not re.search(r"CONSTELLATION_\w+", TEXT)
 
 
-def test_flags_and_file_say_the_same() -> None:
+def test_flags_and_file_are_the_same_configuration() -> None:
     of_file = flattened(file_configuration(ADDRESS))
 
     of_flags = [flag.lower() for flag in shipped_traefik.flags(address=ADDRESS)]
     assert sorted(of_file) == sorted(of_flags)
 
 
-def test_the_agents_settings_beside_it_are_valid() -> None:
+def test_the_settings_for_the_agent_are_valid() -> None:
     names = {setting.path for setting in all_settings()}
     used = set(re.findall(r"traefik\.[a-z_]+(?= = )", TEXT + FILE.read_text()))
     groups = re.findall(r"^#   (\w+) = (.+)$", TEXT, flags=re.MULTILINE)
@@ -136,7 +136,7 @@ def test_the_agents_settings_beside_it_are_valid() -> None:
     }
 
 
-def test_the_agents_settings_in_the_runbook_are_valid_too() -> None:
+def test_the_settings_in_the_runbook_are_valid() -> None:
     runbook = (shipped_traefik.COMPOSE_FILE.parent.parent / "README.md").read_text()
     part = runbook.partition("## Traefik on every node")[2].partition("\n## ")[0]
     (block,) = re.findall(r"```toml\n(.+?)```", part, flags=re.DOTALL)
@@ -154,7 +154,7 @@ def entry_points(flags: list[str]) -> set[str]:
     return {flag.split(".")[1] for flag in flags if flag.startswith("--entrypoints.")}
 
 
-def test_no_dashboard_is_open() -> None:
+def test_the_dashboard_is_off() -> None:
     assert not [flag for flag in shipped_traefik.flags(address="x") if flag.startswith("--api")]
     assert "api" not in yaml.safe_load(FILE.read_text())
 
@@ -164,7 +164,7 @@ def test_no_dashboard_is_open() -> None:
 @pytest.mark.needs("traefik", "netns")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("form", ["flags", "file", "flags, with all that is optional"])
-def test_requests_get_through_with_the_configuration_as_it_is(
+def test_requests_are_served_with_the_shipped_configuration(
     make_hosts: MakeHosts, tmp_path: Path, form: str
 ) -> None:
     hosts = make_hosts(2)
@@ -188,7 +188,7 @@ def test_requests_get_through_with_the_configuration_as_it_is(
         assert "web-1" in answer(near) or "optional" in form  # which sends it to HTTPS
         assert near.run([binary("traefik"), *health_check()]) != ""
         levels = [json.loads(line)["level"] for line in traefik.log_text().splitlines()]
-        if "optional" not in form:  # which asks for a certificate that is not to be had here
+        if "optional" not in form:  # which needs a certificate of Let's Encrypt
             assert listeners(near) == {
                 "*:80", "*:443", "127.0.0.1:8082",
                 f"{near.address}:{shipped_traefik.INGRESS_PORT}",

@@ -17,6 +17,8 @@ from tests.fuzz import campaign
 from tests.fuzz.campaign import BLOCK_RUNS, FuzzFailure, run_campaign
 from tests.fuzz.targets import TARGETS, Feed, Target
 
+pytestmark = pytest.mark.xdist_group("measures cost")
+
 RUNS = 3000
 MUST_TAKE = 0.02  # of the inputs, or the campaign only ever meets the first check
 

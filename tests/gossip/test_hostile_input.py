@@ -33,6 +33,8 @@ from tests.fuzz import hostile
 from tests.fuzz.corpus import NODE_STATE, alive
 from tests.identities import identity_of
 
+pytestmark = pytest.mark.xdist_group("measures cost")
+
 SOURCE = Address("10.0.0.2", 7946)
 CPU_S_MAX = 0.5
 

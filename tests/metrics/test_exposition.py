@@ -43,7 +43,7 @@ def family(name: str, kind: str = "gauge", /, **labels: str) -> MetricFamily:
     return MetricFamily(name=name, kind=kind, help="Help", samples=(sample,))  # type: ignore[arg-type]
 
 
-def test_each_family_is_described_once_and_has_the_samples_of_all_actors() -> None:
+def test_each_family_is_described_once_with_the_samples_of_all_actors() -> None:
     page = render([report_of("gossip", 1), report_of("admin", 2)], "")[0].decode()
 
     assert page.count("# TYPE constellation_seen_total counter") == 1
@@ -54,7 +54,7 @@ def test_each_family_is_described_once_and_has_the_samples_of_all_actors() -> No
 
 
 @pytest.mark.parametrize("accept", ["", "text/plain", OPENMETRICS])
-def test_every_form_can_be_parsed(accept: str) -> None:
+def test_every_format_can_be_parsed(accept: str) -> None:
     page, content_type = render([report_of("gossip", 1), report_of("admin", 2)], accept)
 
     parser = parse_openmetrics if "openmetrics" in content_type else parse
@@ -63,19 +63,19 @@ def test_every_form_can_be_parsed(accept: str) -> None:
     assert ("openmetrics" in content_type) == (accept == OPENMETRICS)
 
 
-def test_a_label_that_clashes_is_kept_under_another_name() -> None:
+def test_a_clashing_label_is_renamed() -> None:
     page = render([report("http", family("x", actor="web"))], "")[0].decode()
 
     assert 'x{actor="http",exported_actor="web"} 1.0' in page
 
 
-def test_a_family_of_another_kind_is_that_of_the_first_report() -> None:
+def test_a_family_has_the_kind_of_the_first_report() -> None:
     (metric,) = merge([report("a", family("x")), report("b", family("x", "counter"))])
 
     assert (metric.type, [sample.labels["actor"] for sample in metric.samples]) == ("gauge", ["a"])
 
 
-def test_names_that_prometheus_refuses_are_left_out() -> None:
+def test_names_that_prometheus_refuses_are_omitted() -> None:
     bad = (family("no name"), family("x", **{"bad-label": "1"}), family("y"))
 
     assert b"y{" in render([report("a", *bad)], "")[0]
@@ -91,7 +91,7 @@ def test_a_report_expires() -> None:
     assert [item.actor for item in book.reports(11.0)] == ["admin"]
 
 
-def test_actors_beyond_the_limit_are_refused_until_others_are_gone(
+def test_actors_beyond_the_limit_are_refused_until_others_expire(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(exposition, "ACTORS_MAX", 2)
@@ -122,7 +122,7 @@ REPORTS = st.builds(
 
 
 @given(st.lists(REPORTS, max_size=4))
-def test_any_reports_give_a_page(reports: list[MetricsReport]) -> None:
+def test_any_reports_render_as_a_valid_page(reports: list[MetricsReport]) -> None:
     page = render(reports, "")[0].decode()
 
     types = [line.split()[2] for line in page.split("\n") if line.startswith("# TYPE ")]
@@ -132,7 +132,7 @@ def test_any_reports_give_a_page(reports: list[MetricsReport]) -> None:
 
 @pytest.mark.integration
 @pytest.mark.needs("prometheus")
-def test_promtool_finds_nothing_to_complain_of() -> None:
+def test_promtool_accepts_the_page() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("there is no promtool: apt-get install prometheus")

@@ -1,4 +1,4 @@
-"""Settings and observations for tests, each with one thing said about it."""
+"""Settings and observations for tests, with defaults."""
 
 from __future__ import annotations
 

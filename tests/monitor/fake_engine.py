@@ -1,4 +1,4 @@
-"""An in-memory twin of the Docker Engine; `test_engine.py` holds it to what the real one does."""
+"""An in-memory double of the Docker Engine; `test_engine.py` compares it with the real one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An inventory and a daemon; the test decides when which of them hears of the other."""
+"""An inventory and a Docker daemon; the test decides when events and responses arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real Engine behind the same verbs as `FakeDocker`."""
+"""The real Engine behind the interface of `FakeDocker`."""
 
 from __future__ import annotations
 

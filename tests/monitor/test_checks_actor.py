@@ -1,4 +1,4 @@
-"""The checks actor: static services probed for real, over loopback."""
+"""The checks actor: static services, checked over loopback."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def until(harness: Harness[ChecksActor], service: str, check: str) -> ServiceObs
     return observations(harness, service)[-1]
 
 
-def test_all_services_are_named_before_the_first_check(start: Any) -> None:
+def test_all_static_services_are_reported_before_the_first_check(start: Any) -> None:
     address = f"127.0.0.1:{free_port()}"
     harness = start({"name": "web", "address": address, "labels": {"a": "b"}})
 
@@ -110,7 +110,7 @@ def test_http_service_passes_and_has_an_endpoint(site: Site, start: Any) -> None
 
 
 @pytest.mark.parametrize("status", [404, 500, 503])
-def test_http_error_fails_and_says_its_status(site: Site, start: Any, status: int) -> None:
+def test_http_error_fails_with_its_status(site: Site, start: Any, status: int) -> None:
     site.status = status
 
     harness = start({"name": "web", "address": site.address, "check": "http"})
@@ -126,7 +126,7 @@ def test_redirect_passes_and_is_not_followed(site: Site, start: Any) -> None:
     until(harness, "web", "passing")
 
 
-def test_service_that_breaks_and_heals_is_seen_to(site: Site, start: Any) -> None:
+def test_failure_and_recovery_of_a_service_are_observed(site: Site, start: Any) -> None:
     harness = start({"name": "web", "address": site.address, "check": "http"})
     until(harness, "web", "passing")
 
@@ -149,7 +149,7 @@ def test_tcp_service_passes_when_it_listens(start: Any) -> None:
     assert until(harness, "db", "failing").detail == "connection refused"
 
 
-def test_silent_service_fails_in_time_and_delays_no_other(site: Site, start: Any) -> None:
+def test_silent_service_times_out_without_delaying_others(site: Site, start: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         silent = {
             "name": "silent",
@@ -164,7 +164,7 @@ def test_silent_service_fails_in_time_and_delays_no_other(site: Site, start: Any
     assert len(observations(harness, "web")) > 2
 
 
-def test_what_answers_is_no_http_fails(start: Any) -> None:
+def test_answer_that_is_not_http_fails(start: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
@@ -183,7 +183,7 @@ def test_what_answers_is_no_http_fails(start: Any) -> None:
     assert seen.detail == "the answer is not HTTP"
 
 
-def test_restarted_services_actor_is_told_everything(site: Site, start: Any) -> None:
+def test_restarted_services_actor_receives_all_observations(site: Site, start: Any) -> None:
     harness = start(
         {"name": "web", "address": site.address, "check": "http"},
         {"name": "db", "address": f"127.0.0.1:{free_port()}", "interval_s": 60.0},
@@ -203,7 +203,7 @@ def test_restarted_services_actor_is_told_everything(site: Site, start: Any) -> 
     assert checks == {"web": "passing", "db": "failing"}
 
 
-def test_node_without_static_services_says_so(start: Any) -> None:
+def test_node_without_static_services_reports_an_empty_list(start: Any) -> None:
     harness = start()
 
     harness.pump_until(lambda: bool(messages_of(ServicesObserved, harness.sent)))

@@ -1,4 +1,4 @@
-"""What Docker says of a container, read: state, name, ports, labels, and nonsense."""
+"""Parsing of Docker's containers: state, name, ports, labels, and invalid data."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_state_is_read(state: dict[str, Any], phase: str, check: str, detail: st
     assert (seen.running, seen.paused) == (phase == "running", phase == "paused")
 
 
-def test_output_of_a_health_check_goes_nowhere() -> None:
+def test_output_of_a_health_check_is_not_published() -> None:
     log = [{"ExitCode": 1, "Output": "cannot log in as admin:hunter2"}]
 
     container = read(State={"Running": True, "Health": {"Status": "unhealthy", "Log": log}})
@@ -120,11 +120,11 @@ def test_networks_image_and_time_are_read() -> None:
         pytest.param("0.0.0.0", LOOPBACK, "127.0.0.1", id="all interfaces of a loopback node"),
     ],
 )
-def test_published_port_is_reached_at(host_ip: str, policy: PublishPolicy, host: str) -> None:
+def test_published_port_has_an_endpoint(host_ip: str, policy: PublishPolicy, host: str) -> None:
     assert policy.host_for(host_ip) == host
 
 
-def test_endpoints_are_by_port_once_and_by_protocol() -> None:
+def test_endpoints_are_unique_and_ordered_by_port() -> None:
     ports = {
         "443/tcp": [
             {"HostIp": "0.0.0.0", "HostPort": "8443"},
@@ -143,7 +143,7 @@ def test_endpoints_are_by_port_once_and_by_protocol() -> None:
     ]
 
 
-def test_ports_of_a_container_on_the_hosts_network_are_the_hosts() -> None:
+def test_container_on_the_host_network_publishes_its_own_ports() -> None:
     labels = {
         "traefik.http.services.web.loadbalancer.server.port": "8096",
         "traefik.udp.services.web.loadbalancer.server.port": "1900",
@@ -165,7 +165,7 @@ def test_ports_of_a_container_on_the_hosts_network_are_the_hosts() -> None:
     assert exited.observation.endpoints == ()
 
 
-def test_exposed_ports_are_by_protocol_and_lowest_first() -> None:
+def test_exposed_ports_are_split_by_protocol_and_sorted() -> None:
     ports = ("8080/tcp", "80/tcp", "80", "514/udp", "53/udp", "9/sctp")
     config: dict[str, Any] = {"ExposedPorts": {port: {} for port in ports}}
 
@@ -174,7 +174,7 @@ def test_exposed_ports_are_by_protocol_and_lowest_first() -> None:
     assert (seen.exposed_ports, seen.exposed_udp_ports) == ((80, 8080), (53, 514))
 
 
-def test_exposed_ports_have_a_limit() -> None:
+def test_number_of_exposed_ports_is_limited() -> None:
     config: dict[str, Any] = {
         "ExposedPorts": {f"{port}/udp": {} for port in range(1, 2 * ENDPOINTS_MAX)}
     }
@@ -201,7 +201,9 @@ def test_exposed_ports_have_a_limit() -> None:
         pytest.param("___", {}, None, id="nothing left"),
     ],
 )
-def test_service_is_named(name: str, labels: dict[str, str], service: str | None) -> None:
+def test_service_name_is_derived_from_label_or_container_name(
+    name: str, labels: dict[str, str], service: str | None
+) -> None:
     assert service_name(name, labels) == service
 
 
@@ -222,12 +224,12 @@ def test_every_service_name_is_a_dns_label(text: str) -> None:
         pytest.param({"traefik.enable": "false"}, False, id="said no"),
     ],
 )
-def test_watched_by_label(labels: dict[str, str], *, watched: bool) -> None:
+def test_watch_labels_select_containers(labels: dict[str, str], *, watched: bool) -> None:
     assert is_watched(labels, "enabled") is watched
     assert is_watched(labels, "all")
 
 
-def test_labels_that_only_matter_here_stay_here() -> None:
+def test_labels_without_use_on_other_nodes_are_not_published() -> None:
     kept, left_out = kept_labels(
         {
             "com.docker.compose.project.working_dir": "/root/secret",
@@ -242,7 +244,7 @@ def test_labels_that_only_matter_here_stay_here() -> None:
     assert left_out == ()
 
 
-def test_long_value_is_left_out_whole_and_named() -> None:
+def test_label_with_a_long_value_is_omitted_and_reported() -> None:
     long = "x" * (LABEL_VALUE_BYTES_MAX + 1)
 
     container = read(Config={"Labels": {"traefik.http.routers.web.rule": long, "a": "1"}})
@@ -252,7 +254,7 @@ def test_long_value_is_left_out_whole_and_named() -> None:
 
 
 @given(st.dictionaries(st.text(max_size=40), st.text(max_size=300), max_size=400))
-def test_labels_keep_their_limits_and_none_is_cut(labels: dict[str, str]) -> None:
+def test_labels_stay_within_limits_and_are_never_truncated(labels: dict[str, str]) -> None:
     kept, left_out = kept_labels({**labels, "traefik.enable": "true"})
 
     size_bytes = sum(len(label.name.encode()) + len(label.value.encode()) for label in kept)
@@ -281,7 +283,7 @@ def test_labels_keep_their_limits_and_none_is_cut(labels: dict[str, str]) -> Non
         ),
     ],
 )
-def test_container_that_makes_no_sense_is_said_to(parts: dict[str, Any]) -> None:
+def test_unreadable_container_is_reported_with_the_reason(parts: dict[str, Any]) -> None:
     container = read_container(found(**parts), TAILNET)
 
     assert isinstance(container, Unreadable)
@@ -296,13 +298,13 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(sorted(found())), JSON)
-def test_no_answer_of_docker_raises(part: str, value: Any) -> None:
+def test_no_response_of_docker_raises(part: str, value: Any) -> None:
     read_container(found(**{part: value}), TAILNET)
     read_row({"Id": "abc", "State": "running", part: value})
     read_event({"Type": "container", "Action": "die", part: value, "Actor": value})
 
 
-def test_row_changes_with_the_container_and_not_with_its_uptime() -> None:
+def test_fingerprint_of_a_row_ignores_the_uptime() -> None:
     row = {"Id": "abc", "State": "running", "Status": "Up 3 seconds (healthy)", "Ports": [1, 2]}
 
     assert read_row(row) == read_row({**row, "Status": "Up 4 hours (healthy)", "Ports": [2, 1]})
@@ -310,7 +312,7 @@ def test_row_changes_with_the_container_and_not_with_its_uptime() -> None:
     assert read_row(row) != read_row({**row, "Ports": [1]})
 
 
-def test_events_say_which_container_and_what() -> None:
+def test_event_names_container_and_action() -> None:
     actor = {"ID": "abc", "Attributes": {"exitCode": "137", "name": "web"}}
     checked = {"ID": "def", "Attributes": {"Constellation.Primary": "Health", "exitCode": "0"}}
     signalled = {"ID": "def", "Attributes": {"signal": "15"}}
@@ -337,7 +339,7 @@ def test_events_say_which_container_and_what() -> None:
     ]
 
 
-def test_claims_are_decided() -> None:
+def test_winning_claim_is_chosen() -> None:
     old = observation(instance="old", created_at_utc_s=1.0)
     new = observation(instance="new", created_at_utc_s=2.0)
     dead = observation(instance="dead", created_at_utc_s=3.0, running=False)

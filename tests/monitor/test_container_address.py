@@ -1,4 +1,4 @@
-"""Which address of a container is its own: by label, by name, by family, or lent."""
+"""The address of a container: by label, by network name, by family, or shared."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def on(v4: str = "", v6: str = "") -> dict[str, str]:
         pytest.param({"a": None, "b": on("nonsense")}, {}, "", id="nonsense"),
     ],
 )
-def test_address_is_chosen(networks: dict[str, Any], labels: dict[str, str], host: str) -> None:
+def test_address_is_chosen_from_the_networks(
+    networks: dict[str, Any], labels: dict[str, str], host: str
+) -> None:
     assert container_host(networks, labels) == host
 
 
@@ -71,7 +73,7 @@ def found(state: dict[str, Any], mode: str = "bridge") -> dict[str, Any]:
         pytest.param({"Status": "created"}, "", id="created"),
     ],
 )
-def test_only_a_process_has_an_address(state: dict[str, Any], host: str) -> None:
+def test_only_a_running_container_has_an_address(state: dict[str, Any], host: str) -> None:
     container = read_container(found(state), LOCAL)
 
     assert isinstance(container, Container)
@@ -79,7 +81,7 @@ def test_only_a_process_has_an_address(state: dict[str, Any], host: str) -> None
     assert container.stopped("").observation.container_host == ""
 
 
-def test_network_of_another_container_is_lent_with_its_address() -> None:
+def test_shared_network_of_another_container_gives_its_address() -> None:
     mine = {**found({"Running": True}, "container:def"), "NetworkSettings": {"Ports": {}}}
 
     lent = with_networks_of(mine, found({"Running": True}))

@@ -1,4 +1,4 @@
-"""The Docker actor, with a real daemon and with its fake: what `services` is told, and when."""
+"""The Docker actor, with a real daemon and with its fake: its reports to `services`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_stopped(service: str) -> Callable[[dict[str, ServiceObservation]], bool]:
     return lambda known: service in known and not known[service].running
 
 
-def test_what_ran_before_is_reported_completely(host: Host, start: Start) -> None:
+def test_containers_running_at_the_start_are_reported_as_complete(host: Host, start: Start) -> None:
     port = free_port()
     host.run("proj_web_1", ports={80: port})
     host.run("bare")
@@ -37,7 +37,7 @@ def test_what_ran_before_is_reported_completely(host: Host, start: Start) -> Non
     assert watched.metric("constellation_docker_connected") == 1
 
 
-def test_start_death_and_removal_are_told_by_events(host: Host, start: Start) -> None:
+def test_start_death_and_removal_are_observed_through_events(host: Host, start: Start) -> None:
     watched = start(host)
     watched.until_complete()
 
@@ -53,7 +53,7 @@ def test_start_death_and_removal_are_told_by_events(host: Host, start: Start) ->
     assert watched.metric("constellation_docker_reconciles_total") == 1
 
 
-def test_pause_and_health_are_told_by_events(host: Host, start: Start) -> None:
+def test_pause_and_health_are_observed_through_events(host: Host, start: Start) -> None:
     watched = start(host)
     watched.until_complete()
 
@@ -81,7 +81,9 @@ def test_renamed_container_is_another_service(host: Host, start: Start) -> None:
     watched.until(lambda known: known.keys() == {"after"})
 
 
-def test_of_two_with_one_name_the_first_keeps_it_until_it_dies(host: Host, start: Start) -> None:
+def test_first_of_two_containers_with_one_service_name_keeps_it_until_it_dies(
+    host: Host, start: Start
+) -> None:
     watched = start(host)
     first = host.run("one", labels={"constellation.service": "web"})
     watched.until(is_running("web"))
@@ -95,7 +97,7 @@ def test_of_two_with_one_name_the_first_keeps_it_until_it_dies(host: Host, start
     assert watched.known()["web"].running
 
 
-def test_restarted_services_actor_is_told_everything(host: Host, start: Start) -> None:
+def test_restarted_services_actor_receives_all_observations(host: Host, start: Start) -> None:
     host.run("web")
     watched = start(host)
     watched.until_complete()
@@ -109,7 +111,7 @@ def test_restarted_services_actor_is_told_everything(host: Host, start: Start) -
 
 
 @pytest.mark.scenario(33)
-def test_daemon_restart_keeps_services_and_brings_the_stream_back(host: Host, start: Start) -> None:
+def test_restart_of_docker_keeps_services_and_reopens_the_stream(host: Host, start: Start) -> None:
     container_id = host.run("web")
     watched = start(host)
     watched.until(is_running("web"))
@@ -132,7 +134,7 @@ def test_daemon_restart_keeps_services_and_brings_the_stream_back(host: Host, st
 
 
 @pytest.mark.scenario(33)
-def test_silent_stream_is_noticed_and_opened_again(host: Host, start: Start) -> None:
+def test_stalled_stream_is_detected_and_reopened(host: Host, start: Start) -> None:
     container_id = host.run("web")
     watched = start(host, reconcile_interval_s=0.3)
     watched.until(is_running("web"))
@@ -148,7 +150,7 @@ def test_silent_stream_is_noticed_and_opened_again(host: Host, start: Start) -> 
     assert watched.metric("constellation_docker_events_total", action="start") == 1
 
 
-def test_looks_that_find_nothing_new_leave_the_stream_alone(host: Host, start: Start) -> None:
+def test_listings_without_changes_do_not_close_the_stream(host: Host, start: Start) -> None:
     watched = start(host, reconcile_interval_s=0.05)
     for number in range(5):
         container_id = host.run(f"web{number}", checked=True)
@@ -163,7 +165,7 @@ def test_looks_that_find_nothing_new_leave_the_stream_alone(host: Host, start: S
     assert watched.metric("constellation_docker_stream_stalls_total") == 0
 
 
-def test_container_that_hangs_delays_no_other(start: Start) -> None:
+def test_hanging_inspection_does_not_delay_other_containers(start: Start) -> None:
     host = FakeDocker()
     stuck = host.run("stuck")
     host.hanging[stuck] = threading.Event()
@@ -179,7 +181,7 @@ def test_container_that_hangs_delays_no_other(start: Start) -> None:
     watched.until_complete()
 
 
-def test_death_is_told_while_nothing_can_be_inspected(start: Start) -> None:
+def test_death_is_reported_while_inspections_hang(start: Start) -> None:
     host = FakeDocker()
     container_id = host.run("web")
     watched = start(host)
@@ -193,7 +195,7 @@ def test_death_is_told_while_nothing_can_be_inspected(start: Start) -> None:
     host.hanging[container_id].set()
 
 
-def test_no_docker_is_said_once_and_tried_again(
+def test_absent_docker_is_reported_once_and_retried(
     start: Start, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host = FakeDocker()

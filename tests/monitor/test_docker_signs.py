@@ -1,4 +1,4 @@
-"""The Docker actor, with a real daemon and with its fake: stop signals and roles, and how soon."""
+"""The Docker actor, with a real daemon and with its fake: stop signals and roles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stopping(real: RealDocker, container_id: str) -> Iterator[threading.Thread]:
         thread.join(30)
 
 
-def test_stop_signal_makes_it_drain_and_others_do_not(host: Host, start: Start) -> None:
+def test_only_the_stop_signal_starts_draining(host: Host, start: Start) -> None:
     watched = start(host)
     container_id = host.run("web", lingers=True)
     watched.until(has("web", running=True))
@@ -51,7 +51,7 @@ def test_stop_signal_makes_it_drain_and_others_do_not(host: Host, start: Start) 
 @pytest.mark.parametrize(
     "checked", [pytest.param(False, id="no check"), pytest.param(True, id="with a health check")]
 )
-def test_docker_stop_is_known_while_the_container_still_runs(
+def test_docker_stop_is_observed_while_the_container_still_runs(
     host: RealDocker, start: Start, *, checked: bool
 ) -> None:
     watched = start(host)
@@ -71,7 +71,9 @@ def test_docker_stop_is_known_while_the_container_still_runs(
 
 
 @real_only
-def test_stop_signal_of_the_container_counts_and_no_other(host: RealDocker, start: Start) -> None:
+def test_custom_stop_signal_of_the_container_starts_draining(
+    host: RealDocker, start: Start
+) -> None:
     watched = start(host)
     script = LINGER[-1].replace("TERM", "USR1").replace("HUP", "TERM")
     container = host.daemon.run("web", "sh", "-c", script, init=False, stop_signal="SIGUSR1")
@@ -86,7 +88,7 @@ def test_stop_signal_of_the_container_counts_and_no_other(host: RealDocker, star
 
 
 @real_only
-def test_restarted_container_drains_no_more(host: RealDocker, start: Start) -> None:
+def test_restart_ends_draining(host: RealDocker, start: Start) -> None:
     watched = start(host)
     container = host.daemon.run("web", *LINGER, init=False)
     watched.until(has("web", running=True))
@@ -100,7 +102,7 @@ def test_restarted_container_drains_no_more(host: RealDocker, start: Start) -> N
     assert watched.known()["web"].container_host
 
 
-def test_change_of_role_is_known_after_the_next_check(host: Host, start: Start) -> None:
+def test_role_change_is_observed_after_the_next_check(host: Host, start: Start) -> None:
     watched = start(host)
     container_id = host.run("db", checked=True, labels=BY_CHECK)
     host.set_health(container_id, "healthy")
@@ -118,7 +120,7 @@ def test_change_of_role_is_known_after_the_next_check(host: Host, start: Start) 
 
 
 @real_only
-def test_end_of_the_check_alone_makes_its_role_known(
+def test_role_is_read_after_the_end_of_a_check(
     host: RealDocker, start: Start, tmp_path: Path
 ) -> None:
     told = tmp_path / "role"
@@ -145,7 +147,7 @@ def test_end_of_the_check_alone_makes_its_role_known(
     assert watched.metric("constellation_docker_events_total", action="health_status") == 1
 
 
-def test_role_that_a_check_told_ends_with_the_process(host: Host, start: Start) -> None:
+def test_role_from_a_check_ends_with_the_process(host: Host, start: Start) -> None:
     watched = start(host)
     container_id = host.run("db", checked=True, labels=BY_CHECK)
     host.say(container_id, "role: primary")
@@ -156,7 +158,7 @@ def test_role_that_a_check_told_ends_with_the_process(host: Host, start: Start) 
 
 
 @real_only
-def test_container_that_starts_again_has_no_role_until_its_first_check(
+def test_restarted_container_has_no_role_until_its_first_check(
     host: RealDocker, start: Start
 ) -> None:
     watched = start(host)
@@ -173,7 +175,7 @@ def test_container_that_starts_again_has_no_role_until_its_first_check(
     watched.until(has("db", role="primary"))
 
 
-def test_many_ends_of_checks_are_one_inspection(start: Start) -> None:
+def test_several_ended_checks_cause_one_inspection(start: Start) -> None:
     host = FakeDocker()
     container_id = host.run("db", checked=True, labels=BY_CHECK)
     watched = start(host)
@@ -189,7 +191,7 @@ def test_many_ends_of_checks_are_one_inspection(start: Start) -> None:
 
 
 @real_only
-def test_container_has_the_address_of_the_network_it_is_on(host: RealDocker, start: Start) -> None:
+def test_container_has_the_address_of_its_network(host: RealDocker, start: Start) -> None:
     watched = start(host)
     with contextlib.closing(host.daemon.client()) as client:
         other = client.networks.create("zz-other")

@@ -1,4 +1,4 @@
-"""Asked to stop, and still running: since when, by which signal, and until when."""
+"""Containers asked to stop that still run: by which signal, and for how long."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def container(**fields: Any) -> Container:
         ("\u0661\u0665", 0),
     ],
 )
-def test_signal_is_read_as_docker_writes_it(text: str, number: int) -> None:
+def test_signal_is_parsed_in_the_notations_of_docker(text: str, number: int) -> None:
     assert signal_number(text) == number
 
 
@@ -47,9 +47,7 @@ def test_signal_is_read_as_docker_writes_it(text: str, number: int) -> None:
         ({"StopSignal": "37"}, 37),
     ],
 )
-def test_stop_signal_is_sigterm_unless_the_container_says(
-    config: dict[str, Any], number: int
-) -> None:
+def test_stop_signal_defaults_to_sigterm(config: dict[str, Any], number: int) -> None:
     assert stop_signal(config) == number
 
 
@@ -64,13 +62,13 @@ def test_stop_signal_is_sigterm_unless_the_container_says(
         ({"StopTimeout": -1}, 600.0),
     ],
 )
-def test_a_container_is_waited_for_as_long_as_docker_does(
+def test_drain_limit_follows_the_stop_timeout_of_docker(
     config: dict[str, Any], limit_s: float
 ) -> None:
     assert drain_limit_s(config) == limit_s
 
 
-def test_inspection_of_one_that_was_asked_shows_it_draining() -> None:
+def test_inspected_container_that_was_asked_to_stop_is_draining() -> None:
     draining = Draining()
 
     asked = draining.ask(container(), 100.0)
@@ -88,7 +86,7 @@ def test_inspection_of_one_that_was_asked_shows_it_draining() -> None:
         pytest.param(container(phase="stopped"), 101.0, id="it has ended"),
     ],
 )
-def test_it_drains_no_more(later: Container, at_s: float) -> None:
+def test_draining_ends(later: Container, at_s: float) -> None:
     draining = Draining()
     draining.ask(container(), 100.0)
 
@@ -96,7 +94,7 @@ def test_it_drains_no_more(later: Container, at_s: float) -> None:
     assert len(draining) == 0
 
 
-def test_asked_again_it_has_time_again() -> None:
+def test_second_stop_signal_restarts_the_drain_limit() -> None:
     draining = Draining()
     draining.ask(container(), 100.0)
     draining.ask(container(), 110.0)
@@ -104,7 +102,7 @@ def test_asked_again_it_has_time_again() -> None:
     assert draining.seen(container(), 124.0).observation.draining
 
 
-def test_nobody_drains_unasked() -> None:
+def test_container_that_was_not_asked_to_stop_is_not_draining() -> None:
     draining = Draining()
 
     assert not draining.is_over(container(), 100.0)

@@ -79,7 +79,7 @@ def test_running_container_is_listed_and_inspected(host: Host) -> None:
     engine.close()
 
 
-def test_a_life_is_told_in_events(host: Host) -> None:
+def test_events_cover_the_life_of_a_container(host: Host) -> None:
     engine = host.connect()
     listener = Listener(engine)
 
@@ -102,7 +102,7 @@ def test_a_life_is_told_in_events(host: Host) -> None:
     engine.close()
 
 
-def test_health_is_told_listed_and_inspected(host: Host) -> None:
+def test_health_is_in_events_listings_and_inspections(host: Host) -> None:
     engine = host.connect()
     listener = Listener(engine)
 
@@ -123,7 +123,7 @@ def test_health_is_told_listed_and_inspected(host: Host) -> None:
     engine.close()
 
 
-def test_killed_container_has_no_endpoint_and_keeps_the_rest(host: Host) -> None:
+def test_killed_container_loses_its_endpoints_only(host: Host) -> None:
     engine, port = host.connect(), free_port()
     container_id = host.run("killed", labels={"a": "b"}, ports={80: port})
     running = read(engine, container_id)
@@ -136,7 +136,7 @@ def test_killed_container_has_no_endpoint_and_keeps_the_rest(host: Host) -> None
     engine.close()
 
 
-def test_what_is_not_there_is_none(host: Host) -> None:
+def test_inspection_of_a_missing_container_is_none(host: Host) -> None:
     engine = host.connect()
 
     assert engine.inspect("0123456789abcdef") is None
@@ -155,12 +155,12 @@ def test_closing_a_stream_ends_its_reader(host: Host) -> None:
     engine.close()
 
 
-def test_no_daemon_is_one_clear_error() -> None:
+def test_absent_docker_daemon_is_one_clear_error() -> None:
     with pytest.raises(AdapterError, match="no such socket; start Docker"):
         DockerEngine("/nonexistent/docker.sock", request_timeout_s=1)
 
 
-def test_stop_signal_is_told_and_not_to_be_inspected(host: Host) -> None:
+def test_stop_signal_is_in_events_and_not_in_inspections(host: Host) -> None:
     engine = host.connect()
     listener = Listener(engine)
     container_id = host.run("lingers", lingers=True)
@@ -177,7 +177,7 @@ def test_stop_signal_is_told_and_not_to_be_inspected(host: Host) -> None:
     engine.close()
 
 
-def test_end_of_a_check_is_told_and_its_role_inspected(host: Host) -> None:
+def test_end_of_a_check_is_in_events_and_its_role_in_the_inspection(host: Host) -> None:
     engine = host.connect()
     listener = Listener(engine)
     container_id = host.run("db", checked=True, labels={"constellation.primary": "health"})
@@ -197,7 +197,7 @@ def test_end_of_a_check_is_told_and_its_role_inspected(host: Host) -> None:
     engine.close()
 
 
-def test_address_of_a_container_is_gone_with_its_process(host: Host) -> None:
+def test_address_of_a_container_ends_with_its_process(host: Host) -> None:
     engine = host.connect()
     container_id = host.run("web")
 

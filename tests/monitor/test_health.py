@@ -1,4 +1,4 @@
-"""From observations to health: Docker's word at once, single checks only in a row."""
+"""Observations to health: Docker's reports at once, single checks with hysteresis."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ POLICY = HealthPolicy(failing_count=3, passing_count=2)
         pytest.param({"running": False, "check": "passing"}, "stopped", id="died while passing"),
     ],
 )
-def test_docker_is_believed_at_once(seen: dict[str, Any], health: str) -> None:
+def test_reports_of_docker_take_effect_at_once(seen: dict[str, Any], health: str) -> None:
     assert ServiceHealth(POLICY).step(observation(**seen)).health == health
 
 
@@ -52,7 +52,7 @@ def checks(results: str, instance: str = "127.0.0.1:80") -> list[ServiceObservat
         pytest.param("+-+-+-+-", "starting", id="never twice the same"),
     ],
 )
-def test_static_health_turns_after_checks_in_a_row(results: str, health: str) -> None:
+def test_static_health_changes_after_consecutive_checks(results: str, health: str) -> None:
     believed = ServiceHealth(POLICY)
     for seen in checks(results):
         believed = believed.step(seen)
@@ -60,7 +60,7 @@ def test_static_health_turns_after_checks_in_a_row(results: str, health: str) ->
     assert believed.health == health
 
 
-def test_reason_stays_while_health_does() -> None:
+def test_reason_stays_while_the_health_stays() -> None:
     refused = observation(source="static", check="failing", detail="connection refused")
     silent = observation(source="static", check="failing", detail="no answer within 1 s")
     believed = ServiceHealth(HealthPolicy(failing_count=1))
@@ -78,7 +78,7 @@ def test_checks_of_another_instance_do_not_count() -> None:
     assert believed.health == "starting"
 
 
-def test_a_successor_goes_on_from_what_was_concluded() -> None:
+def test_successor_continues_from_the_concluded_state() -> None:
     predecessor = ServiceHealth(POLICY)
     for seen in checks("++"):
         predecessor = predecessor.step(seen)
@@ -100,7 +100,7 @@ def test_a_successor_goes_on_from_what_was_concluded() -> None:
     ],
     ids=lambda news: next(iter(news)),
 )
-def test_what_is_seen_is_told_and_another_of_it_is_news(news: dict[str, Any]) -> None:
+def test_every_observed_field_is_published_and_a_change_of_it_differs(news: dict[str, Any]) -> None:
     before, after = observation(), observation(**news)
     believed = ServiceHealth(POLICY).step(before)
 
@@ -121,7 +121,7 @@ SEEN = st.builds(
 
 
 @given(st.lists(SEEN, min_size=1))
-def test_what_does_not_run_is_never_healthy_and_starting_never_unhealthy(
+def test_stopped_is_never_healthy_and_starting_is_never_unhealthy(
     history: list[ServiceObservation],
 ) -> None:
     believed = ServiceHealth(POLICY)

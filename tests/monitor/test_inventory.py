@@ -1,4 +1,4 @@
-"""Events and full looks, in the orders in which they overtake each other."""
+"""Events and listings, in the orders in which they can overtake each other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.monitor.lab import Lab
 
 
-def test_death_is_told_before_anything_is_inspected() -> None:
+def test_death_is_reported_before_any_inspection() -> None:
     lab = Lab()
     web = lab.docker.run("web", ports={80: 8080})
     lab.settle()
@@ -20,7 +20,7 @@ def test_death_is_told_before_anything_is_inspected() -> None:
     assert lab.told["web"].endpoints == ()
 
 
-def test_inspection_overtaken_by_a_death_is_not_believed() -> None:
+def test_inspection_older_than_a_death_is_ignored() -> None:
     lab = Lab()
     web = lab.docker.run("web")
     lab.settle()
@@ -35,7 +35,7 @@ def test_inspection_overtaken_by_a_death_is_not_believed() -> None:
     assert lab.running() == {"web": False}
 
 
-def test_look_overtaken_by_a_death_is_not_believed() -> None:
+def test_listing_older_than_a_death_is_ignored() -> None:
     lab = Lab()
     lab.look()
     web = lab.docker.run("web")
@@ -49,7 +49,7 @@ def test_look_overtaken_by_a_death_is_not_believed() -> None:
     assert (lab.running(), lab.wanted, lab.unreported) == ({"web": False}, [], [])
 
 
-def test_look_before_the_inspection_that_an_event_asked_for_accuses_no_stream() -> None:
+def test_listing_before_a_pending_inspection_reports_no_stall() -> None:
     lab = Lab()
     web = lab.docker.run("web")
     lab.docker.kill(web)
@@ -64,7 +64,7 @@ def test_look_before_the_inspection_that_an_event_asked_for_accuses_no_stream() 
     assert lab.unreported == []
 
 
-def test_look_overtaken_by_a_start_does_not_forget_it() -> None:
+def test_listing_older_than_a_start_does_not_remove_the_container() -> None:
     lab = Lab()
     lab.look()
     since, rows = lab.inventory.sequence, lab.docker.rows()
@@ -76,7 +76,7 @@ def test_look_overtaken_by_a_start_does_not_forget_it() -> None:
     assert lab.running() == {"web": True}
 
 
-def test_look_finds_what_a_silent_stream_did_not_tell() -> None:
+def test_listing_finds_what_a_stalled_stream_did_not_report() -> None:
     lab = Lab()
     web, gone = lab.docker.run("web"), lab.docker.run("gone")
     lab.settle()
@@ -95,7 +95,7 @@ def test_look_finds_what_a_silent_stream_did_not_tell() -> None:
     assert lab.inventory.has_stalled(unreported)
 
 
-def test_events_a_little_later_than_the_look_clear_the_stream() -> None:
+def test_events_just_after_the_listing_rule_out_a_stall() -> None:
     lab = Lab()
     web = lab.docker.run("web")
     lab.settle()
@@ -110,7 +110,7 @@ def test_events_a_little_later_than_the_look_clear_the_stream() -> None:
     assert not lab.inventory.has_stalled(unreported)
 
 
-def test_events_of_a_container_that_is_gone_by_the_next_look_clear_the_stream_too() -> None:
+def test_events_of_a_container_removed_meanwhile_rule_out_a_stall() -> None:
     lab = Lab()
     web = lab.docker.run("web")
     lab.settle()
@@ -127,7 +127,7 @@ def test_events_of_a_container_that_is_gone_by_the_next_look_clear_the_stream_to
     assert not lab.inventory.has_stalled(unreported)
 
 
-def test_first_look_accuses_no_stream() -> None:
+def test_first_listing_reports_no_stall() -> None:
     lab = Lab()
     lab.docker.mute()
     web = lab.docker.run("web")
@@ -141,7 +141,7 @@ def test_first_look_accuses_no_stream() -> None:
     assert (lab.running(), lab.unreported) == ({"web": False}, [])
 
 
-def test_look_that_finds_nothing_new_asks_nothing() -> None:
+def test_listing_without_changes_inspects_nothing() -> None:
     lab = Lab()
     lab.docker.run("web")
     lab.settle()
@@ -153,7 +153,7 @@ def test_look_that_finds_nothing_new_asks_nothing() -> None:
     assert lab.wanted == []
 
 
-def test_complete_only_when_everything_was_read() -> None:
+def test_inventory_is_complete_once_everything_is_inspected() -> None:
     lab = Lab()
     lab.docker.run("web")
     lab.look()
@@ -164,7 +164,7 @@ def test_complete_only_when_everything_was_read() -> None:
     assert (before, lab.inventory.everything().complete) == (False, True)
 
 
-def test_container_that_could_not_be_inspected_is_asked_for_again() -> None:
+def test_failed_inspection_is_repeated() -> None:
     lab = Lab()
     lab.docker.run("web")
     lab.look()
@@ -177,7 +177,7 @@ def test_container_that_could_not_be_inspected_is_asked_for_again() -> None:
     assert lab.inventory.complete
 
 
-def test_created_container_is_no_service_yet() -> None:
+def test_created_container_is_not_a_service_yet() -> None:
     lab = Lab()
     web = lab.docker.run("web")
     found = lab.docker.found(web)
@@ -189,7 +189,7 @@ def test_created_container_is_no_service_yet() -> None:
     assert lab.told == {}
 
 
-def test_long_dead_container_is_withdrawn_and_comes_back_with_its_next_start() -> None:
+def test_long_stopped_container_is_withdrawn_until_its_next_start() -> None:
     lab = Lab(stopped_expiry_s=300.0)
     web = lab.docker.run("web")
     lab.docker.kill(web)
@@ -206,7 +206,7 @@ def test_long_dead_container_is_withdrawn_and_comes_back_with_its_next_start() -
     assert lab.running() == {"web": True}
 
 
-def test_unreadable_container_is_reported_once_and_harms_no_other() -> None:
+def test_unreadable_container_is_reported_once_and_affects_no_other() -> None:
     lab = Lab()
     lab.docker.run("___")
     lab.docker.run("web")
@@ -232,7 +232,7 @@ def test_labels_over_a_limit_are_reported_once() -> None:
     assert lab.notes == ["container_labels_left_out"]
 
 
-def test_limit_on_containers_is_kept_and_said_once_a_container() -> None:
+def test_limit_of_containers_holds_and_is_reported_once_per_container() -> None:
     lab = Lab(containers_max=2)
     for number in range(4):
         lab.docker.run(f"web{number}")
@@ -277,7 +277,7 @@ ACTIONS = st.sampled_from(["run", "kill", "pause", "remove", "mute", "hear", "in
 
 @settings(max_examples=200)
 @given(st.lists(st.tuples(ACTIONS, st.integers(0, 5)), max_size=40))
-def test_what_is_told_ends_as_what_is(story: list[tuple[str, int]]) -> None:
+def test_reported_state_converges_to_the_actual_state(story: list[tuple[str, int]]) -> None:
     lab = Lab()
     living: list[str] = []
     for action, number in story:

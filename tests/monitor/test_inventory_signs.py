@@ -18,7 +18,7 @@ def watching(**container: Any) -> tuple[Lab, str]:
     return lab, web
 
 
-def test_stop_signal_is_told_at_once_and_asks_nothing() -> None:
+def test_stop_signal_is_reported_at_once_without_an_inspection() -> None:
     lab, web = watching()
 
     lab.docker.signal(web, "SIGTERM")
@@ -29,7 +29,7 @@ def test_stop_signal_is_told_at_once_and_asks_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGQUIT"])
-def test_other_signals_are_no_news(name: str) -> None:
+def test_other_signals_are_ignored(name: str) -> None:
     lab, web = watching()
 
     lab.docker.signal(web, name)
@@ -52,7 +52,7 @@ def test_death_ends_the_draining() -> None:
     assert (lab.told["web"].draining, lab.told["web"].running) == (False, True)
 
 
-def test_signal_that_is_told_after_the_death_it_brought_is_no_news() -> None:
+def test_signal_event_after_the_death_is_ignored() -> None:
     lab, web = watching()
     lab.docker.kill(web)
     lab.settle()
@@ -64,7 +64,7 @@ def test_signal_that_is_told_after_the_death_it_brought_is_no_news() -> None:
     assert (lab.told["web"].draining, lab.told["web"].running) == (False, True)
 
 
-def test_looks_and_inspections_meanwhile_leave_it_draining() -> None:
+def test_listings_and_inspections_keep_a_container_draining() -> None:
     lab, web = watching()
     since, found = lab.inventory.sequence, lab.docker.found(web)
     lab.docker.signal(web, "SIGTERM")
@@ -78,7 +78,7 @@ def test_looks_and_inspections_meanwhile_leave_it_draining() -> None:
     assert lab.wanted == []
 
 
-def test_signal_that_was_ignored_is_forgotten_by_a_look() -> None:
+def test_listing_ends_the_draining_of_a_container_that_ignored_its_signal() -> None:
     lab, web = watching()
     lab.docker.signal(web, "SIGTERM")
     lab.hear()
@@ -94,7 +94,7 @@ def test_signal_that_was_ignored_is_forgotten_by_a_look() -> None:
     assert (lab.wanted, lab.unreported) == ([], [])
 
 
-def test_restart_that_no_event_told_ends_the_draining() -> None:
+def test_restart_without_an_event_ends_the_draining() -> None:
     lab, web = watching()
     lab.docker.signal(web, "SIGTERM")
     lab.hear()
@@ -107,7 +107,7 @@ def test_restart_that_no_event_told_ends_the_draining() -> None:
     assert not lab.told["web"].draining
 
 
-def test_its_replacement_takes_the_name_of_one_that_drains() -> None:
+def test_replacement_takes_over_the_name_of_a_draining_container() -> None:
     lab, web = watching()
     lab.docker.signal(web, "SIGTERM")
     lab.hear()
@@ -122,7 +122,7 @@ def test_its_replacement_takes_the_name_of_one_that_drains() -> None:
     assert lab.told["web"].instance == new
 
 
-def test_unknown_containers_have_no_signals() -> None:
+def test_signals_of_unknown_containers_are_ignored() -> None:
     lab = Lab()
     web = lab.docker.run("web")
     lab.docker.signal(web, "SIGTERM")
@@ -133,7 +133,7 @@ def test_unknown_containers_have_no_signals() -> None:
     assert (lab.told, lab.wanted) == ({}, [])
 
 
-def test_end_of_a_check_that_tells_a_role_is_looked_at_soon() -> None:
+def test_end_of_a_role_check_causes_a_delayed_inspection() -> None:
     lab, db = watching(checked=True, labels={"constellation.primary": "health"})
 
     lab.docker.say(db, "role: primary")
@@ -146,7 +146,7 @@ def test_end_of_a_check_that_tells_a_role_is_looked_at_soon() -> None:
     assert lab.told["web"].role == "primary"
 
 
-def test_end_of_another_check_is_not() -> None:
+def test_end_of_another_check_causes_no_inspection() -> None:
     lab, web = watching(checked=True)
 
     lab.docker.say(web, "role: primary")
@@ -155,7 +155,7 @@ def test_end_of_another_check_is_not() -> None:
     assert (lab.soon, lab.wanted) == ([], [])
 
 
-def test_every_look_asks_again_for_a_role_that_a_check_tells() -> None:
+def test_every_listing_inspects_containers_with_a_role_check() -> None:
     lab, db = watching(checked=True, labels={"constellation.primary": "health"})
     lab.docker.mute()
     lab.docker.say(db, "role: replica")
@@ -167,7 +167,7 @@ def test_every_look_asks_again_for_a_role_that_a_check_tells() -> None:
     assert lab.unreported == []
 
 
-def test_label_that_names_no_role_is_reported_once() -> None:
+def test_label_with_an_unknown_role_is_reported_once() -> None:
     lab, web = watching(labels={"constellation.primary": "yes"})
     lab.docker.kill(web)
     lab.settle()

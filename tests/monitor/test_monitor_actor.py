@@ -1,4 +1,4 @@
-"""The monitor's shell: a record for what is new, again for a gossip that knows nothing."""
+"""The monitor's shell: publishes changes, and everything again to a restarted gossip."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_healthy_start_is_published(monitor: Harness[MonitorActor]) -> None:
     assert monitor.sent_to("supervisor")[-1] == expected
 
 
-def test_only_what_is_new_is_published(monitor: Harness[MonitorActor]) -> None:
+def test_only_changes_are_published(monitor: Harness[MonitorActor]) -> None:
     for seen in [observation(), observation(), observation(image="nginx:2"), observation()]:
         monitor.deliver(seen)
 
     assert [state.image for state in published(monitor)] == ["", "nginx:2", ""]
 
 
-def test_draining_is_published_at_once_whatever_the_health_is(
+def test_draining_is_published_at_once_with_any_health(
     monitor: Harness[MonitorActor],
 ) -> None:
     for role, draining in [("", False), ("", True), ("primary", True)]:
@@ -73,7 +73,7 @@ def test_death_is_published_at_once(monitor: Harness[MonitorActor]) -> None:
     assert (state.health, state.reason) == ("stopped", "exited with code 137")
 
 
-def test_restarted_gossip_is_told_again(monitor: Harness[MonitorActor]) -> None:
+def test_restarted_gossip_receives_the_state_again(monitor: Harness[MonitorActor]) -> None:
     monitor.deliver(observation())
 
     monitor.neighbours("gossip", generation=1)
@@ -82,7 +82,7 @@ def test_restarted_gossip_is_told_again(monitor: Harness[MonitorActor]) -> None:
     assert published(monitor)[0] == published(monitor)[1]
 
 
-def test_observation_before_gossip_runs_is_published_when_it_does() -> None:
+def test_observation_before_the_start_of_gossip_is_published_after_it() -> None:
     monitor = Harness(MonitorActor(), settings(), name="monitor/web")
     monitor.deliver(observation())
 
@@ -91,7 +91,7 @@ def test_observation_before_gossip_runs_is_published_when_it_does() -> None:
     assert [state.health for state in published(monitor)] == ["healthy"]
 
 
-def test_stop_withdraws_the_record_and_says_so(monitor: Harness[MonitorActor]) -> None:
+def test_stop_withdraws_the_record_and_confirms(monitor: Harness[MonitorActor]) -> None:
     monitor.deliver(observation())
 
     monitor.deliver(MonitorStop(service="web"))

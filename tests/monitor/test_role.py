@@ -1,4 +1,4 @@
-"""Who takes writes: by label, by a line of the health check, and by nothing else."""
+"""Which instance takes writes: by label, or by a line of the health check."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def checked(*outputs: str, **entry: Any) -> dict[str, Any]:
         pytest.param(BY_CHECK, "", id="the check, and there is none"),
     ],
 )
-def test_label_says_the_role(labels: dict[str, str], role: str) -> None:
+def test_label_sets_the_role(labels: dict[str, str], role: str) -> None:
     container = read(labels, RUNNING)
 
     assert container.observation.role == role
@@ -62,15 +62,15 @@ def test_label_says_the_role(labels: dict[str, str], role: str) -> None:
         pytest.param("", "", id="silent"),
     ],
 )
-def test_check_says_the_role(output: str, role: str) -> None:
+def test_check_reports_the_role(output: str, role: str) -> None:
     assert read(BY_CHECK, checked(output)).observation.role == role
 
 
-def test_only_the_latest_check_says_it() -> None:
+def test_only_the_latest_check_reports_the_role() -> None:
     assert read(BY_CHECK, checked("role: primary", "timed out")).observation.role == ""
 
 
-def test_check_is_heard_only_where_the_label_asks_it() -> None:
+def test_check_reports_the_role_only_with_the_label() -> None:
     by_label = {"constellation.primary": "false"}
 
     assert read({}, checked("role: primary")).observation.role == ""
@@ -87,11 +87,11 @@ def test_check_is_heard_only_where_the_label_asks_it() -> None:
         pytest.param("soon", "primary", id="no time"),
     ],
 )
-def test_check_of_a_life_before_says_nothing(start: str, role: str) -> None:
+def test_check_of_the_previous_run_is_ignored(start: str, role: str) -> None:
     assert read(BY_CHECK, checked("role: primary", Start=start)).observation.role == role
 
 
-def test_paused_keeps_what_the_check_said_and_stopped_does_not() -> None:
+def test_paused_container_keeps_the_role_of_its_check_and_stopped_does_not() -> None:
     said = checked("role: primary")
 
     assert read(BY_CHECK, {**said, "Paused": True}).observation.role == "primary"
@@ -100,7 +100,7 @@ def test_paused_keeps_what_the_check_said_and_stopped_does_not() -> None:
     assert read(BY_CHECK, {**said, "Running": False}).observation.role == ""
 
 
-def test_nothing_else_of_the_output_is_kept() -> None:
+def test_rest_of_the_check_output_is_discarded() -> None:
     said = "hunter2\nrole: primary hunter2\nrole: replica\n"
 
     container = read(BY_CHECK, checked(said))

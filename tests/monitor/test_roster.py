@@ -1,4 +1,4 @@
-"""Which services have a monitor, whatever sources, monitors and gossip say in whatever order."""
+"""Which services have a monitor, for any order of sources, monitors and gossip."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def running(*services: str) -> MonitorRoster:
     return created
 
 
-def test_unchanged_container_is_no_news() -> None:
+def test_unchanged_container_is_not_sent_again() -> None:
     assert running("web").observed(observed("web"), 1.0) == []
 
 
@@ -75,7 +75,7 @@ def test_each_check_of_a_static_service_counts() -> None:
     assert [type(effect) for effect in effects] == [Tell]
 
 
-def test_service_missing_from_all_that_its_source_sees_has_vanished() -> None:
+def test_service_missing_from_a_complete_report_has_vanished() -> None:
     watched = running("web", "db")
 
     effects = watched.observed(observed("db", complete=True), 1.0)
@@ -83,7 +83,7 @@ def test_service_missing_from_all_that_its_source_sees_has_vanished() -> None:
     assert effects == [Tell("web", MonitorStop(service="web"))]
 
 
-def test_service_of_another_source_has_not() -> None:
+def test_service_of_another_source_has_not_vanished() -> None:
     assert running("web").observed(observed(source="static", complete=True), 1.0) == []
 
 
@@ -107,7 +107,7 @@ def test_other_claim_takes_over_from_one_that_vanished() -> None:
     assert effects == [Tell("web", static.observations[0])]
 
 
-def test_limit_is_kept_and_said() -> None:
+def test_limit_of_monitors_holds_and_is_reported() -> None:
     watched = roster(monitors_max=2)
 
     first = watched.observed(observed("a", "b", "c"), 0.0)
@@ -117,7 +117,7 @@ def test_limit_is_kept_and_said() -> None:
     assert sorted(watched.entries) == ["a", "b"]
 
 
-def test_room_made_by_one_that_vanished_is_used() -> None:
+def test_place_of_a_vanished_service_is_reused() -> None:
     watched = roster(monitors_max=1)
     watched.observed(observed("a", "b"), 0.0)
 
@@ -147,7 +147,7 @@ def test_no_monitor_is_created_before_its_back_off_has_passed() -> None:
     assert watched.tick(1.1) == []
 
 
-def test_monitor_that_dies_while_retiring_is_withdrawn_for() -> None:
+def test_record_of_a_monitor_that_dies_while_retiring_is_withdrawn() -> None:
     watched = running("web")
     watched.observed(observed(vanished=("web",)), 1.0)
 
@@ -155,7 +155,7 @@ def test_monitor_that_dies_while_retiring_is_withdrawn_for() -> None:
     assert watched.entries == {}
 
 
-def test_monitor_that_hangs_while_retiring_is_withdrawn_for_and_killed() -> None:
+def test_record_of_a_monitor_that_hangs_while_retiring_is_withdrawn_and_it_is_killed() -> None:
     watched = running("web")
     watched.observed(observed(vanished=("web",)), 1.0)
 
@@ -166,7 +166,7 @@ def test_monitor_that_hangs_while_retiring_is_withdrawn_for_and_killed() -> None
     assert then == [End("web", by_force=True)]
 
 
-def test_service_that_comes_back_while_its_monitor_ends_gets_another() -> None:
+def test_service_that_reappears_while_its_monitor_ends_gets_a_new_one() -> None:
     watched = running("web")
     watched.observed(observed(vanished=("web",)), 1.0)
     watched.observed(observed("web"), 1.1)
@@ -190,7 +190,7 @@ def held(*states: ServiceState, snapshot: bool = True, version: int = 1) -> Clus
     )
 
 
-def test_left_over_record_is_withdrawn_once_its_source_has_said_what_there_is() -> None:
+def test_left_over_record_is_withdrawn_once_its_source_is_complete() -> None:
     watched = roster()
     watched.cluster_changed(held(state("web"), state("kept", "static")))
     before = watched.tick(0.0)
@@ -203,7 +203,7 @@ def test_left_over_record_is_withdrawn_once_its_source_has_said_what_there_is() 
     assert watched.tick(2.0) == []
 
 
-def test_withdrawal_that_was_lost_is_repeated_and_one_that_was_not_is_not() -> None:
+def test_only_a_lost_withdrawal_is_repeated() -> None:
     watched = roster()
     watched.observed(observed(complete=True), 0.0)
     watched.cluster_changed(held(state("web")))
@@ -279,7 +279,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_every_claimed_service_and_no_other_ends_with_one_live_monitor(
+def test_exactly_the_claimed_services_end_with_one_live_monitor(
     steps: list[tuple[Any, str, Source]],
 ) -> None:
     story = Story()

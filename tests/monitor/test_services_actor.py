@@ -1,4 +1,4 @@
-"""The services actor's shell: processes for services, and messages to the right one."""
+"""The services actor's shell: a process for each service, and messages to the right one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def parent() -> Parent:
     return Parent()
 
 
-def test_each_service_gets_a_monitor_with_its_name_neighbours_and_news(parent: Parent) -> None:
+def test_new_monitor_receives_its_name_directory_and_observation(parent: Parent) -> None:
     parent.observe("web", "db")
     parent.pass_time(0.1)
 
@@ -79,7 +79,7 @@ def test_each_service_gets_a_monitor_with_its_name_neighbours_and_news(parent: P
     assert news == observation("web")
 
 
-def test_many_monitors_are_created_a_few_at_a_time(parent: Parent) -> None:
+def test_monitors_are_created_a_few_per_tick(parent: Parent) -> None:
     parent.observe(*[f"web{number}" for number in range(20)])
 
     counts = []
@@ -90,7 +90,7 @@ def test_many_monitors_are_created_a_few_at_a_time(parent: Parent) -> None:
     assert counts == [8, 16, 20, 20]
 
 
-def test_dead_monitor_is_created_again_with_what_was_known(parent: Parent) -> None:
+def test_restarted_monitor_receives_the_last_state_and_observation(parent: Parent) -> None:
     parent.observe("web")
     parent.pass_time(0.1)
     state = ServiceState(service="web", health="healthy", source="docker", instance="web-id")
@@ -148,7 +148,7 @@ def test_monitor_that_never_started_is_killed(parent: Parent) -> None:
     assert parent.harness.runtime.killed == ["child-0"]
 
 
-def test_monitors_follow_a_restarted_gossip_and_nobody_else(parent: Parent) -> None:
+def test_monitors_receive_directory_changes_of_their_neighbours_only(parent: Parent) -> None:
     parent.observe("web")
     parent.pass_time(0.1)
 
@@ -175,7 +175,7 @@ def test_services_are_counted_by_their_health(parent: Parent) -> None:
     assert value("constellation_monitor_actors") == 1
 
 
-def test_missed_change_of_the_cluster_is_made_up_for_by_one_new_subscription(
+def test_missed_change_of_the_cluster_causes_one_new_subscription(
     parent: Parent,
 ) -> None:
     parent.observe("web", complete=True)
@@ -186,7 +186,7 @@ def test_missed_change_of_the_cluster_is_made_up_for_by_one_new_subscription(
     assert parent.harness.sent_to("gossip") == [ClusterSubscribe()] * 2
 
 
-def test_record_of_an_earlier_life_is_withdrawn_once_its_source_has_reported(
+def test_record_of_an_earlier_run_is_withdrawn_once_its_source_is_complete(
     parent: Parent,
 ) -> None:
     left = ServiceState(service="old", health="healthy", source="docker", instance="old-id")
@@ -207,7 +207,7 @@ def test_record_of_an_earlier_life_is_withdrawn_once_its_source_has_reported(
     assert parent.harness.sent_to("gossip")[1:] == [RecordWithdraw(kind="service", key="old")]
 
 
-def test_service_that_vanishes_before_it_had_a_process_is_withdrawn(parent: Parent) -> None:
+def test_service_that_vanishes_before_its_monitor_exists_is_withdrawn(parent: Parent) -> None:
     parent.observe("web")
 
     parent.observe(vanished=("web",))

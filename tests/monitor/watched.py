@@ -1,4 +1,4 @@
-"""A Docker actor at work, for tests of what it tells and when."""
+"""A running Docker actor, for tests of its reports."""
 
 from __future__ import annotations
 

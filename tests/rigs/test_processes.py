@@ -1,4 +1,4 @@
-"""A program is waited for, stopped by process id, and nothing of it is left."""
+"""A program is awaited, and stopped by process id with everything that it started."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_program_ends_with_its_block(tmp_path: Path) -> None:
     assert session_processes(process.pid) == []
 
 
-def test_what_a_program_leaves_behind_is_ended_and_reported(tmp_path: Path) -> None:
+def test_processes_that_outlive_a_program_are_killed_and_reported(tmp_path: Path) -> None:
     process = Process(["sh", "-c", "sleep 60 & echo $!"], log_file=tmp_path / "log")
     wait_until(lambda: not process.is_running, timeout_s=5, what="the shell's end")
     orphan = int(process.log_text())
@@ -49,7 +49,7 @@ def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert process.stop(timeout_s=0.2) == -signal.SIGKILL
 
 
-def test_waiting_for_a_program_that_ended_says_how_and_shows_its_log(tmp_path: Path) -> None:
+def test_waiting_for_a_program_that_ended_fails_with_its_exit_code_and_log(tmp_path: Path) -> None:
     process = Process(["sh", "-c", "echo no such disk; exit 3"], log_file=tmp_path / "log")
 
     with pytest.raises(AssertionError, match=r"(?s)ended with 3.*no such disk"):

@@ -32,7 +32,7 @@ def interfaces() -> set[str]:
     return {path.name for path in Path("/sys/class/net").iterdir()}
 
 
-def test_the_backend_answers_its_name_and_its_health(start_backend: StartBackend) -> None:
+def test_the_backend_returns_its_name_and_its_health(start_backend: StartBackend) -> None:
     process, port = start_backend("web-1")
     url = f"http://127.0.0.1:{port}"
 
@@ -48,7 +48,7 @@ def test_the_backend_answers_its_name_and_its_health(start_backend: StartBackend
     assert process.stop() == 0
 
 
-def test_the_backend_finishes_what_it_has_begun(tmp_path: Path) -> None:
+def test_the_backend_finishes_requests_in_progress(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, http_backend.__file__, "--name", "slow", "--port", str(port)]
     with running([*command, "--delay-s", "0.5"], log_file=tmp_path / "log") as process:
@@ -131,7 +131,7 @@ def _command_lines() -> str:
 
 
 @pytest.mark.needs("traefik")
-def test_traefik_routes_what_its_provider_says(
+def test_traefik_serves_the_routes_of_its_provider(
     start_traefik: RunTraefik, start_backend: StartBackend, tmp_path: Path
 ) -> None:
     _, backend_port = start_backend("web-1")
@@ -155,7 +155,7 @@ def test_traefik_routes_what_its_provider_says(
 
 
 @pytest.mark.needs("traefik")
-def test_traefik_shows_the_error_line_of_a_body_it_refuses(
+def test_traefik_logs_an_error_for_a_body_that_it_refuses(
     start_traefik: RunTraefik, tmp_path: Path
 ) -> None:
     with serving(tmp_path / "provider", '{"http": {"routers": {}}}') as endpoint:
@@ -191,7 +191,7 @@ def test_prometheus_scrapes_a_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("prometheus")
-def test_promtool_tells_a_good_page_from_a_bad_one() -> None:
+def test_promtool_distinguishes_valid_from_invalid_pages() -> None:
     good = "# HELP x_total Things.\n# TYPE x_total counter\nx_total 1\n"
 
     assert check_metrics(good) == ""
@@ -199,7 +199,7 @@ def test_promtool_tells_a_good_page_from_a_bad_one() -> None:
 
 
 @pytest.mark.needs("serf")
-def test_serf_agents_see_each_other_and_a_death(start_serf: RunSerf) -> None:
+def test_serf_agents_detect_each_other_and_a_death(start_serf: RunSerf) -> None:
     first = start_serf(name="a", encrypt_key=b"0123456789abcdef")
     second = start_serf(name="b", encrypt_key=b"0123456789abcdef", join=[first.address])
     first.wait_for_member("b", "alive")

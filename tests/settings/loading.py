@@ -1,4 +1,4 @@
-"""Load settings as the agent does, or return what a refusal says."""
+"""Load settings as the agent does, or return the error message."""
 
 from __future__ import annotations
 

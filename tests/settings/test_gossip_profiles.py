@@ -1,4 +1,4 @@
-"""The profiles of gossip: what they change, and what wins over them."""
+"""The profiles of gossip: what they change, and what precedes them."""
 
 from __future__ import annotations
 

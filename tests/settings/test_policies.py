@@ -1,4 +1,4 @@
-"""Each group of settings gives its core the numbers that the operator set."""
+"""Each group of settings gives its core the values that the operator set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a wrong setting is told: one line that names it, where it stands, and how to mend it."""
+"""Wrong settings: one line with the name, the source, the problem and the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No refusal, and nothing that is printed of the settings, repeats the cluster key."""
+"""No error message and no printed settings repeat the cluster key."""
 
 from __future__ import annotations
 

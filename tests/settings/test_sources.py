@@ -1,4 +1,4 @@
-"""Settings from file, environment and command line: who wins, and what nobody sets."""
+"""Settings from file, environment and command line: precedence and defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to tailscaled, and the program that is asked in its place."""
+"""Failures on the way to tailscaled, and the program that is the fallback."""
 
 from __future__ import annotations
 
@@ -48,18 +48,20 @@ def why_not(path: Path | str, timeout_s: float = 3.0) -> str:
     return str(refused.value)
 
 
-def test_tailscaled_is_asked_under_the_only_name_that_it_takes(tailscaled: FakeTailscaled) -> None:
+def test_tailscaled_is_queried_with_the_host_name_that_it_accepts(
+    tailscaled: FakeTailscaled,
+) -> None:
     ask_tailscale(at(tailscaled.socket))
 
     assert tailscaled.requests == [("/localapi/v0/status", "local-tailscaled.sock")]
 
 
 @pytest.mark.parametrize("path", ["/nonexistent/x.sock", "/etc/hostname", "x" * 300])
-def test_path_that_is_no_socket_is_an_error_whatever_it_is(path: str) -> None:
+def test_path_that_is_not_a_socket_is_an_error(path: str) -> None:
     assert "tailscale.socket" in why_not(path)
 
 
-def test_socket_that_takes_and_never_answers_is_given_up(tmp_path: Path) -> None:
+def test_socket_that_never_answers_times_out(tmp_path: Path) -> None:
     path = tmp_path / "silent.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -68,7 +70,7 @@ def test_socket_that_takes_and_never_answers_is_given_up(tmp_path: Path) -> None
         assert "no answer in time" in why_not(path, timeout_s=0.1)
 
 
-def test_socket_of_another_program_is_told_from_tailscaled(tmp_path: Path) -> None:
+def test_socket_of_another_program_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "other.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -97,7 +99,7 @@ def test_socket_of_another_program_is_told_from_tailscaled(tmp_path: Path) -> No
         (200, b" " * (adapter.ANSWER_BYTES_MAX + 1), "longer than"),
     ],
 )
-def test_answer_that_is_none_is_an_error_that_repeats_nothing_of_it(
+def test_invalid_response_is_an_error_that_does_not_repeat_it(
     tailscaled: FakeTailscaled, status: int, body: bytes, said: str
 ) -> None:
     tailscaled.answer = (status, body)
@@ -115,7 +117,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
     monkeypatch.setattr(adapter, "PROGRAM", str(path))
 
 
-def test_program_is_asked_where_the_socket_cannot_be_used(
+def test_program_is_run_if_the_socket_cannot_be_used(
     tailscaled: FakeTailscaled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tailscaled.up()
@@ -130,7 +132,7 @@ def test_program_is_asked_where_the_socket_cannot_be_used(
     ("script", "said"),
     [("exit 1", "ends with 1"), ("echo no", "it is not JSON"), ("sleep 5", "no such file")],
 )
-def test_program_that_fails_is_no_answer_either(
+def test_failing_program_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
 ) -> None:
     program(tmp_path, monkeypatch, script)
@@ -141,7 +143,7 @@ def test_program_that_fails_is_no_answer_either(
 # The address that is bound to.
 
 
-def test_address_in_the_tailnet_takes_the_place_of_the_word(tailscaled: FakeTailscaled) -> None:
+def test_tailnet_address_replaces_the_word_tailscale(tailscaled: FakeTailscaled) -> None:
     tailscaled.up()
     given = settings(tailscaled, http={"bind_address": "tailscale"})
 
@@ -152,7 +154,7 @@ def test_address_in_the_tailnet_takes_the_place_of_the_word(tailscaled: FakeTail
     assert found.discovers_in_tailnet
 
 
-def test_address_that_is_written_out_needs_no_tailscale() -> None:
+def test_explicit_address_does_not_need_tailscale() -> None:
     key = SecretStr(KEY)
     given = Settings(node_name="a", data_dir="/x", cluster_key=key, bind_address="10.0.0.1")
 
@@ -160,7 +162,7 @@ def test_address_that_is_written_out_needs_no_tailscale() -> None:
     assert wait_for_tailnet_address(given, say=never) is given
 
 
-def test_command_finds_the_agent_while_tailscale_is_switched_off(
+def test_command_finds_the_agent_while_tailscale_is_stopped(
     tailscaled: FakeTailscaled,
 ) -> None:
     tailscaled.up()
@@ -169,7 +171,7 @@ def test_command_finds_the_agent_while_tailscale_is_switched_off(
     assert with_tailnet_address(settings(tailscaled)).bind_address == "100.64.0.1"
 
 
-def test_start_waits_until_this_machine_is_connected_and_says_what_for(
+def test_start_waits_for_the_connection_and_reports_why(
     tailscaled: FakeTailscaled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tailnet_address, "WAIT_SPACING_S", 0.01)
@@ -190,7 +192,9 @@ def test_start_waits_until_this_machine_is_connected_and_says_what_for(
     assert said == ["this machine is not logged in", "it is stopped"]
 
 
-def test_start_gives_up_in_the_words_of_what_is_in_the_way(tailscaled: FakeTailscaled) -> None:
+def test_start_that_times_out_reports_the_condition_of_tailscale(
+    tailscaled: FakeTailscaled,
+) -> None:
     with pytest.raises(AdapterError, match="not logged in") as refused:
         wait_for_tailnet_address(settings(tailscaled), say=never)
     assert refused.value.fix == "run `tailscale up`"
@@ -202,7 +206,7 @@ def test_start_gives_up_in_the_words_of_what_is_in_the_way(tailscaled: FakeTails
         with_tailnet_address(settings(tailscaled))
 
 
-def test_machine_without_an_address_yet_is_waited_for(tailscaled: FakeTailscaled) -> None:
+def test_start_waits_for_a_machine_without_an_address(tailscaled: FakeTailscaled) -> None:
     tailscaled.up()
     tailscaled.status["TailscaleIPs"] = []
 

@@ -1,4 +1,4 @@
-"""What other actors are told, and when."""
+"""The messages that other actors receive, and when."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def events(effects: list[Effect]) -> list[tuple[str, str]]:
     return [(effect.event, effect.level) for effect in effects if isinstance(effect, Note)]
 
 
-def test_first_answer_is_told_to_all_and_the_same_again_to_nobody() -> None:
+def test_first_answer_notifies_all_and_a_repeated_one_nobody() -> None:
     discovery = new()
 
     effects = discovery.answered(said(2, 3), NOW_UTC_S)
@@ -59,7 +59,7 @@ def test_first_answer_is_told_to_all_and_the_same_again_to_nobody() -> None:
     assert discovery.answered(said(2, 3), NOW_UTC_S) == []
 
 
-def test_peer_that_comes_or_goes_is_told_once() -> None:
+def test_change_of_the_peers_is_reported_once() -> None:
     discovery = new()
     discovery.answered(said(2), NOW_UTC_S)
 
@@ -69,7 +69,7 @@ def test_peer_that_comes_or_goes_is_told_once() -> None:
     assert dict(seeds(discovery.answered(said(), NOW_UTC_S)))["gossip"] == ()
 
 
-def test_trouble_is_told_with_what_to_do_and_keeps_the_seeds() -> None:
+def test_problem_is_reported_with_the_fix_and_keeps_the_seeds() -> None:
     discovery = new()
     discovery.answered(said(2), NOW_UTC_S)
 
@@ -85,7 +85,7 @@ def test_trouble_is_told_with_what_to_do_and_keeps_the_seeds() -> None:
     assert seeds(back) == []
 
 
-def test_expired_key_is_trouble_from_the_first_answer_on() -> None:
+def test_expired_key_is_reported_from_the_first_answer() -> None:
     (part,) = parts(new().answered(said(state="NeedsLogin", Expired=True), NOW_UTC_S))
 
     assert part.state == "lost"
@@ -110,14 +110,14 @@ def test_tailscaled_that_dies_is_lost_but_one_that_never_answered_is_only_absent
     assert died.seeds == ("100.64.0.2",)
 
 
-def test_agent_on_another_network_gets_no_seeds_and_no_complaint() -> None:
+def test_agent_on_another_network_gets_no_seeds_and_no_warning() -> None:
     effects = new("192.168.1.5").answered(said(2), NOW_UTC_S)
 
     assert [part.state for part in parts(effects)] == ["absent"]
     assert seeds(effects) == [("gossip", ()), ("http", ())]
 
 
-def test_changed_address_names_the_new_one() -> None:
+def test_changed_address_is_reported_with_the_new_one() -> None:
     discovery = new()
     discovery.answered(said(2), NOW_UTC_S)
     moved = answer(machine(2, tags=(TAG,)))
@@ -130,7 +130,7 @@ def test_changed_address_names_the_new_one() -> None:
     assert "restart" in part.fix
 
 
-def test_another_reason_of_one_state_is_told_and_not_logged_again() -> None:
+def test_new_reason_of_the_same_state_is_reported_and_not_logged() -> None:
     discovery = new()
     discovery.unanswered("refused", "start it")
 
@@ -146,7 +146,7 @@ def test_reason_of_any_length_fits_the_message() -> None:
     assert (len(part.why), len(part.fix)) == (512, 512)
 
 
-def test_actor_that_starts_is_told_what_is_known_and_nothing_before() -> None:
+def test_starting_actor_receives_what_is_known_and_nothing_before() -> None:
     discovery = new()
     assert [discovery.actor_up(name) for name in ("admin", "gossip", "http")] == [[], [], []]
     discovery.answered(said(2), NOW_UTC_S)
@@ -157,7 +157,7 @@ def test_actor_that_starts_is_told_what_is_known_and_nothing_before() -> None:
     assert discovery.actor_up("services") == []
 
 
-def test_key_that_expires_soon_is_warned_of_once_for_each_expiry() -> None:
+def test_key_that_expires_soon_causes_one_warning_per_expiry() -> None:
     discovery = new()
     tailnet = said(KeyExpiry="2026-01-02T03:04:05Z")
     expires_utc_s = tailnet.this.key_expires_utc_s

@@ -169,7 +169,7 @@ def test_machine_that_joins_is_connected_at_its_addresses(lab: Lab) -> None:
     assert (found.this.key_expired, found.this.key_expires_utc_s) == (False, None)
 
 
-def test_machine_that_is_switched_off_keeps_its_address_and_comes_back_with_it(lab: Lab) -> None:
+def test_stopped_machine_keeps_its_address(lab: Lab) -> None:
     address = lab.join()
     lab.down()
 
@@ -180,7 +180,7 @@ def test_machine_that_is_switched_off_keeps_its_address_and_comes_back_with_it(l
     wait_for_state(lab, "connected", address)
 
 
-def test_machine_whose_key_expires_says_so_and_not_that_it_is_logged_out(lab: Lab) -> None:
+def test_machine_with_an_expired_key_is_not_reported_as_logged_out(lab: Lab) -> None:
     address = lab.join(TAG)
     lab.expire()
 
@@ -190,7 +190,7 @@ def test_machine_whose_key_expires_says_so_and_not_that_it_is_logged_out(lab: La
     assert ask(lab).this.addresses[0] == address
 
 
-def test_machine_that_logs_out_and_in_has_another_address(lab: Lab) -> None:
+def test_machine_that_logs_out_and_in_gets_another_address(lab: Lab) -> None:
     before = lab.join(TAG)
     lab.logout()
     wait_for_state(lab, "logged_out", before)
@@ -203,7 +203,7 @@ def test_machine_that_logs_out_and_in_has_another_address(lab: Lab) -> None:
     assert condition_of(ask(lab), now).state == "connected"
 
 
-def test_tailscaled_that_is_stopped_is_an_error_that_names_its_socket(lab: Lab) -> None:
+def test_ended_tailscaled_is_an_error_that_names_its_socket(lab: Lab) -> None:
     lab.stop()
 
     with pytest.raises(AdapterError, match=str(lab.socket)) as refused:
@@ -229,7 +229,7 @@ def test_peer_is_a_seed_by_tag_or_name(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["peer_stops", "peer_expires"])
-def test_peer_that_cannot_answer_is_no_seed(lab: Lab, trouble: str) -> None:
+def test_peer_that_cannot_answer_is_not_a_seed(lab: Lab, trouble: str) -> None:
     own = lab.join(TAG)
     peer = lab.peer_joins(TAG)
 

@@ -1,4 +1,4 @@
-"""What is read of an answer, and what of it counts."""
+"""Parsing of tailscaled's responses, conditions and seeds."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def read(*peers: dict[str, Any], state: str = "Running", **own: Any) -> Tailnet:
         {"BackendState": "Running", "Self": {}, "Peer": [1]},
     ],
 )
-def test_what_no_tailscaled_says_is_refused(raw: Any) -> None:
+def test_response_that_is_not_of_tailscaled_is_refused(raw: Any) -> None:
     with pytest.raises(WireError):
         read_tailnet(raw)
 
 
-def test_more_peers_than_anyone_has_are_refused() -> None:
+def test_too_many_peers_are_refused() -> None:
     peers: dict[str, Any] = {str(number): {} for number in range(PEERS_MAX + 1)}
 
     with pytest.raises(WireError, match="10001 peers"):
@@ -70,7 +70,7 @@ def test_more_peers_than_anyone_has_are_refused() -> None:
     st.dictionaries(st.sampled_from(list(machine(1, tags=(TAG,)))), JSON),
     st.dictionaries(st.text(), st.dictionaries(st.sampled_from(list(machine(1))), JSON) | JSON),
 )
-def test_fields_of_any_form_are_read_or_left_out(own: dict[str, Any], peers: Any) -> None:
+def test_fields_of_any_type_are_read_or_ignored(own: dict[str, Any], peers: Any) -> None:
     found = read_tailnet(
         {"BackendState": "Running", "TailscaleIPs": own.get("ID"), "Self": own, "Peer": peers}
     )
@@ -79,7 +79,7 @@ def test_fields_of_any_form_are_read_or_left_out(own: dict[str, Any], peers: Any
     assert all(is_of_tailnet(host) or host for host in seed_hosts(found, SeedPolicy(), "::1"))
 
 
-def test_machine_is_called_as_the_tailnet_calls_it_and_not_as_it_calls_itself() -> None:
+def test_machine_has_the_name_that_the_tailnet_assigned() -> None:
     found = read(machine(2, name="node-2") | {"HostName": "constellation-evil"})
 
     assert found.peers[0].host_name == "node-2"
@@ -92,7 +92,7 @@ def test_expiry_is_read_to_the_second() -> None:
     assert read(KeyExpiry="0001-01-01T00:00:00Z").this.key_expires_utc_s is None  # Go's no time
 
 
-def test_seeds_are_of_the_family_we_are_bound_to_and_without_ourselves() -> None:
+def test_seeds_have_the_address_family_of_bind_address_and_exclude_this_node() -> None:
     peers = [machine(number, tags=(TAG,)) for number in (10, 9, 1)]
     only_4 = machine(4, tags=(TAG,)) | {"TailscaleIPs": ["100.64.0.4"]}
 
@@ -129,7 +129,7 @@ def test_seeds_are_limited() -> None:
         ("Running", "connected"),
     ],
 )
-def test_each_state_of_the_backend_is_a_state_with_a_reason(backend_state: str, state: str) -> None:
+def test_each_backend_state_has_a_condition_with_a_reason(backend_state: str, state: str) -> None:
     condition = condition_of(read(state=backend_state), "100.64.0.1")
 
     assert condition.state == state
@@ -148,11 +148,11 @@ def test_each_state_of_the_backend_is_a_state_with_a_reason(backend_state: str, 
         ("10.9.9.9", True, "address_changed"),  # Headscale gives any addresses that it is told to
     ],
 )
-def test_an_address_that_is_not_ours_has_changed_or_is_of_another_network(
+def test_foreign_bind_address_has_changed_or_is_of_another_network(
     bind_address: str, was_own: bool, state: str
 ) -> None:
     assert condition_of(read(), bind_address, was_own=was_own).state == state
 
 
-def test_absent_says_why() -> None:
+def test_absent_has_a_reason() -> None:
     assert absent("no socket", "start it") == TailscaleCondition("absent", "no socket", "start it")

@@ -1,4 +1,4 @@
-"""The actor: what it tells its neighbours, and its metrics, in each state of tailscaled."""
+"""The actor's messages to its neighbours and its metrics, in each state of tailscaled."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_each_state_reaches_admin_gossip_and_the_metrics(
     assert last_seeds(started, "gossip") == ("100.64.0.2",)
 
 
-def test_neighbour_that_was_restarted_is_told_again(
+def test_restarted_neighbour_is_notified_again(
     started: Harness[TailscaleActor], tailscaled: FakeTailscaled
 ) -> None:
     tailscaled.set_peers(machine(2, tags=(TAG,)))

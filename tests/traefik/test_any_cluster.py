@@ -28,7 +28,7 @@ def build(told: ClusterChanged, given_settings: TraefikSettings) -> DynamicConfi
 @pytest.mark.scenario(23)
 @settings(max_examples=300, deadline=None)
 @given(snapshots(), provider_settings, st.randoms(use_true_random=False))
-def test_every_body_is_one_that_traefik_accepts_and_equal_states_give_equal_bytes(
+def test_traefik_accepts_every_body_and_equal_states_give_equal_bytes(
     told: ClusterChanged, given_settings: TraefikSettings, random: Random
 ) -> None:
     made = build(told, given_settings)
@@ -61,7 +61,7 @@ def deltas(draw: st.DrawFn) -> ClusterChanged:
 
 @settings(max_examples=80, deadline=None)
 @given(snapshots(), st.lists(deltas(), min_size=1, max_size=3), provider_settings)
-def test_a_body_depends_on_what_is_there_and_not_on_the_way_there(
+def test_a_body_depends_on_the_state_and_not_on_earlier_builds(
     first: ClusterChanged, changes: list[ClusterChanged], given_settings: TraefikSettings
 ) -> None:
     builder = ConfigurationBuilder(settings=given_settings, domain="example.org")
@@ -129,7 +129,7 @@ def elements(made: DynamicConfiguration) -> dict[tuple[str, str, str], Any]:
     }
 
 
-def test_the_states_that_are_drawn_have_all_that_matters() -> None:
+def test_the_drawn_states_cover_every_feature() -> None:
     seen: list[ServiceState] = []
 
     @settings(max_examples=300, deadline=None, database=None, derandomize=True)

@@ -96,19 +96,19 @@ BAD = [
 
 
 @pytest.mark.parametrize(("check", "text"), GOOD, ids=[repr(text[:30]) for _, text in GOOD])
-def test_what_traefik_takes_is_accepted(check: Callable[[str], str], text: str) -> None:
+def test_a_value_that_traefik_accepts_is_accepted(check: Callable[[str], str], text: str) -> None:
     assert check(text) == ""
 
 
 @pytest.mark.parametrize(("check", "text"), BAD, ids=[repr(text[:30]) for _, text in BAD])
-def test_what_traefik_refuses_is_refused_with_a_reason(
+def test_a_value_that_traefik_refuses_is_refused_with_a_reason(
     check: Callable[[str], str], text: str
 ) -> None:
     assert check(text)
 
 
 @pytest.mark.parametrize("check", [checks.basic_user, checks.digest_user])
-def test_a_wrong_secret_is_not_repeated(check: Callable[[str], str]) -> None:
+def test_the_reason_does_not_contain_the_secret(check: Callable[[str], str]) -> None:
     assert "hunter2" not in check("hunter2")
 
 

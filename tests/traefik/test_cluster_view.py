@@ -38,7 +38,7 @@ def delta(version: int, **fields: Any) -> ClusterChanged:
         pytest.param("stopped", "alive", False, False, id="stopped"),
     ],
 )
-def test_what_may_be_given_requests(
+def test_which_instances_get_requests(
     health: Health, living: MemberState, cordoned: bool, routable: bool
 ) -> None:
     seen = view(
@@ -50,14 +50,14 @@ def test_what_may_be_given_requests(
     assert [node for node, _ in seen.routable("web")] == (["alpha"] if routable else [])
 
 
-def test_an_instance_that_drains_is_given_no_requests() -> None:
+def test_a_draining_instance_gets_no_requests() -> None:
     drains = state().model_copy(update={"draining": True})
     seen = view(on("alpha", drains), on("beta", state()))
 
     assert [node for node, _ in seen.routable("web")] == ["beta"]
 
 
-def test_a_service_of_no_member_is_not_routable() -> None:
+def test_a_service_on_a_node_that_is_not_a_member_is_not_routable() -> None:
     assert view(on("beta", state()), members=(member("alpha"),)).routable("web") == ()
 
 
@@ -85,7 +85,7 @@ def test_an_old_delta_changes_nothing() -> None:
     assert seen.apply(delta(5, departed_members=("alpha",))) is seen
 
 
-def test_views_are_not_changed_by_what_follows() -> None:
+def test_a_view_is_not_changed_by_later_deltas() -> None:
     first = view(on("alpha", state()))
 
     first.apply(delta(2, services=(on("beta", state()),), departed_members=("alpha",)))
@@ -145,7 +145,7 @@ def as_snapshot(seen: ClusterView) -> ClusterChanged:
 
 
 @given(st.lists(CHANGES, max_size=12))
-def test_deltas_lead_where_a_snapshot_leads(changes: list[dict[str, Any]]) -> None:
+def test_deltas_give_the_same_view_as_a_snapshot(changes: list[dict[str, Any]]) -> None:
     seen = ClusterView().apply(snapshot(members=(), version=0))
     for number, change in enumerate(changes, start=1):
         seen = seen.apply(delta(number, **change))

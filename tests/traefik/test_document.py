@@ -10,17 +10,17 @@ from constellation.traefik.document import Document, canonical
 from constellation.traefik.elements import ElementKey
 
 
-def test_a_character_beyond_the_basic_plane_is_no_surrogate_pair() -> None:
+def test_a_character_outside_the_bmp_is_not_a_surrogate_pair() -> None:
     assert canonical("\U0001f600") == '"\U0001f600"'.encode()
 
 
 @pytest.mark.parametrize("text", ["\x7f", "\x85", "\u2028", "\ufeff", "\uffff", "\0", "\n"])
-def test_what_yaml_cannot_read_is_escaped(text: str) -> None:
+def test_characters_that_yaml_cannot_read_are_escaped(text: str) -> None:
     assert canonical(text).isascii()
     assert json.loads(canonical(text)) == text
 
 
-def test_pieces_make_the_body_that_the_whole_would() -> None:
+def test_the_body_equals_the_encoding_of_the_whole_document() -> None:
     document = Document()
     one = ElementKey("http", "routers", "b")
     for key in (one, ElementKey("http", "routers", "a"), ElementKey("udp", "services", "c")):
@@ -36,7 +36,7 @@ def test_pieces_make_the_body_that_the_whole_would() -> None:
     )
 
 
-def test_what_is_taken_out_leaves_no_empty_object() -> None:
+def test_a_discarded_element_leaves_no_empty_object() -> None:
     document = Document()
     key = ElementKey("tcp", "routers", "x")
     document.set(key, {"rule": "a"})

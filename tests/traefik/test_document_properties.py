@@ -46,7 +46,7 @@ def test_a_body_in_pieces_has_the_bytes_of_the_whole_document(
         assert document.body() == whole(elements)
 
 
-def test_saved_file_is_one_canonical_document() -> None:
+def test_the_saved_file_is_one_canonical_document() -> None:
     body = canonical({"http": {"routers": {"é": {"rule": "Host(`a`)"}}}})
     saved = LastGood(body, frozenset({("web", "beta"), ("web", "alpha")}), 1.5)
 

@@ -175,7 +175,7 @@ def test_which_server_gets_the_requests(service_state: ServiceState, url: str) -
         ),
     ],
 )
-def test_what_is_not_http_gets_no_router(service_state: ServiceState) -> None:
+def test_a_service_that_does_not_speak_http_gets_no_router(service_state: ServiceState) -> None:
     made = build(view(on("alpha", service_state)))
 
     assert servers(made) == {}
@@ -189,24 +189,22 @@ def test_what_is_not_http_gets_no_router(service_state: ServiceState) -> None:
     ("broken", "label", "reason"),
     [
         (state("bad", endpoints=()), "", "no TCP port is published"),
-        (state("bad", endpoints=(endpoint(host="0.0.0.0"),)), "", "cannot be reached"),
+        (state("bad", endpoints=(endpoint(host="0.0.0.0"),)), "", "cannot reach the address"),
         (
             state("bad", http__services__x__loadbalancer__server__port="http"),
             "traefik.http.services.x.loadbalancer.server.port",
-            "it is no port",
+            "it is not a port",
         ),
         (
             state("bad", http__services__x__loadbalancer__server__port="81"),
             "traefik.http.services.x.loadbalancer.server.port",
-            "port 81 of the container is not published; published are 80",
+            "port 81 of the container is not published; published: 80",
         ),
         (state("\u00e9t\u00e9"), "", "host name"),
         (state("bad", enable="perhaps"), "traefik.enable", "neither true nor false"),
     ],
 )
-def test_a_broken_instance_takes_down_itself_only(
-    broken: ServiceState, label: str, reason: str
-) -> None:
+def test_a_broken_instance_affects_no_other(broken: ServiceState, label: str, reason: str) -> None:
     made = build(view(on("alpha", broken), on("alpha", state())))
 
     assert set(servers(made)) == {"web.example.org", "web.alpha.example.org"}
@@ -227,7 +225,7 @@ def test_a_broken_instance_takes_down_itself_only(
         ({"rule": "Host(`a`)", "tls__certresolver": "le"}, "tls.certresolver"),
     ],
 )
-def test_a_broken_router_is_left_out_and_nothing_takes_its_place(
+def test_a_broken_router_is_left_out_without_a_replacement(
     labels: dict[str, str], label: str
 ) -> None:
     named: dict[str, Any] = {f"http__routers__x__{name}": value for name, value in labels.items()}
@@ -238,7 +236,7 @@ def test_a_broken_router_is_left_out_and_nothing_takes_its_place(
     assert [item.label for item in made.rejected] == [f"traefik.http.routers.x.{label}"]
 
 
-def test_a_router_from_labels_takes_the_place_of_the_default_ones() -> None:
+def test_a_router_from_labels_replaces_the_default_routers() -> None:
     named: dict[str, Any] = {
         "HTTP__Routers__x__Rule": "Host(`a`) && PathPrefix(`/x`)",
         "http__routers__x__entryPoints": "web, internal",
@@ -261,7 +259,7 @@ def test_a_router_from_labels_takes_the_place_of_the_default_ones() -> None:
     assert servers(made) == {"x": ["http://127.0.0.1:1"]}
 
 
-def test_a_router_that_asks_for_middlewares_opens_no_way_around_them() -> None:
+def test_a_router_with_a_missing_middleware_has_no_unguarded_replacement() -> None:
     named: dict[str, Any] = {
         "http__routers__x__rule": "Host(`a`)",
         "http__routers__x__middlewares": "auth",
@@ -273,7 +271,7 @@ def test_a_router_that_asks_for_middlewares_opens_no_way_around_them() -> None:
     assert [item.label for item in made.rejected] == ["traefik.http.routers.x.middlewares"]
 
 
-def test_a_router_that_nodes_define_differently_is_that_of_the_newest_deployment() -> None:
+def test_conflicting_definitions_of_a_router_resolve_to_the_newest_deployment() -> None:
     made = build(
         view(
             on("beta", state(http__routers__x__rule="Host(`b`)")),
@@ -292,14 +290,14 @@ def test_a_router_that_nodes_define_differently_is_that_of_the_newest_deployment
     ]
 
 
-def test_names_become_host_names_and_the_exact_one_goes_first() -> None:
+def test_an_exact_host_name_comes_before_a_converted_one() -> None:
     made = build(view(on("alpha", state("my_app")), on("alpha", state("my-app"))))
 
     assert set(servers(made)) == {"my-app.example.org", "my-app.alpha.example.org"}
     assert [item.service for item in made.rejected] == ["my_app"]
 
 
-def test_no_service_at_all_is_still_not_an_empty_body() -> None:
+def test_a_cluster_without_services_has_a_body_that_is_not_empty() -> None:
     made = build(view())
 
     assert check_body(made.body).http
@@ -313,7 +311,7 @@ def test_without_retries_there_is_no_middleware() -> None:
     check_body(made.body)
 
 
-def test_only_a_traefik_that_knows_the_key_is_told_to_retry_after_a_502() -> None:
+def test_retry_after_502_is_sent_only_to_a_traefik_that_supports_it() -> None:
     seen = view(on("alpha", state()))
     retries = {
         version: json.loads(build(seen, version=version).body)["http"]["middlewares"][
@@ -326,5 +324,5 @@ def test_only_a_traefik_that_knows_the_key_is_told_to_retry_after_a_502() -> Non
     assert retries["3.7"] == retries["3.0"] | {"status": ["502"]}
 
 
-def test_ports_of_http_are_not_among_those_that_are_not() -> None:
+def test_usual_http_ports_are_not_excluded() -> None:
     assert not NOT_HTTP_PORTS & {80, 443, 3000, 8000, 8080, 8081, 8443, 9000, 9090}

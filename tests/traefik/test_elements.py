@@ -16,7 +16,7 @@ from constellation.traefik.elements import (
 ROUTERS: Section = "routers"
 
 
-def test_a_name_in_the_body_tells_the_writer_the_service_and_the_variant() -> None:
+def test_a_name_in_the_body_shows_writer_service_and_variant() -> None:
     keys = {
         ElementKey("http", ROUTERS, "web"): "web",
         ElementKey("http", ROUTERS, "web.example.org", HOST): "web.example.org",
@@ -42,7 +42,7 @@ def test_no_two_keys_of_labels_have_the_same_name_in_the_body() -> None:
     assert len({key.body_name for key in keys}) == len(keys)
 
 
-def test_a_key_leads_back_to_the_one_that_instances_contribute() -> None:
+def test_written_returns_the_key_that_instances_contribute() -> None:
     for origin in (LABELS, HOST, ENTRY_POINT, AGENT):
         contributed = ElementKey("http", ROUTERS, "x", origin)
 

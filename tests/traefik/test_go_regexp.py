@@ -21,7 +21,7 @@ from constellation.traefik.go_regexp import is_regexp
         "a\\++",
     ],
 )
-def test_what_means_the_same_in_go_is_accepted(text: str) -> None:
+def test_an_expression_with_the_same_meaning_in_go_is_accepted(text: str) -> None:
     assert is_regexp(text)
 
 
@@ -48,5 +48,5 @@ def test_what_means_the_same_in_go_is_accepted(text: str) -> None:
         pytest.param("a(?i)b", id="flags of a part"),
     ],
 )
-def test_what_go_refuses_or_reads_otherwise_is_refused(text: str) -> None:
+def test_an_expression_that_go_refuses_or_reads_differently_is_refused(text: str) -> None:
     assert not is_regexp(text)

@@ -44,7 +44,7 @@ def section(configuration: DynamicConfiguration, protocol: str, name: str) -> di
 @pytest.mark.parametrize(
     "text", ["99999999h", "9223372037s", "9999999999999999999ns", "1\u0663s", "2000000h2000000h"]
 )
-def test_a_duration_that_go_cannot_hold_is_left_out(text: str) -> None:
+def test_a_duration_beyond_the_range_of_go_is_left_out(text: str) -> None:
     labels = {MIDDLEWARE + "retry.attempts": "2", MIDDLEWARE + "retry.initialinterval": text}
     configuration = made(on("alpha", container("web", labels)))
     assert "m" not in section(configuration, "http", "middlewares")
@@ -52,13 +52,13 @@ def test_a_duration_that_go_cannot_hold_is_left_out(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["5\u00b5s", "1m30s", "1.5h", ".5s", "+10s", "999999999"])
-def test_a_duration_of_go_stays(text: str) -> None:
+def test_a_duration_within_the_range_of_go_is_kept(text: str) -> None:
     labels = {MIDDLEWARE + "retry.attempts": "2", MIDDLEWARE + "retry.initialinterval": text}
     configuration = made(on("alpha", container("web", labels)))
     assert "m" in section(configuration, "http", "middlewares")
 
 
-def test_chains_that_multiply_are_left_out_at_once() -> None:
+def test_exponentially_growing_chains_are_left_out_quickly() -> None:
     labels = {
         f"traefik.http.middlewares.m{i}.chain.middlewares": ",".join([f"m{i + 1}"] * 32)
         for i in range(12)
@@ -71,14 +71,14 @@ def test_chains_that_multiply_are_left_out_at_once() -> None:
     assert any("more than 256" in item.reason for item in configuration.rejected)
 
 
-def test_a_tcp_router_without_tls_leaves_the_entry_points_of_http_alone() -> None:
+def test_a_tcp_router_without_tls_cannot_use_http_entry_points() -> None:
     def router(entry_point: str) -> dict[str, str]:
         start = "traefik.tcp.routers.x."
         return {start + "rule": "HostSNI(`*`)", start + "entrypoints": entry_point}
 
     plain = made(on("alpha", container("db", router("web"))))
     assert not section(plain, "tcp", "routers")
-    assert "HTTP on 'web'" in plain.rejected[0].reason
+    assert "all HTTP traffic on 'web'" in plain.rejected[0].reason
     own = made(on("alpha", container("db", router("db"))), entry_points=("db",))
     assert section(own, "tcp", "routers")
 
@@ -94,13 +94,13 @@ def test_a_tcp_router_without_tls_leaves_the_entry_points_of_http_alone() -> Non
         "Traefik.HTTP.Routers",
     ],
 )
-def test_a_router_that_cannot_be_read_is_not_replaced_by_one_without_its_guard(label: str) -> None:
+def test_an_unreadable_router_is_not_replaced_by_an_unguarded_one(label: str) -> None:
     configuration = made(on("alpha", container("web", {label: "auth"})))
     assert not section(configuration, "http", "routers")
     assert configuration.rejected_count == 1
 
 
-def test_a_tcp_router_that_cannot_be_read_does_not_make_it_a_service_of_http() -> None:
+def test_a_service_with_an_unreadable_tcp_router_gets_no_http_route() -> None:
     labels = {"traefik.tcp.routers.my db.rule": "HostSNI(`*`)"}
     configuration = made(on("alpha", container("db", labels)))
     assert not section(configuration, "http", "routers")
@@ -113,13 +113,13 @@ class TestMiddlewaresOfAService:
         return {self.OWN + "loadbalancer.server.port": "80", self.OWN + "middlewares": guard}
 
     @pytest.mark.parametrize("rule", [{}, {ROUTER + "rule": "Host(`a.example.org`)"}])
-    def test_a_missing_one_takes_the_routers_out(self, rule: dict[str, str]) -> None:
+    def test_a_missing_middleware_removes_the_routers(self, rule: dict[str, str]) -> None:
         labels = {**self.labels("guard"), **rule}
         configuration = made(on("alpha", container("web", labels)))
         assert not section(configuration, "http", "routers")
         assert "'guard' is not defined" in configuration.rejected[0].reason
 
-    def test_one_that_comes_and_goes_is_followed(self) -> None:
+    def test_routers_follow_a_middleware_that_comes_and_goes(self) -> None:
         guard = {"traefik.http.middlewares.guard.ipallowlist.sourcerange": "10.0.0.0/8"}
         web = on("alpha", container("web", {**self.labels("guard@docker")}))
         other = on("alpha", container("other", {**guard, "constellation.http": "false"}))
@@ -140,8 +140,8 @@ GUARDED = {
 }
 
 
-class TestADefaultRouteBesideARouterOfTheSameService:
-    def test_does_not_lead_to_the_guarded_instance(self) -> None:
+class TestADefaultRouterBesideAGuardedInstance:
+    def test_it_does_not_lead_to_the_guarded_instance(self) -> None:
         new = on("alpha", container("web", GUARDED))
         old = on("beta", container("web", {}, endpoints=(endpoint(host="10.0.0.2"),)))
         configuration = made(new, old)
@@ -151,7 +151,7 @@ class TestADefaultRouteBesideARouterOfTheSameService:
         both = made(new, old, default_routes="all")
         assert "web.example.org" in section(both, "http", "routers")
 
-    def test_comes_and_goes_with_that(self) -> None:
+    def test_it_returns_when_the_guarded_instance_is_gone(self) -> None:
         new = on("alpha", container("web", GUARDED))
         old = on("beta", container("web", {}))
         builder = ConfigurationBuilder(
@@ -161,7 +161,7 @@ class TestADefaultRouteBesideARouterOfTheSameService:
             configuration = builder.build(ClusterView().apply(snapshot(*found)))
             assert configuration == made(*found)
 
-    def test_nor_over_tcp(self) -> None:
+    def test_it_does_not_lead_to_the_guarded_instance_over_tcp(self) -> None:
         labels = {
             "traefik.tcp.routers.x.rule": "HostSNI(`db.example.org`)",
             "traefik.tcp.routers.x.tls": "true",
@@ -177,19 +177,19 @@ class TestADefaultRouteBesideARouterOfTheSameService:
         assert set(section(alone, "tcp", "routers")) == {"_default.redis"}
 
 
-def test_a_udp_router_names_its_entry_point() -> None:
+def test_a_udp_router_must_name_an_entry_point() -> None:
     labels = {"traefik.udp.services.x.loadbalancer.server.port": "53"}
     dns = {"endpoints": (Endpoint(protocol="udp", host="10.0.0.1", port=53, container_port=53),)}
     everywhere = {**labels, "traefik.udp.routers.x.service": "x"}
     configuration = made(on("alpha", container("dns", everywhere, **dns)))
     assert not section(configuration, "udp", "routers")
-    assert "all traffic of UDP" in configuration.rejected[0].reason
+    assert "all UDP traffic" in configuration.rejected[0].reason
     own = {**labels, "traefik.udp.routers.x.entrypoints": "dns"}
     configuration = made(on("alpha", container("dns", own, **dns)), entry_points=("dns",))
     assert section(configuration, "udp", "routers")
 
 
-def test_one_container_does_not_fill_the_list_of_what_was_left_out() -> None:
+def test_one_container_cannot_fill_the_list_of_rejections() -> None:
     labels = {f"traefik.http.routers.x{i}.nothing": "" for i in range(60)}
     configuration = made(on("alpha", container("web", labels)))
     assert configuration.rejected_count == 33
@@ -197,7 +197,9 @@ def test_one_container_does_not_fill_the_list_of_what_was_left_out() -> None:
 
 
 @pytest.mark.parametrize(("said", "tls"), [("true", [True]), ("false", [False]), ("yes", [])])
-def test_a_router_that_may_be_meant_to_have_tls_is_never_plain(said: str, tls: list[bool]) -> None:
+def test_a_router_with_an_unreadable_tls_option_is_never_without_tls(
+    said: str, tls: list[bool]
+) -> None:
     labels = {ROUTER + "rule": "Host(`a.example.org`)", ROUTER + "tls": said}
     configuration = made(on("alpha", container("web", labels)))
     routers = section(configuration, "http", "routers").values()
@@ -208,9 +210,7 @@ def test_a_router_that_may_be_meant_to_have_tls_is_never_plain(said: str, tls: l
     ("kind", "taken"),
     [("forwardauth.address=http://a;forwardauth.tls", True), ("ratelimit.redis.tls", False)],
 )
-def test_a_client_has_an_optional_authority_for_forward_auth_alone(
-    kind: str, *, taken: bool
-) -> None:
+def test_only_forward_auth_has_an_optional_client_ca(kind: str, *, taken: bool) -> None:
     *others, last = kind.split(";")
     labels = {MIDDLEWARE + name: value for name, value in (one.split("=") for one in others)}
     labels[f"{MIDDLEWARE}{last}.caoptional"] = "true"
@@ -219,7 +219,7 @@ def test_a_client_has_an_optional_authority_for_forward_auth_alone(
 
 
 @pytest.mark.parametrize("option", ["poolsize", "minidleconns", "maxactiveconns"])
-def test_connections_that_traefik_would_panic_of_are_left_out(option: str) -> None:
+def test_a_number_of_connections_that_makes_traefik_panic_is_refused(option: str) -> None:
     start = MIDDLEWARE + "ratelimit.redis."
     for count, taken in (("10000", True), (str(2**63 - 1), False)):
         labels = {start + "endpoints": "127.0.0.1:6379", start + option: count}

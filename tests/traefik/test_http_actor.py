@@ -85,7 +85,7 @@ def hosts(harness: Harness[HttpActor]) -> set[str]:
     return set(json.loads(body)["http"].get("routers", ())) if status == 200 else set()
 
 
-def test_gossip_is_subscribed_to_at_its_start_and_at_each_new_start(start: Start) -> None:
+def test_gossip_is_subscribed_to_at_each_of_its_starts(start: Start) -> None:
     harness = start()
 
     harness.neighbours("gossip")
@@ -111,7 +111,7 @@ def test_routes_follow_the_cluster(start: Start) -> None:
     wait_until(lambda: "api.localhost" in hosts(harness))
 
 
-def test_body_is_json_with_a_tag_that_changes_with_it(start: Start) -> None:
+def test_the_body_is_json_with_an_etag(start: Start) -> None:
     harness = start()
     harness.deliver(snapshot(on("alpha", state())))
     wait_until(lambda: bool(hosts(harness)))
@@ -124,7 +124,7 @@ def test_body_is_json_with_a_tag_that_changes_with_it(start: Start) -> None:
     assert again[1:] == (body, {**headers, "Date": again[2]["Date"]})
 
 
-def test_parts_of_the_body_are_there_to_look_at_and_are_no_configuration(start: Start) -> None:
+def test_parts_of_the_body_are_lists_and_not_a_configuration(start: Start) -> None:
     harness = start()
     assert get(harness, "/api/http/routers")[0] == 503
     harness.deliver(snapshot(on("alpha", state(http__middlewares__zip__compress="true"))))
@@ -140,7 +140,7 @@ def test_parts_of_the_body_are_there_to_look_at_and_are_no_configuration(start: 
     assert streams == []
 
 
-def test_an_operator_is_told_where_requests_go_and_what_was_left_out(start: Start) -> None:
+def test_operators_get_explanations_and_rejections(start: Start) -> None:
     harness = start()
     labels: dict[str, Any] = {"http__middlewares__auth__basicauth__users": "joe"}
     harness.deliver(snapshot(on("alpha", state(**labels))))
@@ -155,10 +155,10 @@ def test_an_operator_is_told_where_requests_go_and_what_was_left_out(start: Star
     assert [route.router for route in explained.routes] == ["web.localhost"]
     assert explained.polled_ago_s is not None
     assert isinstance(rejected, RejectedReport)
-    assert [row.reason for row in rejected.rejected] == ["a user is name:hash"]
+    assert [row.reason for row in rejected.rejected] == ["a user is written as name:hash"]
 
 
-def test_a_missed_change_is_made_up_for_by_a_new_snapshot(start: Start) -> None:
+def test_a_missed_change_leads_to_a_new_subscription(start: Start) -> None:
     harness = start()
     harness.neighbours("gossip")
     harness.deliver(snapshot(on("alpha", state())))
@@ -180,7 +180,7 @@ def test_a_snapshot_that_never_arrives_is_requested_again(start: Start) -> None:
     harness.pump_until(lambda: len(harness.sent_to("gossip")) == 4)
 
 
-def test_before_anything_is_known_there_is_no_body_and_health_says_so(start: Start) -> None:
+def test_before_the_first_snapshot_there_is_no_body_and_health_is_degraded(start: Start) -> None:
     harness = start()
 
     status, body, _ = get(harness, "/api/dynamic")
@@ -204,7 +204,7 @@ def test_health_is_ok_once_settled(start: Start) -> None:
 
 
 @pytest.mark.scenario(24)
-def test_a_restart_that_knows_nothing_serves_the_last_good_body(start: Start) -> None:
+def test_a_restarted_agent_serves_the_last_good_body(start: Start) -> None:
     first = start()
     first.deliver(snapshot(on("alpha", state()), on("beta", state())))
     wait_until(lambda: "web.beta.localhost" in hosts(first))
@@ -229,7 +229,7 @@ def test_a_damaged_last_good_body_is_not_served(start: Start, tmp_path: Path) ->
     assert get(harness, "/api/dynamic")[0] == 503
 
 
-def test_routes_that_cannot_be_saved_are_reported_once_and_saved_when_there_is_space(
+def test_routes_that_cannot_be_saved_are_reported_once_and_saved_later(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts: list[Path] = []
@@ -265,7 +265,7 @@ def test_routes_that_cannot_be_saved_are_reported_once_and_saved_when_there_is_s
     assert harness.actor.unsaved.labels(file.name)._value.get() == 0
 
 
-def test_gossip_that_starts_again_does_not_take_the_routes_with_it(start: Start) -> None:
+def test_a_restart_of_gossip_keeps_the_routes(start: Start) -> None:
     harness = start(traefik=TraefikSettings(settle_s=30.0, alone_s=30.0))
     harness.neighbours("gossip")
     harness.deliver(snapshot(on("alpha", state()), on("beta", state())))
@@ -284,7 +284,7 @@ def test_gossip_that_starts_again_does_not_take_the_routes_with_it(start: Start)
     wait_until(lambda: "new.localhost" in hosts(harness))
 
 
-def test_what_is_rejected_is_listed_and_counted(start: Start) -> None:
+def test_rejections_are_listed_and_counted(start: Start) -> None:
     harness = start()
     harness.deliver(
         snapshot(on("alpha", state()), on("alpha", state("bad", http__routers__x__rule="Host(")))
@@ -327,7 +327,7 @@ def test_metrics_of_all_actors_are_on_one_page(start: Start) -> None:
     )
 
 
-def test_other_paths_and_methods_are_refused_with_what_there_is(start: Start) -> None:
+def test_other_paths_and_methods_are_refused(start: Start) -> None:
     harness = start()
 
     status, body, _ = get(harness, "/api/dynamic/http")
@@ -343,7 +343,7 @@ def test_listens_on_the_configured_address_only(start: Start) -> None:
         assert probe.connect_ex(("127.0.0.2", node.settings().http.port)) != 0
 
 
-def test_a_connection_that_never_asks_is_closed(start: Start) -> None:
+def test_a_connection_without_a_request_is_closed(start: Start) -> None:
     start(head_timeout_s=0.2)
     with socket.create_connection(("127.0.0.1", node.settings().http.port)) as slow:
         slow.sendall(b"GET /api/dyn")
@@ -352,7 +352,7 @@ def test_a_connection_that_never_asks_is_closed(start: Start) -> None:
         assert slow.recv(100) == b""
 
 
-def test_idle_connections_give_way_when_all_are_taken(start: Start) -> None:
+def test_an_idle_connection_is_closed_at_the_limit(start: Start) -> None:
     harness = start(requests_max=3)
     address = ("127.0.0.1", node.settings().http.port)
     idle = [socket.create_connection(address) for _ in range(3)]
@@ -367,7 +367,7 @@ def test_idle_connections_give_way_when_all_are_taken(start: Start) -> None:
             connection.close()
 
 
-def test_a_port_in_use_is_named_and_tried_again(
+def test_listening_on_a_port_in_use_is_logged_and_retried(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as other:
@@ -394,7 +394,7 @@ def small_heap() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small_heap")
-def test_a_whole_cluster_that_takes_long_to_build_keeps_nobody_waiting(start: Start) -> None:
+def test_requests_are_answered_during_a_long_build(start: Start) -> None:
     harness = start()
     harness.deliver(snapshot(*(on("alpha", state(f"s{n}")) for n in range(1500))))
 

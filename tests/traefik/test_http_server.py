@@ -35,7 +35,7 @@ async def memory_of_clients_that_do_not_read(port: int) -> int:
     return grown
 
 
-def test_clients_that_do_not_read_share_one_body() -> None:
+def test_slow_clients_share_one_copy_of_the_body() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         grown = runner.run(memory_of_clients_that_do_not_read(free_port()))
 

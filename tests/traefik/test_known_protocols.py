@@ -27,7 +27,7 @@ from tests.traefik.builders import endpoint, on, state, view
         ("mongo", "redis", "redis"),
     ],
 )
-def test_a_protocol_is_told_by_image_or_label(image: str, label: str, name: str) -> None:
+def test_a_protocol_is_recognised_by_image_or_label(image: str, label: str, name: str) -> None:
     found = known_protocol(image, label)
 
     assert isinstance(found, KnownProtocol)
@@ -37,16 +37,16 @@ def test_a_protocol_is_told_by_image_or_label(image: str, label: str, name: str)
 @pytest.mark.parametrize(
     ("image", "label"), [("redis", "none"), ("redis-exporter", ""), ("", ""), ("redis/web", "")]
 )
-def test_what_is_not_known_has_no_protocol(image: str, label: str) -> None:
+def test_an_unknown_image_has_no_protocol(image: str, label: str) -> None:
     assert known_protocol(image, label) is None
 
 
-def test_a_label_that_names_no_protocol_is_complained_of() -> None:
+def test_a_label_with_an_unknown_protocol_is_reported() -> None:
     assert isinstance(known_protocol("redis", "http"), Complaint)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
-def test_it_has_a_route_at_the_entry_point_of_its_name_and_only_there(
+def test_a_known_protocol_has_a_default_route_only_at_the_entry_point_of_its_name(
     protocol: KnownProtocol,
 ) -> None:
     image = min(protocol.images)

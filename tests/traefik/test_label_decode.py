@@ -80,7 +80,7 @@ def decode(version: str = "3.7", struct: Struct = STRUCT, **labels: Any) -> dict
         ("FLAG", "true", True),
     ],
 )
-def test_a_value_is_read_as_go_reads_it(name: str, text: str, value: object) -> None:
+def test_a_value_is_parsed_as_in_go(name: str, text: str, value: object) -> None:
     labels: dict[str, Any] = {name: text}
 
     (found,) = decode(**labels).values()
@@ -90,7 +90,7 @@ def test_a_value_is_read_as_go_reads_it(name: str, text: str, value: object) -> 
 
 
 @pytest.mark.parametrize(("name", "text"), [("text", ""), ("texts", ""), ("kept", "false")])
-def test_what_says_the_same_as_nothing_is_left_out(name: str, text: str) -> None:
+def test_a_label_without_effect_is_left_out(name: str, text: str) -> None:
     labels: dict[str, Any] = {name: text, "flag": "true"}
 
     assert decode(**labels) == {"flag": True}
@@ -139,17 +139,17 @@ def test_a_value_that_traefik_would_refuse_is_refused(name: str, text: str) -> N
     assert refused.value.remedy
 
 
-def test_a_required_key_that_is_missing_is_named() -> None:
+def test_a_missing_required_key_is_named() -> None:
     struct = Struct((Field("a", Text(), required=True), Field("b", Text())))
 
-    with pytest.raises(DecodeError, match="it has no a"):
+    with pytest.raises(DecodeError, match="the option a is missing"):
         decode(struct=struct, b="x")
 
 
 @pytest.mark.parametrize(
     ("labels", "since"), [({"newer": "x"}, "3.4"), ({"strategy": "p2c"}, "3.5")]
 )
-def test_what_came_later_is_an_error_that_says_so(labels: dict[str, Any], since: str) -> None:
+def test_a_key_of_a_later_version_is_an_error(labels: dict[str, Any], since: str) -> None:
     with pytest.raises(DecodeError) as refused:
         decode("3.3", **labels)
 
@@ -158,7 +158,7 @@ def test_what_came_later_is_an_error_that_says_so(labels: dict[str, Any], since:
     assert decode(since, **labels) == labels
 
 
-def test_what_came_later_is_passed_over_where_that_is_asked_for() -> None:
+def test_a_key_of_a_later_version_is_left_out_if_allowed() -> None:
     passed_over: list[DecodeError] = []
     tree = label_tree([Label(name="traefik.x.newer", value="a")], [])
 
@@ -166,5 +166,5 @@ def test_what_came_later_is_passed_over_where_that_is_asked_for() -> None:
     assert [error.label for error in passed_over] == ["traefik.x.newer"]
 
 
-def test_every_kind_is_tried_here() -> None:
+def test_every_kind_of_value_is_covered() -> None:
     assert {type(field.kind) for field in STRUCT.fields} == set(Kind.__args__)

@@ -23,18 +23,18 @@ def test_names_are_compared_without_case_and_values_are_trimmed() -> None:
     assert complaints == []
 
 
-def test_a_number_in_brackets_is_a_level_of_its_own() -> None:
+def test_an_index_in_brackets_is_a_level_of_its_own() -> None:
     assert leaves(**{"traefik.a.domains[0].main": "x"})[0] == {"a.domains.[0].main": "x"}
 
 
-def test_a_name_that_is_there_twice_has_the_first_value_and_a_complaint() -> None:
+def test_a_duplicate_label_keeps_the_first_value_and_is_reported() -> None:
     found, complaints = leaves(**{"traefik.a": "second", "traefik.A": "first"})
 
     assert found == {"a": "first"}
     assert [complaint.label for complaint in complaints] == ["traefik.a"]
 
 
-def test_labels_of_others_are_passed_over() -> None:
+def test_labels_without_the_prefix_traefik_are_ignored() -> None:
     assert leaves(**{"traefikish.a": "x", "com.example": "y", "traefik": "z"}) == ({}, [])
 
 
@@ -50,14 +50,14 @@ def test_labels_of_others_are_passed_over() -> None:
         "traefik." + ".".join("a" * DEPTH_MAX),
     ],
 )
-def test_a_name_that_cannot_be_read_is_complained_of(name: str) -> None:
+def test_a_label_with_an_invalid_name_is_reported(name: str) -> None:
     found, complaints = leaves(**{name: "x"})
 
     assert found == {}
     assert [complaint.label for complaint in complaints] == [name]
 
 
-def test_a_name_of_the_greatest_depth_is_read() -> None:
+def test_a_label_of_the_maximum_depth_is_read() -> None:
     path = ".".join("a" * (DEPTH_MAX - 1))
 
     assert leaves(**{f"traefik.{path}": "x"})[0] == {path: "x"}

@@ -25,7 +25,7 @@ def read(labels: dict[str, str], version: str = "3.7") -> TraefikLabels:
         ({"traefik.enable": "true", "constellation.http": "0"}, False),
     ],
 )
-def test_a_switch_that_is_off_or_cannot_be_read_keeps_a_container_private(
+def test_a_switch_that_is_off_or_unreadable_keeps_a_container_private(
     labels: dict[str, str], enabled: bool
 ) -> None:
     assert read(labels).enabled is enabled
@@ -45,23 +45,23 @@ def test_a_switch_that_is_off_or_cannot_be_read_keeps_a_container_private(
         "traefik.htp.routers.x.rule",
     ],
 )
-def test_a_label_that_traefik_does_not_have_is_complained_of(label: str) -> None:
+def test_an_unknown_label_is_reported(label: str) -> None:
     assert label in {complaint.label for complaint in read({label: "x"}).complaints}
 
 
 @pytest.mark.parametrize("label", ["traefik.docker.network", "traefik.docker.lbswarm"])
-def test_labels_of_the_container_are_known(label: str) -> None:
+def test_labels_of_the_whole_container_are_known(label: str) -> None:
     assert read({label: "x"}).complaints == ()
 
 
-def test_a_wrong_element_is_asked_for_and_cannot_be_had_and_others_are_as_they_were() -> None:
+def test_a_wrong_element_does_not_affect_others() -> None:
     found = read({**RULE, "traefik.http.routers.y.priority": "high"}).of("http", "routers")
 
     assert found["x"].config == {"rule": "Host(`a`)"}
     assert found["y"].config is None
 
 
-def test_what_came_later_costs_a_router_or_middleware_all_and_a_service_that_key() -> None:
+def test_a_later_key_invalidates_routers_and_middlewares_but_not_services() -> None:
     found = read(
         {
             "traefik.http.routers.x.observability.tracing": "false",
@@ -78,14 +78,14 @@ def test_what_came_later_costs_a_router_or_middleware_all_and_a_service_that_key
     assert len(found.complaints) == 3
 
 
-def test_a_service_of_nothing_but_what_came_later_is_still_one() -> None:
+def test_a_service_with_later_keys_only_still_exists() -> None:
     found = read({"traefik.http.services.s.loadbalancer.strategy": "wrr"}, "3.2")
 
     assert found.of("http", "services")["s"].config == {}
     assert len(found.complaints) == 1
 
 
-def test_a_container_defines_no_more_than_a_limit() -> None:
+def test_a_container_defines_a_limited_number_of_elements() -> None:
     found = read({f"traefik.http.routers.r{n}.rule": "Host(`a`)" for n in range(NAMED_MAX + 1)})
 
     assert len(found.of("http", "routers")) == NAMED_MAX
@@ -93,14 +93,14 @@ def test_a_container_defines_no_more_than_a_limit() -> None:
 
 
 @pytest.mark.parametrize("switch", ["compress", "contenttype"])
-def test_a_middleware_that_is_switched_off_is_none(switch: str) -> None:
+def test_a_middleware_that_is_switched_off_is_refused(switch: str) -> None:
     found = read({f"traefik.http.middlewares.m.{switch}": "false"})
 
     assert found.of("http", "middlewares")["m"].config is None
     assert "switched off" in found.complaints[0].reason
 
 
-def test_the_label_that_says_an_option_is_blamed_for_it() -> None:
+def test_a_rejection_names_the_label_of_the_option() -> None:
     asked = read(RULE | {"traefik.http.routers.x.EntryPoints": "web"}).of("http", "routers")["x"]
 
     assert asked.label_of("entryPoints") == "traefik.http.routers.x.EntryPoints"

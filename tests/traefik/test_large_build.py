@@ -39,7 +39,7 @@ def provider() -> TraefikProvider:
     return made
 
 
-def test_nothing_is_collected_during_a_large_build(collections: list[dict[str, int]]) -> None:
+def test_no_garbage_collection_runs_during_a_large_build(collections: list[dict[str, int]]) -> None:
     made = provider()
     assert made.builds_long
     gc.collect()
@@ -54,7 +54,7 @@ def test_nothing_is_collected_during_a_large_build(collections: list[dict[str, i
     assert collections, "an ordinary build of this size is interrupted"
 
 
-def test_collection_goes_on_after_a_build_that_failed() -> None:
+def test_garbage_collection_resumes_after_a_failed_build() -> None:
     class Failing(TraefikProvider):
         def build(self) -> None:
             raise RuntimeError

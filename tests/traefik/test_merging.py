@@ -34,7 +34,7 @@ def test_the_newest_deployment_wins_in_any_order() -> None:
     assert {winner_of(KEY, order).created_at_utc_s for order in permutations(three)} == {2.0}
 
 
-def test_of_two_deployments_of_one_second_every_node_takes_the_same() -> None:
+def test_two_deployments_in_the_same_second_have_the_same_winner_everywhere() -> None:
     two = [brings(router("a"), "alpha"), brings(router("b"), "beta")]
 
     assert winner_of(KEY, two) == winner_of(KEY, reversed(two)) == two[1]
@@ -48,10 +48,10 @@ def test_an_entry_point_for_one_service_is_not_taken_over_by_a_later_deployment(
     assert winner_of(key, [later, first]) == first
     (told,) = conflicts(key, [later, first], first)
     assert (told.service, told.label) == ("queue", "")
-    assert told.reason == "cache on beta has the entry point redis for itself"
+    assert told.reason == "cache on beta already has the entry point redis"
 
 
-def test_each_that_differs_is_told_who_won() -> None:
+def test_each_differing_instance_is_rejected_with_the_winner() -> None:
     winner = brings(router("new"), "beta", 2.0)
     rejected = conflicts(
         KEY, [brings(router("old")), brings(router("new"), "gamma"), winner], winner
@@ -61,7 +61,7 @@ def test_each_that_differs_is_told_who_won() -> None:
     assert "web on beta" in rejected[0].reason
 
 
-def test_services_may_differ_in_how_each_instance_is_reached_and_in_nothing_else() -> None:
+def test_services_may_only_differ_in_how_each_instance_is_reached() -> None:
     key = ElementKey("http", "services", "x")
     balanced: dict[str, Any] = {"loadBalancer": {}}
     winner = brings(Service(balanced, Wish(port=80)))

@@ -50,13 +50,13 @@ def test_which_services_have_default_routes(
     assert set(routers(made)) == expected
 
 
-def test_a_router_that_is_wrong_does_not_make_its_service_public_by_default() -> None:
+def test_a_wrong_router_does_not_give_its_service_a_default_route() -> None:
     made = build(on("alpha", state(http__routers__x__rule="Host(")))
 
     assert routers(made) == {}
 
 
-def test_default_routes_lead_to_the_one_service_of_the_labels() -> None:
+def test_default_routes_lead_to_the_only_service_in_labels() -> None:
     made = build(on("alpha", state(**ports("y"))))
 
     assert routers(made) == {
@@ -65,31 +65,31 @@ def test_default_routes_lead_to_the_one_service_of_the_labels() -> None:
     }
 
 
-def test_of_several_services_none_has_default_routes_and_that_is_told() -> None:
+def test_several_services_get_no_default_routes_and_a_rejection() -> None:
     made = build(on("alpha", state(**ports("y", "z"))))
 
     assert routers(made) == {}
     assert [item.label for item in made.rejected] == ["traefik.http.services"]
 
 
-def test_a_router_without_a_rule_has_that_of_the_host() -> None:
+def test_a_router_without_a_rule_matches_the_default_host() -> None:
     made = build(on("alpha", state(http__routers__x__priority="3")))
 
     rule = json.loads(made.body)["http"]["routers"]["x"]["rule"]
     assert rule == "Host(`web.example.org`)"
 
 
-def test_a_node_whose_name_is_no_host_name_has_the_route_of_the_service_alone() -> None:
+def test_a_node_with_an_invalid_host_name_has_no_route_of_its_own() -> None:
     made = build(on("Bad.Node", state()))
 
     assert set(routers(made)) == {"web.example.org"}
-    assert ["cannot be a host name" in item.reason for item in made.rejected] == [True]
+    assert ["is not a valid host name" in item.reason for item in made.rejected] == [True]
 
 
-def test_a_service_without_a_host_name_keeps_what_its_labels_name() -> None:
+def test_a_service_without_a_host_name_keeps_the_routers_of_its_labels() -> None:
     labels: dict[str, Any] = {"http__routers__x__rule": "Host(`a`)", **ports("x")}
 
     made = build(on("alpha", state("\u00e9t\u00e9", **labels)))
 
     assert routers(made) == {"x": "x"}
-    assert ["cannot be made a host name" in item.reason for item in made.rejected] == [True]
+    assert ["cannot be part of a host name" in item.reason for item in made.rejected] == [True]

@@ -36,7 +36,7 @@ def http_of(
     return dict(json.loads(body)["http"])
 
 
-def test_node_that_has_the_container_takes_requests_for_it_from_members_only() -> None:
+def test_passed_on_requests_are_accepted_from_members_only() -> None:
     made = http_of(on("alpha", unpublished()))
 
     assert made["routers"]["_from.web.localhost"] == {
@@ -48,7 +48,7 @@ def test_node_that_has_the_container_takes_requests_for_it_from_members_only() -
     assert servers == [{"url": "http://172.17.0.2:80"}]
 
 
-def test_what_is_not_here_any_more_is_answered_by_nobody_so_that_another_is_tried() -> None:
+def test_a_passed_on_request_without_a_service_here_fails_with_502() -> None:
     # 404 would be handed to the client while the others do not know yet that it stopped.
     for services in ([], [on("alpha", unpublished("stopped"))], [on("beta", unpublished())]):
         made = http_of(*services)
@@ -64,20 +64,20 @@ def test_what_is_not_here_any_more_is_answered_by_nobody_so_that_another_is_trie
         assert servers == [{"url": "http://127.0.0.1:0"}]
 
 
-def test_node_without_an_entry_point_for_others_has_no_such_router() -> None:
+def test_a_node_without_an_ingress_port_has_no_router_for_passed_on_requests() -> None:
     made = http_of(on("alpha", unpublished()), settings=TraefikSettings())
 
     assert [name for name in made["routers"] if name.startswith("_from.")] == []
     assert [name for name in made["services"] if name.startswith("_from.")] == []
 
 
-def test_nobody_is_let_in_while_no_address_is_known() -> None:
+def test_no_passed_on_request_is_accepted_while_no_peer_is_known() -> None:
     made = http_of(on("alpha", unpublished()), nodes=())
 
     assert [name for name in made["routers"] if name.startswith("_from.")] == []
 
 
-def test_other_node_names_the_service_in_the_header_once_and_passes_it_to_that_node() -> None:
+def test_the_sender_names_the_service_in_the_header_once() -> None:
     made = http_of(on("beta", unpublished()))
 
     middlewares = made["routers"]["web.localhost"]["middlewares"]
@@ -86,7 +86,7 @@ def test_other_node_names_the_service_in_the_header_once_and_passes_it_to_that_n
     assert servers == [{"url": "http://100.64.0.2:7948"}]
 
 
-def test_passed_on_requests_have_a_retry_of_their_own_that_takes_up_504_for_a_while() -> None:
+def test_passed_on_requests_have_their_own_retry_that_includes_504() -> None:
     services = (on("beta", unpublished()), on("beta", state("published")))
     made = http_of(*services, settings=TraefikSettings(version="3.7"))
 
@@ -97,7 +97,7 @@ def test_passed_on_requests_have_a_retry_of_their_own_that_takes_up_504_for_a_wh
     assert made["routers"]["published.localhost"]["middlewares"] == ["constellation.retry"]
 
 
-def test_older_traefik_retries_passed_on_requests_as_all_others() -> None:
+def test_an_older_traefik_retries_passed_on_requests_like_all_others() -> None:
     made = http_of(on("beta", unpublished()), settings=TraefikSettings(version="3.6"))
 
     names = made["routers"]["web.localhost"]["middlewares"]

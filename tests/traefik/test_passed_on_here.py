@@ -54,16 +54,18 @@ def of_others(*, cordoned: bool = False, **fields: Any) -> dict[str, Any]:
     return {"own": len(own), "passed_on": None if passed_on is None else len(passed_on)}
 
 
-def test_they_reach_it() -> None:
+def test_a_passed_on_request_reaches_the_container() -> None:
     assert of_others() == {"own": 1, "passed_on": 1}
 
 
 @pytest.mark.parametrize("fields", [{"cordoned": True}, {"draining": True}])
-def test_they_reach_it_still_while_others_may_not_have_heard(fields: dict[str, Any]) -> None:
+def test_passed_on_requests_continue_until_peers_learn_of_the_cordon(
+    fields: dict[str, Any],
+) -> None:
     assert of_others(**fields) == {"own": 0, "passed_on": 1}
 
 
-def test_they_are_answered_502_and_so_tried_elsewhere_while_it_is_ill() -> None:
+def test_passed_on_requests_to_an_unhealthy_container_fail_with_502() -> None:
     assert of_others(health="unhealthy") == {"own": 0, "passed_on": None}
     assert "_from." in http(web(health="unhealthy"))["routers"]
 
@@ -77,7 +79,7 @@ def test_they_are_answered_502_and_so_tried_elsewhere_while_it_is_ill() -> None:
         ({"interval": "5s", "port": "81"}, False),
     ],
 )
-def test_a_health_check_that_gets_through_no_other_traefik_is_left_out(
+def test_a_health_check_that_cannot_be_passed_on_is_left_out(
     check: dict[str, str], *, stays: bool
 ) -> None:
     start = "traefik.http.services.s.loadbalancer."

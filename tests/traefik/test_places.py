@@ -40,14 +40,14 @@ def seen(
         ("beta.lan", 9000, ""),
     ],
 )
-def test_another_node_is_reached_by_its_ingress(address: str, port: int, ingress: str) -> None:
+def test_another_node_is_reached_at_its_ingress(address: str, port: int, ingress: str) -> None:
     found = places(seen(said("beta", address, port)), TraefikSettings())
 
     assert found.of("beta").place == Place(ingress=ingress)
 
 
 @pytest.mark.parametrize("reaches", [True, False])
-def test_this_node_reaches_its_containers_if_its_settings_say_so(reaches: bool) -> None:
+def test_this_node_reaches_its_containers_if_configured(reaches: bool) -> None:
     view = seen(said("alpha", "10.0.0.1"))
 
     found = places(view, TraefikSettings(reaches_containers=reaches))
@@ -65,7 +65,7 @@ def test_this_node_reaches_its_containers_if_its_settings_say_so(reaches: bool) 
         ("alive", True, "its node is cordoned"),
     ],
 )
-def test_a_node_that_may_not_be_routed_to_says_why(
+def test_a_node_that_gets_no_requests_has_a_reason(
     state: MemberState, cordoned: bool, why: str
 ) -> None:
     view = seen(
@@ -76,13 +76,13 @@ def test_a_node_that_may_not_be_routed_to_says_why(
     assert places(view, TraefikSettings()).of("beta").left_out == why
 
 
-def test_a_node_that_is_no_member_is_left_out() -> None:
+def test_a_node_that_is_not_a_member_is_left_out() -> None:
     found = places(seen(said("gamma", "10.0.0.3")), TraefikSettings())
 
-    assert "no member" in found.of("gamma").left_out
+    assert "not a member" in found.of("gamma").left_out
 
 
-def test_peers_are_the_addresses_that_requests_are_passed_on_from() -> None:
+def test_peers_are_the_addresses_of_all_nodes() -> None:
     view = seen(said("alpha", "127.0.0.1"), said("beta", "10.0.0.2"), said("gamma", "nonsense"))
 
     assert places(view, TraefikSettings()).peers == ("10.0.0.2", "127.0.0.0/8")

@@ -20,17 +20,17 @@ def of(*, cordoned: bool = False, living: bool = True, nodes: str = "ab") -> Pla
     return places(made, TraefikSettings())
 
 
-def test_nothing_changed() -> None:
+def test_equal_places_have_no_changed_nodes() -> None:
     assert of().changed(of()) == frozenset()
 
 
-def test_a_node_that_is_cordoned_or_dies_is_the_only_one_to_look_at() -> None:
+def test_only_the_node_that_is_cordoned_or_dies_has_changed() -> None:
     assert of().changed(of(cordoned=True)) == frozenset({"beta"})
     assert of().changed(of(living=False)) == frozenset({"beta"})
     assert of(nodes="ab").changed(of(nodes="a")) == frozenset({"beta"})
 
 
-def test_other_addresses_that_requests_are_passed_on_from_concern_all() -> None:
+def test_a_change_of_peers_affects_all_nodes() -> None:
     one = Places("alpha", {}, ("10.0.0.1",))
 
     assert one.changed(Places("alpha", {}, ("10.0.0.1", "10.0.0.2"))) is None

@@ -61,7 +61,7 @@ def test_prometheus_scrapes_every_actor(page_port: int, tmp_path: Path) -> None:
         assert float(values('process_resident_memory_bytes{actor="http"}')[0]) > 1e6
 
 
-def test_promtool_finds_nothing_wrong_with_the_page_of_a_node(page_port: int) -> None:
+def test_promtool_accepts_the_page_of_a_node(page_port: int) -> None:
     wait_until(lambda: b'actor="gossip"' in read(page_port, "/metrics"))
 
     assert check_metrics(read(page_port, "/metrics").decode()) == ""

@@ -39,7 +39,7 @@ def polled(run_traefik: RunTraefik) -> Iterator[tuple[Answering, Traefik]]:
         yield source, run_traefik(f"http://127.0.0.1:{source.server_port}/")
 
 
-def test_a_body_of_nothing_empties_the_routes_without_an_error_line(
+def test_an_empty_body_removes_all_routes_without_an_error(
     polled: tuple[Answering, Traefik],
 ) -> None:
     source, traefik = polled
@@ -82,9 +82,7 @@ def cluster(*backends: Answering, version: int = 1) -> ClusterChanged:
 
 
 @pytest.mark.scenario(24)
-def test_requests_are_routed_and_routes_stay_while_the_agent_is_away(
-    run_traefik: RunTraefik, tmp_path: Path
-) -> None:
+def test_routes_stay_while_the_agent_is_down(run_traefik: RunTraefik, tmp_path: Path) -> None:
     port, again_dir = free_port(), tmp_path / "again"
     again_dir.mkdir()
     with answering(b"alpha") as alpha, answering(b"beta") as beta:
@@ -117,7 +115,7 @@ def test_requests_are_routed_and_routes_stay_while_the_agent_is_away(
         mindful.stop()
 
 
-def test_a_backend_that_refuses_is_passed_over_before_gossip_knows(
+def test_a_refusing_backend_is_skipped_before_gossip_knows(
     run_traefik: RunTraefik, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -153,7 +151,7 @@ def test_a_service_without_a_healthy_instance_answers_503(
 @pytest.mark.parametrize(
     "page", [b'[{"service": "bad"}]', b"[]", b'[{"name":"web","rule":"Host(`web.localhost`)"}]']
 )
-def test_a_page_for_people_is_never_taken_for_a_configuration(
+def test_traefik_never_reads_a_page_for_people_as_a_configuration(
     run_traefik: RunTraefik, page: bytes
 ) -> None:
     with answering(

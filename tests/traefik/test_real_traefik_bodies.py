@@ -136,7 +136,7 @@ def complaints(traefik: Traefik) -> list[str]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.scenario(23)
-def test_every_body_is_accepted_without_an_error_line(polled: tuple[Answering, Traefik]) -> None:
+def test_every_body_is_accepted_without_an_error(polled: tuple[Answering, Traefik]) -> None:
     source, traefik = polled
     label_routers_count, wrong = 0, []
     for body in random_bodies():

@@ -45,9 +45,7 @@ def router(service: str = "web", **labels: Any) -> NodeServiceState:
         ("page@file", "page@file"),
     ],
 )
-def test_a_service_is_found_by_its_name_by_its_host_and_as_that_of_docker(
-    said: str, service: str
-) -> None:
+def test_a_service_is_found_by_name_by_host_and_with_at_docker(said: str, service: str) -> None:
     made = build(
         router(http__routers__x__service=said),
         on("alpha", state("api")),
@@ -58,7 +56,7 @@ def test_a_service_is_found_by_its_name_by_its_host_and_as_that_of_docker(
 
 
 @pytest.mark.parametrize("said", ["nowhere", "nowhere@docker"])
-def test_a_router_to_a_service_that_is_not_there_is_left_out(said: str) -> None:
+def test_a_router_to_a_missing_service_is_left_out(said: str) -> None:
     made = build(router(http__routers__x__service=said))
 
     assert "x" not in section(made, "routers")
@@ -69,9 +67,7 @@ def test_a_router_to_a_service_that_is_not_there_is_left_out(said: str) -> None:
     ("said", "names"),
     [("m", ["m"]), ("m@docker", ["m"]), ("m,gzip@file,m", ["m", "gzip@file"])],
 )
-def test_a_middleware_is_ours_as_that_of_docker_and_each_is_named_once(
-    said: str, names: list[str]
-) -> None:
+def test_a_middleware_is_found_with_at_docker_and_used_once(said: str, names: list[str]) -> None:
     made = build(
         router(http__routers__x__middlewares=said, http__middlewares__m__addprefix__prefix="/a")
     )
@@ -79,13 +75,13 @@ def test_a_middleware_is_ours_as_that_of_docker_and_each_is_named_once(
     assert section(made, "routers")["x"]["middlewares"] == [*names, "constellation.retry"]
 
 
-def test_another_providers_service_is_not_retried_for_it() -> None:
+def test_a_service_of_another_provider_gets_no_retry_middleware() -> None:
     made = build(router(http__routers__x__service="page@file"))
 
     assert "middlewares" not in section(made, "routers")["x"]
 
 
-def test_the_middlewares_of_a_service_are_in_every_router_to_it() -> None:
+def test_every_router_to_a_service_has_its_middlewares() -> None:
     named: dict[str, Any] = {
         "http__services__y__middlewares": "m@docker",
         "http__services__y__loadbalancer__server__port": "80",
@@ -102,7 +98,7 @@ def test_the_middlewares_of_a_service_are_in_every_router_to_it() -> None:
     assert "middlewares" not in section(made, "services")["y"]
 
 
-def test_a_service_whose_middleware_is_not_there_has_no_way_around_it() -> None:
+def test_a_service_with_a_missing_middleware_is_not_reached() -> None:
     made = build(
         on(
             "alpha",
@@ -119,7 +115,7 @@ def test_a_service_whose_middleware_is_not_there_has_no_way_around_it() -> None:
     }
 
 
-def test_the_service_of_an_error_page_is_called_as_the_body_calls_it() -> None:
+def test_an_error_page_names_its_service_as_in_the_body() -> None:
     made = build(
         router(
             http__middlewares__m__errors__service="api@docker",
@@ -141,8 +137,8 @@ def chain(*names: str) -> Middleware:
         ({"a": chain("b@file")}, ""),
         ({"a": chain("b"), "b": Middleware({"compress": {}})}, ""),
         ({"a": chain("b")}, "'b' is not defined"),
-        ({"a": chain("a")}, "'a' is a part of itself"),
-        ({"a": chain("b"), "b": chain("c"), "c": chain("a")}, "is a part of itself"),
+        ({"a": chain("a")}, "'a' contains itself"),
+        ({"a": chain("b"), "b": chain("c"), "c": chain("a")}, "contains itself"),
         ({"a": Middleware({"errors": {"service": "s"}})}, "service 's' is not defined"),
         ({}, "'a' is not defined"),
         (
@@ -153,7 +149,9 @@ def chain(*names: str) -> Middleware:
         ),
     ],
 )
-def test_what_a_middleware_lacks_is_told(middlewares: dict[str, Middleware], wrong: str) -> None:
+def test_a_missing_reference_of_a_middleware_is_named(
+    middlewares: dict[str, Middleware], wrong: str
+) -> None:
     by_key = {
         ElementKey("http", "middlewares", name): ResolvedMiddleware(
             one.config, references_of("http", one)

@@ -23,7 +23,7 @@ from constellation.traefik.schema.middlewares import MIDDLEWARE
         "HostRegexp(`[\\b]`)",
     ],
 )
-def test_a_rule_that_go_does_not_read_is_refused(rule: str) -> None:
+def test_a_rule_that_go_cannot_parse_is_refused(rule: str) -> None:
     with pytest.raises(RuleError) as refused:
         check_rule(rule)
     assert len(str(refused.value)) < 300
@@ -39,11 +39,11 @@ def test_a_rule_that_go_does_not_read_is_refused(rule: str) -> None:
         "HostRegexp(`\\bapp[a-b]`)",
     ],
 )
-def test_a_rule_that_go_reads_is_taken(rule: str) -> None:
+def test_a_rule_that_go_parses_is_accepted(rule: str) -> None:
     check_rule(rule)
 
 
-def test_a_reason_is_short_however_long_the_rule() -> None:
+def test_the_reason_is_short_for_a_long_rule() -> None:
     for rule in ("Host(`" + "\u00fc" * 4000 + "`)", "Host" + "x" * 4000, "`" + "x" * 4000 + "`"):
         with pytest.raises(RuleError) as refused:
             check_rule(rule)
@@ -68,11 +68,11 @@ def test_a_reason_is_short_however_long_the_rule() -> None:
         ("(NetworkErrorRatio() > 0.3) && ((LatencyAtQuantileMS(50.0) > 9))", True),
     ],
 )
-def test_a_circuit_breaker_says_what_oxy_reads(text: str, right: bool) -> None:
+def test_a_circuit_breaker_expression_follows_the_syntax_of_oxy(text: str, right: bool) -> None:
     assert (checks.breaker_expression(text) == "") == right
 
 
-def test_a_retry_expression_knows_no_negation() -> None:
+def test_a_retry_expression_has_no_negation() -> None:
     assert checks.buffering_expression("!IsNetworkError()")
     assert not checks.buffering_expression("IsNetworkError() && Attempts() < 2")
 
@@ -87,21 +87,21 @@ def test_a_retry_expression_knows_no_negation() -> None:
         ("http://[::1]:80", True),
     ],
 )
-def test_a_url_is_one_of_go(text: str, right: bool) -> None:
+def test_a_url_must_be_parsed_by_go(text: str, right: bool) -> None:
     assert (checks.http_url(text) == "") == right
 
 
-def test_what_is_wrong_with_a_url_is_said_without_its_password() -> None:
+def test_the_reason_for_a_wrong_url_does_not_contain_its_password() -> None:
     assert "secret" not in checks.http_url("http://joe:secret%@auth.example.org")
 
 
-def test_a_network_has_its_mask_as_a_number() -> None:
+def test_a_network_mask_must_be_a_number() -> None:
     assert checks.network("10.0.0.0/255.0.0.0")
     assert not checks.network("10.0.0.0/8")
     assert not checks.network("fd00::1")
 
 
-def test_a_middleware_that_is_switched_off_is_none() -> None:
+def test_a_middleware_that_is_switched_off_is_refused() -> None:
     assert "switched off" in MIDDLEWARE.check({})
 
 

@@ -82,18 +82,18 @@ TCP = [
 
 
 @pytest.mark.parametrize("rule", GOOD)
-def test_rule_is_accepted(rule: str) -> None:
+def test_a_rule_that_traefik_parses_is_accepted(rule: str) -> None:
     check_rule(rule)
 
 
 @pytest.mark.parametrize("rule", BAD, ids=range(len(BAD)))
-def test_rule_is_refused(rule: str) -> None:
+def test_a_rule_that_traefik_cannot_parse_is_refused(rule: str) -> None:
     with pytest.raises(RuleError, match=r"\w"):
         check_rule(rule)
 
 
 @given(st.text(alphabet='Host()`a&|! "\\Path/,.*+?[]{}', max_size=60))
-def test_any_text_is_accepted_or_refused(text: str) -> None:
+def test_any_text_is_either_accepted_or_refused_with_a_rule_error(text: str) -> None:
     with contextlib.suppress(RuleError):
         check_rule(text)
 
@@ -102,7 +102,7 @@ def test_any_text_is_accepted_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("rule", "has_tls", "is_right"), TCP)
-def test_rule_of_tcp_is_accepted_if_traefik_parses_and_uses_it(
+def test_a_tcp_rule_is_accepted_if_traefik_parses_and_uses_it(
     rule: str, has_tls: bool, is_right: bool
 ) -> None:
     if is_right:

@@ -40,7 +40,7 @@ def http(configuration: DynamicConfiguration) -> dict[str, Any]:
     return found
 
 
-def test_a_router_is_guarded_by_what_its_own_labels_define() -> None:
+def test_a_router_uses_the_middlewares_of_its_own_labels() -> None:
     found = http(made(guarded("grafana"), guarded("stranger", auth="addprefix__prefix")))
 
     first, *_ = found["routers"]["grafana"]["middlewares"]
@@ -50,13 +50,13 @@ def test_a_router_is_guarded_by_what_its_own_labels_define() -> None:
     assert "auth" not in found["middlewares"]
 
 
-def test_what_all_define_alike_is_one() -> None:
+def test_equal_definitions_are_one_middleware() -> None:
     found = http(made(guarded("grafana"), guarded("wiki")))
 
     assert sorted(found["middlewares"]) == ["auth", "constellation.retry"]
 
 
-def test_who_defines_none_of_several_meanings_is_left_out() -> None:
+def test_a_router_with_an_ambiguous_middleware_is_left_out() -> None:
     seen = made(
         guarded("grafana"),
         guarded("stranger", auth="addprefix__prefix"),
@@ -69,7 +69,7 @@ def test_who_defines_none_of_several_meanings_is_left_out() -> None:
     assert "several services define the middleware 'auth'" in rejection.reason
 
 
-def test_a_chain_is_of_what_its_own_labels_mean() -> None:
+def test_a_chain_contains_the_middlewares_of_its_own_labels() -> None:
     chain = {"http__middlewares__all__chain__middlewares": "auth"}
     through = {"http__routers__{}__middlewares": "all"}
     services = [
@@ -84,7 +84,7 @@ def test_a_chain_is_of_what_its_own_labels_mean() -> None:
         assert list(found["middlewares"][link]) == [kind]
 
 
-def test_a_router_of_one_name_is_not_taken_over_by_a_later_deployment() -> None:
+def test_a_later_deployment_of_another_service_does_not_replace_a_router() -> None:
     def routed(service: str, rule: str, created_at_utc_s: float) -> NodeServiceState:
         labels: dict[str, Any] = {"http__routers__web__rule": rule}
         made_ = state(service, **labels)
@@ -102,7 +102,7 @@ def test_a_router_of_one_name_is_not_taken_over_by_a_later_deployment() -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 0), (1, 0, 1)])
-def test_meanings_come_apart_and_together_as_services_come_and_go(order: tuple[int, ...]) -> None:
+def test_definitions_split_and_merge_as_services_come_and_go(order: tuple[int, ...]) -> None:
     chain = {"http__middlewares__all__chain__middlewares": "auth"}
     alone = (guarded("grafana", **chain, http__routers__grafana__middlewares="all"),)
     both = (*alone, guarded("stranger", auth="addprefix__prefix"))
@@ -113,7 +113,7 @@ def test_meanings_come_apart_and_together_as_services_come_and_go(order: tuple[i
         assert builder.build(ClusterView().apply(snapshot(*services))) == made(*services)
 
 
-def test_explain_finds_each_under_the_name_that_labels_give() -> None:
+def test_explain_finds_split_routers_by_their_name_in_labels() -> None:
     builder = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org")
     labels: list[dict[str, Any]] = [
         {"http__routers__web__rule": f"Host(`{name}`)"} for name in ("a", "b")

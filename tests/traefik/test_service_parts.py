@@ -52,7 +52,7 @@ def weights(made: dict[str, Any]) -> dict[str, int | None]:
     return {server["url"]: server.get("weight") for server in servers}
 
 
-def test_a_near_instance_has_the_local_weight() -> None:
+def test_a_local_instance_has_the_local_weight() -> None:
     assert weights(build(*both(), local_weight=3)) == {
         "http://10.0.0.1:8080": 3,
         "http://10.0.0.2:8080": 1,
@@ -62,24 +62,26 @@ def test_a_near_instance_has_the_local_weight() -> None:
 @pytest.mark.parametrize(
     "fields", [{"local_preference": "none"}, {"local_weight": 1}], ids=["none", "weight 1"]
 )
-def test_nothing_is_said_of_weights_where_none_is_preferred(fields: dict[str, Any]) -> None:
+def test_servers_have_no_weights_if_local_instances_are_not_preferred(
+    fields: dict[str, Any],
+) -> None:
     assert set(weights(build(*both(), **fields)).values()) == {None}
 
 
-def test_nothing_is_said_of_weights_where_all_are_near_or_all_far() -> None:
+def test_servers_have_no_weights_if_all_are_local_or_all_remote() -> None:
     near, far = both()
 
     assert set(weights(build(near)).values()) == set(weights(build(far)).values()) == {None}
 
 
-def test_a_weight_of_labels_is_kept_as_it_is() -> None:
+def test_a_weight_from_labels_is_kept() -> None:
     made = build(*both(http__services__web__loadbalancer__server__weight="7"))
 
     servers = made["services"]["web"]["loadBalancer"]["servers"]
     assert [server["weight"] for server in servers] == [7, 7]
 
 
-def test_failover_splits_a_router_by_method_and_both_have_the_priority_of_the_rule() -> None:
+def test_failover_splits_a_router_by_method_and_keeps_the_priority_of_the_rule() -> None:
     made = build(*both(), version="3.7", local_preference="failover")
 
     rest, tried = made["routers"][NAME], made["routers"][f"{NAME}._failover"]
@@ -97,7 +99,7 @@ def test_failover_splits_a_router_by_method_and_both_have_the_priority_of_the_ru
     assert failover["errors"]["status"] == ["502", "503", "504"]
 
 
-def test_a_client_that_sticks_to_a_server_is_not_failed_over() -> None:
+def test_a_sticky_service_has_no_failover() -> None:
     made = build(
         *both(http__services__web__loadbalancer__sticky__cookie="true"),
         version="3.7",
@@ -108,7 +110,7 @@ def test_a_client_that_sticks_to_a_server_is_not_failed_over() -> None:
     assert made["services"]["web"]["loadBalancer"]["sticky"] == {"cookie": {}}
 
 
-def test_what_is_reached_through_another_traefik_is_named_in_a_header() -> None:
+def test_a_service_reached_through_another_traefik_is_named_in_a_header() -> None:
     made = build(on("beta", hidden()))
 
     assert weights(made) == {"http://10.0.0.2:9000": None}
@@ -119,7 +121,7 @@ def test_what_is_reached_through_another_traefik_is_named_in_a_header() -> None:
     assert not [name for name in made["routers"] if name.startswith("_from.")]
 
 
-def test_what_others_pass_on_reaches_the_containers_of_this_node_alone() -> None:
+def test_passed_on_requests_reach_only_containers_of_this_node() -> None:
     made = build(on("alpha", hidden()), on("beta", published("10.0.0.2")), ingress_port=9000)
 
     router = made["routers"][f"_from.{NAME}"]
@@ -132,7 +134,7 @@ def test_what_others_pass_on_reaches_the_containers_of_this_node_alone() -> None
     assert servers == [{"url": "http://172.17.0.2:80"}]
 
 
-def test_a_request_that_was_passed_on_is_held_by_no_second_cookie() -> None:
+def test_a_passed_on_request_gets_no_second_sticky_cookie() -> None:
     labels: dict[str, Any] = {"http__services__web__loadbalancer__sticky__cookie__name": "held"}
     made = build(on("alpha", hidden(**labels)), ingress_port=9000)
 
@@ -140,7 +142,7 @@ def test_a_request_that_was_passed_on_is_held_by_no_second_cookie() -> None:
     assert "sticky" not in made["services"]["_from.web"]["loadBalancer"]
 
 
-def test_a_node_without_ingress_lets_nothing_in() -> None:
+def test_a_node_without_ingress_accepts_no_passed_on_requests() -> None:
     assert not [n for n in build(on("alpha", hidden()))["routers"] if n.startswith("_from.")]
 
 
@@ -151,7 +153,7 @@ def test_a_node_without_ingress_lets_nothing_in() -> None:
         ("port", None),
     ],
 )
-def test_a_health_check_goes_the_way_that_requests_go(
+def test_a_health_check_takes_the_same_path_as_requests(
     label: str, check: dict[str, Any] | None
 ) -> None:
     value = {"path": "/up", "port": "81"}[label]
@@ -162,7 +164,7 @@ def test_a_health_check_goes_the_way_that_requests_go(
     assert made["services"]["web"]["loadBalancer"].get("healthCheck") == check
 
 
-def test_one_address_is_one_server_however_many_are_behind_it() -> None:
+def test_instances_with_the_same_address_are_one_server() -> None:
     made = build(on("alpha", published("10.0.0.9")), on("beta", published("10.0.0.9")))
 
     assert len(made["services"][NAME]["loadBalancer"]["servers"]) == 1

@@ -69,14 +69,14 @@ def addresses(made: DynamicConfiguration) -> list[str]:
         ),
     ],
 )
-def test_writes_go_to_the_primary(
+def test_tcp_connections_go_to_the_primary_only(
     databases: tuple[NodeServiceState, ...], expected: list[str]
 ) -> None:
     assert addresses(build(*databases)) == expected
 
 
 @pytest.mark.parametrize("self_node", ["alpha", "beta", "gamma"])
-def test_of_two_primaries_every_node_believes_the_same_one(self_node: str) -> None:
+def test_every_node_chooses_the_same_of_two_primaries(self_node: str) -> None:
     made = build(database("alpha", "primary"), database("beta", "primary"), self_node=self_node)
 
     assert addresses(made) == ["10.0.0.1"]
@@ -85,7 +85,7 @@ def test_of_two_primaries_every_node_believes_the_same_one(self_node: str) -> No
     assert "db/alpha" in rejection.reason
 
 
-def test_without_roles_only_near_instances_get_requests_while_there_are_any() -> None:
+def test_without_roles_tcp_uses_local_instances_while_there_are_any() -> None:
     made = build(database("alpha"), database("beta"), self_node="beta")
 
     assert addresses(made) == ["10.0.0.2"]

@@ -33,7 +33,7 @@ def step(made: TraefikProvider, change: ClusterChanged, now_s: float) -> Phase:
     return made.phase
 
 
-def test_nothing_known_and_nothing_remembered_is_no_body() -> None:
+def test_without_a_snapshot_and_a_saved_body_there_is_no_body() -> None:
     made = provider()
 
     assert not made.step(1000.0)
@@ -41,7 +41,7 @@ def test_nothing_known_and_nothing_remembered_is_no_body() -> None:
 
 
 @pytest.mark.scenario(24)
-def test_nothing_known_serves_what_is_remembered() -> None:
+def test_without_a_snapshot_the_saved_body_is_served() -> None:
     made = provider(remembered())
 
     made.step(1000.0)
@@ -50,7 +50,7 @@ def test_nothing_known_serves_what_is_remembered() -> None:
 
 
 @pytest.mark.scenario(24)
-def test_a_first_snapshot_of_only_ourselves_does_not_take_routes_away() -> None:
+def test_a_first_snapshot_with_only_this_node_removes_no_routes() -> None:
     made = provider(remembered())
 
     phase = step(made, snapshot(), 0.0)
@@ -58,7 +58,7 @@ def test_a_first_snapshot_of_only_ourselves_does_not_take_routes_away() -> None:
     assert (phase, made.body) == (Phase.SETTLING, remembered().body)
 
 
-def test_all_that_was_routed_is_known_again_so_nothing_can_be_lost() -> None:
+def test_settling_ends_when_every_routed_instance_is_known_again() -> None:
     made = provider(remembered())
     step(made, snapshot(), 0.0)
 
@@ -88,7 +88,7 @@ def test_a_record_whose_node_is_not_yet_a_member_does_not_end_settling(starts: i
         assert made.body == remembered().body
 
 
-def test_alone_for_a_minute_the_node_routes_to_itself() -> None:
+def test_a_node_that_is_alone_for_alone_s_routes_to_itself() -> None:
     made = provider(remembered())
     step(made, snapshot(BOTH[0]), 0.0)
 
@@ -101,7 +101,7 @@ def test_alone_for_a_minute_the_node_routes_to_itself() -> None:
     assert made.body != remembered().body
 
 
-def test_once_others_are_heard_what_they_say_is_complete_after_a_while() -> None:
+def test_settling_ends_settle_s_after_another_node_is_known() -> None:
     made = provider(remembered())
     step(made, snapshot(BOTH[0]), 0.0)
     heard = snapshot(BOTH[0], members=(member("alpha"), member("gamma")), version=2)
@@ -125,7 +125,7 @@ def test_a_new_node_serves_as_soon_as_the_cluster_is_quiet() -> None:
     assert made.body is not None
 
 
-def test_a_new_node_that_expects_others_waits_to_hear_one() -> None:
+def test_a_new_node_that_expects_others_waits_for_one() -> None:
     made = provider(others=True)
     step(made, snapshot(BOTH[0]), 0.0)
 
@@ -137,7 +137,7 @@ def test_a_new_node_that_expects_others_waits_to_hear_one() -> None:
     assert made.phase is Phase.SETTLED
 
 
-def test_a_node_that_comes_to_know_that_there_are_no_others_waits_for_none() -> None:
+def test_a_node_that_learns_that_there_are_no_others_stops_waiting() -> None:
     made = provider(others=True)
     step(made, snapshot(BOTH[0]), 0.0)
 
@@ -147,7 +147,7 @@ def test_a_node_that_comes_to_know_that_there_are_no_others_waits_for_none() -> 
     assert made.phase is Phase.SETTLED
 
 
-def test_a_node_that_comes_to_know_of_others_waits_for_one() -> None:
+def test_a_node_that_learns_of_others_waits_for_one() -> None:
     made = provider()
     step(made, snapshot(BOTH[0]), 0.0)
 
@@ -157,7 +157,7 @@ def test_a_node_that_comes_to_know_of_others_waits_for_one() -> None:
     assert (made.phase, made.body) == (Phase.SETTLING, None)
 
 
-def test_a_cluster_without_services_says_so_after_a_while() -> None:
+def test_a_cluster_without_services_settles_after_settle_s() -> None:
     made = provider()
     step(made, snapshot(), 0.0)
 
@@ -168,7 +168,7 @@ def test_a_cluster_without_services_says_so_after_a_while() -> None:
     assert made.body is not None
 
 
-def test_settled_is_for_good_so_changes_are_served_at_once() -> None:
+def test_a_settled_node_serves_changes_at_once() -> None:
     made = provider(remembered())
     step(made, snapshot(*BOTH), 0.0)
     before = made.body
@@ -179,7 +179,7 @@ def test_settled_is_for_good_so_changes_are_served_at_once() -> None:
     assert made.body != before
 
 
-def test_a_delta_of_the_old_gossip_is_not_taken_for_what_the_new_one_says() -> None:
+def test_a_delta_from_before_a_restart_of_gossip_is_ignored() -> None:
     made = provider()
     step(made, snapshot(*BOTH), 0.0)
     made.step(5.0)
@@ -194,7 +194,7 @@ def test_a_delta_of_the_old_gossip_is_not_taken_for_what_the_new_one_says() -> N
     assert made.body == before
 
 
-def test_only_what_is_settled_is_remembered() -> None:
+def test_only_a_settled_body_is_saved() -> None:
     made = provider()
     step(made, snapshot(*BOTH), 0.0)
     assert made.last_good(7.0) is None
@@ -219,6 +219,6 @@ def test_only_what_is_settled_is_remembered() -> None:
         pytest.param(remembered().encode()[:-20], id="cut"),
     ],
 )
-def test_a_damaged_memory_is_refused(content: bytes) -> None:
+def test_a_damaged_file_is_refused(content: bytes) -> None:
     with pytest.raises(LastGoodError, match=r"\w"):
         LastGood.decode(content)

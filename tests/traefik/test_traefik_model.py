@@ -41,7 +41,7 @@ def http(**sections: Any) -> bytes:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_key_of_the_schema_is_one_that_this_version_has(version: str) -> None:
+def test_every_key_of_the_schema_exists_in_this_version(version: str) -> None:
     made = built(version)
 
     assert made.rejected == ()
@@ -63,7 +63,7 @@ def test_every_key_of_the_schema_is_one_that_this_version_has(version: str) -> N
         ),
     ],
 )
-def test_what_traefik_takes_is_accepted(body: bytes) -> None:
+def test_a_value_that_traefik_accepts_is_accepted(body: bytes) -> None:
     check_body(body, "3.0")
 
 
@@ -107,7 +107,7 @@ def test_what_traefik_takes_is_accepted(body: bytes) -> None:
         ),
     ],
 )
-def test_what_traefik_refuses_is_refused(body: bytes) -> None:
+def test_a_body_that_traefik_refuses_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         check_body(body)
 
@@ -161,7 +161,7 @@ def keys_of_schema(struct: Struct) -> Iterator[tuple[str, str]]:
         (UDP_SERVICE, UdpService, {"loadBalancer.server.port": "3.0"}),
     ],
 )
-def test_the_schema_has_every_key_that_labels_may_have_since_the_same_version(
+def test_the_schema_has_every_key_of_labels_with_its_version(
     struct: Struct, model: type[Element], otherwise: dict[str, str]
 ) -> None:
     of_traefik = {
@@ -173,7 +173,7 @@ def test_the_schema_has_every_key_that_labels_may_have_since_the_same_version(
     assert dict(keys_of_schema(struct)) == of_traefik | otherwise
 
 
-def test_a_key_that_came_later_is_refused() -> None:
+def test_a_key_of_a_later_version_is_refused() -> None:
     body = http(middlewares={"m": {"retry": {"attempts": 2, "timeout": "1s"}}})
 
     check_body(body, "3.7")

@@ -1,4 +1,4 @@
-"""Payloads as a peer may write them, and one message of each kind that Thespian sends."""
+"""Payloads that a peer may send, and one message of each kind that Thespian sends."""
 
 from __future__ import annotations
 

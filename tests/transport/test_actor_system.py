@@ -175,13 +175,13 @@ def node(tmp_path: Path) -> Iterator[Node]:
         yield one
 
 
-def test_what_is_sent_to_a_new_actor_at_once_arrives_whole_and_in_order(node: Node) -> None:
+def test_messages_to_a_new_actor_arrive_complete_and_in_order(node: Node) -> None:
     boss = node.make(Boss)
 
     assert node.ask(boss) == "100"
 
 
-def test_child_that_is_killed_or_ends_is_told_to_its_parent(node: Node) -> None:
+def test_parent_is_notified_of_a_killed_or_ended_child(node: Node) -> None:
     boss = node.make(Boss)
 
     for how in ("kill", "end"):
@@ -189,7 +189,7 @@ def test_child_that_is_killed_or_ends_is_told_to_its_parent(node: Node) -> None:
         assert node.ask(boss, how) == "ended"
 
 
-def test_ended_actor_leaves_no_file_behind(node: Node) -> None:
+def test_ended_actor_leaves_no_file(node: Node) -> None:
     boss = node.make(Boss)
     node.ask(boss)
     before = sorted(path.name for path in node.directory.iterdir())
@@ -203,7 +203,7 @@ def test_ended_actor_leaves_no_file_behind(node: Node) -> None:
     assert sorted(after) == sorted(kinds)
 
 
-def test_sockets_are_for_this_user_alone(node: Node) -> None:
+def test_sockets_are_accessible_to_this_user_only(node: Node) -> None:
     node.make(Worker)
 
     modes = {path.stat().st_mode & 0o777 for path in node.directory.glob("*.sock")}
@@ -233,7 +233,7 @@ def test_shutdown_ends_every_process(node: Node) -> None:
     wait_until(lambda: not running_processes(node.directory), timeout_s=2, what="their end")
 
 
-def test_class_that_is_not_loaded_is_not_imported_for_a_request(node: Node) -> None:
+def test_request_does_not_import_a_class(node: Node) -> None:
     with pytest.raises(InvalidActorSpecification):
         node.system.createActor("antigravity.Actor")
 
@@ -256,7 +256,7 @@ def test_actor_of_another_node_is_reached_by_name_and_after_its_restart(tmp_path
             )
 
 
-def test_message_for_the_inside_of_a_node_is_refused_from_another(tmp_path: Path) -> None:
+def test_node_internal_message_is_refused_from_another_node(tmp_path: Path) -> None:
     with nodes(tmp_path, 2) as (one, other):
         worker = other.make(Worker)
         other.ask(worker, "name")
@@ -270,7 +270,7 @@ def test_message_for_the_inside_of_a_node_is_refused_from_another(tmp_path: Path
         assert other.ask(worker, "inside") == "1"
 
 
-def test_peer_that_is_away_delays_nobody_else(tmp_path: Path) -> None:
+def test_unreachable_peer_delays_no_other(tmp_path: Path) -> None:
     with nodes(tmp_path, 3) as (one, other, lost):
         worker = other.make(Worker)
         other.ask(worker, "name")

@@ -1,4 +1,4 @@
-"""One connected socket: its queue, its end, and frames that cannot be handled."""
+"""One connected socket: its queue, its close, and frames that cannot be handled."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def end(reactor: Reactor) -> Iterator[End]:
     made.other.close()
 
 
-def test_frame_goes_to_the_kernel_at_once(end: End) -> None:
+def test_frame_is_handed_to_the_kernel_at_once(end: End) -> None:
     assert end.connection.send(b"body")
 
     assert end.other.recv(100) == frame(b"body")
@@ -99,7 +99,7 @@ def test_empty_queue_is_not_watched_for(reactor: Reactor, end: End) -> None:
     assert woken == []
 
 
-def test_nothing_is_sent_or_kept_after_the_end(end: End) -> None:
+def test_nothing_is_sent_or_queued_after_close(end: End) -> None:
     end.stuff()
     end.connection.send(b"queued")
 
@@ -110,7 +110,7 @@ def test_nothing_is_sent_or_kept_after_the_end(end: End) -> None:
     assert not end.connection.queue
 
 
-def test_owner_is_told_of_the_end_once_even_if_it_closes_again(end: End) -> None:
+def test_owner_is_notified_of_the_close_once(end: End) -> None:
     def close_again(reason: str) -> None:
         end.closed.append(reason)
         end.connection.close("again")
@@ -123,7 +123,7 @@ def test_owner_is_told_of_the_end_once_even_if_it_closes_again(end: End) -> None
     assert end.closed == ["first"]
 
 
-def test_owner_still_sees_at_the_end_what_was_not_sent(end: End) -> None:
+def test_owner_sees_the_unsent_queue_when_notified_of_the_close(end: End) -> None:
     queued: list[int] = []
     end.stuff()
     end.connection.send(b"queued")
@@ -134,7 +134,7 @@ def test_owner_still_sees_at_the_end_what_was_not_sent(end: End) -> None:
     assert queued == [len(frame(b"queued"))]
 
 
-def test_other_side_that_closes_is_noticed(reactor: Reactor, end: End) -> None:
+def test_close_by_the_other_side_is_detected(reactor: Reactor, end: End) -> None:
     end.other.close()
 
     run_until(reactor, lambda: end.closed)
@@ -160,7 +160,7 @@ def test_queue_that_breaks_closes(reactor: Reactor, end: End) -> None:
     assert len(end.closed) == 1
 
 
-def test_frames_after_the_owner_closed_are_not_handed_up(reactor: Reactor, end: End) -> None:
+def test_frames_after_close_are_not_delivered(reactor: Reactor, end: End) -> None:
     def close(body: bytes) -> None:
         end.frames.append(body)
         end.connection.close("enough")
@@ -188,7 +188,7 @@ def test_refused_frame_closes_and_is_counted(reactor: Reactor, end: End) -> None
     assert stats.COUNTERS["refused", "malformed"] == 1
 
 
-def test_frame_that_meets_a_bug_closes_its_connection_alone(reactor: Reactor, end: End) -> None:
+def test_frame_that_triggers_a_bug_closes_only_its_connection(reactor: Reactor, end: End) -> None:
     def fail(_: bytes) -> None:
         raise ZeroDivisionError
 
@@ -205,7 +205,7 @@ def test_frame_that_meets_a_bug_closes_its_connection_alone(reactor: Reactor, en
     healthy.other.close()
 
 
-def test_end_leaves_no_file(reactor: Reactor) -> None:
+def test_close_leaves_no_open_file(reactor: Reactor) -> None:
     before = open_files()
 
     for _ in range(10):
@@ -216,7 +216,7 @@ def test_end_leaves_no_file(reactor: Reactor) -> None:
     assert open_files() == before
 
 
-def test_number_of_a_closed_file_used_anew_does_not_reach_its_connection(reactor: Reactor) -> None:
+def test_reused_file_number_does_not_reach_the_closed_connection(reactor: Reactor) -> None:
     first = End(reactor)
     number = first.connection.socket.fileno()
     first.connection.close("over")
@@ -233,7 +233,7 @@ def test_number_of_a_closed_file_used_anew_does_not_reach_its_connection(reactor
         made.other.close()
 
 
-def test_peer_is_named_for_people(reactor: Reactor, end: End) -> None:
+def test_peer_name_is_readable(reactor: Reactor, end: End) -> None:
     assert peer_name(end.connection.socket) == "a process of this node"
     end.connection.close("over")
     assert peer_name(end.connection.socket) == "a closed connection"

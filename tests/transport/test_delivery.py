@@ -1,4 +1,4 @@
-"""One node's admin process: whom it takes envelopes from, and whom it passes them on to."""
+"""One node's admin process: which envelopes it accepts, and where it forwards them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_envelope_for_the_admin_arrives_as_it_was_sent(reactor: Reactor, node: N
     link.close()
 
 
-def test_envelope_for_another_actor_is_passed_on_undecoded(reactor: Reactor, node: Node) -> None:
+def test_envelope_for_another_actor_is_forwarded_undecoded(reactor: Reactor, node: Node) -> None:
     arrived: list[ActorEnvelope] = []
     actor = Delivery(reactor, node.settings, "a1-1", arrived.append)
     link = node.link()
@@ -90,7 +90,7 @@ def test_envelope_for_another_actor_is_passed_on_undecoded(reactor: Reactor, nod
     actor.close()
 
 
-def test_envelope_for_nobody_is_counted_and_the_connection_goes_on(
+def test_envelope_for_a_missing_actor_is_counted_and_keeps_the_connection(
     reactor: Reactor, node: Node
 ) -> None:
     link = node.link()
@@ -113,7 +113,7 @@ def test_envelope_for_nobody_is_counted_and_the_connection_goes_on(
         pytest.param(None, "the node itself", id="in the name of the node that takes it"),
     ],
 )
-def test_envelope_that_is_not_the_senders_or_not_ours_ends_the_connection(
+def test_envelope_with_a_foreign_sender_or_target_ends_the_connection(
     reactor: Reactor, node: Node, target: str | None, sender: str | None
 ) -> None:
     link = node.link()
@@ -126,7 +126,7 @@ def test_envelope_that_is_not_the_senders_or_not_ours_ends_the_connection(
     assert node.arrived == []
 
 
-def test_peer_that_claims_to_be_the_node_itself_is_hung_up_on(reactor: Reactor, node: Node) -> None:
+def test_peer_that_claims_to_be_this_node_is_disconnected(reactor: Reactor, node: Node) -> None:
     peer = RawPeer(reactor, node.ref.node)
 
     peer.introduce(identity=node.address())
@@ -182,7 +182,7 @@ def test_strangers_that_vanish_at_once_are_not_remembered(reactor: Reactor, node
     assert not node.delivery._peers_pending
 
 
-def test_node_that_was_dialled_answers_in_no_other_name(
+def test_dialled_node_cannot_answer_in_another_name(
     reactor: Reactor, node: Node, acceptor: Acceptor
 ) -> None:
     """In this node's own name it could order what only this node's processes may."""
@@ -213,7 +213,7 @@ def test_peer_that_connects_again_and_again_has_one_connection(
     assert still_open == 1
 
 
-def test_forged_frame_of_a_peer_is_not_passed_on(reactor: Reactor, node: Node) -> None:
+def test_forged_frame_of_a_peer_is_not_forwarded(reactor: Reactor, node: Node) -> None:
     peer = RawPeer(reactor, node.ref.node)
     channel = peer.join()
     sealed = channel.seal(ActorEnvelope(node.address(), "10.0.1.1:7947/system", b"good").pack())

@@ -1,4 +1,4 @@
-"""What is inside a frame: two addresses, and bytes that nobody on the way looks at."""
+"""The content of a frame: two addresses and opaque bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_envelope_is_unpacked_as_it_was_packed(envelope: ActorEnvelope) ->
 
 
 @pytest.mark.parametrize("length", range(len(ENVELOPE.pack()) - len(ENVELOPE.payload)))
-def test_envelope_cut_short_in_its_addresses_is_refused(length: int) -> None:
+def test_envelope_truncated_within_its_addresses_is_refused(length: int) -> None:
     with pytest.raises(WireError) as caught:
         ActorEnvelope.unpack(ENVELOPE.pack()[:length])
 
@@ -44,7 +44,7 @@ def test_any_bytes_are_an_envelope_or_are_refused(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("which", ["target", "sender"])
-def test_address_longer_than_can_be_read_is_not_sent(which: str) -> None:
+def test_address_that_is_too_long_is_not_sent(which: str) -> None:
     addresses = {"target": "t", "sender": "s", which: "x" * (TEXT_BYTES_MAX + 1)}
 
     with pytest.raises(WireError, match="not sent") as caught:

@@ -1,4 +1,4 @@
-"""Frames out of a byte stream, however it is cut, and no more held than allowed."""
+"""Frames out of a byte stream, however it is split, within the limits of the buffer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BODIES = st.lists(st.binary(max_size=20), max_size=6)
 
 
 @given(BODIES, st.data())
-def test_frames_come_out_whole_and_in_order_however_the_stream_is_cut(
+def test_frames_are_complete_and_in_order_however_the_stream_is_split(
     bodies: list[bytes], data: st.DataObject
 ) -> None:
     stream, reader, read = b"".join(map(frame, bodies)), FrameReader(), []
@@ -33,7 +33,7 @@ def test_frames_come_out_of_single_bytes() -> None:
     assert read == [b"abc", b""]
 
 
-def test_frame_over_the_limit_is_refused_by_its_length_alone() -> None:
+def test_frame_over_the_limit_is_refused_by_its_length() -> None:
     header = frame(bytes(FRAME_BYTES_MAX + 1))[:LENGTH_BYTES]
 
     with pytest.raises(WireError, match="announced") as caught:
@@ -42,11 +42,11 @@ def test_frame_over_the_limit_is_refused_by_its_length_alone() -> None:
     assert caught.value.reason == "oversized"
 
 
-def test_frame_of_the_limit_is_taken() -> None:
+def test_frame_at_the_limit_is_accepted() -> None:
     assert list(FrameReader(3).feed(frame(b"abc"))) == [b"abc"]
 
 
-def test_frames_before_one_over_the_limit_are_taken() -> None:
+def test_frames_before_one_over_the_limit_are_delivered() -> None:
     frames = FrameReader(3).feed(frame(b"abc") + frame(b"abcd"))
 
     assert next(frames) == b"abc"
@@ -54,7 +54,7 @@ def test_frames_before_one_over_the_limit_are_taken() -> None:
         next(frames)
 
 
-def test_limit_raised_between_two_frames_holds_for_the_second() -> None:
+def test_limit_raised_between_two_frames_applies_to_the_second() -> None:
     reader, read = FrameReader(3), []
 
     for body in reader.feed(frame(b"abc") + frame(b"abcd")):
@@ -64,7 +64,7 @@ def test_limit_raised_between_two_frames_holds_for_the_second() -> None:
     assert read == [b"abc", b"abcd"]
 
 
-def test_reader_left_in_the_middle_goes_on_after_the_frames_taken() -> None:
+def test_abandoned_iteration_continues_after_the_delivered_frames() -> None:
     reader = FrameReader()
     for body in reader.feed(frame(b"one") + frame(b"two") + frame(b"three")[:5]):
         assert body == b"one"
@@ -73,7 +73,7 @@ def test_reader_left_in_the_middle_goes_on_after_the_frames_taken() -> None:
     assert list(reader.feed(frame(b"three")[5:])) == [b"two", b"three"]
 
 
-def test_nothing_is_kept_of_frames_that_were_taken() -> None:
+def test_delivered_frames_are_not_buffered() -> None:
     reader = FrameReader()
 
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""A link whose other end is another node, an impostor, nobody, or no address at all."""
+"""A link to another node, to an impostor, to a closed port, and to an invalid address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.transport.ends import HOST, OTHER_KEY, Acceptor, Dialler, RawPeer, op
 UNREACHABLE, REFUSED = ("dropped", "peer_unreachable"), ("dropped", "peer_refused")
 
 
-def test_acceptor_with_another_key_is_named_as_the_reason(
+def test_acceptor_with_another_key_is_reported_as_the_reason(
     reactor: Reactor, acceptor: Acceptor
 ) -> None:
     link = Dialler(reactor, acceptor.node, key=OTHER_KEY)
@@ -97,7 +97,7 @@ def test_impostor_of_an_acceptor_gets_no_envelope(
 
 
 @pytest.mark.parametrize("host", ["node-a.example", "localhost", "x" * 100, "1.2.3.4.5", "::zz"])
-def test_host_that_is_no_address_is_not_looked_up(reactor: Reactor, host: str) -> None:
+def test_host_name_is_not_resolved(reactor: Reactor, host: str) -> None:
     link = Dialler(reactor, (host, 7947))
 
     assert not link.send(b"x")
@@ -106,7 +106,7 @@ def test_host_that_is_no_address_is_not_looked_up(reactor: Reactor, host: str) -
     assert "does not appear to be" in stats.LATEST[UNREACHABLE]
 
 
-def test_no_more_files_than_there_may_be_is_a_drop_and_no_crash(
+def test_exhausted_file_descriptors_cause_a_drop_and_no_crash(
     reactor: Reactor, acceptor: Acceptor, link: Dialler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none_left(*_: object) -> socket.socket:
@@ -120,7 +120,7 @@ def test_no_more_files_than_there_may_be_is_a_drop_and_no_crash(
     assert stats.COUNTERS[UNREACHABLE] == 1
 
 
-def test_failed_attempts_leave_no_file_and_no_timer(
+def test_failed_attempts_leave_no_open_file_and_no_timer(
     reactor: Reactor, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peer_links, "RECONNECT_WAIT_S", 0.0)

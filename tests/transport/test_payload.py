@@ -1,4 +1,4 @@
-"""Payloads: what is allowed from where, and that nothing in one is ever run."""
+"""Payloads: what is allowed from which source, and that nothing in one is executed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def nested(depth: int) -> list[Any]:
     return value
 
 
-def test_samples_below_are_of_every_kind_in_the_tables() -> None:
+def test_samples_cover_every_kind_in_the_tables() -> None:
     assert {type(one) for one in FROM_OTHER_NODES} == system_messages.FROM_OTHER_NODES.keys()
     samples = {type(one) for one in (*FROM_OTHER_NODES, *ONLY_FROM_THIS_NODE)}
     assert samples == system_messages.FROM_THIS_NODE.keys()
@@ -74,7 +74,7 @@ def test_other_system_messages_are_refused_from_other_nodes(message: object) -> 
 
 @given(any_message())
 @settings(max_examples=50, deadline=None)
-def test_our_messages_pass_between_nodes_if_they_say_so(message: object) -> None:
+def test_own_messages_cross_nodes_only_if_they_declare_it(message: object) -> None:
     body = payload.encode(message)
 
     assert from_here(body) == message
@@ -95,7 +95,7 @@ def test_pickle_is_refused_and_nothing_is_run(kind: bytes, tmp_path: Path) -> No
     assert not path.exists()
 
 
-def test_pickle_within_a_message_stays_the_bytes_it_is(tmp_path: Path) -> None:
+def test_pickle_within_a_message_stays_bytes(tmp_path: Path) -> None:
     path = tmp_path / "made"
     body = thespians("CapabilityUpdate", ["x", pickle_that_touches(path)])
 
@@ -116,19 +116,19 @@ def test_system_message_off_the_list_is_refused_by_its_name(name: str) -> None:
 @pytest.mark.parametrize(
     "message", [object(), {"a": 1}, b"bytes", SetLogging(1, True, True), ConventionInvite()]
 )
-def test_what_is_no_message_is_not_sent(message: object) -> None:
+def test_object_that_is_not_a_message_is_not_sent(message: object) -> None:
     with pytest.raises(WireError, match="not sent"):
         payload.encode(message)
 
 
-def test_subclass_of_an_allowed_class_is_not_sent_as_that() -> None:
+def test_subclass_of_an_allowed_class_is_not_sent() -> None:
     kind = type("MoreThanRegister", (ConventionRegister,), {})
 
     with pytest.raises(WireError, match="MoreThanRegister not sent"):
         payload.encode(kind(address(PEER_ACTOR), {}))
 
 
-def test_message_with_something_strange_in_it_is_sent_with_the_text_of_that() -> None:
+def test_unknown_value_in_a_message_is_sent_as_text() -> None:
     decoded = from_here(payload.encode(PoisonMessage(slice(1, 2))))
 
     assert isinstance(decoded, PoisonMessage)
@@ -145,14 +145,14 @@ def test_message_with_something_strange_in_it_is_sent_with_the_text_of_that() ->
         ),
     ],
 )
-def test_message_that_no_receiver_takes_is_not_sent(message: object, reason: str) -> None:
+def test_message_that_no_receiver_would_accept_is_not_sent(message: object, reason: str) -> None:
     with pytest.raises(WireError, match="not sent") as caught:
         payload.encode(message)
 
     assert caught.value.reason == reason
 
 
-def test_message_that_names_an_actor_still_being_made_is_sent_later() -> None:
+def test_message_with_an_actor_still_being_created_is_sent_later() -> None:
     manager = ActorAddressManager(address(HERE), address(HERE))
     local = manager.createLocalAddress()
     with pytest.raises(CannotPickleAddress):
@@ -202,7 +202,7 @@ def test_message_that_names_an_actor_still_being_made_is_sent_later() -> None:
         pytest.param(thespians("CapabilityUpdate", ["x", [0] * 5000]), id="too many items"),
     ],
 )
-def test_junk_is_refused_from_everybody(body: bytes) -> None:
+def test_junk_is_refused_from_any_source(body: bytes) -> None:
     refusal(body)
     with pytest.raises(WireError):
         from_here(body)

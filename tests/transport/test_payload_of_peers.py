@@ -1,4 +1,4 @@
-"""What an authenticated peer sends, buggy or hostile, cannot harm what uses it unchecked."""
+"""Messages of an authenticated peer, buggy or hostile, are refused or harmless."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def with_attribute(name: str, values: list[Any], at: int, value: object) -> byte
 
 
 @pytest.mark.parametrize("wrapper", ["DeadEnvelope", "PoisonMessage"])
-def test_wrapper_does_not_carry_in_a_message_for_the_inside(wrapper: str) -> None:
+def test_wrapper_does_not_admit_a_node_internal_message(wrapper: str) -> None:
     assert refusal(thespians(wrapper, [ext_ours(INSIDE), None])) == "not_allowed"
     assert from_peer(thespians(wrapper, [ext_ours(CROSSING), None])) is not None
 
 
 @pytest.mark.parametrize("wrapper", [DeadEnvelope, PoisonMessage])
-def test_wrapper_loses_a_system_message_in_it(wrapper: type) -> None:
+def test_wrapper_drops_a_nested_system_message(wrapper: type) -> None:
     inner = ext_thespians("ActorExitRequest", [True])
 
     decoded = from_peer(thespians(wrapper.__name__, [inner, None]))
@@ -88,7 +88,7 @@ def test_message_in_a_capability_is_refused() -> None:
         ),
     ],
 )
-def test_only_an_admin_speaks_for_its_node_and_for_no_other(
+def test_only_an_admin_registers_its_own_node(
     name: str, claimed: ActorRef, source: ActorRef
 ) -> None:
     values = [ext_address(claimed), {}, True, False] if name == REGISTER[0] else [None, None]
@@ -123,7 +123,7 @@ def test_only_an_admin_speaks_for_its_node_and_for_no_other(
         pytest.param(3, "x", id="something that counts as true"),
     ],
 )
-def test_registration_is_refused_unless_it_is_as_thespian_makes_it(at: int, value: object) -> None:
+def test_registration_with_unusual_attributes_is_refused(at: int, value: object) -> None:
     from_peer(thespians(*REGISTER))
 
     assert refusal(with_attribute(*REGISTER, at=at, value=value)) == "not_allowed"
@@ -187,7 +187,7 @@ def use_as_thespian_does(message: object) -> None:
 
 @given(NAMES, st.lists(VALUES, max_size=4))
 @settings(max_examples=150, deadline=None)
-def test_whatever_a_peer_makes_is_refused_or_harmless(name: str, values: list[Any]) -> None:
+def test_any_message_of_a_peer_is_refused_or_harmless(name: str, values: list[Any]) -> None:
     try:
         message = from_peer(thespians(name, values))
     except WireError:
@@ -197,7 +197,7 @@ def test_whatever_a_peer_makes_is_refused_or_harmless(name: str, values: list[An
 
 @given(st.sampled_from(FROM_OTHER_NODES), st.data())
 @settings(max_examples=200, deadline=None)
-def test_whatever_bytes_are_changed_it_is_refused_or_harmless(
+def test_message_with_any_bytes_changed_is_refused_or_harmless(
     message: object, data: st.DataObject
 ) -> None:
     body = bytearray(payload.encode(message))

@@ -1,4 +1,4 @@
-"""Two nodes over real sockets: what passes, what is kept, what is dropped and counted."""
+"""Two nodes over real sockets: what is delivered, queued, dropped and counted."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_acceptor_answers_on_the_same_connection(
     assert link.answers == [b"answer"]
 
 
-def test_what_the_kernel_takes_only_in_parts_arrives_whole(
+def test_envelope_that_the_kernel_accepts_in_parts_arrives_whole(
     reactor: Reactor, acceptor: Acceptor
 ) -> None:
     link = Dialler(reactor, acceptor.node, queue_bytes_max=8 << 20)
@@ -82,7 +82,7 @@ def test_nothing_is_sent_while_not_connected_beyond_the_limit(reactor: Reactor) 
     assert stats.COUNTERS[UNREACHABLE] == 3
 
 
-def test_peer_that_never_reads_has_its_queue_limited_and_nobody_else_waits(
+def test_queue_of_a_peer_that_never_reads_is_limited_and_delays_no_other(
     reactor: Reactor, acceptor: Acceptor, link: Dialler
 ) -> None:
     other_node = Acceptor(reactor)
@@ -101,7 +101,7 @@ def test_peer_that_never_reads_has_its_queue_limited_and_nobody_else_waits(
 
 
 @pytest.mark.parametrize("short_bytes", [0, 1, 10, 20, 21])
-def test_what_was_dropped_for_a_full_queue_does_not_break_the_connection(
+def test_drop_for_a_full_queue_does_not_break_the_connection(
     reactor: Reactor, acceptor: Acceptor, link: Dialler, short_bytes: int
 ) -> None:
     """A frame that was sealed and then not queued would leave a gap in the numbers."""
@@ -138,7 +138,7 @@ def test_answers_that_a_peer_does_not_read_are_limited_too(
     run_until(reactor, lambda: link.answers[-1] == b"afterwards")
 
 
-def test_refused_connection_drops_and_counts_what_waited(reactor: Reactor) -> None:
+def test_refused_connection_drops_and_counts_queued_envelopes(reactor: Reactor) -> None:
     link = Dialler(reactor, (HOST, free_port()))
 
     link.send(b"one")
@@ -149,7 +149,7 @@ def test_refused_connection_drops_and_counts_what_waited(reactor: Reactor) -> No
     assert "refused" in stats.LATEST[UNREACHABLE]
 
 
-def test_node_that_came_back_gets_what_is_sent_after_the_wait(
+def test_returned_node_receives_what_is_sent_after_the_wait(
     reactor: Reactor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peer_links, "RECONNECT_WAIT_S", 0.05)
@@ -168,7 +168,7 @@ def test_node_that_came_back_gets_what_is_sent_after_the_wait(
     back.close()
 
 
-def test_node_known_to_be_back_is_dialled_at_once(
+def test_node_that_connects_is_dialled_back_at_once(
     reactor: Reactor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peer_links, "RECONNECT_WAIT_S", 3600.0)
@@ -186,7 +186,7 @@ def test_node_known_to_be_back_is_dialled_at_once(
     back.close()
 
 
-def test_peer_that_vanishes_is_noticed_and_what_it_had_not_taken_is_counted(
+def test_lost_peer_is_detected_and_its_queued_bytes_are_counted(
     reactor: Reactor, acceptor: Acceptor, link: Dialler
 ) -> None:
     connected(reactor, acceptor, link)
@@ -200,7 +200,7 @@ def test_peer_that_vanishes_is_noticed_and_what_it_had_not_taken_is_counted(
     assert link._connection is None
 
 
-def test_link_connects_anew_after_its_peer_restarted(
+def test_link_reconnects_after_a_restart_of_its_peer(
     reactor: Reactor, acceptor: Acceptor, link: Dialler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peer_links, "RECONNECT_WAIT_S", 0.01)
@@ -229,7 +229,9 @@ def test_timer_of_an_attempt_that_ended_does_not_end_a_later_one(
     assert stats.COUNTERS[UNREACHABLE] == 0
 
 
-def test_closing_a_link_in_any_state_leaves_no_file(reactor: Reactor, acceptor: Acceptor) -> None:
+def test_closing_a_link_in_any_state_leaves_no_open_file(
+    reactor: Reactor, acceptor: Acceptor
+) -> None:
     before = open_files()
 
     for rounds in range(6):

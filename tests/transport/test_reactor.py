@@ -21,7 +21,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     other.close()
 
 
-def test_timers_run_in_order_and_those_of_one_time_as_they_were_set(reactor: Reactor) -> None:
+def test_timers_run_in_order_of_time_and_then_of_setting(reactor: Reactor) -> None:
     ran: list[str] = []
     now_s = time.monotonic()
     for at_s, name in ((now_s + 0.001, "c"), (now_s, "a"), (now_s, "b")):
@@ -53,7 +53,7 @@ def test_cancelled_timer_does_not_run(reactor: Reactor) -> None:
     assert not timer.is_waiting
 
 
-def test_timer_that_ran_waits_no_more_and_may_be_cancelled(reactor: Reactor) -> None:
+def test_timer_that_ran_is_not_pending_and_may_be_cancelled(reactor: Reactor) -> None:
     timer = reactor.call_at(0.0, lambda: None)
     before = timer.is_waiting
 
@@ -78,7 +78,7 @@ def test_timer_may_set_and_cancel_others(reactor: Reactor) -> None:
     assert ran == ["set"]
 
 
-def test_cancelled_timers_do_not_pile_up(reactor: Reactor) -> None:
+def test_cancelled_timers_do_not_accumulate(reactor: Reactor) -> None:
     kept = [reactor.call_at(time.monotonic() + 3600, lambda: None) for _ in range(10)]
 
     for _ in range(10_000):
@@ -88,7 +88,7 @@ def test_cancelled_timers_do_not_pile_up(reactor: Reactor) -> None:
     assert all(timer.is_waiting for timer in kept)
 
 
-def test_no_timer_waits_for_nothing() -> None:
+def test_null_timer_is_not_pending() -> None:
     NEVER.cancel()
     NEVER.run()
 
@@ -106,7 +106,7 @@ def test_wake_ends_a_wait_and_only_one(reactor: Reactor) -> None:
     assert time.monotonic() - began_s >= 0.009
 
 
-def test_wake_after_the_end_writes_to_nobody() -> None:
+def test_wake_after_close_writes_to_no_file() -> None:
     """A child may die, and its signal be handled, when the numbers are others' already."""
     reactor = Reactor()
     woken = reactor._wake
@@ -135,7 +135,7 @@ def test_handler_is_called_with_what_is_ready(
     assert events == [READ]
 
 
-def test_file_closed_by_an_earlier_handler_of_the_round_is_left_alone(reactor: Reactor) -> None:
+def test_file_closed_by_an_earlier_handler_of_the_same_poll_is_skipped(reactor: Reactor) -> None:
     pairs = [socket.socketpair() for _ in range(2)]
     called: list[int] = []
 
@@ -165,7 +165,7 @@ def test_file_that_cannot_be_watched_leaves_no_handler(reactor: Reactor) -> None
     assert len(reactor._handlers) == 1
 
 
-def test_end_closes_what_is_registered_and_its_own_files() -> None:
+def test_close_closes_registered_sockets_and_its_own_files() -> None:
     before = open_files()
     reactor = Reactor()
     one, other = socket.socketpair()

@@ -1,4 +1,4 @@
-"""The handshake and the codes of frames, against whoever can read and change what is sent."""
+"""The handshake and the frame codes, against an attacker on the network."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_frames_pass_both_ways_after_a_handshake(
         assert ends.initiator.open(ends.acceptor.seal(body)) == body
 
 
-def test_acceptor_learns_who_it_is() -> None:
+def test_acceptor_learns_the_identity_of_the_initiator() -> None:
     assert accept(session.introduction(handshake())).identity == IDENTITY
 
 
@@ -98,7 +98,7 @@ def test_introduction_with_any_byte_changed_is_refused(at: int) -> None:
         pytest.param({"address": b"10.0.0.3:7947"}, id="meant for another node: a relay"),
     ],
 )
-def test_introduction_made_for_something_else_is_refused(change: dict[str, bytes]) -> None:
+def test_introduction_for_another_connection_is_refused(change: dict[str, bytes]) -> None:
     introduction = session.introduction(handshake())
 
     with pytest.raises(WireError, match="wrong code"):
@@ -154,7 +154,7 @@ def test_acceptor_that_does_not_know_the_key_is_refused(acceptance: bytes) -> No
         session.check_acceptance(acceptance, handshake())
 
 
-def test_frame_played_again_in_its_connection_is_refused() -> None:
+def test_frame_replayed_in_its_connection_is_refused() -> None:
     ends = connect()
     sealed = ends.initiator.seal(b"pay")
     ends.acceptor.open(sealed)
@@ -189,7 +189,7 @@ def test_frames_in_another_order_are_refused() -> None:
 
 
 @pytest.mark.parametrize("end", ["initiator", "acceptor"])
-def test_frame_sent_back_to_where_it_came_from_is_refused(end: str) -> None:
+def test_frame_reflected_to_its_sender_is_refused(end: str) -> None:
     channel: Channel = getattr(connect(), end)
 
     assert is_refused(channel, channel.seal(b"mine"))
@@ -206,11 +206,11 @@ def test_frame_with_any_bit_changed_is_refused(body: bytes, data: st.DataObject)
 
 
 @given(st.binary(max_size=100))
-def test_bytes_of_a_stranger_are_no_frame(sealed: bytes) -> None:
+def test_bytes_of_a_stranger_are_not_a_frame(sealed: bytes) -> None:
     assert is_refused(connect().acceptor, sealed)
 
 
-def test_frame_refused_uses_up_no_number() -> None:
+def test_refused_frame_does_not_use_up_a_number() -> None:
     ends = connect()
     is_refused(ends.acceptor, b"forged")
 
@@ -235,5 +235,5 @@ def test_each_side_and_direction_has_a_key_of_its_own() -> None:
     assert len({ours.code(purpose) for purpose in purposes}) == len(purposes)
 
 
-def test_key_is_not_in_the_text_of_a_handshake() -> None:
+def test_key_is_not_in_the_repr_of_a_handshake() -> None:
     assert repr(KEY) not in repr(handshake())

@@ -1,4 +1,4 @@
-"""Whoever reaches a node's port without the cluster key: hung up on, counted, nothing decoded."""
+"""Clients without the cluster key: disconnected, counted, and nothing decoded."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def hung_up(reactor: Reactor, acceptor: Acceptor, *strangers: RawPeer) -> None:
         ),
     ],
 )
-def test_stranger_is_hung_up_on_and_counted(
+def test_stranger_is_disconnected_and_counted(
     reactor: Reactor, acceptor: Acceptor, said: bytes, reason: str
 ) -> None:
     stranger = RawPeer(reactor, acceptor.node)
@@ -75,7 +75,7 @@ def test_pickle_of_a_stranger_is_not_loaded(
 
 
 @pytest.mark.usefixtures("nothing_decoded")
-def test_stranger_that_never_stops_is_hung_up_on_at_once(
+def test_stranger_that_sends_without_end_is_disconnected_at_once(
     reactor: Reactor, acceptor: Acceptor
 ) -> None:
     stranger = RawPeer(reactor, acceptor.node)
@@ -92,7 +92,7 @@ def test_stranger_that_never_stops_is_hung_up_on_at_once(
 
 @pytest.mark.usefixtures("nothing_decoded")
 @pytest.mark.parametrize("drips", [True, False], ids=["a byte at a time", "silent"])
-def test_stranger_that_does_not_introduce_itself_in_time_is_hung_up_on(
+def test_stranger_without_an_introduction_in_time_is_disconnected(
     reactor: Reactor, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch, drips: bool
 ) -> None:
     monkeypatch.setattr(peer_inbound, "HANDSHAKE_TIMEOUT_S", 0.1)
@@ -111,7 +111,7 @@ def test_stranger_that_does_not_introduce_itself_in_time_is_hung_up_on(
     assert refusals() == {"no_introduction": 1}
 
 
-def test_peer_that_introduces_itself_byte_by_byte_in_time_is_taken(
+def test_introduction_that_arrives_byte_by_byte_in_time_is_accepted(
     reactor: Reactor, acceptor: Acceptor
 ) -> None:
     peer = RawPeer(reactor, acceptor.node)
@@ -141,7 +141,7 @@ def test_introduction_with_another_key_is_refused(reactor: Reactor, acceptor: Ac
 
 
 @pytest.mark.usefixtures("nothing_decoded")
-def test_greeting_sent_back_is_no_introduction(reactor: Reactor, acceptor: Acceptor) -> None:
+def test_greeting_sent_back_is_not_an_introduction(reactor: Reactor, acceptor: Acceptor) -> None:
     stranger = RawPeer(reactor, acceptor.node)
 
     stranger.send(frame(stranger.read_frame()))
@@ -166,9 +166,7 @@ def test_frame_forged_after_a_good_handshake_ends_the_connection(
     peer.socket.close()
 
 
-def test_frame_sent_again_within_its_connection_ends_it(
-    reactor: Reactor, acceptor: Acceptor
-) -> None:
+def test_replayed_frame_ends_the_connection(reactor: Reactor, acceptor: Acceptor) -> None:
     peer = RawPeer(reactor, acceptor.node)
     sealed = frame(peer.join().seal(b"pay"))
 
@@ -180,7 +178,7 @@ def test_frame_sent_again_within_its_connection_ends_it(
 
 
 @pytest.mark.usefixtures("nothing_decoded")
-def test_recorded_session_played_to_a_restarted_node_is_refused(reactor: Reactor) -> None:
+def test_session_replayed_to_a_restarted_node_is_refused(reactor: Reactor) -> None:
     node = Acceptor(reactor)
     peer = RawPeer(reactor, node.node)
     peer.send(frame(peer.join().seal(b"pay")))
@@ -199,7 +197,7 @@ def test_recorded_session_played_to_a_restarted_node_is_refused(reactor: Reactor
     restarted.close()
 
 
-def test_peer_that_closes_in_the_middle_of_a_frame_leaves_nothing(
+def test_peer_that_closes_within_a_frame_leaves_no_state(
     reactor: Reactor, acceptor: Acceptor
 ) -> None:
     before = open_files()
@@ -288,7 +286,7 @@ def test_strangers_that_come_and_go_leave_no_timers(reactor: Reactor, acceptor: 
     assert len(reactor._timers) < 150
 
 
-def test_secrets_of_a_connection_are_not_in_its_text(reactor: Reactor, acceptor: Acceptor) -> None:
+def test_secrets_of_a_connection_are_not_in_its_repr(reactor: Reactor, acceptor: Acceptor) -> None:
     peer = RawPeer(reactor, acceptor.node)
     peer.join()
     run_until(reactor, lambda: acceptor.joined)

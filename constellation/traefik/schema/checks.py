@@ -1,4 +1,4 @@
-"""Values that Traefik accepts when it reads them and refuses when it builds from them.
+"""Checks of values that Traefik parses but then refuses when it builds an element from them.
 
 A refusal then costs an error line at every change and the router that uses it.  Each check
 returns what is wrong, or nothing.  Deviation: a little is refused that Traefik would take.
@@ -52,22 +52,22 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 def regexp(text: str) -> str:
     """Accept a regular expression that means the same in Go."""
-    return "" if is_regexp(text) else f"{text[:64]!r} is no regular expression of Go"
+    return "" if is_regexp(text) else f"{text[:64]!r} is not a regular expression of Go"
 
 
 def not_empty(text: str) -> str:
     """Accept any text that is not empty."""
-    return "" if text else "it is empty"
+    return "" if text else "the value is empty"
 
 
 def header_name(text: str) -> str:
     """Accept the name of a header (RFC 9110 §5.1)."""
-    return "" if _HEADER.fullmatch(text) else f"{text[:64]!r} is no name of a header"
+    return "" if _HEADER.fullmatch(text) else f"{text[:64]!r} is not the name of a header"
 
 
 def header_value(text: str) -> str:
     """Accept the value of a header (RFC 9110 §5.5)."""
-    return "" if text.replace("\t", "").isprintable() else "it is no value of a header"
+    return "" if text.replace("\t", "").isprintable() else "it is not a valid value of a header"
 
 
 def network(text: str) -> str:
@@ -87,23 +87,31 @@ def status_range(text: str) -> str:
     """Accept "503" or "500-599"."""
     match = _STATUS_RANGE.fullmatch(text)
     if match is None or int(match[3] or match[1]) < int(match[1]):
-        return f"{text[:64]!r} is no status, nor a range of them such as 500-599"
+        return f"{text[:64]!r} is not a status, or a range of them such as 500-599"
     return ""
 
 
 def media_type(text: str) -> str:
     """Accept a media type with one parameter at most (RFC 9110 §8.3.1)."""
-    return "" if _MEDIA_TYPE.fullmatch(text) else f"{text[:64]!r} is no media type"
+    return "" if _MEDIA_TYPE.fullmatch(text) else f"{text[:64]!r} is not a media type"
 
 
 def basic_user(text: str) -> str:
     """Accept "name:hash"; what is wrong is said without the text, it is a secret."""
-    return "" if len(text.split(":")) == 2 and all(text.split(":")) else "a user is name:hash"
+    return (
+        ""
+        if len(text.split(":")) == 2 and all(text.split(":"))
+        else "a user is written as name:hash"
+    )
 
 
 def digest_user(text: str) -> str:
     """Accept "name:realm:hash"; what is wrong is said without the text, it is a secret."""
-    return "" if len(text.split(":")) == 3 and all(text.split(":")) else "a user is name:realm:hash"
+    return (
+        ""
+        if len(text.split(":")) == 3 and all(text.split(":"))
+        else "a user is written as name:realm:hash"
+    )
 
 
 def http_url(text: str) -> str:
@@ -112,14 +120,14 @@ def http_url(text: str) -> str:
         right = _URL.fullmatch(text) is not None and urlsplit(text).port != 0
     except ValueError:
         right = False
-    return "" if right else "it is no URL of HTTP"
+    return "" if right else "it is not an HTTP URL"
 
 
 def provided(text: str) -> str:
     """Accept the name of what another provider of Traefik defines, such as x@file."""
     if _PROVIDED.fullmatch(text):
         return ""
-    return f"{text[:64]!r} is not defined here: labels cannot, so name another provider's, x@file"
+    return f"labels cannot define {text[:64]!r}: name one of another provider, such as x@file"
 
 
 def tls_options(text: str) -> str:
@@ -129,7 +137,7 @@ def tls_options(text: str) -> str:
 
 def port_text(text: str) -> str:
     """Accept a port that is written as text."""
-    return "" if re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536 else "it is no port"
+    return "" if re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536 else "it is not a port"
 
 
 def breaker_expression(text: str) -> str:
@@ -164,7 +172,7 @@ def at_most_one_of(*names: str) -> Callable[[Mapping[str, Any]], str]:
 
     def check(values: Mapping[str, Any]) -> str:
         found = [name for name in names if values.get(name)]
-        return f"{' and '.join(found)} exclude each other" if len(found) > 1 else ""
+        return f"{' and '.join(found)} exclude one another" if len(found) > 1 else ""
 
     return check
 
@@ -180,7 +188,7 @@ def some_of(*names: str) -> Callable[[Mapping[str, Any]], str]:
 
 def says_something(values: Mapping[str, Any]) -> str:
     """Refuse values all of which are the same as not being there."""
-    return "" if any(values.values()) else "it says nothing that differs from not being there"
+    return "" if any(values.values()) else "it has no effect"
 
 
 def one_type(values: Mapping[str, Any]) -> str:

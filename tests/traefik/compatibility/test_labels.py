@@ -41,7 +41,7 @@ def part(routes: Routes, name: str) -> Routes:
 
 @pytest.mark.scenario(27)
 @each_setup
-def test_agent_makes_the_routes_that_traefik_makes(sides: Sides, setup: Setup) -> None:
+def test_the_agent_makes_the_same_routes_as_traefik(sides: Sides, setup: Setup) -> None:
     diff = differences(part(sides.theirs, setup.name), part(sides.ours, setup.name))
 
     names = {container.name for container in setup.containers}
@@ -55,11 +55,11 @@ def test_agent_makes_the_routes_that_traefik_makes(sides: Sides, setup: Setup) -
 
 
 @pytest.mark.scenario(27)
-def test_traefik_takes_the_whole_body_without_an_error_line(sides: Sides) -> None:
+def test_traefik_accepts_the_whole_body_without_an_error(sides: Sides) -> None:
     assert [line for line in sides.our_complaints if line] == []
 
 
-def test_agent_names_no_server_without_an_address(sides: Sides) -> None:
+def test_every_server_has_an_address(sides: Sides) -> None:
     assert sides.our_empty_servers == []
 
 
@@ -80,7 +80,7 @@ def test_traefik_accepts_the_setup(sides: Sides, setup: Setup) -> None:
     assert {name: router for name, router in routers.items() if router["status"] != "enabled"} == {}
 
 
-def test_traefik_accepts_all_setups_without_an_error_line(sides: Sides) -> None:
+def test_traefik_accepts_all_setups_without_an_error(sides: Sides) -> None:
     assert [line for line in sides.their_complaints if line] == []
 
 
@@ -154,9 +154,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("planted", PLANTED)
-def test_difference_that_is_planted_is_reported_of_its_setup_alone(
-    sides: Sides, planted: str
-) -> None:
+def test_a_planted_difference_is_reported_for_its_setup_only(sides: Sides, planted: str) -> None:
     setup, plant = PLANTED[planted]
     raw = copy.deepcopy(sides.raw)
     plant(raw)
@@ -168,5 +166,5 @@ def test_difference_that_is_planted_is_reported_of_its_setup_alone(
     } == {name: name == setup for name in SETUPS}
 
 
-def test_comparison_sees_every_kind_of_element(sides: Sides) -> None:
+def test_the_comparison_covers_every_kind_of_element(sides: Sides) -> None:
     assert {kind for kind, found in sides.theirs.items() if found} == set(KINDS)

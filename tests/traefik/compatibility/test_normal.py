@@ -37,7 +37,7 @@ def ours(raw: dict[str, Any]) -> Routes:
     return normal(raw, "http", PLACES, NAMES)
 
 
-def test_default_routes_are_equal_whatever_they_are_called() -> None:
+def test_default_routes_are_compared_without_their_names() -> None:
     assert differences(theirs(THEIRS), ours(OURS)) == ""
 
 
@@ -57,11 +57,11 @@ def test_elements_of_other_providers_are_left_out() -> None:
         ("172.17.0.3:80", "tcp", "172.17.0.3:80"),
     ],
 )
-def test_address_is_named_by_its_container(address: str, protocol: str, place: str) -> None:
+def test_an_address_is_replaced_by_its_container(address: str, protocol: str, place: str) -> None:
     assert PLACES.name(address, protocol) == place
 
 
-def test_reference_within_a_provider_is_the_same_with_its_name_and_without() -> None:
+def test_a_reference_with_the_name_of_its_provider_equals_one_without() -> None:
     raw = {
         "routers": {
             "a@docker": {"service": "x@docker", "middlewares": ["m@docker", "m@file"]},
@@ -75,14 +75,14 @@ def test_reference_within_a_provider_is_the_same_with_its_name_and_without() -> 
     }
 
 
-def test_two_services_that_come_to_be_called_alike_are_both_shown_if_they_differ() -> None:
+def test_two_different_services_with_the_same_normal_name_are_both_shown() -> None:
     raw = {"services": {"web@http": {"a": 1}, "web.localhost@http": {"a": 2}}}
 
     assert len(ours(raw)["services"]) == 2
     assert ours({"services": {"web@http": {}, "web.localhost@http": {}}})["services"] == {"web": {}}
 
 
-def test_cookie_keeps_a_name_that_traefik_did_not_make_up() -> None:
+def test_a_cookie_keeps_a_name_from_labels() -> None:
     def service(name: str) -> dict[str, Any]:
         return {"loadBalancer": {"sticky": {"cookie": {"name": name, "path": "/"}}}}
 
@@ -96,7 +96,7 @@ def test_cookie_keeps_a_name_that_traefik_did_not_make_up() -> None:
     }
 
 
-def test_difference_shows_both_sides() -> None:
+def test_a_difference_shows_both_sides() -> None:
     diff = differences({"routers": {"web": {"priority": 1}}}, {"routers": {"web": {"priority": 2}}})
 
     assert '-   "priority": 1' in diff

@@ -13,7 +13,7 @@ each_setup = pytest.mark.parametrize("setup", SETUPS.values(), ids=lambda setup:
 
 
 @each_setup
-def test_names_of_a_setup_are_its_own(setup: Setup) -> None:
+def test_no_two_setups_share_a_name(setup: Setup) -> None:
     names = {found.name for found in setup.containers} | {
         label.split(".")[3]
         for found in setup.containers
@@ -30,11 +30,11 @@ def test_container_names_are_unique() -> None:
     assert [name for name, number in count.items() if number > 1] == []
 
 
-def test_there_are_enough_to_matter() -> None:
+def test_there_are_enough_setups() -> None:
     assert len(SETUPS) >= 45
 
 
-def test_labels_are_read_as_they_are_written() -> None:
+def test_labels_of_a_setup_are_parsed() -> None:
     read = container("web", " traefik.a.rule=Host(`x`) && Query(`q`, `1=2`) \n\n traefik.b= \n")
 
     assert read.labels == {
@@ -55,5 +55,7 @@ def test_labels_are_read_as_they_are_written() -> None:
         ("plainer", ""),
     ],
 )
-def test_owner_is_the_setup_with_the_longest_fitting_name(name: str, found: str) -> None:
+def test_an_element_belongs_to_the_setup_with_the_longest_matching_name(
+    name: str, found: str
+) -> None:
     assert owner(name, SETUPS) == found
