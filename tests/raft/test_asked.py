@@ -45,7 +45,7 @@ def test_proposal_is_answered_when_its_entry_is_applied() -> None:
     assert not proposals.applied([entry(5)])
 
 
-def test_proposal_whose_place_another_entry_took_is_refused() -> None:
+def test_proposal_whose_entry_was_replaced_is_refused() -> None:
     proposals = Proposals()
     proposals.add_proposal(5, 1, "asker", 42)
 
@@ -140,7 +140,7 @@ def test_refusal_echoes_the_number_of_the_order() -> None:
     )
 
 
-def test_change_in_whose_place_another_leaders_entry_is_committed_was_not_done() -> None:
+def test_order_whose_entry_was_replaced_is_answered_as_not_done() -> None:
     orders = Orders()
     orders.add_order(order("remove"), "asker", 0.0, index=5, term=1)
 

@@ -137,7 +137,7 @@ def test_read_without_a_leader_or_an_answer_is_not_confirmed() -> None:
     assert group.reads() == [ReadDone("asker", 8, is_confirmed=False)]
 
 
-def test_node_of_no_cluster_confirms_no_read() -> None:
+def test_node_without_a_cluster_confirms_no_read() -> None:
     member = blank("a")
     member.read("asker", 1, 0.0)
     member.on_read_index(RaftReadIndex(number=1, index=0, is_confirmed=True))
@@ -198,7 +198,7 @@ def test_order_that_cannot_be_is_refused_with_the_reason(
     assert why in done.text
 
 
-def test_transfer_to_who_leads_already_says_so() -> None:
+def test_transfer_to_the_current_leader_is_refused_with_that_reason() -> None:
     group = led()
 
     assert ordered(group, "transfer", group.leader, at=group.leader).text == (
@@ -206,7 +206,7 @@ def test_transfer_to_who_leads_already_says_so() -> None:
     )
 
 
-def test_order_to_a_node_of_no_cluster_is_refused() -> None:
+def test_order_to_a_node_without_a_cluster_is_refused() -> None:
     group = Group(blank("a"))
 
     assert ordered(group, "add", "b", at="a").text == "a belongs to no cluster yet"
@@ -233,7 +233,7 @@ def test_leader_that_ends_makes_another_one_lead() -> None:
     assert group.leader not in {"", old}
 
 
-def test_who_does_not_lead_or_is_alone_has_nothing_to_yield() -> None:
+def test_follower_or_single_node_has_nothing_to_yield() -> None:
     group = led()
     follower_of(group).begin_to_yield(group.now_s)
     assert not follower_of(group).take_effects(group.now_s)
