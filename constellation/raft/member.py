@@ -200,12 +200,12 @@ class RaftMember:
         match message:
             case RaftPacket():
                 self.on_packet(message, now_s)
+            case RaftPropose():
+                self.propose(message, asker)
             case RaftOffer():
                 self.on_offer(message, now_s)
             case RaftPromise():
                 self.on_promise(message, now_s)
-            case RaftPropose():
-                self.propose(message, asker)
             case RaftReadIndexRequest():
                 self.on_read_index_request(message, asker, now_s)
             case RaftReadIndex():
