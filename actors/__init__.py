@@ -5,6 +5,7 @@
 transport        the actor system's own transport, and how processes start
 shell            what every actor shares: start, neighbours, cluster, tick, metrics, failure
 async_shell      a shell whose work runs on an asyncio loop in a thread of its process
+lease_holder     shells that act on leases; there is no other way to act on one
 daemon_thread    blocking work for an asyncio loop
 metrics_report   the metrics of one process as a message
 node             this process's settings and cluster key, inherited by fork

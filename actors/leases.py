@@ -1,12 +1,13 @@
-"""Leases actor: what this node holds alone, and who in it acts on that.
+"""Leases actor: which leases this node holds, and which of its actors act on them.
 
-Time is CLOCK_BOOTTIME: it runs on while the machine sleeps, so that no lease outlives a suspend.
+Every time is CLOCK_BOOTTIME, `boot_now_s`: it goes on while the machine is suspended, so that no
+lease outlives a suspend.
 """
 
 from __future__ import annotations
 
 import secrets
-import time
+from collections.abc import Sequence
 from functools import partial
 
 from prometheus_client import Counter, Gauge
@@ -15,24 +16,20 @@ from thespian.actors import ActorAddress
 from actors import node
 from actors.shell import ShellActor
 from constellation.effects import Note
-from constellation.leases.effects import LeaseEffect, Propose, Tell
-from constellation.leases.guard import LeaseGuard
-from constellation.leases.keeper import LeaseKeeper, Want
-from constellation.leases.policy import DEFAULT_LEASES
-from constellation.leases.subscribers import LeaseSubscribers
+from constellation.leases.effects import Announce, ManagerEffect, Propose, SendToReader
+from constellation.leases.keeper import Leading
+from constellation.leases.manager import LeaseManager
 from constellation.wire import encode
 from messages.events import ChangeReported
 from messages.leases import (
     LeaseAcquired,
     LeaseLetGo,
     LeaseLost,
-    LeaseRefused,
     LeasesChanged,
     LeaseTableState,
     LeaseUnwanted,
     LeaseWanted,
 )
-from messages.lifecycle import ActorDirectory
 from messages.raft_member import (
     LeasesSubscribe,
     RaftLeading,
@@ -42,33 +39,28 @@ from messages.raft_member import (
 
 
 class LeasesActor(ShellActor):
-    """Translate what Raft and subscribers say to steps of the keeper, and its effects to both."""
+    """Translate messages of Raft and of subscribers to steps of the manager, and its effects."""
 
     tick_interval_s = 0.05
 
     def on_start(self) -> None:
         settings = node.settings()
-        policy = settings.leases.policy()
-        session = secrets.token_hex(8)
-        self.keeper = LeaseKeeper(node_name=settings.node_name, session=session, policy=policy)
-        self.subscribers = LeaseSubscribers()
+        self._own_name = settings.node_name
+        self.manager = LeaseManager(
+            node_name=settings.node_name,
+            session=secrets.token_hex(8),
+            policy=settings.leases.policy(),
+            is_witness=settings.raft.witness,
+        )
         self._due_at_s = 0.0
-        self._latest: dict[str, int] = {}  # fencing tokens of grants to this node
-        self._make_metrics()
-        if not settings.raft.witness:
-            for name in DEFAULT_LEASES:
-                self._perform(self.keeper.want(name, Want(policy.ttl_s), self.now_s()))
-
-    def _make_metrics(self) -> None:
-        held = Gauge(
+        self._tokens: dict[str, int] = {}  # fencing tokens of grants to this node
+        self._measured: set[str] = set()  # leases with a sample in `_held`
+        self._held = Gauge(
             "constellation_lease_held",
-            "1 while this node may act on the lease",
+            "1 while this node may act on the lease, 0 while it only wants it",
             ["lease"],
             registry=self.registry,
         )
-        self._guards = {name: LeaseGuard(name) for name in DEFAULT_LEASES}
-        for name, guard in self._guards.items():
-            held.labels(name).set_function(partial(self._may_act, guard))
         self._token = Gauge(
             "constellation_lease_fencing_token",
             "Fencing token of the latest grant to this node",
@@ -77,127 +69,99 @@ class LeasesActor(ShellActor):
         )
         self._changes = Counter(
             "constellation_lease_changes",
-            "Leases that this node acquired, and lost",
+            "Leases that this node acquired and lost",
             ["lease", "change"],
             registry=self.registry,
         )
-
-    def _may_act(self, guard: LeaseGuard) -> bool:
-        return guard.fencing_token(self.now_s()) is not None
-
-    def now_s(self) -> float:
-        """Return seconds since the machine started, with those it slept."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def on_actor_up(self, name: str) -> None:
         if name == "raft":
             self.post("raft", LeasesSubscribe())
 
-    # What Raft says.
+    # From Raft.
 
     def receiveMsg_LeaseTableState(self, message: LeaseTableState, sender: ActorAddress) -> None:
-        self._perform(self.keeper.restore(message, self.now_s()))
+        self._perform_all(self.manager.restore(message, self.boot_now_s()))
 
     def receiveMsg_LeasesChanged(self, message: LeasesChanged, sender: ActorAddress) -> None:
-        self._perform(self.keeper.change(message, self.now_s()))
+        self._perform_all(self.manager.change(message, self.boot_now_s()))
 
     def receiveMsg_RaftLeading(self, message: RaftLeading, sender: ActorAddress) -> None:
-        self._perform(self.keeper.set_leader(is_leader=message.is_leader, now_s=self.now_s()))
+        leading = Leading(message.leader, is_leader=message.is_leader, yields=message.yields)
+        self._perform_all(self.manager.set_leading(leading, self.boot_now_s()))
 
     def receiveMsg_RaftRefused(self, message: RaftRefused, sender: ActorAddress) -> None:
-        self._perform(self.keeper.refused(self.now_s()))
+        self._perform_all(self.manager.refused(self.boot_now_s()))
 
-    # Who acts on leases.
+    # From the actors of this node that act on leases.
 
     def receiveMsg_LeaseWanted(self, message: LeaseWanted, sender: ActorAddress) -> None:
-        ttl_s = message.ttl_s or self.keeper.policy.ttl_s
-        want = Want(ttl_s, follows_leader=message.follows_leader)
         reader = self.address_text(sender)
-        is_new = reader not in self.subscribers.readers(message.name)
-        if node.settings().raft.witness:
-            why = "this node is a witness: it votes, and holds no lease"
-            self.send(sender, LeaseRefused(name=message.name, why=why))
-            return
-        try:
-            self.subscribers.add(message.name, reader)
-            effects = self.keeper.want(message.name, want, self.now_s())
-        except ValueError as error:
-            self.perform(Note("lease_refused", {"lease": message.name, "why": str(error)}, "error"))
-            self.send(sender, LeaseRefused(name=message.name, why=str(error)))
-            if is_new:  # who acts on it already goes on as before
-                self.subscribers.remove(message.name, reader)
-            return
-        held = self.keeper.held.get(message.name)
-        if held is not None:
-            self.send(sender, held)
-        self._perform(effects)
+        self._perform_all(self.manager.wanted(message, reader, self.boot_now_s()))
 
     def receiveMsg_LeaseUnwanted(self, message: LeaseUnwanted, sender: ActorAddress) -> None:
-        self._gone(self.address_text(sender), message.name)
+        reader = self.address_text(sender)
+        self._perform_all(self.manager.unwanted(message, reader, self.boot_now_s()))
 
     def receiveMsg_LeaseLetGo(self, message: LeaseLetGo, sender: ActorAddress) -> None:
-        if self.subscribers.let_go(message.fencing_token, self.address_text(sender)):
-            self._perform(self.keeper.let_go(message.fencing_token, self.now_s()))
+        reader = self.address_text(sender)
+        self._perform_all(self.manager.let_go(message, reader, self.boot_now_s()))
 
-    def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:
-        before = {self.address_text(address) for address in self.directory.values()}
-        super().receiveMsg_ActorDirectory(message, sender)
-        gone = before - {self.address_text(address) for address in self.directory.values()}
-        for reader in gone:
-            for name in self.subscribers.leases_of(reader):
-                self._gone(reader, name)
-
-    def _gone(self, reader: str, name: str) -> None:
-        is_last = self.subscribers.remove(name, reader)
-        if is_last and name not in DEFAULT_LEASES:
-            self._perform(self.keeper.unwant(name, self.now_s()))
+    def on_actor_gone(self, address: str) -> None:
+        self._perform_all(self.manager.reader_died(address, self.boot_now_s()))
 
     # Time.
 
     def on_tick(self, now_s: float) -> None:
-        if now_s >= self._due_at_s:
-            self._perform(self.keeper.tick(now_s))
+        boot_now_s = self.boot_now_s()
+        if boot_now_s >= self._due_at_s:
+            self._perform_all(self.manager.tick(boot_now_s))
 
     def begin_to_yield(self, now_s: float) -> None:
-        self._perform(self.keeper.close(now_s))
+        self._perform_all(self.manager.close(self.boot_now_s()))
 
     def has_yielded(self, now_s: float) -> bool:
-        return self.keeper.owns_none
+        return self.manager.keeper.owns_none
 
     # What follows.
 
-    def _perform(self, effects: list[LeaseEffect]) -> None:
+    def _perform_all(self, effects: Sequence[ManagerEffect]) -> None:
         for effect in effects:
             match effect:
                 case Propose(commands):
                     data = tuple(encode(command) for command in commands)
                     self.post("raft", RaftPropose(commands=data))
-                case Tell(message):
-                    self._tell(message)
+                case SendToReader(reader, message):
+                    self.send(self.address_of(reader), message)
+                case Announce(message):
+                    self._announce(message)
                 case Note():
                     self.perform(effect)
-        self._due_at_s = self.keeper.next_due_s(self.now_s())
+        self._due_at_s = self.manager.keeper.next_due_s(self.boot_now_s())
+        self._measure()
 
-    def _tell(self, message: LeaseAcquired | LeaseLost) -> None:
-        readers = self.subscribers.readers(message.name)
-        for reader in readers:
-            self.send(self.address_of(reader), message)
-        token = message.fencing_token
-        if message.name in self._guards:
-            self._guards[message.name].hear(message)
-        if isinstance(message, LeaseAcquired):
-            if self._latest.get(message.name) != token:
-                self._latest[message.name] = token
-                self._changes.labels(message.name, "acquired").inc()
-            self._token.labels(message.name).set(token)
-            return
-        self._changes.labels(message.name, "lost").inc()
-        what = ChangeReported(
-            what="lease_lost",
-            node=self.keeper.node_name,
-            subject=message.name,
-            reason=message.why,
-        )
-        self.post("admin", what)
-        if self.subscribers.expect(token, readers):
-            self._perform(self.keeper.let_go(token, self.now_s()))
+    def _announce(self, message: LeaseAcquired | LeaseLost) -> None:
+        name, token = message.name, message.fencing_token
+        if isinstance(message, LeaseLost):
+            self._changes.labels(name, "lost").inc()
+            report = ChangeReported(
+                what="lease_lost", node=self._own_name, subject=name, reason=message.why
+            )
+            self.post("admin", report)
+        elif self._tokens.get(name) != token:
+            self._tokens[name] = token
+            self._changes.labels(name, "acquired").inc()
+            self._token.labels(name).set(token)
+
+    def _measure(self) -> None:
+        """Have one sample for each lease that is wanted here."""
+        wanted = self.manager.keeper.wanted
+        for name in wanted - self._measured:
+            self._held.labels(name).set_function(partial(self._may_act, name))
+        for name in self._measured - wanted:
+            self._held.remove(name)
+        self._measured = set(wanted)
+
+    def _may_act(self, name: str) -> bool:
+        held = self.manager.keeper.held.get(name)
+        return held is not None and self.boot_now_s() < held.valid_until_s

@@ -38,6 +38,7 @@ from actors.transport import stats
 from actors.transport.transport import claim_name, has_more_arrived
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
+from constellation.leases.clock import BootSeconds
 from constellation.log import bind_log_context, get_logger
 from constellation.peers import actor_systems
 from constellation.transport.address import ActorRef
@@ -154,12 +155,12 @@ class ShellActor(ActorTypeDispatcher):
         return time.monotonic()
 
     @staticmethod
-    def boot_now_s() -> float:
+    def boot_now_s() -> BootSeconds:
         """Return seconds since boot, including time asleep: the clock of leases, and only theirs.
 
         A suspended machine stops CLOCK_MONOTONIC, so a lease measured on it would outlive itself.
         """
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return BootSeconds(time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def add_reader(self, sender: ActorAddress) -> bool:
         """Subscribe an actor of this node until it ends; False and logged if there are too many."""

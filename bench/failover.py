@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench.figures import Figures, percentile
 from rigs.agents import Agent, agents, start_all
+from rigs.lease_writer import LEASES
 from rigs.processes import wait_until
 from rigs.raft_lab import (
     Act,
@@ -28,7 +29,6 @@ from rigs.raft_lab import (
 KILLS = 20
 STOPS = 10
 SETTLE_S = 3.0
-LEASES = ("dns-writer", "lb-leader")
 LEADER_P99_MS = 3000
 LEASES_P99_MS = 8000
 STOP_MS = 1000

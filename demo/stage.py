@@ -12,6 +12,7 @@ from typing import Any
 from rigs import http_backend
 from rigs.agents import Agent, agents
 from rigs.processes import Process, wait_until
+from rigs.raft_lab import lease_holders
 from rigs.traefik import Traefik, traefik
 
 NODES = 3
@@ -76,9 +77,7 @@ class Stage:
 
     def leases(self, node: Agent) -> dict[str, str]:
         """Return the holder of each lease, as reported by the operator's command on a node."""
-        done = node.run_command("leases", "--json")
-        report = json.loads(done.stdout) if done.stdout else {"leases": ()}
-        return {row["name"]: row["holder"] for row in report["leases"]}
+        return lease_holders(node)
 
     def wait_for_holder(self, *, among: list[Agent], timeout_s: float = 30.0) -> Agent:
         """Return the node among these that holds all leases, once there is one."""

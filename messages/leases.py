@@ -1,7 +1,7 @@
-"""Messages of leases: the commands in the log, what is held, and what holders are told.
+"""Messages of leases: commands in the log, the table of leases, and the traffic with holders.
 
-Times are of CLOCK_BOOTTIME of the node they are on: it runs on while the machine sleeps, and all
-processes of a node read the same.
+Times are readings of CLOCK_BOOTTIME on the node: it goes on while the machine is suspended, and all
+processes of a node read the same value.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ TTL_S_MIN, TTL_S_MAX = 0.5, 3600.0
 
 
 class LeaseAcquire(Message):
-    """A command: take a lease if nobody holds it.  Its log index becomes the fencing token."""
+    """A command: acquire a lease if no node holds it.  Its log index becomes the fencing token."""
 
     name: str = Field(pattern=NAME_PATTERN)
     holder: str = Field(max_length=128, description="the node's name")
-    session: str = Field(max_length=32, description="of one life of the holder's lease manager")
+    session: str = Field(max_length=32, description="one life of the holder's lease manager")
     ttl_s: float = Field(ge=TTL_S_MIN, le=TTL_S_MAX)
-    number: int = Field(ge=1, description="of the session's commands: tells when it was sent")
+    number: int = Field(
+        ge=1, description="number of the session's command, to look up when it was sent"
+    )
 
 
 class LeaseRenew(Message):
-    """A command: prolong all leases of a session by their time."""
+    """A command: renew all leases of a session, each for its own `ttl_s`."""
 
     session: str = Field(max_length=32)
     number: int = Field(ge=1)
 
 
 class LeaseRelease(Message):
-    """A command: give a lease back; anybody may have it at once."""
+    """A command: give a lease back.  Any node may acquire it at once."""
 
     name: str
     session: str
@@ -40,14 +42,25 @@ class LeaseRelease(Message):
 
 
 class LeaseExpire(Message):
-    """A command: take a lease from a holder whose time is over.
+    """A command: end a lease whose holder did not renew it in time.
 
-    It does nothing if the lease was renewed at a later index than `renewed_index`.
+    It has no effect if the lease was renewed at a later index than `renewed_index`.
     """
 
     name: str
     fencing_token: int = Field(ge=1)
     renewed_index: int = Field(ge=1)
+
+
+class LeaseClaim(Message):
+    """A command: the leader asks the holder of a lease that prefers the leader to give it back.
+
+    It changes nothing in the table.  It has no effect on any grant but that of `fencing_token`.
+    """
+
+    name: str
+    fencing_token: int = Field(ge=1, description="of the grant that is to end")
+    claimant: str = Field(max_length=128, description="the node that leads")
 
 
 class Lease(Message):
@@ -58,14 +71,14 @@ class Lease(Message):
     name: str
     holder: str
     session: str
-    fencing_token: int = Field(ge=1, description="log index of the grant: grows with every one")
+    fencing_token: int = Field(ge=1, description="log index of the grant: grows with every grant")
     ttl_s: float
     renewed_index: int = Field(ge=1, description="log index of the last grant or renewal")
-    number: int = Field(ge=1, description="of the session's command that did it")
+    number: int = Field(ge=1, description="number of the session's command that did it")
 
 
 class LeaseTableState(Message):
-    """All leases that are held: a snapshot of the state machine, and what a new reader gets."""
+    """All leases that are held: a snapshot of the state machine, and a reader's first answer."""
 
     crosses_nodes = True
 
@@ -74,10 +87,10 @@ class LeaseTableState(Message):
 
 
 class LeaseFreed(Message):
-    """A lease that nobody holds any more.  Part of `LeasesChanged`."""
+    """A grant that has ended.  Part of `LeasesChanged`."""
 
     name: str
-    fencing_token: int = Field(ge=1, description="of the grant that is over")
+    fencing_token: int = Field(ge=1, description="of the grant that ended")
     holder: str
     why: str
 
@@ -88,52 +101,65 @@ class LeasesChanged(Message):
     index: int = Field(ge=0)
     held: tuple[Lease, ...] = Field(default=(), description="granted or renewed")
     freed: tuple[LeaseFreed, ...] = Field(
-        default=(), description="grants that ended; in `held` too if there is a new one"
+        default=(), description="grants that ended; in `held` too if there is a new grant"
+    )
+    claimed: tuple[LeaseClaim, ...] = Field(
+        default=(), description="grants that the leader asks the holder to give back"
     )
 
 
 class LeaseWanted(Message):
-    """Subscribe to a lease: be told by `LeaseAcquired` and `LeaseLost`, and want it held here.
+    """Subscribe to a lease, and ask this node to hold it.
 
-    Answered at once if this node holds it.  Sent again, it changes what is wanted.
+    Answered by `LeaseAcquired` and `LeaseLost` as they come, at once if this node holds the lease.
+    Sent again, it replaces the previous one.  Only `constellation.leases.holder` sends it.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
     ttl_s: float | None = Field(
-        default=None, ge=TTL_S_MIN, le=TTL_S_MAX, description="None: as leases.ttl_s says"
+        default=None, ge=TTL_S_MIN, le=TTL_S_MAX, description="None: the setting leases.ttl_s"
     )
     follows_leader: bool = Field(
-        default=True, description="only the node that leads Raft acquires it, and gives it up after"
+        default=True,
+        description="the node that leads Raft is preferred: other nodes hold the lease only while "
+        "the leader does not want it",
     )
+    number: int = Field(ge=1, description="the sender's; each `LeaseAcquired` repeats the latest")
 
 
 class LeaseUnwanted(Message):
-    """Want a lease no more: it is released if nobody else in the node wants it."""
+    """Unsubscribe.  The lease is released if no other actor of this node wants it."""
 
     name: str
+    has_let_go: bool = Field(
+        default=True,
+        description="nothing begun under the grant is still in progress; False: release the lease "
+        "only when the time of the grant and the margin are over",
+    )
 
 
 class LeaseRefused(Message):
-    """Answer to `LeaseWanted`: it is not wanted here, because of `why`."""
+    """Answer to `LeaseWanted`: this node does not ask for the lease, because of `why`."""
 
     name: str
     why: str
 
 
 class LeaseAcquired(Message):
-    """This node holds the lease, or holds it for longer.  To be used with `constellation.leases`.
+    """This node holds the lease, or holds it for longer.  For `constellation.leases.holder` only.
 
-    Whoever acts on it acts only before `valid_until_s` of its own reading of CLOCK_BOOTTIME, and
-    hands `fencing_token` to what it writes to, which refuses any lower one.
+    Work may begin only before `valid_until_s` on CLOCK_BOOTTIME.  Every write carries
+    `fencing_token`, and the system written to refuses a lower token than the highest it has seen.
     """
 
     name: str
     fencing_token: int = Field(ge=1)
     valid_until_s: float
+    number: int = Field(default=0, ge=0, description="of the receiver's latest `LeaseWanted`")
 
 
 class LeaseLost(Message):
-    """This node does not hold the lease any more.  Stop acting on it, and say `LeaseLetGo`."""
+    """This node does not hold the lease any more.  Answered by `LeaseLetGo`."""
 
     name: str
     fencing_token: int = Field(ge=1)
@@ -141,9 +167,9 @@ class LeaseLost(Message):
 
 
 class LeaseLetGo(Message):
-    """Answer to `LeaseLost`: nothing that was begun under this grant goes on any more.
+    """Answer to `LeaseLost`: nothing begun under this grant is still in progress.
 
-    Without it the lease is given back only when the time of the grant and the margin are over.
+    Without it the lease is released only when the time of the grant and the margin are over.
     """
 
     name: str

@@ -135,6 +135,10 @@ class RaftLeading(Message):
     is_leader: bool
     leader: str = Field(description="empty: no leader is known")
     term: int = Field(ge=0)
+    yields: bool = Field(
+        default=False,
+        description="this cluster leaves leases that follow the leader to another cluster",
+    )
 
 
 class LeasesRead(Message):

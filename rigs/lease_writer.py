@@ -1,10 +1,13 @@
-"""An agent with one actor more, which acts on leases: what a subscriber of a later part will be.
+"""An agent with one more actor, which acts on leases as the DNS writer and others do.
 
     python -m rigs.lease_writer --config FILE
 
-It appends a line to the file named in LEASE_WRITER_FILE, again and again, as long as it may act on
-a lease: the lease, its fencing token, the node, and the monotonic time.  The file is what others
-see of it, so its order of lines is the order of the writes.
+Under each of two leases it appends a line to the file named in LEASE_WRITER_FILE, again and again:
+the lease, its fencing token, the node, and the monotonic time.  The file stands for the outside
+system that is written to, so the order of its lines is the order of the writes.
+
+When the file named in LEASES_FAIL_FILE exists, the `leases` actor removes it and fails in the
+middle of a step.
 """
 
 from __future__ import annotations
@@ -13,59 +16,71 @@ import json
 import os
 import sys
 import time
-
-from thespian.actors import ActorAddress
+from dataclasses import replace
+from pathlib import Path
 
 from actors import node
-from actors.shell import ShellActor
+from actors.lease_holder import LeaseHolderShell
+from actors.leases import LeasesActor
 from constellation import registry
-from constellation.leases.guard import LeaseGuard
-from constellation.leases.policy import DEFAULT_LEASES
 from constellation.start import main
-from messages.leases import LeaseAcquired, LeaseLetGo, LeaseLost, LeaseWanted
 
 FILE_VARIABLE = "LEASE_WRITER_FILE"
+FAIL_VARIABLE = "LEASES_FAIL_FILE"
+LEASES = ("records", "jobs")
 
 
-class LeaseWriterActor(ShellActor):
-    """Act on both default leases, as often as it ticks."""
+class LeaseWriterActor(LeaseHolderShell):
+    """Write under both leases, at every tick."""
 
     tick_interval_s = 0.02
 
     def on_start(self) -> None:
-        self._guards = {name: LeaseGuard(name) for name in DEFAULT_LEASES}
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._file = os.open(os.environ[FILE_VARIABLE], flags, 0o600)
+        for name in LEASES:
+            self.want_lease(name)
 
-    def on_actor_up(self, name: str) -> None:
-        if name == "leases":
-            for lease in self._guards:
-                self.post("leases", LeaseWanted(name=lease))
-
-    def receiveMsg_LeaseAcquired(self, message: LeaseAcquired, sender: ActorAddress) -> None:
-        self._guards[message.name].hear(message)
-        self._act(message.name)
-
-    def receiveMsg_LeaseLost(self, message: LeaseLost, sender: ActorAddress) -> None:
-        self._guards[message.name].hear(message)
-        self.send(sender, LeaseLetGo(name=message.name, fencing_token=message.fencing_token))
+    def on_lease_acquired(self, name: str, fencing_token: int) -> None:
+        self._write(name)
 
     def on_tick(self, now_s: float) -> None:
-        for name in self._guards:
-            self._act(name)
+        for name in LEASES:
+            self._write(name)
 
-    def _act(self, name: str) -> None:
-        own_name = node.settings().node_name
-        token = self._guards[name].fencing_token(time.clock_gettime(time.CLOCK_BOOTTIME))
-        if token is not None:
-            line = {"lease": name, "token": token, "node": own_name, "at_s": time.monotonic()}
-            os.write(self._file, json.dumps(line).encode() + b"\n")
+    def _write(self, name: str) -> None:
+        with self.lease_write(name) as permit:
+            if permit is not None:
+                line = {
+                    "lease": name,
+                    "token": permit.fencing_token,
+                    "node": node.settings().node_name,
+                    "at_s": time.monotonic(),
+                }
+                os.write(self._file, json.dumps(line).encode() + b"\n")
+
+
+class FailingLeasesActor(LeasesActor):
+    """Fails once, with half a step done, when a file asks for it."""
+
+    def on_tick(self, now_s: float) -> None:
+        fail = os.environ.get(FAIL_VARIABLE)
+        if fail and Path(fail).exists():
+            Path(fail).unlink()
+            self.manager.keeper.unwant(LEASES[0], self.boot_now_s())  # what follows is never sent
+            raise RuntimeError("a step of the leases actor fails half way")
+        super().on_tick(now_s)
 
 
 if __name__ == "__main__":
-    registry.ACTORS += (
+    module = __spec__.name
+    registry.ACTORS = (
+        *(
+            replace(spec, actor=f"{module}:FailingLeasesActor") if spec.name == "leases" else spec
+            for spec in registry.ACTORS
+        ),
         registry.ActorSpec(
-            name="writer", purpose="acts on leases", actor=f"{__spec__.name}:LeaseWriterActor"
+            name="writer", purpose="acts on leases", actor=f"{module}:LeaseWriterActor"
         ),
     )
     sys.exit(main())

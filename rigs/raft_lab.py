@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from messages.raft_member import RaftOrder, RaftOrderDone, RaftStatus, RaftStatusRequest
+from rigs import lease_writer
 from rigs.actor_client import ActorClient
 from rigs.agents import ACTOR_PORT, Agent
 from rigs.processes import wait_until
@@ -86,8 +87,27 @@ def with_writers(nodes: Iterable[Agent], file: Path) -> Path:
     """Run an extra actor in each agent, which acts on the leases that its node holds."""
     for agent in nodes:
         agent.program = "rigs.lease_writer"
-        agent.environment = {"LEASE_WRITER_FILE": str(file)}
+        agent.environment = {
+            lease_writer.FILE_VARIABLE: str(file),
+            lease_writer.FAIL_VARIABLE: str(_fail_file(agent)),
+        }
     return file
+
+
+def fail_a_lease_step(agent: Agent) -> None:
+    """Have the `leases` actor of an agent with a writer fail in the middle of a step, once."""
+    _fail_file(agent).touch()
+
+
+def _fail_file(agent: Agent) -> Path:
+    return agent.directory / "fail-leases"
+
+
+def lease_holders(agent: Agent) -> dict[str, str]:
+    """Return which node holds each lease, as the operator's command on an agent reports it."""
+    done = agent.run_command("leases", "--json")
+    report = json.loads(done.stdout) if done.stdout else {"leases": ()}
+    return {row["name"]: row["holder"] for row in report["leases"]}
 
 
 @dataclass(frozen=True)

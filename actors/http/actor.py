@@ -13,15 +13,17 @@ from actors import node
 from actors.adapters.http_server import HttpLimits, HttpServer
 from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_good
 from actors.adapters.retried_save import RetriedSave
-from actors.async_shell import AsyncShell, Reply
+from actors.async_shell import Reply
 from actors.daemon_thread import in_thread
 from actors.http.large_build import build_large
 from actors.http.metrics import HttpMetrics
 from actors.http.pages import HttpPages
 from actors.http.routes import answer
+from actors.lease_holder import AsyncLeaseHolderShell
 from actors.metrics_report import metrics_report
 from constellation.cluster_view import ClusterView
 from constellation.errors import AdapterError
+from constellation.leases.policy import LB_LEADER
 from constellation.log import get_logger
 from constellation.metrics.exposition import ReportBook
 from constellation.saving import Saving
@@ -48,7 +50,7 @@ REPORTS_MISSED_MAX = 5
 REJECTED_LOGGED_MAX = 20  # of one build
 
 
-class HttpActor(AsyncShell):
+class HttpActor(AsyncLeaseHolderShell):
     """Follows the cluster, and serves the configuration that is built from it."""
 
     def __init__(self) -> None:
@@ -64,6 +66,8 @@ class HttpActor(AsyncShell):
         self._unsaved: LastGood | None = None
         self._save_due = asyncio.Event()
         self._logged_rejected: frozenset[Rejection] = frozenset()
+        self._listens = False
+        self._wants_lb_leader = False
         self._changed = asyncio.Event()
         self._building = asyncio.Lock()
         self._writing = threading.Lock()
@@ -161,6 +165,7 @@ class HttpActor(AsyncShell):
                 pages.body_changed(self.now_s())
                 self._unsaved = provider.last_good(datetime.now(UTC).timestamp())
                 self._save_due.set()
+            self._want_lb_leader(provider)
             # The longer a build takes, the longer the loop is left to requests.
             await asyncio.sleep(max(BUILD_SPACING_S, 3 * build_s))
 
@@ -178,6 +183,13 @@ class HttpActor(AsyncShell):
             if needs_snapshot and is_due and "gossip" in self.directory:
                 self._subscribed_at_s = self.now_s()
                 self.post_soon("gossip", ClusterSubscribe())
+
+    def _want_lb_leader(self, provider: TraefikProvider) -> None:
+        """Want `lb-leader` as soon as this node's Traefik gets routes."""
+        is_able = self._listens and provider.body is not None
+        if is_able and not self._wants_lb_leader and node.settings().leases.lb_leader:
+            self._wants_lb_leader = True
+            self.want_lease(LB_LEADER)
 
     def _log_rejected(self, rejected: tuple[Rejection, ...]) -> None:
         """Log what was not left out before, up to a limit for each build."""
@@ -241,6 +253,8 @@ class HttpActor(AsyncShell):
                 await asyncio.sleep(LISTEN_RETRY_S)
             else:
                 log.info("http_listening", address=host, port=port)
+                self._listens = True
+                self._changed.set()
                 return
 
 

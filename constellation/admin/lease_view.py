@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from constellation.cluster_view import ClusterView
-from constellation.leases.policy import DEFAULT_LEASES
+from constellation.leases.policy import LB_LEADER
 from messages.leases import Lease, LeasesChanged, LeaseTableState
 from messages.raft_member import LeasesReadDone
 from messages.raft_reports import LeaseHolder, LeaseRow, LeasesReport
@@ -57,8 +57,8 @@ class LeaseView:
         return tuple(LeaseHolder(name=name, holder=lease.holder) for name, lease in held)
 
     def rows(self, view: ClusterView) -> tuple[LeaseRow, ...]:
-        """The leases that are held and the default ones, by name, with the holders' state."""
-        names = sorted({*self.held, *DEFAULT_LEASES})
+        """The held leases and `lb-leader` in any case, by name, with the holders' state."""
+        names = sorted({*self.held, LB_LEADER})
         return tuple(_row(view, name, self.held.get(name)) for name in names)
 
 

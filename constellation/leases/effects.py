@@ -1,26 +1,84 @@
-"""What a lease manager asks its shell to do."""
+"""What the cores of leases ask their shells to do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from constellation.effects import Note
+from constellation.effects import Note, Send
 from messages.base import Message
-from messages.leases import LeaseAcquired, LeaseLost
+from messages.leases import LeaseAcquired, LeaseLost, LeaseRefused
 
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Have commands put into the log, in this order.  May be lost: all are asked for again."""
+    """Propose commands to Raft, in this order.  They may be lost: the keeper proposes again."""
 
     commands: tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
-    """Tell those in this node who want the lease."""
+class Announce:
+    """This node acquired, renewed or lost a lease."""
 
     message: LeaseAcquired | LeaseLost
 
 
-LeaseEffect = Propose | Tell | Note
+LeaseEffect = Propose | Announce | Note
+
+
+@dataclass(frozen=True, slots=True)
+class SendToReader:
+    """Send to one actor that wants the lease.  `reader` is its address as a text."""
+
+    reader: str
+    message: LeaseAcquired | LeaseLost | LeaseRefused
+
+
+ManagerEffect = LeaseEffect | SendToReader
+
+
+@dataclass(frozen=True, slots=True)
+class WritePermit:
+    """The right to do one write under a lease.  Give it back with `end_write`, once."""
+
+    lease: str
+    fencing_token: int  # to be sent with the write
+    number: int  # unique in the life of the holder
+
+
+@dataclass(frozen=True, slots=True)
+class Gained:
+    """The actor may act on the lease from now on."""
+
+    lease: str
+    fencing_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The actor must stop acting on the lease.  `permit` covers what it does to stop.
+
+    The lease is not let go before `permit` has been ended.
+    """
+
+    permit: WritePermit
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The end of a `confirm`; without a permit the actor must not write, because of `why`."""
+
+    number: int
+    permit: WritePermit | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """The write must be abandoned: another node may hold the lease from now on."""
+
+    permit: WritePermit
+
+
+HolderEffect = Send | Note | Gained | Gone | Confirmed | Overdue

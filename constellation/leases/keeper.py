@@ -1,7 +1,16 @@
 """What one node does about leases: acquire what is wanted, renew, stop in time, release, expire.
 
-A grant is held once: after it was lost for any reason, its fencing token is never acted on again,
-and the lease is given back, to be acquired anew under a new one.
+A grant ends once.  After it was lost for any reason its fencing token is never acted on again: the
+lease is released, and acquired anew under another token.
+
+A lease that follows the leader prefers the node that leads Raft:
+
+- The leader acquires it as soon as it is free.  Another node that wants it waits `patience_s`
+  longer, so it gets the lease only if the leader does not want it.
+- A leader that steps down releases it at once.
+- A leader that has led and wanted it for `takeover_after_s` while another node holds it claims it.
+  The holder then stops and releases it as it would at its own stop, and the leader acquires it.
+  A leader that can act only for shorter periods therefore takes nothing over.
 """
 
 from __future__ import annotations
@@ -9,7 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from constellation.effects import Note
-from constellation.leases.effects import LeaseEffect, Propose, Tell
+from constellation.leases.clock import BootSeconds
+from constellation.leases.effects import Announce, LeaseEffect, Propose
 from constellation.leases.policy import LeasePolicy
 from constellation.leases.table import LEASES_MAX
 from messages.base import Message
@@ -17,6 +27,7 @@ from messages.leases import (
     Lease,
     LeaseAcquire,
     LeaseAcquired,
+    LeaseClaim,
     LeaseExpire,
     LeaseFreed,
     LeaseLost,
@@ -27,43 +38,56 @@ from messages.leases import (
 )
 
 WANTED_MAX = 256
-REFUSED_S = 0.2  # until a renewal that was refused is tried again
+REFUSED_S = 0.2  # time after which a refused proposal is repeated
 _IDLE_S = 60.0
-_SENT_REMEMBERED = 64  # commands whose time of sending is known; older ones are long decided
+_SENT_REMEMBERED = 64  # commands whose time of sending is kept; older ones were decided long ago
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A lease that this node is to hold if it can."""
+    """A lease that this node holds if it can."""
 
     ttl_s: float
     follows_leader: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """Who leads Raft, as this node knows."""
+
+    leader: str = ""  # empty: unknown
+    is_leader: bool = False  # this node leads
+    yields: bool = False  # this cluster leaves what follows the leader to another cluster
+
+
 @dataclass(slots=True)
 class _Seen:
     lease: Lease
-    at_s: float  # when this node learnt of the last grant or renewal
+    at_s: BootSeconds  # when this node learned of the last grant or renewal
 
 
 class LeaseKeeper:
-    """The lease manager of one node, in one life (`session`)."""
+    """The leases of one node, in one life of its lease manager (`session`)."""
 
     def __init__(self, *, node_name: str, session: str, policy: LeasePolicy) -> None:
         self.node_name = node_name
         self.session = session
         self.policy = policy
-        self.is_leader = False
+        self._leading = Leading()
+        self._leader_since_s = float("-inf")
         self._is_closing = False
-        self._index = 0  # of the log, up to which the table is known
+        self._index = 0  # log index up to which the table is known
         self._wanted: dict[str, Want] = {}
+        self._wanted_since_s: dict[str, BootSeconds] = {}
         self._table: dict[str, _Seen] = {}
+        self._free_since_s: dict[str, BootSeconds] = {}  # wanted leases that no node holds
         self._held: dict[str, LeaseAcquired] = {}
-        # Grants of this session that are over, by token: until when what they allowed may go on.
+        # Ended grants of this session, by token: until when work begun under them may go on.
         self._acting_until_s: dict[int, float] = {}
-        self._sent_at_s: dict[int, float] = {}  # by number of command
+        self._sent_at_s: dict[int, BootSeconds] = {}  # by number of the command
         self._number = 0
-        self._asked_at_s: dict[str, float] = {}  # when a lease was last asked for, or given back
+        self._asked_at_s: dict[str, BootSeconds] = {}  # last acquire, release or expire, by lease
+        self._claimed_at_s: dict[str, BootSeconds] = {}
         self._renew_due_s = float("-inf")
         self._effects: list[LeaseEffect] = []
 
@@ -73,33 +97,40 @@ class LeaseKeeper:
         return dict(self._held)
 
     @property
+    def wanted(self) -> frozenset[str]:
+        """The leases that this node holds if it can."""
+        return frozenset(self._wanted)
+
+    @property
     def table(self) -> tuple[Lease, ...]:
-        """All leases that anybody holds, as far as this node knows."""
+        """All leases that any node holds, as far as this node knows."""
         return tuple(self._table[name].lease for name in sorted(self._table))
 
     @property
     def owns_none(self) -> bool:
-        """Whether the table has no lease of this session: all is given back."""
+        """Whether no lease of this session is left in the table."""
         return not self._mine()
 
-    def next_due_s(self, now_s: float) -> float:
+    def next_due_s(self, now_s: BootSeconds) -> float:
         """Return when `tick` must be called next, if it was called at `now_s`."""
         due_s = [self._renew_due_s]
         due_s += [held.valid_until_s for held in self._held.values()]
         due_s += self._acting_until_s.values()
         due_s += [at_s + self.policy.renew_interval_s for at_s in self._asked_at_s.values()]
-        if self.is_leader:
+        due_s += [self._patient_until_s(name) for name in self._free_since_s]
+        if self._leading.is_leader:
             due_s += [self._free_at_s(seen) for seen in self._table.values()]
-        # What was due by now was done by the last tick, or waits for one of the others.
+            due_s += [self._claim_at_s(name) for name in self._wanted if name in self._table]
+        # Whatever was due by now was done by the last tick, or waits for one of the others.
         return min((at_s for at_s in due_s if at_s > now_s), default=now_s + _IDLE_S)
 
     # What happens.
 
-    def want(self, name: str, want: Want, now_s: float) -> list[LeaseEffect]:
-        """Hold a lease as soon as it can be, and as long.
+    def want(self, name: str, want: Want, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Hold a lease as soon and as long as possible.
 
         Raises:
-            ValueError: too many are wanted, or the time is too short for the policy.
+            ValueError: too many leases are wanted, or the time is too short for the policy.
         """
         if name not in self._wanted and len(self._wanted) >= WANTED_MAX:
             raise ValueError(f"{WANTED_MAX} leases are wanted here already: {name} is one too many")
@@ -109,75 +140,102 @@ class LeaseKeeper:
             margin_s=self.policy.margin_s,
             clock_drift=self.policy.clock_drift,
         )
+        if name not in self._wanted:
+            self._wanted_since_s[name] = now_s
+            if name not in self._table:
+                self._free_since_s[name] = now_s
         self._wanted[name] = want
         return self.tick(now_s)
 
-    def refused(self, now_s: float) -> list[LeaseEffect]:
-        """Take it that nothing could be proposed: ask again when there is a leader."""
+    def unwant(self, name: str, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Give a lease back, and do not acquire it again."""
+        self._wanted.pop(name, None)
+        self._wanted_since_s.pop(name, None)
+        self._free_since_s.pop(name, None)
+        self._claimed_at_s.pop(name, None)
+        return self.tick(now_s)
+
+    def refused(self, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Repeat what was proposed when there is a leader: nothing could be proposed."""
         self._asked_at_s.clear()
         self._renew_due_s = now_s + REFUSED_S
         return []
 
-    def let_go(self, fencing_token: int, now_s: float) -> list[LeaseEffect]:
-        """Take it that nobody in this node acts on a lost lease any more: others may have it."""
+    def let_go(self, fencing_token: int, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Release a lost lease now: no work begun under that grant goes on in this node."""
         if fencing_token in self._acting_until_s:
             self._acting_until_s[fencing_token] = now_s
         return self.tick(now_s)
 
-    def unwant(self, name: str, now_s: float) -> list[LeaseEffect]:
-        """Give a lease back, and do not take it again."""
-        self._wanted.pop(name, None)
-        return self.tick(now_s)
-
-    def close(self, now_s: float) -> list[LeaseEffect]:
-        """Give everything back, and take nothing any more: this node ends."""
+    def close(self, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Give everything back, and acquire nothing more: this node stops."""
         self._is_closing = True
         return self.tick(now_s)
 
-    def set_leader(self, *, is_leader: bool, now_s: float) -> list[LeaseEffect]:
-        """Take note whether this node leads."""
-        self.is_leader = is_leader
+    def set_leading(self, leading: Leading, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Note who leads.  A node that steps down gives back what follows the leader."""
+        before, self._leading = self._leading, leading
+        if (before.leader, before.is_leader) != (leading.leader, leading.is_leader):
+            self._leader_since_s = now_s
+        if before.is_leader and not leading.is_leader:
+            for name in list(self._held):
+                if name in self._wanted and self._wanted[name].follows_leader:
+                    self._lose(name, "this node does not lead any more")
         return self.tick(now_s)
 
-    def restore(self, state: LeaseTableState, now_s: float) -> list[LeaseEffect]:
-        """Take the whole table; of what was known already, the time it was learnt stays."""
+    def restore(self, state: LeaseTableState, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Replace the whole table.
+
+        A lease that is unchanged keeps the time at which it was learned.  A lease that was renewed
+        or granted since counts from now.
+        """
         if state.index < self._index:
-            return []  # of a Raft actor that has just started: it does not know yet what we do
+            return []  # a Raft actor that has just started does not know yet what we know
         self._index = state.index
         before, self._table = self._table, {}
         for lease in state.leases:
             known = before.get(lease.name)
             is_same = known is not None and known.lease == lease
-            self._see(lease, known.at_s if known and is_same else now_s)
+            self._see(lease, known.at_s if known and is_same else now_s, now_s)
+        for name in before.keys() - self._table.keys():
+            self._note_free(name, now_s)
         for name in list(self._held):
-            self._check_held(name, now_s)
+            self._check_held(name)
         known_tokens = {lease.fencing_token for lease in state.leases}
         for token in set(self._acting_until_s) - known_tokens:
             del self._acting_until_s[token]
         return self.tick(now_s)
 
-    def change(self, changed: LeasesChanged, now_s: float) -> list[LeaseEffect]:
-        """Take what changed in the table."""
+    def change(self, changed: LeasesChanged, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Apply what changed in the table."""
         if changed.index <= self._index:
             return []
         self._index = changed.index
         for freed in changed.freed:
             self._end(freed, now_s)
         for lease in changed.held:
-            self._see(lease, now_s)
-            self._check_held(lease.name, now_s)
+            self._see(lease, now_s, now_s)
+            self._check_held(lease.name)
+        for claim in changed.claimed:
+            self._yield_to(claim)
         return self.tick(now_s)
 
-    def _end(self, freed: LeaseFreed, now_s: float) -> None:
+    def _end(self, freed: LeaseFreed, now_s: BootSeconds) -> None:
         seen = self._table.get(freed.name)
         if seen and seen.lease.fencing_token == freed.fencing_token:
             del self._table[freed.name]
+            self._note_free(freed.name, now_s)
         self._asked_at_s.pop(freed.name, None)
-        self._check_held(freed.name, now_s)
+        self._check_held(freed.name)
         self._acting_until_s.pop(freed.fencing_token, None)
 
-    def _see(self, lease: Lease, now_s: float) -> None:
-        self._table[lease.name] = _Seen(lease, now_s)
+    def _note_free(self, name: str, now_s: BootSeconds) -> None:
+        if name in self._wanted:
+            self._free_since_s[name] = now_s
+
+    def _see(self, lease: Lease, at_s: BootSeconds, now_s: BootSeconds) -> None:
+        self._table[lease.name] = _Seen(lease, at_s)
+        self._free_since_s.pop(lease.name, None)
         sent_at_s = self._sent_at_s.get(lease.number)
         if lease.session != self.session or sent_at_s is None:
             return
@@ -193,79 +251,106 @@ class LeaseKeeper:
             fields = {"lease": lease.name, "fencing_token": lease.fencing_token}
             self._effects.append(Note("lease_acquired", fields))
         self._held[lease.name] = news
-        self._effects.append(Tell(news))
+        self._effects.append(Announce(news))
 
-    def _check_held(self, name: str, now_s: float) -> None:
+    def _check_held(self, name: str) -> None:
         held, seen = self._held.get(name), self._table.get(name)
         if held and (seen is None or seen.lease.fencing_token != held.fencing_token):
-            self._lose(name, now_s, "the cluster took it: it was not renewed in time")
+            self._lose(name, "the cluster ended it: it was not renewed in time")
+
+    def _yield_to(self, claim: LeaseClaim) -> None:
+        """Give a lease back that the leader claims."""
+        held, want = self._held.get(claim.name), self._wanted.get(claim.name)
+        if held is None or held.fencing_token != claim.fencing_token:
+            return
+        is_preferred = claim.claimant == self._leading.leader and not self._leading.is_leader
+        if want is not None and want.follows_leader and is_preferred:
+            self._lose(claim.name, f"{claim.claimant}, which leads, takes it over")
 
     # What is due.
 
-    def tick(self, now_s: float) -> list[LeaseEffect]:
-        """Stop what must stop, and ask for what is to be asked for."""
+    def tick(self, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Stop what must stop, and propose what is due."""
         self._stop_in_time(now_s)
         commands: list[Message] = []
         for lease in self._mine():
-            # A grant that came too late was never held; given back, it must not be any more.
+            # A grant that arrived too late was never held; it must not be once it is released.
             is_over = now_s >= self._acting_until_s.get(lease.fencing_token, now_s)
             if lease.name not in self._held and is_over and self._may_ask(lease.name, now_s):
                 self._acting_until_s.setdefault(lease.fencing_token, now_s)
                 commands.append(_release(lease))
-        is_full = len(self._table) >= LEASES_MAX
-        for name, want in self._wanted.items():
-            if name in self._table or not self._may_hold(name) or not self._may_ask(name, now_s):
-                continue
-            if is_full:
-                fields = {"lease": name, "leases": len(self._table)}
-                self._effects.append(Note("lease_table_full", fields, "warning"))
-            else:
-                commands.append(self._acquire(name, want, now_s))
+        commands += self._acquisitions(now_s)
         if self._held and now_s >= self._renew_due_s:
             self._renew_due_s = now_s + self.policy.renew_interval_s
             commands.append(LeaseRenew(session=self.session, number=self._count(now_s)))
-        if self.is_leader:
+        if self._leading.is_leader:
             commands += self._expired(now_s)
+            commands += self._claims(now_s)
         if commands:
             self._effects.append(Propose(tuple(commands)))
         effects, self._effects = self._effects, []
         return effects
 
-    def _stop_in_time(self, now_s: float) -> None:
+    def _stop_in_time(self, now_s: BootSeconds) -> None:
         for name, held in list(self._held.items()):
             if now_s >= held.valid_until_s:
-                self._lose(name, now_s, "it was not renewed in time")
-            elif not self._may_hold(name):
-                self._lose(name, now_s, self._why_not(name))
+                self._lose(name, "it was not renewed in time")
+            elif why := self._why_not(name):
+                self._lose(name, why)
 
-    def _lose(self, name: str, now_s: float, why: str) -> None:
+    def _lose(self, name: str, why: str) -> None:
         held = self._held.pop(name)
-        # Whoever acts on it hears of this later, and may begin until the time it was told of.
+        # The actors that act on it learn of this later, and may begin work until their own time.
         self._acting_until_s[held.fencing_token] = held.valid_until_s + self.policy.margin_s
         self._asked_at_s.pop(name, None)
         fields = {"lease": name, "fencing_token": held.fencing_token, "why": why}
         self._effects.append(Note("lease_lost", fields))
-        self._effects.append(Tell(LeaseLost(name=name, fencing_token=held.fencing_token, why=why)))
-
-    def _may_hold(self, name: str) -> bool:
-        want = self._wanted.get(name)
-        if want is None or self._is_closing:
-            return False
-        return self.is_leader or not want.follows_leader
+        lost = LeaseLost(name=name, fencing_token=held.fencing_token, why=why)
+        self._effects.append(Announce(lost))
 
     def _why_not(self, name: str) -> str:
+        """Return why this node must not hold a lease at all; "" if it may."""
+        want = self._wanted.get(name)
         if self._is_closing:
-            return "this node ends"
-        return "it is wanted no more" if name not in self._wanted else "this node leads no more"
+            return "this node stops"
+        if want is None:
+            return "no actor of this node wants it any more"
+        if want.follows_leader and self._leading.yields:
+            return "this cluster leaves it to another cluster"
+        return ""
 
-    def _may_ask(self, name: str, now_s: float) -> bool:
-        """Return whether it was not just asked for; it is taken to be asked for now then."""
-        if now_s < self._asked_at_s.get(name, float("-inf")) + self.policy.renew_interval_s:
+    def _acquisitions(self, now_s: BootSeconds) -> list[Message]:
+        commands: list[Message] = []
+        for name, want in self._wanted.items():
+            if name in self._table or self._why_not(name) or not self._is_our_turn(name, now_s):
+                continue
+            if not self._may_ask(name, now_s):
+                continue
+            if len(self._table) >= LEASES_MAX:
+                fields = {"lease": name, "leases": len(self._table)}
+                self._effects.append(Note("lease_table_full", fields, "warning"))
+            else:
+                commands.append(self._acquire(name, want, now_s))
+        return commands
+
+    def _is_our_turn(self, name: str, now_s: BootSeconds) -> bool:
+        """Return whether a free lease need not be left to the leader."""
+        if self._leading.is_leader or not self._wanted[name].follows_leader:
+            return True
+        return self._leading.leader != "" and now_s >= self._patient_until_s(name)
+
+    def _patient_until_s(self, name: str) -> float:
+        return max(self._free_since_s[name], self._leader_since_s) + self.policy.patience_s
+
+    def _may_ask(self, name: str, now_s: BootSeconds) -> bool:
+        """Return whether it was not asked for just now; if so, it counts as asked for now."""
+        asked_at_s = self._asked_at_s.get(name)
+        if asked_at_s is not None and now_s < asked_at_s + self.policy.renew_interval_s:
             return False
         self._asked_at_s[name] = now_s
         return True
 
-    def _acquire(self, name: str, want: Want, now_s: float) -> LeaseAcquire:
+    def _acquire(self, name: str, want: Want, now_s: BootSeconds) -> LeaseAcquire:
         if not self._held:
             self._renew_due_s = now_s + self.policy.renew_interval_s
         return LeaseAcquire(
@@ -276,7 +361,9 @@ class LeaseKeeper:
             number=self._count(now_s),
         )
 
-    def _expired(self, now_s: float) -> list[Message]:
+    # What the leader does for all.
+
+    def _expired(self, now_s: BootSeconds) -> list[Message]:
         return [
             LeaseExpire(
                 name=seen.lease.name,
@@ -290,10 +377,28 @@ class LeaseKeeper:
     def _free_at_s(self, seen: _Seen) -> float:
         return self.policy.free_at_s(seen.at_s, seen.lease.ttl_s)
 
+    def _claims(self, now_s: BootSeconds) -> list[Message]:
+        commands: list[Message] = []
+        for name, want in self._wanted.items():
+            seen = self._table.get(name)
+            # A lease of this node's earlier life cannot be given back: it expires.
+            if seen is None or seen.lease.holder == self.node_name:
+                continue
+            if not want.follows_leader or self._why_not(name) or now_s < self._claim_at_s(name):
+                continue
+            self._claimed_at_s[name] = now_s
+            token = seen.lease.fencing_token
+            commands.append(LeaseClaim(name=name, fencing_token=token, claimant=self.node_name))
+        return commands
+
+    def _claim_at_s(self, name: str) -> float:
+        since_s = max(self._wanted_since_s[name], self._leader_since_s)
+        return max(since_s, self._claimed_at_s.get(name, since_s)) + self.policy.takeover_after_s
+
     def _mine(self) -> list[Lease]:
         return [one.lease for one in self._table.values() if one.lease.session == self.session]
 
-    def _count(self, now_s: float) -> int:
+    def _count(self, now_s: BootSeconds) -> int:
         self._number += 1
         self._sent_at_s[self._number] = now_s
         self._sent_at_s.pop(self._number - _SENT_REMEMBERED, None)

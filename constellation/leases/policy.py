@@ -1,10 +1,10 @@
 """The times of leases, and the rules that make them safe.
 
-A holder counts its time from BEFORE it sent the command that granted or renewed; everybody else
-counts from when they LEARNT of it, which is later, and waits longer by `clock_drift`.  So, with
-clocks whose rates differ by less than that, a lease is free only after its holder's time is over.
-The holder stops `margin_s` earlier still: what it has begun by then must be done when the time is
-over.  No wall clock is read.
+A holder counts its time from BEFORE it sent the command that granted or renewed the lease.  Every
+other node counts from when it LEARNED of that, which is later, and waits longer by `clock_drift`.
+While clock rates differ by less than that, a lease becomes free only after its holder's time is
+over.  The holder stops beginning new work `margin_s` before that; work in progress must end within
+the margin.  No wall clock is read.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from messages.leases import TTL_S_MIN
 
 CLOCK_DRIFT_MAX = 0.2
-# Held by the node that leads Raft, whoever acts on them.
-DEFAULT_LEASES = ("lb-leader", "dns-writer")
+LB_LEADER = "lb-leader"  # the node that load balancing from outside should point to
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,7 @@ class LeasePolicy:
     renew_interval_s: float = 1.0
     margin_s: float = 0.5
     clock_drift: float = 0.01  # how much faster one clock may run than another, as a fraction
+    takeover_after_s: float = 10.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.clock_drift <= CLOCK_DRIFT_MAX:
@@ -34,7 +34,7 @@ class LeasePolicy:
             raise ValueError("margin_s and renew_interval_s must be above 0")
         if self.ttl_s < TTL_S_MIN:
             raise ValueError(f"ttl_s ({self.ttl_s}) must be at least {TTL_S_MIN}")
-        # One renewal may be lost, and the next still comes before the holder has to stop.
+        # One renewal may be lost, and the next still arrives before the holder has to stop.
         needed_s = 2 * self.renew_interval_s + self.margin_s
         if self.ttl_s < needed_s:
             raise ValueError(
@@ -42,10 +42,15 @@ class LeasePolicy:
                 f"({self.renew_interval_s}) and margin_s ({self.margin_s})"
             )
 
+    @property
+    def patience_s(self) -> float:
+        """How long other nodes leave a free lease to the leader: it has asked twice by then."""
+        return 2 * self.renew_interval_s
+
     def valid_until_s(self, sent_at_s: float, ttl_s: float) -> float:
-        """Return until when a holder may act that sent its command then."""
+        """Return until when a holder may act that sent its command at `sent_at_s`."""
         return sent_at_s + ttl_s - self.margin_s
 
     def free_at_s(self, seen_at_s: float, ttl_s: float) -> float:
-        """Return when a lease may be taken from a holder whose last command was seen then."""
+        """Return when a lease may be expired whose last renewal was seen at `seen_at_s`."""
         return seen_at_s + ttl_s * (1 + self.clock_drift)

@@ -1,4 +1,8 @@
-"""Which leases are held: the state machine that every member's log leads to the same state."""
+"""Which leases are held: a state machine that is the same on every member.
+
+It is a function of Raft's log alone and reads no clock: when a lease may be expired is decided by
+`keeper` on the node that leads, and proposed as a command.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from messages.base import Message
 from messages.leases import (
     Lease,
     LeaseAcquire,
+    LeaseClaim,
     LeaseExpire,
     LeaseFreed,
     LeaseRelease,
@@ -20,9 +25,11 @@ from messages.leases import (
 
 LEASES_MAX = 1024
 
+_Change = str | LeaseFreed | LeaseClaim  # a name: granted or renewed
+
 
 class LeaseTable:
-    """Leases by name.  Applied in log order, the same everywhere: it reads no clock."""
+    """Leases by name.  Commands must be applied in log order."""
 
     def __init__(self, state: LeaseTableState | None = None) -> None:
         self._leases = {lease.name: lease for lease in state.leases} if state else {}
@@ -30,7 +37,7 @@ class LeaseTable:
 
     @property
     def state(self) -> LeaseTableState:
-        """All of it, by name."""
+        """The whole table, by name."""
         leases = tuple(self._leases[name] for name in sorted(self._leases))
         return LeaseTableState(index=self._index, leases=leases)
 
@@ -49,7 +56,7 @@ class LeaseTable:
         """Return the table of a snapshot.
 
         Raises:
-            WireError: it is none.
+            WireError: the data is not a snapshot of leases.
         """
         state = decode(data, source="a snapshot")
         if not isinstance(state, LeaseTableState):
@@ -57,12 +64,13 @@ class LeaseTable:
         return LeaseTable(state)
 
     def apply(self, entries: Iterable[tuple[int, bytes]]) -> LeasesChanged:
-        """Apply commands, each with its log index; return what changed by them together.
+        """Apply commands, each with its log index; return what they changed together.
 
-        What cannot be decoded, or must not be, changes nothing: on every member alike.
+        A command that cannot be decoded or is not permitted changes nothing, on any member.
         """
         renewed: dict[str, None] = {}
         freed: list[LeaseFreed] = []
+        claimed: list[LeaseClaim] = []
         for index, data in entries:
             self._index = index
             try:
@@ -72,22 +80,21 @@ class LeaseTable:
             for change in self._apply_one(index, command):
                 if isinstance(change, LeaseFreed):
                     freed.append(change)
+                elif isinstance(change, LeaseClaim):
+                    claimed.append(change)
                 else:
                     renewed[change] = None
         held = tuple(self._leases[name] for name in renewed if name in self._leases)
-        return LeasesChanged(index=self._index, held=held, freed=tuple(freed))
+        return LeasesChanged(
+            index=self._index, held=held, freed=tuple(freed), claimed=tuple(claimed)
+        )
 
-    def _apply_one(self, index: int, command: Message) -> Sequence[str | LeaseFreed]:
-        """Apply one command; return names that were granted or renewed, and what ended."""
+    def _apply_one(self, index: int, command: Message) -> Sequence[_Change]:
         match command:
             case LeaseAcquire():
                 return self._acquire(index, command)
             case LeaseRenew():
-                mine = [one for one in self._leases.values() if one.session == command.session]
-                for lease in mine:
-                    news = {"renewed_index": index, "number": command.number}
-                    self._leases[lease.name] = lease.model_copy(update=news)
-                return [lease.name for lease in mine]
+                return self._renew(index, command)
             case LeaseRelease(name=name, fencing_token=token):
                 return self._free(name, token, "its holder gave it back")
             case LeaseExpire(name=name, fencing_token=token, renewed_index=renewed_index):
@@ -95,6 +102,9 @@ class LeaseTable:
                 if held is None or held.renewed_index > renewed_index:
                     return []
                 return self._free(name, token, "its holder did not renew it in time")
+            case LeaseClaim(name=name, fencing_token=token):
+                held = self._leases.get(name)
+                return [command] if held and held.fencing_token == token else []
             case _:
                 return []
 
@@ -111,6 +121,13 @@ class LeaseTable:
             number=command.number,
         )
         return [command.name]
+
+    def _renew(self, index: int, command: LeaseRenew) -> list[str]:
+        mine = [one for one in self._leases.values() if one.session == command.session]
+        for lease in mine:
+            news = {"renewed_index": index, "number": command.number}
+            self._leases[lease.name] = lease.model_copy(update=news)
+        return [lease.name for lease in mine]
 
     def _free(self, name: str, token: int, why: str) -> list[LeaseFreed]:
         lease = self._leases.get(name)

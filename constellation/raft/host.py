@@ -311,6 +311,7 @@ class RaftHost:
             is_leader=member is not None and member.is_leader and not member.yields,
             leader=member.leader if member else "",
             term=member.raft.state.term if member and member.raft else 0,
+            yields=member is not None and member.yields,
         )
 
     def status(self, now_s: float, *, journal_bytes: int) -> RaftStatus:
@@ -325,7 +326,7 @@ class RaftHost:
 
 
 def _is_news(changed: LeasesChanged) -> bool:
-    return bool(changed.held or changed.freed)
+    return bool(changed.held or changed.freed or changed.claimed)
 
 
 def _reported(changes: Sequence[ChangeReported]) -> list[LocalEffect]:

@@ -116,6 +116,17 @@ class LeaseSettings(Group):
         description="time before the expiry at which the holder stops acting, in seconds; an "
         "action that has begun must end within it",
     )
+    takeover_after_s: float = Field(
+        10.0,
+        gt=0,
+        description="time for which the leader must have led and wanted a lease before it takes "
+        "the lease over from another node, in seconds; for leases that prefer the leader",
+    )
+    lb_leader: bool = Field(
+        True,
+        description="whether this node may hold the lease `lb-leader`; it then wants the lease "
+        "while it serves routes to its Traefik",
+    )
     clock_drift: float = Field(
         0.01,
         ge=0,
@@ -136,4 +147,5 @@ class LeaseSettings(Group):
             renew_interval_s=self.renew_interval_s,
             margin_s=self.margin_s,
             clock_drift=self.clock_drift,
+            takeover_after_s=self.takeover_after_s,
         )

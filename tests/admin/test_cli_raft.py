@@ -49,7 +49,7 @@ def test_exit_code_is_the_same_for_the_table_and_for_json(
 
     assert (table.code, table.err, document.code, document.err) == (code, "", code, "")
     assert [request for _, _, request in agent.asked] == [REQUESTS[command]] * 2
-    assert "alpha" in table.out or "dns-writer" in table.out
+    assert "alpha" in table.out or "lb-leader" in table.out
     assert KINDS[command].model_validate_json(document.out) == reports[command]
 
 

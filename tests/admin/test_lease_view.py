@@ -69,13 +69,13 @@ def test_changes_lead_to_the_same_view_as_the_table_they_lead_to() -> None:
     assert view == LeaseView.of(table)
 
 
-def test_rows_hold_the_default_leases_too_and_the_state_of_the_holder() -> None:
+def test_rows_list_lb_leader_in_any_case_and_the_state_of_each_holder() -> None:
     held: Lease = lease("backup", "gamma", ttl_s=30.0)
     view = LeaseView.of(LeaseTableState(index=9, leases=(held,)))
 
     rows = {row.name: row for row in view.rows(three_nodes(gamma="suspect"))}
 
-    assert [*rows] == ["backup", "dns-writer", "lb-leader"]
+    assert [*rows] == ["backup", "lb-leader"]
     assert (rows["backup"].holder, rows["backup"].holder_state) == ("gamma", "suspect")
     assert (rows["backup"].ttl_s, rows["backup"].fencing_token) == (30.0, 812)
     assert (rows["lb-leader"].holder, rows["lb-leader"].fencing_token) == ("", None)

@@ -1,7 +1,8 @@
-"""The leases actor's shell: Raft's table in, commands to Raft out, and those who act told."""
+"""The leases actor's shell: Raft's table in, commands to Raft out, and the actors that act told."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from thespian.actors import ActorAddress
 
 from actors.leases import LeasesActor
 from actors.shell import YIELD_TIMEOUT_S
-from constellation.leases.policy import DEFAULT_LEASES
+from constellation.leases.clock import BootSeconds
 from constellation.leases.table import LeaseTable
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
@@ -27,37 +28,37 @@ from messages.leases import (
     LeaseWanted,
 )
 from messages.lifecycle import ActorYield, ActorYielded
-from messages.raft_member import (
-    LeasesSubscribe,
-    RaftLeading,
-    RaftPropose,
-)
+from messages.raft_member import LeasesSubscribe, RaftLeading, RaftPropose
 from tests.harness import Harness, messages_of
 
 TRAEFIK = ActorAddress(ActorRef("127.0.0.1", 7947, "traefik"))
 DNS = ActorAddress(ActorRef("127.0.0.1", 7947, "dns"))
-LEASE = "lb-leader"
+LEASE, OTHER = "lb-leader", "dns-writer"
+HELD = "constellation_lease_held"
 
 
 class Shell:
-    """A started leases actor on a clock of its own; Raft is a table that takes all at once."""
+    """A started leases actor on a clock of its own; Raft is a table that takes everything."""
 
     def __init__(self, *, witness: bool = False) -> None:
-        self.now_s = 1000.0
+        self.now_s = 1000.0  # CLOCK_BOOTTIME
+        self.monotonic_s = 500.0
         settings = Settings(node_name="alpha", data_dir="/nonexistent", raft={"witness": witness})
         self.table = LeaseTable()
         self.index = 0
         self._taken = 0
         self.actor = LeasesActor()
-        self.actor.now_s = lambda: self.now_s  # type: ignore[method-assign]
+        self.actor.boot_now_s = lambda: BootSeconds(self.now_s)  # type: ignore[method-assign]
+        self.actor.now_s = lambda: self.monotonic_s  # type: ignore[method-assign]
         self.harness = Harness(
             self.actor, settings, name="leases", neighbours=("raft", "admin", "traefik", "dns")
         )
         self.harness.deliver(self.table.state)
 
-    def lead(self, *, is_leader: bool = True) -> None:
+    def lead(self, *, is_leader: bool = True, yields: bool = False) -> None:
         leader = "alpha" if is_leader else "beta"
-        self.harness.deliver(RaftLeading(is_leader=is_leader, leader=leader, term=1))
+        leading = RaftLeading(is_leader=is_leader, leader=leader, term=1, yields=yields)
+        self.harness.deliver(leading)
 
     @property
     def proposed(self) -> list[Message]:
@@ -79,10 +80,33 @@ class Shell:
 
     def pass_time(self, seconds: float) -> None:
         self.now_s += seconds
+        self.monotonic_s += seconds
         self.harness.tick()
 
-    def told(self, name: str) -> list[Any]:
+    def sleep(self, seconds: float) -> None:
+        """Suspend the machine: only CLOCK_BOOTTIME goes on."""
+        self.now_s += seconds
+        self.harness.tick()
+
+    def want(self, sender: ActorAddress = TRAEFIK, name: str = LEASE, **fields: Any) -> None:
+        fields.setdefault("number", 1)
+        self.harness.deliver(LeaseWanted(name=name, **fields), sender=sender)
+
+    def sent_to(self, name: str) -> list[Any]:
         return self.harness.sent_to(name)
+
+    def lost(self, name: str = "traefik") -> LeaseLost:
+        message = self.sent_to(name)[-1]
+        assert isinstance(message, LeaseLost)
+        return message
+
+    def let_go(self, sender: ActorAddress = TRAEFIK) -> None:
+        lost = self.lost(str(sender.addressDetails.actor_id))
+        answer = LeaseLetGo(name=lost.name, fencing_token=lost.fencing_token)
+        self.harness.deliver(answer, sender=sender)
+
+    def held(self, name: str = LEASE) -> float | None:
+        return self.actor.registry.get_sample_value(HELD, {"lease": name})
 
     @property
     def holders(self) -> dict[str, str]:
@@ -91,81 +115,94 @@ class Shell:
 
 @pytest.fixture
 def leading() -> Shell:
-    """Return the shell of a node that leads and holds the leases."""
+    """Return the shell of a node that leads, and holds the lease for its `traefik` actor."""
     shell = Shell()
     shell.lead()
+    shell.want()
     shell.commit()
-    assert set(shell.holders) == set(DEFAULT_LEASES)
+    assert shell.holders == {LEASE: "alpha"}
     return shell
 
 
 def test_raft_is_asked_for_the_table_whenever_it_starts(leading: Shell) -> None:
-    leading.harness.neighbours("raft", "admin", generation=1)
+    leading.harness.neighbours("raft", "admin", "traefik", "dns", generation=1)
 
-    asked = [one for one in leading.told("raft") if isinstance(one, LeasesSubscribe)]
+    asked = [one for one in leading.sent_to("raft") if isinstance(one, LeasesSubscribe)]
     assert len(asked) == 2
 
 
-def test_nothing_is_acquired_before_this_node_leads() -> None:
+def test_leader_acquires_only_what_an_actor_of_its_node_wants() -> None:
+    shell = Shell()
+    shell.lead()
+    for _ in range(5):
+        shell.pass_time(1)
+    assert shell.proposed == []
+
+    shell.want(name=OTHER)
+    shell.commit()
+    assert shell.holders == {OTHER: "alpha"}
+
+
+def test_lease_that_the_leader_does_not_want_goes_to_a_node_that_does() -> None:
     shell = Shell()
     shell.lead(is_leader=False)
-    shell.pass_time(5)
+    shell.want()
+    shell.pass_time(1.9)
+    assert shell.proposed == []
 
-    assert not shell.proposed
+    shell.pass_time(0.2)
+    shell.commit()
+    assert shell.holders == {LEASE: "alpha"}
 
 
-def test_who_wants_a_lease_is_told_when_it_is_acquired_and_renewed() -> None:
+def test_subscriber_is_told_when_its_lease_is_acquired_and_renewed() -> None:
     shell = Shell()
-    shell.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
+    shell.want(number=3)
     shell.lead()
-    assert not shell.told("traefik")
+    assert not shell.sent_to("traefik")
 
     shell.commit()
-    (acquired,) = shell.told("traefik")
+    (acquired,) = shell.sent_to("traefik")
     assert isinstance(acquired, LeaseAcquired)
     assert acquired.fencing_token == shell.table.state.leases[-1].fencing_token
+    assert acquired.number == 3
     assert shell.now_s < acquired.valid_until_s < shell.now_s + 4.0
 
     shell.pass_time(1.1)
     shell.commit()
-    renewed = shell.told("traefik")[-1]
+    renewed = shell.sent_to("traefik")[-1]
     assert renewed.fencing_token == acquired.fencing_token
     assert renewed.valid_until_s > acquired.valid_until_s
     assert isinstance(shell.proposed[-1], LeaseRenew)
 
 
-def test_who_wants_what_is_held_already_is_told_at_once(leading: Shell) -> None:
-    leading.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
+def test_subscriber_to_a_held_lease_is_told_at_once(leading: Shell) -> None:
+    leading.want(DNS, number=5)
 
-    (acquired,) = leading.told("traefik")
-    assert (acquired.name, type(acquired)) == (LEASE, LeaseAcquired)
+    (acquired,) = leading.sent_to("dns")
+    assert (acquired.name, acquired.number, type(acquired)) == (LEASE, 5, LeaseAcquired)
 
 
-def test_lease_is_given_back_only_when_all_who_acted_have_let_go(leading: Shell) -> None:
-    for reader in (TRAEFIK, DNS):
-        leading.harness.deliver(LeaseWanted(name=LEASE), sender=reader)
+def test_lease_is_released_only_when_all_its_actors_have_let_go(leading: Shell) -> None:
+    leading.want(DNS)
     leading.lead(is_leader=False)
 
-    lost = leading.told("traefik")[-1]
-    assert isinstance(lost, LeaseLost)
-    assert leading.told("dns")[-1] == lost
-    let_go = LeaseLetGo(name=LEASE, fencing_token=lost.fencing_token)
-    leading.harness.deliver(let_go, sender=TRAEFIK)
+    assert leading.lost("dns") == leading.lost("traefik")
+    leading.let_go(TRAEFIK)
     leading.commit()
-    assert leading.holders == {LEASE: "alpha"}  # the other one had nobody who acts on it
-    leading.harness.deliver(let_go, sender=DNS)
+    assert leading.holders == {LEASE: "alpha"}
+    leading.let_go(DNS)
     leading.commit()
 
     assert leading.holders == {}
     assert isinstance(leading.proposed[-1], LeaseRelease)
     reports = messages_of(ChangeReported, leading.harness.sent)
-    assert {(one.what, one.subject) for one in reports} == {
-        ("lease_lost", name) for name in DEFAULT_LEASES
-    }
+    assert [one.subject for one in reports] == [LEASE]
 
 
-def test_who_never_lets_go_holds_others_up_for_the_time_of_the_grant_only(leading: Shell) -> None:
-    leading.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
+def test_actor_that_never_lets_go_delays_the_release_by_the_time_of_the_grant_only(
+    leading: Shell,
+) -> None:
     leading.lead(is_leader=False)
     leading.commit()
     assert leading.holders == {LEASE: "alpha"}
@@ -173,88 +210,165 @@ def test_who_never_lets_go_holds_others_up_for_the_time_of_the_grant_only(leadin
     leading.pass_time(3.4)
     leading.commit()
     assert leading.holders == {LEASE: "alpha"}
-    leading.pass_time(1.2)  # what it may have begun last is over as well
+    leading.pass_time(1.2)  # the margin is over as well
     leading.commit()
 
     assert leading.holders == {}
 
 
 def test_lease_that_cannot_be_renewed_is_lost_before_its_time_is_over(leading: Shell) -> None:
-    leading.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
-    value = leading.actor.registry.get_sample_value
-    assert value("constellation_lease_held", {"lease": LEASE}) == 1
+    assert leading.held() == 1
 
     for _ in range(4):  # nothing is committed
         leading.pass_time(0.9)
 
-    assert isinstance(leading.told("traefik")[-1], LeaseLost)
-    assert value("constellation_lease_held", {"lease": LEASE}) == 0
+    assert leading.lost().name == LEASE
+    assert leading.held() == 0
 
 
-def test_lease_of_its_own_is_given_back_when_the_last_one_wants_it_no_more(leading: Shell) -> None:
-    for reader in (TRAEFIK, DNS):
-        leading.harness.deliver(LeaseWanted(name="backup"), sender=reader)
-    leading.commit()
-    assert leading.holders["backup"] == "alpha"
+def test_lease_does_not_outlive_a_suspended_machine(leading: Shell) -> None:
+    leading.sleep(3.6)
 
-    leading.harness.deliver(LeaseUnwanted(name="backup"), sender=TRAEFIK)
-    leading.commit()
-    assert "backup" in leading.holders
-    leading.harness.deliver(LeaseUnwanted(name="backup"), sender=DNS)
-    leading.commit()
-
-    assert "backup" not in leading.holders
-    assert set(leading.holders) == set(DEFAULT_LEASES)
+    assert leading.lost().why == "it was not renewed in time"
+    assert leading.held() == 0
 
 
-def test_default_lease_is_held_on_though_nobody_wants_it_any_more(leading: Shell) -> None:
-    leading.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
+def test_leases_are_measured_on_the_clock_that_goes_on_in_a_suspended_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clocks = {time.CLOCK_BOOTTIME: 5000.0, time.CLOCK_MONOTONIC: 1000.0}
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: clocks[clock])
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+
+    assert LeasesActor.boot_now_s() == 5000.0
+    shell = Shell()
+    del shell.actor.boot_now_s, shell.actor.now_s  # the clocks of the test
+    shell.lead()
+    shell.want()
+    shell.commit()
+    (acquired,) = shell.sent_to("traefik")
+    assert acquired.valid_until_s == 5000.0 + 3.5
+    clocks[time.CLOCK_BOOTTIME] = 5003.5  # and no monotonic time has passed
+    shell.harness.tick()
+    assert shell.lost().fencing_token == acquired.fencing_token
+
+
+def test_lease_is_given_back_when_the_last_actor_does_not_want_it(leading: Shell) -> None:
+    leading.want(DNS)
     leading.harness.deliver(LeaseUnwanted(name=LEASE), sender=TRAEFIK)
     leading.commit()
+    assert leading.holders == {LEASE: "alpha"}
 
-    assert set(leading.holders) == set(DEFAULT_LEASES)
-
-
-def test_actor_that_ends_wants_nothing_any_more(leading: Shell) -> None:
-    leading.harness.deliver(LeaseWanted(name="backup"), sender=TRAEFIK)
+    leading.harness.deliver(LeaseUnwanted(name=LEASE), sender=DNS)
     leading.commit()
 
+    assert leading.holders == {}
+    assert leading.held() is None
+
+
+def test_actor_that_does_not_want_a_lost_lease_has_let_go_of_it(leading: Shell) -> None:
+    leading.want(DNS)
+    leading.lead(is_leader=False)
+    leading.let_go(TRAEFIK)
+
+    leading.harness.deliver(LeaseUnwanted(name=LEASE), sender=DNS)
+    leading.commit()
+
+    assert leading.holders == {}
+
+
+def test_lease_of_an_actor_with_an_abandoned_write_is_released_only_after_its_time(
+    leading: Shell,
+) -> None:
+    leading.harness.deliver(LeaseUnwanted(name=LEASE, has_let_go=False), sender=TRAEFIK)
+    leading.pass_time(3.9)
+    leading.commit()
+    assert leading.holders == {LEASE: "alpha"}
+
+    leading.pass_time(0.2)
+    leading.commit()
+    assert leading.holders == {}
+
+
+def test_lease_of_an_actor_that_died_is_released_only_after_its_time(leading: Shell) -> None:
+    # What it sent last may still be on its way.
+    leading.harness.neighbours("raft", "admin", "dns")
+    leading.pass_time(3.9)
+    leading.commit()
+    assert leading.holders == {LEASE: "alpha"}
+
+    leading.pass_time(0.2)
+    leading.commit()
+    assert leading.holders == {}
+
+
+def test_actor_that_starts_again_acts_under_a_new_grant(leading: Shell) -> None:
+    (token,) = [lease.fencing_token for lease in leading.table.state.leases]
+    leading.harness.neighbours("raft", "admin", "traefik", "dns", generation=1)
+    again = ActorAddress(ActorRef("127.0.0.1", 7948, "traefik"))
+    leading.want(again)
+    for _ in range(60):
+        leading.pass_time(0.1)
+        leading.commit()
+
+    (lease,) = leading.table.state.leases
+    assert lease.fencing_token > token
+    assert leading.sent_to("traefik")[-1].fencing_token == lease.fencing_token
+
+
+def test_lease_is_kept_for_the_other_actors_when_one_dies_and_then_released_late(
+    leading: Shell,
+) -> None:
+    leading.want(DNS)
     leading.harness.neighbours("raft", "admin", "dns")
     leading.commit()
+    assert leading.holders == {LEASE: "alpha"}
 
-    assert "backup" not in leading.holders
+    leading.lead(is_leader=False)
+    leading.let_go(DNS)
+    leading.commit()
+    assert leading.holders == {LEASE: "alpha"}
+    leading.pass_time(4.1)
+    leading.commit()
+    assert leading.holders == {}
 
 
-def test_wish_that_cannot_be_is_refused_with_the_reason(leading: Shell) -> None:
-    leading.harness.deliver(LeaseWanted(name="backup", ttl_s=1.0), sender=TRAEFIK)
+def test_want_that_cannot_be_is_refused_with_the_reason(leading: Shell) -> None:
+    leading.want(DNS, "backup", ttl_s=1.0)
 
-    (refused,) = leading.told("traefik")
+    (refused,) = leading.sent_to("dns")
     assert isinstance(refused, LeaseRefused)
     assert "ttl_s" in refused.why
     leading.commit()
     assert "backup" not in leading.holders
 
 
-def test_witness_wants_no_lease_even_when_it_leads() -> None:
+def test_witness_acquires_nothing_and_refuses_who_wants_it() -> None:
     witness = Shell(witness=True)
     witness.lead()
+    witness.want()
     for _ in range(5):
         witness.pass_time(1)
 
+    (refused,) = witness.sent_to("traefik")
+    assert isinstance(refused, LeaseRefused)
+    assert "witness" in refused.why
     assert not witness.proposed
 
 
-def test_leases_are_given_back_before_the_node_ends(leading: Shell) -> None:
-    leading.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
+def test_cluster_that_yields_to_another_holds_nothing_that_follows_the_leader(
+    leading: Shell,
+) -> None:
+    leading.lead(is_leader=False, yields=True)
 
+    assert isinstance(leading.lost(), LeaseLost)
+
+
+def test_leases_are_given_back_before_the_node_stops(leading: Shell) -> None:
     leading.harness.deliver(ActorYield())
-    lost = leading.told("traefik")[-1]
-    assert isinstance(lost, LeaseLost)
-    assert lost.why == "this node ends"
+    assert leading.lost().why == "this node stops"
     assert not messages_of(ActorYielded, leading.harness.sent)
-    leading.harness.deliver(
-        LeaseLetGo(name=LEASE, fencing_token=lost.fencing_token), sender=TRAEFIK
-    )
+    leading.let_go()
     leading.commit()
 
     assert messages_of(ActorYielded, leading.harness.sent) == [ActorYielded(name="leases")]
@@ -263,7 +377,7 @@ def test_leases_are_given_back_before_the_node_ends(leading: Shell) -> None:
     assert leading.holders == {}
 
 
-def test_node_that_cannot_give_its_leases_back_ends_all_the_same(leading: Shell) -> None:
+def test_node_that_cannot_give_its_leases_back_stops_all_the_same(leading: Shell) -> None:
     leading.harness.deliver(ActorYield())  # and nothing is committed any more
     leading.pass_time(YIELD_TIMEOUT_S / 2)
     assert not messages_of(ActorYielded, leading.harness.sent)
@@ -272,31 +386,30 @@ def test_node_that_cannot_give_its_leases_back_ends_all_the_same(leading: Shell)
     assert messages_of(ActorYielded, leading.harness.sent) == [ActorYielded(name="leases")]
 
 
-def test_who_acts_on_a_lease_goes_on_when_another_wish_of_it_is_refused(leading: Shell) -> None:
-    leading.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
-    leading.harness.deliver(LeaseWanted(name=LEASE, ttl_s=1.0), sender=TRAEFIK)
-    assert isinstance(leading.told("traefik")[-1], LeaseRefused)
+def test_subscriber_keeps_its_lease_when_a_change_of_its_want_is_refused(leading: Shell) -> None:
+    leading.want(ttl_s=1.0, number=2)
+    assert isinstance(leading.sent_to("traefik")[-1], LeaseRefused)
 
     leading.lead(is_leader=False)
     leading.commit()
-
-    lost = leading.told("traefik")[-1]
-    assert isinstance(lost, LeaseLost)
     assert leading.holders == {LEASE: "alpha"}
-    let_go = LeaseLetGo(name=LEASE, fencing_token=lost.fencing_token)
-    leading.harness.deliver(let_go, sender=TRAEFIK)
+    leading.let_go()
     leading.commit()
     assert leading.holders == {}
 
 
-def test_witness_refuses_who_wants_a_lease() -> None:
-    witness = Shell(witness=True)
-    witness.lead()
+def test_step_that_fails_ends_the_process_and_nothing_of_it_is_sent(
+    leading: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the failed step wanted is lost; the harness raises where the process would end."""
 
-    witness.harness.deliver(LeaseWanted(name=LEASE), sender=TRAEFIK)
-    witness.pass_time(5)
+    def fails_half_way(*arguments: object) -> None:
+        leading.actor.manager.keeper.unwant(LEASE, BootSeconds(leading.now_s))
+        raise KeyError("a table that cannot be")
 
-    (refused,) = witness.told("traefik")
-    assert isinstance(refused, LeaseRefused)
-    assert "witness" in refused.why
-    assert not witness.proposed
+    monkeypatch.setattr(leading.actor.manager, "change", fails_half_way)
+    sent = len(leading.harness.sent)
+
+    with pytest.raises(KeyError, match="cannot be"):
+        leading.harness.deliver(leading.table.apply([]))
+    assert len(leading.harness.sent) == sent

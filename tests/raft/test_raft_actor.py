@@ -20,7 +20,7 @@ from messages.gossip import (
     ClusterChanged,
     ClusterSubscribe,
 )
-from messages.leases import LeasesChanged, LeaseTableState
+from messages.leases import LeaseClaim, LeasesChanged, LeaseTableState
 from messages.lifecycle import ActorYield, ActorYielded
 from messages.raft import RaftConfiguration, RaftSnapshotRequest, RaftVoteRequest
 from messages.raft_member import (
@@ -35,6 +35,7 @@ from messages.raft_member import (
     RaftOrderDone,
     RaftPacket,
     RaftPromise,
+    RaftPropose,
 )
 from tests.harness import messages_of
 from tests.raft.raft_shell import TO_OTHERS, Partner, Shell, raft_of
@@ -128,6 +129,22 @@ def test_subscriber_gets_the_table_and_the_leader_and_then_changes(alone: Shell)
     assert leading == RaftLeading(is_leader=True, leader="alpha", term=1)
     assert isinstance(changed, LeasesChanged)
     assert [lease.name for lease in changed.held] == ["lb-leader"]
+
+
+def test_subscriber_gets_a_claim_which_changes_nothing_in_the_table(alone: Shell) -> None:
+    leases = ActorAddress(ActorRef("127.0.0.1", 7947, "leases"))
+    alone.propose("lb-leader", 1)
+    alone.harness.deliver(LeasesSubscribe(), sender=leases)
+    table, _ = alone.harness.sent_to("leases")
+    (lease,) = table.leases
+    claim = LeaseClaim(name=lease.name, fencing_token=lease.fencing_token, claimant="alpha")
+    late = claim.model_copy(update={"fencing_token": lease.fencing_token - 1})
+
+    for command in (late, claim):
+        alone.harness.deliver(RaftPropose(commands=(encode(command),)))
+
+    (changed,) = alone.harness.sent_to("leases")[2:]
+    assert (changed.claimed, changed.held, changed.freed) == ((claim,), (), ())
 
 
 def test_subscriber_that_has_ended_is_sent_nothing_more(alone: Shell) -> None:
@@ -350,12 +367,14 @@ def test_subscribers_see_a_leader_only_while_no_cluster_with_a_lower_id_exists(
     alone: Shell,
 ) -> None:
     alone.harness.deliver(LeasesSubscribe())
-    told = [messages_of(RaftLeading, alone.harness.sent)[-1].is_leader]
+    leading = messages_of(RaftLeading, alone.harness.sent)[-1]
+    told = [(leading.is_leader, leading.yields)]
     for cluster_id in ("!lower", "~higher"):
         alone.sees("beta", cluster_id=cluster_id)
-        told.append(messages_of(RaftLeading, alone.harness.sent)[-1].is_leader)
+        leading = messages_of(RaftLeading, alone.harness.sent)[-1]
+        told.append((leading.is_leader, leading.yields))
 
-    assert told == [True, False, True]
+    assert told == [(True, False), (False, True), (True, False)]
     assert alone.status().leader == "alpha"
 
 

@@ -47,7 +47,9 @@ def _hard_on_holders(net: RaftNetwork) -> None:
         net.local_delay_s = net.random.choice(LOCAL_DELAYS_S)
         net.run(net.random.uniform(0.5, 3.0))
         name = _holder(net) or net.leader
-        match net.random.randrange(5):
+        match net.random.randrange(7):
+            case 5 | 6:
+                _disturb_processes(net, name)
             case 0 | 1:
                 net.isolate([name])
             case 2:
@@ -75,15 +77,16 @@ def settles(net: RaftNetwork) -> None:
     members = [net.members[name] for name in sorted(names)]
     agreed = net.run(10, until=lambda: all(one.applied_index >= index for one in members))
     assert agreed, "not all have what is committed"
-    assert net.run(8, until=lambda: _all_held(net)), "a lease is not held"
+    net.checks.acts.clear()
+    assert net.run(12, until=lambda: _all_acted_on(net)), "a lease is not acted on"
     # Nobody asks for anything between two renewals: then the tables are the same.
     same = net.run(5, until=lambda: len({one.applied_index for one in members}) == 1)
     assert same
     assert len({one.table.encode() for one in members}) == 1, "tables differ"
 
 
-def _all_held(net: RaftNetwork) -> bool:
-    return {lease for _, lease in net.held()} >= set(net.wants)
+def _all_acted_on(net: RaftNetwork) -> bool:
+    return net.checks.acts.keys() >= net.wants.keys()
 
 
 def _load(net: RaftNetwork, data: bytes) -> None:
@@ -94,10 +97,10 @@ def _load(net: RaftNetwork, data: bytes) -> None:
             net.at(member, net.random.uniform(0.0, 0.5), member.read)
 
 
-def _disturb(net: RaftNetwork) -> None:  # noqa: C901 - a list of faults
+def _disturb(net: RaftNetwork) -> None:  # noqa: C901, PLR0912 - a list of faults
     random = net.random
     name = random.choice(net.names)
-    match random.randrange(16):
+    match random.randrange(19):
         case 0:
             net.kill(name)
         case 1 | 2:
@@ -121,8 +124,27 @@ def _disturb(net: RaftNetwork) -> None:  # noqa: C901 - a list of faults
             net.leading.transfer(random.choice(net.voters))
         case 13 | 14 if net.leader:
             _change(net)
+        case 16 if name in net.members:
+            _disturb_processes(net, name)
+        case 17 if _holder(net):
+            _disturb_processes(net, _holder(net))
+        case 18:
+            net.local_loss = random.choice([0.0, 0.1, 0.3])
         case _:
             net.kill(net.leader)
+
+
+def _disturb_processes(net: RaftNetwork, name: str) -> None:
+    """Kill or stop one process of a node: its lease manager, or an actor that acts on leases."""
+    user = net.members[name].user
+    actor = user.actors[net.random.choice(sorted(user.actors))]
+    match net.random.randrange(3):
+        case 0:
+            net.at(net.members[name], 0.0, user.start_manager)
+        case 1:
+            net.at(net.members[name], 0.0, partial(user.kill_actor, actor.name))
+        case _:
+            net.at(net.members[name], 0.0, partial(actor.stop, net.random.uniform(0.2, 8.0)))
 
 
 def _change(net: RaftNetwork) -> None:

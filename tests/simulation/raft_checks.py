@@ -33,7 +33,6 @@ from tests.simulation.raft_disk import last_index, term_on
 class _Act:
     node: str
     token: int
-    ends_s: float
 
 
 @dataclass
@@ -45,7 +44,8 @@ class Checks:
     votes: dict[tuple[int, str], str] = field(default_factory=dict)
     applied: dict[int, RaftEntry] = field(default_factory=dict)  # by index, of the first to do it
     committed_by: dict[int, int] = field(default_factory=dict)  # by index: not after this term
-    acts: dict[str, _Act] = field(default_factory=dict)  # the last one, by lease
+    acts: dict[str, _Act] = field(default_factory=dict)  # the last that began, by lease
+    _open_acts: dict[str, dict[str, _Act]] = field(default_factory=dict)  # by lease, by key
     floor: int = 0  # the highest log index that a completed operation on the register had
     _chains: dict[tuple[int, int], int] = field(default_factory=dict)
     _configurations: list[tuple[int, Configuration]] = field(default_factory=list)
@@ -129,18 +129,23 @@ class Checks:
             self.counts["changes"] += 1
         self._configurations.append((entry.index, configuration))
 
-    def acts_on(self, lease: str, node: str, token: int, now_s: float, ends_s: float) -> None:
+    def act_begins(self, key: str, lease: str, node: str, token: int) -> None:
+        """A write under a lease begins: no other grant's is in progress, and tokens only grow."""
         last = self.acts.get(lease)
         if last is not None:
             assert token >= last.token, f"{lease}: {node} acts with {token} after {last.token}"
-            if token == last.token:
-                assert node == last.node, f"{lease}: {node} and {last.node} have token {token}"
-            else:
-                assert now_s >= last.ends_s, f"{lease}: {node} acts while {last.node} still does"
-                self.counts["successions"] += node != last.node
-            ends_s = max(ends_s, last.ends_s)
-        self.acts[lease] = _Act(node, token, ends_s)
+            is_same = token > last.token or node == last.node
+            assert is_same, f"{lease}: {node} and {last.node} have token {token}"
+            self.counts["successions"] += node != last.node
+        going_on = self._open_acts.setdefault(lease, {})
+        for other in going_on.values():
+            assert other.token == token, f"{lease}: {node} acts while {other.node} still does"
+        going_on[key] = self.acts[lease] = _Act(node, token)
         self.counts["acts"] += 1
+
+    def act_ends(self, key: str) -> None:
+        for going_on in self._open_acts.values():
+            going_on.pop(key, None)
 
     def completes(self, index: int, *, floor: int, is_write: bool) -> None:
         """An operation is at `index`; `floor` is what had completed when it began."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from constellation.leases.keeper import LeaseKeeper
+from constellation.leases.keeper import Leading, LeaseKeeper
 from constellation.leases.table import LeaseTable
 from constellation.raft.batch import in_safe_order
 from constellation.raft.configuration import ChangeKind, ConfigurationRefusedError
@@ -114,13 +114,18 @@ class Member:
         return bool(indexes)
 
     def read(self) -> None:
-        floor, number = self.net.checks.floor, self.net.random.getrandbits(60)
+        floor = self.net.checks.floor
 
         def done(is_confirmed: bool) -> None:
             if is_confirmed:
                 at = self.applied_index
                 self.net.checks.completes(at, floor=floor, is_write=False)
 
+        self.ask(done)
+
+    def ask(self, done: Callable[[bool], None]) -> None:
+        """Call `done` with whether what is applied now is as new as this question."""
+        number = self.net.random.getrandbits(60)
         self._open[number] = done
         self._perform(self.raft.read(number, self.now_s))
 
@@ -177,11 +182,11 @@ class Member:
                 self._tell_user(self.table.state)
             case ReadReady(number, is_confirmed):
                 self._open.pop(number)(is_confirmed)
-            case RoleChanged(role, term, _, _):
-                is_leader = role == "leader"
-                if is_leader:
+            case RoleChanged(role, term, leader, _):
+                leading = Leading(leader, is_leader=role == "leader")
+                if leading.is_leader:
                     net.checks.leads(self.name, term, self.raft.state.log)
-                self.later("raft to keeper", lambda: self.user.lead(is_leader=is_leader))
+                self.later("raft to manager", lambda: self.user.lead(leading))
             case _:
                 return
 
@@ -204,7 +209,7 @@ class Member:
                 self.net.checks.completes(entry.index, floor=floor, is_write=True)
 
     def _tell_user(self, message: LeasesChanged | LeaseTableState) -> None:
-        self.later("raft to keeper", lambda: self.user.hear(message))
+        self.later("raft to manager", lambda: self.user.hear(message))
 
     def _arm_raft(self) -> None:
         due_s = self.raft.next_due_s

@@ -43,6 +43,9 @@ class RaftNetwork:
         self.loss = loss
         self.delay_s = CALM_S  # of a message between nodes
         self.local_delay_s = (0.0, 0.02)  # of a message between the actors of one node
+        self.local_loss = 0.0  # of messages between the manager and the actors of a node
+        self.confirm_chance = 0.1  # of asking the cluster before a write
+        self.long_write_chance = 0.1  # of a write that goes on for longer than the margin
         self.crash_chance = 0.0  # of dying within one batch of effects that writes
         self.batch_chance = 0.0  # of doing what the core asks for together with what comes next
         self.wants = dict(WANTS)
@@ -90,7 +93,9 @@ class RaftNetwork:
 
     def kill(self, name: str) -> None:
         """End a node; what is on its way to it is lost."""
-        self.members.pop(name, None)
+        member = self.members.pop(name, None)
+        if member is not None:
+            member.user.suspend_writes()
         self.ending.discard(name)
 
     def end(self, name: str, seconds: float) -> None:
@@ -103,6 +108,8 @@ class RaftNetwork:
     def stop(self, name: str, seconds: float) -> None:
         """Stop a node as SIGSTOP does: what comes meanwhile waits."""
         self._waiting.setdefault(name, [])
+        if name in self.members:
+            self.members[name].user.suspend_writes()
         self._push(self.now_s + seconds, partial(self._go_on, name))
 
     def _go_on(self, name: str) -> None:
@@ -122,11 +129,13 @@ class RaftNetwork:
         for name in list(self._waiting):
             self._go_on(name)
         self.loss, self.crash_chance, self.delay_s = 0.0, 0.0, CALM_S
-        self.local_delay_s = (0.0, 0.02)
+        self.local_delay_s, self.local_loss = (0.0, 0.02), 0.0
         for name in sorted(self.ending):
             self.kill(name)
         self.start_all()
         for member in self.members.values():
+            for actor in member.user.actors.values():
+                actor.go_on()
             for lease in self.wants:
                 self.at(member, 0.0, partial(member.user.want, lease))
 
@@ -164,6 +173,14 @@ class RaftNetwork:
                 work()
 
         self._push(due_s, do)
+
+    def after(self, seconds: float, work: Callable[[], object]) -> None:
+        """Do something outside of all nodes after a while."""
+        self._push(self.now_s + seconds, work)
+
+    def loses_local(self) -> bool:
+        """Return whether a message between the manager and an actor of a node is lost."""
+        return self.random.random() < self.local_loss
 
     def after_local(self, member: Member, due_s: float, work: Callable[[], object]) -> None:
         """Do something when a member's clock says `due_s`."""

@@ -20,11 +20,13 @@ from actors.http.actor import HttpActor
 from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
 from constellation.settings.http import HttpSettings
+from constellation.settings.raft import LeaseSettings
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.last_good import LastGood
 from constellation.wire import encode
 from messages.admin import PartReported
 from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.leases import LeaseUnwanted, LeaseWanted
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
 from messages.operator import Relayed
 from messages.routes import ExplainReport, ExplainRequest, RejectedReport, RejectedRequest
@@ -39,12 +41,18 @@ Start = Callable[..., Harness[HttpActor]]
 def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Harness[HttpActor]] = []
 
-    def begin(*, traefik: TraefikSettings | None = None, **http: float) -> Harness[HttpActor]:
+    def begin(
+        *,
+        traefik: TraefikSettings | None = None,
+        leases: LeaseSettings | None = None,
+        **http: float,
+    ) -> Harness[HttpActor]:
         settings = Settings(
             node_name="alpha",
             data_dir=str(tmp_path),
             http=HttpSettings(**{"port": free_port(), **http}),
             traefik=traefik or TraefikSettings(settle_s=0.3),
+            leases=leases or LeaseSettings(),
         )
         harness = Harness(HttpActor(), settings, name="http")
         running.append(harness)
@@ -109,6 +117,44 @@ def test_routes_follow_the_cluster(start: Start) -> None:
     )
 
     wait_until(lambda: "api.localhost" in hosts(harness))
+
+
+def lease_messages(harness: Harness[HttpActor]) -> list[object]:
+    harness.neighbours("leases")
+    harness.pump_until(lambda: True)
+    return harness.sent_to("leases")
+
+
+def test_lb_leader_is_wanted_once_this_node_serves_routes(start: Start) -> None:
+    harness = start()
+    assert lease_messages(harness) == []
+
+    harness.deliver(snapshot(on("alpha", state())))
+    wait_until(lambda: bool(hosts(harness)))
+    harness.pump_until(lambda: bool(harness.sent_to("leases")))
+    harness.deliver(snapshot(on("alpha", state("api"))))
+    wait_until(lambda: "api.localhost" in hosts(harness))
+
+    assert lease_messages(harness) == [LeaseWanted(name="lb-leader", number=1)]
+
+
+def test_lb_leader_is_not_wanted_where_the_settings_exclude_it(start: Start) -> None:
+    harness = start(leases=LeaseSettings(lb_leader=False))
+    harness.deliver(snapshot(on("alpha", state())))
+    wait_until(lambda: bool(hosts(harness)))
+
+    assert lease_messages(harness) == []
+
+
+def test_lb_leader_is_given_back_when_the_actor_stops(start: Start) -> None:
+    harness = start()
+    harness.neighbours("leases")
+    harness.deliver(snapshot(on("alpha", state())))
+    harness.pump_until(lambda: bool(harness.sent_to("leases")))
+
+    harness.stop()
+
+    assert harness.sent_to("leases")[-1] == LeaseUnwanted(name="lb-leader")
 
 
 def test_the_body_is_json_with_an_etag(start: Start) -> None:

@@ -1,0 +1,52 @@
+"""Lease managers of a node that holds a lease or does not, and what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from constellation.leases.clock import BootSeconds
+from constellation.leases.effects import Announce, LeaseEffect, Propose
+from constellation.leases.keeper import Leading, LeaseKeeper, Want
+from constellation.leases.policy import LeasePolicy
+from messages.base import Message
+from messages.leases import Lease, LeaseAcquired, LeaseFreed, LeasesChanged
+from tests.leases.commands import TTL_S, held
+
+at = BootSeconds
+POLICY = LeasePolicy(ttl_s=TTL_S, renew_interval_s=1.0, margin_s=0.5, clock_drift=0.01)
+WANT = Want(ttl_s=TTL_S, follows_leader=False)
+WE_LEAD = Leading("node of s1", is_leader=True)
+BETA_LEADS = Leading("beta")
+VALID_S = TTL_S - POLICY.margin_s
+
+
+def keeper() -> LeaseKeeper:
+    return LeaseKeeper(node_name="node of s1", session="s1", policy=POLICY)
+
+
+def holder(sent_s: float = 0.0, learned_s: float = 0.2, *, want: Want = WANT) -> LeaseKeeper:
+    """Return a keeper that has just acquired the lease, at log index 5."""
+    made = keeper()
+    made.set_leading(WE_LEAD if want.follows_leader else BETA_LEADS, at(sent_s))
+    made.want("lb", want, at(sent_s))
+    made.change(changed(5, held(5)), at(learned_s))
+    assert made.held
+    return made
+
+
+def changed(index: int, *leases: Lease, freed: int = 0) -> LeasesChanged:
+    """Return a change; `freed` is the token of a grant of "lb" that ended, 0: none."""
+    ended = LeaseFreed(name="lb", fencing_token=freed or 1, holder="n", why="it is over")
+    return LeasesChanged(index=index, held=leases, freed=(ended,) if freed else ())
+
+
+def asked(effects: Iterable[LeaseEffect]) -> list[Message]:
+    return [command for one in effects if isinstance(one, Propose) for command in one.commands]
+
+
+def told(effects: Iterable[LeaseEffect]) -> list[Message]:
+    return [one.message for one in effects if isinstance(one, Announce)]
+
+
+def acquired(token: int, until_s: float) -> LeaseAcquired:
+    return LeaseAcquired(name="lb", fencing_token=token, valid_until_s=until_s)
