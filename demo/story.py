@@ -56,7 +56,7 @@ def _start(made: Stage, narrator: Narrator, stack: contextlib.ExitStack) -> None
         for agent in made.agents:
             agent.wait_for_members(alive=NODES)
     with narrator.step(
-        "leader_elected", "The agents elect a leader, which holds the leases"
+        "leader_elected", "The agents elect a leader, and one node holds the lease"
     ) as result:
         result(_leases(made, made.wait_for_holder(among=made.agents)))
     with narrator.step("routes_ready", "Every agent serves routes to all services"):
@@ -97,7 +97,7 @@ def _kill_service(made: Stage, narrator: Narrator, kills_s: list[float]) -> None
 
 
 def _kill_holder(made: Stage, narrator: Narrator, kills_s: list[float]) -> None:
-    """Kill the node that holds the leases, but never the one that Traefik polls."""
+    """Kill the node that holds the lease, but never the one that Traefik polls."""
     victim = made.wait_for_holder(among=made.agents)
     if victim is made.agents[0]:
         with narrator.step("leader_handed_over", f"{victim.name} transfers leadership") as result:
@@ -111,7 +111,7 @@ def _kill_holder(made: Stage, narrator: Narrator, kills_s: list[float]) -> None:
         made.services[victim.name].kill()
         victim.process.kill()
         made.wait_for_routes(NODES - 1, agents=others)
-    with narrator.step("leases_moved", "A new leader takes over the leases") as result:
+    with narrator.step("leases_moved", "Another node takes over the lease") as result:
         result(_leases(made, made.wait_for_holder(among=others)))
     with narrator.step("node_leaves_nothing", f"No process of {victim.name}'s agent is left"):
         wait_until(lambda: not victim.process_ids(), timeout_s=5, what="its actors to end")

@@ -1,4 +1,4 @@
-"""What a lease allows is done by one node at a time, whatever happens to the one that holds it."""
+"""What a lease permits is done by one node at a time, whatever happens to its holder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from rigs import lease_writer
 from rigs.agents import Agent, agents, start_all
 from rigs.processes import wait_until
 from rigs.raft_lab import (
     acts_in,
     assert_exclusive,
+    fail_a_lease_step,
+    lease_holders,
     wait_for_leader,
     wait_for_voters,
     with_writers,
@@ -23,26 +26,26 @@ from rigs.raft_lab import (
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TTL_S = 4.0  # the default
-LEASES = {"lb-leader", "dns-writer"}
+LEASES = set(lease_writer.LEASES)
 
 
 @pytest.fixture
 def three(tmp_path: Path) -> Iterator[list[Agent]]:
-    """Three agents, and in each an actor that acts on what its node holds."""
+    """Three agents, each with an actor that writes under the leases of its node."""
     with agents(tmp_path, 3, settings={"raft": {"bootstrap_expect": 3}}, start=False) as nodes:
         with_writers(nodes, tmp_path / "acts")
         start_all(nodes)
         wait_for_voters(nodes, [agent.name for agent in nodes])
         wait_until(
             lambda: holders(tmp_path) == {wait_for_leader(nodes).name},
-            timeout_s=10,
+            timeout_s=30,
             what="the leader to act",
         )
         yield nodes
 
 
 def holders(directory: Path) -> set[str]:
-    """Return who acted last on each lease, if all were acted on."""
+    """Return the nodes that wrote last under each lease, once there was a write under each."""
     latest = {act.lease: act.node for act in acts_in(directory / "acts")}
     return set(latest.values()) if latest.keys() == LEASES else set()
 
@@ -53,7 +56,7 @@ def signal_all(agent: Agent, number: signal.Signals) -> None:
 
 
 @pytest.mark.scenario(6)
-def test_frozen_holder_writes_nothing_with_its_old_token_when_it_wakes(
+def test_holder_that_was_frozen_writes_nothing_with_its_old_token(
     three: list[Agent], tmp_path: Path
 ) -> None:
     for _ in range(2):
@@ -83,9 +86,7 @@ def wait_for_successor(old: Agent, directory: Path, *, timeout_s: float) -> None
     )
 
 
-def test_holder_that_ends_in_peace_has_a_successor_at_once(
-    three: list[Agent], tmp_path: Path
-) -> None:
+def test_holder_that_is_stopped_has_a_successor_at_once(three: list[Agent], tmp_path: Path) -> None:
     old = wait_for_leader(three)
     old.stop()
 
@@ -110,3 +111,87 @@ def test_death_of_any_one_process_of_the_holder_leaves_no_two_holders(
         lambda: len(acts_in(tmp_path / "acts")) > before + 200, timeout_s=30, what="acts to go on"
     )
     assert_exclusive(acts_in(tmp_path / "acts"))
+
+
+def test_leases_actor_that_fails_in_a_step_starts_again_and_the_old_grant_is_not_renewed(
+    three: list[Agent], tmp_path: Path
+) -> None:
+    old = wait_for_leader(three)
+    process_id = old.process_id_of("leases")
+    last_token = max(act.token for act in acts_in(tmp_path / "acts"))
+    failed_s = time.monotonic()
+
+    fail_a_lease_step(old)
+    wait_until(
+        lambda: old.process_id_of("leases") not in (0, process_id),
+        timeout_s=10,
+        what="the leases actor to start again",
+    )
+    wait_until(
+        lambda: min(tokens_of_last_acts(tmp_path)) > last_token,
+        timeout_s=30,
+        what="writes under new grants",
+    )
+
+    acts = acts_in(tmp_path / "acts")
+    assert_exclusive(acts)
+    assert max(act.at_s for act in acts if act.token <= last_token) < failed_s + TTL_S
+    assert [one["what"] for one in old.events("actor_failed")] == ["WakeupMessage"]
+
+
+def tokens_of_last_acts(directory: Path) -> list[int]:
+    return list({act.lease: act.token for act in acts_in(directory / "acts")}.values())
+
+
+def test_lb_leader_is_held_where_it_can_be_and_moves_to_a_leader_that_can(tmp_path: Path) -> None:
+    unable, able = {"leases": {"lb_leader": False}}, {"leases": {"takeover_after_s": 2.0}}
+    voters = {"raft": {"bootstrap_expect": 3}}
+    settings = [
+        {**voters, **unable, "priority": 10},
+        {**voters, **able, "priority": 100},
+        {**voters, **able, "priority": 100},
+    ]
+    with agents(tmp_path, 3, settings=settings) as nodes:
+        leader, *others = nodes
+        wait_for_leader(nodes, among=[leader], timeout_s=60)
+        wait_until(
+            lambda: lease_holders(leader)["lb-leader"] in {one.name for one in others},
+            timeout_s=60,
+            what=lambda: f"another holder than the leader: {lease_holders(leader)}",
+        )
+        holder = lease_holders(leader)["lb-leader"]
+        to = next(one for one in others if one.name != holder)
+
+        leader.run_command("transfer", to.name)
+        wait_until(
+            lambda: lease_holders(leader)["lb-leader"] == to.name,
+            timeout_s=25,  # after 30 s the preferred node leads again
+            what=lambda: f"{to.name} to hold it: {lease_holders(leader)}",
+        )
+        wait_for_leader(nodes, among=[leader], timeout_s=60)
+        time.sleep(5)  # the leader that stepped down has given it back
+        settled = lease_holders(leader)["lb-leader"]
+        assert settled in {one.name for one in others}
+        time.sleep(5)
+        assert lease_holders(leader)["lb-leader"] == settled
+
+
+def test_lb_leader_moves_at_once_when_the_agent_that_holds_it_is_stopped(tmp_path: Path) -> None:
+    with agents(tmp_path, 3, settings={"raft": {"bootstrap_expect": 3}}) as nodes:
+        wait_for_voters(nodes, [agent.name for agent in nodes])
+        wait_until(
+            lambda: lease_holders(nodes[0])["lb-leader"] == wait_for_leader(nodes).name,
+            timeout_s=60,
+            what=lambda: f"the leader to hold it: {lease_holders(nodes[0])}",
+        )
+        old = wait_for_leader(nodes)
+        others = [agent for agent in nodes if agent is not old]
+        old.stop()
+        stopped_s = time.monotonic()
+
+        wait_until(
+            lambda: lease_holders(others[0])["lb-leader"] in {one.name for one in others},
+            timeout_s=20,
+            what=lambda: f"another holder: {lease_holders(others[0])}",
+        )
+        assert time.monotonic() - stopped_s < TTL_S
