@@ -1,16 +1,16 @@
-"""Gossip: members of ours beside as many of HashiCorp memberlist, at the same time.
+"""Gossip: our members and as many of HashiCorp memberlist, measured at the same time.
 
-Each kind runs in one process (`bench.gossip_members`, `bench/memberlist_peer`) that answers one
-line to each line of `start`, `update MEMBER`, `kill MEMBER` and `idle SECONDS`, and measures by
-itself.  Both have memberlist's settings for a LAN, packets of our size, and AES-256-GCM; both are
-idle and lose members at once, so that a busy machine disturbs both, and take turns at updates.
+Each kind runs in one process (`bench.gossip_members`, `bench/memberlist_peer`).  It answers each
+line of `start`, `update MEMBER`, `kill MEMBER` and `idle SECONDS` with one line, and measures by
+itself.  Both use memberlist's settings for a LAN, our packet size, and AES-256-GCM.  Both are idle
+and lose members at the same time, so that a busy machine disturbs both, and take turns at updates.
 
-- An update is news of one member, until the last other one has it.  memberlist's members pass a
-  broadcast on as Serf's do.  A piece of news in a hundred or so can miss one of 50; such a
-  trial counts as 3 s.
-- A kill closes the sockets of one member; it ends when all others hold it for dead.
-- Idle begins when in both kinds each member has whole exchanges behind it or before it, so that
-  both do the same number of them in that time.
+- An update is a broadcast of one member; it ends when the last other member has it.  memberlist's
+  members relay a broadcast as Serf's do.  About one broadcast in a hundred misses one of 50
+  members; such a trial counts as 3 s.
+- A kill closes the sockets of one member; it ends when all others have declared it dead.
+- Idle lasts one push/pull interval, and begins when both kinds do the same number of exchanges in
+  it.
 """
 
 from __future__ import annotations
@@ -34,21 +34,24 @@ GO_DIRECTORY = Path(__file__).parent / "memberlist_peer"
 PEER_PROGRAM = BUILD_DIRECTORY / "memberlist_peer"
 
 UPDATES = 15
-KILLS = {10: 7, 50: 5}  # the time until the first probe is chance: a median needs some
-UPDATE_PAUSE_S = (0.7, 0.9)  # the news before are told, and any phase of the gossip interval
+KILLS = {10: 7, 50: 5}  # the time until the first probe is random: a median needs several
+UPDATE_PAUSE_S = (
+    0.7,
+    0.9,
+)  # earlier broadcasts are finished, at a random phase of the gossip interval
 KILL_PAUSE_S = (1.0, 2.0)
-IDLE_BEGINS_S = 30.0  # memberlist begins its exchanges one push/pull interval later than we
-IDLE_S = {10: 30, 50: 60}  # one interval of whole exchanges, which grows with the members
+IDLE_BEGINS_S = 30.0  # memberlist begins push/pull one interval later than our members
+IDLE_S = {10: 30, 50: 60}  # one push/pull interval, which grows with the members
 
 CPU_PERCENT_GOAL = 0.5
-FACTORS = {"update": 0.5, "kill": 1.0, "bytes": 1.2}  # of the peer's value, for the goal
-ALONE = {  # what the peer is known to reach, where it is absent: memberlist 0.7.0
+FACTORS = {"update": 0.5, "kill": 1.0, "bytes": 1.2}  # the goal, as a factor of the peer's value
+ALONE = {  # the known values of memberlist 0.7.0, for when the peer is absent
     10: {"update": 250.0, "kill": 5.8, "bytes": 176.0},
     50: {"update": 410.0, "kill": 8.9, "bytes": 186.0},
 }
 
 
-Measured = dict[str, list[float]]  # by the kind of member
+Measured = dict[str, list[float]]  # by kind of member
 
 
 def main() -> None:
@@ -80,7 +83,7 @@ def measure(figures: Figures, count: int, running: list[Program]) -> None:
 
 
 def updates_ms(count: int, running: list[Program]) -> Measured:
-    """Publish again and again, each time at another member."""
+    """Publish repeatedly, each time at another member."""
     took_ms: Measured = {program.name: [] for program in running}
     for trial in range(UPDATES):
         for program in running:
@@ -100,7 +103,7 @@ def kills_s(count: int, running: list[Program]) -> Measured:
 
 
 def at_once(running: list[Program], command: str) -> Measured:
-    """Give all the same command; return the answers."""
+    """Send the same command to all; return the answers."""
     for program in running:
         program.tell(command)
     return {program.name: program.answer() for program in running}
@@ -112,26 +115,26 @@ def medians(values: Measured) -> dict[str, float]:
 
 
 def add(figures: Figures, name: str, values: dict[str, float], unit: str, *, goal: float) -> None:
-    """Print one figure, with the peer's beside."""
+    """Print one figure beside that of the peer."""
     peer = Peer(PEER, values[PEER]) if PEER in values else None
     figures.add(name, values[OURS], unit, goal=goal, peer=peer)
 
 
 def goal_of(what: str, count: int, values: dict[str, float]) -> float:
-    """Return the goal that follows from what the peer reached here, or is known to reach."""
+    """Return the goal: derived from what the peer reached here, or its known value."""
     return FACTORS[what] * values.get(PEER, ALONE[count][what])
 
 
 @contextlib.contextmanager
 def programs(count: int, *, peer: bool) -> Iterator[list[Program]]:
-    """Run `count` members of each kind, those of ours first; end them with the block."""
+    """Run `count` members of each kind, ours first; end them with the block."""
     commands = {OURS: [sys.executable, "-m", "bench.gossip_members"]}
     if peer:
         commands[PEER] = [str(PEER_PROGRAM)]
     with contextlib.ExitStack() as stack:
         running = []
         for number, (name, command) in enumerate(commands.items()):
-            # Networks of loopback that nobody else is likely to use at the same time.
+            # Loopback networks that are unlikely to be in use.
             network = f"127.{64 + 2 * (os.getpid() % 90) + number}.{count}"
             arguments = [network, str(free_port(f"{network}.1")), str(count)]
             process = subprocess.Popen(
@@ -144,7 +147,7 @@ def programs(count: int, *, peer: bool) -> Iterator[list[Program]]:
 
 
 def pause(between_s: tuple[float, float]) -> None:
-    """Sleep for some random time."""
+    """Sleep for a random time."""
     time.sleep(SystemRandom().uniform(*between_s))
 
 

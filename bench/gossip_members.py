@@ -1,7 +1,7 @@
 """Gossip members of ours in one process, driven by lines on stdin; see `bench.gossip`.
 
-Each member is what `actors.gossip` runs: a `GossipNode` with its sockets on a uvloop loop, whose
-feed is read when it has changed, and whose addresses are looked through once a second.
+Each member is what `actors.gossip` runs: a `GossipNode` with its sockets on a uvloop loop.  Its
+changes are taken after each step, and its known addresses are read once a second.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KEY = derive_gossip_key(b"benchmark" * 4)
 
 
 class Member:
-    """One member; `on_update` and `on_dead` are told its name and what it has heard."""
+    """One member; `on_update` and `on_dead` receive its name and what it has learned."""
 
     def __init__(
         self,
@@ -65,12 +65,12 @@ class Member:
 
     @property
     def bytes_out(self) -> int:
-        """Payload sent so far, by UDP and by TCP."""
+        """The payload sent so far, over UDP and TCP."""
         return self.transport.counts["bytes_out"] + self.transport.counts["stream_bytes_out"]
 
     @property
     def alive_count(self) -> int:
-        """How many members it holds alive, itself too."""
+        """How many members it sees alive, including itself."""
         return sum(member.state == "alive" for member in self.node.swim.members)
 
     async def open(self, seed: Address) -> None:
@@ -81,13 +81,13 @@ class Member:
         self._housekeeping = asyncio.create_task(self._keep_house())
 
     async def stop(self) -> None:
-        """End at once, without a word."""
+        """End at once, without a leave."""
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         await self.transport.close_sockets()
 
     def publish(self, text: str) -> None:
-        """Publish the one service whose state is `text`."""
+        """Publish the service with the instance `text`."""
         state = ServiceState(service="web", health="healthy", source="static", instance=text)
         message = RecordPublish(service_states=(state,))
         self.transport.perform(self.node.publish(message, _now_s()))
@@ -110,7 +110,7 @@ class Member:
 
 
 class Members:
-    """All of them, and for whom the command that runs still waits."""
+    """All members, and those for which the current command still waits."""
 
     def __init__(self, network: str, port: int, count: int) -> None:
         self._members = {
@@ -129,7 +129,7 @@ class Members:
         self._update_count = 0
 
     async def start(self) -> str:
-        """Open all; return the seconds until each holds all for alive."""
+        """Start all; return the seconds until each sees all others alive."""
         began_s = time.monotonic()
         seed = self._members["member-0"].node.address
         for member in self._members.values():
@@ -152,14 +152,14 @@ class Members:
             return f"{UPDATE_LIMIT_S:.6f}"
 
     async def kill(self, index: int) -> str:
-        """Stop one member; return the seconds until all others hold it for dead."""
+        """Stop one member; return the seconds until all others have declared it dead."""
         member = self._members.pop(f"member-{index}")
         began_s = self._wait_for(member.name, member.name)
         await member.stop()
         return await self._seconds_since(began_s, TIMEOUT_S)
 
     async def idle(self, seconds: float) -> str:
-        """Return a member's bytes sent a second, and its share of one core, over some time."""
+        """Return the bytes per second and the CPU share of one member over some time."""
         began_s, cpu_s, sent = time.monotonic(), time.process_time(), self._bytes_out()
         await asyncio.sleep(seconds)
         took_s = (time.monotonic() - began_s) * len(self._members)

@@ -17,6 +17,7 @@ from rigs.ports import free_port
 from rigs.processes import wait_until
 
 pytestmark = [
+    pytest.mark.xdist_group("docker engine"),
     pytest.mark.integration,
     pytest.mark.slow,
     pytest.mark.needs("docker"),

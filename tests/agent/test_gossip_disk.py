@@ -1,4 +1,4 @@
-"""A node whose data directory is full stays a member, says what to do, and is whole with room."""
+"""A node with a full data directory stays a member, and recovers once there is space."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_node_with_a_full_disk_stays_a_member_through_kills_joins_and_a_restart(
         alpha.wait_for_members(alive=2)
         filler = fill(beta.data_dir)
 
-        # Its gossip actor is killed.
+        # The gossip actor is killed.
         os.kill(beta.process_id_of("gossip"), signal.SIGKILL)
         wait_until(lambda: bool(gossip_problems(beta)), timeout_s=15, what="beta to report it")
         (problem,) = gossip_problems(beta)
@@ -63,7 +63,7 @@ def test_node_with_a_full_disk_stays_a_member_through_kills_joins_and_a_restart(
         for agent in nodes:
             agent.wait_for_members(alive=3)
 
-        # Its agent is started again.
+        # The agent is restarted.
         assert beta.stop() == 0
         beta.start()
         for agent in nodes:

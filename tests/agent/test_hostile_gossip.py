@@ -1,4 +1,4 @@
-"""A real agent among others is sent everything that is no gossip, or not its author's."""
+"""A real agent receives garbage, forged records, replays and floods."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FLOOD_S = 3.0
 
 
 class Lab:
-    """Three agents, and a stranger's socket that reaches them."""
+    """Three agents, and the socket of an attacker."""
 
     def __init__(self, nodes: list[Agent]) -> None:
         self.nodes = nodes
@@ -50,7 +50,7 @@ class Lab:
         self.udp.sendto(datagram, (self.target.address, GOSSIP_PORT))
 
     def send_sealed(self, *parts: bytes, envelope: GossipEnvelope | None = None) -> None:
-        """Send what only a holder of a key can send."""
+        """Send a packet that is encrypted with the gossip key."""
         sealed = (envelope or self.ours).keyring.seal(
             packets.compound(parts), associated=b"", nonce=os.urandom(NONCE_BYTES)
         )
@@ -60,7 +60,7 @@ class Lab:
         return socket.create_connection((self.target.address, GOSSIP_PORT), timeout=5)
 
     def send_stream(self, data: bytes) -> None:
-        """Send on a connection of its own, until the agent has hung up."""
+        """Send over a new connection, until the agent closes it."""
         with self.connect() as connection, contextlib.suppress(ConnectionError):
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
@@ -96,7 +96,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(autouse=True)
 def unharmed(lab: Lab) -> Iterator[None]:
-    """Whatever was sent: the same process goes on, keeps its members and its memory."""
+    """Check that the same process still runs, with its members and bounded memory."""
     process_id, memory_bytes = lab.target.process_id_of("gossip"), lab.memory_bytes()
     yield
     assert lab.target.process_id_of("gossip") == process_id
@@ -107,7 +107,7 @@ def unharmed(lab: Lab) -> Iterator[None]:
 
 
 def bomb() -> bytes:
-    """Return a small compressed message that unpacks to far more than a packet may."""
+    """Return a small compressed message that decompresses to far more than the limit."""
     return squeezed(bytes(packets.INFLATED_BYTES_MAX * 2))
 
 
@@ -122,7 +122,7 @@ def nested(depth: int) -> bytes:
     return message
 
 
-SEALED = {  # of a member that has the key and has gone mad, by the reason that is counted
+SEALED = {  # from a compromised member, by the counted reason
     "malformed": [b"\x00\xc1", b"\x04" + b"\x81" * 300, b"\x00\xdf\xff\xff\xff\xff"],
     "unknown_type": [b"\x63junk", bytes([packets.PUSH_PULL])],
     "nesting": [nested(packets.NESTING_MAX + 1)],
@@ -137,7 +137,7 @@ SEALED = {  # of a member that has the key and has gone mad, by the reason that 
 
 @pytest.mark.scenario(21)
 @pytest.mark.parametrize("reason", SEALED)
-def test_sealed_nonsense_is_dropped_and_counted_by_reason(lab: Lab, reason: str) -> None:
+def test_encrypted_garbage_is_dropped_and_counted_by_reason(lab: Lab, reason: str) -> None:
     before = lab.counts("dropped_total").get(reason, 0)
 
     for _ in range(PACKETS_OF_A_KIND):
@@ -193,7 +193,7 @@ def test_flood_of_garbage_leaves_the_agent_able_to_answer(lab: Lab) -> None:
 
 
 @pytest.mark.scenario(21)
-def test_record_that_is_not_its_authors_is_refused_and_counted(lab: Lab) -> None:
+def test_record_signed_by_another_node_is_refused_and_counted(lab: Lab) -> None:
     value = ServiceState(service="web", health="healthy", source="static", instance="evil")
     record = StateRecord(
         kind="service",
@@ -218,13 +218,13 @@ def test_record_that_is_not_its_authors_is_refused_and_counted(lab: Lab) -> None
 
 
 @pytest.mark.scenario(21)
-def test_what_is_replayed_changes_nothing(lab: Lab) -> None:
-    # An accusation from an earlier life of beta, and one of it to have left, again and again.
+def test_replayed_packets_change_nothing(lab: Lab) -> None:
+    # Accusations and leaves from an earlier life of beta, repeatedly.
     old = [packets.encode(Suspect(0, "beta", "gamma")), packets.encode(Dead(0, "beta", "beta"))]
     sealed = lab.ours.seal(old, nonce=os.urandom(NONCE_BYTES))
 
     for _ in range(PACKETS_OF_A_KIND):
-        lab.send(sealed)  # the very same bytes each time
+        lab.send(sealed)  # the same bytes each time
     time.sleep(2.0)
 
     for agent in lab.nodes:
@@ -233,7 +233,7 @@ def test_what_is_replayed_changes_nothing(lab: Lab) -> None:
 
 
 @pytest.mark.scenario(21)
-def test_streams_that_are_no_exchange_are_dropped_and_counted(lab: Lab) -> None:
+def test_invalid_streams_are_dropped_and_counted(lab: Lab) -> None:
     before = lab.counts("dropped_total")
     sealed = {
         "malformed": [b"\x06\xc1", b"\x08\x92\x01\x02"],
@@ -267,13 +267,13 @@ def test_streams_that_are_no_exchange_are_dropped_and_counted(lab: Lab) -> None:
 
 
 @pytest.mark.scenario(21)
-def test_slow_streams_make_room_for_those_of_members(lab: Lab) -> None:
+def test_slow_streams_are_closed_to_make_room_for_members(lab: Lab) -> None:
     before = lab.counts("exchanges_evicted_total")[""]
     with contextlib.ExitStack() as stack:
         for _ in range(SLOW_STREAMS):
-            stack.enter_context(lab.connect()).sendall(b"\x0a\x00")  # and never the rest
+            stack.enter_context(lab.connect()).sendall(b"\x0a\x00")  # and never sends the rest
 
-        # A record too large for a packet comes by a stream all the same.
+        # A record that is too large for a packet still arrives over a stream.
         value = ServiceState(
             service="big", health="healthy", source="static", instance="x", image="y" * 5000
         )
@@ -292,13 +292,13 @@ def test_slow_streams_make_room_for_those_of_members(lab: Lab) -> None:
 
 
 @pytest.mark.scenario(21)
-def test_large_streams_of_a_stranger_share_one_budget_of_memory(lab: Lab) -> None:
+def test_large_unauthenticated_streams_share_one_memory_limit(lab: Lab) -> None:
     size = 20 << 20
     head = b"\x0a" + size.to_bytes(4, "big")
     before = lab.memory_bytes()
     grown = [0]
     with contextlib.ExitStack() as stack:
-        for _ in range(8):  # 160 MiB, of which not one is whole
+        for _ in range(8):  # 160 MiB in incomplete streams
             connection = stack.enter_context(lab.connect())
             with contextlib.suppress(OSError):
                 connection.sendall(head + bytes(size - 1))
@@ -307,7 +307,7 @@ def test_large_streams_of_a_stranger_share_one_budget_of_memory(lab: Lab) -> Non
 
 
 @pytest.mark.scenario(21)
-def test_frame_of_a_member_with_a_million_empty_things_is_refused_at_once(lab: Lab) -> None:
+def test_frame_with_a_million_empty_values_is_refused_at_once(lab: Lab) -> None:
     rows = b"\xdd" + (1_000_000).to_bytes(4, "big") + b"\xc0" * 1_000_000
     body = bytes([record_codec.RECORDS_PLAIN]) + rows
 

@@ -1,4 +1,4 @@
-"""Real agents leave, return, meet a twin, and are split for long."""
+"""Real agents leave, return, meet a second node of their name, and are partitioned."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from rigs.processes import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
 
-SPLIT_S = 45.0  # longer than news still goes to the dead; ten minutes of it are simulated
+SPLIT_S = 45.0  # longer than `dead_gossip_s`; a simulation covers ten minutes
 EQUAL_WITHIN_S = 35.0
 STAYS_S = 10.0
 
 
 def report(agent: Agent, command: str) -> dict[str, Any]:
-    """Return what `constellation COMMAND --json` says of that node."""
+    """Return the output of `constellation COMMAND --json` at that node."""
     done = subprocess.run(
         agent.command(command, "--json"), capture_output=True, text=True, timeout=20, check=False
     )
@@ -44,7 +44,7 @@ def services(agent: Agent) -> set[tuple[str, str]]:
 
 
 def watching(*names: str) -> dict[str, Any]:
-    """Return settings with services of those names, which nobody serves."""
+    """Return settings with services of those names, at an address where nothing listens."""
     found = [{"name": name, "address": "127.0.0.1:9"} for name in names]
     return {"static_services": found}
 
@@ -56,7 +56,7 @@ def three(tmp_path: Path) -> Iterator[list[Agent]]:
 
 
 @pytest.mark.scenario(18)
-def test_leave_is_no_failure_and_a_restart_wins(three: list[Agent]) -> None:
+def test_leave_is_not_a_failure_and_a_restart_wins(three: list[Agent]) -> None:
     alpha, beta, gamma = three
 
     assert gamma.stop() == 0
@@ -66,7 +66,7 @@ def test_leave_is_no_failure_and_a_restart_wins(three: list[Agent]) -> None:
         timeout_s=5,
         what="gamma to have left",
     )
-    time.sleep(3)  # in which a failure would be suspected
+    time.sleep(3)  # long enough to suspect a failure
     assert not [text for text in report(alpha, "status")["degraded"] if "gamma" in text]
     for agent in (alpha, beta):
         assert agent.events("member_failed") == []
@@ -81,7 +81,7 @@ def test_leave_is_no_failure_and_a_restart_wins(three: list[Agent]) -> None:
         what=lambda: f"what gamma says now: {[services(agent) for agent in three]}",
     )
 
-    # Killed and at once back: what it says in its new life counts, before anyone held it dead.
+    # Killed and restarted before it is declared dead: the records of its new life win.
     gamma.process.kill()
     gamma.configure({**gamma.settings, **watching("e")})
     gamma.start()
@@ -95,7 +95,9 @@ def test_leave_is_no_failure_and_a_restart_wins(three: list[Agent]) -> None:
 
 
 @pytest.mark.scenario(18)
-def test_twin_is_refused_and_told_so(three: list[Agent], tmp_path: Path) -> None:
+def test_second_node_of_a_name_is_refused_and_reports_it(
+    three: list[Agent], tmp_path: Path
+) -> None:
     alpha, beta, _ = three
     (address,) = loopback_addresses(1)
     twin = Agent(tmp_path / "twin", "beta", address, {**alpha.settings, **watching("evil")})
@@ -121,7 +123,7 @@ def test_twin_is_refused_and_told_so(three: list[Agent], tmp_path: Path) -> None
 
 @pytest.fixture
 def halves(make_hosts: MakeHosts, tmp_path: Path) -> Iterator[tuple[Network, list[Agent]]]:
-    """Four agents, each in a host of its own."""
+    """Four agents, each on its own host."""
     hosts = make_hosts(4)
     with agents_on(hosts, tmp_path, watching("keep", "drop")) as made:
         yield hosts, made
@@ -129,7 +131,7 @@ def halves(make_hosts: MakeHosts, tmp_path: Path) -> Iterator[tuple[Network, lis
 
 @pytest.mark.needs("netns")
 @pytest.mark.scenario(19)
-def test_halves_agree_soon_after_a_split_and_nothing_removed_returns(
+def test_halves_agree_soon_after_a_partition_and_no_removed_record_returns(
     halves: tuple[Network, list[Agent]],
 ) -> None:
     hosts, nodes = halves
@@ -150,7 +152,7 @@ def test_halves_agree_soon_after_a_split_and_nothing_removed_returns(
         timeout_s=30,
         what=lambda: f"both halves to notice: {[states(agent) for agent in nodes]}",
     )
-    # One node of each half drops a service, and one of them has a new one.
+    # One node of each half removes a service, and one of them adds one.
     for agent, now in ((nodes[0], ("keep",)), (nodes[3], ("keep", "new"))):
         agent.stop()
         agent.configure({**agent.settings, **watching(*now)})

@@ -60,7 +60,7 @@ def takes_part(agent: Agent, leader: Agent) -> bool:
     return bool(own.leader) and own.applied_index >= its.commit_index - 1
 
 
-def test_node_whose_sync_fails_leaves_the_lead_to_others_and_comes_back_when_it_works(
+def test_leader_whose_sync_fails_is_replaced_and_rejoins_once_the_disk_works(
     three: list[Agent], tmp_path: Path
 ) -> None:
     old = wait_for_leader(three)
@@ -115,7 +115,7 @@ def test_torn_record_is_cut_and_the_node_goes_on(three: list[Agent]) -> None:
 
 
 @pytest.mark.needs("mount")
-def test_node_whose_disk_is_full_takes_no_part_until_there_is_room(tmp_path: Path) -> None:
+def test_node_with_a_full_disk_takes_no_part_until_there_is_room(tmp_path: Path) -> None:
     disk = tmp_path / "alpha" / "data" / "raft"
     with (
         small_disk(disk, "size=64k"),

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -202,8 +203,8 @@ def test_agent_works_without_any_settings(make_hosts: MakeHosts, tmp_path: Path)
     environment = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
     tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+    for parent in tmp_path.relative_to(gettempdir()).parents:
+        (Path(gettempdir()) / parent).chmod(0o755)
     agent: Process = host.start(
         [*command, sys.executable, "-m", "constellation.start"],
         log_file=tmp_path / "agent.log",

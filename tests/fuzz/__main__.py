@@ -10,7 +10,7 @@ from tests.fuzz.targets import TARGETS
 
 
 def main() -> int:
-    """Run, and return 1 if anything was found."""
+    """Run the campaigns; return 1 if a failure was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--runs", type=int, default=200_000, help="inputs of each target, about")
     parser.add_argument("--seed", type=int, default=1)

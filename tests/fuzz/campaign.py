@@ -1,4 +1,4 @@
-"""Many inputs to one target: what was refused, what took longest, and what must not happen."""
+"""Feeds many inputs to one target: counts refusals, measures the slowest, finds failures."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from constellation.errors import WireError
 from tests.fuzz.mutation import mutated
 from tests.fuzz.targets import Target
 
-BLOCK_RUNS = 500  # then the target starts afresh, so a failure is replayed from its block's start
+BLOCK_RUNS = (
+    500  # then the target starts anew, so a failure is replayed from the start of its block
+)
 INPUT_CPU_S_MAX = 0.5
 MEMORY_GROWTH_BYTES_MAX = 256 << 20
 PROGRESS_INTERVAL_S = 2.0
 
 
 class FuzzFailure(Exception):  # noqa: N818 - it is what was looked for
-    """An input that did what none may do."""
+    """An input that made the target fail."""
 
     def __init__(self, target: str, seed: int, number: int, data: bytes, why: str) -> None:
         super().__init__(why)
@@ -28,7 +30,7 @@ class FuzzFailure(Exception):  # noqa: N818 - it is what was looked for
 
     @property
     def text(self) -> str:
-        """What a person needs to see and to do it again."""
+        """The failure, and the command that replays it."""
         first = self.number - self.number % BLOCK_RUNS
         shown = self.data.hex()
         return (
@@ -41,7 +43,7 @@ class FuzzFailure(Exception):  # noqa: N818 - it is what was looked for
 
 @dataclass(slots=True)
 class Findings:
-    """What a campaign came to."""
+    """The result of a campaign."""
 
     runs: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -50,7 +52,7 @@ class Findings:
 
     @property
     def taken(self) -> int:
-        """Inputs that were not refused."""
+        """The number of inputs that were accepted."""
         return self.runs - self.refused.total()
 
 
@@ -62,10 +64,10 @@ def run_campaign(
     first: int = 0,
     progress: Callable[[Findings], None] = lambda _: None,
 ) -> Findings:
-    """Feed `runs` inputs, each of which follows from seed and number alone.
+    """Feed `runs` inputs; seed and number determine each of them.
 
     Raises:
-        FuzzFailure: one made the target raise anything but WireError, take long, or grow.
+        FuzzFailure: the target raised anything but WireError, was slow, or used much memory.
     """
     findings, began_s = Findings(), time.monotonic()
     told_s, memory_bytes = began_s, _memory_bytes()
@@ -101,7 +103,7 @@ def run_campaign(
 
 
 def _inputs(target: Target, number: int) -> Sequence[bytes]:
-    """Return what an input is made of: the last of each block is a hostile one, each in turn."""
+    """Return the material of an input; the last of each block is a hostile one, in rotation."""
     if not target.hostile or (number + 1) % BLOCK_RUNS:
         return target.inputs
     return [target.hostile[number // BLOCK_RUNS % len(target.hostile)]]

@@ -73,7 +73,7 @@ def service_record(node: str, *, incarnation: int = 1, counter: int = 1) -> Stat
 
 
 def signed(name: str, *fields: Any) -> bytes:
-    """Return what a member would send that has gone mad: any six fields, with its signature."""
+    """Return a record of a compromised member: any six fields, correctly signed."""
     identity = identity_of(name)
     payload = msgpack.packb(fields)
     return bytes(msgpack.packb([identity.public_key, identity.sign(payload), payload]))

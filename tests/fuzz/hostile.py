@@ -1,4 +1,4 @@
-"""Inputs that no mutation of valid ones would find, each small and of much work if it is let."""
+"""Inputs that mutation of valid ones would not find: small, and expensive if not limited."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ BOMB_BYTES, BOMBS = 300_000, 40
 
 
 def clear_codes(count: int) -> bytes:
-    """Return LZW data that only ever begin anew."""
+    """Return LZW data of clear codes only."""
     bits = sum(CLEAR << (number * FIRST_WIDTH) for number in range(8))
     return bits.to_bytes(FIRST_WIDTH, "little") * (count // 8)
 
 
 def squeezed(body: bytes) -> bytes:
-    """Return a packet in compressed form, also where that makes it longer."""
+    """Return a packet compressed, even if that makes it longer."""
     return packed_as(compress(body))
 
 
 def packed_as(data: bytes) -> bytes:
-    """Return a packet that says of `data` that they are compressed."""
+    """Return a packet that marks `data` as compressed."""
     return bytes([packets.COMPRESS]) + pack_map({"Algo": 0, "Buf": data})
 
 
 def bombs(count: int) -> bytes:
-    """Return a packet of parts that each become a hundred times as long."""
+    """Return a packet of parts that each decompress to a hundred times their size."""
     return packets.compound([squeezed(bytes([packets.USER]) + bytes(BOMB_BYTES))] * count)
 
 
 def forged(count: int) -> bytes:
-    """Return a user message of records that are not signed by whom they name."""
+    """Return a user message of records with an invalid signature."""
     key, _, payload = msgpack.unpackb(signed("beta", "service", "beta", "web", 9, 9, None))
     row = msgpack.packb([key, bytes(SIGNATURE_BYTES), payload])
     plain = msgpack.Packer().pack_array_header(count) + row * count
@@ -51,12 +51,12 @@ def forged(count: int) -> bytes:
 
 
 def nested(field: bytes, depth: int) -> bytes:
-    """Return an ack with a field that holds a list of a list of a list."""
+    """Return an ack with a field of nested lists."""
     return bytes([packets.ACK, 0x81, 0xA0 + len(field)]) + field + b"\x91" * depth + b"\x00"
 
 
 def restless(moves: int) -> bytes:
-    """Return what a member says that leaves again and again, to return elsewhere."""
+    """Return the packet of a member that leaves and returns elsewhere, repeatedly."""
     said: list[packets.Packet] = []
     for number in range(moves):
         address = bytes([11, 0, number >> 8, number & 255])
@@ -68,7 +68,7 @@ def restless(moves: int) -> bytes:
 
 
 def crowd(count: int, state: str = "alive") -> bytes:
-    """Return a whole exchange that tells of more members than there may be."""
+    """Return a push/pull with more members than the limit."""
     return encode_stream(
         PushPull(
             tuple(

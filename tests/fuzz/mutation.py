@@ -1,11 +1,11 @@
-"""Bytes that are almost what a decoder expects."""
+"""Mutations of valid inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
 
-# Heads of msgpack that promise more than follows, and types that msgpack keeps for itself.
+# Headers of msgpack that announce more than follows, and reserved types.
 HEADS = (
     *(b"\xdd\xff\xff\xff\xff", b"\xdd\x00\x10\x00\x00", b"\xdc\xff\xff", b"\x9f"),  # arrays
     *(b"\xdf\xff\xff\xff\xff", b"\xdf\x00\x10\x00\x00", b"\xde\xff\xff", b"\x8f"),  # maps
@@ -23,7 +23,7 @@ REPEATS_MAX = 200
 
 
 def mutated(corpus: Sequence[bytes], random: Random) -> bytes:
-    """Return an input made of some of the corpus by a few changes, or one as it is."""
+    """Return an input of the corpus with a few changes, or unchanged."""
     data = bytearray(random.choice(corpus))
     for _ in range(random.randrange(CHANGES_MAX + 1)):
         random.choice(CHANGES)(data, corpus, random)

@@ -1,4 +1,4 @@
-"""A whole node that is fed with what may come, and must stay what it is, and of bounded size."""
+"""A whole node as a target: any input must leave its own state intact and its size bounded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.identities import identity_of
 
 STEP_S = 0.05
 PUBLISH_SHARE = 0.02
-MEMBERS_MAX = 8  # so few that the limit is met
+MEMBERS_MAX = 8  # few, so that the limit is reached
 FORMER_MAX = 4
 TIMERS_MAX = 2 * MEMBERS_MAX + 2 * RELAYS_MAX + 16
 EFFECTS_MAX = 4 * packets.PACKET_PARTS_MAX
@@ -31,7 +31,7 @@ WEB = RecordId("service", "web")
 
 
 class NodeTarget:
-    """One node called alpha, among three members.  Each input is followed by some time."""
+    """A node called alpha with three peers.  After each input some time passes."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -56,7 +56,7 @@ class NodeTarget:
 
         Raises:
             WireError: it was refused.
-            AssertionError: the node is not what it must be.
+            AssertionError: an invariant of the node does not hold.
         """
         self.now_s += random.random() * STEP_S
         if random.random() < PUBLISH_SHARE:
@@ -68,7 +68,7 @@ class NodeTarget:
             self.check_state()
 
     def feed(self, data: bytes, random: Random) -> None:
-        """Deliver as a packet, or as what a stream carries."""
+        """Deliver the input as a packet or over a stream."""
         if random.random() < 0.7:
             self.check(self.node.on_packet(data, SOURCE, self.now_s))
             return
@@ -84,10 +84,10 @@ class NodeTarget:
             case Ack() as ack:
                 self.check(self.node.on_tcp_ack(ack, self.now_s))
             case Ping() | Refusal() | None:
-                return  # for the sockets, which answer or wait by themselves
+                return  # the transport handles these
 
     def publish(self, random: Random) -> None:
-        """Say something new of this node, as it must always be able to."""
+        """Publish a new state of this node, which must always work."""
         state = NODE_STATE.model_copy(update={"priority": random.randrange(1000)})
         self.check(self.node.publish(RecordPublish(node_state=state), self.now_s))
         assert state_in(self.node.swim.membership.me.claim.meta) == state
@@ -95,7 +95,7 @@ class NodeTarget:
         self.node.take_changes(self.now_s)
 
     def check(self, effects: list[Effect]) -> None:
-        """See that what the node asks for is bounded, and may be sent."""
+        """Check that the effects are bounded and can be sent."""
         assert len(effects) <= EFFECTS_MAX, f"{len(effects)} effects of one input"
         for effect in effects:
             if isinstance(effect, SendDatagram):
@@ -108,7 +108,7 @@ class NodeTarget:
                 assert shown.isprintable(), f"{effect.event} could write over the log: {shown!r}"
 
     def check_state(self) -> None:
-        """See that it says of itself what it did, and keeps its limits."""
+        """Check that its own records are unchanged, and its limits hold."""
         swim, state = self.node.swim, self.node.state
         assert len(swim.members) <= MEMBERS_MAX + 1
         assert swim.members.living_count == sum(one.is_living for one in swim.members)

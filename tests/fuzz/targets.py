@@ -1,4 +1,4 @@
-"""What is fed: each decoder of gossip, and a whole node."""
+"""The targets: each decoder of gossip, and a whole node."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ PLAIN = GossipEnvelope()
 NONCE = bytes(NONCE_BYTES)
 CHUNK_BYTES_MAX = 300
 
-Feed = Callable[[bytes, Random], None]  # raises WireError of what it refuses
+Feed = Callable[[bytes, Random], None]  # raises WireError to refuse
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A decoder, and valid inputs of it.  `new` makes one that knows of no earlier input."""
+    """A decoder and valid inputs of it.  `new` makes one without state."""
 
     name: str
     inputs: Sequence[bytes]
     new: Callable[[], Feed]
-    share: float = 1.0  # of the runs of one target
-    hostile: Sequence[bytes] = ()  # inputs that take much work, so they are fed now and then only
+    share: float = 1.0  # share of the runs of one target
+    hostile: Sequence[bytes] = ()  # expensive inputs, fed rarely
 
 
 def _packet(data: bytes, random: Random) -> None:
@@ -48,7 +48,7 @@ def _packet(data: bytes, random: Random) -> None:
 
 
 def _datagram(data: bytes, random: Random) -> None:
-    """Open what a stranger sends, and what only a member can send."""
+    """Open a datagram, encrypted or not."""
     envelope = random.choice((PLAIN, SEALED, LABELLED))
     if random.random() < 0.5 and 0 < len(data) < 1 << 16:
         data = envelope.seal([data], nonce=NONCE)
@@ -56,7 +56,7 @@ def _datagram(data: bytes, random: Random) -> None:
 
 
 def _stream(data: bytes, random: Random) -> None:
-    """Feed in pieces, plain or in a frame that opens."""
+    """Feed a stream in pieces, in plaintext or encrypted."""
     envelope, body = PLAIN, data
     if random.random() < 0.5:
         envelope, body = SEALED, seal_stream(data, SEALED, nonce=NONCE)

@@ -1,4 +1,4 @@
-"""A short campaign at every target, and proof that each kind of fault would be found."""
+"""A short campaign for every target, and planted faults that must be found."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.fuzz.targets import TARGETS, Feed, Target
 pytestmark = pytest.mark.xdist_group("measures cost")
 
 RUNS = 3000
-MUST_TAKE = 0.02  # of the inputs, or the campaign only ever meets the first check
+MUST_TAKE = 0.02  # of the inputs; with fewer, the campaign would only reach the first check
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nothing_that_is_fed_does_harm(name: str) -> None:
+def test_no_input_breaks_a_target(name: str) -> None:
     findings = run_campaign(TARGETS[name], runs=RUNS, seed=7)
 
     assert findings.runs == RUNS
@@ -38,7 +38,7 @@ def found(target: Target, runs: int = RUNS) -> FuzzFailure:
     return failure.value
 
 
-def test_failure_is_shown_with_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_is_shown_with_the_command_that_replays_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def careless(data: bytes) -> bytes:
         return data[: data[5]]  # IndexError of a short one
 
@@ -70,7 +70,7 @@ def test_slow_input_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s of the processor" in found(target_of(slow)).why
 
 
-def test_input_that_eats_memory_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_input_that_uses_much_memory_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "MEMORY_GROWTH_BYTES_MAX", 1 << 20)
     kept: list[bytes] = []
 

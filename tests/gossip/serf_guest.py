@@ -1,4 +1,4 @@
-"""The little of Serf's own protocol that a guest in a pool of Serf agents must speak."""
+"""The part of Serf's own protocol that a guest in a pool of Serf agents must speak."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ SERF_VERSIONS = bytes([1, 5, 2, 2, 5, 5])  # of the protocols in a pool of Serf 
 
 
 def leave_intent(node: str, lamport_time: int) -> bytes:
-    """Return the user message without which Serf shows a leave as a failure.
+    """Return the user message that makes Serf show a leave as a leave and not as a failure.
 
-    `lamport_time` must be above the one at which `node` joined, or it is ignored.
+    `lamport_time` must be above that of the join of `node`, or Serf ignores it.
     """
     fields = {"LTime": lamport_time, "Node": node, "Prune": False}
     return bytes([LEAVE_INTENT]) + pack_map(fields)

@@ -1,4 +1,4 @@
-"""Records are their author's alone: whose key counts, and what becomes of the rest."""
+"""Which key may sign the records of an author, and what happens to other records."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def merge(state: ClusterState, *records: SignedRecord, now_s: float = 1.0) -> tu
     return state.merge(records, now_s).refused
 
 
-def test_record_of_its_author_is_taken_whoever_relays_it() -> None:
+def test_record_signed_by_its_author_is_accepted_from_any_relay() -> None:
     alpha = state()
     alpha.authorship.identify("beta", BETA.public_key, 0.0)
 
@@ -71,7 +71,7 @@ def test_record_that_another_node_signed_is_refused() -> None:
     assert health_in(alpha) is None
 
 
-def test_record_about_ourselves_that_another_signed_is_refused_and_changes_nothing() -> None:
+def test_record_of_this_node_signed_by_another_is_refused() -> None:
     alpha = state()
     alpha.publish("service", "web", record().service_state, 0.0)  # type: ignore[arg-type]
 
@@ -108,7 +108,7 @@ def test_signature_covers_every_field() -> None:
     assert genuine.is_genuine
 
 
-def test_of_who_is_no_member_the_first_key_counts_until_a_member_claims_another() -> None:
+def test_first_key_of_an_author_counts_until_a_member_claims_another() -> None:
     alpha = state()
     assert merge(alpha, sign_record(record(), GAMMA)) == ()
     assert merge(alpha, sign_record(record(counter=2), BETA)) == ("author",)
@@ -119,7 +119,7 @@ def test_of_who_is_no_member_the_first_key_counts_until_a_member_claims_another(
     assert health_in(alpha) == "unhealthy"
 
 
-def test_node_that_lost_its_key_takes_the_place_of_what_it_said_before() -> None:
+def test_records_of_a_new_key_replace_those_of_the_old_key() -> None:
     alpha = state()
     old = record(incarnation=9, counter=500)
     alpha.authorship.identify("beta", BETA.public_key, 0.0)
@@ -140,7 +140,7 @@ def replace_counter(one: StateRecord, counter: int) -> StateRecord:
     return one.model_copy(update={"counter": counter})
 
 
-def test_two_that_hold_records_of_one_version_and_two_keys_have_two_digests() -> None:
+def test_records_of_one_version_signed_with_two_keys_have_two_digests() -> None:
     first, second = state(), state()
     merge(first, sign_record(record(), BETA))
     merge(second, sign_record(record(), BETA_REBUILT))
@@ -148,7 +148,7 @@ def test_two_that_hold_records_of_one_version_and_two_keys_have_two_digests() ->
     assert first.table.digest("beta") != second.table.digest("beta")
 
 
-def test_floor_of_an_author_that_was_dropped_does_not_bind_another_key() -> None:
+def test_floor_of_an_expired_author_does_not_apply_to_another_key() -> None:
     alpha = state()
     merge(alpha, sign_record(record(incarnation=9), BETA))
     alpha.expire(frozenset({"alpha"}), 2.0)
@@ -161,7 +161,7 @@ def test_floor_of_an_author_that_was_dropped_does_not_bind_another_key() -> None
     assert health_in(alpha) == "healthy"
 
 
-def test_what_is_old_news_is_neither_checked_nor_counted() -> None:
+def test_known_record_is_neither_verified_nor_refused() -> None:
     alpha = state()
     merge(alpha, sign_record(record(counter=5), BETA))
 
@@ -176,7 +176,7 @@ def test_genuine_record_with_an_invalid_value_is_refused_alone() -> None:
     assert health_in(alpha, "gamma") == "healthy"
 
 
-def test_keys_of_whom_nothing_is_left_are_forgotten() -> None:
+def test_key_of_an_author_without_records_is_forgotten() -> None:
     alpha = state()
     alpha.authorship.identify("beta", BETA.public_key, 0.0)
     alpha.expire(LIVING, 1.0)

@@ -1,6 +1,6 @@
-"""Records of one node over several lives and absences: what expires, what is refuted, and when.
+"""Records over several lives and absences of their author: what expires, and what is refuted.
 
-Most of these are sequences that happen a second time.
+Most tests are sequences that happen a second time.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def service(name: str = "web", health: Health = "healthy") -> ServiceState:
     return ServiceState(service=name, health=health, source="static", instance="x")
 
 
-def said(
+def signed_by(
     node: str, name: str, version: tuple[int, int], health: Health | None = "healthy"
 ) -> SignedRecord:
-    """Return a record as `node` has signed it; a tombstone without a health."""
+    """Return a record signed by `node`; without a health it is a tombstone."""
     value = service(name, health) if health else None
     record = StateRecord(
         kind="service",
@@ -58,7 +58,7 @@ def own_versions(state: ClusterState) -> dict[str, tuple[int, int]]:
 
 
 def pass_time(state: ClusterState, living: frozenset[str], begin_s: float, end_s: float) -> None:
-    """Let each second pass, as the node does."""
+    """Check for expiry every second, as the node does."""
     for now_s in range(int(begin_s), int(end_s) + 1):
         state.expire(living, float(now_s))
 
@@ -68,7 +68,7 @@ def pass_time(state: ClusterState, living: frozenset[str], begin_s: float, end_s
 
 def test_records_expire_when_their_author_is_gone_for_the_whole_expiry() -> None:
     state = alpha()
-    state.merge([said("beta", "web", (1, 1))], 0.0)
+    state.merge([signed_by("beta", "web", (1, 1))], 0.0)
 
     pass_time(state, ALONE, 0, EXPIRY_S)
     assert health_of(state, "beta") == "healthy"
@@ -78,7 +78,7 @@ def test_records_expire_when_their_author_is_gone_for_the_whole_expiry() -> None
 
 def test_expiry_counts_from_the_latest_absence() -> None:
     state = alpha()
-    state.merge([said("beta", "web", (1, 1))], 0.0)
+    state.merge([signed_by("beta", "web", (1, 1))], 0.0)
     pass_time(state, ALONE, 0, EXPIRY_S - 10)
 
     state.on_living("beta")
@@ -91,20 +91,20 @@ def test_expiry_counts_from_the_latest_absence() -> None:
     assert health_of(state, "beta") is None
 
 
-def test_return_between_two_looks_begins_the_expiry_anew() -> None:
+def test_return_between_two_expiry_checks_restarts_the_expiry() -> None:
     state = alpha()
-    state.merge([said("beta", "web", (1, 1))], 0.0)
+    state.merge([signed_by("beta", "web", (1, 1))], 0.0)
     pass_time(state, ALONE, 0, EXPIRY_S)
 
-    state.on_living("beta")  # and gone again before the next look
+    state.on_living("beta")  # and absent again before the next check
     pass_time(state, ALONE, EXPIRY_S + 1, 2 * EXPIRY_S)
 
     assert health_of(state, "beta") == "healthy"
 
 
-def test_expired_records_do_not_return_by_a_peer_that_drops_them_later() -> None:
+def test_expired_records_do_not_return_from_a_peer_that_drops_them_later() -> None:
     state = alpha()
-    record = said("beta", "web", (1, 1))
+    record = signed_by("beta", "web", (1, 1))
     state.merge([record], 0.0)
     pass_time(state, ALONE, 0, EXPIRY_S + 1)
 
@@ -113,13 +113,10 @@ def test_expired_records_do_not_return_by_a_peer_that_drops_them_later() -> None
     assert health_of(state, "beta") is None
 
 
-def test_author_that_returns_after_its_records_expired_has_them_again_unchanged() -> None:
-    """Both sides of a partition that outlasts the expiry are right to drop the other's records.
-
-    After it the author has no reason to change them, so they must not be held for old.
-    """
+def test_records_of_an_author_that_returns_after_the_expiry_are_accepted_unchanged() -> None:
+    """As after a partition that outlasts the expiry: the author has not changed its records."""
     state = alpha()
-    record = said("beta", "web", (1, 1))
+    record = signed_by("beta", "web", (1, 1))
     state.merge([record], 0.0)
     pass_time(state, ALONE, 0, EXPIRY_S + 1)
 
@@ -133,7 +130,7 @@ def test_author_that_returns_after_its_records_expired_has_them_again_unchanged(
 
 def test_second_expiry_is_as_final_as_the_first() -> None:
     state = alpha()
-    old, new = said("beta", "web", (1, 1)), said("beta", "web", (2, 1), "unhealthy")
+    old, new = signed_by("beta", "web", (1, 1)), signed_by("beta", "web", (2, 1), "unhealthy")
     state.merge([old], 0.0)
     pass_time(state, ALONE, 0, EXPIRY_S + 1)
     state.on_living("beta")
@@ -152,15 +149,15 @@ def test_second_expiry_is_as_final_as_the_first() -> None:
 def test_service_that_is_withdrawn_twice_stays_withdrawn() -> None:
     state = alpha()
     for counter, health in enumerate(("healthy", None, "healthy", None), 1):
-        state.merge([said("beta", "web", (1, counter), health)], float(counter))  # type: ignore[arg-type]
+        state.merge([signed_by("beta", "web", (1, counter), health)], float(counter))  # type: ignore[arg-type]
     for counter in (1, 2, 3):
-        state.merge([said("beta", "web", (1, counter))], 10.0)
+        state.merge([signed_by("beta", "web", (1, counter))], 10.0)
 
     assert health_of(state, "beta") is None
     assert state.table.count == 1
 
 
-def test_own_service_that_is_published_withdrawn_and_published_again_is_news_each_time() -> None:
+def test_service_published_withdrawn_and_published_again_gets_a_new_version_each_time() -> None:
     state = alpha()
     outcomes = [
         state.publish("service", "web", service(), 1.0),
@@ -173,19 +170,19 @@ def test_own_service_that_is_published_withdrawn_and_published_again_is_news_eac
     assert [bool(outcome.removed) for outcome in outcomes] == [False, True, False, True]
 
 
-# What was said in our name, and not by this life.
+# Records of this node that this life has not published.
 
 
-def test_what_this_life_has_not_said_is_refuted_whatever_its_version() -> None:
-    """A restored backup or a cloned machine begins where its original went on.
+def test_record_that_this_life_has_not_published_is_refuted() -> None:
+    """A restored backup or a cloned machine starts at a point that its original has passed.
 
-    Its incarnation is one that the original has used, so counters of both lives meet.
+    It begins with an incarnation and counters that the original has used too.
     """
-    table = [  # what peers hold of `web`, and whether it is refuted; this life said (5, 2)
+    table = [  # what peers hold of `web`, and whether it is refuted; this life published (5, 2)
         ((4, 9), "unhealthy", False),  # an older life's: ours is newer
         ((5, 1), "unhealthy", False),  # ours is newer
-        ((5, 2), "healthy", False),  # our own words
-        ((5, 2), "unhealthy", True),  # the original's, with our number
+        ((5, 2), "healthy", False),  # the record of this life
+        ((5, 2), "unhealthy", True),  # of the original, with the same version
         ((5, 3), "healthy", True),
         ((5, 9), "unhealthy", True),
         ((5, 9), None, True),  # a tombstone
@@ -198,7 +195,7 @@ def test_what_this_life_has_not_said_is_refuted_whatever_its_version() -> None:
         state.publish("service", "api", service("api"), 1.0)
         state.publish("service", "web", service(), 1.0)
 
-        outcome = state.merge([said("alpha", "web", version, health)], 2.0)  # type: ignore[arg-type]
+        outcome = state.merge([signed_by("alpha", "web", version, health)], 2.0)  # type: ignore[arg-type]
 
         expected = version[0] + LIFE_STEP if is_refuted else 5
         versions = {"api": (expected, 3), "web": (expected, 4)} if is_refuted else None
@@ -207,20 +204,20 @@ def test_what_this_life_has_not_said_is_refuted_whatever_its_version() -> None:
             wrong.append((version, health, now))
         if versions is not None and own_versions(state) != versions:
             wrong.append((version, health, own_versions(state)))
-        # What is refuted is told with what refutes it, so that a peer that has it learns better.
+        # The refutation is sent to peers.
         if is_refuted and {one.version[0] for one in outcome.news[-2:]} != {expected}:
             wrong.append((version, health, [one.version for one in outcome.news]))
 
     assert wrong == []
 
 
-def test_record_under_a_key_that_this_life_never_used_is_withdrawn_when_the_grace_ends() -> None:
+def test_record_that_only_an_earlier_life_published_is_withdrawn_after_the_grace() -> None:
     state = alpha(incarnation=5)
     state.publish("service", "web", service(), 1.0)
 
-    state.merge([said("alpha", "api", (5, 40))], 2.0)
+    state.merge([signed_by("alpha", "api", (5, 40))], 2.0)
     assert state.incarnation == 5 + LIFE_STEP
-    assert health_of(state, "alpha", API) == "healthy"  # its monitor may still report
+    assert health_of(state, "alpha", API) == "healthy"  # its monitor may not have reported yet
     state.expire(ALONE, GRACE_S + 1)
 
     assert health_of(state, "alpha", API) is None
@@ -228,12 +225,12 @@ def test_record_under_a_key_that_this_life_never_used_is_withdrawn_when_the_grac
     assert health_of(state, "alpha") == "healthy"
 
 
-def test_second_false_record_is_refuted_as_the_first() -> None:
+def test_second_false_record_is_refuted_like_the_first() -> None:
     state = alpha(incarnation=5)
     state.publish("service", "web", service(), 1.0)
     for _ in range(3):
         seen = state.incarnation
-        state.merge([said("alpha", "web", (seen, 1 << 20), "unhealthy")], 2.0)
+        state.merge([signed_by("alpha", "web", (seen, 1 << 20), "unhealthy")], 2.0)
 
         assert state.incarnation == seen + LIFE_STEP
         assert health_of(state, "alpha") == "healthy"
@@ -245,7 +242,7 @@ def test_withdrawn_service_that_returns_from_a_peer_is_withdrawn_again() -> None
     state.withdraw("service", "web", 2.0)
 
     for counter in (7, 8):  # of the original, twice
-        state.merge([said("alpha", "web", (state.incarnation, counter))], 40.0)
+        state.merge([signed_by("alpha", "web", (state.incarnation, counter))], 40.0)
         state.expire(ALONE, 41.0)
         assert health_of(state, "alpha") is None
 
@@ -253,14 +250,14 @@ def test_withdrawn_service_that_returns_from_a_peer_is_withdrawn_again() -> None
 # Digests.
 
 
-def test_digests_that_are_kept_up_to_date_are_those_of_a_table_made_from_scratch() -> None:
+def test_incremental_digests_equal_those_of_a_table_built_from_scratch() -> None:
     for seed in range(20):
         random, state = Random(seed), alpha()
         for step in range(60):
             author, name = random.choice(["beta", "gamma"]), random.choice(["web", "api", "db"])
             health = random.choice(["healthy", "unhealthy", None])
             if random.random() < 0.8:
-                state.merge([said(author, name, (1, step), health)], float(step))  # type: ignore[arg-type]
+                state.merge([signed_by(author, name, (1, step), health)], float(step))  # type: ignore[arg-type]
             elif state.table.get(author, RecordId("service", name)):
                 state.table.drop(author, RecordId("service", name))
             state.table.digests()
@@ -273,11 +270,11 @@ def test_digests_that_are_kept_up_to_date_are_those_of_a_table_made_from_scratch
 
 
 def test_records_of_one_version_with_two_contents_have_two_digests() -> None:
-    """As of an original and its clone: whoever compares must see it, or nobody ever refutes."""
+    """As from an original and its clone: equal digests would hide the difference forever."""
     digests = []
     for health in ("healthy", "unhealthy"):
         state = alpha()
-        state.merge([said("beta", "web", (5, 2), health)], 1.0)
+        state.merge([signed_by("beta", "web", (5, 2), health)], 1.0)
         digests.append(state.table.digest("beta"))
 
     assert digests[0] != digests[1]

@@ -1,4 +1,4 @@
-"""The formulas of Lifeguard and SWIM as numbers, each worked out by hand from the paper's text."""
+"""The formulas of Lifeguard and SWIM, with expected values worked out from the papers."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def test_table_of_suspicion_timeouts() -> None:
         (9, 4, 10, 30): 10.0,
         (1, 1, 7, 70): 7.0,
         (0, 1, 7, 70): 70.0,
-        (0, 0, 7, 70): 7.0,  # nobody can confirm: the floor at once
+        (0, 0, 7, 70): 7.0,  # nobody can confirm: the minimum at once
         (5, 0, 7, 70): 7.0,
-        (1, 3, 6, 6): 6.0,  # no room between
+        (1, 3, 6, 6): 6.0,  # minimum and maximum are equal
     }
     wrong = {
         row: found
@@ -72,10 +72,10 @@ def test_table_of_suspicions_by_size_of_the_cluster() -> None:
     table = {  # (members, multiplier, probe interval): (K, min, max)
         (1, 4, 1.0): (0, 4.0, 24.0),
         (2, 4, 1.0): (0, 4.0, 24.0),
-        (3, 4, 1.0): (0, 4.0, 24.0),  # one other at most, and two are expected
+        (3, 4, 1.0): (0, 4.0, 24.0),  # one other member at most, and two are expected
         (4, 4, 1.0): (2, 4.0, 24.0),
         (10, 4, 1.0): (2, 4.0, 24.0),
-        (11, 4, 1.0): (2, 4 * 1.041, 24 * 1.041),  # log10 11, cut to thousandths
+        (11, 4, 1.0): (2, 4 * 1.041, 24 * 1.041),  # log10 11, rounded down to thousandths
         (50, 4, 1.0): (2, 4 * 1.698, 24 * 1.698),
         (100, 4, 1.0): (2, 8.0, 48.0),
         (1000, 4, 1.0): (2, 12.0, 72.0),
@@ -96,7 +96,7 @@ def test_table_of_suspicions_by_size_of_the_cluster() -> None:
     assert wrong == {}
 
 
-def test_only_so_many_other_accusers_as_are_expected_shorten_a_suspicion() -> None:
+def test_only_the_expected_number_of_confirmations_shortens_a_suspicion() -> None:
     first = suspicion(100)
     assert first.ends_at_s == pytest.approx(148.0)
     assert first.confirm("n1") is None  # the first accuser again
@@ -108,10 +108,10 @@ def test_only_so_many_other_accusers_as_are_expected_shorten_a_suspicion() -> No
     third = second.confirm("n3")
     assert third is not None
     assert third.ends_at_s == pytest.approx(108.0)
-    assert third.confirm("n4") is None  # K others have confirmed: no more is learned
+    assert third.confirm("n4") is None  # K others have confirmed already
 
 
-def test_small_cluster_in_which_nobody_can_confirm_waits_for_the_floor_only() -> None:
+def test_suspicion_in_a_small_cluster_lasts_the_minimum() -> None:
     one = suspicion(3)
 
     assert one.ends_at_s == 104.0
@@ -173,7 +173,7 @@ def queue(*bodies: bytes, items_max: int = 8) -> BroadcastQueue:
     return made
 
 
-def test_what_was_sent_least_goes_first_then_the_longest_then_the_newest() -> None:
+def test_least_sent_broadcast_goes_first_then_the_longest_then_the_newest() -> None:
     news = queue(b"a1", b"b1", b"c123")
 
     assert news.take_parts(100, limit=9) == [b"c123", b"b1", b"a1"]
@@ -182,9 +182,9 @@ def test_what_was_sent_least_goes_first_then_the_longest_then_the_newest() -> No
     assert news.take_parts(100, limit=9) == [b"c123", b"d1", b"b1", b"a1"]
 
 
-def test_packet_is_filled_to_the_byte_and_a_long_piece_does_not_block_short_ones() -> None:
+def test_packet_is_filled_to_the_byte_and_a_long_broadcast_blocks_no_short_one() -> None:
     news = queue(b"a12345678", b"b1", b"c1")
-    part = 2 + 2  # bytes, and their length
+    part = 2 + 2  # the bytes, and their length
 
     assert news.take_parts(2 * part, limit=9) == [b"c1", b"b1"]
     assert news.take_parts(part - 1, limit=9) == []
@@ -192,7 +192,7 @@ def test_packet_is_filled_to_the_byte_and_a_long_piece_does_not_block_short_ones
     assert news.take_parts(100, limit=9, parts_max=1) == [b"a12345678"]
 
 
-def test_piece_is_forgotten_once_it_was_sent_as_often_as_the_limit_says() -> None:
+def test_broadcast_is_removed_once_it_was_sent_limit_times() -> None:
     for limit in (1, 2, 4):
         news = queue(b"a1")
         sent = [news.take_parts(100, limit=limit) for _ in range(6)]
@@ -200,7 +200,7 @@ def test_piece_is_forgotten_once_it_was_sent_as_often_as_the_limit_says() -> Non
         assert b"a" not in news
 
 
-def test_newer_piece_of_a_subject_replaces_the_older_and_is_sent_as_often_again() -> None:
+def test_newer_broadcast_of_a_subject_replaces_the_older_and_counts_anew() -> None:
     news = queue(b"a1")
     assert [news.take_parts(100, limit=3) for _ in range(2)] == [[b"a1"]] * 2
 
@@ -209,18 +209,18 @@ def test_newer_piece_of_a_subject_replaces_the_older_and_is_sent_as_often_again(
     assert [news.take_parts(100, limit=3) for _ in range(4)] == [[b"a2"]] * 3 + [[]]
 
 
-def test_full_queue_drops_what_was_sent_most() -> None:
+def test_full_queue_drops_the_most_sent_broadcast() -> None:
     news = queue(b"a1", b"b1", b"c1", items_max=3)
     assert news.take_parts(4, limit=9) == [b"c1"]
 
     news.put(b"d", b"d1")
-    news.put(b"b", b"b2")  # a subject that has its place
+    news.put(b"b", b"b2")  # replaces its subject
 
     assert len(news) == 3
     assert sorted(news.take_parts(100, limit=9)) == [b"a1", b"b2", b"d1"]
 
 
-def test_fresh_says_that_something_was_put_since_it_was_cleared() -> None:
+def test_fresh_is_set_by_a_new_broadcast_until_it_is_cleared() -> None:
     news = queue()
     seen = [news.fresh]
     news.put(b"a", b"a1")
@@ -246,7 +246,7 @@ KINDS: tuple[Timer, ...] = (
 )
 
 
-def test_timers_of_one_kind_are_told_apart_by_their_subject_and_kinds_by_their_type() -> None:
+def test_timers_differ_by_kind_and_by_subject() -> None:
     timers = Timers()
     for number, timer in enumerate(KINDS):
         timers.set(timer, float(number))
@@ -299,7 +299,7 @@ def test_timer_that_is_set_for_now_while_others_are_taken_is_taken_too() -> None
     assert taken == [Alarm.PROBE, Alarm.GOSSIP]
 
 
-def test_timers_behave_as_a_table_of_deadlines_would() -> None:
+def test_timers_match_a_naive_table_of_deadlines() -> None:
     for seed in range(50):
         random, timers = Random(seed), Timers()
         table: dict[Timer, float] = {}
@@ -321,7 +321,7 @@ def test_timers_behave_as_a_table_of_deadlines_would() -> None:
             assert timers.next_due_s == min(table.values(), default=None), f"seed {seed}"
 
 
-def test_timer_that_moves_for_ever_leaves_no_trail() -> None:
+def test_timer_that_moves_forever_does_not_grow_the_heap() -> None:
     timers = Timers()
     timers.set(Alarm.PROBE, 0.5)
     for number in range(10 * STALE_MAX):

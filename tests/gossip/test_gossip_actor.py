@@ -1,4 +1,4 @@
-"""Two gossip actors over loopback: they meet, records spread, a silent one is declared dead."""
+"""Gossip actors over loopback: they join, records spread, a silent one is declared dead."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def end(harness: Harness[GossipActor]) -> None:
-    """As if the process were killed: nobody is told.  Safe to repeat."""
+    """End it as if the process were killed: peers are not notified.  Idempotent."""
     if harness.actor.loop is not None and not harness.actor.loop.is_closed():
         harness.stop()
 
@@ -126,7 +126,7 @@ def test_records_of_any_size_spread_and_are_withdrawn(start: Start) -> None:
     assert versions == list(range(versions[0], versions[0] + len(versions)))
 
 
-def test_seeds_that_are_found_are_joined_through_and_given_up_when_they_are_no_more(
+def test_discovered_seeds_are_used_until_discovery_drops_them(
     start: Start,
 ) -> None:
     port = free_port("127.0.0.1")
@@ -144,7 +144,7 @@ def test_seeds_that_are_found_are_joined_through_and_given_up_when_they_are_no_m
     beta.pump_until(lambda: node.seeds == ())
 
 
-def test_member_that_is_killed_is_declared_dead(start: Start) -> None:
+def test_killed_member_is_declared_dead(start: Start) -> None:
     alpha, beta = pair(start)
 
     end(beta)
@@ -153,7 +153,7 @@ def test_member_that_is_killed_is_declared_dead(start: Start) -> None:
 
 
 @pytest.mark.scenario(18)
-def test_member_that_leaves_is_no_failure(start: Start) -> None:
+def test_leave_is_not_a_failure(start: Start) -> None:
     alpha, beta = pair(start)
 
     beta.deliver(GossipLeave())
@@ -170,7 +170,7 @@ def test_member_that_leaves_is_no_failure(start: Start) -> None:
     assert "dead" not in seen
 
 
-def test_node_that_lost_its_data_directory_says_why_it_waits_and_then_joins(
+def test_node_without_its_data_directory_reports_why_it_waits_and_then_joins(
     start: Start, tmp_path: Path
 ) -> None:
     alpha, beta = pair(start)
@@ -198,7 +198,7 @@ def parts(harness: Harness[GossipActor]) -> list[str]:
     return [part.state for part in messages_of(PartReported, harness.sent)]
 
 
-def test_gossip_of_another_label_is_not_heard(start: Start) -> None:
+def test_packets_of_another_label_are_dropped(start: Start) -> None:
     alpha_port = free_port("127.0.0.1")
     alpha = start("alpha", alpha_port, label="home")
     other = start("other", free_port("127.0.0.1"), alpha_port, label="work")
@@ -219,7 +219,7 @@ def drops(harness: Harness[GossipActor]) -> Counter[str]:
     return harness.actor.transport.drops
 
 
-# A disk that refuses.
+# A full disk.
 
 
 class Disk:
@@ -263,7 +263,7 @@ def incarnation_of(harness: Harness[GossipActor]) -> int:
     return harness.actor.transport.node.highest_incarnation
 
 
-def test_member_whose_disk_is_full_stays_one_through_a_join_and_says_so_once(
+def test_node_with_a_full_disk_stays_a_member_through_a_join_and_reports_it_once(
     start: Start, disk: Disk
 ) -> None:
     alpha, beta = pair(start)
@@ -288,7 +288,7 @@ def test_member_whose_disk_is_full_stays_one_through_a_join_and_says_so_once(
     }
 
 
-def test_lives_on_a_full_disk_use_higher_and_higher_incarnations(start: Start, disk: Disk) -> None:
+def test_lives_on_a_full_disk_use_ever_higher_incarnations(start: Start, disk: Disk) -> None:
     port, beta_port = free_port("127.0.0.1"), free_port("127.0.0.1")
     alpha = start("alpha", port)
     first = start("beta", beta_port, port)
@@ -309,14 +309,14 @@ def test_lives_on_a_full_disk_use_higher_and_higher_incarnations(start: Start, d
     last = start("beta", beta_port, port)
     last.deliver(RecordPublish(service_states=(service("last"),)))
     alpha.pump_until(lambda: ("beta", "last") in services(alpha), timeout_s=10)
-    # It learned from alpha what its unsaved lives have used, and went above that.
+    # It learns from alpha what its unsaved lives used, and goes above that.
     last.pump_until(lambda: incarnation_of(last) > taken[-1], timeout_s=10)
 
     assert taken == sorted(set(taken))
     assert states(alpha)["beta"] == "alive"
 
 
-def test_admin_that_starts_later_is_told_what_is_not_saved(start: Start, disk: Disk) -> None:
+def test_admin_that_restarts_is_told_what_is_not_saved(start: Start, disk: Disk) -> None:
     disk.full = True
     alpha = start("alpha", free_port("127.0.0.1"))
     alpha.pump_until(lambda: parts(alpha) == ["lost"])

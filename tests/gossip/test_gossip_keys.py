@@ -1,4 +1,4 @@
-"""Changes of the key ring on a disk that refuses: an order is refused, a peer's ring is used."""
+"""Changes of the key ring on a full disk: an order is refused, the ring of a peer is used."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def run(file: File, scenario: Scenario) -> None:
     asyncio.run(whole())
 
 
-def test_order_that_is_saved_changes_the_ring_in_use_and_the_file(file: File) -> None:
+def test_saved_order_changes_the_ring_in_use_and_the_file(file: File) -> None:
     async def scenario(keys: GossipKeys, transport: GossipTransport) -> None:
         state = await keys.obey(INSTALL, 0.0)
 
@@ -85,7 +85,7 @@ def test_order_that_is_saved_changes_the_ring_in_use_and_the_file(file: File) ->
     run(file, scenario)
 
 
-def test_order_that_cannot_be_saved_is_refused_with_the_remedy_and_changes_nothing(
+def test_order_that_cannot_be_saved_is_refused_with_the_remedy(
     file: File,
 ) -> None:
     async def scenario(keys: GossipKeys, transport: GossipTransport) -> None:
@@ -98,13 +98,13 @@ def test_order_that_cannot_be_saved_is_refused_with_the_remedy_and_changes_nothi
         file.full = False
         await keys.keep_saved(10.0)
         assert keys.saver.problem is None
-        assert file.load() == Keyring((FIRST,))  # what is in use, not what was ordered
+        assert file.load() == Keyring((FIRST,))  # the ring in use, not the ordered one
         assert (await keys.obey(INSTALL, 20.0)).problem == ""
 
     run(file, scenario)
 
 
-def test_ring_of_a_peer_is_used_on_a_full_disk_and_saved_when_there_is_room(file: File) -> None:
+def test_ring_of_a_peer_is_used_on_a_full_disk_and_saved_once_there_is_space(file: File) -> None:
     async def scenario(keys: GossipKeys, transport: GossipTransport) -> None:
         file.full = True
         transport.drops["wrong_key"] += 1
@@ -124,7 +124,7 @@ def test_ring_of_a_peer_is_used_on_a_full_disk_and_saved_when_there_is_room(file
     run(file, scenario)
 
 
-def test_ring_that_nobody_asked_for_is_not_adopted(file: File) -> None:
+def test_unrequested_ring_is_not_adopted(file: File) -> None:
     async def scenario(keys: GossipKeys, transport: GossipTransport) -> None:
         sealed = seal_keyring(Keyring((SECOND,)), CLUSTER_KEY, nonce=b"m" * 12)
         assert not keys.must_ask()

@@ -1,4 +1,4 @@
-"""Members and records as one node: whole exchanges of any size, and who is told what."""
+"""Membership and records as one node: push/pull of any size, floods, and the facade."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def publish(node: GossipNode, count: int, now_s: float = 0.0) -> None:
     node.publish(RecordPublish(service_states=tuple(map(service, range(count)))), now_s)
 
 
-def test_large_state_is_merged_a_batch_a_step_and_then_answered() -> None:
+def test_large_state_is_merged_in_batches_before_the_peer_gets_what_it_is_missing() -> None:
     alpha, beta = node_of("alpha", "10.0.0.1"), node_of("beta", "10.0.0.2")
     publish(alpha, 3 * MERGE_BATCH_MAX)
     publish(beta, 1)
@@ -58,12 +58,12 @@ def test_large_state_is_merged_a_batch_a_step_and_then_answered() -> None:
         assert len(counts) < 100
 
     assert sorted(set(counts)) == [1 + n * MERGE_BATCH_MAX for n in (1, 2, 3)]
-    # Only then is seen what the other side lacks: what it has just sent is not.
+    # Only then does it see what the peer is missing, without what the peer has just sent.
     (stream,) = [effect for effect in effects if isinstance(effect, SendStream)]
     assert [(one.node, one.key) for one in unpack_records(stream.body)] == [("beta", "web0")]
 
 
-def test_flood_of_forged_records_is_counted_and_complained_of_rarely() -> None:
+def test_flood_of_forged_records_is_counted_and_rarely_logged() -> None:
     alpha, mallory = node_of("alpha", "10.0.0.1"), identity_of("mallory")
     forged = [
         sign_record(
@@ -88,7 +88,7 @@ def test_flood_of_forged_records_is_counted_and_complained_of_rarely() -> None:
     assert counts == [1, 2, 4, 8, 16, 32, 64, 128]
 
 
-def test_claim_of_our_own_name_without_an_address_is_refused_and_harms_nobody() -> None:
+def test_claim_of_our_own_name_without_an_address_is_refused() -> None:
     alpha = node_of("alpha", "10.0.0.1")
     alpha.start(0.0)
     claim = {"Incarnation": 9, "Node": "alpha", "Addr": b"", "Port": PORT, "Vsn": bytes(6)}

@@ -1,4 +1,4 @@
-"""The sockets of a member: who follows the cluster hears of a record as soon as it arrives."""
+"""The sockets of a member: readers receive a record as soon as it arrives."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from messages.monitor import ServiceState
 from rigs.ports import free_port
 from tests.identities import identity_of
 
-# So slow that nothing but the record's own packet can be what is heard of.
+# So slow that only the record's own packet can deliver it.
 SLOW = SwimPolicy(probe_interval_s=60.0, push_pull_interval_s=60.0, rejoin_interval_s=60.0)
 
 
 class Member:
-    """One member on loopback, and what its reader was told."""
+    """One member on loopback, and what its reader has received."""
 
     def __init__(self, name: str, port: int) -> None:
         self.node = GossipNode(
@@ -67,7 +67,7 @@ class Member:
 
 
 @pytest.mark.integration
-def test_reader_hears_of_a_record_when_its_packet_arrives_not_at_the_next_probe() -> None:
+def test_reader_receives_a_record_as_soon_as_its_packet_arrives() -> None:
     async def scenario() -> None:
         alpha, beta = Member("alpha", free_port()), Member("beta", free_port())
         await alpha.start()
@@ -90,7 +90,7 @@ def test_reader_hears_of_a_record_when_its_packet_arrives_not_at_the_next_probe(
 
 
 @pytest.mark.integration
-def test_member_is_never_woken_before_something_is_due() -> None:
+def test_timer_never_fires_before_something_is_due() -> None:
     early: list[float] = []
 
     async def scenario() -> None:

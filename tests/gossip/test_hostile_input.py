@@ -1,4 +1,4 @@
-"""What one hostile packet or exchange may cost: little time and memory, few lines in the log."""
+"""The cost of a hostile packet or push/pull: little time and memory, few log lines."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def node(*, policy: GossipPolicy | None = None) -> GossipNode:
 
 
 def cpu_s(step: Callable[[], object]) -> float:
-    """Return what `step` costs, without walks of the collector over all that the tests hold."""
+    """Return the cost of `step`, without the garbage collection of what other tests hold."""
     gc.collect()
     gc.disable()
     try:
@@ -85,26 +85,26 @@ def crowd(count: int, prefix: str = "c", state: str = "alive") -> PushPull:
     return PushPull(tuple(NodeEntry(claim, state) for claim in claims))
 
 
-def test_data_that_only_begin_anew_cost_no_more_than_others() -> None:
+def test_clear_codes_cost_no_more_than_other_codes() -> None:
     data = hostile.clear_codes(56_000)
 
     assert cpu_s(lambda: refused(lambda: lzw.decompress(data, bytes_max=1 << 20))) < CPU_S_MAX / 4
 
 
 @pytest.mark.parametrize("field", [b"SeqNo", b"Payload"])
-def test_field_that_is_nested_too_deep_for_a_text_of_it_is_refused(field: bytes) -> None:
+def test_deeply_nested_field_is_refused(field: bytes) -> None:
     assert refused(lambda: packets.decode(hostile.nested(field, 1000))) == "field"
 
 
 @pytest.mark.parametrize("head", [b"\x41", b"\x43"], ids=["records", "exchange"])
-def test_nested_data_with_more_behind_them_are_refused(head: bytes) -> None:
+def test_nested_data_followed_by_more_is_refused(head: bytes) -> None:
     body = head + b"\x91" * 1000 + b"\x00\x00"
     unpack = record_codec.unpack_records if head == b"\x41" else record_codec.unpack_exchange
 
     assert refused(lambda: unpack(body)) == "record"
 
 
-def test_refusal_of_a_ring_says_nothing_of_its_keys() -> None:
+def test_refusal_of_a_ring_reveals_no_key() -> None:
     ring = Keyring((b"secret-secret-secret-secret-key!",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(msgpack, "packb", lambda keys: msgpack.Packer().pack(keys) + b"\x00")
@@ -115,7 +115,7 @@ def test_refusal_of_a_ring_says_nothing_of_its_keys() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_all_that_is_compressed_in_a_packet_shares_one_limit() -> None:
+def test_compressed_parts_of_a_packet_share_one_limit() -> None:
     assert len(packets.decode(hostile.bombs(3))) == 3
     assert refused(lambda: packets.decode(hostile.bombs(4))) == "inflated"
     assert refused(lambda: packets.decode(hostile.squeezed(hostile.bombs(4)))) == "inflated"
@@ -128,7 +128,7 @@ def test_stream_that_takes_long_to_decompress_is_refused() -> None:
     assert refused(lambda: StreamReader(GossipEnvelope()).feed(data)) == "field"
 
 
-def test_records_of_one_packet_are_checked_a_batch_a_step() -> None:
+def test_records_of_one_packet_are_checked_in_batches() -> None:
     core = node()
     body = packets.encode(User(hostile.forged(3 * MERGE_BATCH_MAX)))
 
@@ -153,7 +153,7 @@ def test_user_messages_of_one_packet_share_one_limit() -> None:
     assert len(core._backlog) + core.refused.total() <= 2 * 4000
 
 
-def test_address_that_a_member_has_left_is_forgotten() -> None:
+def test_previous_address_of_a_member_is_forgotten() -> None:
     core = node()
 
     core.on_packet(hostile.restless(100), SOURCE, 1.0)
@@ -161,7 +161,7 @@ def test_address_that_a_member_has_left_is_forgotten() -> None:
     assert core.swim.outbox.strangers == {Address("11.0.0.99", 7946)}
 
 
-def test_node_that_was_accused_as_high_as_can_be_still_says_what_is_new() -> None:
+def test_node_accused_at_the_highest_incarnation_still_publishes() -> None:
     core = node()
     for accused in (FOLLOWED_MAX, HIGHEST_MAX - 1, HIGHEST_MAX, U32_MAX):
         core.on_packet(packets.encode(Suspect(accused, "alpha", "beta")), SOURCE, 1.0)
@@ -173,7 +173,7 @@ def test_node_that_was_accused_as_high_as_can_be_still_says_what_is_new() -> Non
     assert me.incarnation == FOLLOWED_MAX + 2
 
 
-def test_accusation_of_an_incarnation_that_is_ours_is_refuted_however_high() -> None:
+def test_accusation_of_our_incarnation_is_refuted_however_high_it_is() -> None:
     core = node()
     core.swim.membership.me.incarnation = FOLLOWED_MAX + 5
 
@@ -182,7 +182,7 @@ def test_accusation_of_an_incarnation_that_is_ours_is_refuted_however_high() -> 
     assert core.swim.membership.me.incarnation == FOLLOWED_MAX + 6
 
 
-def test_claim_that_cannot_be_renewed_stays_and_is_complained_of() -> None:
+def test_claim_that_cannot_be_renewed_stays_and_is_logged() -> None:
     core = node()
     core.swim.membership.me.incarnation = HIGHEST_MAX
 
@@ -192,7 +192,7 @@ def test_claim_that_cannot_be_renewed_stays_and_is_complained_of() -> None:
     assert core.swim.membership.me.incarnation == HIGHEST_MAX
 
 
-def test_readers_are_told_of_a_limited_number_of_members() -> None:
+def test_readers_receive_a_limited_number_of_members() -> None:
     core, now_s = node(), 1.0
     for wave in range(3):
         core.on_push_pull_request(crowd(4000, f"w{wave}-"), now_s)
@@ -206,7 +206,7 @@ def test_readers_are_told_of_a_limited_number_of_members() -> None:
     assert {"alpha", "beta", "gamma"} <= {member.node for member in members}
 
 
-def test_exchange_of_more_members_than_there_may_be_fills_no_log() -> None:
+def test_push_pull_of_too_many_members_does_not_fill_the_log() -> None:
     core = node()
 
     _, effects = core.on_push_pull_request(crowd(1 << 14), 1.0)
@@ -215,7 +215,7 @@ def test_exchange_of_more_members_than_there_may_be_fills_no_log() -> None:
     assert len(core.swim.members) == core.swim.policy.members_max
 
 
-def test_exchange_that_suspects_all_members_is_merged_in_time() -> None:
+def test_push_pull_that_suspects_all_members_is_merged_in_time() -> None:
     core = node()
     core.on_push_pull_request(crowd(4000), 1.0)
 
@@ -225,7 +225,7 @@ def test_exchange_that_suspects_all_members_is_merged_in_time() -> None:
     assert core.swim.members.living_count == sum(one.is_living for one in core.swim.members)
 
 
-def test_exchange_that_meets_full_queues_is_merged_in_time() -> None:
+def test_push_pull_into_full_queues_is_merged_in_time() -> None:
     core = node()
     for wave in range(3):
         core.on_push_pull_request(crowd(4000, f"w{wave}-"), 61.0 * wave)
@@ -235,7 +235,7 @@ def test_exchange_that_meets_full_queues_is_merged_in_time() -> None:
     assert cpu_s(lambda: core.on_push_pull_request(crowd(4000, "more"), 200.0)) < CPU_S_MAX
 
 
-def test_answers_of_one_step_take_news_along_in_the_first_few_only() -> None:
+def test_only_the_first_packets_of_a_step_carry_broadcasts() -> None:
     core = node()
     core.on_push_pull_request(crowd(2000), 1.0)
     pings = packets.compound([packets.encode(Ping(1, "alpha"))] * 200)
@@ -247,7 +247,7 @@ def test_answers_of_one_step_take_news_along_in_the_first_few_only() -> None:
     assert len(core.on_packet(packets.encode(Ping(1, "alpha")), SOURCE, 3.0)[0].parts) > 1  # type: ignore[union-attr]
 
 
-def test_name_of_an_accuser_cannot_write_over_the_log() -> None:
+def test_accuser_name_cannot_inject_control_characters_into_the_log() -> None:
     accusation = packets.encode(Suspect(1, "gamma", "\udcff\n\x1b[2J"))
 
     (note,) = notes(node().on_packet(accusation, SOURCE, 1.0), "member_suspected")

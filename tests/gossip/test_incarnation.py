@@ -17,15 +17,15 @@ from constellation.gossip.incarnation import (
     unsaved_life,
 )
 
-RATE = UNSAVED_PER_S  # as many as a life is assumed to use per second
+RATE = UNSAVED_PER_S  # how many incarnations a life uses per second at most
 
 
-def test_life_that_is_saved_begins_above_what_the_last_one_used_after_its_last_save() -> None:
+def test_saved_life_begins_above_what_the_previous_one_used_after_its_last_save() -> None:
     assert saved_life(0) == LIFE_STEP
     assert saved_life(5000) == 5000 + LIFE_STEP
 
 
-def test_life_that_is_not_saved_begins_higher_the_older_the_saved_incarnation_is() -> None:
+def test_unsaved_life_begins_higher_the_older_the_saved_incarnation_is() -> None:
     assert [unsaved_life(5000, age_s) - 5000 - LIFE_STEP for age_s in (0, 0.1, 1, 1.1, 3600)] == [
         0,
         16,
@@ -35,17 +35,17 @@ def test_life_that_is_not_saved_begins_higher_the_older_the_saved_incarnation_is
     ]
 
 
-def test_clock_that_was_set_back_is_no_age() -> None:
+def test_clock_that_was_set_back_adds_nothing() -> None:
     assert unsaved_life(5000, -3.0) == saved_life(5000)
 
 
-def test_saved_incarnation_never_leaves_a_life_without_room() -> None:
+def test_every_life_has_incarnations_left() -> None:
     assert saved_life(U32_MAX) == saved_life(FIRST_MAX)
     assert unsaved_life(FIRST_MAX, 1e9) == saved_life(FIRST_MAX)
     assert U32_MAX - saved_life(FIRST_MAX) > 1 << 29
 
 
-def test_claim_of_an_earlier_life_is_topped_by_a_whole_step_but_not_beyond_the_followed() -> None:
+def test_incarnation_of_an_earlier_life_is_raised_by_a_step_within_the_limit() -> None:
     assert above_earlier_life(7) == 7 + LIFE_STEP
     assert above_earlier_life(FOLLOWED_MAX - 3) == FOLLOWED_MAX
     assert above_earlier_life(FOLLOWED_MAX) == FOLLOWED_MAX + 1
@@ -55,7 +55,7 @@ def test_claim_of_an_earlier_life_is_topped_by_a_whole_step_but_not_beyond_the_f
 def lives_of(random: Random) -> list[tuple[int, int]]:
     """Return the first and last incarnation of many lives of one node, on a disk that fails.
 
-    A life saves what it uses as long as the disk works, and retries until it works again.
+    A life saves the incarnations that it uses, and retries while the disk fails.
     """
     now_s, saved, saved_at_s, works = 0.0, 0, 0.0, True
     lives: list[tuple[int, int]] = []
@@ -69,7 +69,7 @@ def lives_of(random: Random) -> list[tuple[int, int]]:
             now_s += UNSAVED_PAUSE_S
         lived_s = random.choice([0.01, 0.5, random.uniform(0, 100)])
         last = first + min(int(RATE * lived_s), LIFE_STEP - 1)
-        # The disk may work again, or fail, in the middle of the life, but not while it is down.
+        # The disk may fail, or work again, during a life, but not between two lives.
         works = random.random() < 0.5
         now_s += lived_s
         if works:

@@ -1,4 +1,4 @@
-"""The ring of gossip keys: orders, seals, and the file that keeps it."""
+"""The ring of gossip keys: orders, seals, and its file."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_key_is_installed_used_and_the_old_one_removed() -> None:
     ],
     ids=lambda order: order.action,
 )
-def test_order_that_is_fulfilled_changes_nothing(order: KeyringOrder) -> None:
+def test_repeated_order_changes_nothing(order: KeyringOrder) -> None:
     ring = Keyring((FIRST, SECOND))
 
     assert obey(ring, order) == ring
@@ -66,7 +66,7 @@ def test_order_that_is_fulfilled_changes_nothing(order: KeyringOrder) -> None:
         (KeyringOrder(action="remove", key_id=key_id(FIRST)), "in use"),
     ],
 )
-def test_order_that_cannot_be_obeyed_says_what_to_do(order: KeyringOrder, words: str) -> None:
+def test_impossible_order_is_refused_with_the_remedy(order: KeyringOrder, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         obey(Keyring((FIRST, SECOND)), order)
 
@@ -78,7 +78,7 @@ def test_too_many_keys_are_refused() -> None:
         obey(ring, KeyringOrder(action="install", sealed_keys=sealed(b"x" * 32)))
 
 
-def test_id_of_a_key_tells_nothing_of_it_and_is_the_same_everywhere() -> None:
+def test_key_id_reveals_nothing_and_is_the_same_everywhere() -> None:
     assert key_ids(Keyring((FIRST, SECOND))) == (key_id(FIRST), key_id(SECOND))
     assert key_id(FIRST) != key_id(SECOND)
     assert FIRST.hex()[:12] not in key_id(FIRST)
@@ -97,12 +97,12 @@ def test_anything_else_does_not_open(body: bytes) -> None:
         open_keyring(body, CLUSTER_KEY)
 
 
-def test_empty_ring_does_not_open_as_it_would_mean_plaintext() -> None:
+def test_empty_ring_does_not_open_because_it_would_mean_plaintext() -> None:
     with pytest.raises(WireError, match="does not hold a list of keys"):
         open_keyring(sealed(), CLUSTER_KEY)
 
 
-def test_ring_is_kept_for_this_user_alone_and_found_again(tmp_path: Path) -> None:
+def test_ring_is_saved_for_this_user_only_and_loaded_again(tmp_path: Path) -> None:
     file = KeyringFile(tmp_path, CLUSTER_KEY)
     assert file.load() == Keyring((derive_gossip_key(CLUSTER_KEY),))
 
@@ -116,7 +116,7 @@ def test_ring_is_kept_for_this_user_alone_and_found_again(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("damage", ["another cluster key", "text", "nothing", "open to all"])
-def test_ring_that_cannot_be_used_gives_way_to_the_first_one(tmp_path: Path, damage: str) -> None:
+def test_unusable_ring_is_replaced_by_the_derived_key(tmp_path: Path, damage: str) -> None:
     KeyringFile(tmp_path, CLUSTER_KEY).save(Keyring((SECOND,)))
     key = OTHER_CLUSTER_KEY if damage == "another cluster key" else CLUSTER_KEY
     kept = tmp_path / FILE_NAME

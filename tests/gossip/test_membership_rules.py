@@ -1,7 +1,7 @@
-"""SWIM §4.2 as tables: what each piece of news does to what is believed of a member.
+"""SWIM §4.2 as tables: how each message changes the state of a member.
 
-Every table covers all combinations of its axes, which the tests check, and every row says which
-state follows and what is logged and broadcast.
+Every table covers all combinations of its axes, and the tests check that it does.  A row gives the
+new state, and what is logged and broadcast.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.identities import identity_of
 
 KEY, OTHER_KEY = (identity_of("beta", key=key).public_key for key in ("", "other"))
 HOME, ELSEWHERE = Address("10.0.0.2", 7946), Address("10.0.0.9", 7946)
-KNOWN = 5  # incarnation of what is known of beta
+KNOWN = 5  # the known incarnation of beta
 POLICY = SwimPolicy(dead_reclaim_s=30.0)
 NOW_S = 1000.0
 
@@ -43,7 +43,7 @@ def claim(
 
 @dataclass
 class Observer:
-    """Alpha, which believes something of beta and receives news."""
+    """Alpha, which knows beta in some state and receives messages."""
 
     membership: Membership
     table: MemberTable
@@ -51,13 +51,13 @@ class Observer:
     outbox: Outbox
 
     @property
-    def believes(self) -> str:
-        """What it believes of beta, e.g. 'alive 6'."""
+    def known(self) -> str:
+        """The state of beta as alpha knows it, e.g. 'alive 6'."""
         member = self.table.get("beta")
         return f"{member.state} {member.incarnation}" if member else "unknown"
 
     def effects(self) -> str:
-        """What it logged and broadcast of late, e.g. 'member_joined, spreads alive'."""
+        """What it logged and queued since the last call, e.g. 'member_joined, spreads alive'."""
         news = self.outbox.membership.take_parts(1 << 16, limit=1)
         kinds = [type(packet).__name__.lower() for part in news for packet in packets.decode(part)]
         notes = [one.event for one in self.outbox.take_effects() if isinstance(one, Note)]
@@ -70,7 +70,7 @@ def observer(state: Known = "unknown", *, changed_s_ago: float = 0.0) -> Observe
     own = claim(KNOWN, node="alpha", key=identity_of("alpha").public_key)
     own = replace(own, addr=Address("10.0.0.1", 7946).packed)
     membership = Membership(own, POLICY, table=table, timers=timers, outbox=outbox)
-    # Enough others that a suspicion waits for confirmations.
+    # Enough other members that a suspicion waits for confirmations.
     for number in range(3, 7):
         address = Address(f"10.0.0.{number}", 7946)
         table.add_member(Member(claim(1, node=f"n{number}", address=address), "alive", 1, 0.0))
@@ -83,12 +83,12 @@ def observer(state: Known = "unknown", *, changed_s_ago: float = 0.0) -> Observe
         elif state != "alive":
             accuser = "beta" if state == "left" else "n3"
             membership.on_dead(Dead(KNOWN, "beta", accuser), before_s)
-        assert made.believes == f"{state} {KNOWN}"
+        assert made.known == f"{state} {KNOWN}"
     made.effects()
     return made
 
 
-# News of a member, by what is known of it.
+# Messages about a member, by its known state.
 
 NEWS = ("alive", "suspect", "suspect again", "dead", "leave")
 NOTHING = "nothing"
@@ -98,7 +98,7 @@ SUSPECTED = "member_suspected, spreads suspect"
 FAILS = "member_failed, spreads dead"
 LEAVES = "member_left, spreads dead"
 
-# (what is known, news): what follows if the news is of an older, the equal, a newer incarnation
+# (known state, message): the result if its incarnation is older, equal, newer
 Row = tuple[str | tuple[str, str], ...]
 OF_A_MEMBER: dict[tuple[Known, str], Row] = {
     ("unknown", "alive"): (("alive 4", JOINS), ("alive 5", JOINS), ("alive 6", JOINS)),
@@ -112,7 +112,7 @@ OF_A_MEMBER: dict[tuple[Known, str], Row] = {
     ("alive", "dead"): (NOTHING, ("dead 5", FAILS), ("dead 6", FAILS)),
     ("alive", "leave"): (NOTHING, ("left 5", LEAVES), ("left 6", LEAVES)),
     ("suspect", "alive"): (NOTHING, NOTHING, ("alive 6", REFUTES)),
-    # Another accuser confirms; the same one says nothing new.
+    # Another accuser confirms; the same one changes nothing.
     ("suspect", "suspect"): (
         NOTHING,
         ("suspect 5", "spreads suspect"),
@@ -154,44 +154,44 @@ def test_table_of_news_of_a_member_holds_for_every_state_and_incarnation() -> No
     for (known, news), row in OF_A_MEMBER.items():
         for (relation, incarnation), expected in zip(RELATIONS.items(), row, strict=True):
             alpha = observer(known)
-            before = alpha.believes
+            before = alpha.known
             receive(alpha, news, incarnation)
-            after = (alpha.believes, alpha.effects())
+            after = (alpha.known, alpha.effects())
             if after != ((before, "") if expected == NOTHING else expected):
                 wrong.append((known, news, relation, after))
 
     assert wrong == []
 
 
-def test_suspicion_and_its_reminders_last_exactly_as_long_as_the_suspicion() -> None:
+def test_timers_of_a_suspicion_last_exactly_as_long_as_it_does() -> None:
     wrong: list[object] = []
     for (known, news), _ in OF_A_MEMBER.items():
         for incarnation in RELATIONS.values():
             alpha = observer(known)
             receive(alpha, news, incarnation)
             timers = [alpha.timers.due_s(kind("beta")) for kind in (SuspicionEnds, RemindSuspect)]
-            is_suspect = alpha.believes.startswith("suspect")
+            is_suspect = alpha.known.startswith("suspect")
             if [due_s is not None for due_s in timers] != [is_suspect, is_suspect]:
                 wrong.append((known, news, incarnation, timers))
 
     assert wrong == []
 
 
-def test_news_of_the_incarnation_that_died_or_left_revive_nobody_however_often() -> None:
-    """Whatever the order: late news of a life must not bring it back, and its next life must."""
+def test_messages_of_a_dead_incarnation_revive_nobody_however_often() -> None:
+    """In any order: late messages about a life must not bring it back; its next life must."""
     wrong: list[object] = []
     for end, first in product(("dead", "leave"), (KNOWN, KNOWN + 3)):
         alpha = observer("alive")
         for died in (first, first + 2):  # a second death is as final as the first
             receive(alpha, end, died)
-            dead = alpha.believes
+            dead = alpha.known
             for news, incarnation in product(NEWS, range(died + 1)):
                 receive(alpha, news, incarnation)
-                if alpha.believes != dead:
-                    wrong.append((end, died, news, incarnation, alpha.believes))
+                if alpha.known != dead:
+                    wrong.append((end, died, news, incarnation, alpha.known))
             receive(alpha, "alive", died + 1)
-            if alpha.believes != f"alive {died + 1}":
-                wrong.append((end, died, "the next life", alpha.believes))
+            if alpha.known != f"alive {died + 1}":
+                wrong.append((end, died, "the next life", alpha.known))
 
     assert wrong == []
 
@@ -206,7 +206,7 @@ OTHERS = {
 RECENTLY_S, LONG_S = POLICY.dead_reclaim_s - 1, POLICY.dead_reclaim_s
 CONFLICT = "member_name_conflict"
 
-# (what is known, since when): what a claim of another node does, whatever its incarnation
+# (known state, for how long): the result of a claim of another node, of any incarnation
 OF_ANOTHER_NODE: dict[tuple[Known, float], str] = {
     ("alive", RECENTLY_S): CONFLICT,
     ("alive", LONG_S): CONFLICT,
@@ -226,17 +226,17 @@ def test_table_of_claims_of_another_node_to_a_name_that_is_known() -> None:
         OF_ANOTHER_NODE.items(), OTHERS.items(), RELATIONS.values()
     ):
         alpha = observer(known, changed_s_ago=ago_s)
-        before = alpha.believes
+        before = alpha.known
         claimed = claim(incarnation, **fields)  # type: ignore[arg-type]
         alpha.membership.on_alive(claimed, NOW_S)
         member = alpha.table.get("beta")
         assert member is not None
         if expected == CONFLICT:
-            is_right = alpha.believes == before and member.claim == claim(KNOWN)
+            is_right = alpha.known == before and member.claim == claim(KNOWN)
         else:
-            is_right = member.claim == claimed and alpha.believes == f"alive {incarnation}"
+            is_right = member.claim == claimed and alpha.known == f"alive {incarnation}"
         if not is_right or alpha.effects() != expected:
-            wrong.append((known, ago_s, other, incarnation, alpha.believes))
+            wrong.append((known, ago_s, other, incarnation, alpha.known))
 
     assert wrong == []
 
@@ -252,24 +252,24 @@ def test_conflict_about_a_name_is_logged_again_only_after_a_minute() -> None:
     assert logged == [0, 60, 120]
 
 
-def test_name_that_changed_hands_is_held_against_its_first_owner_as_against_any_other() -> None:
+def test_first_owner_of_a_name_cannot_take_it_back_from_a_living_one() -> None:
     alpha = observer("left", changed_s_ago=LONG_S)
     alpha.membership.on_alive(claim(2, address=ELSEWHERE), NOW_S)
     assert alpha.effects() == JOINS
 
-    alpha.membership.on_alive(claim(99), NOW_S + 1)  # the first owner, which is back
+    alpha.membership.on_alive(claim(99), NOW_S + 1)  # the first owner returns
 
     assert alpha.effects() == CONFLICT
-    assert alpha.believes == "alive 2"
+    assert alpha.known == "alive 2"
 
 
-# News of ourselves.
+# Messages about this node.
 
 OWN_NEWS = ("alive", "alive of other words", "alive elsewhere", "suspect", "dead")
 STEP = f"alive {KNOWN + 1 + LIFE_STEP}"
 TAKES = "accusation_refuted, spreads alive"
 
-# (is it leaving, news): what follows if the news is of an older, the equal, a newer incarnation
+# (leaving, message): the result if its incarnation is older, equal, newer
 OF_OURSELVES = {
     (False, "alive"): (NOTHING, NOTHING, (STEP, TAKES)),
     (False, "alive of other words"): (
@@ -280,7 +280,7 @@ OF_OURSELVES = {
     (False, "alive elsewhere"): (NOTHING, ("alive 5", CONFLICT), ("alive 5", CONFLICT)),
     (False, "suspect"): (NOTHING, ("alive 6", TAKES), ("alive 7", TAKES)),
     (False, "dead"): (NOTHING, ("alive 6", TAKES), ("alive 7", TAKES)),
-    # Whoever leaves is right to be held for gone; an accusation is topped and not answered.
+    # A leaving node does not refute its end; it only raises its incarnation.
     (True, "alive"): (NOTHING, NOTHING, NOTHING),
     (True, "alive of other words"): (NOTHING, NOTHING, NOTHING),
     (True, "alive elsewhere"): (NOTHING, NOTHING, NOTHING),
@@ -329,7 +329,7 @@ def receive_own(alpha: Observer, news: str, incarnation: int) -> None:
 
 
 def test_table_of_accusations_that_would_use_up_our_incarnations() -> None:
-    table = {  # (our incarnation, the accused one): ours afterwards
+    table = {  # (own incarnation, accused incarnation): own incarnation afterwards
         (KNOWN, FOLLOWED_MAX): FOLLOWED_MAX + 1,
         (KNOWN, FOLLOWED_MAX + 1): KNOWN,
         (KNOWN, HIGHEST_MAX): KNOWN,
@@ -351,16 +351,16 @@ def test_table_of_accusations_that_would_use_up_our_incarnations() -> None:
     assert wrong == []
 
 
-# What the table of members keeps of all that.
+# The member table.
 
 
 def test_living_count_and_readers_follow_every_transition() -> None:
     states: tuple[MemberState, ...] = ("alive", "suspect", "dead", "left")
     for known, news, incarnation in product(KNOWN_STATES, NEWS, RELATIONS.values()):
         alpha = observer(known)
-        before = alpha.believes.partition(" ")[0]
+        before = alpha.known.partition(" ")[0]
         receive(alpha, news, incarnation)
-        after = alpha.believes.partition(" ")[0]
+        after = alpha.known.partition(" ")[0]
 
         living = sum(member.state in states[:2] for member in alpha.table)
         assert alpha.table.living_count == living, (known, news, incarnation)

@@ -1,4 +1,4 @@
-"""Whether a node may have its name, by what those it exchanges tables with say: as a table."""
+"""Whether a node may use its name, by the member tables that it receives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OWN = Alive(
     pack_meta(identity_of("alpha").public_key),
     PLAIN_VERSIONS,
 )
-# The old self of a node that lost its data directory: another key at our address.
+# The old life of a node that lost its data directory: another key at the same address.
 OLD_SELF = replace(OWN, meta=pack_meta(identity_of("alpha", key="lost").public_key))
 TWIN = replace(OLD_SELF, addr=Address("10.0.0.9", 7946).packed)
 STRANGER = replace(TWIN, node="beta")
@@ -34,7 +34,7 @@ NOW_S, RECLAIM_S = 100.0, 5.0
 
 
 class Claimant:
-    """Alpha, and what it made of the tables of others."""
+    """Alpha, and the condition of its claim."""
 
     def __init__(self, condition: str) -> None:
         policy = SwimPolicy()
@@ -69,17 +69,17 @@ class Claimant:
 CONDITIONS = ("new", "taken", "accepted")
 LISTED = ("nobody", "ourselves", "old self", "gone old self", "twin", "gone twin")
 
-# (condition, who has our name in the table): the condition after an exchange that we asked for,
-# and after one that another asked for
+# (condition, which node has our name in the table): the condition after a push/pull that this node
+# began, and after one that a peer began
 RULES = {
     ("new", "nobody"): ("accepted", "new"),
     ("new", "ourselves"): ("accepted", "accepted"),
     ("new", "old self"): ("taken", "taken"),
     ("new", "gone old self"): ("accepted", "new"),
-    # Whoever asks may be the twin itself, which cannot take our name from us in that way.
+    # The peer may be the twin itself, which must not silence this node.
     ("new", "twin"): ("taken", "new"),
     ("new", "gone twin"): ("accepted", "new"),
-    # Whoever asks may not know of the other node yet.
+    # The peer may not know the other node yet.
     ("taken", "nobody"): ("accepted", "taken"),
     ("taken", "ourselves"): ("accepted", "accepted"),
     ("taken", "old self"): ("taken", "taken"),
@@ -102,7 +102,7 @@ def listed_as(who: str, gone: str) -> tuple[Alive, str]:
     return claim, gone if who.startswith("gone") else "alive"
 
 
-def test_table_of_names_holds_for_every_condition_and_every_table_received() -> None:
+def test_table_of_name_claims_holds_for_every_condition_and_received_table() -> None:
     assert set(RULES) == set(product(CONDITIONS, LISTED))
     wrong: list[object] = []
     gone = ("dead", "left")
@@ -111,7 +111,7 @@ def test_table_of_names_holds_for_every_condition_and_every_table_received() -> 
             alpha = Claimant(before)
             is_for_us = alpha.sees(*listed_as(who, gone_state), initiated=initiated)
             complaints = ["node_name_taken"] if expected == "taken" != before else []
-            # A table that is not for us must not be merged: whose name is taken says nothing.
+            # A table is not merged while it shows that the name is taken.
             knows_no_better = before == "taken" and who in ("nobody", "twin") and not initiated
             must_merge = expected != "taken" or knows_no_better
             after = (alpha.condition, alpha.complaints, is_for_us)
@@ -121,7 +121,7 @@ def test_table_of_names_holds_for_every_condition_and_every_table_received() -> 
     assert wrong == []
 
 
-def test_node_whose_name_is_free_again_says_so_after_a_while_and_exchanges_at_once() -> None:
+def test_node_whose_name_is_free_exchanges_at_once_and_broadcasts_later() -> None:
     alpha = Claimant("taken")
 
     alpha.sees(OWN, "alive", initiated=True)
@@ -130,7 +130,7 @@ def test_node_whose_name_is_free_again_says_so_after_a_while_and_exchanges_at_on
     assert alpha.timers.due_s(Alarm.PUSH_PULL) == NOW_S
 
 
-def test_node_that_others_know_before_it_asked_asks_once() -> None:
+def test_node_that_peers_know_before_it_joined_begins_one_push_pull() -> None:
     alpha = Claimant("new")
     alpha.claim.ask(1, NOW_S)
     assert alpha.timers.due_s(Alarm.PUSH_PULL) is None

@@ -1,4 +1,4 @@
-"""Records as bytes: what is signed comes back, and what is no record is refused."""
+"""Records as bytes: round trips, and refusals of everything else."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def row_of(payload: Any, *, key: Any = BETA.public_key, signature: Any = b"s" * 
 
 
 @pytest.mark.parametrize("record", [SERVICE, NODE, TOMBSTONE], ids=lambda record: record.kind)
-def test_record_comes_back_signed_and_whole(record: StateRecord) -> None:
+def test_record_survives_encoding_with_its_signature(record: StateRecord) -> None:
     message = record_codec.pack_records([sign_record(record, BETA).encoded])
 
     (found,) = unpack_records(message)
@@ -59,7 +59,7 @@ def test_record_comes_back_signed_and_whole(record: StateRecord) -> None:
     assert found.opened() == record
 
 
-def test_many_records_are_deflated_and_come_back_whole() -> None:
+def test_many_records_are_deflated_and_inflated_unchanged() -> None:
     signed = [
         sign_record(SERVICE.model_copy(update={"counter": counter}), BETA) for counter in range(500)
     ]
@@ -71,7 +71,7 @@ def test_many_records_are_deflated_and_come_back_whole() -> None:
     assert unpack_records(message) == tuple(signed)
 
 
-def test_exchange_of_more_than_a_megabyte_arrives_whole() -> None:
+def test_push_pull_of_more_than_a_megabyte_arrives_unchanged() -> None:
     signed = [
         sign_record(SERVICE.model_copy(update={"counter": counter}), BETA)
         for counter in range(18_000)
@@ -87,11 +87,11 @@ def test_exchange_of_more_than_a_megabyte_arrives_whole() -> None:
 
 
 @pytest.mark.parametrize("user_state", [b"", b"\x02\x81\xa5LTime\x01", b"anything"])
-def test_state_of_another_kind_of_member_is_none(user_state: bytes) -> None:
+def test_user_state_of_other_programs_is_ignored(user_state: bytes) -> None:
     assert unpack_exchange(user_state) is None
 
 
-def test_field_that_only_later_versions_know_is_left_out() -> None:
+def test_field_of_a_later_version_is_ignored() -> None:
     signed = sign_record(SERVICE, BETA)
     later = {**signed.fields, "colour": "blue", "endpoints": ({**ENDPOINT, "colour": "red"},)}
     found = replace(signed, fields=later).opened().service_state
@@ -100,7 +100,7 @@ def test_field_that_only_later_versions_know_is_left_out() -> None:
     assert (found.service, found.endpoints[0].port) == ("web", 80)
 
 
-def test_record_of_a_kind_that_only_later_versions_know_is_left_out_alone() -> None:
+def test_record_of_a_kind_of_a_later_version_is_ignored() -> None:
     later = row_of(["lease", "beta", "", 1, 1, {"holder": "beta"}])
     known = [BETA.public_key, *msgpack.unpackb(sign_record(SERVICE, BETA).encoded)[1:]]
 
@@ -126,14 +126,14 @@ def test_record_of_a_kind_that_only_later_versions_know_is_left_out_alone() -> N
         pytest.param(5, id="a number"),
     ],
 )
-def test_what_is_no_record_is_refused(row: Any) -> None:
+def test_invalid_record_is_refused(row: Any) -> None:
     with pytest.raises(WireError) as caught:
         unpack_records(message_of(row))
 
     assert caught.value.reason == "record"
 
 
-def test_bomb_is_refused_before_it_is_inflated() -> None:
+def test_deflate_bomb_is_refused_before_it_is_inflated() -> None:
     bomb = zlib.compress(b"\0" * (record_codec.MESSAGE_BYTES_MAX + 1))
 
     with pytest.raises(WireError) as caught:

@@ -1,4 +1,4 @@
-"""What must be on the disk is tried again until the disk takes it, and stops nobody meanwhile."""
+"""Saves are retried until the disk takes them, and do not block the caller."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Disk:
 FULL = AdapterError("f cannot be written", why="the disk is full", fix="free space")
 
 
-def test_value_that_is_saved_already_is_not_written_again() -> None:
+def test_saved_value_is_not_written_again() -> None:
     disk = Disk()
 
     async def scenario() -> None:
@@ -76,7 +76,7 @@ def test_refused_save_is_retried_with_back_off_until_the_newest_value_is_saved()
     assert (disk.content, saver.problem, saver.failures) == ("c", None, 7)
 
 
-def test_disk_that_refused_is_proved_to_work_even_if_nothing_new_is_to_be_saved() -> None:
+def test_after_a_refusal_even_an_unchanged_value_is_saved_to_test_the_disk() -> None:
     disk = Disk()
     disk.error = FULL
 
@@ -93,7 +93,7 @@ def test_disk_that_refused_is_proved_to_work_even_if_nothing_new_is_to_be_saved(
     assert disk.attempts == ["b", "a", "a"]
 
 
-def test_disk_that_hangs_counts_as_failed_and_is_never_written_by_two_attempts(
+def test_hanging_save_counts_as_failed_and_no_second_one_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retried_save, "PATIENCE_S", 0.05)
@@ -116,7 +116,7 @@ def test_disk_that_hangs_counts_as_failed_and_is_never_written_by_two_attempts(
     assert (disk.attempts, disk.content) == (["b", "c"], "c")
 
 
-def test_unexpected_failure_is_not_taken_for_a_refusing_disk() -> None:
+def test_unexpected_exception_is_raised() -> None:
     disk = Disk()
     disk.error = ValueError("a bug")
 

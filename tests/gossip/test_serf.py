@@ -1,4 +1,4 @@
-"""A real Serf agent and a member of ours in one pool: each sees the other live, die, leave."""
+"""A real Serf agent and our member in one pool: each sees the other live, die and leave."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def state_of_serf(transport: GossipTransport) -> str:
     return member.state if member else "unknown"
 
 
-def test_a_member_of_ours_lives_and_leaves_among_serf(serf: tuple[SerfAgent, Keyring]) -> None:
+def test_our_member_lives_and_leaves_in_a_serf_pool(serf: tuple[SerfAgent, Keyring]) -> None:
     agent, keyring = serf
 
     async def story() -> None:
@@ -169,7 +169,7 @@ def test_a_death_is_seen_from_both_sides(serf: tuple[SerfAgent, Keyring]) -> Non
     asyncio.run(story())
 
 
-def test_nodes_of_ours_exchange_records_past_serf_and_it_hears_nothing_that_it_does_not_know(
+def test_nodes_exchange_records_in_a_serf_pool_and_serf_receives_none(
     serf: tuple[SerfAgent, Keyring],
 ) -> None:
     agent, keyring = serf
@@ -181,7 +181,7 @@ def test_nodes_of_ours_exchange_records_past_serf_and_it_hears_nothing_that_it_d
         second = await join(agent, keyring, free_port(), name="also ours", records=True)
         all_alive = {"serf": "alive", "ours": "alive", "also ours": "alive"}
         assert await reached(lambda: agent.members() == all_alive, 10)
-        await asyncio.sleep(1)  # time for every round of news, to Serf as well
+        await asyncio.sleep(1)  # time for all broadcasts, to Serf as well
         later = WEB.model_copy(update={"service": "later"})
         first.perform(first.node.publish(RecordPublish(service_states=(later,)), loop.time()))
 
@@ -189,7 +189,7 @@ def test_nodes_of_ours_exchange_records_past_serf_and_it_hears_nothing_that_it_d
             return {stored.record.key for stored in second.node.state.table}
 
         assert await reached(lambda: "later" in known(), 5)
-        # What was news before it came is told in a whole exchange.
+        # A push/pull brings what was broadcast before it joined.
         second.perform([OpenPushPull(first.node.address, join=False)])
         assert await reached(lambda: known() == {"web", "later"}, 5)
         second.perform([OpenPushPull(agent.address, join=False)])
@@ -202,5 +202,5 @@ def test_nodes_of_ours_exchange_records_past_serf_and_it_hears_nothing_that_it_d
     asyncio.run(story())
     log = agent.log_file.read_text()
     assert "unknown type" not in log
-    # Who it is that they join through they know afterwards only.
+    # They learn only afterwards what kind of member they joined through.
     assert log.count("[ERR]") == log.count("bad type prefix: 67") <= 2, log

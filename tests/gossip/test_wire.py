@@ -65,7 +65,7 @@ PACKETS = [
         ),
     ],
 )
-def test_bytes_of_memberlist_are_understood(wire: str, packet: packets.Packet) -> None:
+def test_packets_of_memberlist_are_decoded(wire: str, packet: packets.Packet) -> None:
     assert packets.decode(bytes.fromhex(wire)) == [packet]
 
 
@@ -83,23 +83,23 @@ def test_packet_survives_the_wire(packet: packets.Packet) -> None:
         ("00a93c1152e48914274fa80824687061c183090302", b"TOBEORNOTTOBEORTOBEORNOT"),
     ],
 )
-def test_lzw_is_that_of_go_both_ways(packed: str, text: bytes) -> None:
+def test_lzw_matches_go_in_both_directions(packed: str, text: bytes) -> None:
     assert decompress(bytes.fromhex(packed), bytes_max=100) == text
     assert compress(text) == bytes.fromhex(packed)
 
 
 @given(st.binary(max_size=300), st.integers(min_value=1, max_value=100))
-def test_lzw_survives_the_way_there_and_back(piece: bytes, times: int) -> None:
+def test_lzw_round_trip(piece: bytes, times: int) -> None:
     assert decompress(compress(piece * times), bytes_max=300 * times) == piece * times
 
 
-def test_lzw_begins_anew_when_its_table_is_full() -> None:
+def test_lzw_resets_when_its_table_is_full() -> None:
     data = Random(1).randbytes(20_000)
 
     assert decompress(compress(data), bytes_max=len(data)) == data
 
 
-def test_whole_exchange_travels_compressed_unless_that_takes_too_long() -> None:
+def test_push_pull_is_compressed_unless_that_takes_too_long() -> None:
     entries = tuple(
         NodeEntry(Alive(1, f"n{number}", LOOPBACK, 7946, b"", VERSIONS), "alive")
         for number in range(50)
@@ -153,13 +153,13 @@ def test_truncated_compound_yields_its_complete_parts() -> None:
         User(b""),
     ],
 )
-def test_what_kills_old_peers_is_never_sent(packet: packets.Packet) -> None:
+def test_packets_that_crash_old_peers_are_never_sent(packet: packets.Packet) -> None:
     with pytest.raises(ValueError, match=r"bytes|number|empty"):
         packets.encode(packet)
 
 
 @given(st.binary(max_size=300))
-def test_junk_is_decoded_or_refused(junk: bytes) -> None:
+def test_random_bytes_are_decoded_or_refused(junk: bytes) -> None:
     with contextlib.suppress(WireError):
         packets.decode(junk)
     with contextlib.suppress(WireError):

@@ -1,11 +1,11 @@
-"""A cluster under random faults that follow from a seed, with its invariants checked all the while.
+"""A cluster under random faults from a seed; its invariants are checked after every step.
 
-An oracle keeps what each node has said; after every step of a node it is seen whether
+An oracle keeps what each node has published.  After every step of a node,
 
-- its table has nothing that the author did not say, and nothing older than it had before;
-- its own records are as it published them;
-- what it knows of a member never goes back;
-- no packet is larger than it may be.
+- its table holds only what the author has published, and no older version than before;
+- the known incarnation of a member never decreases;
+- no packet is larger than the limit;
+- the node holds itself for alive.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ NAMES_OF_SERVICES = ("web", "api", "db")
 
 @dataclass
 class Life:
-    """What one node has said, in all its lives."""
+    """What one node has published, in all its lives."""
 
     name: str
     ip: str
     life: int = 1
-    known: tuple[Address, ...] = ()  # durable
+    known: tuple[Address, ...] = ()  # saved
     published: dict[str, str] = field(default_factory=dict)  # instance by service, in this life
     ever: set[tuple[str, str]] = field(default_factory=set)
 
@@ -50,12 +50,12 @@ class Chaos(SimNetwork):
         self._policy = policy
         self.lives = [Life(f"n{number}", f"10.0.0.{number}") for number in range(1, nodes + 1)]
         self.trace = hashlib.blake2b(digest_size=16)
-        self.done: list[str] = []  # the faults, for whoever reads a failure
+        self.done: list[str] = []  # the faults so far, for the failure message
         self._by_ip = {life.ip: life for life in self.lives}
         self._by_name = {life.name: life for life in self.lives}
         self._versions: dict[tuple[int, str, RecordId, bytes], tuple[int, int]] = {}
         self._incarnations: dict[int, dict[tuple[str, bytes], int]] = {}
-        self._nodes_ever: list[GossipNode] = []  # so that no two have one id
+        self._nodes_ever: list[GossipNode] = []  # keeps their ids unique
         self._instances = 0
         for life in self.lives:
             self.begin(life)
@@ -63,7 +63,7 @@ class Chaos(SimNetwork):
     # Invariants.
 
     def perform(self, ip: str, effects: list[Effect]) -> None:
-        """See whether the step that led to these effects was sound, then do them."""
+        """Check the invariants after the step that led to these effects, then perform them."""
         for effect in effects:
             self.trace.update(f"{self.now_s:.6f} {ip} {type(effect).__name__}".encode())
             if isinstance(effect, SendDatagram):
@@ -98,17 +98,17 @@ class Chaos(SimNetwork):
         for (name, key), incarnation in now.items():
             known = before.get((name, key), 0)
             self._see(incarnation >= known, f"{name} goes from incarnation {known} back")
-        self._incarnations[id(node)] = now  # who was forgotten may begin anew
+        self._incarnations[id(node)] = now  # a forgotten member may begin anew
         me = node.swim.members.get(node.node_name)
         self._see(me is not None and me.state == "alive", "a node that believes it is dead")
 
     def _see(self, holds: object, what: str) -> None:
         assert holds, f"at {self.now_s:.3f} s: {what}; after {self.done[-12:]}"
 
-    # What happens.
+    # Faults and actions.
 
     def begin(self, life: Life) -> None:
-        """Start a node, which knows what was durable, and says what it says."""
+        """Start a node with what it saved, and publish its services again."""
         if life.ip in self.nodes:
             return
         others = [one.ip for one in self.lives if one is not life][:2]
@@ -121,7 +121,7 @@ class Chaos(SimNetwork):
             self.publish(life, service)
 
     def end(self, life: Life) -> None:
-        """Kill a node; what is durable stays."""
+        """Kill a node; what it saved stays."""
         node = self.nodes.get(life.ip)
         if node is not None:
             life.life = node.highest_incarnation + 1
@@ -129,7 +129,7 @@ class Chaos(SimNetwork):
             self.kill(life.ip)
 
     def publish(self, life: Life, service: str) -> None:
-        """Let a node say something new of a service."""
+        """Publish a new instance of a service."""
         if life.ip not in self.nodes:
             return
         self._instances += 1
@@ -141,21 +141,21 @@ class Chaos(SimNetwork):
         self.perform(life.ip, self.nodes[life.ip].publish(message, self.now_s))
 
     def withdraw(self, life: Life, service: str) -> None:
-        """Let a node take back what it said of a service."""
+        """Withdraw a service."""
         if life.ip in self.nodes:
             life.published.pop(service, None)
             message = RecordWithdraw(kind="service", key=service)
             self.perform(life.ip, self.nodes[life.ip].withdraw(message, self.now_s))
 
     def leave(self, life: Life) -> None:
-        """Let a node say goodbye, and end it."""
+        """Let a node leave, and end it."""
         if life.ip in self.nodes:
             self.perform(life.ip, self.nodes[life.ip].leave(self.now_s))
             self.run(2.0)
             self.end(life)
 
     def fault(self) -> None:
-        """Let one random thing happen."""
+        """Perform one random fault or action."""
         random = self.random
         life, other = random.sample(self.lives, 2)
         service = random.choice(NAMES_OF_SERVICES)
@@ -178,18 +178,18 @@ class Chaos(SimNetwork):
         happenings[what]()
 
     def recover(self) -> None:
-        """End all faults, and start who is down."""
+        """End all faults, and start the nodes that are down."""
         self.heal()
         self.loss, self.trip_s = 0.01, 0.01
         for life in self.lives:
             self._starved_until_s.pop(life.ip, None)
             self.begin(life)
 
-    # What must come of it.
+    # The expected result.
 
     @property
     def is_equal(self) -> bool:
-        """All run, hold all for alive, and know the same."""
+        """All nodes run, see all others alive, and have the same records."""
         nodes = list(self.nodes.values())
         names = {life.name: "alive" for life in self.lives}
         digests = nodes[0].state.table.digests()
@@ -200,7 +200,7 @@ class Chaos(SimNetwork):
         )
 
     def known_to(self, node: GossipNode) -> dict[tuple[str, str], str]:
-        """Return the instance that a node knows of each service of each node."""
+        """Return the instance of each service of each node, as `node` knows it."""
         values = ((stored.record.node, value_of(stored.record)) for stored in node.state.table)
         return {
             (name, value.service): value.instance
@@ -210,7 +210,7 @@ class Chaos(SimNetwork):
 
     @property
     def said(self) -> dict[tuple[str, str], str]:
-        """What every node says now."""
+        """What every node publishes now."""
         return {
             (life.name, service): instance
             for life in self.lives

@@ -19,23 +19,23 @@ from constellation.gossip.security import OVERHEAD_BYTES
 from constellation.gossip.stream import StreamMessage, UserStream, encode_stream
 from tests.identities import identity_of
 
-TCP_RETRANSMIT_S = 0.25  # a lost segment is sent again after so long
+TCP_RETRANSMIT_S = 0.25  # time after which a lost segment is sent again
 TCP_TRIES_MAX = 8
 
 
 class SimNetwork:
-    """Nodes by name, and everything that is under way between them."""
+    """Nodes by address, and everything in flight between them."""
 
     def __init__(self, *, seed: int, loss: float = 0.0, trip_s: float = 0.001) -> None:
         self.random = Random(seed)
         self.loss = loss
-        self.trip_s = trip_s  # there and back
+        self.trip_s = trip_s  # round trip
         self.duplication = 0.01
         self.now_s = 0.0
         self.nodes: dict[str, GossipNode] = {}
         self.notes: list[tuple[float, str, Note]] = []
-        self.packets_sent: Counter[str] = Counter()  # of UDP, by who sent them
-        self.bytes_sent: Counter[str] = Counter()  # payload of UDP and TCP, as it travels
+        self.packets_sent: Counter[str] = Counter()  # UDP packets, by sender
+        self.bytes_sent: Counter[str] = Counter()  # payload of UDP and TCP, by sender
         self._sides: dict[str, int] = {}
         self._cuts: set[tuple[str, str]] = set()
         self.refusing: set[str] = set()  # hosts that refuse connections; others are silent
@@ -74,7 +74,7 @@ class SimNetwork:
         self._sides = {ip: index for index, side in enumerate(sides) for ip in side}
 
     def cut(self, ip: str, to: str) -> None:
-        """Let nothing pass from one to the other; the way back stays."""
+        """Block one direction between two nodes."""
         self._cuts.add((ip, to))
 
     def heal(self) -> None:
@@ -82,16 +82,16 @@ class SimNetwork:
         self._cuts.clear()
 
     def starve(self, ip: str, seconds: float) -> None:
-        """Give it no processor: what arrives waits, and so do its timers."""
+        """Suspend a node: its packets and timers wait."""
         self._starved_until_s[ip] = self.now_s + seconds
 
     def _resumes_at_s(self, ip: str) -> float | None:
-        """Return until when it gets no processor; None if it has one."""
+        """Return when a suspended node resumes; None if it runs."""
         until_s = self._starved_until_s.get(ip, self.now_s)
         return until_s if until_s > self.now_s else None
 
     def run(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
-        """Let time pass; True as soon as `until` holds."""
+        """Advance the clock; return True as soon as `until` holds."""
         end_s = self.now_s + seconds
         while self._events and self._events[0][0] <= end_s:
             self.now_s, _, work = heappop(self._events)
@@ -182,7 +182,7 @@ class SimNetwork:
         return self.trip_s / 2 * self.random.uniform(0.8, 1.2)
 
     def _tcp_delay_s(self) -> float | None:
-        """Handshake and data, each sent again when lost; None if it gives up."""
+        """Return the delay of handshake and data with retransmissions; None if TCP gives up."""
         delay_s = 0.0
         for _ in range(2):
             for _ in range(TCP_TRIES_MAX):

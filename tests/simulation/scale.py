@@ -1,4 +1,4 @@
-"""What gossip costs a node, and how fast it is, in clusters of any size in virtual time."""
+"""Measures cost and speed of gossip in clusters of any size, in virtual time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.simulation.network import SimNetwork
 
 TRIP_S = 0.002
 IDLE_S = 60.0
-STEP_S = 0.02  # how exactly times are taken
+STEP_S = 0.02  # resolution of measured times
 UPDATE_LIMIT_S = 60.0
 DETECTION_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One cost of every node of a cluster, a second."""
+    """A cost per second, over all nodes of a cluster."""
 
     mean: float
     median: float
@@ -28,7 +28,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Figures of one size of cluster.  Bytes are payload as it travels, of UDP and TCP."""
+    """The figures for one cluster size.  Bytes are payload of UDP and TCP."""
 
     members: int
     idle_packets_per_s: Spread
@@ -56,7 +56,7 @@ def measure(members: int, *, seed: int, updates: int = 5, kills: int = 3) -> Sca
 
 
 def cluster_of(members: int, *, seed: int) -> SimNetwork:
-    """Return a cluster whose members know one another already, as after a quiet hour."""
+    """Return a cluster whose members already know one another."""
     net = SimNetwork(seed=seed, trip_s=TRIP_S)
     net.duplication = 0.0
     for number in range(members):
@@ -75,7 +75,7 @@ def _spread(values: list[float]) -> Spread:
 
 
 def _update_s(net: SimNetwork, ip: str, service: str) -> float:
-    """Return how long it takes until all know of a record."""
+    """Return the time until all nodes have a new record."""
     state = ServiceState(service=service, health="healthy", source="static", instance="x")
     author, began_s = net.nodes[ip].node_name, net.now_s
     message = RecordPublish(service_states=(state,))
@@ -95,7 +95,7 @@ def _update_s(net: SimNetwork, ip: str, service: str) -> float:
 
 
 def _kill_s(net: SimNetwork, ip: str) -> float:
-    """Return how long it takes until all hold a killed member dead."""
+    """Return the time until all nodes have declared a killed member dead."""
     name, began_s = net.nodes[ip].node_name, net.now_s
     net.kill(ip)
 

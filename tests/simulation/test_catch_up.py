@@ -1,4 +1,4 @@
-"""Many records at once: everywhere soon, and not sent over and over."""
+"""Batches of records: they reach all nodes soon, and are not sent repeatedly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def is_equal(net: SimNetwork) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_many_records_at_once_are_everywhere_soon(seed: int) -> None:
+def test_batch_of_records_reaches_all_nodes_soon(seed: int) -> None:
     net = started(seed)
     before, began_s = net.bytes_sent.total(), net.now_s
 
@@ -47,13 +47,13 @@ def test_many_records_at_once_are_everywhere_soon(seed: int) -> None:
 
     assert net.run(5, until=lambda: is_equal(net))
     assert net.now_s - began_s < 2.0
-    net.run(20)  # until nothing of it is told any more
+    net.run(20)  # until no broadcast of it is left
     state_bytes = sum(len(stored.encoded) for stored in next(iter(net.nodes.values())).state.table)
     sent_each = (net.bytes_sent.total() - before) / NODES
-    assert sent_each < 3 * state_bytes  # each must get it once, some get parts of it twice
+    assert sent_each < 3 * state_bytes  # each node must receive it once, some receive parts twice
 
 
-def test_fewer_than_so_many_are_news_and_begin_no_exchange() -> None:
+def test_small_batch_is_broadcast_without_extra_push_pulls() -> None:
     net = started(1)
     node = next(iter(net.nodes.values()))
     states = tuple(
@@ -68,7 +68,7 @@ def test_fewer_than_so_many_are_news_and_begin_no_exchange() -> None:
     )
 
 
-def test_member_that_takes_no_records_is_not_asked_out_of_turn() -> None:
+def test_member_that_takes_no_records_gets_no_extra_push_pull() -> None:
     net = started(1)
     node = next(iter(net.nodes.values()))
     others = [member.address for member in node.swim.members if member.address != node.address]

@@ -1,4 +1,4 @@
-"""Random faults: nothing said gets lost, comes back or is forged, and all agree at the end."""
+"""Random faults: no record is lost, reappears or is forged, and all nodes agree at the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NODES = 5
 FAULTS = 40
 FAULT_INTERVAL_S = (0.2, 8.0)
 EQUAL_WITHIN_S = 35.0
-GRACE_S = 40.0  # and then a new life has withdrawn what only the old one said
+GRACE_S = 40.0  # after it a new life has withdrawn the records of the old one
 
 
 def disturbed(seed: int) -> Chaos:
@@ -33,7 +33,7 @@ def disturbed(seed: int) -> Chaos:
 
 
 @pytest.mark.scenario(19)
-def test_all_agree_soon_after_any_faults(sim_seed: int) -> None:
+def test_all_nodes_agree_soon_after_any_faults(sim_seed: int) -> None:
     net = disturbed(sim_seed)
 
     assert net.run(EQUAL_WITHIN_S, until=lambda: net.is_equal), net.done
@@ -49,7 +49,7 @@ def test_same_seed_is_the_same_run_and_another_is_another() -> None:
     assert first != other
 
 
-# Each check catches the fault that it is for.  No test depends on what one seed happens to do.
+# Each check catches the fault that it is for, independently of particular seeds.
 
 SEEDS_MAX = 40
 
@@ -58,7 +58,7 @@ def is_caught(complaint: str = "") -> bool:
     """Return whether some seed fails with `complaint`; any failure counts if that is empty."""
     for seed in range(SEEDS_MAX):
         try:
-            test_all_agree_soon_after_any_faults(seed)
+            test_all_nodes_agree_soon_after_any_faults(seed)
         except AssertionError as error:
             if complaint in str(error):
                 return True
@@ -67,7 +67,7 @@ def is_caught(complaint: str = "") -> bool:
 
 def test_planted_fault_of_taking_older_records_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     def replay() -> None:
-        """Let a record arrive again after a newer one."""
+        """Deliver a record again after a newer one."""
         net = Chaos(seed=1, nodes=3)
         net.run(5)
         author, reader = net.lives[0], net.nodes[net.lives[1].ip]
@@ -106,7 +106,7 @@ def test_planted_fault_of_records_that_anyone_may_sign_is_caught(
 
     publish_some()
     monkeypatch.setattr(cluster_state, "sign_record", for_another)
-    publish_some()  # one that the signatures stop is no fault
+    publish_some()  # signatures stop the forged record
     monkeypatch.setattr(Authorship, "why_refused", lambda self, signed: None)
 
     with pytest.raises(AssertionError, match="n2 never said n1-1"):

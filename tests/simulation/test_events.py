@@ -1,4 +1,4 @@
-"""Readers are told what happened to members, also what their state no longer shows."""
+"""Readers receive the events of members, even those that the state no longer shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def events(node: GossipNode, now_s: float) -> list[tuple[str, str]]:
     return [(event.kind, event.node) for event in node.take_changes(now_s).events]
 
 
-def test_join_update_leave_and_failure_are_told_once_in_order() -> None:
+def test_join_update_leave_and_failure_reach_readers_once_in_order() -> None:
     net = SimNetwork(seed=2, trip_s=0.002)
     cluster(net, IPS[:4])
     assert net.run(10, until=lambda: whole(net))

@@ -1,4 +1,4 @@
-"""Readers that follow a node's changes see what a reader that starts now sees, at any moment."""
+"""A reader that follows changes always has the same view as one that starts now."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from messages.gossip import NodeState, RecordPublish
 from tests.simulation.chaos import Chaos, Life
 
 NODES, FAULTS = 4, 40
-EXPIRY_S = 45.0  # records and members are forgotten in the run, too
+EXPIRY_S = 45.0  # short, so that records and members are forgotten
 POLICY = GossipPolicy(SwimPolicy(dead_gossip_s=10.0), StatePolicy(expiry_s=EXPIRY_S, grace_s=10.0))
 
 
 class Followed(Chaos):
-    """Chaos in which nodes also say something of themselves, and each has a reader."""
+    """Chaos in which nodes also publish their own state, and each has a reader."""
 
     def __init__(self, seed: int) -> None:
         self.views: dict[int, ClusterView] = {}  # by node
@@ -29,7 +29,7 @@ class Followed(Chaos):
             self.describe(life)
 
     def describe(self, life: Life) -> None:
-        """Let a node say something new of itself, small enough for its claim or not."""
+        """Publish a new state of a node, which may be too large for its claim."""
         node = self.nodes.get(life.ip)
         if node is None:
             return
@@ -44,7 +44,7 @@ class Followed(Chaos):
         self.perform(life.ip, node.publish(RecordPublish(node_state=state), self.now_s))
 
     def follow(self, node: GossipNode) -> None:
-        """Let the reader of a node take what is new; it must know then what a new reader would."""
+        """Apply the changes of a node; the view must then equal that of a new reader."""
         known = self.views.get(id(node), ClusterView())
         if node.has_changes:
             change = node.take_changes(self.now_s)
@@ -77,13 +77,13 @@ def followed(seed: int) -> None:
             net.run(EXPIRY_S)
         net.run(net.random.uniform(0.1, 6.0))
         for node in net.nodes.values():
-            if net.random.random() < 0.7:  # changes of one record or member may fall together
+            if net.random.random() < 0.7:  # several changes of one record may be combined
                 net.follow(node)
     assert net.views
 
 
 @pytest.mark.scenario(19)
-def test_changes_lead_where_a_snapshot_leads_whatever_happens(sim_seed: int) -> None:
+def test_changes_and_snapshot_give_the_same_view_under_any_faults(sim_seed: int) -> None:
     followed(sim_seed)
 
 
@@ -97,7 +97,7 @@ def is_caught() -> bool:
 
 
 @pytest.mark.parametrize("forgotten", ["mark_record", "mark_member", "_forget"])
-def test_planted_fault_of_a_change_that_is_not_told_is_caught(
+def test_planted_fault_of_a_lost_change_is_caught(
     forgotten: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = getattr(ChangeFeed, forgotten)

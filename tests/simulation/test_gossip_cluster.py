@@ -49,7 +49,7 @@ def services(node: GossipNode) -> set[tuple[str, str]]:
 
 
 def whole(net: SimNetwork) -> bool:
-    """Every running node sees exactly the running ones, alive."""
+    """Return whether every running node sees exactly the running nodes, alive."""
     names = {node.node_name: "alive" for node in net.nodes.values()}
     return all(states(node) == names for node in net.nodes.values())
 
@@ -69,7 +69,7 @@ def failures(net: SimNetwork) -> list[tuple[float, str, object]]:
 @pytest.mark.scenario(16)
 @pytest.mark.parametrize("loss", [0.05, 0.20])
 @pytest.mark.parametrize("seed", [1])
-def test_no_false_death_in_an_hour_of_loss(seed: int, loss: float) -> None:
+def test_no_false_death_in_an_hour_of_packet_loss(seed: int, loss: float) -> None:
     net = SimNetwork(seed=seed, loss=loss, trip_s=0.15)
     cluster(net, IPS)
     assert net.run(30, until=lambda: whole(net))
@@ -92,7 +92,7 @@ def test_planted_fault_without_refutation_is_caught(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.scenario(19)
 @pytest.mark.parametrize("seed", range(5))
-def test_split_and_healed_halves_agree_and_nothing_removed_returns(seed: int) -> None:
+def test_healed_halves_agree_and_no_removed_record_returns(seed: int) -> None:
     net = SimNetwork(seed=seed, loss=0.01, trip_s=0.02)
     cluster(net, IPS)
     for ip in IPS:
@@ -116,7 +116,7 @@ def test_split_and_healed_halves_agree_and_nothing_removed_returns(seed: int) ->
 
 
 @pytest.mark.scenario(18)
-def test_leave_is_no_failure_and_a_restart_wins() -> None:
+def test_leave_is_not_a_failure_and_a_restart_wins() -> None:
     net = SimNetwork(seed=3, trip_s=0.002)
     cluster(net, IPS[:4])
     assert net.run(10, until=lambda: whole(net))
@@ -131,7 +131,9 @@ def test_leave_is_no_failure_and_a_restart_wins() -> None:
     publish(net, IPS[2], "old", "same")
     net.run(2)
     net.kill(IPS[2])
-    net.start("n3", IPS[2], IPS[0], IPS[1])  # as one that has lost its data directory
+    net.start(
+        "n3", IPS[2], IPS[0], IPS[1]
+    )  # with incarnation 1, as after the loss of its saved one
     publish(net, IPS[2], "same")
     net.run(3)
 
@@ -142,7 +144,7 @@ def test_leave_is_no_failure_and_a_restart_wins() -> None:
 
 
 @pytest.mark.scenario(18)
-def test_return_wins_where_some_know_that_it_left_and_others_do_not() -> None:
+def test_return_wins_where_only_some_know_of_the_leave() -> None:
     net = SimNetwork(seed=3, trip_s=0.002)
     cluster(net, IPS[:4])
     assert net.run(10, until=lambda: whole(net))
@@ -191,7 +193,7 @@ def test_killed_member_is_declared_dead_by_all_within_15_s(seed: int) -> None:
     assert net.run(15, until=lambda: all(states(n)["n6"] == "dead" for n in others))
 
 
-def test_records_of_the_dead_expire_for_good() -> None:
+def test_records_of_dead_members_expire_for_good() -> None:
     net = SimNetwork(seed=5)
     policy = GossipPolicy(replace(SwimPolicy()), StatePolicy(expiry_s=60.0))
     cluster(net, IPS[:4], policy)
@@ -209,7 +211,7 @@ def test_records_of_the_dead_expire_for_good() -> None:
 
 
 @pytest.mark.slow
-def test_record_is_everywhere_before_the_next_gossip_interval() -> None:
+def test_record_reaches_all_nodes_within_a_gossip_interval() -> None:
     net = SimNetwork(seed=1)
     ips = [f"10.0.0.{i}" for i in range(1, 51)]
     cluster(net, ips)
@@ -226,7 +228,7 @@ def test_record_is_everywhere_before_the_next_gossip_interval() -> None:
 
 
 @pytest.mark.parametrize("members", [6, 20])
-def test_short_disturbance_does_not_take_all_copies_of_news(members: int) -> None:
+def test_short_disturbance_does_not_lose_all_copies_of_a_broadcast(members: int) -> None:
     net = SimNetwork(seed=2)
     ips = [f"10.0.0.{i}" for i in range(1, members + 1)]
     cluster(net, ips)
@@ -241,7 +243,7 @@ def test_short_disturbance_does_not_take_all_copies_of_news(members: int) -> Non
 
 
 @pytest.mark.slow
-def test_record_misses_hardly_a_member_of_a_small_cluster() -> None:
+def test_broadcast_rarely_misses_a_member_of_a_small_cluster() -> None:
     net = SimNetwork(seed=1)
     cluster(net, IPS)
     assert net.run(60, until=lambda: whole(net))

@@ -1,4 +1,4 @@
-"""Who speaks for a node: lost keys, twins and forgers among whole clusters in virtual time."""
+"""Identities in whole clusters in virtual time: lost keys, twins and forgers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def told(node: GossipNode) -> ClusterChanged:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("rebuilt", [IPS[2], IPS[0]], ids=["a member", "the seed of all"])
-def test_node_that_lost_its_data_directory_returns_when_its_old_self_is_dead(
+def test_node_without_its_data_directory_joins_once_its_old_life_is_dead(
     rebuilt: str, seed: int
 ) -> None:
     net = SimNetwork(seed=seed, trip_s=0.002)
@@ -54,7 +54,7 @@ def test_node_that_lost_its_data_directory_returns_when_its_old_self_is_dead(
     assert all((name, "same") in services(node) for node in net.nodes.values())
     assert all((name, "old") not in services(node) for node in net.nodes.values())
     assert equal(net)
-    # Who keeps silent hears no acks either, and must not hold that against the others.
+    # A silent node gets no acks, and must not suspect the others for it.
     suspected = {note.fields["member"] for _, _, note in net.notes if "suspected" in note.event}
     assert suspected == {name}
 
@@ -88,7 +88,7 @@ def test_forged_claim_and_forged_record_of_a_living_node_change_nothing() -> Non
     assert [ip for _, ip, note in net.notes if note.event == "member_name_conflict"] == [IPS[0]]
 
 
-def test_state_of_a_node_is_told_by_its_claim_before_its_record_comes() -> None:
+def test_node_state_arrives_with_the_claim_before_its_record() -> None:
     net = SimNetwork(seed=1)
     cluster(net, IPS[:3])
     assert net.run(10, until=lambda: whole(net))
@@ -104,7 +104,7 @@ def test_state_of_a_node_is_told_by_its_claim_before_its_record_comes() -> None:
     assert reader.state.table.count == 0
 
 
-def test_state_that_is_too_large_for_a_claim_arrives_as_a_record() -> None:
+def test_node_state_too_large_for_a_claim_arrives_as_a_record() -> None:
     net = SimNetwork(seed=1)
     cluster(net, IPS[:3])
     large = STATE.model_copy(update={"capabilities": tuple(f"capability-{n}" for n in range(60))})
@@ -115,7 +115,7 @@ def test_state_that_is_too_large_for_a_claim_arrives_as_a_record() -> None:
     assert [(one.node, one.state) for one in told(net.nodes[IPS[0]]).nodes] == [("n3", large)]
 
 
-def test_change_of_a_nodes_state_is_an_update_of_the_member() -> None:
+def test_changed_node_state_is_an_update_of_the_member() -> None:
     net = SimNetwork(seed=1)
     cluster(net, IPS[:3])
     net.perform(IPS[2], net.nodes[IPS[2]].publish(RecordPublish(node_state=STATE), net.now_s))

@@ -1,4 +1,4 @@
-"""A host that refuses connections says that its member has ended, unless others reach it."""
+"""A refused connection means that the member has ended, unless helpers reach it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def dead_after_s(seed: int, *, refuses: bool) -> float:
     return net.now_s - began_s
 
 
-def test_death_of_a_process_is_known_sooner_than_that_of_its_host() -> None:
+def test_death_of_a_process_is_detected_sooner_than_that_of_its_host() -> None:
     silent = median(dead_after_s(seed, refuses=False) for seed in range(9))
     refused = median(dead_after_s(seed, refuses=True) for seed in range(9))
 
@@ -46,7 +46,7 @@ def test_death_of_a_process_is_known_sooner_than_that_of_its_host() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_member_that_helpers_reach_is_not_suspected_though_its_host_refuses(seed: int) -> None:
+def test_member_that_helpers_reach_is_not_suspected_when_its_host_refuses(seed: int) -> None:
     net = settled(seed)
     net.refusing.add(IPS[3])
     net.cut(IPS[0], IPS[3])
@@ -57,7 +57,7 @@ def test_member_that_helpers_reach_is_not_suspected_though_its_host_refuses(seed
     assert suspected(net) == set()
 
 
-def test_refusal_counts_for_its_own_round_only() -> None:
+def test_refusal_ends_only_its_own_probe_round() -> None:
     net = settled(1)
     net.kill(IPS[-1])
     node = net.nodes[IPS[0]]

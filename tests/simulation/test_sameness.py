@@ -1,4 +1,4 @@
-"""A regular exchange is spared where both sides have the same state, and nowhere else."""
+"""A regular push/pull is skipped exactly if both sides have the same state."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.gossip.serf_guest import SERF_VERSIONS
 from tests.simulation.network import SimNetwork
 
 IPS = [f"10.0.0.{number}" for number in range(1, 7)]
-REGULAR_S = 40.0  # longer than the interval of exchanges and its answers
+REGULAR_S = 40.0  # longer than the push/pull interval
 GUEST = GossipPolicy(SwimPolicy(versions=SERF_VERSIONS), records=False)
 
 
 class Counting(SimNetwork):
-    """Counts whole exchanges by who began them."""
+    """Counts push/pull exchanges by initiator."""
 
     def __init__(self, *, seed: int, loss: float = 0.0) -> None:
         super().__init__(seed=seed, loss=loss, trip_s=0.002)
@@ -48,7 +48,7 @@ def spared(net: SimNetwork) -> int:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_equal_nodes_exchange_nothing_whole(seed: int) -> None:
+def test_equal_nodes_skip_push_pull(seed: int) -> None:
     net = settled(seed)
     before = spared(net)
 
@@ -59,18 +59,18 @@ def test_equal_nodes_exchange_nothing_whole(seed: int) -> None:
 
 
 def lose_news(net: SimNetwork, node: GossipNode) -> None:
-    """Let the node have something that it tells nobody of by news."""
+    """Give a node a record that it does not broadcast."""
     state = ServiceState(service="web", health="healthy", source="static", instance="x")
     node.publish(RecordPublish(service_states=(state,)), net.now_s)
     node.swim.outbox.user._news.clear()
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_difference_of_records_is_repaired_by_the_next_exchanges(seed: int) -> None:
+def test_missing_records_are_repaired_by_the_next_push_pulls(seed: int) -> None:
     net = settled(seed)
     lose_news(net, net.nodes[IPS[2]])
 
-    # Whoever has the record or lacks it exchanges with whoever it meets first of the other kind.
+    # Each exchange between a node with the record and one without it spreads the record.
     assert net.run(3 * REGULAR_S, until=lambda: known_to(net) == len(IPS))
     assert net.exchanges.total() > 0
 
@@ -79,7 +79,7 @@ def known_to(net: SimNetwork) -> int:
     return sum(node.state.table.count > 0 for node in net.nodes.values())
 
 
-def test_difference_of_members_is_repaired_too() -> None:
+def test_missing_members_are_repaired_by_the_next_push_pulls() -> None:
     net = settled(1)
     first = net.nodes[IPS[0]]
     first.swim.members.forget(f"n{IPS[3]}")
@@ -87,7 +87,7 @@ def test_difference_of_members_is_repaired_too() -> None:
     assert net.run(REGULAR_S, until=lambda: first.swim.members.get(f"n{IPS[3]}") is not None)
 
 
-def test_lost_answer_means_an_exchange() -> None:
+def test_lost_answer_leads_to_a_push_pull() -> None:
     net = settled(1)
     net.loss = 1.0
 
@@ -96,7 +96,7 @@ def test_lost_answer_means_an_exchange() -> None:
     assert net.exchanges.total() >= len(IPS)
 
 
-def test_member_of_another_kind_gets_every_exchange() -> None:
+def test_member_of_another_program_gets_every_push_pull() -> None:
     net = Counting(seed=1)
     net.start("ours", IPS[0], IPS[1])
     net.start("guest", IPS[1], IPS[0], policy=GUEST)
@@ -109,7 +109,7 @@ def test_member_of_another_kind_gets_every_exchange() -> None:
     assert spared(net) == 0
 
 
-def test_answer_of_another_or_to_no_question_is_ignored() -> None:
+def test_unrequested_answer_is_ignored() -> None:
     net = settled(1)
     node = net.nodes[IPS[0]]
     peer = node.swim.members.get(f"n{IPS[1]}")
@@ -128,7 +128,7 @@ def test_answer_of_another_or_to_no_question_is_ignored() -> None:
     assert answer(peer.name, own) == []  # the question was answered
 
 
-def test_digest_covers_all_that_an_exchange_would_change() -> None:
+def test_digest_covers_everything_that_a_push_pull_would_change() -> None:
     net = settled(1)
     node = net.nodes[IPS[0]]
     table, records = node.swim.members, node.state.table.digests()

@@ -1,4 +1,4 @@
-"""An idle node costs the same in any cluster; a death is known in the logarithm of its size."""
+"""The cost of an idle node is constant, and detection time is logarithmic in the size."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from constellation.gossip.sameness import Sameness
 from tests.simulation.scale import Scale, measure
 
 SIZES = (10, 30, 100)
-FLAT = 1.15  # of the smallest cluster's cost, at most
+FLAT = 1.15  # times the cost in the smallest cluster, at most
 UPDATE_S_MAX = 0.5
-# Until the first probe of the dead member has failed, and its death is told: what is not suspicion.
+# The part that is not suspicion: the first failed probe, and the broadcast of the death.
 PROBE_S_MAX = 3.5
 
 
 def complaints(scales: list[Scale]) -> list[str]:
-    """Return what of these figures would not do for a large cluster."""
+    """Return which of these figures are not acceptable in a large cluster."""
     found = []
     smallest = scales[0]
     for scale in scales:
@@ -38,11 +38,11 @@ def complaints(scales: list[Scale]) -> list[str]:
     return found
 
 
-def test_costs_are_flat_and_deaths_are_known_in_logarithmic_time() -> None:
+def test_cost_is_constant_and_detection_time_logarithmic_in_the_cluster_size() -> None:
     assert complaints([measure(members, seed=1) for members in SIZES]) == []
 
 
-def test_planted_fault_of_exchanges_that_are_never_spared_is_caught(
+def test_planted_fault_of_push_pulls_that_are_never_skipped_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Sameness, "ask_first", lambda self, to, now_s: [])

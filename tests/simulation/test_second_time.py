@@ -1,4 +1,4 @@
-"""What happens to a whole cluster a second time: absences, leaves, lives, and names that meet."""
+"""Sequences that happen to a whole cluster twice: absences, leaves, lives, name conflicts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.simulation.test_gossip_cluster import (
 EXPIRY_S = 60.0
 SHORT = GossipPolicy(state=StatePolicy(expiry_s=EXPIRY_S))
 FIRST, LAST = IPS[0], IPS[3]
-NAME = "n4"  # of the last one
+NAME = "n4"  # of the last node
 
 
 def started(seed: int) -> SimNetwork:
@@ -39,7 +39,7 @@ def started(seed: int) -> SimNetwork:
 
 
 def come_back(net: SimNetwork, life: int) -> None:
-    """Start the last node again, with what it says."""
+    """Start the last node again, and publish its service."""
     net.start(NAME, LAST, FIRST, IPS[1], policy=SHORT, life=life)
     publish(net, LAST, "web")
     assert net.run(20, until=lambda: equal(net))
@@ -72,11 +72,11 @@ def test_records_outlive_a_second_absence_that_is_shorter_than_the_expiry(seed: 
 
 @pytest.mark.scenario(19)
 @pytest.mark.parametrize("seed", range(3))
-def test_partition_that_outlasts_the_expiry_twice_takes_no_record_for_good(seed: int) -> None:
+def test_partitions_longer_than_the_expiry_lose_no_record_for_good(seed: int) -> None:
     net = started(seed)
     for _ in range(2):
         net.split({LAST}, set(IPS[:3]))
-        net.run(EXPIRY_S + 90)  # the one that is alone notices the last death late
+        net.run(EXPIRY_S + 90)  # the isolated node detects the last death late
         assert all_others(net, lambda node: (NAME, "web") not in services(node))
         assert services(net.nodes[LAST]) == {(NAME, "web")}
         net.heal()
@@ -86,7 +86,7 @@ def test_partition_that_outlasts_the_expiry_twice_takes_no_record_for_good(seed:
 
 
 @pytest.mark.scenario(18)
-def test_leave_return_and_leave_again_are_each_believed_by_all() -> None:
+def test_all_nodes_see_a_leave_a_return_and_a_second_leave() -> None:
     net = started(1)
     life = net.nodes[LAST].highest_incarnation
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_leave_return_and_leave_again_are_each_believed_by_all() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_second_death_is_noticed_as_soon_as_the_first(seed: int) -> None:
+def test_second_death_is_detected_as_soon_as_the_first(seed: int) -> None:
     net = started(seed)
     life = net.nodes[LAST].highest_incarnation
     for _ in range(3):
@@ -113,7 +113,7 @@ def test_second_death_is_noticed_as_soon_as_the_first(seed: int) -> None:
         come_back(net, life)
 
 
-def test_node_that_died_for_longer_than_members_are_kept_joins_again_and_dies_again() -> None:
+def test_forgotten_member_joins_again_and_dies_again() -> None:
     net = started(1)
     life = net.nodes[LAST].highest_incarnation
     for _ in range(2):
@@ -127,8 +127,8 @@ def test_node_that_died_for_longer_than_members_are_kept_joins_again_and_dies_ag
 
 @pytest.mark.scenario(18)
 @pytest.mark.parametrize("seed", range(5))
-def test_node_from_a_restored_backup_is_believed_over_what_its_later_lives_said(seed: int) -> None:
-    """Its new life begins where the one after the backup did, and counts from one as that did."""
+def test_node_from_a_restored_backup_wins_over_the_records_of_its_later_lives(seed: int) -> None:
+    """Its new life uses the incarnation and the counters of the life after the backup."""
     net = started(seed)
     backup = net.nodes[LAST].highest_incarnation
     for instance in ("after the backup", "restored"):
@@ -154,7 +154,7 @@ def instance_at(node: GossipNode) -> str:
 
 
 @pytest.mark.scenario(18)
-def test_two_nodes_of_one_name_that_a_partition_hid_from_each_other_keep_their_sides() -> None:
+def test_two_nodes_of_one_name_keep_their_sides_after_a_partition() -> None:
     net = SimNetwork(seed=1)
     net.split(set(IPS[:2]), {IPS[2], LAST})
     net.start("n1", IPS[0], IPS[1])
@@ -169,7 +169,7 @@ def test_two_nodes_of_one_name_that_a_partition_hid_from_each_other_keep_their_s
     net.heal()
     net.run(130)
 
-    # Neither takes the name of the other, and both sides complain, at most once a minute.
+    # Each side keeps its own node of that name, and all nodes log the conflict.
     held = {}
     for ip in (IPS[0], IPS[2]):
         member = net.nodes[ip].swim.members.get("same")
@@ -178,13 +178,13 @@ def test_two_nodes_of_one_name_that_a_partition_hid_from_each_other_keep_their_s
     assert held == {IPS[0]: ("alive", IPS[1]), IPS[2]: ("alive", LAST)}
     complaints = [ip for _, ip, note in net.notes if note.event == "member_name_conflict"]
     assert set(complaints) == set(IPS[:4])
-    assert all(complaints.count(ip) <= 3 for ip in IPS[:4])  # not with every packet
-    # Records are their author's: each side has those that its own member signed.
+    assert all(complaints.count(ip) <= 3 for ip in IPS[:4])  # at most once a minute
+    # Each side has the records that its own node has signed.
     assert ("same", "one") in services(net.nodes[IPS[0]])
     assert ("same", "other") in services(net.nodes[IPS[2]])
     assert ("same", "other") not in services(net.nodes[IPS[0]])
 
-    # When one ends for good, the other has the name everywhere.
+    # Once one of them has ended, the other has the name everywhere.
     net.kill(IPS[1])
     assert net.run(
         120,

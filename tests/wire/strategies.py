@@ -1,4 +1,4 @@
-"""Any valid message of a class, built from what its fields say of themselves."""
+"""Strategies for valid messages of any class, built from its fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 import messages
 from messages.base import REGISTRY, Message
 
-INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # what msgpack can write
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # the range of msgpack
 KINDS = sorted(
     (kind for kind in REGISTRY.values() if kind.__module__.startswith(messages.__name__ + ".")),
     key=lambda kind: kind.__name__,
@@ -25,7 +25,7 @@ _ITEMS_MAX = 2
 
 @cache
 def messages_of(kind: type[Message]) -> st.SearchStrategy[Message]:
-    """Return messages of `kind`; fields that have a default are left out at times."""
+    """Return messages of `kind`; fields with a default are sometimes left out."""
     fields = kind.model_fields
     required = {name: _values_of(at) for name, at in fields.items() if at.is_required()}
     optional = {name: _values_of(at) for name, at in fields.items() if not at.is_required()}
@@ -50,13 +50,13 @@ def _limits(field: FieldInfo) -> dict[str, Any]:
 
 
 def _limits_of(part: Any) -> dict[str, Any]:
-    """Return what one part of a field's metadata says: a pattern is no dataclass of pydantic's."""
+    """Return the limits in one part of a field's metadata."""
     return dataclasses.asdict(part) if dataclasses.is_dataclass(type(part)) else vars(part)
 
 
 def _values(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Annotated:  # an item's own limits, in a tuple that has others
+    if origin is Annotated:  # the limits of an item, inside a tuple with its own limits
         return _values(parts[0], {**limits, **_limits(FieldInfo.from_annotation(annotation))})
     if origin is Literal:
         return st.sampled_from(parts)

@@ -1,4 +1,4 @@
-"""Messages as bytes: every one survives, and what is none is refused at little cost."""
+"""Messages as bytes: every message survives, and anything else is refused cheaply."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NESTED = NodeStatus(
     uptime_s=1.5,
     actors=(ActorStatus(name="a", state="running", process_id=1, restart_count=0),),
 )
-DEEP = 1000  # more than Python can make text of, less than msgpack refuses by itself
+DEEP = 1000  # deeper than repr() can go, less than msgpack refuses
 
 
 def packed(*parts: object) -> bytes:
@@ -79,14 +79,14 @@ def test_infinity_and_all_of_unicode_survive() -> None:
         pytest.param(RecordName(kind="node", node="\ud800", key=""), id="half a character"),
     ],
 )
-def test_what_msgpack_cannot_hold_is_refused_where_it_is_sent(message: Message) -> None:
+def test_value_that_msgpack_cannot_encode_is_refused_by_the_sender(message: Message) -> None:
     with pytest.raises(WireError, match="not sent") as caught:
         wire.encode(message)
 
     assert caught.value.reason == "unencodable"
 
 
-def test_message_over_the_limit_is_refused_where_it_is_sent() -> None:
+def test_message_over_the_limit_is_refused_by_the_sender() -> None:
     message = DirectoryEntry(name="x" * wire.MAX_FRAME_BYTES, address="")
 
     with pytest.raises(WireError, match=r"DirectoryEntry not sent.*split it") as caught:
@@ -134,7 +134,7 @@ def test_message_over_the_limit_is_refused_where_it_is_sent() -> None:
         pytest.param(nested(100_000), "malformed", id="deeper than msgpack goes"),
     ],
 )
-def test_junk_is_refused_with_the_reason_and_the_sender(frame: bytes, reason: str) -> None:
+def test_invalid_frame_is_refused_with_the_reason_and_the_sender(frame: bytes, reason: str) -> None:
     error = refusal(frame)
 
     assert error.reason == reason
@@ -181,7 +181,7 @@ def test_frame_over_the_limit_is_refused_unread() -> None:
         pytest.param(b"\xdb\xff\xff\xff\xff", id="text of 4 GiB"),
     ],
 )
-def test_announced_items_that_never_come_take_no_memory(header: bytes) -> None:
+def test_announced_items_that_do_not_exist_take_no_memory(header: bytes) -> None:
     frame = header * 500
     tracemalloc.start()
     try:
@@ -202,20 +202,20 @@ def test_items_are_limited_over_all_containers(monkeypatch: pytest.MonkeyPatch) 
     assert "more than 100 items" in str(error)
 
 
-def test_many_errors_are_counted_and_not_described() -> None:
+def test_many_validation_errors_are_counted_and_not_listed() -> None:
     frame = packed(1, "SupervisorStarted", {"actors": [0] * 1000})
 
     assert "1000 errors" in str(refusal(frame))
 
 
-def test_message_for_the_inside_is_refused_before_its_fields_are_looked_at() -> None:
+def test_message_for_use_inside_a_node_is_refused_before_its_fields_are_validated() -> None:
     inside, outside = packed(1, "ActorPing", {"seq_no": []}), wire.encode(NodesRequest())
 
     assert refusal(inside, crossing=True).reason == "not_allowed"
     assert wire.decode(outside, crossing=True) == NodesRequest()
 
 
-def test_refusal_names_the_field_and_not_all_of_the_input() -> None:
+def test_refusal_names_the_field_and_does_not_repeat_the_input() -> None:
     frame = packed(1, "DirectoryEntry", {"name": b"s" * 10_000, "address": "x"})
 
     text = str(refusal(frame))
@@ -259,7 +259,7 @@ def test_equal_messages_are_one_in_a_set() -> None:
     assert len({PING, ActorPing(seq_no=7), NESTED, NESTED.model_copy()}) == 2
 
 
-def test_second_class_of_a_name_is_refused_and_the_first_stays() -> None:
+def test_second_message_class_of_a_name_is_refused() -> None:
     before = dict(REGISTRY)
 
     with pytest.raises(TypeError, match=r"'ActorPing'.*already defined in messages\.lifecycle"):
@@ -269,7 +269,7 @@ def test_second_class_of_a_name_is_refused_and_the_first_stays() -> None:
     assert wire.decode(FRAME) == PING
 
 
-def test_defaults_are_on_the_wire_so_that_nodes_with_other_defaults_agree() -> None:
+def test_default_values_are_sent_so_that_nodes_with_other_defaults_agree() -> None:
     message = ClusterChanged(version=1, snapshot=True, self_node="n1")
 
     fields = msgpack.unpackb(wire.encode(message))[2]
