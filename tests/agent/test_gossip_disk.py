@@ -6,9 +6,7 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +14,11 @@ import pytest
 
 from rigs.agents import Agent, agents
 from rigs.processes import wait_until
+from rigs.small_disk import fill, small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
 
-DISK_SIZE = "4m"
 WHOLE_WITHIN_S = 10.0
-
-
-@contextlib.contextmanager
-def small_disk(directory: Path) -> Iterator[None]:
-    """Mount a small file system at `directory`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE},mode=700", "tmpfs", directory], check=True
-    )
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", directory], check=True)
-
-
-def fill(directory: Path) -> Path:
-    """Fill the file system; return the file to delete."""
-    filler = directory / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    return filler
 
 
 def report(agent: Agent, command: str) -> dict[str, Any]:
