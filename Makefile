@@ -7,7 +7,7 @@
 PYTHON ?=
 WORKERS ?= 2
 RUN := .venv/bin/python
-PARALLEL := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL := --numprocesses $(WORKERS)
 STEP := scripts/step.sh
 CODE := messages constellation actors rigs tests bench scripts $(wildcard demo)
 BENCHMARKS := $(filter-out figures programs actor_pair gossip_members __init__,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))

@@ -95,12 +95,12 @@ class ServicesActor(ShellActor):
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
         service = self.services.get(self.address_text(sender))
         if service is not None:
-            self.roster.heard(service, self.now_s())
+            self.roster.answered(service, self.now_s())
 
     def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
         service = self.services.get(self.address_text(sender))
         if service is not None:
-            self.roster.heard(service, self.now_s())
+            self.roster.answered(service, self.now_s())
 
     def receiveMsg_ServiceState(self, message: ServiceState, sender: ActorAddress) -> None:
         self.roster.concluded(message)

@@ -1,9 +1,9 @@
-"""The provider of a cluster of five nodes: how fast it builds, serves, and follows changes.
+"""Measures how fast the provider of a cluster of five nodes builds, serves, and follows changes.
 
-The body is built anew after one change of 1,000 services, and of 100 and 10,000 to see that the
-costs grow with the number alone.  The HTTP actor, in a process of its own, serves it to connections
-that stay; who polls is `bench.provider_programs.poller`.  Then five agents with default settings
-and 1,000 services: how soon a change on one is in the bodies of the others.
+The body is rebuilt after one change, with 1,000 services, and with 100 and 10,000 to see that the
+cost grows linearly.  The HTTP actor, in its own process, serves it on persistent connections to
+`bench.provider_programs.poller`.  Five agents with default settings and 1,000 services show how
+soon a change on one node is in the bodies of the others.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SERVICES = 1000
 SIZES = (100, SERVICES, 10_000)
 CHANGES = {100: 200, SERVICES: 200, 10_000: 20}
 RUNS = 3
-RUNS_LARGEST = 1  # it takes long enough to be no accident
+RUNS_LARGEST = 1  # long enough for a stable result
 RUN_TIMEOUT_S = 120
 CONNECTIONS = 4
 POLL_S = 3.0
@@ -41,25 +41,25 @@ RATE_GOAL = 3000
 POLL_P99_MS_GOAL = 5
 VISIBLE_MS_GOAL = 500
 KIB_PER_SERVICE_GOAL = 50
-LINEAR_GOAL = 12.0  # for ten times as many: what no cache holds any more costs somewhat more
+LINEAR_GOAL = 12.0  # for ten times as many services, because of cache misses
 
-Took = Sequence[Sequence[float]]  # [ms, ms of the processor] each
+Took = Sequence[Sequence[float]]  # [ms, CPU ms] each
 Times = dict[str, Took]
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What one round of polling reached."""
+    """The result of one round of polling."""
 
     rate_per_s: float
     p50_ms: float
     p99_ms: float
     body_bytes: float
-    work_us: float  # of the processor, for each request
+    work_us: float  # CPU time for each request
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure everything, print and write the figures."""
     with Figures("provider") as figures:
         figures.note(f"of times to build, each is the median of {RUNS} runs")
         report_builds(figures, {size: builds(size, CHANGES[size]) for size in SIZES})
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def builds(services: int, changes: int) -> Times:
-    """Return the median of each time over the runs."""
+    """Return the median of each time over several runs."""
     count = RUNS if services < max(SIZES) else RUNS_LARGEST
     runs = [build_times(services, changes) for _ in range(count)]
     return {
@@ -95,12 +95,12 @@ def builds(services: int, changes: int) -> Times:
 
 
 def medians(took: Sequence[Sequence[float]]) -> list[float]:
-    """Return the medians, each of its own, of one time in several runs."""
+    """Return the medians of wall time and CPU time over several runs."""
     return [median(values) for values in zip(*took, strict=True)]
 
 
 def build_times(services: int, changes: int) -> Times:
-    """Build in a process of its own."""
+    """Build in a new process."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.provider_programs.build_times", str(services), str(changes)],
         capture_output=True,
@@ -114,7 +114,7 @@ def build_times(services: int, changes: int) -> Times:
 
 
 def report_builds(figures: Figures, times: dict[int, Times]) -> None:
-    """Print how long it took, in all and per service."""
+    """Print build times, in total and per service."""
     for kind in ("health", "label", "cordon"):
         took = [one[0] for one in times[SERVICES][kind]]
         goal = REBUILD_MS_GOAL if kind != "cordon" else FULL_MS_GOAL
@@ -145,7 +145,7 @@ def report_builds(figures: Figures, times: dict[int, Times]) -> None:
 
 
 def growth(values: dict[int, float]) -> float:
-    """Return how many times as much it is for the largest size as for the one before."""
+    """Return the ratio of the value for the largest size to that for the next smaller one."""
     before, largest = sorted(values)[-2:]
     return values[largest] / values[before]
 
@@ -154,7 +154,7 @@ def growth(values: dict[int, float]) -> float:
 
 
 def memory_bytes(services: int) -> float:
-    """Return the size of the HTTP actor's process that follows so many services."""
+    """Return the memory of an HTTP actor's process that follows this number of services."""
     with http_node(services) as node:
         if services:
             node.ask("change 0.2")
@@ -162,7 +162,7 @@ def memory_bytes(services: int) -> float:
 
 
 def report_memory(figures: Figures, sizes: dict[int, float]) -> None:
-    """Print the process's memory, in all and per service."""
+    """Print the memory of the process, in total and per service."""
     grown = {size: (value - sizes[0]) / 1024 for size, value in sizes.items() if size}
     rows: list[list[str | float]] = [
         [str(size), sizes[size] / (1 << 20), of_services / size]
@@ -181,7 +181,7 @@ def report_memory(figures: Figures, sizes: dict[int, float]) -> None:
 
 @contextlib.contextmanager
 def http_node(services: int) -> Iterator[Program]:
-    """Run the HTTP actor, once it has a body, for the length of the block."""
+    """Run an HTTP actor for the duration of the block; it has a body already."""
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "bench.provider_programs.http_node"]
         program = start("HTTP actor", [*command, str(services), directory])
@@ -195,7 +195,7 @@ def http_node(services: int) -> Iterator[Program]:
 
 
 def has_body(port: int) -> bool:
-    """Return whether the listener has a body for Traefik."""
+    """Return whether the listener serves a body."""
     with contextlib.suppress(OSError):
         url = f"http://127.0.0.1:{port}/api/dynamic"
         with urllib.request.urlopen(url, timeout=5) as response:
@@ -204,7 +204,7 @@ def has_body(port: int) -> bool:
 
 
 def poll(services: int, *, is_changing: bool = False) -> list[Served]:
-    """Poll round after round, if wanted while things change."""
+    """Poll for several rounds, optionally during changes."""
     with http_node(services) as node:
         port = int(node.ask("port")[0])
         command = [sys.executable, "-m", "bench.provider_programs.poller", str(port)]
@@ -226,7 +226,7 @@ def poll(services: int, *, is_changing: bool = False) -> list[Served]:
 
 
 def served(answer: Sequence[float], work_s: float) -> Served:
-    """Return what the poller's answer says, when the server has worked for so long."""
+    """Return the result from the poller's answer and the CPU time of the server."""
     count, seconds, body_bytes, *times_ms = answer
     p50_ms, p99_ms = (percentile(times_ms, share) for share in (0.5, 0.99))
     return Served(count / seconds, p50_ms, p99_ms, body_bytes, 1e6 * work_s / count)
@@ -235,7 +235,7 @@ def served(answer: Sequence[float], work_s: float) -> Served:
 def report_served(
     figures: Figures, which: str, rounds: Sequence[Served], *, with_goals: bool = True
 ) -> None:
-    """Print what was reached; without goals as a table."""
+    """Print the medians of all rounds; figures with goals only if wanted."""
     rate = median(one.rate_per_s for one in rounds)
     p50_ms, p99_ms, work_us = (
         median(getattr(one, name) for one in rounds) for name in ("p50_ms", "p99_ms", "work_us")
@@ -254,10 +254,10 @@ def report_served(
 
 
 def report_visible(figures: Figures, times: visible.Visible) -> None:
-    """Print when changes were visible."""
+    """Print how soon changes were visible."""
     figures.add("visible_p50", percentile(times.others, 0.5), "ms", goal=VISIBLE_MS_GOAL)
     figures.add("visible_p99", percentile(times.others, 0.99), "ms", goal=VISIBLE_MS_GOAL)
-    # A check in its interval has to notice it, twice if it fails, before it can be told.
+    # A change is first noticed at the next check; a failure needs two checks.
     noticed_ms = 1000 * visible.CHECK_INTERVAL_S
     for name, values, checks in (("failing", times.failing, 2), ("passing", times.passing, 1)):
         goal = checks * noticed_ms + VISIBLE_MS_GOAL

@@ -23,7 +23,7 @@ class Saving:
     """The outcome of saving one file, as the actor that owns the file reports it.
 
     The actor calls `failed` or `succeeded` after each attempt and performs the effects, and sends
-    `part` to an `admin` actor that has started anew.
+    `part` to an `admin` actor that was restarted.
     """
 
     def __init__(self, what: str, *, consequence: str) -> None:

@@ -1,4 +1,4 @@
-"""Messages of Raft: what the log holds."""
+"""Messages of the Raft protocol, and what the log holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from messages.base import Message
 
 SNAPSHOT_BYTES_MAX = 64 << 20
-NUMBER_MAX = 1 << 53  # of terms and indexes: more than can come to be, and exact everywhere
+NUMBER_MAX = 1 << 53  # of terms and indexes: never reached, and exact in every encoding
 
 EntryKind = Literal["command", "configuration", "noop"]
 
@@ -17,7 +17,7 @@ EntryKind = Literal["command", "configuration", "noop"]
 class RaftEntry(Message):
     """One entry of the replicated log.  Part of messages between nodes, and of the log on disk.
 
-    A 'noop' is the first entry of each leader: it commits what earlier terms have left (Raft §8).
+    A 'noop' is the first entry of each leader: it commits the entries of earlier terms (Raft §8).
     """
 
     crosses_nodes = True
@@ -29,29 +29,31 @@ class RaftEntry(Message):
 
 
 class RaftHardState(Message):
-    """What a node must never forget: kept on disk before any answer that rests on it (§5.1)."""
+    """Term and vote: durable before any answer that relies on them (Raft §5.1)."""
 
     term: int = Field(ge=0, le=NUMBER_MAX)
-    voted_for: str = Field(default="", description="in `term`; empty: nobody yet")
+    voted_for: str = Field(default="", description="in `term`; empty: no vote yet")
 
 
 class RaftConfiguration(Message):
-    """Who votes and who only learns.  The data of an entry of kind 'configuration'."""
+    """The voters and learners.  The data of an entry of kind 'configuration'."""
 
     crosses_nodes = True
 
     voters: tuple[str, ...] = Field(min_length=1, max_length=64)
     learners: tuple[str, ...] = Field(default=(), max_length=64)
     removed: tuple[str, ...] = Field(
-        default=(), max_length=64, description="by an operator: not to be added by themselves"
+        default=(), max_length=64, description="by an operator; only an operator adds them again"
     )
     demoted: tuple[str, ...] = Field(
-        default=(), max_length=64, description="by an operator: learners that are to stay so"
+        default=(),
+        max_length=64,
+        description="by an operator; only an operator promotes them again",
     )
 
 
 class RaftSnapshot(Message):
-    """The state machine as of one entry; it stands for all entries up to that (Raft §7)."""
+    """The state machine at one index; it replaces all entries up to that index (Raft §7)."""
 
     last_index: int = Field(ge=1, le=NUMBER_MAX)
     last_term: int = Field(ge=1, le=NUMBER_MAX)
@@ -60,9 +62,9 @@ class RaftSnapshot(Message):
 
 
 class RaftIdentity(Message):
-    """Which cluster a node belongs to: durable before its first vote, and never changed after."""
+    """The cluster that a node belongs to: durable before its first vote, and then never changed."""
 
-    cluster_id: str = Field(default="", description="empty: of none yet")
+    cluster_id: str = Field(default="", description="empty: none yet")
     promised_to: str = Field(
         default="", description="the id of the one bootstrap offer accepted; empty: none"
     )
@@ -70,12 +72,12 @@ class RaftIdentity(Message):
     promised_with: tuple[tuple[str, ...], ...] = Field(
         default=(),
         max_length=16,
-        description="the voters of that offer, and of earlier ones that may have been begun",
+        description="the voters of that offer, then of earlier ones whose cluster may have begun",
     )
 
 
 class RaftVoteRequest(Message):
-    """Ask for a vote (Raft §5.2), or whether one would be given (thesis §9.6).
+    """Ask for a vote (Raft §5.2) or a pre-vote (thesis §9.6).
 
     Answered by `RaftVoteResponse`, if at all.
     """
@@ -83,13 +85,13 @@ class RaftVoteRequest(Message):
     crosses_nodes = True
 
     term: int = Field(
-        ge=1, le=NUMBER_MAX, description="the candidate's; of a pre-vote the one it would take"
+        ge=1, le=NUMBER_MAX, description="the candidate's; in a pre-vote the term it would enter"
     )
     candidate: str
     last_log_index: int = Field(ge=0, le=NUMBER_MAX)
     last_log_term: int = Field(ge=0, le=NUMBER_MAX)
     pre_vote: bool = False
-    transferred: bool = Field(default=False, description="the leader itself asked it to stand")
+    transferred: bool = Field(default=False, description="the leader asked the candidate to stand")
 
 
 class RaftVoteResponse(Message):
@@ -98,7 +100,7 @@ class RaftVoteResponse(Message):
     crosses_nodes = True
 
     term: int = Field(
-        ge=0, le=NUMBER_MAX, description="the voter's; of a granted pre-vote the one asked for"
+        ge=0, le=NUMBER_MAX, description="the voter's; in a granted pre-vote the requested term"
     )
     voter: str
     granted: bool
@@ -106,7 +108,7 @@ class RaftVoteResponse(Message):
 
 
 class RaftAppendRequest(Message):
-    """Bring entries, or none as a heartbeat (Raft §5.3).  Answered by `RaftAppendResponse`."""
+    """Append entries, or none as a heartbeat (Raft §5.3).  Answered by `RaftAppendResponse`."""
 
     crosses_nodes = True
 
@@ -127,11 +129,11 @@ class RaftAppendResponse(Message):
     term: int = Field(ge=0, le=NUMBER_MAX)
     follower: str
     number: int = Field(
-        ge=0, le=NUMBER_MAX, description="of the request; 0: of one of an earlier term"
+        ge=0, le=NUMBER_MAX, description="of the request; 0: the request was of an earlier term"
     )
     accepted: bool
     index: int = Field(
-        ge=0, le=NUMBER_MAX, description="accepted: up to where the logs agree; else a hint"
+        ge=0, le=NUMBER_MAX, description="accepted: the logs agree up to here; refused: a hint"
     )
     index_term: int = Field(
         default=0, ge=0, le=NUMBER_MAX, description="of a hint: the term at `index`"
@@ -139,9 +141,9 @@ class RaftAppendResponse(Message):
 
 
 class RaftSnapshotRequest(Message):
-    """Bring one chunk of a snapshot to a follower that is too far behind (Raft §7).
+    """Send one chunk of a snapshot to a follower that is too far behind (Raft §7).
 
-    Answered by `RaftSnapshotResponse`; when it has all, by `RaftAppendResponse` as well.
+    Answered by `RaftSnapshotResponse`; after the last chunk by `RaftAppendResponse` instead.
     """
 
     crosses_nodes = True
@@ -169,7 +171,7 @@ class RaftSnapshotResponse(Message):
 
 
 class RaftTimeoutNow(Message):
-    """Ask the most complete follower to stand at once (leadership transfer, thesis §3.10)."""
+    """Ask a follower to stand for election at once (leadership transfer, thesis §3.10)."""
 
     crosses_nodes = True
 

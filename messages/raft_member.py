@@ -1,4 +1,4 @@
-"""Messages of a Raft member with its node, and with other members beside the protocol."""
+"""Messages between a Raft member and its node, and between members outside the protocol."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ from messages.leases import LeaseTableState
 
 PACKET_FRAMES_MAX = 64
 COMMANDS_MAX = 1024
-COMMAND_BYTES_MAX = 4096  # with all that may be open at once less than a record on disk holds
+COMMAND_BYTES_MAX = 4096  # so that all uncommitted commands fit into one record on disk
 
 OrderAction = Literal["transfer", "add", "remove", "promote", "demote"]
-# 'waiting': of no cluster yet; 'refuses': its disk failed, so it takes no part.
+# 'waiting': it has no cluster yet; 'refuses': its disk failed, so it takes no part.
 MemberCondition = Literal["waiting", "member", "refuses"]
 
 
 class RaftPacket(Message):
-    """Bring messages of the protocol to the Raft actor of another node.  No answer of its own."""
+    """Carry protocol messages to the Raft actor of another node.  Not answered itself."""
 
     crosses_nodes = True
 
-    cluster_id: str = Field(min_length=1, max_length=64, description="others' are refused")
+    cluster_id: str = Field(
+        min_length=1, max_length=64, description="packets of other clusters are refused"
+    )
     source: str = Field(max_length=128, description="the sending node")
     adopts: bool = Field(
-        default=False, description="the receiver learns only: without state it may join by this"
+        default=False,
+        description="the receiver is a learner; if it has no state, this packet lets it join",
     )
     frames: tuple[bytes, ...] = Field(max_length=PACKET_FRAMES_MAX, description="one message each")
 
 
 class RaftOffer(Message):
-    """Ask a node of no cluster to begin one together.  Answered by `RaftPromise`, or not."""
+    """Ask a node without a cluster to begin one together.  Answered by `RaftPromise`, if at all."""
 
     crosses_nodes = True
 
@@ -42,14 +45,15 @@ class RaftOffer(Message):
     instead_of: str = Field(
         default="",
         max_length=64,
-        description="an offer that its initiator has given up for this one",
+        description="the id of an offer that its initiator has dropped for this one",
     )
 
 
 class RaftPromise(Message):
-    """Answer to `RaftOffer`: this node, of no cluster, will be of no other than that one.
+    """Answer to `RaftOffer`: this node, which has no cluster, will join no other one.
 
-    Repeated until the cluster begins.  Who has promised to another itself answers by that offer.
+    Repeated until the cluster begins.  An initiator that has promised itself to another offer
+    answers with that offer.
     """
 
     crosses_nodes = True
@@ -59,10 +63,10 @@ class RaftPromise(Message):
 
 
 class RaftPropose(Message):
-    """Ask for commands to be put into the log, in this order.
+    """Propose commands for the log, in this order.
 
-    A member that does not lead passes them on.  With a `number` it is answered: by
-    `RaftCommitted` or `RaftRefused`, the latter without a member having passed it on.
+    With a `number` it is answered by `RaftCommitted` or `RaftRefused`; a member that does not lead
+    refuses it.  Without a number such a member forwards it to the leader, once.
     """
 
     crosses_nodes = True
@@ -70,12 +74,12 @@ class RaftPropose(Message):
     commands: tuple[Annotated[bytes, Field(max_length=COMMAND_BYTES_MAX)], ...] = Field(
         min_length=1, max_length=COMMANDS_MAX
     )
-    number: int = Field(default=0, ge=0, description="the asker's; 0: no answer is wanted")
-    was_passed_on: bool = Field(default=False, description="a second time it is not")
+    number: int = Field(default=0, ge=0, description="chosen by the asker; 0: no answer is wanted")
+    was_passed_on: bool = Field(default=False, description="by a member; it is not forwarded again")
 
 
 class RaftCommitted(Message):
-    """Answer to `RaftPropose`: all of it is committed, and applied on the leader."""
+    """Answer to `RaftPropose`: all commands are committed, and applied on the leader."""
 
     crosses_nodes = True
 
@@ -84,17 +88,17 @@ class RaftCommitted(Message):
 
 
 class RaftRefused(Message):
-    """Answer to `RaftPropose`: it is not known to be committed, and may be asked for again."""
+    """Answer to `RaftPropose`: the commands are not known to be committed; they may be repeated."""
 
     crosses_nodes = True
 
     number: int = Field(ge=0)
-    leader: str = Field(description="whom to ask; empty: nobody is known to lead")
+    leader: str = Field(description="the node to ask; empty: no leader is known")
     why: str
 
 
 class RaftReadIndexRequest(Message):
-    """Ask the leader up to where the log is committed now.  Answered by `RaftReadIndex`."""
+    """Ask the leader for its commit index.  Answered by `RaftReadIndex`."""
 
     crosses_nodes = True
 
@@ -108,35 +112,35 @@ class RaftReadIndex(Message):
 
     number: int = Field(ge=1)
     index: int = Field(ge=0)
-    is_confirmed: bool = Field(description="False: it leads no more, so it cannot tell")
+    is_confirmed: bool = Field(description="False: it no longer leads, so it cannot know")
 
 
 class ClusterJoined(Message):
-    """State of which Raft cluster this node is, for what it says of itself.  To `admin`."""
+    """Report the Raft cluster of this node, which `admin` publishes.  To `admin`."""
 
     cluster_id: str = Field(max_length=64, description="empty: of none yet")
 
 
 class LeasesSubscribe(Message):
-    """Ask the Raft actor for the lease table now, and for every change after.
+    """Subscribe to the lease table and to who leads.
 
     Answered by `LeaseTableState` and `RaftLeading`, then by `LeasesChanged` and `RaftLeading`
-    whenever that changes.  Several may subscribe.
+    upon every change.  Several actors may subscribe.
     """
 
 
 class RaftLeading(Message):
-    """State whether this node leads, and who does."""
+    """Report whether this node leads, and which node does."""
 
     is_leader: bool
-    leader: str = Field(description="empty: nobody is known to lead")
+    leader: str = Field(description="empty: no leader is known")
     term: int = Field(ge=0)
 
 
 class LeasesRead(Message):
-    """Ask for the leases, as new as this question.  Answered by `LeasesReadDone`, in any case."""
+    """Ask for the leases, at least as new as this request.  Always answered by `LeasesReadDone`."""
 
-    number: int = Field(ge=1, description="the asker's; echoed as it is")
+    number: int = Field(ge=1, description="chosen by the asker, and echoed")
 
 
 class LeasesReadDone(Message):
@@ -144,11 +148,11 @@ class LeasesReadDone(Message):
 
     number: int = Field(ge=1)
     state: LeaseTableState
-    is_confirmed: bool = Field(description="False: no leader confirmed it, so it may be old")
+    is_confirmed: bool = Field(description="False: no leader confirmed it, so it may be stale")
 
 
 class RaftOrder(Message):
-    """Ask for a change of leader or members.  Passed on to the leader.
+    """Order a change of leader or members.  Forwarded to the leader.
 
     Answered by `RaftOrderDone`.
     """
@@ -157,22 +161,22 @@ class RaftOrder(Message):
 
     action: OrderAction
     node: str = Field(max_length=128)
-    number: int = Field(default=0, ge=0, description="the asker's; echoed as it is")
-    was_passed_on: bool = Field(default=False, description="a second time it is not")
+    number: int = Field(default=0, ge=0, description="chosen by the asker, and echoed")
+    was_passed_on: bool = Field(default=False, description="by a member; it is not forwarded again")
 
 
 class RaftOrderDone(Message):
-    """Answer to `RaftOrder`, when it is done or will not be."""
+    """Answer to `RaftOrder`, once it is done or refused."""
 
     crosses_nodes = True
 
     number: int = Field(default=0, ge=0)
     is_done: bool
-    text: str = Field(description="what happened, or why not and what to do; for people")
+    text: str = Field(description="what happened, or why it was refused and what to do; for people")
 
 
 class RaftStatusRequest(Message):
-    """Ask a Raft actor how it is.  Answered by `RaftStatus`."""
+    """Ask a Raft actor for its status.  Answered by `RaftStatus`."""
 
     crosses_nodes = True
 
@@ -183,33 +187,36 @@ class RaftFollower(Message):
     crosses_nodes = True
 
     node: str
-    match_index: int = Field(ge=0, description="it holds the log up to there; 0: not known")
-    confirmed_ago_s: float | None = Field(ge=0, description="age of what it answered last")
+    match_index: int = Field(ge=0, description="it holds the log up to this index; 0: not known")
+    confirmed_ago_s: float | None = Field(
+        ge=0,
+        description="age of the latest request that it has answered; None: it has answered none",
+    )
 
 
 class RaftStatus(Message):
-    """Answer to `RaftStatusRequest`: one member, as it sees itself."""
+    """Answer to `RaftStatusRequest`: the status of one member."""
 
     crosses_nodes = True
 
     node: str
     condition: MemberCondition
-    why: str = Field(default="", description="what it waits for, or refuses for; for people")
+    why: str = Field(default="", description="what it waits for, or why it refuses; for people")
     fix: str = Field(default="", description="what to do about it, if anything")
     cluster_id: str = Field(default="", description="empty: of none yet")
     role: Literal["follower", "pre_candidate", "candidate", "leader"] = "follower"
     term: int = Field(default=0, ge=0)
-    leader: str = Field(default="", description="empty: nobody is known to lead")
+    leader: str = Field(default="", description="empty: no leader is known")
     commit_index: int = Field(default=0, ge=0)
     applied_index: int = Field(default=0, ge=0)
     last_index: int = Field(default=0, ge=0)
     snapshot_index: int = Field(default=0, ge=0)
     voters: tuple[str, ...] = ()
     learners: tuple[str, ...] = ()
-    removed: tuple[str, ...] = Field(default=(), description="taken out by an operator")
-    has_quorum: bool = Field(default=False, description="it hears a leader, or is a confirmed one")
-    followers: tuple[RaftFollower, ...] = Field(default=(), description="of a leader only")
+    removed: tuple[str, ...] = Field(default=(), description="removed by an operator")
+    has_quorum: bool = Field(default=False, description="it knows a leader, or leads")
+    followers: tuple[RaftFollower, ...] = Field(default=(), description="only on a leader")
     journal_bytes: int = Field(default=0, ge=0)
     foreign_cluster_ids: tuple[str, ...] = Field(
-        default=(), description="of other clusters that this node hears of: they never merge"
+        default=(), description="of other clusters that this node knows of; they never merge"
     )

@@ -18,6 +18,7 @@ from rigs.ports import free_port
 from rigs.processes import Process, running
 from rigs.serf import SerfAgent, serf_agent
 from rigs.traefik import Traefik, traefik
+from rigs.worker_groups import DOCKER, check_group
 
 RunTraefik = Callable[..., Traefik]
 RunSerf = Callable[..., SerfAgent]
@@ -37,8 +38,11 @@ def private_engine() -> Iterator[PrivateDocker]:
 
 
 @pytest.fixture
-def docker_engine(private_engine: PrivateDocker) -> Iterator[PrivateDocker]:
+def docker_engine(
+    request: pytest.FixtureRequest, private_engine: PrivateDocker
+) -> Iterator[PrivateDocker]:
     """The Docker Engine of this run, without containers before and after the test."""
+    check_group(request.node, DOCKER)
     private_engine.remove_all()
     yield private_engine
     private_engine.remove_all()

@@ -1,31 +1,50 @@
 """How pytest-xdist divides the tests over its workers: in groups, the long ones first.
 
-A group runs in order on one worker.  It is a file, so that fixtures of a module are set up once, or
-all tests that share the Docker Engine of the run, or what `@pytest.mark.xdist_group` says.
+A group runs in order on one worker.  It is a file, so that fixtures of a module are set up once.
+Files that share something name a larger group:
+
+    pytestmark = pytest.mark.xdist_group("docker engine")
+
+The scheduler of pytest-xdist only gets the ids of tests, so the mark is read from the file's text
+and holds for the whole file.  (`--dist loadgroup` would append it to the ids; that has no effect
+with pytest 9.2.)
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from functools import cache
+from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-MARK = "xdist_group"
-DOCKER_FIXTURE = "private_engine"
-DOCKER_GROUP = "docker engine"
-
-
-def mark_groups(items: list[pytest.Item]) -> None:
-    """Mark each test with its group, unless it carries a mark already."""
-    for item in items:
-        if item.get_closest_marker(MARK) is None:
-            item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+ROOT = Path(__file__).parent.parent
+MARK = re.compile(r'\bxdist_group\("([^"]+)"\)')
+DOCKER = "docker engine"  # of files that use the fixture `docker_engine`
 
 
-def _group_of(item: pytest.Item) -> str:
-    if DOCKER_FIXTURE in getattr(item, "fixturenames", ()):
-        return DOCKER_GROUP
-    return item.nodeid.partition("::")[0]
+class GroupScheduling(LoadScopeScheduling):
+    """Give each worker the next group, in the order of the collection."""
+
+    def __init__(self, config: pytest.Config, log: object) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def group_of(node_id: str) -> str:
+    """Return the group of a test, e.g. of 'tests/x.py::test_y[seed=17]'."""
+    return _group_of_file(node_id.partition("::")[0])
+
+
+@cache
+def _group_of_file(file: str) -> str:
+    named = MARK.search((ROOT / file).read_text())
+    return named[1] if named else file
 
 
 def put_long_groups_first(items: list[pytest.Item]) -> None:
@@ -35,8 +54,9 @@ def put_long_groups_first(items: list[pytest.Item]) -> None:
     """
     weights: dict[str, int] = defaultdict(int)
     for item in items:
-        weights[group(item)] = max(weights[group(item)], _weight(item))
-    items.sort(key=lambda item: (-weights[group(item)], group(item)))
+        group = group_of(item.nodeid)
+        weights[group] = max(weights[group], _weight(item))
+    items.sort(key=lambda item: (-weights[group_of(item.nodeid)], group_of(item.nodeid)))
 
 
 def _weight(item: pytest.Item) -> int:
@@ -45,14 +65,10 @@ def _weight(item: pytest.Item) -> int:
     return 1 if item.get_closest_marker("slow") else 0
 
 
-def group(item: pytest.Item) -> str:
-    """Return the group that the test is marked with."""
-    mark = item.get_closest_marker(MARK)
-    assert mark is not None, f"{item.nodeid} was not marked"
-    return str(mark.args[0])
-
-
-def without_group(node_id: str) -> str:
-    """Return a test's id as `pytest` takes it: workers append the group."""
-    name, separator, _ = node_id.rpartition("@")
-    return name if separator and node_id.rfind("@") > node_id.rfind("]") else node_id
+def check_group(item: pytest.Item, group: str) -> None:
+    """Fail if the test's file does not name the group."""
+    file = item.nodeid.partition("::")[0]
+    assert group_of(file) == group, (
+        f'{file}: add `pytest.mark.xdist_group("{group}")` to its `pytestmark`, because it may run '
+        "beside other files of that group"
+    )

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from rigs import needs, worker_groups
+from rigs import needs
 from rigs.fixtures import (
     docker_engine,
     make_hosts,
@@ -19,6 +19,7 @@ from rigs.fixtures import (
     start_serf,
     start_traefik,
 )
+from rigs.worker_groups import GroupScheduling, put_long_groups_first
 
 # The duration of an example depends on the machine more than on the code.  pytest limits each test.
 settings.register_profile("without_deadline", deadline=None)
@@ -71,15 +72,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     seed = config.getoption("--shuffle")
     if seed is not None:
         Random(seed).shuffle(items)
-    if hasattr(config, "workerinput"):
-        worker_groups.mark_groups(items)
-        if seed is None:
-            worker_groups.put_long_groups_first(items)
+    elif hasattr(config, "workerinput"):
+        put_long_groups_first(items)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    report.nodeid = worker_groups.without_group(report.nodeid)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> GroupScheduling:
+    return GroupScheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,4 +1,4 @@
-"""What Prometheus gets to know of this node's Raft member."""
+"""Prometheus metrics of this node's Raft member."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RaftMetrics:
 
         self._well = gauge(
             "constellation_raft_well",
-            "1 while it takes part and knows a leader, or is not wanted",
+            "1 while this node takes part and knows a leader, or Raft is not configured",
         )
         self._is_leader = gauge("constellation_raft_is_leader", "1 while this node leads")
         self._has_leader = gauge("constellation_raft_has_leader", "1 while a leader is known")
@@ -40,26 +40,28 @@ class RaftMetrics:
         )
         self._last = gauge("constellation_raft_last_index", "Log index of the last entry")
         self._voters = gauge("constellation_raft_voters", "Members that vote")
-        self._learners = gauge("constellation_raft_learners", "Members that only get the log")
+        self._learners = gauge(
+            "constellation_raft_learners", "Members that get the log without a vote"
+        )
         self._journal = gauge("constellation_raft_journal_bytes", "Size of the Raft log on disk")
         self._elections = counter(
             "constellation_raft_elections_won", "Terms in which this node was elected leader"
         )
         self._leaders = counter(
-            "constellation_raft_leader_changes", "Times that another leader, or none, was known"
+            "constellation_raft_leader_changes", "Changes of the role or of the known leader"
         )
         self._applied_commands = counter(
             "constellation_raft_commands_applied", "Commands that the lease table has applied"
         )
         self.refused = Counter(
             "constellation_raft_packets_refused",
-            "Packets of other nodes that were not taken",
+            "Packets of other nodes that were refused",
             ["reason"],
             registry=registry,
         )
         self._saves = Histogram(
             "constellation_raft_save_seconds",
-            "Making a batch durable: one write and one sync",
+            "Time to make a batch durable, with one write and one sync",
             buckets=_BUCKETS,
             registry=registry,
         )

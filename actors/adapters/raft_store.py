@@ -1,7 +1,7 @@
-"""What Raft must not forget, in `data_dir/raft`.  Blocking: call it in threads.
+"""Raft's durable state, in `data_dir/raft`.  Calls block: the Raft actor waits for its disk.
 
-`journal` is the file of `constellation.raft.journal`; `journal.new` one that was not finished;
-`lock` is locked by the one process that may write.
+`journal` is the file of `constellation.raft.journal`; `journal.new` is an unfinished one; `lock` is
+locked by the only process that may write.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from constellation.raft.journal_state import Draft, JournalState
 FILE_NAME = "journal"
 LOCK_NAME = "lock"
 _FIX_REOPEN = (
-    "see that this user may write there, and in the kernel's log that the disk is well; then start "
-    "the agent again"
+    "check that this user may write there, and look for disk errors in the kernel's log; then "
+    "restart the agent"
 )
 _FIX_DAMAGED = (
-    "stop this agent, keep the file aside, delete {directory} and start again: it joins as a new "
-    "node.  Where no other node has the log it is lost, and with it who holds which lease, no more"
+    "stop this agent, move the file away, delete {directory} and start again: it joins as a new "
+    "node.  If no other node has the log, the lease holders are lost, and nothing else"
 )
 _FIX_NEWER = "run the version that wrote it, or a later one"
 
 
 class DiskFullError(AdapterError):
-    """There was no room, and nothing was saved.  Save the same again when there is."""
+    """The disk is full, and nothing was saved.  The same may be saved again later."""
 
 
 class RaftStore:
-    """The one owner of the files of one node."""
+    """The only owner of the files of one node."""
 
     def __init__(self, directory: Path, lock: int) -> None:
         self._path = directory / FILE_NAME
@@ -57,13 +57,13 @@ class RaftStore:
 
     @classmethod
     def open(cls, directory: Path) -> RaftStore:
-        """Take `directory`, which is made if it is missing, and read what is durable.
+        """Open `directory`, created if it does not exist, and read what is durable.
 
-        A torn record at the end is cut; `disk.torn_bytes` says how much that was.
+        A torn record at the end is cut; `disk.torn_bytes` is its size.
 
         Raises:
-            AdapterError: another process has it, its disk fails, or the journal is damaged.
-                The journal is as it was.
+            AdapterError: another process has opened it, its disk fails, or the journal is damaged.
+                The journal is unchanged.
         """
         try:
             store = cls(directory, _locked(directory))
@@ -83,17 +83,17 @@ class RaftStore:
 
     @property
     def size_bytes(self) -> int:
-        """How long the journal is.  A snapshot makes it short again."""
+        """The size of the journal.  A snapshot makes it small again."""
         return self._end.offset
 
     def save(self, saves: Sequence[Save]) -> None:
-        """Make all of it durable, in this order; after a crash all of it is there, or nothing.
+        """Make all of it durable, in this order; after a crash either all of it exists or nothing.
 
         Raises:
             DiskFullError: nothing was saved.  It is safe to repeat.
-            AdapterError: it is not known what was saved, and nothing more will be: close this.
-            ChangeRefusedError: it breaks an invariant of Raft.  Nothing was saved.
-            JournalLimitError: it is too much for one record.  Nothing was saved.
+            AdapterError: it is unknown what was saved, and this store saves nothing more: close it.
+            ChangeRefusedError: it violates an invariant of Raft.  Nothing was saved.
+            JournalLimitError: it is too large for one record.  Nothing was saved.
         """
         if self._broken_why:
             raise AdapterError(str(self._path), why=self._broken_why, fix=_FIX_REOPEN)
@@ -109,20 +109,20 @@ class RaftStore:
         self._state.commit(draft)
 
     def close(self) -> None:
-        """Let others have the files.  Nothing can be saved after.  Safe to repeat."""
+        """Release the files.  Nothing can be saved afterwards.  Idempotent."""
         self._broken_why = self._broken_why or "it is closed"
         with contextlib.suppress(OSError):
             if self._file >= 0:
                 os.close(self._file)
         with contextlib.suppress(OSError):
             if self._lock >= 0:
-                # Children that were forked have it too: closing it here would not give it up.
+                # Forked children hold it too: closing it here would not release the lock.
                 fcntl.flock(self._lock, fcntl.LOCK_UN)
                 os.close(self._lock)
         self._file = self._lock = -1
 
     def _load(self) -> None:
-        """Read the journal, or make one.
+        """Read the journal, or create one.
 
         Raises:
             AdapterError: it cannot be read, or must not be used.
@@ -135,7 +135,7 @@ class RaftStore:
             self._replace(self._state)
             return
         with self._breaking("cannot be read"):
-            sync_directory(self._path.parent)  # A new file may have got its name just before.
+            sync_directory(self._path.parent)  # The rename of a new file may not be durable yet.
             data = _read_from_disk(self._file)
         try:
             replayed = replay(data)
@@ -152,11 +152,11 @@ class RaftStore:
         return self._path.with_name(f"{FILE_NAME}.new")
 
     def _append(self, record: bytes) -> None:
-        """Write at the end, and sync.
+        """Append and sync.
 
         Raises:
-            DiskFullError: the file is as it was.
-            AdapterError: it is broken.
+            DiskFullError: the file is unchanged.
+            AdapterError: the state of the file is unknown.
         """
         with self._breaking("cannot be written"):
             try:
@@ -166,7 +166,7 @@ class RaftStore:
                     raise
                 self._cut_to_end()
                 raise self._disk_full(error) from error
-            # Pages that a failed sync could not write may count as written after: no second try.
+            # After a failed sync the kernel may count unwritten pages as written: never retry it.
             os.fdatasync(self._file)
 
     def _disk_full(self, error: OSError) -> DiskFullError:
@@ -178,11 +178,11 @@ class RaftStore:
         os.fsync(self._file)
 
     def _replace(self, state: JournalState | Draft) -> None:
-        """Put a file that says what `state` is in place of the journal.
+        """Replace the journal by a file that holds `state`.
 
         Raises:
-            DiskFullError: the journal is as it was.
-            AdapterError: it is not known which of the two there is.
+            DiskFullError: the journal is unchanged.
+            AdapterError: it is unknown which of the two files is the journal.
         """
         data, end = encode_file(state, os.urandom(SALT_BYTES))
         with self._breaking("cannot be replaced"):
@@ -201,7 +201,7 @@ class RaftStore:
 
     @contextlib.contextmanager
     def _breaking(self, what: str) -> Iterator[None]:
-        """Make of a failure the end of this store: what the disk holds now is not known."""
+        """Let any failure disable this store: the content of the disk is unknown."""
         try:
             yield
         except DiskFullError:
@@ -218,8 +218,8 @@ def _locked(directory: Path) -> int:
     """Return the lock, which is held until it is closed.
 
     Raises:
-        AdapterError: another process has it.
-        OSError: the directory cannot be made, or not be written to.
+        AdapterError: another process holds it.
+        OSError: the directory cannot be created or written.
     """
     if not directory.exists():
         directory.mkdir(mode=0o700, parents=True)
@@ -242,8 +242,8 @@ def _locked(directory: Path) -> int:
 
 
 def _read_from_disk(file: int) -> bytes:
-    # After a sync that failed the page cache may show what the disk has not.  Without these pages
-    # it is the disk that is read.
+    # After a failed sync the page cache may differ from the disk.  Drop the cached pages, so that
+    # the disk itself is read.
     os.fsync(file)
     os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
     with os.fdopen(os.dup(file), "rb") as reader:

@@ -156,6 +156,13 @@ class _Replicator:
         self._child_procs = [*getattr(self, "_child_procs", ()), info]
         self._pendingActorReady(instance, info.childRealAddr)  # type: ignore[attr-defined]
 
+    def _childExited(self, childAddr: ActorAddress) -> None:
+        """Do nothing: `childDied` forgets dead children, and reports each of them.
+
+        Thespian's own would forget all that are dead by now, and report none: a child that died
+        while its parent handled the death of another would be missing for ever.
+        """
+
     def _send_intent(self, intent: TransmitIntent, curtime: object = None) -> None:
         self._send_intent_to_transport(intent)  # type: ignore[attr-defined]
 

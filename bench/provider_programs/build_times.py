@@ -1,10 +1,10 @@
-"""Build the body of so many services, and again after one change; prints JSON.
+"""Builds the body of a number of services, and rebuilds it after single changes; prints JSON.
 
     python -m bench.provider_programs.build_times SERVICES CHANGES
 
-A time counts from the message of gossip to the body with its tag, as the HTTP actor does it.
-For "full", everything from nothing, and for each of `KINDS` of changes: a list of [ms, ms of the
-processor].
+A time is that from a message of gossip to the body with its ETag, with the steps of the HTTP actor.
+The result has a list of [ms, CPU ms] for "full", the first build, and for each kind of change in
+`KINDS`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from messages.gossip import ClusterChanged
 from messages.metrics import MetricsReport
 
 SETTLED_AT_S = 10.0  # long after the first build
-CORDONS_SHARE = 0.1  # of the changes: each touches hundreds of services
+CORDONS_SHARE = 0.1  # fewer than of other changes: each affects hundreds of services
 CHANGES_MIN = 4
 
-Took = tuple[float, float]  # ms, and ms of the processor
+Took = tuple[float, float]  # ms, and CPU ms
 
 
 class Built:
-    """A provider with its pages."""
+    """A provider with the pages that serve its body."""
 
     def __init__(self) -> None:
         self.provider = TraefikProvider(
@@ -53,8 +53,8 @@ class Built:
             is_behind=lambda: self.view.gap,
         )
 
-    def take(self, change: ClusterChanged, now_s: float = SETTLED_AT_S) -> Took:
-        """Serve what has changed."""
+    def apply(self, change: ClusterChanged, now_s: float = SETTLED_AT_S) -> Took:
+        """Build and serve what `change` leads to; return how long it took."""
         began_s, worked_s = time.perf_counter(), time.thread_time()
         self.view = self.view.apply(change)
         self.provider.cluster_changed(self.view, is_snapshot=change.snapshot)
@@ -67,14 +67,14 @@ class Built:
 
 
 def label_change(version: int, number: int) -> ClusterChanged:
-    """Return the change number `version`: a service with labels has another rule."""
+    """Return change number `version`: a service with labels gets another rule."""
     number += cluster.DEFAULT_ROUTED_OF_TEN - number % 10
     node = cluster.nodes_of(number)[0]
     return cluster.changed(version, cluster.instance(number, node, path=f"/{version}"))
 
 
 def cordon(version: int, _: int) -> ClusterChanged:
-    """Return the change number `version`: a node is cordoned, or no more if odd."""
+    """Return change number `version`: a node is cordoned if it is even, else uncordoned."""
     node = cluster.node_state(cluster.NODES[1], cordoned=version % 2 == 0)
     return ClusterChanged(
         version=version, snapshot=False, self_node=cluster.NODES[0], nodes=(node,)
@@ -89,21 +89,21 @@ KINDS: dict[str, Callable[[int, int], ClusterChanged]] = {
 
 
 def measure(services: int, changes: int) -> dict[str, list[Took]]:
-    """Return all times."""
+    """Return the times of the first build and of each kind of change."""
     everything = cluster.snapshot(services)
     built = Built()
-    times = {"full": [built.take(everything, 0.0)]}
+    times = {"full": [built.apply(everything, 0.0)]}
     assert built.provider.step(SETTLED_AT_S), "settled: there is a body"
     version = 1
     for kind, make in KINDS.items():
         count = changes if kind != "cordon" else max(CHANGES_MIN, round(changes * CORDONS_SHARE))
         times[kind] = []
         for number in range(count):
-            # The same service twice, so that each is well again; and all over the list.
+            # Each service twice, so that it is healthy again; services from the whole list.
             version += 1
             change = make(version, number // 2 * cluster.STRIDE % services)
             body = built.provider.body
-            times[kind].append(built.take(change))
+            times[kind].append(built.apply(change))
             assert built.provider.body != body, f"{change} changes the body"
     return times
 

@@ -1,7 +1,7 @@
-"""The cluster of the benchmark: five nodes, and services as they are mixed in practice.
+"""The cluster of the benchmark: five nodes, with a realistic mix of services.
 
-Six of ten services have no labels and get their default routes; the others bring a router with a
-rule, a middleware and a certificate.  Every second service runs on two nodes.
+Six of ten services have no labels and get default routes.  The others define a router with a rule,
+a middleware and a certificate.  Every second service runs on two nodes.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from messages.monitor import Endpoint, Health, Label, ServiceState
 NODES = ("alpha", "beta", "gamma", "delta", "epsilon")
 DEFAULT_ROUTED_OF_TEN = 6
 HOST_PORT_MIN = 10_000
-STRIDE = 7919  # a prime: steps of it come to all services, and to neighbours never
-# Settled at once: how long that takes is not what is measured.
+STRIDE = 7919  # a prime: steps of this size visit all services, and never neighbours in turn
+# Settling is short, because it is not measured.
 SETTINGS = TraefikSettings(
     entry_points=("websecure",), cert_resolvers=("letsencrypt",), settle_s=0.05
 )
 
 
 def snapshot(services_count: int) -> ClusterChanged:
-    """Return everything there is, with so many services."""
+    """Return a snapshot with this number of services."""
     return ClusterChanged(
         version=1,
         snapshot=True,
@@ -51,18 +51,18 @@ def snapshot(services_count: int) -> ClusterChanged:
 
 
 def instances(services_count: int) -> Iterator[NodeServiceState]:
-    """Yield every instance of so many services."""
+    """Yield every instance of this number of services."""
     return (instance(number, node) for number in range(services_count) for node in nodes_of(number))
 
 
 def nodes_of(number: int) -> tuple[str, ...]:
-    """Return where service `number` runs."""
+    """Return the nodes of service `number`."""
     first = NODES[number % len(NODES)]
     return (first, NODES[(number + 2) % len(NODES)]) if number % 2 else (first,)
 
 
 def routers_count(services_count: int) -> int:
-    """Return how many routers so many services have: a default one more for each node."""
+    """Return the number of routers; a default route has one more for each node."""
     return sum(
         1 + len(nodes_of(number)) if is_default_routed(number) else 1
         for number in range(services_count)
@@ -72,7 +72,7 @@ def routers_count(services_count: int) -> int:
 def instance(
     number: int, node: str, *, health: Health = "healthy", path: str = "/"
 ) -> NodeServiceState:
-    """Return service `number` on a node; `path` is in the rule of those that have one."""
+    """Return service `number` on a node; `path` is part of its rule if it has one."""
     name = f"service-{number}"
     endpoint = Endpoint(
         protocol="tcp",
@@ -101,18 +101,18 @@ def is_default_routed(number: int) -> bool:
 
 
 def node_state(node: str, *, cordoned: bool = False) -> NamedNodeState:
-    """Return what a node says of itself."""
+    """Return the record of a node."""
     state = NodeState(address=_address(node), gossip_port=7946, actor_port=7947, cordoned=cordoned)
     return NamedNodeState(node=node, state=state)
 
 
 def changed(version: int, *services: NodeServiceState) -> ClusterChanged:
-    """Return the change number `version`, of services."""
+    """Return change number `version`, of these services."""
     return ClusterChanged(version=version, snapshot=False, self_node=NODES[0], services=services)
 
 
 def flipped(version: int, number: int) -> ClusterChanged:
-    """Return the change number `version`: service `number` falls ill, or is well if odd."""
+    """Return change number `version`: service `number` is unhealthy if it is even, else healthy."""
     health: Health = "unhealthy" if version % 2 == 0 else "healthy"
     return changed(version, instance(number, nodes_of(number)[0], health=health))
 

@@ -1,9 +1,10 @@
-"""The HTTP actor of one node in a process of its own, told of a cluster of so many services.
+"""Runs the HTTP actor of one node, with a cluster of a number of services.
 
     python -m bench.provider_programs.http_node SERVICES DIRECTORY
 
-Answers lines on stdin: `port`; `memory`, in bytes; `work`, in seconds of processors so far; `change
-SECONDS`, when it has changed the health of an instance every 50 ms for so long: how many times.
+It answers lines on stdin: `port`; `memory`, in bytes; `work`, the CPU time so far in seconds; and
+`change SECONDS`, which changes the health of an instance every 50 ms for this time, with the number
+of changes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ CONNECTIONS_MAX = 128
 
 
 class HttpNode:
-    """The actor, with what is needed of a node."""
+    """The actor, with the node that it needs."""
 
     def __init__(self, services: int, directory: str) -> None:
         self.services = services
@@ -42,7 +43,7 @@ class HttpNode:
         self._harness.deliver(cluster.snapshot(services))
 
     def answer(self, words: list[str]) -> float:
-        """Obey one command."""
+        """Execute one command."""
         match words:
             case ["port"]:
                 return self.port

@@ -1,4 +1,4 @@
-"""Asks for the body over and over on connections that stay, as Traefik does, but without a pause.
+"""Polls the body on persistent connections, as Traefik does, but without pauses.
 
     python -m bench.provider_programs.poller PORT
 
@@ -23,7 +23,7 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 class Connection:
-    """One connection; `left_bytes` of the body are still to come."""
+    """One connection; `left_bytes` of the body are missing."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -41,7 +41,7 @@ class Connection:
         self.socket.sendall(REQUEST)
 
     def receive(self) -> float | None:
-        """Take what has come; return how many ms the request took if that was all."""
+        """Receive data; return the ms of the request if the answer is complete."""
         try:
             if not self.left_bytes and not self._receive_head():
                 return None
@@ -72,7 +72,7 @@ class Connection:
 
 
 def poll(port: int, seconds: float, connections: int) -> list[float]:
-    """Poll for so long; return the answer of this program."""
+    """Poll for this time; return the answer of this program."""
     made = [Connection(port) for _ in range(connections)]
     times_ms: list[float] = []
     with selectors.EpollSelector() as selector:

@@ -1,4 +1,4 @@
-"""An agent with one actor more, which publishes records of services that nobody watches.
+"""Runs an agent with an additional actor, which publishes records of services.
 
     python -m bench.provider_programs.publisher --config FILE
 
@@ -29,7 +29,7 @@ BATCH = 50  # records in one message
 
 
 class PublisherActor(ShellActor):
-    """Publish all at the start, and then one after the other."""
+    """Publishes all records at the start, and then single changes."""
 
     def on_start(self) -> None:
         self._node = node.settings().node_name

@@ -1,4 +1,4 @@
-"""How soon a change on one of five real agents is in the bodies of the others.
+"""Measures how soon a change on one of five real agents is in the bodies of the others.
 
 The agents have default settings.  Records of services that nobody watches are published to the
 gossip actor of each node by an actor of it, as monitors do; one static service has a real check.
@@ -31,7 +31,7 @@ from rigs.processes import wait_until
 POLL_S = 0.004
 LIMIT_S = 20.0
 SETTLE_S = 2.0
-PAUSE_S = (0.3, 0.8)  # drawn anew each time, or all changes would fall on one phase of gossip
+PAUSE_S = (0.3, 0.8)  # random, so that changes do not all fall on the same phase of gossip
 PROBE = "probe"
 PROBE_ROUTERS = 2
 CHECK_INTERVAL_S = StaticService.model_fields["interval_s"].default
@@ -39,7 +39,7 @@ CHECK_INTERVAL_S = StaticService.model_fields["interval_s"].default
 
 @dataclass(slots=True)
 class Visible:
-    """Times in ms: of a record until its own node's body, and until that of each other node.
+    """Times in ms from a record to the body of its own node, and to that of each other node.
 
     `failing` and `passing` are of a check: from the backend's change to the bodies of the others.
     """
@@ -51,7 +51,7 @@ class Visible:
 
 
 def measure(directory: Path, *, services: int, changes: int, checks: int) -> Visible:
-    """Run the agents and change things, one after the other."""
+    """Run the agents and make one change after another."""
     with _backend() as backend:
         static = {"name": PROBE, "address": f"127.0.0.1:{backend.server_port}", "check": "http"}
         traefik = {
@@ -110,7 +110,7 @@ def _checks(
 
 
 class _Watch:
-    """Sees when the body of each agent changes, on connections that stay."""
+    """Polls the body of each agent on a persistent connection."""
 
     def __init__(self, nodes: Sequence[Agent]) -> None:
         self._connections = {
@@ -125,7 +125,7 @@ class _Watch:
             connection.close()
 
     def change(self, change: Callable[[], object]) -> dict[str, float]:
-        """Return by node, after a pause, how many ms after `change` its body is another.
+        """Call `change` after a pause; return the ms until the body has changed, by node.
 
         Raises:
             SystemExit: it is not.

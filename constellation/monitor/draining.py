@@ -22,32 +22,32 @@ class Draining:
     """Which containers were asked to stop, and when.  `now_s` is monotonic seconds."""
 
     def __init__(self) -> None:
-        self._asked: dict[str, _StopRequest] = {}
+        self._requests: dict[str, _StopRequest] = {}
 
     def __len__(self) -> int:
-        return len(self._asked)
+        return len(self._requests)
 
-    def ask(self, container: Container, now_s: float) -> Container:
+    def begin(self, container: Container, now_s: float) -> Container:
         """Record that `container` was asked to stop; return it draining."""
-        self._asked[container.container_id] = _StopRequest(now_s, container.started_at)
+        self._requests[container.container_id] = _StopRequest(now_s, container.started_at)
         return container.draining()
 
-    def forget(self, container_id: str) -> None:
-        """Forget a container that has ended or was restarted."""
-        self._asked.pop(container_id, None)
+    def end(self, container_id: str) -> None:
+        """Handle the end or the restart of a container: it is no longer draining."""
+        self._requests.pop(container_id, None)
 
     def is_over(self, container: Container, now_s: float) -> bool:
         """Return whether it should have ended by now, and must be inspected."""
-        asked = self._asked.get(container.container_id)
-        return asked is not None and now_s - asked.at_s > container.drain_s
+        request = self._requests.get(container.container_id)
+        return request is not None and now_s - request.at_s > container.drain_s
 
-    def seen(self, container: Container, now_s: float) -> Container:
-        """Return an inspected container as draining if it is."""
-        asked = self._asked.get(container.container_id)
-        if asked is None:
+    def marked(self, container: Container, now_s: float) -> Container:
+        """Return an inspected container, marked as draining if it is."""
+        request = self._requests.get(container.container_id)
+        if request is None:
             return container
-        same_run = container.started_at == asked.started_at and container.phase != "stopped"
+        same_run = container.started_at == request.started_at and container.phase != "stopped"
         if same_run and not self.is_over(container, now_s):
             return container.draining()
-        self.forget(container.container_id)
+        self.end(container.container_id)
         return container

@@ -81,7 +81,7 @@ class Inventory:
         self.services: dict[str, ServiceObservation] = {}  # as sent to `services` last
         self._listed = False
         self._event_at: dict[str, int] = {}  # sequence of the last event of a container
-        self._untold: dict[
+        self._unreported_since: dict[
             str, int
         ] = {}  # `Unreported.since` of containers without an event so far
         self._rows: dict[str, str] = {}  # fingerprint of a container in the last listing
@@ -105,27 +105,27 @@ class Inventory:
         )
 
     def disconnected(self) -> None:
-        """Docker is away.  What was known stays known until a full look says otherwise."""
+        """Handle the loss of the connection: the known state stays until the next listing."""
         self._listed = False
         self._rows.clear()
         self._pending.clear()
-        self._untold.clear()
+        self._unreported_since.clear()
 
-    # What Docker says.
+    # Events and responses of Docker.
 
     def event(self, event: ContainerEvent, now_s: float) -> list[Effect]:
         """Handle one event."""
         container_id = event.container_id
         if event.action in {"kill", "exec_die"}:
             return self._sign(event, now_s)
-        self._untold.pop(container_id, None)
+        self._unreported_since.pop(container_id, None)
         known = self.containers.get(container_id)
         if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
             return []
         self.sequence += 1
         self._event_at[container_id] = self.sequence
         if event.action in {"die", "start", "restart"}:
-            self._draining.forget(container_id)
+            self._draining.end(container_id)
         match event.action:
             case "destroy":
                 return self._forget(container_id, now_s)
@@ -161,7 +161,7 @@ class Inventory:
         self._unreadable.discard(container_id)
         if container_id not in self.containers and self._is_full:
             return self._refuse(container_id, container.name)
-        self.containers[container_id] = self._draining.seen(container, now_s)
+        self.containers[container_id] = self._draining.marked(container, now_s)
         return [*self._left_out(container), *self._unknown_role(container), *self._changes(now_s)]
 
     def not_inspected(self, container_id: str) -> None:
@@ -190,7 +190,7 @@ class Inventory:
             if not self._has_event_after(since, container_id):
                 del self._event_at[container_id]
         if unreported:
-            self._untold |= dict.fromkeys(unreported, since)
+            self._unreported_since |= dict.fromkeys(unreported, since)
             effects.append(Unreported(tuple(unreported), since))
         return [*effects, *self._changes(now_s)]
 
@@ -199,10 +199,10 @@ class Inventory:
         untold = [
             container_id
             for container_id in unreported.container_ids
-            if self._untold.get(container_id) == unreported.since
+            if self._unreported_since.get(container_id) == unreported.since
         ]
         for container_id in untold:
-            del self._untold[container_id]
+            del self._unreported_since[container_id]
         return bool(untold)
 
     # Internals.
@@ -219,7 +219,7 @@ class Inventory:
             return [InspectSoon(known.container_id)] if known.is_role_of_check else []
         if signal_number(event.argument) != known.stop_signal:
             return []
-        self.containers[known.container_id] = self._draining.ask(known, now_s)
+        self.containers[known.container_id] = self._draining.begin(known, now_s)
         return self._changes(now_s)
 
     @property
@@ -296,7 +296,7 @@ class Inventory:
         self._pending.discard(container_id)
         self._unreadable.discard(container_id)
         self._stopped_at_s.pop(container_id, None)
-        self._draining.forget(container_id)
+        self._draining.end(container_id)
         self._noted = {complaint for complaint in self._noted if complaint[1] != container_id}
         return self._changes(now_s)
 
@@ -327,10 +327,10 @@ class Inventory:
         vanished = tuple(sorted(self.services.keys() - services.keys()))
         self.services = services
         if changed or vanished:
-            news = ServicesObserved(
+            report = ServicesObserved(
                 source="docker", complete=False, observations=changed, vanished=vanished
             )
-            effects.insert(0, Send("services", news))
+            effects.insert(0, Send("services", report))
         return effects
 
     def _claims(self, now_s: float) -> dict[str, dict[str, ServiceObservation]]:

@@ -45,11 +45,11 @@ class MonitoredService:
     """One service.  `claims` are by source; empty once the service has vanished."""
 
     claims: dict[str, ServiceObservation] = field(default_factory=dict)
-    told: ServiceObservation | None = None  # the winning claim, as sent to the monitor
+    sent: ServiceObservation | None = None  # the winning claim, as sent to the monitor
     state: ServiceState | None = None  # the monitor's last conclusion
     phase: Phase = "waiting"
     due_at_s: float = 0.0  # waiting: when to create it; retiring, ending: when the timeout passes
-    heard_at_s: float = 0.0
+    answered_at_s: float = 0.0
     pinged_at_s: float = 0.0
     history: RestartHistory = field(default_factory=RestartHistory)
     rivals: frozenset[str] = frozenset()  # sources with a losing claim, already reported
@@ -117,7 +117,7 @@ class MonitorRoster:
 
     def _decide(self, service: str, entry: MonitoredService, source: str) -> list[Effect]:
         """Send the winning claim to the monitor, and report the losing ones."""
-        winner = winning_claim(entry.claims, entry.told.instance if entry.told else None)
+        winner = winning_claim(entry.claims, entry.sent.instance if entry.sent else None)
         if winner is None:
             return []
         effects: list[Effect] = []
@@ -132,8 +132,8 @@ class MonitorRoster:
             effects.append(Note("service_claim_ignored", fields, "warning"))
         entry.rivals = rivals
         # A repeated check result counts for the hysteresis; an unchanged container does not matter.
-        is_new = winner != entry.told or (winner.source == source == "static")
-        entry.told = winner
+        is_new = winner != entry.sent or (winner.source == source == "static")
+        entry.sent = winner
         if is_new and entry.phase == "running":
             effects.append(Tell(service, winner))
         return effects
@@ -144,7 +144,7 @@ class MonitorRoster:
             return []
         if entry.claims:
             return self._decide(service, entry, source)
-        entry.told, entry.rivals = None, frozenset()
+        entry.sent, entry.rivals = None, frozenset()
         if entry.phase == "waiting":
             del self.entries[service]
             return [_withdraw(service)]
@@ -161,11 +161,11 @@ class MonitorRoster:
         if entry is not None:
             entry.state = state
 
-    def heard(self, service: str, now_s: float) -> None:
+    def answered(self, service: str, now_s: float) -> None:
         """Record that the monitor of `service` answers."""
         entry = self.entries.get(service)
         if entry is not None:
-            entry.heard_at_s = now_s
+            entry.answered_at_s = now_s
 
     def done(self, service: str, now_s: float) -> list[Effect]:
         """Handle the message of a monitor that it has withdrawn its record."""
@@ -211,18 +211,18 @@ class MonitorRoster:
 
     def _create(self, service: str, entry: MonitoredService, now_s: float) -> Iterable[Effect]:
         entry.phase = "running"
-        entry.heard_at_s = entry.pinged_at_s = now_s
+        entry.answered_at_s = entry.pinged_at_s = now_s
         yield Create(service)
         before = entry.state or self._published.get(service)
         if before is not None:  # of the previous monitor, maybe of an earlier run of this actor
             yield Tell(service, before)
-        if entry.told is not None:
-            yield Tell(service, entry.told)
+        if entry.sent is not None:
+            yield Tell(service, entry.sent)
 
     def _check_timeouts(self, service: str, entry: MonitoredService, now_s: float) -> list[Effect]:
         if entry.phase == "running":
-            if now_s - entry.heard_at_s > PING_INTERVAL_S + self.ping_timeout_s:
-                entry.heard_at_s = now_s
+            if now_s - entry.answered_at_s > PING_INTERVAL_S + self.ping_timeout_s:
+                entry.answered_at_s = now_s
                 note = Note("monitor_hung", {"service": service}, "warning")
                 return [note, End(service, by_force=True)]
             if now_s - entry.pinged_at_s >= PING_INTERVAL_S:

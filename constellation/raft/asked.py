@@ -1,7 +1,6 @@
-"""What others asked of this member and wait for: proposals, reads, orders.  Each is answered once.
+"""Proposals and orders that wait for an answer.  Each is answered exactly once.
 
-`asker` is whatever the shell needs to send an answer.  What waits is limited: the oldest is
-answered with a refusal.
+`asker` is what the shell needs to send an answer.  Beyond a limit the oldest proposal is refused.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ CHANGES: dict[str, ChangeKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Effect: answer who asked."""
+    """Effect: send an answer to the asker."""
 
     asker: str
     message: Message
@@ -40,7 +39,7 @@ class _Proposal:
 
 
 class Proposals:
-    """Commands that were put into the log here, and are not committed yet."""
+    """Commands that this leader has appended to the log and that are not committed yet."""
 
     def __init__(self) -> None:
         self._by_index: dict[int, _Proposal] = {}
@@ -51,10 +50,10 @@ class Proposals:
         if len(self._by_index) <= ASKED_MAX:
             return []
         oldest = self._by_index.pop(next(iter(self._by_index)))
-        return [_refusal(oldest, "", "too many wait")]
+        return [_refusal(oldest, "", "too many proposals wait")]
 
     def applied(self, entries: Sequence[RaftEntry]) -> list[Reply]:
-        """Answer for what was applied: by this term's entry, or by another's in its place."""
+        """Answer the proposals of applied entries; refuse one whose entry was replaced."""
         replies: list[Reply] = []
         if not self._by_index:
             return replies
@@ -66,13 +65,13 @@ class Proposals:
                 done = RaftCommitted(number=proposal.number, index=entry.index)
                 replies.append(Reply(proposal.asker, done))
             else:
-                replies.append(_refusal(proposal, "", "another leader's entry took its place"))
+                replies.append(_refusal(proposal, "", "an entry of another leader replaced it"))
         return replies
 
     def give_up(self, leader: str) -> list[Reply]:
-        """Answer all: this node leads no more, and cannot tell what becomes of them."""
+        """Refuse all: this node no longer leads, so it cannot know whether they are committed."""
         proposals, self._by_index = self._by_index, {}
-        why = "leadership was lost before it was committed; it may be yet"
+        why = "leadership was lost before it was committed; it may still be committed"
         return [_refusal(proposal, leader, why) for proposal in proposals.values()]
 
 
@@ -86,12 +85,12 @@ class _Order:
     order: RaftOrder
     asker: str
     due_s: float
-    index: int = 0  # of the entry that does it
+    index: int = 0  # of the entry that carries it out
     term: int = 0
 
 
 class Orders:
-    """Orders of operators that are under way."""
+    """Orders of operators that are in progress."""
 
     def __init__(self) -> None:
         self._open: dict[int, _Order] = {}
@@ -100,18 +99,18 @@ class Orders:
     def add_order(
         self, order: RaftOrder, asker: str, now_s: float, *, index: int = 0, term: int = 0
     ) -> int:
-        """Remember who gave the order; return the number by which it is known here."""
+        """Remember the asker of an order; return the number that identifies it here."""
         self._last += 1
         self._open[self._last] = _Order(order, asker, now_s + ORDER_TIMEOUT_S, index, term)
         return self._last
 
     def done(self, number: int, *, is_done: bool, text: str) -> list[Reply]:
-        """Answer one."""
+        """Answer one order."""
         known = self._open.pop(number, None)
         return [] if known is None else [answer_to(known.order, known.asker, text, is_done=is_done)]
 
     def committed(self, entries: Sequence[RaftEntry]) -> list[Reply]:
-        """Answer those whose entry is committed, or another's in its place."""
+        """Answer the orders whose entry is committed, or was replaced by another one."""
         replies: list[Reply] = []
         terms = {entry.index: entry.term for entry in entries} if self._open else {}
         for number, one in list(self._open.items()):
@@ -123,8 +122,8 @@ class Orders:
         return replies
 
     def give_up(self) -> list[Reply]:
-        """Answer those whose entry is in the log: this node leads no more, and cannot tell."""
-        text = "leadership was lost meanwhile; it may be done yet: see `constellation raft`"
+        """Answer the orders whose entry is not committed: this node no longer leads."""
+        text = "leadership was lost meanwhile; it may still be done: see `constellation raft`"
         replies: list[Reply] = []
         for number, one in list(self._open.items()):
             if one.index:
@@ -132,7 +131,7 @@ class Orders:
         return replies
 
     def leads(self, leader: str) -> list[Reply]:
-        """Answer those that wanted this leader."""
+        """Answer the orders that asked for this leader."""
         replies: list[Reply] = []
         for number, one in list(self._open.items()):
             if one.order.action == "transfer" and one.order.node == leader:
@@ -140,7 +139,7 @@ class Orders:
         return replies
 
     def tick(self, now_s: float) -> list[Reply]:
-        """Answer those that take too long."""
+        """Answer the orders that have timed out."""
         replies: list[Reply] = []
         for number, one in list(self._open.items()):
             if now_s >= one.due_s:
@@ -150,19 +149,19 @@ class Orders:
 
 
 def answer_to(order: RaftOrder, asker: str, text: str, *, is_done: bool) -> Reply:
-    """Return the answer to an order, with the number that its asker gave it."""
+    """Return the answer to an order, with the number that its asker chose."""
     return Reply(asker, RaftOrderDone(number=order.number, is_done=is_done, text=text))
 
 
 _TEXTS = {
-    "add": lambda order: f"{order.node} is a member, and votes when it can be used for that",
+    "add": lambda order: f"{order.node} is a member; it becomes a voter if one is needed",
     "remove": lambda order: (
-        f"{order.node} is no member any more; it stays out until `constellation raft add "
+        f"{order.node} is no longer a member; it stays out until `constellation raft add "
         f"{order.node}`"
     ),
     "promote": lambda order: f"{order.node} votes now",
     "demote": lambda order: (
-        f"{order.node} votes no more, until `constellation raft promote {order.node}`; it still "
+        f"{order.node} no longer votes, until `constellation raft promote {order.node}`; it still "
         "gets the log"
     ),
     "transfer": lambda order: f"{order.node} leads now",

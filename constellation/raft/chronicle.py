@@ -1,4 +1,4 @@
-"""Changes of leaders, members and leases: what is told to people, and what is no news."""
+"""Changes of leader, members and leases, as events; what happened earlier is not reported again."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from messages.events import ChangeReported, EventName
 from messages.leases import LeasesChanged
 from messages.raft import RaftEntry
 
-CATCH_UP_ENTRIES = 64  # who is behind by more tells nothing of what happened meanwhile
+CATCH_UP_ENTRIES = 64  # a member that is further behind reports nothing of what it catches up on
 
 
 class Chronicle:
     """The events of one member."""
 
     def __init__(self) -> None:
-        self._known_index = 0  # what comes up to there happened in an earlier life
+        self._known_index = 0  # entries up to here were reported in an earlier life
         self._leader = ""
         self._configuration = Configuration()
 
     def begin_at(self, disk: RaftDisk) -> None:
-        """Take note of what is on the disk already: it is no news."""
+        """Treat everything on the disk as reported."""
         self._leader = ""
         self._known_index = disk.snapshot.last_index if disk.snapshot else 0
         self._configuration = (
@@ -33,7 +33,7 @@ class Chronicle:
             self._known_index = disk.entries[-1].index
 
     def role_changed(self, change: RoleChanged) -> list[ChangeReported]:
-        """Return what to tell of another role or leader."""
+        """Return the events of a change of role or leader."""
         before, self._leader = self._leader, change.leader
         if change.leader == before:
             return []
@@ -47,7 +47,7 @@ class Chronicle:
     def applied(
         self, entries: Sequence[RaftEntry], changed: LeasesChanged, *, leader_commit_index: int
     ) -> list[ChangeReported]:
-        """Return what to tell of entries that are committed now, and of leases by them."""
+        """Return the events of newly committed entries and of the leases that they changed."""
         if entries and leader_commit_index - entries[0].index > CATCH_UP_ENTRIES:
             self._known_index = max(self._known_index, entries[-1].index)
         reports: list[ChangeReported] = []

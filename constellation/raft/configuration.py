@@ -1,4 +1,4 @@
-"""Who votes and who only learns; one change at a time (Raft thesis §4.1).
+"""The members of a cluster, voters and learners; one change at a time (Raft thesis §4.1).
 
 Any two majorities of configurations that differ in one voter overlap, so no joint consensus is
 needed.  A node becomes a learner first, and a voter once it has caught up (thesis §4.2.1).
@@ -13,16 +13,16 @@ from typing import Literal
 from constellation.wire import decode, encode
 from messages.raft import RaftConfiguration
 
-VOTERS_MAX = 5  # of which two may fail; more make every decision slower
+VOTERS_MAX = 5  # two of five may fail; more voters make every decision slower
 MEMBERS_MAX = 64
 
-REMOVED_MAX = 64  # more are forgotten, by name
+REMOVED_MAX = 64  # beyond this the first by name are forgotten
 
 ChangeKind = Literal["add_learner", "promote", "demote", "relieve", "remove", "forget"]
 
 
 class ConfigurationRefusedError(Exception):
-    """A change that must not be; the text says what to do."""
+    """A change is not allowed; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Configuration:
 
     voters: frozenset[str] = frozenset()
     learners: frozenset[str] = frozenset()
-    removed: frozenset[str] = frozenset()  # by an operator, who alone may add them again
-    demoted: frozenset[str] = frozenset()  # by an operator, who alone may promote them again
+    removed: frozenset[str] = frozenset()  # by an operator; only an operator adds them again
+    demoted: frozenset[str] = frozenset()  # by an operator; only an operator promotes them again
 
     def __post_init__(self) -> None:
         both = self.voters & self.learners
@@ -41,17 +41,17 @@ class Configuration:
 
     @property
     def members(self) -> frozenset[str]:
-        """All who get the log."""
+        """All nodes that get the log."""
         return self.voters | self.learners
 
     @staticmethod
     def of_voters(voters: Iterable[str]) -> Configuration:
-        """Return the one of a new cluster."""
+        """Return the configuration of a new cluster."""
         return Configuration(frozenset(voters))
 
     @staticmethod
     def of(message: RaftConfiguration) -> Configuration:
-        """Return what a message says.
+        """Return the configuration in a message.
 
         Raises:
             ValueError: a node is voter and learner at once.
@@ -65,21 +65,21 @@ class Configuration:
 
     @staticmethod
     def decode(data: bytes) -> Configuration:
-        """Return what an entry of kind 'configuration' holds.
+        """Return the configuration in the data of an entry of kind 'configuration'.
 
         Raises:
-            WireError: it holds no such thing.
+            WireError: the data is not a configuration.
             ValueError: a node is voter and learner at once.
         """
         message = decode(data, source="the log")
         if not isinstance(message, RaftConfiguration):
             raise ValueError(  # noqa: TRY004 - of a value, not of an argument
-                f"no configuration in the log but a {type(message).__name__}"
+                f"the log has a {type(message).__name__} in place of a configuration"
             )
         return Configuration.of(message)
 
     def message(self) -> RaftConfiguration:
-        """Return it as others get it."""
+        """Return the configuration as a message."""
         return RaftConfiguration(
             voters=tuple(sorted(self.voters)),
             learners=tuple(sorted(self.learners)),
@@ -88,7 +88,7 @@ class Configuration:
         )
 
     def encode(self) -> bytes:
-        """Return the data of the entry that holds it."""
+        """Return the data of an entry that holds the configuration."""
         return encode(self.message())
 
     def changed(
@@ -96,8 +96,9 @@ class Configuration:
     ) -> Configuration:
         """Return the configuration after one change.
 
-        Who is removed stays out until it is added, who is demoted learns until it is promoted; who
-        is forgotten, or relieved of its vote, may come back by itself.
+        A removed node stays out until an operator adds it, and a demoted one learns until an
+        operator promotes it.  A node that is forgotten, or relieved of its vote, may come back by
+        itself.
 
         Raises:
             ConfigurationRefusedError: it changes nothing, takes the last voter, or passes a limit.
@@ -105,10 +106,13 @@ class Configuration:
         match kind:
             case "add_learner":
                 self._refuse(node in self.members, f"{node} is a member already")
-                self._refuse(len(self.members) >= MEMBERS_MAX, f"{MEMBERS_MAX} members are enough")
+                self._refuse(
+                    len(self.members) >= MEMBERS_MAX,
+                    f"there are {MEMBERS_MAX} members already: remove one first",
+                )
                 return replace(self, learners=self.learners | {node}, removed=self.removed - {node})
             case "promote":
-                self._refuse(node not in self.learners, f"{node} is no learner: add it as one")
+                self._refuse(node not in self.learners, f"{node} is not a learner: add it first")
                 count = len(self.voters)
                 why = f"there are {count} voters of at most {voters_max}: demote one first"
                 self._refuse(count >= voters_max, why)
@@ -128,7 +132,7 @@ class Configuration:
                     demoted=demoted,
                 )
             case "remove" | "forget":
-                self._refuse(node not in self.members, f"{node} is no member")
+                self._refuse(node not in self.members, f"{node} is not a member")
                 if node in self.voters:
                     self._refuse_losing(node)
                 removed = self.removed
@@ -142,10 +146,8 @@ class Configuration:
                 )
 
     def _refuse_losing(self, voter: str) -> None:
-        self._refuse(voter not in self.voters, f"{voter} is no voter")
-        self._refuse(
-            len(self.voters) == 1, f"{voter} is the only voter: promote another before it goes"
-        )
+        self._refuse(voter not in self.voters, f"{voter} is not a voter")
+        self._refuse(len(self.voters) == 1, f"{voter} is the only voter: promote another one first")
 
     @staticmethod
     def _refuse(is_wrong: bool, why: str) -> None:  # noqa: FBT001 - a guard, read as a sentence

@@ -9,7 +9,7 @@ from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
 
 @dataclass(frozen=True, slots=True)
 class RaftDisk:
-    """All that is durable.  `torn_bytes` were cut from the end: of a write that never ended."""
+    """All that is durable.  `torn_bytes` of an unfinished write were cut from the end."""
 
     identity: RaftIdentity = field(default_factory=RaftIdentity)
     hard_state: RaftHardState = field(default_factory=lambda: RaftHardState(term=0))

@@ -1,4 +1,4 @@
-"""What the Raft core asks its shell to do, in the order returned."""
+"""What the Raft core asks for.  `batch` says in which order it is performed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class SaveHardState:
 
 @dataclass(frozen=True, slots=True)
 class SaveEntries:
-    """Make entries durable in place of all from the first one's index on, before what follows."""
+    """Make entries durable, replacing all from the first index on, BEFORE what follows."""
 
     entries: tuple[RaftEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SaveSnapshot:
-    """Make a snapshot, and the whole log after it, durable in place of all entries kept so far."""
+    """Make a snapshot and the log after it durable, replacing the whole log on disk."""
 
     snapshot: RaftSnapshot
     entries: tuple[RaftEntry, ...]
@@ -34,7 +34,7 @@ class SaveSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SaveIdentity:
-    """Make durable which cluster this node is of, or has promised to be, before what follows."""
+    """Make durable the cluster that this node belongs to, or its promise, BEFORE what follows."""
 
     identity: RaftIdentity
 
@@ -49,34 +49,34 @@ class SendTo:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Hand committed entries to the state machine, in this order, once each in a life."""
+    """Apply committed entries to the state machine, in this order, each once per process life."""
 
     entries: tuple[RaftEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Begin the state machine anew from a snapshot that came from the leader."""
+    """Replace the state machine by a snapshot that the leader has sent."""
 
     snapshot: RaftSnapshot
 
 
 @dataclass(frozen=True, slots=True)
 class ReadReady:
-    """A read asked for may be answered now: the state machine holds all that came before it."""
+    """A read may be answered now: the state machine holds everything that preceded it."""
 
     number: int
-    is_confirmed: bool  # False: this node leads no more, and cannot tell
+    is_confirmed: bool  # False: this node no longer leads and cannot know
 
 
 @dataclass(frozen=True, slots=True)
 class RoleChanged:
-    """This node's role, the leader or the term is another now.  `leader` is empty if unknown."""
+    """The role of this node or the known leader has changed.  `leader` is empty if unknown."""
 
     role: Role
     term: int
     leader: str
-    why: str  # in words, for the log and for people
+    why: str  # for the log and for people
 
 
 Save = SaveHardState | SaveEntries | SaveSnapshot | SaveIdentity

@@ -1,8 +1,8 @@
-"""Who leads: timeouts, pre-votes and votes (Raft §5.2, thesis §9.6).
+"""Leader election: timeouts, pre-votes and votes (Raft §5.2, thesis §9.6).
 
-Deviations from the paper: pre-vote is always on; a follower that hears its leader answers no vote
-request (thesis §4.2.3), unless the leader itself asked for the election; the timeouts of nodes that
-are less preferred are longer.
+Deviations from the paper: pre-vote is always on; a follower with a live leader answers no vote
+request (thesis §4.2.3), unless the leader itself asked for the election; less preferred nodes have
+longer timeouts.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from messages.raft import RaftVoteRequest, RaftVoteResponse
 
 
 class Election:
-    """The timer of one member, and the votes it has."""
+    """The election timer of one member, and the votes it has received."""
 
     def __init__(
         self, state: RaftState, policy: RaftPolicy, random: Random, *, timeout_factor: float
     ) -> None:
-        self.timeout_factor = timeout_factor  # 1 for the most preferred; stretches timeouts
+        self.timeout_factor = timeout_factor  # multiplies timeouts; 1 for the most preferred node
         self.due_s = 0.0
         self._state = state
         self._policy = policy
@@ -31,23 +31,23 @@ class Election:
         self._leader_heard_at_s = float("-inf")
 
     def arm(self, now_s: float) -> None:
-        """Wait anew before standing."""
+        """Restart the election timer."""
         wait_s = self._policy.election_timeout_s * self._random.uniform(1.0, 2.0)
         self.due_s = now_s + wait_s * self.timeout_factor
 
     def heard_leader(self, now_s: float) -> None:
-        """Take note that the leader of this term lives."""
+        """Record that the leader of this term is alive."""
         self._leader_heard_at_s = now_s
         self.arm(now_s)
 
     def hears_leader(self, now_s: float) -> bool:
-        """Return whether a leader lived within the shortest election timeout."""
+        """Return whether a leader was heard within the shortest election timeout."""
         return now_s - self._leader_heard_at_s < self._policy.election_timeout_s
 
     def begin(self, now_s: float) -> bool:
-        """Ask whether a majority would vote for us; True if that is certain already.
+        """Ask for pre-votes; True if they are won already.
 
-        Who was cut off disturbs no term that way.
+        A node that was cut off does not disturb the current term this way.
         """
         self.arm(now_s)
         state = self._state
@@ -59,7 +59,7 @@ class Election:
         return self._result() == "won"
 
     def stand(self, now_s: float, *, transferred: bool = False) -> bool:
-        """Begin a term and ask for votes in it; True if that wins it already."""
+        """Enter a new term and ask for votes; True if the election is won already."""
         state = self._state
         state.enter_term(state.term + 1, voted_for=state.node_name)
         state.change_role(RoleEvent.TRANSFERRED if transferred else RoleEvent.PRE_VOTE_WON)
@@ -82,7 +82,7 @@ class Election:
             state.send(voter, request)
 
     def on_request(self, request: RaftVoteRequest, now_s: float) -> None:
-        """Grant or refuse; the term must have been entered already if it counts."""
+        """Grant or refuse a vote.  A later term must have been entered before."""
         state = self._state
         if request.pre_vote:
             granted = request.term > state.term
@@ -94,7 +94,7 @@ class Election:
             state.enter_term(state.term, voted_for=request.candidate)
             self.arm(now_s)
         answer = RaftVoteResponse(
-            # A granted pre-vote names the term asked about: our own may be behind it.
+            # A granted pre-vote names the requested term: our own may be earlier.
             term=request.term if granted else state.term,
             voter=state.node_name,
             granted=granted,
@@ -103,7 +103,7 @@ class Election:
         state.send(request.candidate, answer)
 
     def on_response(self, answer: RaftVoteResponse) -> bool:
-        """Count a vote; True if that wins: the pre-vote, or the term."""
+        """Count a vote; True if it wins the pre-vote or the election."""
         state = self._state
         role = "pre_candidate" if answer.pre_vote else "candidate"
         asked_term = state.term + 1 if answer.pre_vote else state.term

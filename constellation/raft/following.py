@@ -1,4 +1,4 @@
-"""How a member takes what the leader sends: entries, and chunks of a snapshot (Raft §5.3, §7)."""
+"""How a follower accepts entries and chunks of a snapshot (Raft §5.3, §7)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from messages.raft import (
     RaftSnapshotResponse,
 )
 
-CheckSnapshot = Callable[[bytes], object]  # raises if it is not the state machine's
+CheckSnapshot = Callable[[bytes], object]  # raises if the data is not a snapshot
 
 
 @dataclass
 class _Incoming:
-    """A snapshot of which more chunks are to come."""
+    """A snapshot that is not complete yet."""
 
     begun_by: tuple[int, int, int, int] = (0, 0, 0, 0)  # term, last index and term, size
     data: bytearray = field(default_factory=bytearray)
 
 
 class Following:
-    """One member's side of replication.  The leader's term must have been entered before."""
+    """The follower's side of replication.  The leader's term must have been entered before."""
 
     def __init__(self, state: RaftState, check_snapshot: CheckSnapshot) -> None:
         self._state = state
         self._check_snapshot = check_snapshot
         self._incoming = _Incoming()
-        self.leader_commit_index = 0  # the highest that a leader has named
+        self.leader_commit_index = 0  # the highest commit index that a leader has sent
 
     def on_append(self, request: RaftAppendRequest) -> None:
-        """Take entries if they follow what is here, and what the leader has committed of it."""
+        """Append entries that follow this log, and commit as far as the leader has."""
         state = self._state
         if request.term < state.term:
             self._refuse_earlier_term(request.leader)
@@ -55,13 +55,13 @@ class Following:
         self.answer(request.leader, request.number, accepted=True, index=agreed)
 
     def on_snapshot(self, request: RaftSnapshotRequest) -> None:
-        """Take a chunk; install the snapshot when it is whole."""
+        """Accept a chunk; install the snapshot once it is complete."""
         state = self._state
         if request.term < state.term:
             self._refuse_earlier_term(request.leader)
             return
         incoming = self._incoming
-        # Another leader's snapshot of the same entry may be written otherwise.
+        # Another leader may have encoded its snapshot of the same entry differently.
         key = (request.term, request.last_index, request.last_term, request.size_bytes)
         if incoming.begun_by != key:
             incoming = self._incoming = _Incoming(key)
@@ -79,7 +79,7 @@ class Following:
             )
             return
         self._incoming = _Incoming()
-        self._check_snapshot(bytes(incoming.data))  # before it takes the place of what is here
+        self._check_snapshot(bytes(incoming.data))  # before it replaces anything
         state.install(
             RaftSnapshot(
                 last_index=request.last_index,
@@ -91,14 +91,14 @@ class Following:
         self.answer(request.leader, request.number, accepted=True, index=request.last_index)
 
     def _refuse_earlier_term(self, leader: str) -> None:
-        # If it leads in this term now, its requests are numbered anew: no number of then may pass
-        # for one of them, or it would take us to have followed at a time when we did not.
+        # If it leads again in this term, it numbers its requests from 1.  Echoing the old number
+        # could confirm a new request, at a time when this node did not follow.
         self.answer(leader, 0, accepted=False, index=self._state.log.last_index)
 
     def answer(
         self, leader: str, number: int, *, accepted: bool, index: int, index_term: int = 0
     ) -> None:
-        """Answer the leader's request `number`."""
+        """Answer request `number` of the leader."""
         answer = RaftAppendResponse(
             term=self._state.term,
             follower=self._state.node_name,

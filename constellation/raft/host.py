@@ -12,7 +12,7 @@ its word.  While it refuses there is no member, and every question is answered w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 from constellation.effects import Note, Send
@@ -50,14 +50,6 @@ LOOK_S = 0.5  # between two looks at the health of the member
 ADMIN = "admin"  # the actor that reports and events go to
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A message in the inbox; `asker` is what the shell needs to send an answer."""
-
-    message: MemberInput
-    asker: str
-
-
 class RaftHost:
     """The Raft of one node over all the lives of its member."""
 
@@ -85,7 +77,7 @@ class RaftHost:
         self._random = random
         self._roster: RaftRoster = {}
         self._chronicle = Chronicle()
-        self._inbox: list[Arrived] = []
+        self._inbox: list[tuple[MemberInput, str]] = []  # each with its asker
         self._waiting: list[LocalEffect] = []  # rests on nothing that must be saved
         self._unsaved_table: LeaseTable | None = None  # as of the batch that is being saved
         self._failed_at_save = False
@@ -165,10 +157,13 @@ class RaftHost:
     # What arrives.
 
     def receive(self, message: MemberInput, asker: str) -> None:
-        """Put a message into the inbox; while this node refuses, answer or drop it."""
+        """Put a message into the inbox; while this node refuses, answer or drop it.
+
+        `asker` is what the shell needs to send an answer.
+        """
         if self.member is not None:
             if len(self._inbox) < INBOX_MAX:
-                self._inbox.append(Arrived(message, asker))
+                self._inbox.append((message, asker))
             return
         match message:
             case RaftOrder(number=number):
@@ -237,8 +232,8 @@ class RaftHost:
         if member is None:
             return None
         inbox, self._inbox = self._inbox, []
-        for arrived in inbox:
-            member.receive(arrived.message, arrived.asker, now_s)
+        for message, asker in inbox:
+            member.receive(message, asker, now_s)
         effects = member.take_effects(now_s)
         if not effects:
             member.shorten_log(self.table.encode)

@@ -1,8 +1,8 @@
-"""The Raft journal: what a node must not forget, as bytes of one file that only grows (Raft §5.1).
+"""The Raft journal: all durable state of a node, as one append-only file (Raft §5.1).
 
-All changes of one step make one record, so a crash keeps them all or none.  A snapshot is not put
-at the end: a new file takes the place of the old one, and forgets what the snapshot stands for.
-Fields are written by name, so one with a default can be added later.
+All changes of one batch make one record, so a crash keeps all of them or none.  A snapshot is not
+appended: a new file replaces the old one, without the entries that the snapshot covers.  Fields are
+written by name, so that a field with a default can be added later.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ _ENTRIES_BYTES = 1 << 20  # of data in one record of a new file
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What the bytes of a journal say."""
+    """The content of a journal."""
 
     state: JournalState
-    end: JournalEnd  # what follows it in the file is to be cut
+    end: JournalEnd  # anything after it in the file must be cut
     torn_bytes: int
 
 
 def encode_changes(changes: Sequence[Save], end: JournalEnd) -> tuple[bytes, JournalEnd]:
-    """Return the one record that holds these changes, to be written at `end`, and the end after.
+    """Return one record with these changes, to be written at `end`, and the new end.
 
     Raises:
-        JournalLimitError: they are too much for one record.
+        JournalLimitError: they are too large for one record.
     """
     return encode_record(_packed(changes), end)
 
 
 def encode_file(state: JournalState | Draft, salt: bytes) -> tuple[bytes, JournalEnd]:
-    """Return a whole file that says what `state` is, and its end.
+    """Return a whole file that holds `state`, and its end.
 
     Args:
-        state: what is to be kept.
-        salt: random bytes, other ones for each file: they tell its records from an older file's.
+        state: the content of the file.
+        salt: random bytes, unique to each file, that distinguish its records from an older file's.
 
     Raises:
         JournalLimitError: the snapshot is too large for one record.
@@ -65,10 +65,10 @@ def encode_file(state: JournalState | Draft, salt: bytes) -> tuple[bytes, Journa
 
 
 def replay(data: bytes) -> Replayed:
-    """Return what a whole file says.
+    """Return the content of a whole file.
 
     Raises:
-        JournalError: it is no journal, or what was synced is damaged or makes no sense.
+        JournalError: it is not a journal, or synced data is damaged or invalid.
     """
     reader = RecordReader(data)
     state = JournalState()
@@ -76,14 +76,14 @@ def replay(data: bytes) -> Replayed:
         try:
             state.commit(state.prepare(_unpacked(payload)))
         except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
-            # Its bytes are as they were written: another version or a bug has written them.
-            why = f"a record makes no sense to this version of the agent: {error}"
+            # The checksum is right, so another version, or a bug, has written this.
+            why = f"this version of the agent cannot interpret a record: {error}"
             raise JournalError(offset, f"{why:.400}") from error
     return Replayed(state, reader.end, reader.torn_bytes)
 
 
 def disk_of(state: JournalState, *, torn_bytes: int) -> RaftDisk:
-    """Return a copy of `state` that stays as it is."""
+    """Return an immutable copy of `state`."""
     return RaftDisk(
         state.identity, state.hard_state, state.snapshot, tuple(state.entries), torn_bytes
     )

@@ -1,22 +1,22 @@
-"""How the Raft journal lies on the disk: a header, then records, each written whole and synced.
+"""The format of the Raft journal: a header, then records, each written whole and synced.
 
 Header   magic, format version, salt of this file, length when it was put in place; CRC32.
 Record   mark, length of the body, CRC32 of the body, CRC32 of these three; body.
 
-The CRC of a body goes on from that of the record before it, and the CRC of a record's header
-covers the salt and the offset: so a record that was lost, or that belongs elsewhere, is noticed,
-and a length that is wrong is never believed.
+The CRC of a body continues that of the previous record, and the CRC of a record's header covers the
+salt and the offset.  So a record that is missing, or belongs elsewhere, is detected, and a wrong
+length is never trusted.
 
-Each next record is written only after the one before it was synced.  So a crash can have torn
-only the last record, and only what is torn is cut:
+A record is written only after the previous one was synced.  So a crash can tear only the last
+record, and only a torn record is cut:
 
-- the file ends before the record does, or holds nothing but zeros from somewhere on;
-- a sector of the record was never written: it is all zeros.  In the body each 256th byte and the
-  last one are 0xff, and the mark is the first byte of the record, so no sector that was written
-  is all zeros, nor is it made so by one flipped bit.
+- the file ends before the record does, or holds only zeros from some byte on;
+- a sector of the record was never written, so it is all zeros.  Every 256th byte of the body and
+  its last byte are 0xff, and a record begins with its mark, so a written sector is never all
+  zeros, not even after one flipped bit.
 
-Anything else that is wrong has damaged what was synced.  It is refused, because others may have
-been told that it is durable.
+Any other error is damage to synced data.  It is refused, because other nodes may rely on that
+data.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ RECORD_HEADER_BYTES = _FIELDS.size + _CRC.size
 
 
 class JournalError(Exception):
-    """A journal must not be used as it is; `offset` is of the first byte in doubt."""
+    """A journal must not be used; `offset` is that of the first doubtful byte."""
 
     def __init__(self, offset: int, why: str, *, is_newer: bool = False) -> None:
         super().__init__(f"at byte {offset}: {why}")
         self.offset = offset
         self.why = why
-        self.is_newer = is_newer  # written by a later version, and not damaged
+        self.is_newer = is_newer  # written by a later version, not damaged
 
 
 class JournalLimitError(ValueError):
-    """A record would be larger than any reader takes.  Nothing was written."""
+    """A record would be larger than a reader accepts.  Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalEnd:
-    """Where the next record goes, and what it is chained to."""
+    """Where the next record goes, and the checksum that it continues."""
 
     salt: bytes
     offset: int
@@ -73,7 +73,7 @@ class JournalEnd:
 
 
 def encode_file_header(salt: bytes, sealed_bytes: int) -> bytes:
-    """Return how a file begins whose first `sealed_bytes` were synced before it got its name."""
+    """Return the header of a file; its first `sealed_bytes` are synced before it gets its name."""
     fields = _FILE_FIELDS.pack(MAGIC, FORMAT_VERSION, salt, sealed_bytes)
     return fields + _CRC.pack(zlib.crc32(fields))
 
@@ -87,7 +87,7 @@ def encode_record(payload: bytes, end: JournalEnd) -> tuple[bytes, JournalEnd]:
     body = _stuffed(payload)
     if len(body) > BODY_BYTES_MAX:
         raise JournalLimitError(
-            f"a record of {len(body)} bytes is over {BODY_BYTES_MAX}: keep less in one step"
+            f"a record of {len(body)} bytes is over the limit of {BODY_BYTES_MAX}"
         )
     crc = zlib.crc32(body, end.crc)
     fields = _FIELDS.pack(_MARK, len(body), crc)
@@ -98,11 +98,11 @@ def encode_record(payload: bytes, end: JournalEnd) -> tuple[bytes, JournalEnd]:
 @dataclass(frozen=True, slots=True)
 class _Bad:
     why: str
-    is_torn: bool  # as a crash can have left it, before it was synced
+    is_torn: bool  # a crash before the sync can explain it
 
 
 class RecordReader:
-    """Reads the records of one file; where iteration ends, `end` and `torn_bytes` are known."""
+    """Reads the records of one file; after iteration `end` and `torn_bytes` are known."""
 
     def __init__(self, data: bytes) -> None:
         """Take the whole file.
@@ -111,7 +111,7 @@ class RecordReader:
             JournalError: its header is damaged, or of a version that this one cannot read.
         """
         salt, self._sealed_bytes = _file_header(data)
-        # A record ends in 0xff, so only what was never written is stripped.
+        # A record ends in 0xff, so only unwritten space is stripped.
         self._length = max(len(data.rstrip(b"\0")), FILE_HEADER_BYTES)
         self._data = data
         self.end = JournalEnd.of_empty(salt)
@@ -122,14 +122,14 @@ class RecordReader:
 
     @property
     def torn_bytes(self) -> int:
-        """How much of a record that was never synced follows the last one; zeros do not count."""
+        """The size of an unsynced record after the last one; trailing zeros do not count."""
         return self._length - self.end.offset
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yield the offset and the payload of each record, up to the end or a torn one.
 
         Raises:
-            JournalError: what was synced is damaged.
+            JournalError: synced data is damaged.
         """
         while (offset := self.end.offset) < self._length:
             record = self._read(offset)
@@ -143,15 +143,15 @@ class RecordReader:
     def _read(self, offset: int) -> tuple[bytes, JournalEnd] | _Bad:
         body_at = offset + RECORD_HEADER_BYTES
         if self._length < body_at:
-            return _Bad("the header of a record is not all there", is_torn=True)
+            return _Bad("the header of a record is incomplete", is_torn=True)
         if not self._has_header(offset):
-            # One that has another after it was synced before that was written.
+            # A record that is followed by another one was synced before.
             is_torn = self._has_gap(offset) and not self._has_header_after(offset)
             return _Bad("the header of a record is damaged", is_torn=is_torn)
         _, length, crc = _FIELDS.unpack_from(self._data, offset)
         after = body_at + length
         if self._length < after:
-            return _Bad(f"a record of {length} bytes is not all there", is_torn=True)
+            return _Bad(f"a record of {length} bytes is incomplete", is_torn=True)
         body = self._data[body_at:after]
         if zlib.crc32(body, self.end.crc) != crc:
             is_torn = self._length == after and self._has_gap(offset)
@@ -185,10 +185,10 @@ class RecordReader:
 
 def _file_header(data: bytes) -> tuple[bytes, int]:
     if not data.startswith(MAGIC) or len(data) < FILE_HEADER_BYTES:
-        raise JournalError(0, "this is no Raft journal, or its first bytes are damaged")
+        raise JournalError(0, "this is not a Raft journal, or its first bytes are damaged")
     _, version, salt, sealed_bytes = _FILE_FIELDS.unpack_from(data)
     fields = data[: _FILE_FIELDS.size]
-    # Every version begins so: a flipped bit in the number is told from a later version.
+    # Checked first: a flipped bit in the version must not look like a later version.
     if data[_FILE_FIELDS.size : FILE_HEADER_BYTES] != _CRC.pack(zlib.crc32(fields)):
         raise JournalError(0, "the header of the file is damaged")
     if version != FORMAT_VERSION:

@@ -1,8 +1,8 @@
-"""What a journal says, change by change, and what no journal may say (Raft §5.1, §5.3).
+"""The content of a journal, change by change, and its invariants (Raft §5.1, §5.3).
 
-Invariants: entries are consecutive from the snapshot on; terms do not fall from one entry to the
-next, and none is above the node's own; that term does not fall; a vote in it is never changed; nor
-is the cluster a node belongs to.
+Invariants: entries are consecutive from the snapshot on; terms never decrease from one entry to the
+next, and none is above the node's own term; that term never decreases; a vote in it never changes,
+nor does the cluster that a node belongs to.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
 
 
 class ChangeRefusedError(ValueError):
-    """A change that breaks an invariant: a bug, here or in who wrote the journal."""
+    """A change violates an invariant: a bug, here or in the program that wrote the journal."""
 
 
 class JournalState:
@@ -34,10 +34,10 @@ class JournalState:
         self.entries: list[RaftEntry] = []
 
     def prepare(self, changes: Sequence[Save]) -> Draft:
-        """Return what the changes, in this order, would make of it.  Nothing changes yet.
+        """Return the state after these changes, in this order.  Nothing changes yet.
 
         Raises:
-            ChangeRefusedError: one of them breaks an invariant.
+            ChangeRefusedError: one of them violates an invariant.
         """
         draft = Draft(
             base=self.entries,
@@ -53,7 +53,7 @@ class JournalState:
         return draft
 
     def commit(self, draft: Draft) -> None:
-        """Let it be as prepared, with no other commit since."""
+        """Adopt a prepared draft; nothing else may have been committed since."""
         self.identity, self.hard_state = draft.identity, draft.hard_state
         self.snapshot = draft.snapshot
         del self.entries[draft.kept :]
@@ -62,7 +62,7 @@ class JournalState:
 
 @dataclass(slots=True)
 class Draft:
-    """A state to be: the first `kept` of the entries in `base`, then `added`."""
+    """A prepared state: the first `kept` of the entries in `base`, then `added`."""
 
     base: list[RaftEntry]
     kept: int
@@ -77,16 +77,16 @@ class Draft:
         return [*self.base[: self.kept], *self.added]
 
     def apply(self, change: Save) -> None:
-        """Follow one change.
+        """Apply one change.
 
         Raises:
-            ChangeRefusedError: it breaks an invariant.
+            ChangeRefusedError: it violates an invariant.
         """
         match change:
             case SaveIdentity(identity):
                 known = self.identity.cluster_id
                 if known not in ("", identity.cluster_id):
-                    raise ChangeRefusedError(f"a node of cluster {known} stays one of it")
+                    raise ChangeRefusedError(f"a node of cluster {known} cannot change its cluster")
                 self.identity = identity
             case SaveHardState(state):
                 self._take_hard_state(state)

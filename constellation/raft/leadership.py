@@ -1,4 +1,4 @@
-"""What a leader does and knows, for as long as its term lasts (Raft §5.3, §5.4.2, §8)."""
+"""One term as the leader: replication, commits, changes, reads (Raft §5.3, §5.4.2, §6, §8)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from messages.raft import (
 
 
 class Leadership:
-    """One term as the leader.  It ends itself (`is_over`): without a quorum, or when removed."""
+    """One term as the leader.  It ends itself (`is_over`) without a quorum, or once removed."""
 
     def __init__(self, state: RaftState, policy: RaftPolicy, now_s: float, next_index: int) -> None:
-        """Begin; the first entry that others are sent is the one at `next_index`."""
+        """Begin; followers are sent entries from `next_index` on."""
         self.followers: dict[str, Progress] = {}
         self.heartbeat_due_s = now_s + policy.heartbeat_interval_s
-        self.transfer_to = ""  # who is being made leader
-        self.is_over = ""  # why it ended; empty: it lasts
+        self.transfer_to = ""  # the node that leadership is being transferred to
+        self.is_over = ""  # why this leadership ended; empty: it goes on
         self._transfer_until_s = 0.0
         self._transfer_asked = False
         self._state = state
@@ -36,7 +36,7 @@ class Leadership:
         self._began_at_s = now_s
         self._numbers = count(1)
         self._reads: list[tuple[int, float]] = []  # number, asked at
-        self._round_at_s = float("-inf")  # when all were asked last whether they follow
+        self._round_at_s = float("-inf")  # when the last round of heartbeats for reads began
         self._round_is_open = False
         # Only an entry of its own term lets a leader commit those of earlier ones (§5.4.2, §8).
         self._first_index = state.log.last_index + 1
@@ -45,7 +45,7 @@ class Leadership:
 
     @property
     def has_committed(self) -> bool:
-        """Whether an entry of this term is committed: before, it knows not all that is."""
+        """Whether an entry of this term is committed: only then is every commit known."""
         return self._state.commit_index >= self._first_index
 
     @property
@@ -55,11 +55,11 @@ class Leadership:
 
     @property
     def may_change(self) -> bool:
-        """Whether a member may be changed now: nothing of that kind is under way."""
+        """Whether members may be changed now: no change and no transfer is in progress."""
         return self.has_committed and not self.is_changing and not self.transfer_to
 
     def tick(self, now_s: float) -> None:
-        """Send heartbeats, or give up if no majority answered for too long (check-quorum)."""
+        """Send heartbeats, or step down if no majority has answered (check-quorum)."""
         since_s = now_s - self._policy.election_timeout_s
         if self._began_at_s < since_s and not self._quorum_since(since_s):
             self._state.note("quorum_lost", level="warning", term=self._state.term)
@@ -68,22 +68,25 @@ class Leadership:
         if self.transfer_to and now_s >= self._transfer_until_s:
             self._state.note("transfer_given_up", level="warning", to=self.transfer_to)
             self.transfer_to = ""
-        self._transfer_asked = False  # what it was asked by may be lost
+        self._transfer_asked = False  # the request may have been lost
         if self.transfer_to:
             self._ask_successor()
         self.heartbeat_due_s = now_s + self._policy.heartbeat_interval_s
         for name, follower in self.followers.items():
             send_heartbeat(self._state, self._policy, name, follower, now_s)
-        if self._reads:  # it asks the same
+        if self._reads:  # these heartbeats confirm reads too
             self._round_at_s, self._round_is_open = now_s, True
 
     def _quorum_since(self, since_s: float) -> bool:
-        """Return whether a majority followed at some time after `since_s`."""
+        """Return whether a majority followed at or after `since_s`."""
         confirmed = {n for n, one in self.followers.items() if one.confirmed_at_s >= since_s}
         return has_quorum(confirmed | {self._state.node_name}, self._state.configuration.voters)
 
     def propose(self, data: Sequence[bytes], now_s: float) -> list[int]:
-        """Append commands; return their indexes, none if too many are open, or it hands over."""
+        """Append commands; return their indexes, or none if they are refused.
+
+        They are refused during a transfer, and while too many are uncommitted.
+        """
         state = self._state
         open_count = state.log.last_index - state.commit_index
         if self.transfer_to or open_count + len(data) > self._policy.proposals_max:
@@ -106,17 +109,17 @@ class Leadership:
         """Change the configuration by one node; return the index of the entry.
 
         Raises:
-            ConfigurationRefusedError: it must not be, or not now; the text says why.
+            ConfigurationRefusedError: it is not allowed, or not now; the text says why.
         """
         state = self._state
         if self.transfer_to:
-            raise ConfigurationRefusedError(f"leadership goes to {self.transfer_to}: ask there")
-        # Two that overlap, or one before the first commit of the term, could make two majorities
-        # that do not meet (thesis §4.1, and Ongaro's correction to it of 2015).
+            raise ConfigurationRefusedError(f"leadership is going to {self.transfer_to}: ask there")
+        # Two changes at once, or one before the first commit of the term, could make two majorities
+        # that do not overlap (thesis §4.1, and Ongaro's correction to it of 2015).
         if not self.has_committed or self.is_changing:
             raise ConfigurationRefusedError("an earlier change is not committed yet: try again")
         if kind == "promote" and not self.is_caught_up(node, now_s):
-            raise ConfigurationRefusedError(f"{node} has not caught up: try again when it has")
+            raise ConfigurationRefusedError(f"{node} has not caught up: try again once it has")
         configuration = state.configuration.changed(kind, node, voters_max=self._policy.voters_max)
         self._check_quorum_of(configuration, kind, node, now_s)
         index = state.log.last_index + 1
@@ -133,22 +136,22 @@ class Leadership:
     def _check_quorum_of(
         self, configuration: Configuration, kind: ChangeKind, node: str, now_s: float
     ) -> None:
-        """Refuse a change after which nobody could decide, not even to take it back."""
+        """Refuse a change that leaves no quorum: it could not even be reverted."""
         there = self.answering(now_s) | {self._state.node_name}
         if kind != "add_learner" and not has_quorum(there, configuration.voters):
             gone = ", ".join(sorted(configuration.voters - there))
             raise ConfigurationRefusedError(
-                f"{kind} {node} would leave no quorum, because {gone} does not answer: bring that "
-                "back first, or remove that"
+                f"{kind} {node} would leave no quorum, because {gone} does not answer: start that "
+                "first, or remove it"
             )
 
     def answering(self, now_s: float) -> frozenset[str]:
-        """Return who followed within the last election timeout."""
+        """Return the followers that answered within the last election timeout."""
         since_s = now_s - self._policy.election_timeout_s
         return frozenset(n for n, one in self.followers.items() if one.confirmed_at_s >= since_s)
 
     def is_caught_up(self, node: str, now_s: float) -> bool:
-        """Return whether a follower answers, and lacks no more than what is on its way to it."""
+        """Return whether a follower answers, and misses no more than one append can bring."""
         follower = self.followers.get(node)
         if follower is None:
             return False
@@ -156,7 +159,7 @@ class Leadership:
         return node in self.answering(now_s) and lag <= self._policy.append_entries_max
 
     def _follow_members(self, next_index: int = 0) -> None:
-        """Send to all members, and to who is being removed until that is committed."""
+        """Replicate to all members, and to a removed one until its removal is committed."""
         state = self._state
         wanted = state.configuration.members | state.committed_configuration.members
         wanted -= {state.node_name}
@@ -169,26 +172,26 @@ class Leadership:
     def _configuration_committed(self, now_s: float) -> None:
         state = self._state
         gone = set(self.followers) - state.configuration.members
-        for name in sorted(gone):  # it learns of its removal, if it can
+        for name in sorted(gone):  # so that it learns of its removal
             send_heartbeat(state, self._policy, name, self.followers[name], now_s)
         self._follow_members()
         if state.node_name not in state.configuration.voters:
             successors = sorted(state.configuration.voters, key=lambda name: -self._matched(name))
             state.send(successors[0], RaftTimeoutNow(term=state.term, leader=state.node_name))
-            self._end("it votes no more")
+            self._end("it no longer votes")
 
     # Leadership transfer (thesis §3.10).
 
     def hand_over(self, node: str, now_s: float) -> None:
-        """Make another node the leader; no proposal is taken until that worked or was given up.
+        """Transfer leadership; proposals are refused until it succeeds or is given up.
 
         Raises:
-            ConfigurationRefusedError: that node cannot be it.
+            ConfigurationRefusedError: that node cannot lead.
         """
         if node not in self._state.configuration.voters or node == self._state.node_name:
-            raise ConfigurationRefusedError(f"{node} is no other voter")
+            raise ConfigurationRefusedError(f"{node} is not another voter")
         if self.transfer_to:
-            raise ConfigurationRefusedError(f"leadership goes to {self.transfer_to} just now")
+            raise ConfigurationRefusedError(f"leadership is going to {self.transfer_to}: try again")
         self.transfer_to, self._transfer_asked = node, False
         self._transfer_until_s = now_s + self._policy.election_timeout_s
         self._ask_successor()
@@ -208,12 +211,12 @@ class Leadership:
     # Reads (thesis §6.4).
 
     def read(self, number: int, now_s: float) -> None:
-        """Tell by `ReadReady` when the state machine holds all that was committed before now."""
+        """Emit `ReadReady` once the state machine holds everything committed before now."""
         self._reads.append((number, now_s))
         self._answer_reads(now_s)
 
     def _begin_round(self, now_s: float) -> None:
-        """Ask all whether they follow: one answer of each is for all reads until now."""
+        """Send a heartbeat to all: one round of answers confirms every read until now."""
         self._round_at_s, self._round_is_open = now_s, True
         for name, follower in self.followers.items():
             send_heartbeat(self._state, self._policy, name, follower, now_s)
@@ -235,7 +238,7 @@ class Leadership:
     # Replication.
 
     def on_append_response(self, answer: RaftAppendResponse, now_s: float) -> None:
-        """Go on with a follower that answered."""
+        """Continue with a follower that answered."""
         follower = self.followers.get(answer.follower)
         if follower is None:
             return
@@ -246,7 +249,7 @@ class Leadership:
             if follower.accepted(answer.index):
                 self._advance_commit(now_s)
         elif previous_index == follower.next_index - 1 and answer.index < follower.match_index:
-            # A refusal of anything else came late: what it has said since is newer.
+            # A refusal of any other request is stale: the follower has answered a newer one.
             fields = {"node": answer.follower, "held": follower.match_index, "has": answer.index}
             self._state.note("follower_lost_entries", level="error", **fields)
             self.followers[answer.follower] = Progress(answer.index + 1, numbers=self._numbers)
@@ -255,7 +258,7 @@ class Leadership:
         self._go_on(answer.follower, now_s)
 
     def on_snapshot_response(self, answer: RaftSnapshotResponse, now_s: float) -> None:
-        """Send the next chunk to a follower that took one."""
+        """Send the next chunk to a follower that accepted one."""
         follower = self.followers.get(answer.follower)
         if follower is None:
             return
@@ -284,7 +287,7 @@ class Leadership:
             return
         was_open = state.configuration_index > state.commit_index
         state.commit(index)
-        # Others are to learn of it soon: what they do about a lease counts from then.
+        # Followers must learn of it soon: they measure leases from that moment.
         told_by_s = now_s + self._policy.commit_told_s
         self.heartbeat_due_s = min(self.heartbeat_due_s, told_by_s)
         self._answer_reads(now_s)
@@ -295,7 +298,7 @@ class Leadership:
         self.is_over = why
 
     def abandon(self) -> None:
-        """Answer what waits: this term is over."""
+        """Answer the reads that wait: this leadership is over."""
         for number, _ in self._reads:
             self._state.emit(ReadReady(number, is_confirmed=False))
         self._reads = []

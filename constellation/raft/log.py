@@ -1,8 +1,8 @@
 """The replicated log in memory: what follows the last snapshot, and the rules of Raft §5.3.
 
-Invariants: indexes are consecutive from `snapshot_index` + 1; terms never fall from one entry to
-the next; what is committed is never cut.  What is durable is the shell's to know: it persists
-entries before it performs any effect that follows.
+Invariants: indexes are consecutive from `snapshot_index` + 1; terms never
+decrease; a committed entry is never cut.  The shell makes entries durable before it performs any
+effect that follows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from messages.raft import RaftEntry
 
 
 class LogCompactedError(Exception):
-    """The entry asked for is in the snapshot: send that instead."""
+    """The requested entry is part of the snapshot: send the snapshot instead."""
 
 
 class RaftLog:
@@ -47,7 +47,7 @@ class RaftLog:
         return self._entries[-1].term if self._entries else self.snapshot_term
 
     def term_at(self, index: int) -> int | None:
-        """Return the term of an entry; None if it is not here, above or below."""
+        """Return the term of an entry; None if this log does not hold it."""
         if index == self.snapshot_index:
             return self.snapshot_term
         if self.snapshot_index < index <= self.last_index:
@@ -55,18 +55,18 @@ class RaftLog:
         return None
 
     def is_up_to_date(self, last_index: int, last_term: int) -> bool:
-        """Return whether a log that ends so is at least as complete as this one (Raft §5.4.1)."""
+        """Return whether a log with this end is at least as complete as this one (Raft §5.4.1)."""
         return (last_term, last_index) >= (self.last_term, self.last_index)
 
     def matches(self, index: int, term: int) -> bool:
-        """Return whether this log holds the entry that new ones are to follow (Raft §5.3).
+        """Return whether this log holds the entry that precedes new ones (Raft §5.3).
 
-        What is in the snapshot was committed, so it matches any leader's log.
+        Entries in the snapshot are committed, so they match any leader's log.
         """
         return index <= self.snapshot_index or self.term_at(index) == term
 
     def entries_from(self, index: int, *, bytes_max: int, count_max: int) -> tuple[RaftEntry, ...]:
-        """Return entries from `index` on, at least one if there is one, within the limits.
+        """Return entries from `index` on within the limits, but at least one if any exists.
 
         Raises:
             LogCompactedError: `index` is in the snapshot.
@@ -84,11 +84,11 @@ class RaftLog:
         return tuple(chosen)
 
     def all_entries(self) -> tuple[RaftEntry, ...]:
-        """Return all that follow the snapshot."""
+        """Return all entries after the snapshot."""
         return tuple(self._entries)
 
     def append(self, entries: Sequence[RaftEntry]) -> None:
-        """Put entries at the end.
+        """Append entries.
 
         Raises:
             ValueError: they do not follow the last one; nothing has changed then.
@@ -111,10 +111,10 @@ class RaftLog:
             index, term = entry.index, entry.term
 
     def news_in(self, entries: Sequence[RaftEntry]) -> tuple[RaftEntry, ...]:
-        """Return those of a leader's entries that are not here: all from the first conflict on.
+        """Return the part of a leader's entries that is new: all from the first conflict on.
 
-        Entries that are here already are not cut, because a request that comes late may hold
-        fewer than a later one has brought (Raft §5.3, rule 3 of AppendEntries).
+        Matching entries are not cut, because a delayed request may hold fewer entries than a
+        later one has already brought (Raft §5.3, rule 3 of AppendEntries).
         """
         for position, entry in enumerate(entries):
             if entry.index > self.snapshot_index and self.term_at(entry.index) != entry.term:
@@ -125,7 +125,7 @@ class RaftLog:
         """Drop the entries from `index` on; return how many.
 
         Raises:
-            ValueError: one of them is committed: some node has broken the protocol.
+            ValueError: one of them is committed, so some node has violated the protocol.
         """
         if index <= max(commit_index, self.snapshot_index):
             raise ValueError(f"entry {index} is committed (up to {commit_index}) and cannot be cut")
@@ -135,7 +135,7 @@ class RaftLog:
         return len(cut)
 
     def back_off_hint(self, index: int) -> tuple[int, int]:
-        """Return where a leader may go on when `index` does not match: an index and its term.
+        """Return where a leader may continue when `index` does not match: an index and its term.
 
         The follower's last entry if the log is too short; else the last one of an earlier term
         than that at `index`, because no entry of a conflicting term can be the leader's
@@ -157,7 +157,7 @@ class RaftLog:
         return at
 
     def compact(self, index: int) -> None:
-        """Forget the entries up to `index`, which a snapshot holds now.
+        """Drop the entries up to `index`, which a snapshot replaces.
 
         Raises:
             ValueError: there is no such entry.
@@ -169,7 +169,7 @@ class RaftLog:
         self.snapshot_index, self.snapshot_term = index, term
 
     def restore(self, index: int, term: int) -> None:
-        """Begin anew after a snapshot from the leader.
+        """Restart the log after a snapshot from the leader.
 
         Entries after it are kept if the log holds the snapshot's last entry (Raft §7, rule 6).
         """

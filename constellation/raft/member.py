@@ -1,7 +1,7 @@
-"""One node as a member of the Raft cluster: the protocol, and what is around it.
+"""One node as a member of the Raft cluster: the protocol and what surrounds it, without I/O.
 
-Of no cluster it takes part in beginning one, or waits to be added; of one it runs the protocol,
-passes on what only the leader can do, and as the leader looks after members.  No I/O.
+Without a cluster it takes part in beginning one, or waits to be added.  In a cluster it runs the
+protocol, forwards what only the leader can do, and as the leader maintains the membership.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ from messages.raft_member import (
 )
 
 STEWARD_INTERVAL_S = 1.0
-TIMEOUT_STEP = 0.2  # by so much is the election timeout longer for each more preferred voter
+TIMEOUT_STEP = 0.2  # added to the factor of the election timeout per more preferred voter
 _UNKNOWN = RosterNode(is_living=False, priority=1 << 16)
 
 MemberEffect = Effect | Reply | ReadDone
-# What another node, or an actor of this one, may send to a member.
+# What other nodes and the actors of this one may send to a member.
 MemberInput = (
     RaftPacket
     | RaftOffer
@@ -74,25 +74,25 @@ MemberInput = (
 
 @dataclass(frozen=True, slots=True)
 class MemberPolicy:
-    """The numbers of one member."""
+    """The timeouts and limits of one member."""
 
     raft: RaftPolicy
     steward: StewardPolicy
-    bootstrap_expect: int  # nodes that begin the cluster together; 0: this one begins none
-    first_state: FirstState = field(default_factory=FirstState)  # from which a cluster begins
+    bootstrap_expect: int  # nodes that begin the cluster together; 0: this node begins none
+    first_state: FirstState = field(default_factory=FirstState)  # of a cluster that it begins
     check_snapshot: CheckSnapshot = len
-    looks_for_others: bool = False  # then one alone waits whether others have a cluster
+    looks_for_others: bool = False  # if set, a single node first waits for an existing cluster
 
     @property
     def settle_s(self) -> float:
-        """How long the same nodes must be seen before they begin a cluster."""
+        """How long the same nodes must be visible before they begin a cluster."""
         if self.bootstrap_expect > 1:
             return SETTLE_S
         return ALONE_SETTLE_S if self.looks_for_others else 0.0
 
 
 class RaftMember:
-    """The decisions of one Raft actor.  Effects gather until `take_effects`."""
+    """The decisions of one member.  Effects gather until `take_effects`."""
 
     def __init__(
         self,
@@ -103,10 +103,10 @@ class RaftMember:
         random: Random,
         now_s: float,
     ) -> None:
-        """Go on from what is durable.
+        """Continue from what is durable.
 
         Raises:
-            ValueError, WireError: it contradicts itself.
+            ValueError, WireError: what is durable contradicts itself.
         """
         self.node_name = node_name
         self._policy, self.policy = policy, policy.raft
@@ -156,25 +156,25 @@ class RaftMember:
 
     @property
     def leader(self) -> str:
-        """Who leads, as far as is known; empty: nobody."""
+        """The leader that this node knows; empty: none."""
         return self.raft.state.leader if self.raft else ""
 
     @property
     def yields(self) -> bool:
-        """Whether what is the leader's is left to another cluster."""
+        """Whether the leader acts on nothing, in favour of another cluster."""
         return yields(self.identity.cluster_id, self.node_name, self.roster)
 
     @property
     def configuration(self) -> Configuration:
-        """Who votes and who only learns, as far as is known."""
+        """The latest configuration that this node knows."""
         return self.raft.state.configuration if self.raft else Configuration()
 
     @property
     def adoptable(self) -> frozenset[str]:
-        """Who may join by a packet though its disk is empty: no vote of it counts in any case."""
+        """The nodes that may join through a packet with an empty disk: their votes do not count."""
         leadership = self.raft.leadership if self.raft else None
         if leadership is None or not leadership.has_committed or leadership.is_changing:
-            return frozenset()  # what is committed is not known: it may be a voter yet
+            return frozenset()  # a learner may still be a voter in the committed configuration
         return self.configuration.learners
 
     @property
@@ -183,12 +183,12 @@ class RaftMember:
         return bool(self.configuration.voters - {self.node_name})
 
     def shorten_log(self, snapshot: Callable[[], bytes]) -> None:
-        """Let a snapshot take the place of what is applied, if that is much."""
+        """Replace the applied entries by a snapshot, if there are enough of them."""
         if self.raft is not None and self.raft.wants_snapshot:
             self._effects += self.raft.take_snapshot(snapshot())
 
     def take_effects(self, now_s: float) -> list[MemberEffect]:
-        """Propose what was asked for since the last call, as one; return all effects."""
+        """Propose the commands since the last call together; return all effects."""
         if self._queue:
             queue, self._queue = self._queue, []
             self._propose_all(queue, now_s)
@@ -196,16 +196,16 @@ class RaftMember:
         return effects
 
     def receive(self, message: MemberInput, asker: str, now_s: float) -> None:
-        """Take one message; `asker` is what the shell needs to send an answer."""
+        """Handle one message; `asker` is what the shell needs to send an answer."""
         match message:
             case RaftPacket():
                 self.on_packet(message, now_s)
+            case RaftPropose():
+                self.propose(message, asker)
             case RaftOffer():
                 self.on_offer(message, now_s)
             case RaftPromise():
                 self.on_promise(message, now_s)
-            case RaftPropose():
-                self.propose(message, asker)
             case RaftReadIndexRequest():
                 self.on_read_index_request(message, asker, now_s)
             case RaftReadIndex():
@@ -220,7 +220,7 @@ class RaftMember:
     # What comes from other nodes.
 
     def on_packet(self, packet: RaftPacket, now_s: float) -> None:
-        """Take messages of the protocol; those of another cluster are refused and remembered."""
+        """Handle protocol messages; refuse those of another cluster, and remember that cluster."""
         messages, refused = unpack(packet)
         for why in refused:
             self._note("message_refused", source=packet.source, why=why)
@@ -238,7 +238,7 @@ class RaftMember:
                 self._note("message_refused", source=packet.source, why=str(error))
 
     def _adopts(self, packet: RaftPacket, messages: Sequence[object], now_s: float) -> bool:
-        """Become a member of the sender's cluster, if it was promised to or its leader adds us."""
+        """Join the sender's cluster, if this node has promised that or its leader adds it."""
         is_promised = packet.cluster_id == self.identity.promised_to
         leads = any(isinstance(m, (RaftAppendRequest, RaftSnapshotRequest)) for m in messages)
         if not is_promised and not (packet.adopts and leads):
@@ -255,12 +255,12 @@ class RaftMember:
         self._effects.append(SaveIdentity(self.identity))
 
     def on_offer(self, offer: RaftOffer, now_s: float) -> None:
-        """Take part in beginning a cluster, if this node is of none."""
+        """Handle an offer to begin a cluster, if this node has none."""
         if self.bootstrap:
             self._take_bootstrap(self.bootstrap.on_offer(offer, self.roster, now_s), now_s)
 
     def on_promise(self, promise: RaftPromise, now_s: float) -> None:
-        """Count a promise to what this node offered."""
+        """Handle a promise to begin a cluster, if this node has none."""
         if self.bootstrap:
             effects = self.bootstrap.on_promise(promise, now_s)
             self._take_bootstrap([*effects, *self.bootstrap.tick(self.roster, now_s)], now_s)
@@ -268,7 +268,7 @@ class RaftMember:
     # What this node and others ask for.
 
     def set_roster(self, roster: RaftRoster) -> None:
-        """Take what gossip says of the nodes."""
+        """Set what gossip reports of the nodes."""
         self.roster = roster
         self._set_timeouts()
 
@@ -279,14 +279,14 @@ class RaftMember:
             self.raft.set_timeout_factor(factor)
 
     def propose(self, message: RaftPropose, asker: str) -> None:
-        """Put commands into the log at the next `take_effects`, or have the leader do it."""
+        """Propose commands at the next `take_effects`, or forward them to the leader."""
         if self.is_leader:
             self._queue.append((message, asker))
         elif self.leader and not message.was_passed_on and not message.number:
             passed_on = message.model_copy(update={"was_passed_on": True})
             self._effects.append(SendTo(self.leader, passed_on))
         else:
-            why = "it does not lead" if self.leader else "nobody is known to lead"
+            why = "it does not lead" if self.leader else "no leader is known"
             self._refuse(message, asker, f"{self.node_name}: {why}")
 
     def _refuse(self, message: RaftPropose, asker: str, why: str) -> None:
@@ -300,7 +300,9 @@ class RaftMember:
         indexes, effects = raft.propose(commands, now_s)
         if not indexes:
             for message, asker in queue:
-                self._refuse(message, asker, "it hands over, or too much waits already")
+                self._refuse(
+                    message, asker, "it is transferring leadership, or too many proposals wait"
+                )
             return
         end = indexes[0] - 1
         for message, asker in queue:
@@ -311,7 +313,7 @@ class RaftMember:
         self._take(effects, now_s)
 
     def read(self, asker: str, asked: int, now_s: float) -> None:
-        """Answer by `ReadDone` when the state machine is as new as this question."""
+        """Answer with `ReadDone` once the state machine is as new as this request."""
 
         def done(is_confirmed: bool) -> None:  # noqa: FBT001 - a callback
             self._effects.append(ReadDone(asker, asked, is_confirmed))
@@ -327,7 +329,7 @@ class RaftMember:
     def on_read_index_request(
         self, request: RaftReadIndexRequest, asker: str, now_s: float
     ) -> None:
-        """Tell another member up to where it must have applied the log."""
+        """Answer another member with the index that it must have applied."""
 
         def done(is_confirmed: bool) -> None:  # noqa: FBT001 - a callback
             index = self.raft.state.applied_index if self.raft else 0
@@ -341,7 +343,7 @@ class RaftMember:
             self._reads.end(number, is_confirmed=False)
 
     def on_read_index(self, answer: RaftReadIndex) -> None:
-        """Go on with a read, now that the leader has said how much it needs."""
+        """Continue a read: the leader has sent the index that it needs."""
         if answer.is_confirmed and self.raft:
             self._reads.wait_for(answer.number, answer.index)
             self._reads.applied(self.raft.state.applied_index)
@@ -349,7 +351,7 @@ class RaftMember:
             self._reads.end(answer.number, is_confirmed=False)
 
     def order(self, order: RaftOrder, asker: str, now_s: float) -> None:
-        """Do what an operator wants, or have the leader do it."""
+        """Carry out an operator's order, or forward it to the leader."""
         if not self.is_leader and self.leader and not order.was_passed_on:
             number = self.orders.add_order(order, asker, now_s)
             passed_on = order.model_copy(update={"number": number, "was_passed_on": True})
@@ -361,12 +363,12 @@ class RaftMember:
             self._effects.append(answer_to(order, asker, str(error), is_done=False))
 
     def on_order_done(self, done: RaftOrderDone) -> None:
-        """Pass on what the leader says of an order that was passed on to it."""
+        """Return the leader's answer to an order that was forwarded."""
         self._effects += self.orders.done(done.number, is_done=done.is_done, text=done.text)
 
     def _obey(self, order: RaftOrder, asker: str, now_s: float) -> None:
         if self.raft is None:
-            raise ConfigurationRefusedError(f"{self.node_name} is of no cluster yet")
+            raise ConfigurationRefusedError(f"{self.node_name} belongs to no cluster yet")
         if order.action == "transfer":
             if order.node == self.node_name == self.leader:
                 raise ConfigurationRefusedError(f"{order.node} leads already")
@@ -382,7 +384,7 @@ class RaftMember:
         self._take(effects, now_s)
 
     def begin_to_yield(self, now_s: float) -> None:
-        """Give leadership to another voter, if this node leads and there is one."""
+        """Transfer leadership to another voter, if this node leads and one is ready."""
         if self.raft is not None:
             self._take(give_leadership(self.raft, self.roster, now_s), now_s)
 
@@ -446,10 +448,10 @@ class RaftMember:
                         self._effects += self.orders.give_up()
                     self._effects += self.orders.leads(leader)
                 case _:
-                    continue  # the shell's alone
+                    continue  # only for the host
 
     def _of_cluster(self) -> RaftNode:
-        assert self.raft is not None, "asked for only where a cluster is known"
+        assert self.raft is not None, "called only where a cluster is known"
         return self.raft
 
     def _note(self, event: str, **fields: object) -> None:
@@ -459,7 +461,7 @@ class RaftMember:
 def look_after_members(
     raft: RaftNode, steward: Steward, cluster_id: str, roster: RaftRoster, now_s: float
 ) -> list[Effect]:
-    """Take the steward's next step, if this node leads and no other is under way."""
+    """Take the steward's next step, if this node leads and no other step is in progress."""
     leadership = raft.leadership
     if leadership is None or not leadership.may_change:
         return []
@@ -481,7 +483,7 @@ def look_after_members(
 
 
 def give_leadership(raft: RaftNode, roster: RaftRoster, now_s: float) -> list[Effect]:
-    """Hand over to the most preferred voter that has caught up, if there is one."""
+    """Transfer leadership to the most preferred voter that has caught up, if any."""
     leadership = raft.leadership
     if leadership is None or leadership.transfer_to:
         return []
@@ -494,14 +496,14 @@ def give_leadership(raft: RaftNode, roster: RaftRoster, now_s: float) -> list[Ef
 
 
 def refuse_even_number(configuration: Configuration, node: str) -> None:
-    """Refuse to promote a learner where that only makes every decision slower.
+    """Refuse to promote a learner to an even number of voters: it only slows decisions down.
 
     Raises:
-        ConfigurationRefusedError: it would be one voter of an even number, of four or more.
+        ConfigurationRefusedError: there would be four voters or more, and an even number.
     """
     count = len(configuration.voters)
     if node in configuration.learners and count >= 3 and count % 2:
         raise ConfigurationRefusedError(
-            f"{count + 1} voters survive no more failures than {count}: {node} is promoted by "
-            "itself when there is another one for it"
+            f"{count + 1} voters tolerate no more failures than {count}: {node} is promoted "
+            "automatically together with another learner"
         )

@@ -1,7 +1,7 @@
 """One Raft node, without I/O: `step` takes a message, `tick` the passing of time (Raft §5).
 
-follower -> pre_candidate -> candidate -> leader; whoever hears of a later term follows again.
-What each role does is in `following`, `election` and `leadership`; this is who hears what.
+`roles` has the theory of operation.  What each role does is in `following`, `election` and
+`leadership`; this module decides which of them handles a message.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from messages.raft import (
     RaftVoteResponse,
 )
 
-# A term is taken from whoever names a later one; no cluster gets so far while a node is away.
+# Any message may bring a later term, but no real cluster advances this far during an absence.
 TERM_JUMP_MAX = 1 << 32
 
 
@@ -42,7 +42,7 @@ TERM_JUMP_MAX = 1 << 32
 class FirstState:
     """What a new cluster's log begins with: a state machine, as if `index` entries had led to it.
 
-    So the indexes of a cluster that is begun anew can be above all that an earlier one has given.
+    So the indexes of a new cluster can be above all indexes of an earlier one.
     """
 
     index: int = 1
@@ -53,13 +53,13 @@ class FirstState:
         """Return the first state of a cluster that begins at a time.
 
         The index is milliseconds since the epoch.  No earlier cluster, however busy, has reached
-        as high an index, so fencing tokens grow even if a cluster is begun anew.
+        as high an index, so fencing tokens grow even when a new cluster replaces an old one.
         """
         return FirstState(max(1, int(utc_s * 1000)), data)
 
 
 class RaftNode:
-    """The protocol of one member.  Everything durable is given, and asked to be kept."""
+    """The protocol of one member.  It is given what is durable, and asks for what must be saved."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class RaftNode:
         now_s: float,
         check_snapshot: CheckSnapshot = len,
     ) -> None:
-        """Take what was durable.  `check_snapshot` raises for data that is no snapshot's.
+        """Start from what is durable.  `check_snapshot` raises for data that is not a snapshot.
 
         Raises:
-            ValueError, WireError: it contradicts itself.
+            ValueError, WireError: what is durable contradicts itself.
         """
         self.policy = policy
         self.state = RaftState(node_name, disk)
@@ -96,19 +96,19 @@ class RaftNode:
 
     @property
     def leader_commit_index(self) -> int:
-        """Up to where a leader is known to have committed the log: this node may be behind."""
+        """The highest index that a leader is known to have committed; this node may be behind."""
         return max(self.state.commit_index, self._following.leader_commit_index)
 
     def set_timeout_factor(self, factor: float) -> None:
-        """Stretch election timeouts, from the next one on: preferred nodes have shorter ones."""
+        """Multiply election timeouts, from the next one on: preferred nodes have shorter ones."""
         self._election.timeout_factor = factor
 
     def step(self, message: Message, now_s: float) -> list[Effect]:
-        """Take a message of another node.
+        """Handle a message from another node.
 
         Raises:
-            TypeError: it is none of Raft's.
-            ValueError, WireError: its sender has broken the protocol; nothing was taken of it.
+            TypeError: it is not a Raft message.
+            ValueError, WireError: its sender has violated the protocol; nothing has changed.
         """
         if getattr(message, "term", 0) > self.state.term + TERM_JUMP_MAX:
             raise ValueError(f"term {message.term} is too far above {self.state.term}")  # type: ignore[attr-defined]
@@ -124,7 +124,7 @@ class RaftNode:
             case RaftTimeoutNow():
                 self._on_timeout_now(message, now_s)
             case _:
-                raise TypeError(f"no message of Raft: {type(message).__name__}")
+                raise TypeError(f"not a Raft message: {type(message).__name__}")
         return self._end(now_s)
 
     def tick(self, now_s: float) -> list[Effect]:
@@ -141,52 +141,53 @@ class RaftNode:
     def bootstrap(
         self, voters: Sequence[str], now_s: float, *, first_state: FirstState
     ) -> list[Effect]:
-        """Begin a cluster of these voters: what its log begins with says who they are.
+        """Begin a cluster of these voters; its first snapshot names them.
 
-        Term 1 is led by this node without a vote: nobody else can know of the cluster yet.  So the
-        first that others hear of it says who they are, and they can go on if this node dies then.
+        This node leads term 1 without a vote: no other node knows of the cluster yet.  The first
+        message that another voter receives names all voters, so they can continue if this node
+        dies.
 
         Raises:
             ConfigurationRefusedError: this node has a log already.
         """
         state = self.state
         if state.term or state.log.last_index:
-            raise ConfigurationRefusedError(f"{state.node_name} is of a cluster already")
+            raise ConfigurationRefusedError(f"{state.node_name} belongs to a cluster already")
         state.enter_term(1, voted_for=state.node_name)
         state.begin_from(Configuration.of_voters(voters), first_state.index, first_state.data)
-        # In the snapshot: it is the first that others get.
+        # The snapshot comes first, because it names the voters.
         self._lead(RoleEvent.CLUSTER_BEGUN, now_s, next_index=first_state.index)
         return self._end(now_s)
 
     def propose(self, data: Sequence[bytes], now_s: float) -> tuple[list[int], list[Effect]]:
-        """Append commands as the leader; return their indexes, none if they are refused.
+        """Append commands as the leader; return their indexes, or none if they are refused.
 
-        Refused are those to a node that does not lead, or that has too many uncommitted, or that
-        is handing its leadership over.
+        A node refuses them if it does not lead, has too many uncommitted entries, or is
+        transferring its leadership.
         """
         indexes = self.leadership.propose(data, now_s) if self.leadership else []
         return indexes, self._end(now_s)
 
     def change(self, kind: ChangeKind, node: str, now_s: float) -> list[Effect]:
-        """Change who is a member, as the leader.
+        """Change the members, as the leader.
 
         Raises:
-            ConfigurationRefusedError: it must not be, or not now; the text says why.
+            ConfigurationRefusedError: it is not allowed, or not now; the text says why.
         """
         self._leading().change(kind, node, now_s)
         return self._end(now_s)
 
     def transfer(self, node: str, now_s: float) -> list[Effect]:
-        """Hand leadership over to another voter (thesis §3.10).
+        """Transfer leadership to another voter (thesis §3.10).
 
         Raises:
-            ConfigurationRefusedError: this node does not lead, or that one cannot.
+            ConfigurationRefusedError: this node does not lead, or the other cannot.
         """
         self._leading().hand_over(node, now_s)
         return self._end(now_s)
 
     def read(self, number: int, now_s: float) -> list[Effect]:
-        """Ask for `ReadReady(number)`: then the state machine is as new as this call (§8)."""
+        """Ask for `ReadReady(number)`: by then the state machine is as new as this call (§8)."""
         if self.leadership:
             self.leadership.read(number, now_s)
         else:
@@ -201,7 +202,7 @@ class RaftNode:
     def _leading(self) -> Leadership:
         if self.leadership is None:
             known = self.state.leader
-            where = f"ask {known}" if known else "no leader is known: try again when there is one"
+            where = f"ask {known}" if known else "no leader is known: try again later"
             raise ConfigurationRefusedError(f"{self.state.node_name} does not lead: {where}")
         return self.leadership
 
@@ -220,9 +221,9 @@ class RaftNode:
     def _on_vote_request(self, request: RaftVoteRequest, now_s: float) -> None:
         has_leader = self.leadership is not None or self._election.hears_leader(now_s)
         if has_leader and not request.transferred:
-            return  # it would only depose a leader that lives (thesis §4.2.3)
+            return  # it would only depose a live leader (thesis §4.2.3)
         if not request.pre_vote and request.term > self.state.term:
-            # Who only hears of a later term waits on: else that could put off every election.
+            # The election timer keeps running: otherwise later terms could delay every election.
             self._enter_later_term(request.term, now_s, why=f"{request.candidate} stands")
         self._election.on_request(request, now_s)
 

@@ -1,4 +1,4 @@
-"""Messages of the protocol on their way between nodes: those to one node go as one packet."""
+"""Protocol messages between nodes: all messages to one node travel in one packet."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROTOCOL = (
 def pack(
     sends: Sequence[SendTo], *, cluster_id: str, source: str, adoptable: frozenset[str]
 ) -> list[SendTo]:
-    """Return the same with the protocol's messages in packets, in order for each node."""
+    """Return `sends` with the protocol messages in packets; each node's order is kept."""
     packed: list[SendTo] = []
     frames: dict[str, list[bytes]] = {}
     for send in sends:
@@ -54,7 +54,7 @@ def pack(
 
 
 def unpack(packet: RaftPacket) -> tuple[list[Message], list[str]]:
-    """Return the messages in a packet, and why others of it were refused."""
+    """Return the messages in a packet, and why others in it were refused."""
     messages: list[Message] = []
     refused: list[str] = []
     for frame in packet.frames:
@@ -64,9 +64,9 @@ def unpack(packet: RaftPacket) -> tuple[list[Message], list[str]]:
             refused.append(str(error))
             continue
         if not isinstance(message, PROTOCOL):
-            refused.append(f"{type(message).__name__} is no message of Raft")
+            refused.append(f"{type(message).__name__} is not a Raft message")
         elif _speaker(message) != packet.source:
-            refused.append(f"{type(message).__name__} of {_speaker(message)!r:.80}, not its own")
+            refused.append(f"{type(message).__name__} claims to be from {_speaker(message)!r:.80}")
         else:
             messages.append(message)
     return messages, refused

@@ -9,13 +9,13 @@ VoteResult = Literal["won", "lost", "pending"]
 
 
 def majority(voters: int) -> int:
-    """Return how many of so many voters decide.
+    """Return how many votes make a majority of `voters`.
 
     Raises:
-        ValueError: there are none, so nothing can be decided.
+        ValueError: there are no voters, so nothing can be decided.
     """
     if voters < 1:
-        raise ValueError("no voters: such a configuration must never come to be")
+        raise ValueError("a configuration without voters is impossible")
     return voters // 2 + 1
 
 
@@ -24,7 +24,7 @@ def committed_index(match_indexes: Mapping[str, int], voters: Collection[str]) -
 
     Args:
         match_indexes: the highest index that each node is known to hold; missing: 0.  The
-            leader's own is among them, as far as its disk has it.
+            leader's own index is among them, as far as it is on its disk.
         voters: whose copies count.
     """
     held = sorted((match_indexes.get(voter, 0) for voter in voters), reverse=True)
@@ -32,16 +32,16 @@ def committed_index(match_indexes: Mapping[str, int], voters: Collection[str]) -
 
 
 def vote_result(votes: Mapping[str, bool], voters: Collection[str]) -> VoteResult:
-    """Return what the votes so far decide; those of others than `voters` do not count (§5.2)."""
+    """Return the result of the votes so far; only votes of `voters` count (Raft §5.2)."""
     needed = majority(len(voters))
     granted = sum(votes.get(voter) is True for voter in voters)
     refused = sum(votes.get(voter) is False for voter in voters)
     if granted >= needed:
         return "won"
-    # With refusals so many that the rest cannot make a majority any more.
+    # Lost: the voters that have not refused are too few for a majority.
     return "lost" if len(voters) - refused < needed else "pending"
 
 
 def has_quorum(heard: Collection[str], voters: Collection[str]) -> bool:
-    """Return whether those heard of are a majority of `voters` (check-quorum, thesis §6.2)."""
+    """Return whether `heard` holds a majority of `voters` (check-quorum, thesis §6.2)."""
     return sum(voter in heard for voter in voters) >= majority(len(voters))

@@ -1,4 +1,4 @@
-"""What a follower is sent: entries, a chunk of the snapshot, or a heartbeat (Raft §5.3, §7)."""
+"""What the leader sends to a follower: entries, a snapshot chunk, a heartbeat (Raft §5.3, §7)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from messages.raft import RaftAppendRequest, RaftSnapshot, RaftSnapshotRequest
 def send_next(
     state: RaftState, policy: RaftPolicy, name: str, follower: Progress, now_s: float
 ) -> bool:
-    """Send what the follower lacks, if it lacks anything and nothing is under way to it.
+    """Send what the follower is missing, unless an append or chunk is unanswered.
 
-    That may be no entry: as long as it is not known where the logs part, it is asked for.
+    While it is unknown where the logs diverge, the append may hold no entry: it is a probe.
     """
     lacks = follower.match_index < state.log.last_index
     if not lacks or not follower.may_send(now_s, resend_s=policy.resend_s):
@@ -28,7 +28,7 @@ def send_next(
 def send_heartbeat(
     state: RaftState, policy: RaftPolicy, name: str, follower: Progress, now_s: float
 ) -> None:
-    """Send what is next, or else an append without entries, that cannot be refused."""
+    """Send what is next, or else an append without entries, which cannot be refused."""
     if send_next(state, policy, name, follower, now_s):
         return
     is_known = follower.match_index >= state.log.snapshot_index
@@ -39,7 +39,7 @@ def send_heartbeat(
         number=follower.sent(now_s, is_awaited=False),
         prev_log_index=previous,
         prev_log_term=state.log.term_at(previous) or 0,
-        # What it holds beyond may be another leader's: no more of it is known to be committed.
+        # Entries beyond may be another leader's: they must not be marked as committed.
         commit_index=min(state.commit_index, previous),
     )
     state.send(name, request)
@@ -68,7 +68,7 @@ def _send_entries(
 def _send_chunk(
     state: RaftState, policy: RaftPolicy, name: str, follower: Progress, now_s: float
 ) -> None:
-    # A newer snapshot may be taken meanwhile: the one that was begun is finished first.
+    # A newer snapshot may exist by now: the one in progress is finished first.
     snapshot = follower.snapshot or state.snapshot
     if snapshot is None:
         raise ValueError(f"the log begins at {state.log.snapshot_index} without a snapshot")

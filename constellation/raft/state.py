@@ -1,8 +1,8 @@
-"""What a member knows in every role: term and vote, log, configuration, what is committed.
+"""What a member knows in every role: term, vote, log, configuration, commit index.
 
-Invariants: `applied_index` <= `commit_index` <= the log's last index; the configuration in force is
-the latest one in the log, committed or not (Raft §6); nothing is changed without the effect that
-makes it durable.
+Invariants: `applied_index` <= `commit_index` <= the log's last index; the latest configuration in
+the log is in force, committed or not (Raft §6); every change comes with the effect that makes it
+durable.
 """
 
 from __future__ import annotations
@@ -54,25 +54,25 @@ class RaftState:
 
     @property
     def configuration(self) -> Configuration:
-        """The one in force: the latest in the log."""
+        """The configuration in force: the latest in the log."""
         return self._configurations[-1][1]
 
     @property
     def configuration_index(self) -> int:
-        """The index of the entry that holds it; of the snapshot if no entry does."""
+        """The index of the entry that holds it, or of the snapshot if no entry does."""
         return self._configurations[-1][0]
 
     @property
     def committed_configuration(self) -> Configuration:
-        """The latest that can not be taken back."""
+        """The latest configuration that cannot be reverted."""
         return self._configuration_at(self.commit_index)
 
     @property
     def possible_voters(self) -> frozenset[str]:
-        """Who votes, as far as this node knows: by the committed configuration, or a later one.
+        """The voters of the committed configuration and of all later ones.
 
-        Who is to vote no more stands until that is known to be committed: its log may be the only
-        one that is complete, and then the others cannot elect without it (thesis §4.2.2).
+        A voter that is being removed may stand until its removal is known to be committed: it may
+        have the only complete log, and then no other node can be elected (thesis §4.2.2).
         """
         committed = self.committed_configuration.voters
         later = [one.voters for at, one in self._configurations if at > self.commit_index]
@@ -85,12 +85,12 @@ class RaftState:
     # The log.
 
     def append(self, entries: Sequence[RaftEntry]) -> None:
-        """Put entries at the end, in place of any that conflict with them.
+        """Append entries, replacing any that conflict with them.
 
         Raises:
-            ValueError: a committed one would be replaced, or they do not follow: some node has
-                broken the protocol.  Nothing has changed then.
-            WireError: one should hold a configuration and does not.
+            ValueError: they would replace a committed entry, or do not follow the log: some node
+                has violated the protocol.  Nothing has changed.
+            WireError: an entry should hold a configuration and does not.
         """
         configurations = _configurations_in(entries)
         first = entries[0].index
@@ -103,7 +103,7 @@ class RaftState:
         self.emit(SaveEntries(tuple(entries)))
 
     def commit(self, index: int) -> None:
-        """Hand over what is committed up to `index` and was not handed over yet."""
+        """Commit up to `index`, and emit `Apply` for the entries that were not applied yet."""
         self.commit_index = max(self.commit_index, min(index, self.log.last_index))
         count = self.commit_index - self.applied_index
         if count > 0:
@@ -113,7 +113,7 @@ class RaftState:
             self.emit(Apply(entries))
 
     def take_snapshot(self, data: bytes) -> None:
-        """Keep `data`, the state machine as of `applied_index`, in place of the entries so far."""
+        """Replace the entries up to `applied_index` by `data`, the state machine at that index."""
         index = self.applied_index
         if index == self.log.snapshot_index:
             return
@@ -127,14 +127,14 @@ class RaftState:
         )
 
     def begin_from(self, configuration: Configuration, index: int, data: bytes) -> None:
-        """Begin a cluster's log with a state machine, as if so many entries had led to it."""
+        """Begin a cluster's log with a state machine, as if `index` entries had led to it."""
         message = configuration.message()
         first = RaftSnapshot(last_index=index, last_term=1, configuration=message, data=data)
         self._begin_at(first)
         self.commit_index = self.applied_index = index
 
     def install(self, snapshot: RaftSnapshot) -> None:
-        """Take the leader's snapshot in place of what is not applied yet (Raft §7)."""
+        """Install the leader's snapshot, unless this node has committed as much (Raft §7)."""
         if snapshot.last_index <= self.commit_index:
             return
         self._begin_at(snapshot)
@@ -158,7 +158,7 @@ class RaftState:
         return self._role
 
     def enter_term(self, term: int, *, voted_for: str) -> None:
-        """Keep the term and the vote in it."""
+        """Enter a term, or record the vote in it."""
         if (term, voted_for) != (self.term, self.voted_for):
             self.term, self.voted_for = term, voted_for
             self.emit(SaveHardState(RaftHardState(term=term, voted_for=voted_for)))
@@ -177,19 +177,19 @@ class RaftState:
     # Effects.
 
     def emit(self, effect: Effect) -> None:
-        """Ask the shell for something."""
+        """Add an effect."""
         self._effects.append(effect)
 
     def send(self, node: str, message: Message) -> None:
-        """Ask the shell to deliver a message."""
+        """Add a message to another node."""
         self.emit(SendTo(node, message))
 
     def note(self, event: str, *, level: str = "info", **fields: object) -> None:
-        """Say that something happened."""
+        """Add a log event."""
         self.emit(Note(event, fields, level))
 
     def take_effects(self) -> list[Effect]:
-        """Return what was asked for since the last call."""
+        """Return the effects since the last call."""
         effects, self._effects = self._effects, []
         return effects
 

@@ -1,28 +1,49 @@
 """Traefik's HTTP provider: from the cluster's state to the body that Traefik polls.
 
-schema                  what Traefik's configuration may hold, and since which version
-label_tree              labels as a tree
-label_decode            one element, read from its labels by the schema
-labels                  everything the labels of one container ask for
-rule, go_regexp         can Traefik parse it
-known_protocols         databases that are known by their image
-elements                routers, services and middlewares that an instance brings, by name
-instance_plan           one instance: its elements, and what is wrong with it
-host_names, naming      the names of what labels do not name
-places                  each node: how its instances are reached, may they be routed to
-reach                   how one port of an instance is reached
-merging, scopes         one name that several instances, or services, define
-service_servers         the instances behind a service: which get requests, and why not
-service_parts           a service with its servers; near ones first
-routers, references     a router with its service and middlewares; what is missing of them
-composition             all of it, made anew only where something changed
-document                the canonical body, in pieces
-dynamic_configuration   the body, and what had to be left out
-settling                which body to serve while this node does not know everything yet
-last_good               the body that survives a restart
-provider                follows the cluster, and says which body Traefik gets now
+From the labels of one instance to its elements:
 
-Traefik refuses a whole body for one unknown key or one empty object, and then keeps silent
-about it.  So nothing reaches the body that was not checked here first; what fails a check is
-left out alone, and listed as a `Rejection`.
+schema                 Traefik's configuration as data: keys, types, and their versions
+label_tree             labels as a tree
+label_decode           decodes one element from its labels, by the schema
+labels                 everything that the labels of one container define
+rule                   checks router rules
+go_regexp              checks regular expressions
+known_protocols        recognises databases by their image
+elements               elements, and the keys that say who wrote them
+rejection              what was left out, and what to do about it
+instance_plan          the elements of one instance
+host_names             the part of a service in its host name
+naming                 names for elements that labels do not name
+
+From the elements of all instances to the body:
+
+places                 how the instances of each node are reached, and whether they get requests
+reach                  how one port of an instance is reached
+merging                one name that several instances define
+references             references between elements, and which are missing
+dependencies           which elements must be composed again when another one changes
+composition            the tables of everything that is composed
+work                   the keys that one run of the passes composes again
+compose                the passes, in order
+service_passes         services with their servers
+service_servers        which instances of a service get requests
+service_parts          one service as it is in the body
+middleware_passes      middlewares, and what each service means by a name
+router_passes          routers, and the middlewares that all of them share
+routers                one router as it is in the body
+document               the canonical encoding of the body, in pieces
+dynamic_configuration  the body, and what was left out of it
+
+Serving:
+
+provider               builds the body from the cluster, and decides which one Traefik gets
+settling               which body to serve while this node does not know the whole cluster yet
+last_good              the body that survives a restart
+ages                   how long ago the record of each instance changed
+explanation            how a host name or a service is routed, and why not
+views                  parts of the body for people
+
+Traefik refuses a whole body for one unknown key or one empty object, and logs that only once.  So
+everything is checked before it reaches the body.  What fails a check is left out alone, and listed
+as a `Rejection`.
 """

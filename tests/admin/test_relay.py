@@ -63,6 +63,21 @@ def test_request_about_the_cluster_is_refused_until_the_cluster_is_known() -> No
     assert not [one for one in admin.harness.sent_to("http") if isinstance(one, Relayed)]
 
 
+class PokeRequest(OperatorRequest):
+    """A request of a feature that the admin actor does not know."""
+
+    answered_by = "docker"
+
+
+def test_request_of_a_new_feature_is_relayed_without_a_change_of_the_admin_actor() -> None:
+    admin = Admin(neighbours=("docker",))
+
+    admin.ask(PokeRequest())
+
+    (relayed,) = [one for one in admin.harness.sent_to("docker") if isinstance(one, Relayed)]
+    assert decode(relayed.request) == PokeRequest()
+
+
 def test_every_such_request_names_an_actor_of_the_node_and_crosses_nodes() -> None:
     kinds = subclasses_of(OperatorRequest)
     actors = {spec.name for spec in ACTORS}

@@ -67,7 +67,7 @@ exec nc -ll -p 80 -e /echo
 
 @dataclass
 class Node:
-    """One host with all that is on it."""
+    """One host and everything on it."""
 
     host: Host
     agent: Agent
@@ -76,21 +76,21 @@ class Node:
     access_log: Path
 
     def get(self, host: str, path: str = "/", **options: Any) -> tuple[int, bytes]:
-        """Ask this node's Traefik as somebody who is no member of the cluster."""
+        """Send a request to this node's Traefik from outside the cluster."""
         return ask(self.host.address, host, path, **options)
 
     def show(self, name: str, path: str = SHOW, **options: Any) -> dict[str, str]:
-        """Ask for the page that says what its container was asked; it is answered 200."""
+        """Get the page with the request that its container received; the status is 200."""
         status, body = self.get(name, path, **options)
         assert status == 200, f"{name} on {self.agent.name}: {status} {body!r}"
         return dict(line.split("=", 1) for line in body.decode().splitlines())
 
     def accesses(self) -> list[dict[str, Any]]:
-        """Return the requests that its Traefik has had so far."""
+        """Return the requests that its Traefik has received."""
         return [json.loads(line) for line in self.access_log.read_text().splitlines()]
 
     def servers(self, service: str) -> list[str]:
-        """Return the servers that its Traefik has for the service of `<service>.localhost`."""
+        """Return its Traefik's servers for the service of `<service>.localhost`."""
         status, body = ask(self.host.address, "x", "/api/http/services", port=8082)
         assert status == 200
         for found in json.loads(body):
@@ -114,7 +114,7 @@ class Node:
     def run_web(
         self, name: str, labels: Mapping[str, str] | None = None, *, published: bool = False
     ) -> Any:
-        """Start a container that declares port 80; it publishes that only where asked."""
+        """Start a container that exposes port 80, and publishes it if wanted."""
         return self.engine.run(
             name,
             *("sh", "-c", _PAGES),
@@ -127,13 +127,13 @@ class Node:
 
 @dataclass
 class Rig:
-    """All nodes, and the address of this process, which is no member of the cluster."""
+    """All nodes, and the address of this process, which is not a member of the cluster."""
 
     observer: str
     nodes: list[Node] = field(default_factory=list)
 
     def wait_for(self, service: str, count: int) -> None:
-        """Wait until every node's Traefik has so many servers for a service."""
+        """Wait until every node's Traefik has this number of servers for a service."""
         for node in self.nodes:
             wait_until(
                 lambda node=node: len(node.servers(service)) == count,  # type: ignore[misc]
@@ -142,7 +142,7 @@ class Rig:
             )
 
     def entry_points(self, path: str) -> list[list[str]]:
-        """Return by which entry points each Traefik has had requests for a path."""
+        """Return the entry points at which each Traefik received requests for a path."""
         return [
             [one["entryPointName"] for one in node.accesses() if one["RequestPath"] == path]
             for node in self.nodes
@@ -168,7 +168,7 @@ def ask(
 
 
 class _HttpsOfAnybody(http.client.HTTPSConnection):
-    """Takes the certificate that Traefik makes itself."""
+    """A context that accepts Traefik's self-signed certificate."""
 
     def __init__(self, address: str, port: int, timeout: float) -> None:
         context = ssl._create_unverified_context()
@@ -194,7 +194,7 @@ def ask_from(host: Host, url: str, headers: Mapping[str, str]) -> tuple[int, str
 def ingress_rig(
     directory: Path, count: int = 3, traefik_settings: Mapping[str, Any] | None = None
 ) -> Iterator[Rig]:
-    """Run `count` nodes for the length of the block."""
+    """Run `count` nodes for the duration of the block."""
     with contextlib.ExitStack() as stack:
         hosts = stack.enter_context(network_hosts(count))
         engines = [stack.enter_context(private_docker(host.namespace)) for host in hosts]

@@ -44,7 +44,7 @@ def rig(preference: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 @pytest.mark.scenario(26)
 @pytest.mark.parametrize("published", [True, False], ids=["published", "unpublished"])
-def test_requests_to_the_other_node_go_on_and_no_body_names_it_after_1_s(
+def test_no_request_to_the_other_node_fails_and_the_dead_container_is_unrouted_within_1_s(
     rig: Rig, preference: str, published: bool
 ) -> None:
     dies_on, other = rig.nodes

@@ -1,4 +1,4 @@
-"""An agent and a container that takes its time to end: it is out of the routes while it runs."""
+"""An agent and a container that is slow to end: it is unrouted while it still runs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rigs.ports import free_port
 from rigs.processes import wait_until
 
 pytestmark = [
+    pytest.mark.xdist_group("docker engine"),
     pytest.mark.integration,
     pytest.mark.slow,
     pytest.mark.needs("docker"),
@@ -59,7 +60,7 @@ def run(agent: Agent, engine: PrivateDocker, linger_s: int, **options: Any) -> A
         ),
     ],
 )
-def test_stopping_container_is_out_of_the_body_within_1_s_while_it_still_runs(
+def test_stopping_container_is_unrouted_within_1_s_while_it_still_runs(
     agent: Agent, docker_engine: PrivateDocker, options: dict[str, Any]
 ) -> None:
     container = run(agent, docker_engine, 3, **options)
@@ -78,7 +79,7 @@ def test_stopping_container_is_out_of_the_body_within_1_s_while_it_still_runs(
     assert ended_s > 2.5
 
 
-def test_operator_sees_that_it_drains_and_nothing_is_degraded(
+def test_draining_is_shown_to_the_operator_and_is_not_degraded(
     agent: Agent, docker_engine: PrivateDocker
 ) -> None:
     container = run(agent, docker_engine, 60)

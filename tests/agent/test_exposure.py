@@ -1,4 +1,4 @@
-"""What the outside reaches of an agent, and what it makes of those without the cluster key."""
+"""What is reachable of an agent from outside, and what it does without the cluster key."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_garbage_on_the_gossip_port_is_dropped_and_counted(agent: Agent) -> None
 
 
 @pytest.mark.scenario(44)
-def test_command_with_another_key_is_refused_and_told_so(agent: Agent, tmp_path: Path) -> None:
+def test_command_with_another_key_is_refused_with_the_reason(agent: Agent, tmp_path: Path) -> None:
     settings = Settings(
         node_name="operator", data_dir=str(tmp_path / "none"), bind_address=agent.address,
         cluster_key=token_hex(32),
@@ -105,7 +105,7 @@ def test_command_with_another_key_is_refused_and_told_so(agent: Agent, tmp_path:
 
 @pytest.mark.scenario(44)
 @pytest.mark.needs("netns")
-def test_agent_listens_on_its_tailnet_address_and_on_loopback_alone(
+def test_agent_listens_on_its_tailnet_address_and_on_loopback_only(
     make_hosts: MakeHosts, tmp_path: Path
 ) -> None:
     (host,) = make_hosts(1)

@@ -47,8 +47,9 @@ def degraded(agent: Agent) -> list[str]:
     return list(json.loads(done.stdout)["degraded"]) if done.stdout else [done.stderr]
 
 
-def of_disk(agent: Agent) -> list[str]:
-    return [text for text in degraded(agent) if str(agent.data_dir) in text]
+def problems_of(disk: Path, agent: Agent) -> list[str]:
+    """Return what `agent` names as wrong with files on `disk`."""
+    return [text for text in degraded(agent) if str(disk) in text]
 
 
 def states_seen_by(agent: Agent) -> dict[str, str]:
@@ -79,15 +80,17 @@ def test_node_with_a_full_disk_stays_a_member_and_is_whole_when_there_is_space(
     with agents(tmp_path, 3, settings=THREE, start=False) as nodes:
         alpha, beta, gamma = nodes
         start_all([alpha, beta])
-        wait_until(lambda: not of_disk(alpha), timeout_s=10, what="alpha to be well")
+        wait_until(lambda: not problems_of(disk, alpha), timeout_s=10, what="alpha to be well")
         filler = fill(disk)
 
-        kill_actors(alpha, "gossip", "admin", "http", "raft", "leases", "services", "monitor/web")
+        kill_actors(alpha, "monitor/web", "gossip", "admin", "http", "raft", "leases", "services")
         gamma.start()
         for agent in nodes:
             agent.wait_for_members(alive=3)
-        wait_until(lambda: bool(of_disk(alpha)), timeout_s=20, what="alpha to report its disk")
-        for text in of_disk(alpha):
+        wait_until(
+            lambda: bool(problems_of(disk, alpha)), timeout_s=20, what="alpha to report its disk"
+        )
+        for text in problems_of(disk, alpha):
             assert f"the file system at {disk} is full" in text
             assert f"free space on {disk}" in text
         wait_until(
@@ -104,11 +107,13 @@ def test_node_with_a_full_disk_stays_a_member_and_is_whole_when_there_is_space(
         assert states_seen_by(beta) == {"alpha": "alive", "beta": "alive", "gamma": "alive"}
         assert answers(alpha)
         assert not alpha.events("actor_given_up")
-        wait_until(lambda: bool(of_disk(beta)), timeout_s=10, what="beta to report alpha's disk")
+        wait_until(
+            lambda: bool(problems_of(disk, beta)), timeout_s=10, what="beta to report alpha's disk"
+        )
 
         filler.unlink()
         wait_until(
-            lambda: not of_disk(alpha) and not of_disk(beta),
+            lambda: not problems_of(disk, alpha) and not problems_of(disk, beta),
             timeout_s=WHOLE_WITHIN_S,
             what=lambda: f"alpha to be whole: {degraded(alpha)}",
         )

@@ -1,4 +1,4 @@
-"""A service that publishes no port is reached on every node, through the Traefik of its own."""
+"""A service that publishes no port is reached from every node, through the Traefik of its node."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UPGRADE = (
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """Web runs on beta; prefixed, too, behind a middleware; both on alpha and beta."""
+    """`web` and `prefixed`, which has a middleware, run on beta; `both` runs on alpha and beta."""
     try:
         with ingress_rig(
             tmp_path_factory.mktemp("ingress"), traefik_settings={"local_preference": "failover"}
@@ -187,7 +187,7 @@ def test_no_request_loops_while_the_container_dies(rig: Rig) -> None:
 
     assert {status for _, status in asked} <= {502, 503, 504}
     assert asked[-1][1] == 503
-    retries_max = 7  # the first attempt, and those of the retry middleware
+    retries_max = 7  # the first attempt and the retries of the middleware
     for path, _ in asked:
         of_alpha, of_beta, of_gamma = rig.entry_points(path)
         assert (of_alpha, of_gamma) == (["web"], [])

@@ -64,7 +64,7 @@ def test_keys_are_rotated_and_a_node_that_was_down_gets_them_at_its_return(
 
     assert code == 0, err
     assert [line.split(" ")[0] for line in err.splitlines()] == [
-        "looking", "installing", "using", "removing",
+        "reading", "installing", "using", "removing",
     ]  # fmt: skip
     (new,) = set(map(tuple, keys_of(beta).values()))
     assert len(new) == 1

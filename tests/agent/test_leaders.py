@@ -20,17 +20,17 @@ def leaders(seeds: tuple[str, ...] = (), named: tuple[str, ...] = ()) -> list[st
     )
 
 
-def test_leaders_are_on_the_hosts_of_the_seeds_each_once() -> None:
+def test_leaders_default_to_the_hosts_of_the_seeds() -> None:
     seeds = ("127.0.0.1:7946", "127.0.0.2:7946", "127.0.0.1:1234")
 
     assert leaders(seeds) == ["127.0.0.1:7000", "127.0.0.2:7000"]
 
 
-def test_leaders_that_are_set_count_instead() -> None:
+def test_configured_leaders_replace_the_default() -> None:
     assert leaders(("127.0.0.1:7946",), ("127.0.0.3:1", "[::1]:2")) == ["127.0.0.3:1", "[::1]:2"]
 
 
-def test_names_are_looked_up_and_those_that_are_none_left_out(
+def test_names_of_leaders_are_resolved_and_unknown_ones_omitted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = leaders(named=("localhost:5", "no-such-host.invalid:5"))

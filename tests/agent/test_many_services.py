@@ -1,4 +1,4 @@
-"""Five hundred services on ten nodes: gossip stays small, whatever is to be told."""
+"""Five hundred services on ten nodes: gossip stays within its budgets."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def now_s() -> float:
 
 
 @pytest.mark.scenario(20)
-def test_five_hundred_services_fit_the_budget_of_packets_bytes_and_processor() -> None:
+def test_five_hundred_services_stay_within_the_packet_byte_and_cpu_budgets() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         figures = runner.run(run())
 

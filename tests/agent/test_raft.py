@@ -107,7 +107,7 @@ def test_leader_that_is_cut_off_steps_down_and_acts_on_no_lease(
 
 
 @pytest.mark.scenario(11)
-def test_cluster_grows_by_itself_and_loses_its_leader_and_a_dead_node(tmp_path: Path) -> None:
+def test_cluster_grows_automatically_and_loses_its_leader_and_a_dead_node(tmp_path: Path) -> None:
     settings = [{"raft": {"bootstrap_expect": 1}}] + [{}] * 4
     with agents(tmp_path, 5, settings=settings, start=False) as nodes:
         nodes[0].start()
@@ -204,7 +204,7 @@ def test_preferred_node_leads_again_within_a_minute_of_its_return(tmp_path: Path
 
 
 @pytest.mark.scenario(14)
-def test_survivor_of_two_says_that_it_has_no_quorum_and_routes_on(tmp_path: Path) -> None:
+def test_survivor_of_two_reports_no_quorum_and_keeps_routing(tmp_path: Path) -> None:
     service = {"name": "web", "address": "127.0.0.1:1", "check": "tcp"}
     two = {"raft": {"bootstrap_expect": 2}, "static_services": [service]}
     with agents(tmp_path, 2, settings=[two, two], start=False) as nodes:

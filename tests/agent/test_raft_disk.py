@@ -61,7 +61,7 @@ def takes_part(agent: Agent, leader: Agent) -> bool:
     return bool(own.leader) and own.applied_index >= its.commit_index - 1
 
 
-def test_node_whose_sync_fails_leaves_the_lead_to_others_and_comes_back_when_it_works(
+def test_leader_whose_sync_fails_is_replaced_and_rejoins_once_the_disk_works(
     three: list[Agent], tmp_path: Path
 ) -> None:
     old = wait_for_leader(three)
@@ -123,7 +123,7 @@ def fill(file: Path) -> None:
 
 
 @pytest.mark.needs("mount")
-def test_node_whose_disk_is_full_takes_no_part_until_there_is_room(tmp_path: Path) -> None:
+def test_node_with_a_full_disk_takes_no_part_until_there_is_room(tmp_path: Path) -> None:
     with agents(tmp_path, 3, settings=THREE, start=False) as nodes:
         victim = nodes[0]
         (victim.data_dir / "raft").mkdir(parents=True)

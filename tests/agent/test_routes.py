@@ -34,7 +34,7 @@ GONE_WITHIN_S = 1.0
 
 @dataclass
 class Rig:
-    """The cluster and what runs in it."""
+    """The cluster and its containers."""
 
     agents: list[Agent]
     engines: list[PrivateDocker]
@@ -45,7 +45,7 @@ class Rig:
         return all(len(agent.servers("whoami.localhost")) == 3 for agent in self.agents)
 
     def wait_until_whole(self) -> None:
-        """Wait until every body has all three, and Traefik has taken that up."""
+        """Wait until every body has all three instances, and Traefik has applied it."""
         wait_until(self.whole, timeout_s=20, what="the whole cluster in every body")
         wait_until(self._whole_in_traefik, timeout_s=10, what=lambda: f"{self.traefik.servers()}")
 
@@ -55,11 +55,11 @@ class Rig:
         return [len(servers.get(name, ())) for name in names] == [3, 1, 1, 1]
 
     def complaints(self) -> list[str]:
-        """Return Traefik's error lines, but for those of polls while the agent is away."""
+        """Return Traefik's error lines, without failed polls while the agent is down."""
         return [line for line in self.traefik.error_lines() if "Provider error" not in line]
 
     def whoami(self, number: int) -> Any:
-        """Start one instance of the service, which answers with its node's name."""
+        """Start one instance of the service; it answers with the name of its node."""
         agent = self.agents[number]
         page = f"mkdir /www; echo {agent.name} > /www/index.html; exec httpd -f -p 80 -h /www"
         return self.engines[number].run(
@@ -196,7 +196,7 @@ def test_only_the_container_with_a_broken_label_is_left_out(rig: Rig) -> None:
             timeout_s=10,
             what="it to be listed",
         )
-        time.sleep(1)  # time for Traefik to poll what the agent now serves
+        time.sleep(1)  # Traefik polls what the agent now serves
         after = rig.traefik.servers()
         rejected = rig.agents[1].get("/api/rejected")[1]
         told = {

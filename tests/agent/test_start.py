@@ -1,4 +1,4 @@
-"""The agent as a program: start, refusal, stop, and what a killed one leaves to the next."""
+"""The agent as a program: start, refusal, stop, and a start after a kill."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ def test_stop_takes_less_than_5_s_and_leaves_no_process(
     assert [event["unended"] for event in agent.events("agent_stopped")] == [[]]
 
 
-def test_signal_to_every_process_at_once_still_ends_in_order(agent: Agent) -> None:
+def test_signal_to_all_processes_at_once_still_stops_in_order(agent: Agent) -> None:
     os.killpg(agent.process.pid, signal.SIGTERM)
     agent.process.wait_for(lambda: not agent.process.is_running, timeout_s=STOP_S, what="its end")
 
@@ -85,7 +86,7 @@ def test_killed_agent_leaves_no_process_and_starts_again(agent: Agent) -> None:
     agent.wait_for_members(alive=1)
 
 
-def test_start_ends_what_an_earlier_life_left_and_nothing_else(tmp_path: Path) -> None:
+def test_start_ends_only_processes_of_an_earlier_run(tmp_path: Path) -> None:
     with agents(tmp_path, 1, start=False) as (agent,), contextlib.ExitStack() as stack:
         runtime_dir = agent.data_dir / "run"
         runtime_dir.mkdir(parents=True, mode=0o700)
@@ -109,7 +110,7 @@ def test_start_ends_what_an_earlier_life_left_and_nothing_else(tmp_path: Path) -
         assert not (runtime_dir / "old-1.sock").exists()
 
 
-def test_process_knows_itself_by_the_note_it_leaves(tmp_path: Path) -> None:
+def test_process_is_identified_by_its_note(tmp_path: Path) -> None:
     write_pid_file(tmp_path, "self")
 
     assert running_processes(tmp_path) == [os.getpid()]
@@ -117,7 +118,9 @@ def test_process_knows_itself_by_the_note_it_leaves(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["self.pid"]
 
 
-def test_second_start_on_the_same_data_directory_is_refused(agent: Agent) -> None:
+def test_second_start_on_the_same_data_directory_is_refused_with_the_first_process(
+    agent: Agent,
+) -> None:
     second = start("--config", str(agent.config))
 
     assert second.returncode == 1
@@ -129,7 +132,7 @@ def test_second_start_on_the_same_data_directory_is_refused(agent: Agent) -> Non
     assert agent.health()["members_alive"] == 1
 
 
-def test_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+def test_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with agents(tmp_path, 1, start=False) as (agent,), socket.socket() as taken:
         taken.bind((agent.address, 7947))
         taken.listen()
@@ -168,14 +171,14 @@ def test_wrong_setting_is_one_line_and_exit_code_2_before_anything_starts(
     assert not data_dir.exists()
 
 
-def test_settings_can_be_checked_without_a_start(agent: Agent) -> None:
+def test_check_validates_settings_without_starting(agent: Agent) -> None:
     checked = start("--config", str(agent.config), "--check")
 
     assert (checked.returncode, checked.stderr) == (0, "")
     assert agent.name in checked.stdout
 
 
-def test_systemd_is_told_when_the_agent_works_and_when_it_stops(tmp_path: Path) -> None:
+def test_systemd_is_notified_of_ready_and_stopping(tmp_path: Path) -> None:
     notify = tmp_path / "notify.sock"
     with (
         agents(tmp_path, 1, start=False) as (agent,),
@@ -195,13 +198,13 @@ def test_systemd_is_told_when_the_agent_works_and_when_it_stops(tmp_path: Path) 
 
 
 @pytest.mark.needs("netns")
-def test_agent_works_with_no_settings_at_all(make_hosts: MakeHosts, tmp_path: Path) -> None:
+def test_agent_works_without_any_settings(make_hosts: MakeHosts, tmp_path: Path) -> None:
     (host,) = make_hosts(1)
     environment = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
     tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+    for parent in tmp_path.relative_to(gettempdir()).parents:
+        (Path(gettempdir()) / parent).chmod(0o755)
     agent: Process = host.start(
         [*command, sys.executable, "-m", "constellation.start"],
         log_file=tmp_path / "agent.log",

@@ -46,7 +46,8 @@ def give_up(agent: Agent, actor: str) -> None:
 
 
 def test_status_names_the_actor_that_failed_and_when_it_is_tried_again(tmp_path: Path) -> None:
-    with agents(tmp_path, 1, settings={"supervisor": SLOW}) as (agent,):
+    settings = {"supervisor": SLOW, "raft": {"bootstrap_expect": 1}}
+    with agents(tmp_path, 1, settings=settings) as (agent,):
         wait_until(
             lambda: agent.run_command("leases").returncode == 0, timeout_s=15, what="the leases"
         )

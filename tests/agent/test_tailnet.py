@@ -1,4 +1,4 @@
-"""Agents on a real tailnet, with Headscale: they meet, and say what is wrong with it."""
+"""Agents on a real tailnet, with Headscale: they meet, and report what is wrong with it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def wait_for_state(lab: Lab, agent: Agent, state: str) -> None:
     )
 
 
-def test_agents_meet_on_a_tailnet_and_say_what_becomes_of_it(lab: Lab) -> None:
+def test_agents_meet_on_a_tailnet_and_report_its_failures(lab: Lab) -> None:
     key = lab.net.new_key(tags=(TAG,))
     first, second, third = lab.net.machines
     # One starts before its machine is in the tailnet at all.

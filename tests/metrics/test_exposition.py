@@ -1,4 +1,4 @@
-"""Many actors' reports, one page that Prometheus takes."""
+"""Reports of many actors become one page that Prometheus accepts."""
 
 from __future__ import annotations
 

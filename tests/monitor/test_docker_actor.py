@@ -13,6 +13,8 @@ from rigs.ports import free_port
 from tests.monitor.fake_engine import FakeDocker
 from tests.monitor.watched import Host, Start
 
+pytestmark = pytest.mark.xdist_group("docker engine")
+
 
 def is_running(service: str) -> Callable[[dict[str, ServiceObservation]], bool]:
     return lambda known: service in known and known[service].running

@@ -16,6 +16,8 @@ from tests.monitor.fake_engine import FakeDocker
 from tests.monitor.real_docker import LINGER, RealDocker
 from tests.monitor.watched import Host, Start, has
 
+pytestmark = pytest.mark.xdist_group("docker engine")
+
 BY_CHECK = {"constellation.primary": "health"}
 
 real_only = pytest.mark.parametrize("host", [REAL], indirect=True)

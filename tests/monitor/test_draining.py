@@ -71,10 +71,10 @@ def test_drain_limit_follows_the_stop_timeout_of_docker(
 def test_inspected_container_that_was_asked_to_stop_is_draining() -> None:
     draining = Draining()
 
-    asked = draining.ask(container(), 100.0)
+    asked = draining.begin(container(), 100.0)
 
     assert asked.observation.draining
-    assert draining.seen(container(), 115.0) == asked
+    assert draining.marked(container(), 115.0) == asked
     assert not draining.is_over(container(), 115.0)
 
 
@@ -88,22 +88,22 @@ def test_inspected_container_that_was_asked_to_stop_is_draining() -> None:
 )
 def test_draining_ends(later: Container, at_s: float) -> None:
     draining = Draining()
-    draining.ask(container(), 100.0)
+    draining.begin(container(), 100.0)
 
-    assert not draining.seen(later, at_s).observation.draining
+    assert not draining.marked(later, at_s).observation.draining
     assert len(draining) == 0
 
 
 def test_second_stop_signal_restarts_the_drain_limit() -> None:
     draining = Draining()
-    draining.ask(container(), 100.0)
-    draining.ask(container(), 110.0)
+    draining.begin(container(), 100.0)
+    draining.begin(container(), 110.0)
 
-    assert draining.seen(container(), 124.0).observation.draining
+    assert draining.marked(container(), 124.0).observation.draining
 
 
 def test_container_that_was_not_asked_to_stop_is_not_draining() -> None:
     draining = Draining()
 
     assert not draining.is_over(container(), 100.0)
-    assert draining.seen(container(), 100.0) == container()
+    assert draining.marked(container(), 100.0) == container()

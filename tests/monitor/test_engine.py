@@ -20,6 +20,8 @@ from rigs.ports import free_port
 from tests.monitor.fake_engine import IMAGE, FakeDocker
 from tests.monitor.real_docker import RealDocker
 
+pytestmark = pytest.mark.xdist_group("docker engine")
+
 Host = FakeDocker | RealDocker
 
 LOCAL = PublishPolicy("127.0.0.1", "127.0.0.1")

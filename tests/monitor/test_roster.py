@@ -94,7 +94,7 @@ def test_first_running_claim_keeps_the_name_and_the_other_is_reported_once() -> 
     again = watched.observed(observed("web", source="static"), 2.0)
 
     assert (events(first), again) == (["service_claim_ignored"], [])
-    assert watched.entries["web"].told == observed("web").observations[0]
+    assert watched.entries["web"].sent == observed("web").observations[0]
 
 
 def test_other_claim_takes_over_from_one_that_vanished() -> None:
@@ -256,11 +256,11 @@ class Story:
                 assert effect.name in self.alive
 
     def end(self) -> None:
-        """Let time pass while every monitor does what it is told."""
+        """Let time pass while every monitor does as requested."""
         for _ in range(40):
             self.now_s += 5.0
             for service in self.alive:
-                self.roster.heard(service, self.now_s)
+                self.roster.answered(service, self.now_s)
             effects = self.roster.tick(self.now_s)
             self.follow(effects)
             for effect in effects:

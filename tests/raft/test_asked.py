@@ -45,7 +45,7 @@ def test_proposal_is_answered_when_its_entry_is_applied() -> None:
     assert not proposals.applied([entry(5)])
 
 
-def test_proposal_whose_place_another_entry_took_is_refused() -> None:
+def test_proposal_whose_entry_was_replaced_is_refused() -> None:
     proposals = Proposals()
     proposals.add_proposal(5, 1, "asker", 42)
 
@@ -54,7 +54,7 @@ def test_proposal_whose_place_another_entry_took_is_refused() -> None:
     assert isinstance(reply.message, RaftRefused)
     assert (reply.message.number, reply.message.why) == (
         42,
-        "another leader's entry took its place",
+        "an entry of another leader replaced it",
     )
 
 
@@ -81,7 +81,7 @@ def test_oldest_proposal_is_refused_when_too_many_wait() -> None:
     (reply,) = proposals.add_proposal(ASKED_MAX + 1, 1, "asker", ASKED_MAX + 1)
 
     assert isinstance(reply.message, RaftRefused)
-    assert (reply.message.number, reply.message.why) == (1, "too many wait")
+    assert (reply.message.number, reply.message.why) == (1, "too many proposals wait")
 
 
 # Orders.
@@ -140,7 +140,7 @@ def test_refusal_echoes_the_number_of_the_order() -> None:
     )
 
 
-def test_change_in_whose_place_another_leaders_entry_is_committed_was_not_done() -> None:
+def test_order_whose_entry_was_replaced_is_answered_as_not_done() -> None:
     orders = Orders()
     orders.add_order(order("remove"), "asker", 0.0, index=5, term=1)
 
@@ -159,4 +159,4 @@ def test_changes_that_are_not_committed_when_leadership_is_lost_may_be_done_yet(
 
     assert reply.asker == "asker"
     assert isinstance(reply.message, RaftOrderDone)
-    assert "may be done yet" in reply.message.text
+    assert "may still be done" in reply.message.text

@@ -23,19 +23,19 @@ def test_answers_wait_for_the_disk() -> None:
     assert in_safe_order([NEW, send]) == ([], [NEW], [send])
 
 
-def test_what_is_applied_waits_for_the_disk() -> None:
+def test_apply_waits_for_the_disk() -> None:
     apply = Apply(NEW.entries)
 
     assert in_safe_order([NEW, apply]) == ([], [NEW], [apply])
 
 
-def test_append_that_says_that_an_unwritten_entry_is_committed_waits() -> None:
+def test_append_that_marks_an_unwritten_entry_as_committed_waits() -> None:
     send = SendTo("c", append(2, prev=(5, 2), commit=5))
 
     assert in_safe_order([NEW, send]) == ([], [NEW], [send])
 
 
-def test_nothing_is_said_before_a_new_term_or_vote_or_snapshot_is_written() -> None:
+def test_nothing_is_sent_before_a_new_term_vote_or_snapshot_is_written() -> None:
     term, taken = SaveHardState(RaftHardState(term=3)), SaveSnapshot(snapshot(4, 2), ())
     vote = SendTo("b", RaftVoteResponse(term=3, voter="a", granted=True))
     send = SendTo("c", append(3, prev=(4, 2)))
@@ -51,7 +51,7 @@ def test_without_a_write_all_keeps_its_order() -> None:
     assert in_safe_order([vote, heartbeat]) == ([], [], [vote, heartbeat])
 
 
-def test_only_voter_tells_its_learner_of_nothing_that_it_could_lose() -> None:
+def test_only_voter_sends_its_learner_no_commit_that_it_could_lose() -> None:
     alone = leader(disk(1, voters="a", learners="c"))
 
     _, effects = alone.propose([b"mine"], 10.1)

@@ -89,7 +89,7 @@ def test_node_that_is_expected_alone_begins_at_once() -> None:
     assert not saved.promised_to
 
 
-def test_most_preferred_asks_the_others_once_all_have_been_there_for_a_while() -> None:
+def test_most_preferred_node_offers_once_the_same_nodes_are_visible_for_a_while() -> None:
     first = node("a")
 
     effects = settled(first, THREE)
@@ -101,13 +101,13 @@ def test_most_preferred_asks_the_others_once_all_have_been_there_for_a_while() -
     assert not node("b").tick(THREE, 9.0)
 
 
-def test_its_own_promise_is_saved_before_it_is_told() -> None:
+def test_own_promise_is_saved_before_the_offer_is_sent() -> None:
     effects = settled(node("a"), THREE)
 
     assert isinstance(effects[0], SaveIdentity)
 
 
-def test_rank_decides_who_asks() -> None:
+def test_node_of_the_best_rank_makes_the_offer() -> None:
     roster = {
         "a": RosterNode(is_living=True, is_witness=True, priority=1),
         "b": RosterNode(is_living=True, priority=20),
@@ -148,7 +148,7 @@ def test_promise_that_is_not_repeated_does_not_count_for_long() -> None:
     assert [to for to, _ in sent(RaftOffer, effects)] == ["b"]
 
 
-def test_only_who_has_not_promised_is_asked_again() -> None:
+def test_offer_is_repeated_only_to_nodes_that_have_not_promised() -> None:
     first = node("a")
     settled(first, THREE)
     cluster_id = first.identity.promised_to
@@ -189,7 +189,7 @@ def test_offer_goes_on_in_the_next_life() -> None:
         (3, THREE | {"d": RosterNode(is_living=True, cluster_id="x")}, "cluster x exists"),
     ],
 )
-def test_node_that_waits_says_for_what(
+def test_waiting_node_reports_what_it_waits_for(
     expect: int, roster: dict[str, RosterNode], why: str
 ) -> None:
     first = node("a", expect=expect)
@@ -208,7 +208,7 @@ def test_nodes_that_come_and_go_are_waited_for() -> None:
     assert first.tick(THREE, 2.2)
 
 
-def test_cluster_whose_nodes_are_all_away_does_not_hold_up_another() -> None:
+def test_cluster_whose_nodes_are_all_unreachable_does_not_block_a_new_one() -> None:
     roster = THREE | {"d": RosterNode(is_living=False, cluster_id="x")}
 
     assert sent(RaftOffer, settled(node("a"), roster))
@@ -261,7 +261,7 @@ def test_offer_is_not_promised(roster: dict[str, RosterNode]) -> None:
     assert node("b").on_offer(offer("a"), roster, 1.0) == []
 
 
-def test_own_offer_gives_way_to_a_better_one_only() -> None:
+def test_own_offer_yields_only_to_a_better_one() -> None:
     second = node("b", identity=promised("b"))
 
     assert second.on_offer(offer("c"), THREE, 1.0) == []
@@ -269,7 +269,7 @@ def test_own_offer_gives_way_to_a_better_one_only() -> None:
     assert second.identity == promised("a")
 
 
-def test_who_has_promised_to_a_given_up_offer_learns_of_the_better_one() -> None:
+def test_node_that_promised_itself_to_a_dropped_offer_learns_of_the_better_one() -> None:
     third = node("c", identity=promised("b"))
     second = node("b", identity=promised("b"))
     second.on_offer(offer("a"), THREE, 1.0)
@@ -289,7 +289,7 @@ def test_word_of_a_given_up_offer_that_came_late_changes_nothing() -> None:
     assert third.on_offer(offer("a", instead_of="an-older-one"), THREE, 1.0) == []
 
 
-def test_promise_is_repeated_while_its_initiator_is_there() -> None:
+def test_promise_is_repeated_while_its_initiator_is_up() -> None:
     second = node("b", identity=promised("a"))
 
     told = [bool(sent(RaftPromise, second.tick(THREE, at_s))) for at_s in (0.0, 0.5, 1.0, 1.5)]
@@ -311,7 +311,7 @@ def gone(
     return one, roster
 
 
-def test_promise_to_who_is_gone_is_kept_until_another_takes_its_place() -> None:
+def test_promise_to_an_absent_initiator_holds_until_another_replaces_it() -> None:
     second, roster = gone("c", promised("a"))
     second.tick(roster, GONE_S + 1)
 
@@ -326,7 +326,7 @@ def test_offer_that_leaves_the_earlier_cluster_a_majority_is_not_promised() -> N
     assert third.on_offer(offer("d", "cde"), roster, GONE_S + 1) == []
 
 
-def test_who_is_bound_asks_nobody_and_says_why() -> None:
+def test_node_bound_by_a_promise_offers_nothing_and_reports_why() -> None:
     roster = {"a": ABSENT, "b": ABSENT, "c": FREE, "d": FREE, "e": FREE}
     third = node("c", identity=promised("a"))
     third.tick(roster, 0.0)
@@ -338,7 +338,7 @@ def test_who_is_bound_asks_nobody_and_says_why() -> None:
     assert third.fix.startswith("start a and b")
 
 
-def test_who_has_promised_to_one_that_is_gone_asks_with_the_others() -> None:
+def test_node_whose_initiator_is_gone_offers_together_with_the_others() -> None:
     second, roster = gone("b", promised("a"))
 
     effects = second.tick(roster, GONE_S + 1)
@@ -376,7 +376,7 @@ def test_earlier_offers_bind_on_when_the_latest_one_is_over(
     assert third.identity.promised_with == (("b", "c", "d"), ("a", "b", "c"))
 
 
-def test_initiator_that_offers_anew_is_itself_bound_by_earlier_promises() -> None:
+def test_initiator_that_offers_again_is_bound_by_its_earlier_promises() -> None:
     third = node("c", identity=promised("c", "bcd", "abc"))
     roster = {"c": FREE, "d": FREE, "e": FREE}
 

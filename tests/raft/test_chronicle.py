@@ -38,7 +38,7 @@ def said(reports: list[ChangeReported]) -> list[tuple[str, str, str]]:
     return [(one.what, one.node, one.reason) for one in reports]
 
 
-def test_leader_is_told_with_its_term_and_why_it_was_elected_by_itself() -> None:
+def test_change_of_leader_is_reported_with_its_term_and_reason() -> None:
     chronicle = Chronicle()
 
     own = chronicle.role_changed(RoleChanged("leader", 3, "a", "elected"))
@@ -59,7 +59,7 @@ def test_roles_without_another_leader_are_no_news() -> None:
     assert not chronicle.role_changed(RoleChanged("candidate", 3, "", "stands"))
 
 
-def test_members_that_come_vote_and_go_are_told() -> None:
+def test_members_that_join_vote_and_leave_are_reported() -> None:
     chronicle = Chronicle()
     nothing = LeasesChanged(index=0)
 
@@ -75,7 +75,7 @@ def test_members_that_come_vote_and_go_are_told() -> None:
     ]
 
 
-def test_grants_and_ends_of_leases_are_told_and_renewals_are_not() -> None:
+def test_grants_and_ends_of_leases_are_reported_and_renewals_are_not() -> None:
     chronicle = Chronicle()
     freed = LeaseFreed(name="lb-leader", fencing_token=3, holder="b", why="it was given back")
 
@@ -90,7 +90,7 @@ def test_grants_and_ends_of_leases_are_told_and_renewals_are_not() -> None:
     assert not renewed
 
 
-def test_what_an_earlier_life_had_on_its_disk_is_no_news() -> None:
+def test_entries_of_an_earlier_life_are_not_reported_again() -> None:
     chronicle = Chronicle()
     chronicle.begin_at(RaftDisk(entries=(configured(1, "a"), configured(2, "ab"))))
 
@@ -114,7 +114,7 @@ def test_members_of_a_snapshot_are_no_news() -> None:
     ]
 
 
-def test_who_is_far_behind_tells_nothing_of_what_happened_meanwhile() -> None:
+def test_member_far_behind_reports_nothing_of_what_it_catches_up_on() -> None:
     chronicle = Chronicle()
 
     behind = applied(chronicle, [configured(1, "a")], LeasesChanged(index=0), known_index=1000)

@@ -32,7 +32,9 @@ THREE = Configuration(frozenset("abc"), frozenset("d"))
         ("forget", "d", "abc", ""),
     ],
 )
-def test_change_does_what_it_says(kind: ChangeKind, node: str, voters: str, learners: str) -> None:
+def test_change_results_in_the_expected_configuration(
+    kind: ChangeKind, node: str, voters: str, learners: str
+) -> None:
     assert THREE.changed(kind, node) == Configuration(frozenset(voters), frozenset(learners))
 
 
@@ -40,10 +42,10 @@ def test_change_does_what_it_says(kind: ChangeKind, node: str, voters: str, lear
     ("of", "kind", "node", "why"),
     [
         (THREE, "add_learner", "a", "already"),
-        (THREE, "promote", "e", "no learner"),
-        (THREE, "promote", "a", "no learner"),
-        (THREE, "demote", "d", "no voter"),
-        (THREE, "remove", "e", "no member"),
+        (THREE, "promote", "e", "not a learner"),
+        (THREE, "promote", "a", "not a learner"),
+        (THREE, "demote", "d", "not a voter"),
+        (THREE, "remove", "e", "not a member"),
         (Configuration(frozenset("a")), "remove", "a", "promote another"),
         (Configuration(frozenset("a")), "demote", "a", "promote another"),
         (Configuration(frozenset("abcde"), frozenset("f")), "promote", "f", "demote one first"),
@@ -59,11 +61,11 @@ def test_change_that_must_not_be_is_refused(
 def test_members_are_limited() -> None:
     full = Configuration(frozenset("a"), frozenset(str(n) for n in range(MEMBERS_MAX - 1)))
 
-    with pytest.raises(ConfigurationRefusedError, match="enough"):
+    with pytest.raises(ConfigurationRefusedError, match="members already"):
         full.changed("add_learner", "b")
 
 
-def test_nobody_is_voter_and_learner() -> None:
+def test_no_node_is_both_voter_and_learner() -> None:
     with pytest.raises(ValueError, match="at once"):
         Configuration(frozenset("a"), frozenset("a"))
 
@@ -85,7 +87,7 @@ def test_majorities_before_and_after_any_change_overlap(
     assert now.voters
 
 
-def test_who_is_demoted_is_remembered_until_it_is_promoted_or_goes() -> None:
+def test_demotion_lasts_until_promotion_or_removal() -> None:
     demoted = THREE.changed("demote", "a")
 
     assert demoted.demoted == {"a"}
@@ -94,7 +96,7 @@ def test_who_is_demoted_is_remembered_until_it_is_promoted_or_goes() -> None:
     assert not THREE.changed("relieve", "a").demoted
 
 
-def test_who_is_removed_last_is_remembered_whatever_its_name() -> None:
+def test_latest_removal_is_remembered_whatever_the_name() -> None:
     removed = frozenset(f"n{number:02}" for number in range(REMOVED_MAX))
     full = Configuration(frozenset("ab"), removed=removed)
 

@@ -52,7 +52,7 @@ def test_timeouts_are_random_between_one_and_two_times_stretched(factor: float) 
     assert 1.98 < max(waits_s) <= 2.0
 
 
-def test_who_hears_no_leader_asks_first_and_changes_no_term() -> None:
+def test_node_without_a_leader_asks_for_pre_votes_and_keeps_its_term() -> None:
     effects = node(disk(1, 1)).tick(NOW_S)
 
     assert of_kind(effects, SaveHardState) == []
@@ -63,7 +63,7 @@ def test_who_hears_no_leader_asks_first_and_changes_no_term() -> None:
     ]
 
 
-def test_pre_vote_is_given_for_a_later_term_and_a_log_as_complete_and_binds_nobody() -> None:
+def test_pre_vote_needs_a_later_term_and_a_complete_log_and_is_not_binding() -> None:
     voter = node(disk(1, 1))
 
     for candidate in ("b", "c"):
@@ -106,7 +106,7 @@ def test_majority_of_votes_makes_the_leader_of_the_term() -> None:
         pytest.param(vote(2, "b", granted=False), id="a refusal"),
     ],
 )
-def test_what_is_no_vote_does_not_count(answer: RaftVoteResponse) -> None:
+def test_answers_that_are_not_votes_do_not_count(answer: RaftVoteResponse) -> None:
     candidate = node(disk(1))
     candidate.tick(NOW_S)
     candidate.step(vote(2, "b", pre_vote=True), NOW_S)
@@ -116,7 +116,7 @@ def test_what_is_no_vote_does_not_count(answer: RaftVoteResponse) -> None:
     assert candidate.leadership is None
 
 
-def test_one_vote_a_term_and_the_first_who_asks_gets_it() -> None:
+def test_one_vote_per_term_goes_to_the_first_candidate() -> None:
     voter = node(disk(1))
 
     first = voter.step(asked(2, "b"), NOW_S)
@@ -127,7 +127,7 @@ def test_one_vote_a_term_and_the_first_who_asks_gets_it() -> None:
     assert sent(other, RaftVoteResponse) == [vote(2, "a", granted=False)]
 
 
-def test_vote_is_kept_before_it_is_said_and_over_a_restart() -> None:
+def test_vote_is_saved_before_it_is_sent_and_survives_a_restart() -> None:
     effects = node(disk(1)).step(asked(2, "b"), NOW_S)
 
     *saves, answer = [one for one in effects if not isinstance(one, RoleChanged)]
@@ -156,7 +156,7 @@ def test_only_a_log_as_complete_gets_the_vote(log: tuple[int, int], granted: boo
     assert sent(effects, RaftVoteResponse) == [vote(5, "a", granted=granted)]
 
 
-def test_who_hears_a_leader_answers_no_candidate_but_one_that_it_sends() -> None:
+def test_follower_of_a_live_leader_answers_only_a_candidate_sent_by_that_leader() -> None:
     follower = node(disk(1))
     follower.step(append(1), NOW_S)
 
@@ -178,7 +178,7 @@ def test_later_term_in_a_refusal_makes_a_candidate_follow() -> None:
     assert candidate.state.role == "follower"
 
 
-def test_candidate_follows_who_leads_in_its_term() -> None:
+def test_candidate_follows_the_leader_of_its_term() -> None:
     candidate = node(disk(1))
     candidate.tick(NOW_S)
     candidate.step(vote(2, "b", pre_vote=True), NOW_S)
@@ -197,7 +197,7 @@ def test_learner_never_stands_but_votes_if_asked() -> None:
     assert sent(learner.step(asked(2), NOW_S), RaftVoteResponse) == [vote(2, "a")]
 
 
-def test_who_is_to_vote_no_more_stands_until_that_is_committed_and_counts_itself_not() -> None:
+def test_demoted_voter_stands_until_that_is_committed_and_does_not_count_itself() -> None:
     kept = disk(1, voters="ab")
     kept = replace(kept, entries=(*kept.entries, configured(2, 1, "b", learners="a")))
     demoted = node(kept)

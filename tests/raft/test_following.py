@@ -115,14 +115,14 @@ def test_commit_follows_the_leader_as_far_as_the_logs_agree(commit: int, committ
     assert [one.entries[-1].index for one in of_kind(effects, Apply)] == [committed]
 
 
-def test_what_is_applied_is_applied_once() -> None:
+def test_entries_are_applied_once() -> None:
     follower = node(disk(1, 1))
     follower.step(append(1, prev=(2, 1), commit=2), NOW_S)
 
     assert of_kind(follower.step(append(1, prev=(2, 1), commit=2), NOW_S), Apply) == []
 
 
-def test_leader_of_an_earlier_term_is_told_so_and_by_no_number_of_its_own() -> None:
+def test_leader_of_an_earlier_term_is_refused_without_echoing_its_number() -> None:
     # It may lead in this term by now: its requests are numbered anew then.
     follower = node(disk(1, 1, term=4))
 
@@ -172,7 +172,7 @@ def test_entries_that_do_not_follow_one_another_change_nothing() -> None:
 # Snapshots.
 
 
-def test_snapshot_is_put_together_and_taken_when_it_is_whole() -> None:
+def test_snapshot_is_assembled_and_installed_once_complete() -> None:
     follower = node(disk(1, 1))
 
     first = follower.step(chunk(0, b"four"), NOW_S)
@@ -188,13 +188,13 @@ def test_snapshot_is_put_together_and_taken_when_it_is_whole() -> None:
     assert follower.state.configuration.voters == frozenset("abc")
 
 
-def test_chunk_that_does_not_follow_says_where_to_go_on() -> None:
+def test_answer_to_an_unexpected_chunk_names_the_expected_offset() -> None:
     effects = node(disk(1)).step(chunk(4, b"more"), NOW_S)
 
     assert [one.have_bytes for one in sent(effects, RaftSnapshotResponse)] == [0]
 
 
-def test_snapshot_of_another_leader_begins_anew() -> None:
+def test_snapshot_of_another_leader_starts_over() -> None:
     follower = node(disk(1))
     follower.step(chunk(0, b"four"), NOW_S)
 
@@ -203,7 +203,7 @@ def test_snapshot_of_another_leader_begins_anew() -> None:
     assert [one.have_bytes for one in sent(effects, RaftSnapshotResponse)] == [0]
 
 
-def test_snapshot_of_what_is_committed_here_changes_nothing_and_is_acknowledged() -> None:
+def test_snapshot_of_committed_entries_is_acknowledged_and_changes_nothing() -> None:
     follower = node(disk(*[1] * 10))
     follower.step(append(1, prev=(10, 1), commit=10), NOW_S)
 

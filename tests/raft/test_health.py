@@ -67,7 +67,7 @@ def test_election_may_take_a_while() -> None:
     assert health_of(member(b=ABSENT, c=ABSENT), None, GRACE_S - 1) == WELL
 
 
-def test_no_quorum_names_who_is_missing_and_how_many_are_needed() -> None:
+def test_no_quorum_names_the_missing_voters_and_how_many_are_needed() -> None:
     condition = health_of(member(b=ABSENT), None, LATE_S)
 
     assert condition.why.startswith("no quorum: 1 of 3 voters are up, 2 are needed")
@@ -82,7 +82,7 @@ def test_no_quorum_of_nodes_that_all_live_points_to_the_network() -> None:
     assert "actors.port" in condition.fix
 
 
-def test_no_leader_is_said_though_elections_go_on_without_end() -> None:
+def test_missing_leader_is_reported_even_during_endless_elections() -> None:
     one = member(b=HERE, c=ABSENT)
     for now_s in range(20):
         one._take([RoleChanged("pre_candidate", 1, "", "heard no leader")], float(now_s))
@@ -100,7 +100,7 @@ def test_time_without_a_leader_counts_from_when_the_last_one_was_lost() -> None:
     assert health_of(one, None, 100.0 + GRACE_S) != WELL
 
 
-def test_two_clusters_are_said_even_with_a_leader() -> None:
+def test_two_clusters_are_reported_even_with_a_leader() -> None:
     other = RosterNode(is_living=True, cluster_id="theirs")
     one = member(b=other, d=other)
     assert one.raft is not None
@@ -114,13 +114,13 @@ def test_two_clusters_are_said_even_with_a_leader() -> None:
     assert "delete `raft`" in condition.fix
 
 
-def test_dead_node_of_another_cluster_is_no_matter() -> None:
+def test_dead_node_of_another_cluster_is_ignored() -> None:
     other = RosterNode(is_living=False, cluster_id="theirs")
 
     assert health_of(member(b=HERE, d=other), None, 0.0) == WELL
 
 
-def test_removed_node_says_how_it_comes_back() -> None:
+def test_removed_node_reports_how_to_add_it_again() -> None:
     without_a = Configuration(frozenset("bc"), removed=frozenset("a"))
 
     condition = health_of(member(without_a), None, 0.0)
@@ -139,7 +139,7 @@ def test_member_that_has_no_log_yet_waits_for_the_leader() -> None:
 
 
 @pytest.mark.parametrize(("now_s", "is_well"), [(GRACE_S - 1, True), (LATE_S, False)])
-def test_node_of_no_cluster_says_what_it_waits_for(now_s: float, is_well: bool) -> None:
+def test_node_without_a_cluster_reports_what_it_waits_for(now_s: float, is_well: bool) -> None:
     waiting = member(cluster_id="", expect=3)
     waiting.tick(0.0)
 
@@ -150,7 +150,7 @@ def test_node_of_no_cluster_says_what_it_waits_for(now_s: float, is_well: bool) 
         assert condition.why == "1 of 3 nodes that begin the cluster are up"
 
 
-def test_node_that_is_to_begin_no_cluster_says_at_once_that_it_is_off() -> None:
+def test_node_without_bootstrap_expect_reports_at_once_that_raft_is_off() -> None:
     waiting = member(cluster_id="")
     waiting.tick(0.0)
 
@@ -160,7 +160,7 @@ def test_node_that_is_to_begin_no_cluster_says_at_once_that_it_is_off() -> None:
     assert condition.fix.startswith("set it on every node")
 
 
-def test_voter_without_the_log_is_not_counted_as_there_and_who_is_gone_is_to_come_back() -> None:
+def test_voter_without_the_log_does_not_count_and_the_fix_names_the_absent_voter() -> None:
     condition = health_of(member(b=BLANK, c=ABSENT), None, LATE_S)
 
     assert condition.why.startswith(
@@ -169,7 +169,7 @@ def test_voter_without_the_log_is_not_counted_as_there_and_who_is_gone_is_to_com
     assert condition.fix == "start c again, or make it reachable"
 
 
-def test_cluster_is_begun_anew_only_when_a_majority_has_lost_its_log() -> None:
+def test_new_cluster_is_advised_only_if_a_majority_has_lost_its_log() -> None:
     condition = health_of(member(b=BLANK, c=BLANK), None, LATE_S)
 
     assert "b and c are up but have no log of this cluster" in condition.why

@@ -362,7 +362,7 @@ def test_journal_that_contradicts_itself_is_refused_with_what_to_do() -> None:
     assert not hosted.host.wants_disk(hosted.now_s + 0.1)
 
 
-def test_snapshot_on_the_disk_that_is_no_lease_table_is_refused() -> None:
+def test_snapshot_on_the_disk_that_is_not_a_lease_table_is_refused() -> None:
     hosted = Hosted()
     disk = RaftDisk(
         identity=RaftIdentity(cluster_id="c"),
@@ -377,7 +377,7 @@ def test_snapshot_on_the_disk_that_is_no_lease_table_is_refused() -> None:
 # What `admin` is told.
 
 
-def test_identity_is_reported_once_and_anew_to_an_admin_that_starts() -> None:
+def test_identity_is_reported_once_and_again_when_admin_restarts() -> None:
     hosted = alone()
     hosted.tick(1)
     (before, joined) = to_admin(hosted.batches, ClusterJoined)
@@ -433,7 +433,7 @@ def test_log_of_a_new_cluster_begins_at_milliseconds_since_the_epoch(
     assert hosted.disk.snapshot.last_index == index
 
 
-def test_cluster_that_is_begun_a_second_time_gives_higher_fencing_tokens() -> None:
+def test_second_cluster_grants_higher_fencing_tokens_than_the_first() -> None:
     tokens = []
     for utc_s in (1000.0, 1001.0):  # each time with an empty disk
         hosted = Hosted(utc_s=utc_s)

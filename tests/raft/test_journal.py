@@ -56,7 +56,7 @@ def test_what_was_written_is_read() -> None:
     assert (replayed.end, replayed.torn_bytes) == (journal.end, 0)
 
 
-def test_a_new_file_says_the_same_and_goes_on() -> None:
+def test_new_file_has_the_same_content_and_can_be_appended_to() -> None:
     state = state_of([hard(2, "b")], [SaveSnapshot(SNAPSHOT, entries(2, 2, after=7).entries)])
 
     journal = Journal([entries(2, after=9)], start=state)
@@ -156,7 +156,7 @@ def test_a_bit_flipped_in_zeros_that_follow_is_refused_or_loses_nothing() -> Non
     room=st.sampled_from([0, 1000]),
     fill=st.sampled_from([b"\0", b"x"]),
 )
-def test_whichever_sectors_a_crash_left_unwritten_the_last_record_is_there_or_cut(
+def test_last_record_is_whole_or_cut_whichever_sectors_a_crash_left_unwritten(
     *, old_size: int, size: int, written: list[bool], cut: int, room: int, fill: bytes
 ) -> None:
     journal = Journal([hard(1), entries(1, data=fill * old_size)])
@@ -202,7 +202,7 @@ def test_a_zero_sector_is_torn_in_the_last_record_and_refused_in_another(with_he
         replay(with_zeros(journal.data))
 
 
-def test_what_was_whole_when_the_file_got_its_name_is_never_cut() -> None:
+def test_sealed_part_of_a_file_is_never_cut() -> None:
     state = state_of([hard(2)], [SaveSnapshot(SNAPSHOT, ())])
     data, _ = encode_file(state, SALT)
 
@@ -245,12 +245,12 @@ def test_a_record_that_was_written_elsewhere_is_refused_at_the_same_place(
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"SQLite format 3\0" * 9], ids=len)
-def test_what_is_no_journal_is_refused(content: bytes) -> None:
-    with pytest.raises(JournalError, match="no Raft journal"):
+def test_file_that_is_not_a_journal_is_refused(content: bytes) -> None:
+    with pytest.raises(JournalError, match="not a Raft journal"):
         replay(content)
 
 
-def test_a_later_version_is_told_from_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_version_is_distinguished_from_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("constellation.raft.journal_records.FORMAT_VERSION", 2)
     data, _ = encode_file(JournalState(), SALT)
     monkeypatch.undo()
@@ -273,7 +273,7 @@ def test_a_record_that_makes_no_sense_is_refused(payload: bytes) -> None:
     data, end = encode_file(JournalState(), SALT)
     record, _ = encode_record(payload, end)
 
-    with pytest.raises(JournalError, match="makes no sense"):
+    with pytest.raises(JournalError, match="cannot interpret a record"):
         replay(data + record)
 
 
@@ -286,7 +286,7 @@ def test_a_record_that_breaks_an_invariant_is_refused_when_it_is_read() -> None:
 
 
 def test_a_record_has_a_limit() -> None:
-    with pytest.raises(JournalLimitError, match="keep less"):
+    with pytest.raises(JournalLimitError, match="over the limit"):
         encode_record(bytes(BODY_BYTES_MAX), JournalEnd.of_empty(SALT))
 
 

@@ -29,7 +29,7 @@ from tests.raft.journals import SNAPSHOT, entries, hard, state_of
             [SaveSnapshot(SNAPSHOT.model_copy(update={"last_index": 6}), ())],
             "a snapshot at 6 cannot follow 7",
         ),
-        ([SaveIdentity(RaftIdentity(cluster_id="two"))], "of cluster one stays"),
+        ([SaveIdentity(RaftIdentity(cluster_id="two"))], "of cluster one cannot change"),
         ([hard(4), entries(4, after=9), entries(3, after=10)], "of term 3 cannot follow 10"),
     ],
 )

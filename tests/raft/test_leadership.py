@@ -68,7 +68,7 @@ def test_leader_never_commits_an_entry_of_an_earlier_term_by_counting() -> None:
     assert committed(answers(made, "b")) == [1, 2, 3, 4]
 
 
-def test_leader_never_replaces_what_is_in_its_log() -> None:
+def test_leader_only_appends_to_its_own_log() -> None:
     made = leader(disk(1, 1))
 
     _, effects = made.propose([b"x", b"y"], NOW_S)
@@ -78,7 +78,7 @@ def test_leader_never_replaces_what_is_in_its_log() -> None:
     ]
 
 
-def test_proposals_are_refused_by_who_does_not_lead_and_beyond_the_limit() -> None:
+def test_proposals_are_refused_by_followers_and_beyond_the_limit() -> None:
     made = leader(disk(1))
     assert node(disk(1)).propose([b"x"], NOW_S) == ([], [])
 
@@ -100,7 +100,7 @@ def test_leader_without_a_majority_gives_up_after_an_election_timeout() -> None:
     assert made.next_due_s >= NOW_S + 1.5 + POLICY.election_timeout_s
 
 
-def test_leader_follows_who_is_in_a_later_term() -> None:
+def test_leader_steps_down_when_it_hears_of_a_later_term() -> None:
     made = leader(disk(1))
 
     made.step(RaftAppendResponse(term=9, follower="b", number=0, accepted=False, index=1), NOW_S)
@@ -144,7 +144,7 @@ def test_answer_to_a_request_of_an_earlier_term_confirms_no_read() -> None:
     assert of_kind(made.step(late, NOW_S + 0.2), ReadReady) == []
 
 
-def test_read_is_not_confirmed_by_who_leads_no_more() -> None:
+def test_read_is_not_confirmed_after_leadership_is_lost() -> None:
     made = leader(disk(1))
     made.read(1, NOW_S)
     later = RaftAppendResponse(term=9, follower="b", number=0, accepted=False, index=1)
@@ -200,7 +200,7 @@ def test_learner_votes_only_when_it_has_caught_up() -> None:
     assert made.state.configuration.voters == frozenset("abcd")
 
 
-def test_who_is_removed_gets_the_log_until_that_is_committed() -> None:
+def test_removed_member_gets_the_log_until_its_removal_is_committed() -> None:
     made = leader(disk(1))
     answers(made, "b", "c")
 
@@ -250,11 +250,11 @@ def test_transfer_that_does_not_work_is_given_up() -> None:
     assert made.propose([b"x"], NOW_S + 1.2)[0]
 
 
-def test_leadership_is_not_handed_to_who_cannot_have_it() -> None:
+def test_leadership_is_transferred_only_to_another_voter() -> None:
     made = leader(disk(1, learners="d"))
 
     for name in ("a", "d", "z"):
-        with pytest.raises(ConfigurationRefusedError, match="no other voter"):
+        with pytest.raises(ConfigurationRefusedError, match="not another voter"):
             made.transfer(name, NOW_S)
     with pytest.raises(ConfigurationRefusedError, match="does not lead"):
         node(disk(1)).transfer("b", NOW_S)
@@ -265,14 +265,14 @@ def test_cluster_begins_once() -> None:
     first.bootstrap(["a"], 0.0, first_state=FirstState())
     assert first.state.configuration.voters == {"a"}
 
-    with pytest.raises(ConfigurationRefusedError, match="of a cluster already"):
+    with pytest.raises(ConfigurationRefusedError, match="belongs to a cluster already"):
         first.bootstrap(["a"], 0.0, first_state=FirstState())
-    with pytest.raises(ConfigurationRefusedError, match="of a cluster already"):
+    with pytest.raises(ConfigurationRefusedError, match="belongs to a cluster already"):
         node(disk(1)).bootstrap(["a"], 0.0, first_state=FirstState())
 
 
-def test_message_that_is_none_of_rafts_is_refused() -> None:
-    with pytest.raises(TypeError, match="no message of Raft"):
+def test_message_outside_the_protocol_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="not a Raft message"):
         node(disk(1)).step(entries(1)[0], NOW_S)
 
 
@@ -280,7 +280,7 @@ def test_message_that_is_none_of_rafts_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", ["demote", "relieve", "remove", "forget"])
-def test_change_after_which_no_quorum_answers_is_refused_with_who_does_not(
+def test_change_that_leaves_no_quorum_is_refused_and_names_the_silent_voters(
     kind: ChangeKind,
 ) -> None:
     made = leader(disk(1))
@@ -302,7 +302,7 @@ def test_promotion_is_refused_when_voters_have_ceased_to_answer() -> None:
 
 
 @pytest.mark.parametrize("kind", ["demote", "relieve", "remove", "forget"])
-def test_change_that_rids_the_voters_of_who_does_not_answer_is_not_refused(
+def test_change_that_takes_the_vote_of_a_silent_voter_is_allowed(
     kind: ChangeKind,
 ) -> None:
     made = leader(disk(1))

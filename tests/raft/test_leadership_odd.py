@@ -42,7 +42,7 @@ def committed(effects: Iterable[Effect]) -> list[int]:
 # Followers that have lost what they held.
 
 
-def test_follower_that_lost_entries_is_told_of_once_and_gets_them_again() -> None:
+def test_follower_that_lost_entries_is_reported_once_and_gets_them_again() -> None:
     made = leader(disk(1, 1, 1, 1))
     answers(made, "b", "c")
     lost = node(disk(1, term=2), "b")
@@ -104,7 +104,7 @@ def test_follower_that_accepts_what_was_never_sent_is_refused() -> None:
 # Many reads at once.
 
 
-def test_reads_without_end_depose_nobody_and_share_their_heartbeats() -> None:
+def test_endless_reads_depose_no_leader_and_share_heartbeats() -> None:
     made = leader(disk(1))
     answers(made, "b", "c")
     on_the_way: deque[tuple[float, RaftAppendResponse]] = deque()

@@ -52,7 +52,7 @@ def test_only_what_conflicts_is_news_and_all_after_it() -> None:
     assert log.news_in(entries(1, 1, 3)) == tuple(entries(3, after=2))
 
 
-def test_what_is_committed_is_never_cut() -> None:
+def test_committed_entries_are_never_cut() -> None:
     log = RaftLog(entries(1, 1, 2))
 
     with pytest.raises(ValueError, match="committed"):
@@ -95,7 +95,7 @@ def test_snapshot_that_the_log_holds_keeps_what_follows_it() -> None:
 
 
 @pytest.mark.parametrize(("index", "term"), [(2, 5), (9, 5)])
-def test_snapshot_that_the_log_does_not_hold_takes_its_place(index: int, term: int) -> None:
+def test_snapshot_replaces_a_log_that_does_not_hold_its_last_entry(index: int, term: int) -> None:
     log = RaftLog(entries(1, 1, 2))
 
     log.restore(index, term)
@@ -107,7 +107,7 @@ terms_of = st.lists(st.integers(1, 5), max_size=8).map(sorted)
 
 
 @given(terms_of, terms_of, terms_of, st.integers(0, 8))
-def test_leader_and_follower_agree_in_as_many_rounds_as_there_are_terms(
+def test_back_off_takes_at_most_one_round_per_term(
     shared: list[int], of_leader: list[int], of_follower: list[int], compacted: int
 ) -> None:
     # After they part no term is in both: a term has one leader, and that one log (Raft §5.2).

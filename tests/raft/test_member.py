@@ -70,7 +70,7 @@ def test_promised_node_does_not_join_another_cluster_uninvited() -> None:
 
 
 @pytest.mark.parametrize("identity", [RaftIdentity(), PROMISED], ids=["free", "promised"])
-def test_node_of_no_cluster_joins_the_one_whose_leader_adds_it(identity: RaftIdentity) -> None:
+def test_node_without_a_cluster_joins_the_one_whose_leader_adds_it(identity: RaftIdentity) -> None:
     member = of_disk("a", RaftDisk(identity=identity))
 
     member.on_packet(packet(HEARTBEAT, cluster_id="theirs", adopts=True), 0.0)
@@ -132,7 +132,7 @@ def test_message_that_breaks_the_protocol_is_refused_and_the_next_is_taken() -> 
     assert [one.entries for one in effects if isinstance(one, SaveEntries)] == [(first,)]
 
 
-def test_next_life_goes_on_with_what_is_on_the_disk() -> None:
+def test_restarted_member_continues_from_its_disk() -> None:
     member = of_disk("a", configured("abc"))
 
     assert member.identity.cluster_id == "ours"
@@ -141,7 +141,7 @@ def test_next_life_goes_on_with_what_is_on_the_disk() -> None:
     assert member.bootstrap is None
 
 
-def test_cluster_that_begins_leads_at_once_and_sends_who_its_voters_are() -> None:
+def test_initiator_leads_at_once_and_sends_the_voters_to_the_others() -> None:
     group = Group(*[blank(name, expect=3) for name in "abc"])
     group.gossip()
 
@@ -176,7 +176,7 @@ def test_only_a_learner_is_adopted() -> None:
     assert group.members["d"].identity.cluster_id == "ours"
 
 
-def test_voter_whose_demotion_is_not_committed_is_not_adopted() -> None:
+def test_voter_whose_demotion_is_uncommitted_may_not_join_without_state() -> None:
     group = led("abc")
     leader = group.members[group.leader]
     demoted = next(name for name in "abc" if name != group.leader)
@@ -189,15 +189,15 @@ def test_voter_whose_demotion_is_not_committed_is_not_adopted() -> None:
     assert leader.adoptable == {demoted}
 
 
-def test_node_of_no_cluster_adopts_nobody() -> None:
+def test_node_without_a_cluster_lets_no_node_join() -> None:
     assert blank("a").adoptable == frozenset()
 
 
-def test_follower_adopts_nobody() -> None:
+def test_follower_lets_no_node_join() -> None:
     assert of_disk("a", configured("abc", "d")).adoptable == frozenset()
 
 
-def test_leader_of_a_new_life_adopts_nobody_before_it_knows_what_is_committed() -> None:
+def test_new_leader_lets_no_node_join_before_its_first_commit() -> None:
     before = configured("abc")
     relieved = Configuration(frozenset("ab"), frozenset("c")).encode()
     entry = RaftEntry(index=2, term=1, kind="configuration", data=relieved)
@@ -259,9 +259,7 @@ def test_cluster_begins_after_its_first_state_which_followers_get_as_a_snapshot(
     ],
     ids=["lower", "dead", "higher", "the same", "none"],
 )
-def test_cluster_of_the_higher_id_gives_way_to_one_that_lives(
-    other: RosterNode, yields: bool
-) -> None:
+def test_cluster_with_the_higher_id_yields_to_a_live_one(other: RosterNode, yields: bool) -> None:
     member = of_disk("a", configured("a"))
 
     member.set_roster({"a": RosterNode(is_living=True, cluster_id="ours"), "z": other})

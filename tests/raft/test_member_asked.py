@@ -77,7 +77,7 @@ def test_member_without_a_leader_refuses() -> None:
     group.exchange()
 
     (refused,) = group.replies(RaftRefused)
-    assert refused.why == "a: nobody is known to lead"
+    assert refused.why == "a: no leader is known"
 
 
 def test_proposals_are_given_up_when_leadership_is_lost() -> None:
@@ -90,7 +90,7 @@ def test_proposals_are_given_up_when_leadership_is_lost() -> None:
     group.exchange(without=old)
 
     (refused,) = group.replies(RaftRefused)
-    assert "it may be yet" in refused.why
+    assert "it may still be committed" in refused.why
 
 
 # Reads.
@@ -137,7 +137,7 @@ def test_read_without_a_leader_or_an_answer_is_not_confirmed() -> None:
     assert group.reads() == [ReadDone("asker", 8, is_confirmed=False)]
 
 
-def test_node_of_no_cluster_confirms_no_read() -> None:
+def test_node_without_a_cluster_confirms_no_read() -> None:
     member = blank("a")
     member.read("asker", 1, 0.0)
     member.on_read_index(RaftReadIndex(number=1, index=0, is_confirmed=True))
@@ -164,7 +164,7 @@ def test_order_is_done_wherever_it_is_given(at_leader: bool) -> None:
     done = ordered(group, "remove", node, at=at)
 
     assert (done.number, done.is_done) == (3, True)
-    assert done.text.startswith(f"{node} is no member any more")
+    assert done.text.startswith(f"{node} is no longer a member")
     assert group.members[group.leader].configuration.removed == {node}
 
 
@@ -181,10 +181,10 @@ def test_transfer_is_done_when_that_node_leads() -> None:
 @pytest.mark.parametrize(
     ("action", "node", "why"),
     [
-        ("transfer", "nobody", "no other voter"),
+        ("transfer", "nobody", "not another voter"),
         ("promote", "nobody", "has not caught up"),
-        ("demote", "nobody", "is no voter"),
-        ("remove", "nobody", "is no member"),
+        ("demote", "nobody", "is not a voter"),
+        ("remove", "nobody", "is not a member"),
     ],
 )
 def test_order_that_cannot_be_is_refused_with_the_reason(
@@ -198,7 +198,7 @@ def test_order_that_cannot_be_is_refused_with_the_reason(
     assert why in done.text
 
 
-def test_transfer_to_who_leads_already_says_so() -> None:
+def test_transfer_to_the_current_leader_is_refused_with_that_reason() -> None:
     group = led()
 
     assert ordered(group, "transfer", group.leader, at=group.leader).text == (
@@ -206,10 +206,10 @@ def test_transfer_to_who_leads_already_says_so() -> None:
     )
 
 
-def test_order_to_a_node_of_no_cluster_is_refused() -> None:
+def test_order_to_a_node_without_a_cluster_is_refused() -> None:
     group = Group(blank("a"))
 
-    assert ordered(group, "add", "b", at="a").text == "a is of no cluster yet"
+    assert ordered(group, "add", "b", at="a").text == "a belongs to no cluster yet"
 
 
 def test_order_without_a_leader_is_refused() -> None:
@@ -233,7 +233,7 @@ def test_leader_that_ends_makes_another_one_lead() -> None:
     assert group.leader not in {"", old}
 
 
-def test_who_does_not_lead_or_is_alone_has_nothing_to_yield() -> None:
+def test_follower_or_single_node_has_nothing_to_yield() -> None:
     group = led()
     follower_of(group).begin_to_yield(group.now_s)
     assert not follower_of(group).take_effects(group.now_s)

@@ -76,7 +76,7 @@ def test_all_kinds_of_messages_arrive_in_order() -> None:
     assert unpack(sent) == (list(ALL), [])
 
 
-def test_each_node_gets_its_own_and_what_is_no_protocol_goes_as_it_is() -> None:
+def test_protocol_messages_are_packed_by_node_and_others_are_left_alone() -> None:
     sends = packed(SendTo("b", ALL[0]), SendTo("c", OFFER), SendTo("c", ALL[4]), adoptable="c")
 
     assert sends[0] == SendTo("c", OFFER)
@@ -99,10 +99,10 @@ def test_message_of_another_node_than_the_source_is_refused(message: Message) ->
     messages, (why,) = unpack(packet(message, source="b"))
 
     assert not messages
-    assert why == f"{type(message).__name__} of 'a', not its own"
+    assert why == f"{type(message).__name__} claims to be from 'a'"
 
 
-def test_what_is_no_protocol_is_refused_and_the_rest_is_taken() -> None:
+def test_frames_outside_the_protocol_are_refused_and_the_rest_is_accepted() -> None:
     sent = packet(OFFER, ALL[4])
     sent = sent.model_copy(update={"frames": (b"junk", *sent.frames)})
 
@@ -110,7 +110,7 @@ def test_what_is_no_protocol_is_refused_and_the_rest_is_taken() -> None:
 
     assert messages == [ALL[4]]
     assert len(refused) == 2
-    assert refused[1] == "RaftOffer is no message of Raft"
+    assert refused[1] == "RaftOffer is not a Raft message"
 
 
 NUMBERS = {"term", "index", "number", "last_index", "last_term", "have_bytes", "offset_bytes"}
@@ -132,7 +132,7 @@ WITH_NUMBERS = (
         for name in sorted(NUMBERS & set(type(one).model_fields))
     ],
 )
-def test_number_that_cannot_come_to_be_is_no_message(message: Message, name: str) -> None:
+def test_numbers_over_the_limit_are_rejected(message: Message, name: str) -> None:
     fields = {field: getattr(message, field) for field in type(message).model_fields}
     type(message).model_validate({**fields, name: NUMBER_MAX})
 
@@ -140,12 +140,12 @@ def test_number_that_cannot_come_to_be_is_no_message(message: Message, name: str
         type(message).model_validate({**fields, name: NUMBER_MAX + 1})
 
 
-def test_configuration_without_voters_is_no_message() -> None:
+def test_configuration_without_voters_is_rejected() -> None:
     with pytest.raises(ValidationError, match="voters"):
         RaftConfiguration(voters=())
 
 
-def test_command_that_is_too_long_is_no_proposal() -> None:
+def test_command_over_the_limit_cannot_be_proposed() -> None:
     RaftPropose(commands=(b"x" * COMMAND_BYTES_MAX,))
 
     with pytest.raises(ValidationError, match=str(COMMAND_BYTES_MAX)):

@@ -60,7 +60,7 @@ def test_answer_to_what_was_never_asked_confirms_nothing() -> None:
     assert not follower.may_send(1.1, resend_s=RESEND_S)
 
 
-def test_who_leaves_and_joins_anew_gets_no_number_twice() -> None:
+def test_member_that_is_added_again_gets_no_request_number_twice() -> None:
     numbers = count(1)
     before = Progress(next_index=1, numbers=numbers).sent(1.0)
     anew = Progress(next_index=1, numbers=numbers)
@@ -91,7 +91,7 @@ def test_snapshot_is_done_when_the_follower_has_as_much() -> None:
     assert kept == [(True, 3), (False, 0)]
 
 
-def test_refusal_goes_back_by_terms_and_never_below_what_is_known_to_match() -> None:
+def test_back_off_goes_by_terms_and_never_below_the_match_index() -> None:
     follower = Progress(next_index=7, match_index=1)
 
     follower.refused(6, 5, 2, log(1, 1, 2, 4, 4, 4))
@@ -101,7 +101,7 @@ def test_refusal_goes_back_by_terms_and_never_below_what_is_known_to_match() -> 
     assert follower.next_index == 2
 
 
-def test_refusal_of_what_would_not_be_asked_any_more_is_let_be() -> None:
+def test_stale_refusal_is_ignored() -> None:
     follower = Progress(next_index=4)
 
     follower.refused(6, 0, 0, log(1, 1, 1, 1, 1, 1))

@@ -68,7 +68,7 @@ def alone(start: Start) -> Shell:
     return shell
 
 
-def test_node_that_looks_for_no_others_leads_and_says_of_which_cluster_it_is(alone: Shell) -> None:
+def test_single_node_leads_and_reports_its_cluster(alone: Shell) -> None:
     joined = messages_of(ClusterJoined, alone.harness.sent)[-1]
 
     assert joined.cluster_id == alone.status().cluster_id != ""
@@ -118,7 +118,7 @@ def test_next_life_knows_what_was_committed_and_reports_none_of_it_again(
     assert "lease_granted" not in {report.what for report in reports}
 
 
-def test_subscriber_is_told_the_table_and_who_leads_then_what_changes(alone: Shell) -> None:
+def test_subscriber_gets_the_table_and_the_leader_and_then_changes(alone: Shell) -> None:
     leases = ActorAddress(ActorRef("127.0.0.1", 7947, "leases"))
     alone.harness.deliver(LeasesSubscribe(), sender=leases)
     alone.propose("lb-leader", 1)
@@ -130,7 +130,7 @@ def test_subscriber_is_told_the_table_and_who_leads_then_what_changes(alone: She
     assert [lease.name for lease in changed.held] == ["lb-leader"]
 
 
-def test_subscriber_that_has_ended_is_told_nothing_more(alone: Shell) -> None:
+def test_subscriber_that_has_ended_is_sent_nothing_more(alone: Shell) -> None:
     alone.harness.neighbours("gossip", "admin", "leases")
     leases = ActorAddress(ActorRef("127.0.0.1", 7947, "leases"))
     alone.harness.deliver(LeasesSubscribe(), sender=leases)
@@ -164,7 +164,9 @@ def test_damaged_journal_is_reported_with_what_to_do_and_stays_as_it_is(
     assert journal.read_bytes() == content
 
 
-def test_member_that_refuses_answers_who_waits_for_an_answer(start: Start, tmp_path: Path) -> None:
+def test_node_that_refuses_answers_every_request_that_needs_an_answer(
+    start: Start, tmp_path: Path
+) -> None:
     (tmp_path / "raft").mkdir()
     (tmp_path / "raft" / "journal").write_bytes(b"no journal at all, but long enough" * 99)
     shell = start()
@@ -184,7 +186,7 @@ def test_member_that_refuses_answers_who_waits_for_an_answer(start: Start, tmp_p
 
 @pytest.mark.scenario(9)
 @pytest.mark.parametrize("error", [NO_SPACE, INPUT_OUTPUT])
-def test_member_whose_disk_fails_refuses_and_comes_back_when_it_works(
+def test_node_whose_disk_fails_refuses_and_serves_again_once_it_works(
     alone: Shell, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     alone.harness.deliver(LeasesSubscribe())
@@ -249,7 +251,7 @@ def test_leader_yields_at_once_without_another_voter(alone: Shell) -> None:
     assert alone.harness.sent_to("supervisor")[-1] == ActorYielded(name="raft")
 
 
-def test_leader_hands_over_before_it_says_that_it_has_yielded(start: Start) -> None:
+def test_leader_transfers_leadership_before_it_reports_that_it_has_yielded(start: Start) -> None:
     shell = start(expect=2)
     shell.sees("gamma")
     gamma = Partner(shell)
@@ -289,7 +291,7 @@ def test_member_that_fails_in_a_step_ends_its_process(
         alone.propose("lb-leader", 1)
 
 
-def test_gossip_that_lost_a_change_is_asked_anew(alone: Shell) -> None:
+def test_gap_in_the_changes_of_gossip_causes_a_new_subscription(alone: Shell) -> None:
     alone.harness.deliver(ClusterChanged(version=9, snapshot=False, self_node="alpha"))
     alone.harness.deliver(ClusterChanged(version=10, snapshot=False, self_node="alpha"))
 
@@ -299,7 +301,7 @@ def test_gossip_that_lost_a_change_is_asked_anew(alone: Shell) -> None:
 @pytest.mark.parametrize(
     ("source", "sender"), [("gamma", "gamma"), ("alpha", "beta")], ids=["unknown", "our own name"]
 )
-def test_packet_of_who_gossip_does_not_know_is_refused_once_it_knows_anybody(
+def test_packet_from_a_node_unknown_to_gossip_is_refused(
     start: Start, source: str, sender: str
 ) -> None:
     shell = start(expect=3)
@@ -333,7 +335,7 @@ def test_fencing_tokens_of_a_cluster_begin_above_those_of_earlier_ones(
     assert began_utc_s * 1000 < token < began_utc_s * 1000 + 100
 
 
-def test_clock_before_its_epoch_is_no_reason_to_begin_no_cluster(
+def test_cluster_begins_even_if_the_clock_is_before_the_epoch(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("actors.node.started_at_utc_s", lambda: -7.0)
@@ -344,7 +346,7 @@ def test_clock_before_its_epoch_is_no_reason_to_begin_no_cluster(
     assert shell.status().leader == "alpha"
 
 
-def test_lease_manager_is_told_that_this_node_leads_only_while_no_cluster_comes_before(
+def test_subscribers_see_a_leader_only_while_no_cluster_with_a_lower_id_exists(
     alone: Shell,
 ) -> None:
     alone.harness.deliver(LeasesSubscribe())
@@ -357,7 +359,7 @@ def test_lease_manager_is_told_that_this_node_leads_only_while_no_cluster_comes_
     assert alone.status().leader == "alpha"
 
 
-def test_snapshot_that_is_no_table_of_leases_is_refused_before_it_is_saved(
+def test_snapshot_that_is_not_a_lease_table_is_refused_before_it_is_saved(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "_exit", lambda code: pytest.fail(f"ended with {code}"))

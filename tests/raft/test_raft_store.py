@@ -20,7 +20,7 @@ from tests.raft.stores import (
 )
 
 
-def test_what_was_saved_is_there_in_the_next_life(store: RaftStore) -> None:
+def test_saved_state_exists_after_a_restart(store: RaftStore) -> None:
     store.save([SaveHardState(RaftHardState(term=2)), saved(2, 4)])
     before = store.disk
 
@@ -98,7 +98,7 @@ def test_what_breaks_an_invariant_is_not_written(store: RaftStore) -> None:
     store.save([saved(3, 3)])
 
 
-def test_there_is_one_owner_in_this_process(store: RaftStore, directory: Path) -> None:
+def test_second_store_in_the_same_process_is_refused(store: RaftStore, directory: Path) -> None:
     with pytest.raises(AdapterError, match=f"process {os.getpid()} has it open; stop that agent"):
         RaftStore.open(directory)
 
@@ -106,7 +106,7 @@ def test_there_is_one_owner_in_this_process(store: RaftStore, directory: Path) -
     RaftStore.open(directory).close()
 
 
-def test_a_directory_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -> None:
+def test_directory_that_cannot_be_created_is_named_with_the_fix(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(AdapterError, match="Not a directory: a file is where a directory must be"):

@@ -83,7 +83,13 @@ def test_a_flipped_bit_is_refused_and_the_file_left_alone(
     with pytest.raises(AdapterError) as caught:
         reopened(store)
 
-    for words in (str(journal), "at byte ", "it joins as a new node", str(directory), "file aside"):
+    for words in (
+        str(journal),
+        "at byte ",
+        "it joins as a new node",
+        str(directory),
+        "move the file away",
+    ):
         assert words in str(caught.value)
     assert journal.read_bytes() == content
     content[at] ^= 4
@@ -144,7 +150,7 @@ def test_after_a_save_that_was_interrupted_nothing_more_is_saved(
 
 @pytest.mark.scenario(9)
 @pytest.mark.parametrize("is_snapshot", [False, True], ids=["append", "new file"])
-def test_a_full_disk_loses_nothing_and_is_no_end(
+def test_full_disk_loses_nothing_and_the_store_stays_usable(
     store: RaftStore, monkeypatch: pytest.MonkeyPatch, is_snapshot: bool
 ) -> None:
     save = SaveSnapshot(snapshot_at(2), saved(3, 9).entries) if is_snapshot else saved(3, 9)
@@ -223,7 +229,7 @@ def test_a_disk_that_is_really_full_can_be_given_room(small_disk: Path) -> None:
     ("name", "is_new"),
     [("pwrite", False), ("fsync", False), ("replace", False), ("the directory", True)],
 )
-def test_killed_at_any_point_of_making_a_new_file_there_is_the_old_or_the_new(
+def test_kill_at_any_point_of_a_replacement_leaves_the_old_or_the_new_file(
     store: RaftStore, monkeypatch: pytest.MonkeyPatch, name: str, is_new: bool
 ) -> None:
     journal_new = store._path.with_name("journal.new")

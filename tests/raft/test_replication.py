@@ -16,7 +16,7 @@ def leading(*terms: int) -> RaftState:
     return RaftState("a", disk(*terms))
 
 
-def test_what_a_follower_lacks_is_sent_within_limits_and_not_again_at_once() -> None:
+def test_missing_entries_are_sent_within_limits_and_not_repeated_at_once() -> None:
     state, follower = leading(*[1] * 9), Progress(next_index=3, match_index=2)
 
     assert send_next(state, POLICY, "b", follower, NOW_S)
@@ -27,7 +27,7 @@ def test_what_a_follower_lacks_is_sent_within_limits_and_not_again_at_once() -> 
     assert [entry.index for entry in request.entries] == [3, 4, 5, 6]
 
 
-def test_what_is_not_answered_is_sent_again_after_a_while() -> None:
+def test_unanswered_request_is_repeated_after_the_timeout() -> None:
     state, follower = leading(1, 1), Progress(next_index=2, match_index=1)
     send_next(state, POLICY, "b", follower, NOW_S)
 
@@ -38,7 +38,7 @@ def test_what_is_not_answered_is_sent_again_after_a_while() -> None:
     assert again.number > first.number
 
 
-def test_who_has_all_is_sent_nothing_but_heartbeats() -> None:
+def test_follower_that_is_up_to_date_gets_only_heartbeats() -> None:
     state, follower = leading(1, 1), Progress(next_index=3, match_index=2)
     state.commit(2)
 
@@ -49,7 +49,7 @@ def test_who_has_all_is_sent_nothing_but_heartbeats() -> None:
     assert (request.prev_log_index, request.entries, request.commit_index) == (2, (), 2)
 
 
-def test_heartbeat_says_nothing_is_committed_beyond_what_is_known_to_agree() -> None:
+def test_heartbeat_commits_nothing_beyond_what_is_known_to_match() -> None:
     state, follower = leading(1, 1, 1), Progress(next_index=4, match_index=1)
     state.commit(3)
     send_next(state, POLICY, "b", follower, NOW_S)
@@ -69,7 +69,7 @@ def compacted() -> RaftState:
     return RaftState("a", kept)
 
 
-def test_what_is_in_the_snapshot_only_is_sent_in_chunks() -> None:
+def test_snapshot_is_sent_in_chunks() -> None:
     state, follower = compacted(), Progress(next_index=5)
 
     chunks = []
@@ -85,7 +85,7 @@ def test_what_is_in_the_snapshot_only_is_sent_in_chunks() -> None:
     assert {(one.last_index, one.size_bytes) for one in chunks} == {(5, 9)}
 
 
-def test_snapshot_that_was_begun_is_ended_though_there_is_a_newer_one() -> None:
+def test_snapshot_in_progress_is_finished_before_a_newer_one() -> None:
     state, follower = compacted(), Progress(next_index=1)
     send_next(state, POLICY, "b", follower, NOW_S)
     state.commit(6)
@@ -98,7 +98,7 @@ def test_snapshot_that_was_begun_is_ended_though_there_is_a_newer_one() -> None:
     assert (first.data, second.data) == (b"nine", b"byte")
 
 
-def test_who_needs_a_snapshot_still_hears_a_heartbeat() -> None:
+def test_follower_that_needs_a_snapshot_still_gets_heartbeats() -> None:
     state, follower = compacted(), Progress(next_index=1)
     send_next(state, POLICY, "b", follower, NOW_S)
     state.take_effects()

@@ -9,7 +9,7 @@ from constellation.raft.roster import RosterNode, roster_of, timeout_factor
 from messages.gossip import ClusterChanged, ClusterMember, MemberState, NamedNodeState, NodeState
 
 
-def test_roster_has_all_nodes_that_have_said_what_they_are() -> None:
+def test_roster_has_all_nodes_that_have_published_their_state() -> None:
     states: dict[str, MemberState] = {"a": "alive", "b": "suspect", "c": "dead", "serf": "alive"}
     members = [
         ClusterMember(node=name, state=state, address="10.0.0.1", port=7946, incarnation=1)

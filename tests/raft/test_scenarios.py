@@ -12,7 +12,7 @@ SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
-def test_story_happens_as_it_is_told(scenario: Path, *, rewrite: bool) -> None:
+def test_story_happens_as_written(scenario: Path, *, rewrite: bool) -> None:
     told = scenario.read_text()
 
     happened = replayed(told)
@@ -22,5 +22,5 @@ def test_story_happens_as_it_is_told(scenario: Path, *, rewrite: bool) -> None:
     assert happened == told
 
 
-def test_there_are_stories() -> None:
+def test_stories_exist() -> None:
     assert SCENARIOS

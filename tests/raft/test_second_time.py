@@ -422,7 +422,7 @@ def test_append_that_is_sent_again_is_acknowledged_without_a_second_write() -> N
     assert sent(first, RaftAppendResponse) == sent(second, RaftAppendResponse)
 
 
-def test_append_of_before_a_truncation_that_arrives_again_changes_nothing() -> None:
+def test_old_append_that_arrives_again_after_a_truncation_changes_nothing() -> None:
     follower = node(disk(1))
     old = append(1, *entries(1, 1, 1, after=1), prev=(1, 1))
     new = append(2, *entries(2, after=2, data=b"new"), prev=(2, 1))

@@ -35,7 +35,7 @@ def test_disk_is_what_a_member_begins_with() -> None:
     assert state.possible_voters == frozenset("abc")
 
 
-def test_new_member_is_of_no_cluster() -> None:
+def test_new_member_has_no_cluster() -> None:
     state = RaftState("a", RaftDisk())
 
     assert state.configuration == Configuration()
@@ -51,7 +51,7 @@ def test_term_and_vote_are_kept_once() -> None:
     assert state.take_effects() == [SaveHardState(RaftHardState(term=2, voted_for="b"))]
 
 
-def test_role_is_told_when_it_or_the_leader_is_another() -> None:
+def test_role_change_is_emitted_once_per_change_of_role_or_leader() -> None:
     state = RaftState("a", disk(1))
 
     state.change_role(RoleEvent.LEADER_HEARD, leader="b")
@@ -60,7 +60,7 @@ def test_role_is_told_when_it_or_the_leader_is_another() -> None:
     assert state.take_effects() == [RoleChanged("follower", 1, "b", "it leads")]
 
 
-def test_what_is_committed_is_handed_over_once_and_in_order() -> None:
+def test_committed_entries_are_applied_once_and_in_order() -> None:
     state = RaftState("a", disk(1, 1, 1))
 
     for index in (2, 1, 2, 9):
@@ -87,7 +87,7 @@ def test_entries_that_do_not_fit_change_nothing() -> None:
 
     with pytest.raises(ValueError, match="cannot follow"):
         state.append([*entries(2, after=1), *entries(2, after=7)])
-    with pytest.raises(ValueError, match="no configuration"):
+    with pytest.raises(ValueError, match="in place of a configuration"):
         state.append([entries(2, after=1)[0].model_copy(update=WRONG)])
 
     assert state.log.last_index == 3
@@ -118,7 +118,7 @@ def test_snapshot_of_nothing_new_is_not_taken() -> None:
     assert state.take_effects() == []
 
 
-def test_who_votes_no_more_may_be_needed_until_that_is_known_to_be_committed() -> None:
+def test_former_voter_may_stand_until_its_demotion_is_known_to_be_committed() -> None:
     state = RaftState("a", disk(1, voters="ab"))
     state.append([configured(2, 1, "b")])
     assert state.possible_voters == frozenset("ab")

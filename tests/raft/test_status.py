@@ -9,13 +9,13 @@ from messages.raft_member import RaftPacket, RaftStatus
 from tests.raft.members import blank, led
 
 
-def test_member_that_refuses_says_why() -> None:
+def test_status_of_a_node_that_refuses_has_the_reason() -> None:
     status = status_of("a", None, refusing(None), now_s=0.0, journal_bytes=0)
 
     assert status == RaftStatus(node="a", condition="refuses", why="it is starting")
 
 
-def test_node_of_no_cluster_says_what_it_waits_for() -> None:
+def test_node_without_a_cluster_reports_what_it_waits_for() -> None:
     member = blank("a")
     member.tick(0.0)
 

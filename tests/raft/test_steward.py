@@ -23,7 +23,7 @@ def test_newcomer_becomes_a_learner() -> None:
     assert Leader(others="cb").step() == Change("add_learner", "b")
 
 
-def test_node_of_this_cluster_that_is_no_member_is_taken_in_again() -> None:
+def test_node_of_this_cluster_that_is_not_a_member_is_added_again() -> None:
     assert Leader(others="b", others_of=OURS).step() == Change("add_learner", "b")
 
 
@@ -32,7 +32,7 @@ def test_node_of_this_cluster_that_is_no_member_is_taken_in_again() -> None:
     [Leader(others="b", dead="b"), Leader(others="b", removed="b")],
     ids=["dead", "removed by an operator"],
 )
-def test_who_is_not_taken_in(leader: Leader) -> None:
+def test_nodes_that_are_not_added(leader: Leader) -> None:
     assert leader.step() is None
 
 
@@ -56,7 +56,7 @@ def test_more_nodes_than_may_be_members_hold_up_nothing_else() -> None:
 # How many vote.
 
 
-def test_second_node_only_learns_for_two_survive_no_more_than_one() -> None:
+def test_second_node_stays_a_learner_because_two_voters_tolerate_no_failure() -> None:
     assert Leader(learners="b").step() is None
 
 
@@ -127,14 +127,14 @@ def test_with_the_most_voters_the_least_preferred_makes_room_first() -> None:
     assert leader.step() == Change("promote", "f")
 
 
-def test_learner_that_is_as_good_takes_nobodys_place() -> None:
+def test_learner_of_equal_rank_replaces_no_voter() -> None:
     leader = Leader(voters="abc", learners="d")
     leader.step()
 
     assert leader.step(POLICY.preferred_stable_s * 9) is None
 
 
-def test_four_voters_become_three_only_while_all_are_there() -> None:
+def test_four_voters_become_three_only_while_all_are_reachable() -> None:
     assert Leader(voters="abcd").step() == Change("relieve", "d")
     assert Leader(voters="abcd", dead="b").step() is None
     assert Leader(voters="ab").step() is None  # two that were told to begin so
@@ -143,7 +143,7 @@ def test_four_voters_become_three_only_while_all_are_there() -> None:
 # Who is away.
 
 
-def test_voter_that_is_away_for_long_makes_room_for_a_learner() -> None:
+def test_unreachable_voter_is_replaced_by_a_learner() -> None:
     leader = Leader(voters="abc", learners="d", dead="c")
     assert leader.step() is None
     assert leader.step(POLICY.replace_after_s - 1) is None
@@ -155,7 +155,7 @@ def test_voter_that_is_away_for_long_makes_room_for_a_learner() -> None:
     assert leader.step() is None
 
 
-def test_with_the_most_voters_who_is_away_goes_first() -> None:
+def test_unreachable_voter_is_relieved_first_when_voters_are_at_the_maximum() -> None:
     leader = Leader(voters="abcde", learners="f", dead="e")
     leader.step()
 
@@ -164,14 +164,14 @@ def test_with_the_most_voters_who_is_away_goes_first() -> None:
     assert leader.step() == Change("promote", "f")
 
 
-def test_nobody_takes_the_vote_of_one_of_three_for_nothing() -> None:
+def test_unreachable_one_of_three_voters_keeps_its_vote_without_a_spare() -> None:
     leader = Leader(voters="abc", dead="c")
     leader.step()
 
     assert leader.step(POLICY.replace_after_s * 9) is None
 
 
-def test_absence_is_counted_anew_when_a_node_was_there_between() -> None:
+def test_absence_counts_from_the_latest_time_a_node_was_reachable() -> None:
     leader = Leader(voters="abc", learners="d", dead="c")
     leader.step()
     leader.dead = ""
@@ -181,7 +181,7 @@ def test_absence_is_counted_anew_when_a_node_was_there_between() -> None:
     assert leader.step(2) is None
 
 
-def test_absence_is_counted_anew_by_a_new_leader() -> None:
+def test_absence_counts_from_the_start_of_a_new_leadership() -> None:
     leader = Leader(voters="abc", learners="d", dead="c")
     leader.step()
     leader.steward.follows()
@@ -189,7 +189,7 @@ def test_absence_is_counted_anew_by_a_new_leader() -> None:
     assert leader.step(POLICY.replace_after_s) is None
 
 
-def test_learner_that_is_away_for_days_is_forgotten() -> None:
+def test_learner_that_is_unreachable_for_days_is_removed() -> None:
     leader = Leader(voters="abc", learners="d", dead="d")
     leader.step()
     assert leader.step(POLICY.forget_after_s - 1) is None
@@ -200,7 +200,7 @@ def test_learner_that_is_away_for_days_is_forgotten() -> None:
 # Lost disks.
 
 
-def test_voter_without_state_is_begun_with_anew() -> None:
+def test_voter_without_state_is_removed_so_that_it_joins_as_a_learner() -> None:
     leader = Leader(voters="abc", blank="b")
     assert leader.step() is None
     assert leader.step(BLANK_S - 1) is None
@@ -208,7 +208,7 @@ def test_voter_without_state_is_begun_with_anew() -> None:
     assert leader.step(1) == Change("forget", "b")
 
 
-def test_loss_of_a_disk_is_judged_anew_by_a_second_leadership() -> None:
+def test_time_without_state_counts_from_the_start_of_a_second_leadership() -> None:
     leader = Leader("abc", blank="b")
     assert leader.step() is None
     leader.step(BLANK_S - 1)
@@ -219,14 +219,14 @@ def test_loss_of_a_disk_is_judged_anew_by_a_second_leadership() -> None:
     assert leader.step(BLANK_S) == Change("forget", "b")
 
 
-def test_voter_that_answers_has_state_whatever_gossip_says() -> None:
+def test_voter_that_answers_has_state_whatever_gossip_reports() -> None:
     leader = Leader(voters="abc", stale="b")
     leader.step()
 
     assert leader.step(BLANK_S * 2) is None
 
 
-def test_dead_voter_of_no_known_cluster_is_not_taken_for_one_without_state() -> None:
+def test_dead_voter_without_a_known_cluster_does_not_count_as_blank() -> None:
     leader = Leader(voters="abc", blank="b", dead="b")
     leader.step()
 
@@ -238,7 +238,7 @@ def test_learner_that_an_operator_demoted_is_not_promoted() -> None:
     assert Leader(voters="ab", learners="c", demoted="c").step() is None
 
 
-def test_of_too_many_voters_who_is_away_goes_first_however_preferred() -> None:
+def test_unreachable_voter_is_the_first_of_too_many_to_lose_its_vote() -> None:
     policy = StewardPolicy(voters_max=3)
 
     leader = Leader(voters="abcd", dead="b", priorities={"b": 1, "d": 200}, policy=policy)
@@ -246,7 +246,7 @@ def test_of_too_many_voters_who_is_away_goes_first_however_preferred() -> None:
     assert leader.step() == Change("relieve", "b")
 
 
-def test_who_is_away_makes_room_for_a_more_preferred_learner_first() -> None:
+def test_unreachable_voter_is_the_first_to_be_replaced_by_a_preferred_learner() -> None:
     leader = Leader(voters="abcde", learners="f", dead="d", priorities={"e": 200, "f": 10})
     leader.step()
 

@@ -22,7 +22,7 @@ def preferring(*, lagging: str = "", others: str = "") -> Leader:
     return Leader(voters="abc", priorities=priorities, lagging=lagging, others=others)
 
 
-def test_preferred_node_is_handed_leadership_when_it_is_there_for_a_while() -> None:
+def test_preferred_node_gets_leadership_once_it_is_reachable_for_a_while() -> None:
     leader = preferring()
     assert leader.step() is None
     assert leader.step(POLICY.preferred_stable_s - 1) is None
@@ -65,7 +65,7 @@ def test_handing_over_that_did_not_work_is_not_tried_again_at_once() -> None:
     assert leader.step(POLICY.preferred_stable_s - 1) == HandOver("b")
 
 
-def test_who_loses_leadership_again_soon_waits_twice_as_long_each_time() -> None:
+def test_wait_doubles_each_time_a_node_loses_leadership_soon() -> None:
     leader = preferring()
     waits = []
     for _ in range(8):
@@ -79,7 +79,7 @@ def test_who_loses_leadership_again_soon_waits_twice_as_long_each_time() -> None
     assert waits == [31, 61, 121, 241, 481, 961, 1801, 1801]
 
 
-def test_who_kept_leadership_for_long_is_waited_for_as_at_first() -> None:
+def test_wait_is_reset_for_a_node_that_kept_leadership_for_long() -> None:
     leader = preferring()
     for led_s in (60, SHARED_LEADERSHIP_S):
         while leader.step(1) is None:
@@ -91,7 +91,7 @@ def test_who_kept_leadership_for_long_is_waited_for_as_at_first() -> None:
     assert leader.step(POLICY.preferred_stable_s) == HandOver("b")
 
 
-def test_witness_hands_over_at_once_to_whoever_can_lead() -> None:
+def test_witness_hands_over_at_once_to_a_node_that_can_lead() -> None:
     leader = Leader(voters="abc", witnesses="a", lagging="bc", priorities={"a": 1, "c": 50})
     leader.step()
     assert leader.step(60) is None
@@ -100,7 +100,7 @@ def test_witness_hands_over_at_once_to_whoever_can_lead() -> None:
     assert leader.step(WITNESS_LEADS_S) == HandOver("c")
 
 
-def test_witness_waits_for_nobody_twice_as_long() -> None:
+def test_wait_of_a_witness_does_not_double() -> None:
     leader = Leader(voters="ab", witnesses="a")
     for _ in range(4):
         leader.step()
@@ -116,7 +116,7 @@ def test_members_come_before_preference() -> None:
     assert leader.step(POLICY.preferred_stable_s) == Change("add_learner", "d")
 
 
-def test_leader_that_gossip_does_not_know_prefers_nobody() -> None:
+def test_leader_unknown_to_gossip_prefers_no_other_node() -> None:
     steward = Steward("a", POLICY)
     both = frozenset("b")
     for now_s in (0.0, 1000.0):

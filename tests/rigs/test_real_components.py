@@ -20,7 +20,11 @@ from rigs.ports import answers, free_port
 from rigs.processes import running, wait_until
 from rigs.prometheus import check_metrics, prometheus
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("docker engine"),
+]
 
 
 def body_of(url: str) -> bytes:

@@ -2,70 +2,74 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from rigs.worker_groups import group, mark_groups, put_long_groups_first, without_group
+from rigs import worker_groups
+from rigs.worker_groups import check_group, group_of, put_long_groups_first
 
 ROOT = Path(__file__).parent.parent.parent
+FILES = {
+    "a.py": "",
+    "b.py": "",
+    "c.py": "",
+    "d.py": "",
+    "one.py": 'pytestmark = pytest.mark.xdist_group("shared")\n',
+    "other.py": 'pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("shared")]\n',
+}
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(worker_groups, "ROOT", tmp_path)
+    monkeypatch.setattr(worker_groups, "_group_of_file", worker_groups._group_of_file.__wrapped__)
 
 
 class Item:
     """What of a test decides about its group."""
 
-    def __init__(self, node_id: str, *marks: str, fixtures: tuple[str, ...] = ()) -> None:
+    def __init__(self, node_id: str, *marks: str) -> None:
         self.nodeid = node_id
-        self.fixturenames = fixtures
-        self._marks = {name: getattr(pytest.mark, name).mark for name in marks}
+        self._marks = marks
 
-    def get_closest_marker(self, name: str) -> pytest.Mark | None:
-        return self._marks.get(name)
-
-    def add_marker(self, marker: pytest.MarkDecorator) -> None:
-        self._marks.setdefault(marker.name, marker.mark)
-
-
-def marked(*items: Item) -> list[pytest.Item]:
-    found: list[pytest.Item] = list(items)  # type: ignore[arg-type]  # has what is asked of it
-    mark_groups(found)
-    return found
+    def get_closest_marker(self, name: str) -> object:
+        return name if name in self._marks else None
 
 
 def test_the_tests_of_a_file_are_a_group() -> None:
-    first, second, other = marked(Item("a.py::x"), Item("a.py::y[a@b]"), Item("b.py::x"))
-
-    assert group(first) == group(second) == "a.py"
-    assert group(other) == "b.py"
+    assert group_of("a.py::x") == group_of("a.py::y[seed=1]") == "a.py"
 
 
-def test_tests_that_share_the_docker_engine_are_a_group_over_files() -> None:
-    fixtures = ("tmp_path", "private_engine")
-    one, other, alone = marked(
-        Item("a.py::x", fixtures=fixtures), Item("b.py::x", fixtures=fixtures), Item("b.py::y")
-    )
-
-    assert group(one) == group(other) != group(alone)
+def test_files_that_name_a_group_are_one_group() -> None:
+    assert group_of("one.py::x") == group_of("other.py::y") == "shared"
 
 
-def test_a_group_that_a_test_names_itself_is_kept() -> None:
-    item = Item("a.py::x")
-    item.add_marker(pytest.mark.xdist_group("measures cost"))
-
-    assert [group(one) for one in marked(item)] == ["measures cost"]
+def test_a_test_that_needs_a_group_its_file_does_not_name_is_told_so() -> None:
+    check_group(Item("one.py::x"), "shared")  # type: ignore[arg-type]  # has what is asked of it
+    with pytest.raises(AssertionError, match=r'a\.py: add `pytest\.mark\.xdist_group\("shared"\)`'):
+        check_group(Item("a.py::x"), "shared")  # type: ignore[arg-type]
 
 
 def test_groups_with_integration_and_slow_tests_begin_first_and_stay_together() -> None:
-    items = marked(
-        Item("a.py::quick"),
-        Item("b.py::quick"),
-        Item("b.py::slow", "slow"),
-        Item("c.py::quick"),
-        Item("d.py::real", "integration", "slow"),
-        Item("c.py::real", "integration"),
-    )
+    items: list[pytest.Item] = [
+        Item(node_id, *marks)  # type: ignore[misc]  # has what is asked of it
+        for node_id, *marks in (
+            ("a.py::quick",),
+            ("b.py::quick",),
+            ("b.py::slow", "slow"),
+            ("c.py::quick",),
+            ("one.py::quick",),
+            ("d.py::real", "integration", "slow"),
+            ("c.py::real", "integration"),
+            ("other.py::real", "integration"),
+        )
+    ]
 
     put_long_groups_first(items)
 
@@ -73,35 +77,26 @@ def test_groups_with_integration_and_slow_tests_begin_first_and_stay_together() 
         "c.py::quick",
         "c.py::real",
         "d.py::real",
+        "one.py::quick",
+        "other.py::real",
         "b.py::quick",
         "b.py::slow",
         "a.py::quick",
     ]
 
 
-@pytest.mark.parametrize(
-    ("node_id", "shown"),
-    [
-        ("tests/x.py::y@tests/x.py", "tests/x.py::y"),
-        ("tests/x.py::y[seed=17]@docker engine", "tests/x.py::y[seed=17]"),
-        ("tests/x.py::y[a@b]@tests/x.py", "tests/x.py::y[a@b]"),
-        ("tests/x.py::y[a@b]", "tests/x.py::y[a@b]"),
-        ("tests/x.py::y", "tests/x.py::y"),
-    ],
-)
-def test_reports_name_tests_without_their_group(node_id: str, shown: str) -> None:
-    assert without_group(node_id) == shown
-
-
-def test_a_run_on_workers_reports_ids_that_pytest_takes() -> None:
-    one_test = "tests/rigs/test_worker_groups.py::test_the_tests_of_a_file_are_a_group"
+def test_a_run_on_workers_keeps_each_file_on_one_of_them() -> None:
+    names = ("tests/test_log.py", "tests/test_needs.py")
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n1", "--dist=loadgroup", "-rA", one_test],
+        [sys.executable, "-m", "pytest", "-v", "-n2", *names],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert f"PASSED {one_test}" in done.stdout.splitlines(), done.stdout + done.stderr
+    passed = re.findall(r"^\[(gw\d)\] .* PASSED ([\w./]+)::", done.stdout, flags=re.MULTILINE)
+    assert {file for _, file in passed} == set(names), done.stdout + done.stderr
+    assert len(set(passed)) == len(names)
+    assert len(passed) > len(names)

@@ -134,7 +134,7 @@ def test_planted_fault_of_forgotten_tombstones_is_caught(monkeypatch: pytest.Mon
 
 
 @pytest.mark.scenario(17)
-def test_starved_member_makes_no_healthy_one_look_dead(sim_seed: int) -> None:
+def test_starved_member_does_not_cause_false_deaths(sim_seed: int) -> None:
     net = Chaos(seed=sim_seed, nodes=NODES)
     net.run(10)
     starved = net.lives[-1]

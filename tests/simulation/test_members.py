@@ -36,9 +36,7 @@ def test_nodes_that_start_together_become_one_cluster(
 
 @pytest.mark.scenario(12)
 @pytest.mark.parametrize("count", [4, 5])
-def test_nodes_come_to_a_cluster_whenever_the_one_that_asks_them_dies_for_good(
-    sim_seed: int, count: int
-) -> None:
+def test_cluster_begins_whenever_its_initiator_dies_for_good(sim_seed: int, count: int) -> None:
     net = Members(seed=sim_seed, names=names(count), expect=3, loss=0.1)
     net.start()
     asks = net.nodes["n1"]
@@ -55,7 +53,7 @@ def test_nodes_come_to_a_cluster_whenever_the_one_that_asks_them_dies_for_good(
 
 
 @pytest.mark.scenario(12)
-def test_network_that_splits_while_a_cluster_begins_makes_no_two_of_it(sim_seed: int) -> None:
+def test_split_during_bootstrap_makes_no_second_cluster(sim_seed: int) -> None:
     net = Members(seed=sim_seed, names=names(5), expect=3, loss=0.1)
     net.start()
     assert net.run(20, until=lambda: bool(net.nodes["n2"].disk.identity.promised_to))
@@ -70,7 +68,7 @@ def test_network_that_splits_while_a_cluster_begins_makes_no_two_of_it(sim_seed:
 
 
 @pytest.mark.scenario(12)
-def test_node_that_began_the_cluster_and_was_away_since_is_waited_for(sim_seed: int) -> None:
+def test_others_wait_for_the_node_that_began_the_cluster_and_is_unreachable(sim_seed: int) -> None:
     net = Members(seed=sim_seed, names=names(3), expect=3)
     net.start()
     asks = net.nodes["n1"]
@@ -107,7 +105,7 @@ def test_promise_to_a_cluster_that_began_binds_through_two_later_offers(sim_seed
     assert len(net.checks.deciding_clusters) == 1
 
 
-def test_offer_that_is_given_up_for_a_better_one_holds_nobody_back(sim_seed: int) -> None:
+def test_offer_that_was_dropped_for_a_better_one_blocks_no_node(sim_seed: int) -> None:
     net = Members(seed=sim_seed, names=names(4), expect=3, loss=0.3)
     net.start("n2", "n3", "n4")
     assert net.run(30, until=lambda: net.nodes["n3"].disk.identity.promised_by == "n2")
@@ -121,7 +119,7 @@ def test_offer_that_is_given_up_for_a_better_one_holds_nobody_back(sim_seed: int
 
 
 @pytest.mark.scenario(12)
-def test_two_clusters_that_meet_do_not_merge_and_say_so(sim_seed: int) -> None:
+def test_two_clusters_that_meet_do_not_merge_and_report_it(sim_seed: int) -> None:
     net = Members(seed=sim_seed, names=names(6), expect=3)
     here, there = net.nodes.keys() - {"n4", "n5", "n6"}, ["n4", "n5", "n6"]
     net.split(sorted(here), there)
@@ -177,7 +175,7 @@ def test_cluster_grows_by_nodes_that_appear_learners_first(sim_seed: int) -> Non
 
 
 @pytest.mark.scenario(11)
-def test_who_is_removed_stays_out_until_it_is_added(sim_seed: int) -> None:
+def test_removed_node_stays_out_until_it_is_added(sim_seed: int) -> None:
     net = started(sim_seed, 5)
     assert net.run(30, until=lambda: len(net.voters) == 5)
     old = net.leader
@@ -198,7 +196,7 @@ def test_who_is_removed_stays_out_until_it_is_added(sim_seed: int) -> None:
 
 
 @pytest.mark.scenario(11)
-def test_voter_without_its_disk_is_taken_in_anew_and_nothing_is_lost(sim_seed: int) -> None:
+def test_voter_that_lost_its_disk_joins_again_and_nothing_is_lost(sim_seed: int) -> None:
     net = started(sim_seed, 3)
     assert net.run(20, until=lambda: len(net.voters) == 3)
     lost = net.random.choice(sorted(net.voters))
@@ -221,7 +219,9 @@ def test_voter_without_its_disk_is_taken_in_anew_and_nothing_is_lost(sim_seed: i
     assert net.run(3, until=lambda: _is_applied(net, b"goes on"))
 
 
-def test_voter_without_its_disk_helps_nobody_to_lead_without_what_it_had(sim_seed: int) -> None:
+def test_voter_that_lost_its_disk_elects_no_leader_without_its_former_entries(
+    sim_seed: int,
+) -> None:
     net = started(sim_seed, 3)
     assert net.run(20, until=lambda: len(net.voters) == 3)
     net.run(3)
@@ -295,7 +295,7 @@ def _disturb(net: Members, random: Random) -> None:
                 net.order(random.choice(ORDERS), one, at=net.leader)
 
 
-def test_voter_that_is_away_for_long_makes_room_and_is_forgotten_after_days(
+def test_unreachable_voter_is_replaced_and_after_days_removed(
     sim_seed: int,
 ) -> None:
     net = Members(seed=sim_seed, names=names(4), expect=3, raft=SLOW, tick_s=1.0)

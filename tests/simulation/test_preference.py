@@ -60,7 +60,7 @@ def test_preferred_node_leads_again_though_its_vote_was_given_to_another(sim_see
 
 
 @pytest.mark.scenario(13)
-def test_preferred_node_that_comes_and_goes_is_no_ping_pong() -> None:
+def test_preferred_node_that_comes_and_goes_causes_few_changes_of_leader() -> None:
     net = Members(
         seed=0,
         names=names(3),
@@ -86,7 +86,7 @@ def test_preferred_node_that_comes_and_goes_is_no_ping_pong() -> None:
 
 
 @pytest.mark.scenario(14)
-def test_one_of_two_says_that_there_is_no_quorum(sim_seed: int) -> None:
+def test_one_of_two_voters_reports_that_there_is_no_quorum(sim_seed: int) -> None:
     net = started(sim_seed, 2, expect=2)
     net.kill("n2" if net.random.random() < 0.5 else "n1")
     (left,) = net.up
@@ -121,7 +121,7 @@ def test_witness_leads_only_while_no_other_can(sim_seed: int) -> None:
     assert net.run(6, until=lambda: net.leader == "n2")
 
 
-def test_witness_alone_leads_nobody(sim_seed: int) -> None:
+def test_witness_alone_does_not_lead(sim_seed: int) -> None:
     net = preferring(sim_seed, witnesses=("n1",))
     net.start()
     assert net.run(60, until=lambda: net.leader == "n2")

@@ -139,7 +139,7 @@ def test_crash_between_persisting_and_answering_a_vote_gives_no_second_one(sim_s
 
 
 @pytest.mark.scenario(10)
-def test_snapshot_reaches_who_is_far_behind_while_the_leader_changes(sim_seed: int) -> None:
+def test_snapshot_reaches_a_node_far_behind_while_the_leader_changes(sim_seed: int) -> None:
     net = RaftNetwork(seed=sim_seed, nodes=5)
     leader = net.wait_for_leader()
     behind = next(name for name in net.names if name != leader)
@@ -159,7 +159,7 @@ def test_snapshot_reaches_who_is_far_behind_while_the_leader_changes(sim_seed: i
 
 
 @pytest.mark.scenario(11)
-def test_cluster_grows_and_loses_its_leader_and_who_cannot_be_reached(sim_seed: int) -> None:
+def test_cluster_grows_and_loses_its_leader_and_an_unreachable_node(sim_seed: int) -> None:
     net = RaftNetwork(seed=sim_seed, nodes=1, spares=4)
     net.wait_for_leader()
     for name in net.names[1:]:

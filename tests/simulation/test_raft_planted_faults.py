@@ -76,7 +76,7 @@ def only_consequences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Checks, "says", says)
 
 
-def test_vote_that_is_said_before_it_is_saved_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vote_that_is_sent_before_it_is_saved_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     say_before_saving(monkeypatch, RaftVoteResponse)
 
     assert "RaftVoteResponse" in complaint()

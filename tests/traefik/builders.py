@@ -1,4 +1,4 @@
-"""Short ways to write the cluster's state in tests."""
+"""Builders of the cluster's state for tests."""
 
 from __future__ import annotations
 

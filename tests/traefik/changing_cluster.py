@@ -68,10 +68,11 @@ Place = tuple[str, str]  # service, node
 
 
 class ChangingCluster:
-    """The current state; each step changes one thing."""
+    """The current state; each step changes one thing.  Most labels are from `likely`."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, likely: tuple[str, ...] = LIKELY) -> None:
         self._random = random
+        self._likely = likely
         self._version = 0
         self._clock = 0.0
         self.states: dict[Place, ServiceState] = {}
@@ -120,7 +121,7 @@ class ChangingCluster:
         """Add, remove or change one label of one instance."""
         place = self._some()
         labels = {label.name: label.value for label in self.states[place].labels}
-        name = self._random.choice(LIKELY if self._random.random() < 0.7 else tuple(LABELS))
+        name = self._random.choice(self._likely if self._random.random() < 0.7 else tuple(LABELS))
         values = [value for value in LABELS[name] if value != labels.get(name)]
         if name in labels and (not values or self._random.random() < 0.4):
             del labels[name]
@@ -188,7 +189,7 @@ class ChangingCluster:
 
     def _new(self, service: str) -> ServiceState:
         names = self._random.sample(tuple(LABELS), self._random.randint(0, 3))
-        names += self._random.sample(LIKELY, self._random.randint(1, 5))
+        names += self._random.sample(self._likely, self._random.randint(1, 5))
         self._clock += self._random.choice((0, 0, 1))
         return ServiceState(
             service=service,

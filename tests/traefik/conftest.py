@@ -1,4 +1,4 @@
-"""A real Traefik, and small real backends, on ports that the kernel picks."""
+"""A real Traefik and small real backends, on free ports."""
 
 from __future__ import annotations
 

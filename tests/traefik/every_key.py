@@ -1,4 +1,4 @@
-"""One body that has every key of the schema, made from labels; and a Traefik that can take it."""
+"""A body with every key of the schema, made from labels, and a Traefik that accepts it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from messages.monitor import Endpoint, Label, ServiceState
 from tests.traefik.builders import on, view
 from tests.traefik.schema_labels import STRUCTS, Leaf, element, leaves
 
-# What labels may name of other providers.
+# Elements of another provider that labels may name.
 FILE_PROVIDER = """
 http:
   middlewares:

@@ -1,4 +1,4 @@
-"""Labels from the tables of the schema: every key, each with a value that works."""
+"""Labels for every key of the schema, each with a valid value."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STRUCTS: Mapping[tuple[str, str], Struct] = {
     ("udp", "services"): UDP_SERVICE,
 }
 
-# By the end of the path; the longest that fits counts.  Several: each is tried.
+# Values by the end of the path; the longest match counts.  Several values are tried one by one.
 VALUES: Mapping[str, tuple[str, ...]] = {
     "rule": ("Host(`a.localhost`)",),
     "entrypoints": ("web",),
@@ -98,9 +98,9 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "headers.stsseconds": ("1",),
     "signinurl": ("http://127.0.0.1:1/in",),
 }
-# A file that must be there, which these tests do not write.
+# Options that name a file that must exist, which these tests do not create.
 NOT_TRIED = ("usersfile", "tls.ca", "tls.cert", "tls.key")
-# What a key needs beside it that the tables do not call required.
+# Other keys that a key needs, although the tables do not require them.
 ALSO: Mapping[str, tuple[str, ...]] = {
     "basicauth.": ("basicAuth.users",),
     "digestauth.": ("digestAuth.users",),

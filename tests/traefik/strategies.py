@@ -1,4 +1,4 @@
-"""Any cluster, as gossip might tell of it, good and bad; and labels that are half right."""
+"""Strategies for any cluster as gossip may report it, with valid and invalid labels."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ junk = st.builds(named, _one_of(JUNK), names, values)
 good_labels = st.lists(st.one_of(keys, keys, rules, links), max_size=3)
 any_labels = st.lists(st.one_of(keys, wrong_keys, rules, links, junk), max_size=4)
 
-RANDOM = Random(1)  # one draw of a whole is faster than one of each part
+RANDOM = Random(1)  # to draw one of these is faster than to draw each part
 
 
 def _endpoint(hosts: Sequence[str], ports: Sequence[int], schemes: Sequence[str]) -> Endpoint:
@@ -210,7 +210,7 @@ def _settings(version: str) -> TraefikSettings:
     )
 
 
-# Of Traefiks that have what labels name here.
+# For Traefiks that have everything that labels here refer to.
 provider_settings = _one_of([_settings(version) for version in VERSIONS for _ in range(12)])
 
 

@@ -1,4 +1,4 @@
-"""Whatever the cluster and the labels are: what holds of every body."""
+"""Properties of every body, for any cluster and any labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that Traefik refuses when it builds from them (each was tried on Traefik 3.7)."""
+"""Values that Traefik parses but refuses to build (each was tried on Traefik 3.7)."""
 
 from __future__ import annotations
 

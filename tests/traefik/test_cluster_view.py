@@ -1,4 +1,4 @@
-"""The reader's view: snapshots, deltas, gaps, and what may be given requests."""
+"""The view of a reader: snapshots, deltas, gaps, and which instances get requests."""
 
 from __future__ import annotations
 

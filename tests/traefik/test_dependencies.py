@@ -1,4 +1,4 @@
-"""What must be composed again when an element changes: edges and what they lead to."""
+"""Which elements must be composed again when another one changes."""
 
 from __future__ import annotations
 

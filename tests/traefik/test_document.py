@@ -1,4 +1,4 @@
-"""The body is JSON that YAML can read, and its pieces are the whole."""
+"""The body is JSON that is also YAML, encoded in pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body in pieces has the bytes of the whole, whatever changed in between."""
+"""A body in pieces has the bytes of the whole document after any changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHANGES = st.lists(st.tuples(st.sampled_from(KEYS), st.none() | st.integers(0, 3
 
 
 def whole(elements: dict[ElementKey, Any]) -> bytes:
-    """The document written at once."""
+    """Return the document encoded as a whole."""
     document: dict[str, dict[str, dict[str, Any]]] = {}
     for key, config in elements.items():
         section = document.setdefault(key.protocol, {}).setdefault(key.section, {})
@@ -42,7 +42,7 @@ def test_a_body_in_pieces_has_the_bytes_of_the_whole_document(
         else:
             elements[key] = {"value": value}
             document.set(key, elements[key])
-        # Each time: what is kept from one to the next must not go stale.
+        # After each change, because pieces are kept from one body to the next.
         assert document.body() == whole(elements)
 
 

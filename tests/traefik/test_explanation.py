@@ -1,4 +1,4 @@
-"""From a name to the instances behind it, and why not."""
+"""Explanations: from a name to the instances behind it, and why some get no requests."""
 
 from __future__ import annotations
 
@@ -163,6 +163,12 @@ def test_age_counts_from_the_last_change_of_the_record() -> None:
     gone = RecordName(kind="service", node="alpha", key="web")
     ages.record(ClusterChanged(version=4, snapshot=False, self_node="alpha", removed=(gone,)), 40.0)
     assert ages.age_s(web, 50.0) == 0.0
+
+    returned = on("alpha", state(health="unhealthy"))
+    ages.record(
+        ClusterChanged(version=5, snapshot=False, self_node="alpha", services=(returned,)), 60.0
+    )
+    assert ages.age_s(web, 61.0) == 1.0
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "(a|a)" * 30 + "b", "(?:a?){20}a{20}b", "a*a*a*b"])

@@ -1,4 +1,4 @@
-"""A regular expression is let through if Go compiles it, and to the same as Python."""
+"""A regular expression is accepted if it has the same meaning in Go and in Python."""
 
 from __future__ import annotations
 

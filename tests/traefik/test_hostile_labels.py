@@ -1,4 +1,4 @@
-"""One container's labels against all others: nothing they say may cost more than itself."""
+"""Hostile labels of one container must not affect other containers."""
 
 from __future__ import annotations
 

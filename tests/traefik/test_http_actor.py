@@ -217,7 +217,7 @@ def test_a_restarted_agent_serves_the_last_good_body(start: Start) -> None:
     time.sleep(0.5)
     assert get(again, "/api/dynamic")[1] == body
 
-    # Nobody is heard of for `alone_s`: routes that are gone do not stay for ever.
+    # No other node is known for `alone_s`: old routes do not stay forever.
     wait_until(lambda: not hosts(again))
 
 
@@ -252,7 +252,7 @@ def test_routes_that_cannot_be_saved_are_reported_once_and_saved_later(
         assert part.fix.startswith("free space on /")
         assert harness.actor.unsaved.labels(file.name)._value.get() == 1
         assert hosts(harness) == {"web.localhost", "web.alpha.localhost"}
-        harness.neighbours("admin", generation=1)  # it was started again and knows nothing
+        harness.neighbours("admin", generation=1)  # it was restarted
         harness.pump_until(lambda: len(messages_of(PartReported, harness.sent)) == 2)
 
     harness.pump_until(lambda: len(messages_of(PartReported, harness.sent)) == 3)
@@ -358,7 +358,10 @@ def test_an_idle_connection_is_closed_at_the_limit(start: Start) -> None:
     idle = [socket.create_connection(address) for _ in range(3)]
     try:
         time.sleep(0.1)
-        assert status_or_reset(harness) in {0, 503}  # the three may just be about to ask
+        assert status_or_reset(harness) in {
+            0,
+            503,
+        }  # they are not idle long enough
         time.sleep(1.0)
 
         assert get(harness, "/")[0] == 200

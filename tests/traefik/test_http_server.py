@@ -1,4 +1,4 @@
-"""The HTTP listener alone, over real sockets."""
+"""The HTTP listener over real sockets, without the actor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def memory_of_clients_that_do_not_read(port: int) -> int:
         client = socket.create_connection(("127.0.0.1", port))
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         clients.append(client)
-        # The first bytes are here, so the answer has been handed on whole.
+        # The first bytes have arrived, so the whole answer was handed to the socket.
         await asyncio.to_thread(client.recv, 1)
     grown = process_memory_bytes([os.getpid()]) - before
     for client in clients:

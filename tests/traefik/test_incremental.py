@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
 
 from constellation.cluster_view import ClusterView
+from constellation.traefik.composition import Composition
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
+from constellation.traefik.elements import Contribution, ElementKey, Middleware, Router, Service
 from constellation.traefik.explanation import explain
+from constellation.traefik.merging import by_service, winner_of
 from messages.gossip import ClusterChanged
 from messages.monitor import Label, ServiceState
 from tests.traefik.builders import on, snapshot, state
 from tests.traefik.changing_cluster import LABELS, SERVICES, SETTINGS, ChangingCluster
 
 STEPS = 40
+GUARDS = tuple(
+    f"traefik.http.{label}"
+    for label in (
+        "routers.r.middlewares",
+        "routers.r.rule",
+        "routers.r.service",
+        "services.s.loadbalancer.server.port",
+        "services.s.middlewares",
+        "middlewares.m.addprefix.prefix",
+        "middlewares.n.stripprefix.prefixes",
+    )
+)
 SUBJECTS = (*SERVICES, "r", "q", "t", "r.example.net", "web.example.org")
 
 
@@ -118,3 +134,58 @@ def test_a_middleware_added_to_a_service_later_guards_routers_of_other_container
 
     retry = "constellation.retry"
     assert guards == [[retry], ["n", retry], [retry], ["n", retry]]
+
+
+def test_a_middleware_in_a_router_is_the_one_that_its_owner_defines(sim_seed: int) -> None:
+    """The owner is that of the router, or of its service for the middlewares of the service."""
+    random = Random(sim_seed)
+    cluster = ChangingCluster(random, likely=GUARDS)
+    view = ClusterView().apply(cluster.snapshot())
+    builder = ConfigurationBuilder(settings=SETTINGS[0], domain="example.org")
+    for _ in range(STEPS):
+        for change in cluster.step():
+            view = view.apply(change)
+        body = json.loads(builder.build(view).body)
+        for owner, name, used in middlewares_in_use(builder.composition, body):
+            definition = definition_of(builder.composition, owner, name)
+            if definition is not None:
+                assert definition in used, (owner, name)
+
+
+def middlewares_in_use(
+    composition: Composition, body: dict[str, Any]
+) -> Iterator[tuple[str, str, list[Any]]]:
+    """Yield owner and name of each middleware that a router needs, and all that it has."""
+    for body_name, config in body["http"].get("routers", {}).items():
+        key = composition.document.key_of("http", "routers", body_name)
+        assert key is not None
+        left_out = {item.service for item in composition.rejections.get(key.written, ())}
+        used = [body["http"]["middlewares"].get(name) for name in config.get("middlewares", [])]
+        for group in by_service(composition.contributions_to(key.written)).values():
+            winner = winner_of(key, group)
+            service = winner.instance.service
+            if key.origin.service in {"", service} and service not in left_out:
+                for owner, name in needed_by(composition, winner):
+                    yield owner, name, used
+
+
+def needed_by(composition: Composition, router: Contribution) -> Iterator[tuple[str, str]]:
+    """Yield owner and name of the middlewares of a router and of its service."""
+    assert isinstance(router.element, Router)
+    yield from ((router.instance.service, name) for name in router.element.middlewares)
+    service = composition.find_service("http", router.element.service)
+    if service is not None:
+        definer = winner_of(service, composition.contributions_to(service))
+        assert isinstance(definer.element, Service)
+        yield from ((definer.instance.service, name) for name in definer.element.middlewares)
+
+
+def definition_of(composition: Composition, owner: str, name: str) -> Any:
+    """Return the definition in the labels of `owner`; None: none, or one that names others."""
+    key = ElementKey("http", "middlewares", name)
+    own = by_service(composition.contributions_to(key)).get(owner)
+    if own is None:
+        return None
+    definition = winner_of(key, own).element
+    assert isinstance(definition, Middleware)
+    return None if {"chain", "errors"} & definition.config.keys() else definition.config

@@ -1,4 +1,4 @@
-"""Databases are known by their image or by a label, never by their name."""
+"""Databases are recognised by image or label, never by name."""
 
 from __future__ import annotations
 

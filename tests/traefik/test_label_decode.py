@@ -1,4 +1,4 @@
-"""One element from its labels: what Go would read, and no more (strconv, time.ParseDuration)."""
+"""Decodes elements from labels as Go does (strconv, time.ParseDuration)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels become a tree as Traefik makes one: without case, and the first of two counts."""
+"""Labels become a tree as in Traefik: names are compared without case, duplicates are ignored."""
 
 from __future__ import annotations
 

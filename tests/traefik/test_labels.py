@@ -1,4 +1,4 @@
-"""Labels of a container: a wrong one takes down the element that it is about, and no more."""
+"""A wrong label only invalidates the element that it is about."""
 
 from __future__ import annotations
 

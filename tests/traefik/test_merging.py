@@ -1,4 +1,4 @@
-"""One name that several instances define is the newest deployment's, and the others are told."""
+"""If several instances define one name, the newest deployment wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of what labels do not name: host names, which a name from labels never hides."""
+"""Elements that labels do not name are named by host names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each node's place: how its containers are reached from here, and why it gets no requests."""
+"""The place of each node: how its containers are reached, and why it gets no requests."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
-from constellation.traefik.places import places
+from constellation.traefik.places import Places, places
 from constellation.traefik.reach import Place
 from messages.gossip import ClusterMember, MemberState, NamedNodeState, NodeState
-from tests.traefik.builders import member, snapshot
+from tests.traefik.builders import member, node_state, snapshot, view
 
 
 def said(
@@ -86,3 +86,32 @@ def test_peers_are_the_addresses_of_all_nodes() -> None:
     view = seen(said("alpha", "127.0.0.1"), said("beta", "10.0.0.2"), said("gamma", "nonsense"))
 
     assert places(view, TraefikSettings()).peers == ("10.0.0.2", "127.0.0.0/8")
+
+
+def places_of(*, cordoned: bool = False, living: bool = True, nodes: str = "ab") -> Places:
+    names = {"a": "alpha", "b": "beta", "c": "gamma"}
+    made = view(
+        members=tuple(
+            member(names[n], "alive" if n == "a" or living else "dead", is_self=n == "a")
+            for n in nodes
+        ),
+        nodes=tuple(node_state(names[n], cordoned=cordoned and n == "b") for n in nodes),
+    )
+    return places(made, TraefikSettings())
+
+
+def test_equal_places_have_no_changed_nodes() -> None:
+    assert places_of().changed(places_of()) == frozenset()
+
+
+def test_only_the_node_that_is_cordoned_or_dies_has_changed() -> None:
+    assert places_of().changed(places_of(cordoned=True)) == frozenset({"beta"})
+    assert places_of().changed(places_of(living=False)) == frozenset({"beta"})
+    assert places_of(nodes="ab").changed(places_of(nodes="a")) == frozenset({"beta"})
+
+
+def test_a_change_of_peers_affects_all_nodes() -> None:
+    one = Places("alpha", {}, ("10.0.0.1",))
+
+    assert one.changed(Places("alpha", {}, ("10.0.0.1", "10.0.0.2"))) is None
+    assert one.changed(Places("beta", {}, ("10.0.0.1",))) is None

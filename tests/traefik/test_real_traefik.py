@@ -1,4 +1,4 @@
-"""What a real Traefik makes of the bodies, and what it keeps while the agent is away."""
+"""A real Traefik: what it makes of bodies, and what it keeps while the agent is down."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def test_routes_stay_while_the_agent_is_down(run_traefik: RunTraefik, tmp_path: 
         agent.stop()
         assert requests_for(traefik, 3.0) == {200}
 
-        # It knows nothing and remembers nothing: no body.
+        # An agent without a snapshot or a saved body: no body.
         forgetful = Agent(again_dir, port)
         forgetful.harness.deliver(snapshot())
         assert requests_for(traefik, 0.4) == {200}
         forgetful.stop()
 
-        # It knows nothing but remembers.
+        # An agent without a snapshot but with a saved body.
         mindful = Agent(tmp_path, port)
         mindful.harness.deliver(snapshot())
         assert requests_for(traefik, 2.0) == {200}

@@ -1,4 +1,4 @@
-"""What a real Traefik makes of any body, and of every key that labels may have."""
+"""A real Traefik accepts any body, and every key that labels may have."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ SECTIONS = {
     for protocol in ("", "tcp", "udp")
     for section in ("routers", "services", "middlewares")
 }
-# What it says of a configuration that it accepts: an option is deprecated or has no limit; and,
-# as it is in these tests, no server is there to be checked, and no issuer of certificates.
+# Messages about accepted configurations: a deprecated option, an option without a limit; and, in
+# these tests, that servers and the issuer of certificates cannot be reached.
 REMARKS = (
     "is deprecated",
     "is not configured",
@@ -73,7 +73,7 @@ def random_bodies() -> list[bytes]:
     )
     @given(snapshots(services_min=4), provider_settings)
     def collect(told: ClusterChanged, given_settings: TraefikSettings) -> None:
-        # A plugin would be fetched, and a resolver be asked for a certificate.
+        # Traefik would download a plugin and request a certificate.
         wanted = given_settings.model_copy(
             update={"version": VERSION, "plugins": (), "cert_resolvers": ()}
         )
@@ -122,7 +122,7 @@ def accepted(traefik: Traefik, body: bytes) -> bool:
 
 
 def disabled(traefik: Traefik) -> list[tuple[tuple[str, str, str], Any]]:
-    # A load balancer of TCP or UDP without a server is "disabled" only in name: nothing is lost.
+    # A TCP or UDP load balancer without servers is shown as "disabled", which is harmless.
     return [
         (key, element.get("error") or element.get("err"))
         for key, element in elements(traefik).items()

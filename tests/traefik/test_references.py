@@ -1,4 +1,4 @@
-"""What names another: this configuration's, an alias of it, or another provider's."""
+"""References to elements of this configuration, by alias, and of other providers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that Python takes, and Go does not: each would be an error line at every change."""
+"""Values that Python accepts and Go does not: Traefik would log an error at every change."""
 
 from __future__ import annotations
 

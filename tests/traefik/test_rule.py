@@ -1,4 +1,4 @@
-"""Rules that reach the body are rules that Traefik parses."""
+"""Only rules that Traefik can parse reach the body."""
 
 import contextlib
 
@@ -97,7 +97,7 @@ def test_any_text_is_either_accepted_or_refused_with_a_rule_error(text: str) -> 
     with contextlib.suppress(RuleError):
         check_rule(text)
 
-        # Accepted: then at least one matcher has its value.
+        # An accepted rule has at least one matcher with a value.
         assert "(`" in text or '("' in text or "( " in text
 
 

@@ -1,4 +1,4 @@
-"""One name that several services define: each has its own, and none is led by a stranger's."""
+"""If several services define one name, each uses its own definition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service with its servers: near ones first, and others through their node's Traefik."""
+"""A service with its servers: local ones first, others through the Traefik of their node."""
 
 from __future__ import annotations
 

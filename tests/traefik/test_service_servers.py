@@ -1,4 +1,4 @@
-"""Who of the instances behind a TCP service gets its requests: the primary, and only one."""
+"""Which instance of a TCP service gets connections: only the primary."""
 
 from __future__ import annotations
 

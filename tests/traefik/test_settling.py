@@ -1,4 +1,4 @@
-"""Which body is served while this node does not know everything yet."""
+"""Which body a node serves while it does not know the whole cluster yet."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def keys_of_model(kind: Any, prefix: str = "", since: str = "3.0") -> Iterator[t
 def keys_of_schema(struct: Struct) -> Iterator[tuple[str, str]]:
     for path, kind, since in paths(struct):
         if isinstance(kind, Struct):
-            continue  # empty, and what is below it comes too
+            continue  # empty, and its options are cases of their own
         yield re.sub(r"\.(X-Test|500-599|demo\.option)$", "", path), since
 
 
@@ -136,7 +136,7 @@ def keys_of_schema(struct: Struct) -> Iterator[tuple[str, str]]:
     ("struct", "model", "otherwise"),
     [
         (ROUTER, Router, {}),
-        # Servers are made here; others are by a gate that is Traefik's for labels, or by none.
+        # The agent makes servers itself; for other keys labels have another gate, or none.
         (
             SERVICE,
             Service,

@@ -1,4 +1,4 @@
-"""A strict model of what Traefik 3 takes, written from its source; it checks the schema.
+"""A strict model of what Traefik 3 accepts, written from its source; it checks the schema.
 
 `check_body` decodes as Traefik does (YAML, then `paerser/parser/nodes_metadata.go`): a key that
 the version does not have and an empty object that "cannot be a standalone element" make it refuse

@@ -1,4 +1,4 @@
-"""What all elements of the model of Traefik share: versions, empty objects, Go's values."""
+"""Types that all elements of the model share: versions, empty objects, Go's values."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ def _check_duration(text: str) -> str:
 
 Duration = Annotated[str, AfterValidator(_check_duration)]
 Int = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Item = Annotated[str, Field(pattern="^[^║]*$")]  # ║ separates items on their way
+Item = Annotated[str, Field(pattern="^[^║]*$")]  # Traefik joins items by ║ internally
 Items = list[Item]
 Raw = Any

@@ -210,7 +210,7 @@ class Compress(Element):
     includedContentTypes: Items = []
     minResponseBodyBytes: Annotated[int, Field(ge=0)] = 1024
     encodings: Annotated[list[Literal["gzip", "br", "zstd"]], Since("3.2")] = []
-    # 3.0 has it from 3.0.4 on.
+    # Available from 3.0.4 on.
     defaultEncoding: Annotated[Literal["gzip", "br", "zstd"], Since("3.1")] = "gzip"
 
 

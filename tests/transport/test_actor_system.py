@@ -100,6 +100,35 @@ class Boss(ActorTypeDispatcher):
             self.send(self.asker, PairTell(text="ended"))
 
 
+class Family(ActorTypeDispatcher):
+    """Creates three workers; each death that it is notified of brings the next one about."""
+
+    def receiveMsg_PairAsk(self, message: PairAsk, sender: ActorAddress) -> None:
+        self.asker = sender
+        self.living = [self.createActor(Worker) for _ in range(3)]
+        self.dead: list[ActorAddress] = []
+        for worker in self.living:
+            self.send(worker, PairAsk())
+
+    def receiveMsg_PairTell(self, message: PairTell, sender: ActorAddress) -> None:
+        self.process_ids = {**getattr(self, "process_ids", {}), str(sender): int(message.text)}
+        if len(self.process_ids) == len(self.living):
+            self._kill_next()
+
+    def receiveMsg_ChildActorExited(self, message: ChildActorExited, sender: ActorAddress) -> None:
+        self.dead.append(message.childAddress)
+        if self.living:
+            self._kill_next()
+        else:
+            self.send(self.asker, PairTell(text=f"{len(self.dead)} ended"))
+
+    def _kill_next(self) -> None:
+        worker = self.living.pop()
+        process_id = self.process_ids[str(worker)]
+        os.kill(process_id, signal.SIGKILL)
+        wait_until(lambda: start_time_ticks(process_id) is None, timeout_s=2, what="its death")
+
+
 class Caller(ActorTypeDispatcher):
     """Asks whoever is named in the question, 'host:port/id', and passes the answer on."""
 
@@ -187,6 +216,12 @@ def test_parent_is_notified_of_a_killed_or_ended_child(node: Node) -> None:
     for how in ("kill", "end"):
         node.ask(boss)
         assert node.ask(boss, how) == "ended"
+
+
+def test_parent_is_notified_of_children_that_die_while_it_handles_a_death(node: Node) -> None:
+    family = node.make(Family)
+
+    assert node.ask(family) == "3 ended"
 
 
 def test_ended_actor_leaves_no_file(node: Node) -> None:

@@ -1,19 +1,19 @@
-"""Two Traefiks' routes for the same containers in one form, so that equal means the same.
+"""Normal forms of two Traefiks' routes for the same containers, so that they can be compared.
 
-One reads the containers by its own Docker provider, the other polls an agent.  By design they
-differ in what follows, and in nothing else:
+One reads the containers with its own Docker provider, the other polls an agent.  By design they
+only differ in these points:
 
-- Each element carries the name of its provider.  A name without one means the same provider.
-- `usedBy` repeats the routers, and `serverStatus` is how servers are just now.
-- A container's default router and service are called as the container by Traefik, and by their
-  host name in the agent's body, so that no name from a label can hide them.  If the labels define
-  one service, Traefik uses that one under its own name.
-- A sticky cookie without a name gets one that is made of the service's name and its provider's.
-- An ill container has no server.  Of one whose labels name the port Traefik keeps a server
-  without an address.
-- The agent also gives every instance a host name of its own, `<service>.<node>.<domain>`.
-- Traefik reaches a container at its own address, which is of use on its own host only; the agent
-  names a published port, if there is one.  Both come down to a container and a port of it.
+- Each element has the name of its provider.  A name without one refers to the same provider.
+- `usedBy` repeats the routers, and `serverStatus` is the current state of servers.
+- Traefik names the default router and service of a container after the container.  In the agent's
+  body they have the host name, so that they never collide with a name from labels.  If the labels
+  define one service, Traefik uses that one under its own name.
+- A sticky cookie without a name gets one that is made of the names of the service and provider.
+- An unhealthy container has no server.  If its labels name the port, Traefik keeps a server without
+  an address.
+- The agent also gives every instance its own host name, `<service>.<node>.<domain>`.
+- Traefik reaches a container at its own address, which only works on its own host.  The agent uses
+  a published port if there is one.  Both are reduced to a container and one of its ports.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Places:
         return Places({**self.own, **other.own}, {**self.published, **other.published})
 
     def name(self, address: str, protocol: str) -> str:
-        """Return `address` as container and port; as it is, if it is of no container."""
+        """Return the container and port of `address`, or `address` if no container has it."""
         if found := self.published.get((address, protocol)):
             return found
         host, _, port = address.rpartition(":")
@@ -58,7 +58,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class DefaultNames:
-    """What Traefik calls the default router and services of each host name.
+    """The names of Traefik's default router and services for each host name.
 
     `containers` are its containers, and `services` what its HTTP service is called.
     """
@@ -69,12 +69,12 @@ class DefaultNames:
 
 
 def normal(raw: Mapping[str, Any], provider: str, places: Places, names: DefaultNames) -> Routes:
-    """Return what `/api/rawdata` says of one provider's elements, in the common form."""
+    """Return the elements of one provider in `/api/rawdata`, in the normal form."""
     return {kind: _kind(raw, kind, f"@{provider}", places, names) for kind in KINDS}
 
 
 def differences(theirs: Routes, ours: Routes) -> str:
-    """Return what turns `theirs` into `ours`, line by line; empty: they are equal."""
+    """Return the differences of `theirs` and `ours`, line by line; empty: they are equal."""
     lines = difflib.unified_diff(
         _text(theirs), _text(ours), "Traefik's Docker provider", "the agent", lineterm="", n=4
     )
@@ -96,7 +96,7 @@ def _kind(
         named_by_hand = _without_made_up_cookie(element, full_name)
         made = _element(named_by_hand, kind, suffix, places, names)
         called = _called(name, kind, names)
-        # Two that come to be called alike must be alike too.
+        # Two elements with the same normal name must be equal.
         key = called if found.get(called, made) == made else f"{called} (as {name})"
         found[key] = made
     return found
@@ -138,14 +138,14 @@ def _references(
 
 def _balancer(balancer: Mapping[str, Any], protocol: str, places: Places) -> dict[str, Any]:
     found = [_server(server, protocol, places) for server in balancer.get("servers") or ()]
-    # The order is that of reading; requests are spread over all.
+    # The order depends on the provider; requests go to all servers.
     servers = sorted(filter(None, found), key=lambda server: json.dumps(server, sort_keys=True))
     others = {key: value for key, value in balancer.items() if key != "servers"}
     return {**others, "servers": servers} if servers else others
 
 
 def _without_made_up_cookie(service: Mapping[str, Any], full_name: str) -> dict[str, Any]:
-    """Return `service` without the cookie name that Traefik makes up for it."""
+    """Return `service` without the cookie name that Traefik generates for it."""
     digest = hashlib.sha1(f"_TRAEFIK_BACKEND_{full_name}".encode(), usedforsecurity=False)
     balancer = service.get("loadBalancer", {})
     cookie = balancer.get("sticky", {}).get("cookie", {})

@@ -1,4 +1,4 @@
-"""All set-ups at once, read by Traefik's Docker provider and, by way of an agent, by another."""
+"""All set-ups at once, read by Traefik's Docker provider, and by an agent for another Traefik."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SERVICES_METRIC = re.compile(r"^constellation_monitor_services\{.*\} (\S+)$", re
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What both have made of the same containers."""
+    """The routes of both for the same containers."""
 
     raw: dict[str, Any]  # of Traefik's own Docker provider
     theirs: Routes
@@ -66,7 +66,7 @@ def containers() -> list[Container]:
 
 
 def both_sides(engine: PrivateDocker, directory: Path) -> Sides:
-    """Run all set-ups, two Traefiks and an agent; return what they make of them.
+    """Run all set-ups, two Traefiks and an agent; return their routes.
 
     The last container is started once all else is there: both Traefiks then read everything
     anew, and what they log from then on has nothing to do with the order of things at the start.
@@ -90,10 +90,13 @@ def both_sides(engine: PrivateDocker, directory: Path) -> Sides:
         agent_side = stack.enter_context(
             traefik(agent.endpoint, directory / "agent-side", arguments=static(directory))
         )
-        # A body that is refused shows as a difference of everything, beside its error line.
+        # If Traefik refuses the body, everything differs, and the error line says why.
         with contextlib.suppress(AssertionError):
             wait_until(agent_side.routers, timeout_s=5, what="Traefik to take the body")
-        for side in (docker_side, agent_side):  # or what is @file is missed at the next reading
+        for side in (
+            docker_side,
+            agent_side,
+        ):  # until @file is loaded
             wait_until(
                 lambda side=side: "guard@file" in str(side.raw().get("middlewares")),  # type: ignore[misc]
                 timeout_s=10,
@@ -129,7 +132,7 @@ def settings(engine: PrivateDocker) -> dict[str, Any]:
 
 
 def default_names(node: str) -> DefaultNames:
-    """Return what Traefik calls the default routers and services of all containers."""
+    """Return Traefik's names of the default routers and services of all containers."""
     called = {f"{container.name}.{DOMAIN}": container.name for container in containers()}
     services = {}
     for container in containers():
@@ -143,7 +146,7 @@ def default_names(node: str) -> DefaultNames:
 
 
 def static(directory: Path) -> list[str]:
-    """Return the static configuration that both Traefiks have."""
+    """Return the static configuration of both Traefiks."""
     file = directory / "file.yaml"
     file.write_text(json.dumps(FILE))  # JSON is YAML
     names = [*TCP_ENTRY_POINTS, *(f"{name}/udp" for name in UDP_ENTRY_POINTS)]
@@ -157,13 +160,13 @@ def static(directory: Path) -> list[str]:
         *entry_points,
         "--entrypoints.web.asdefault=true",
         f"--providers.file.filename={file}",
-        # A resolver that asks nobody for a certificate of such names.
+        # A resolver that requests no certificates for these names.
         "--certificatesresolvers.le.tailscale=true",
     ]
 
 
 def docker_provider() -> list[str]:
-    """Return what makes Traefik's Docker provider keep what we keep: routes of ill containers."""
+    """Return options with which Traefik's Docker provider keeps routes of unhealthy containers."""
     return [
         "--providers.docker.allowemptyservices=true",
         f"--providers.docker.defaultrule=Host(`{{{{ normalize .Name }}}}.{DOMAIN}`)",
@@ -171,13 +174,13 @@ def docker_provider() -> list[str]:
 
 
 def complaints(side: Traefik) -> list[str]:
-    """Return its error lines; those of the resolver, which has no certificate for us, are empty."""
+    """Return its error lines, without those of the resolver, which has no certificates."""
     lines = side.error_lines()
     return ["" if json.loads(line).get("providerName") == RESOLVER else line for line in lines]
 
 
 def empty_servers(raw: dict[str, Any]) -> list[str]:
-    """Return the services of which a server has no address."""
+    """Return the services that have a server without an address."""
     return [
         name
         for kind in SERVICES
@@ -188,7 +191,7 @@ def empty_servers(raw: dict[str, Any]) -> list[str]:
 
 
 def body_at_rest(agent: Agent, count: int) -> dict[str, Any]:
-    """Return the agent's body, once it knows `count` containers and changes no more."""
+    """Return the agent's body when it has `count` containers and no longer changes."""
     wait_until(
         lambda: services_count(agent) == count,
         timeout_s=120,
@@ -206,13 +209,13 @@ def body_at_rest(agent: Agent, count: int) -> dict[str, Any]:
 
 
 def services_count(agent: Agent) -> int:
-    """Return how many services the agent's monitors have judged."""
+    """Return the number of services whose health the agent knows."""
     page = agent.get("/metrics")[1].decode()
     return round(sum(map(float, SERVICES_METRIC.findall(page))))
 
 
 def wait_for_body(side: Traefik, body: dict[str, Any]) -> None:
-    """Return once Traefik has the routers of `body`, or will not have them."""
+    """Wait until Traefik has the routers of `body`, or refuses them."""
 
     def has_it() -> bool:
         raw = side.raw()

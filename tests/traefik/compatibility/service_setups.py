@@ -1,4 +1,4 @@
-"""HTTP services: ports, schemes, what a load balancer can be told, and health."""
+"""HTTP services: ports, schemes, options of load balancers, and health."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Set-ups of containers, as people write them: what is run, and with which labels.
+"""Set-ups of containers as users write them: containers with their labels.
 
-Each stands alone: everything that its labels name begins with its own name, so that of what
-Traefik shows it is known whose it is.  Entry points, and all that is `@file`, are in `rig`.
+All names in the labels of a set-up begin with its own name, so that each element that Traefik shows
+belongs to one set-up.  Entry points and elements of `@file` are in `rig`.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ tcp-middlewares-flight@docker
         "80/tcp",
     ),
     one(
-        "tcp-and-middleware",  # which alone makes it a service of HTTP too
+        "tcp-and-middleware",  # this alone gives it an HTTP route too
         """
         traefik.http.middlewares.tcp-and-middleware.addprefix.prefix=/x
         traefik.tcp.routers.tcp-and-middleware.rule=HostSNI(`middleware.example.org`)

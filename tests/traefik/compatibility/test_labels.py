@@ -1,4 +1,4 @@
-"""Traefik's own Docker provider and the agent make the same routes of the same containers."""
+"""Traefik's Docker provider and the agent make the same routes for the same containers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.traefik.compatibility.setups import Setup, owner
 from tests.traefik.compatibility.table import SETUPS
 
 pytestmark = [
+    pytest.mark.xdist_group("docker engine"),
     pytest.mark.integration,
     pytest.mark.slow,
     pytest.mark.needs("docker", "traefik"),

@@ -1,4 +1,4 @@
-"""What the comparison takes as equal, and what not."""
+"""What the comparison treats as equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The set-ups keep what the comparison relies on."""
+"""The set-ups satisfy what the comparison relies on."""
 
 from __future__ import annotations
 
