@@ -35,8 +35,12 @@ TESTS = {
         "tests/gossip",
         *(f"{SIMULATIONS}{name}.py" for name in ("gossip_cluster", "catch_up", "identities")),
         *(f"{SIMULATIONS}{name}.py" for name in ("chaos", "refused", "sameness")),
+        *(f"{SIMULATIONS}{name}.py" for name in ("followers", "second_time")),
     ),
-    "leases": ("tests/leases", f"{SIMULATIONS}raft.py", f"{SIMULATIONS}raft_planted_faults.py"),
+    "leases": (
+        "tests/leases",
+        *(f"{SIMULATIONS}{name}.py" for name in ("leases", "raft", "raft_planted_faults")),
+    ),
     "raft": (
         "tests/raft",
         *(f"{SIMULATIONS}{name}.py" for name in ("raft", "members", "preference")),
