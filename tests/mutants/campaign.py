@@ -58,7 +58,7 @@ DESELECTED = (
     "tests/gossip/test_hostile_input.py",
 )
 PYTEST_ARGUMENTS = (
-    *("-m", "not integration and not slow", "--sim-runs", "2"),
+    *("-m", "not integration and not slow", "--sim-runs", "2", "-p", "tests.mutants.plain_ids"),
     *(f"--deselect={prefix}" for prefix in DESELECTED),
 )
 TIMEOUT_FACTOR = 5.0  # of what the tests of a function take without a fault
@@ -216,7 +216,7 @@ class Campaign:
             else:
                 survivors.append(Survivor(change, file.line(key), code == SURVIVED))
         if total < len(keys):
-            sys.stdout.write(f"mutants: {len(keys) - total} of {len(keys)} were not run\n")
+            sys.stdout.write(f"mutants: {len(keys) - total} of {len(keys)} not run: {self.log}\n")
         ordered = sorted(survivors, key=lambda one: (one.change.path, one.line))
         return Result(self.package, total, accepted_count, tuple(ordered))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tests.mutants import campaign
+from tests.mutants import campaign, plain_ids
 from tests.mutants.campaign import (
     ACCEPTED_FILE,
     DESELECTED,
@@ -134,7 +135,7 @@ def test_a_fault_that_was_not_run_counts_as_nothing(
     result = made.run([f"{PREFIX}xǁLogǁfirst__mutmut_2"], workers=1)
 
     assert result == Result("raft", 0, 0, ())
-    assert "1 of 1 were not run" in capsys.readouterr().out
+    assert "1 of 1 not run" in capsys.readouterr().out
     assert "caught 0 of 0 (0 %)" in "".join(result.lines())
 
 
@@ -163,6 +164,15 @@ def test_deselected_tests_exist(prefix: str) -> None:
     file, _, name = prefix.partition("::")
 
     assert f"def {name}" in (ROOT / file).read_text()
+
+
+def test_tests_whose_id_contains_a_backslash_are_left_out() -> None:
+    kept, dropped = SimpleNamespace(nodeid="x.py::y[a]"), SimpleNamespace(nodeid="x.py::y[\\x00]")
+    items = [kept, dropped]
+
+    plain_ids.pytest_collection_modifyitems(items)  # type: ignore[arg-type]  # has what is asked
+
+    assert items == [kept]
 
 
 def test_every_accepted_fault_is_in_a_file_that_exists() -> None:
