@@ -53,8 +53,6 @@ class LeaseExpire(Message):
 class Lease(Message):
     """One lease that is held."""
 
-    crosses_nodes = True
-
     name: str
     holder: str
     session: str
@@ -66,8 +64,6 @@ class Lease(Message):
 
 class LeaseTableState(Message):
     """All leases that are held: a snapshot of the state machine, and what a new reader gets."""
-
-    crosses_nodes = True
 
     index: int = Field(ge=0, description="log index up to which it is applied")
     leases: tuple[Lease, ...] = ()
