@@ -60,6 +60,7 @@ log = get_logger(__name__)
 
 METRICS_ACTOR = "http"
 CLUSTER_ACTOR = "gossip"
+SUBSCRIBE_SPACING_S = 1.0  # between two requests for a snapshot that does not arrive
 READERS_MAX = 64  # of one actor
 YIELD_TIMEOUT_S = 0.6  # an actor that has not handed over by then is not waited for
 EXIT_FAILED = 70  # EX_SOFTWARE: the supervisor starts the actor again
@@ -78,6 +79,7 @@ class ShellActor(ActorTypeDispatcher):
         self.registry = CollectorRegistry()
         self.view = ClusterView()  # of the cluster, once `follow_cluster` was called
         self.follows_cluster = False
+        self._snapshot_due_at_s: float | None = None  # to be requested again; None: it arrived
         self._actor_systems: dict[str, tuple[str, int]] = {}  # of the other nodes, by node
         self.readers: dict[str, ActorAddress] = {}  # subscribed actors of this node, by address
         self._asked_to_yield_at_s: float | None = None
@@ -180,7 +182,17 @@ class ShellActor(ActorTypeDispatcher):
         """Keep `self.view` up to date from now on: subscribe to gossip, again after a gap."""
         self.follows_cluster = True
         if CLUSTER_ACTOR in self.directory:
-            self.post(CLUSTER_ACTOR, ClusterSubscribe())
+            self._request_snapshot()
+
+    def _request_snapshot(self) -> None:
+        self._snapshot_due_at_s = self.now_s() + SUBSCRIBE_SPACING_S
+        self.post(CLUSTER_ACTOR, ClusterSubscribe())
+
+    def _request_snapshot_again(self, now_s: float) -> None:
+        """Repeat a request whose snapshot has not arrived: either message may be lost."""
+        due_at_s = self._snapshot_due_at_s
+        if due_at_s is not None and now_s >= due_at_s and CLUSTER_ACTOR in self.directory:
+            self._request_snapshot()
 
     def send_to(self, node_name: str, actor: str, message: Message) -> bool:
         """Send `message` to the actor named `actor` of a node; False and counted if it cannot be.
@@ -296,15 +308,17 @@ class ShellActor(ActorTypeDispatcher):
         for entry in message.entries:
             if entry.name != self.name and before.get(entry.name) != entry.address:
                 if entry.name == CLUSTER_ACTOR and self.follows_cluster:
-                    self.post(CLUSTER_ACTOR, ClusterSubscribe())
+                    self._request_snapshot()
                 self.on_actor_up(entry.name)
 
     def receiveMsg_ClusterChanged(self, message: ClusterChanged, sender: ActorAddress) -> None:
         before = self.view
         self.view = before.apply(message)
+        if message.snapshot:
+            self._snapshot_due_at_s = None
         if self.view.gap:
             if not before.gap:
-                self.post(CLUSTER_ACTOR, ClusterSubscribe())
+                self._request_snapshot()
         elif self.view is not before:
             self._actor_systems = actor_systems(self.view)
             self.on_cluster_changed(before, message)
@@ -332,6 +346,7 @@ class ShellActor(ActorTypeDispatcher):
         interval_s = self.tick_interval_s or node.settings().metrics_interval_s
         self.wakeupAfter(timedelta(seconds=interval_s), self._tick)
         now_s = self.now_s()
+        self._request_snapshot_again(now_s)
         if now_s >= self._metrics_due_at_s:
             self._metrics_due_at_s = now_s + node.settings().metrics_interval_s
             self.post(METRICS_ACTOR, metrics_report(self.name, self.registry))

@@ -100,8 +100,8 @@ def say_where(figures: Figures, directory: Path) -> None:
         f" {after:.2f} ms after an append"
     )
     if kind in IN_MEMORY:
-        figures.note("that is no disk: the figures say nothing of syncing")
-    figures.note(f"load before: {os.getloadavg()[0]:.2f}; others' work slows whoever waits for it")
+        figures.note("this is not a disk: the figures do not include syncing")
+    figures.note(f"load before: {os.getloadavg()[0]:.2f}; other work slows the figures")
 
 
 def present(figures: Figures, clusters: list[Cluster]) -> list[Cluster]:

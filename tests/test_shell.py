@@ -8,7 +8,13 @@ from typing import NoReturn
 import pytest
 from thespian.actors import ActorAddress
 
-from actors.shell import EXIT_FAILED, READERS_MAX, YIELD_TIMEOUT_S, ShellActor
+from actors.shell import (
+    EXIT_FAILED,
+    READERS_MAX,
+    SUBSCRIBE_SPACING_S,
+    YIELD_TIMEOUT_S,
+    ShellActor,
+)
 from constellation.cluster_view import ClusterView
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
@@ -83,6 +89,24 @@ def test_missed_change_is_followed_by_one_new_subscription_and_reported_to_nobod
     harness.deliver(change(5, snapshot=True))
     assert [one.version for _, one in harness.actor.changes] == [1, 5]
     assert harness.actor.changes[0][0] == ClusterView()
+
+
+def test_snapshot_that_does_not_arrive_is_requested_again() -> None:
+    harness = follower("gossip")
+    for _ in range(3):
+        harness.actor.clock_s += SUBSCRIBE_SPACING_S
+        harness.tick()
+    assert subscriptions(harness) == 4
+
+    harness.deliver(change(1, snapshot=True))
+    harness.actor.clock_s += SUBSCRIBE_SPACING_S
+    harness.tick()
+    assert subscriptions(harness) == 4
+
+    harness.neighbours("gossip", generation=1)
+    harness.actor.clock_s += SUBSCRIBE_SPACING_S
+    harness.tick()
+    assert subscriptions(harness) == 6
 
 
 def test_message_to_a_node_goes_to_the_address_in_its_latest_record() -> None:

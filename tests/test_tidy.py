@@ -9,7 +9,8 @@ import re
 import subprocess
 import types
 import typing
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from typing import Any, Literal
 import pytest
 
 import messages
+from constellation.registry import ACTORS
 from messages.base import REGISTRY, Message
 
 ROOT = Path(__file__).parent.parent
@@ -78,11 +80,22 @@ def mapped_names(docstring: str) -> list[str]:
     return [found[1] for line in docstring.splitlines() if (found := MAP_LINE.match(line))]
 
 
-def contents_of(package: Path) -> list[str]:
-    """Return the modules and subpackages that its `__init__` must name; private ones excluded."""
-    modules = [path.stem for path in package.glob("*.py")]
-    subpackages = [path.parent.name for path in package.glob("*/__init__.py")]
-    return [name for name in modules + subpackages if not name.startswith("_")]
+def wrong_names(docstring: str, package: Path) -> Iterator[str]:
+    """Yield how the names in a package's docstring differ from its modules and subpackages.
+
+    Private modules and `__main__` need not be named, nor modules and packages of the features that
+    `constellation.registry` lists, so that adding an actor edits no other list.
+    """
+    named = Counter(mapped_names(docstring))
+    held = {path.stem for path in package.glob("*.py")}
+    held |= {path.parent.name for path in package.glob("*/__init__.py")}
+    held.remove("__init__")
+    features = {spec.name for spec in ACTORS}
+    yield from sorted(
+        f"{name} is missing" for name in held - features - set(named) if not name.startswith("_")
+    )
+    yield from sorted(f"{name} does not exist" for name in set(named) - held)
+    yield from sorted(f"{name} is named twice" for name, count in named.items() if count > 1)
 
 
 def no_offenders(offenders: Iterable[str], how_to_comply: str) -> None:
@@ -130,6 +143,18 @@ def test_every_package_begins_with_a_docstring() -> None:
             if path.name == "__init__.py" and not ast.get_docstring(tree(path))
         ),
         "say in a docstring what the package holds",
+    )
+
+
+def test_the_docstring_of_every_package_names_exactly_its_modules() -> None:
+    packages = [path for path in files_of(MAPPED_PACKAGES) if path.name == "__init__.py"]
+    no_offenders(
+        (
+            f"{relative(path)}: {', '.join(wrong)}"
+            for path in packages
+            if (wrong := list(wrong_names(ast.get_docstring(tree(path)) or "", path.parent)))
+        ),
+        "give each module a line `name  what it does`, with the names at the left margin",
     )
 
 
@@ -252,6 +277,25 @@ def test_first_words_of_a_package_map_are_found() -> None:
     )
 
     assert mapped_names(docstring) == ["one", "two_long", "three"]
+
+
+def test_names_that_differ_from_the_modules_of_a_package_are_found(tmp_path: Path) -> None:
+    for name in ("__init__", "__main__", "_private", "gossip", "one", "two"):
+        (tmp_path / f"{name}.py").touch()
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three/__init__.py").touch()
+
+    right = "one  first\ntwo  second\nthree/  third\n"
+    wrong = "one  first\none  again\nfour  gone\n"
+
+    assert list(wrong_names(right, tmp_path)) == []
+    assert list(wrong_names(f"{right}__main__  the door", tmp_path)) == []
+    assert list(wrong_names(wrong, tmp_path)) == [
+        "three is missing",
+        "two is missing",
+        "four does not exist",
+        "one is named twice",
+    ]
 
 
 def test_a_list_of_offenders_names_all_of_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ from constellation.traefik.provider import TraefikProvider
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.settling import Phase
 from messages.base import Message
-from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.gossip import ClusterChanged
 from messages.metrics import MetricsReport
 from messages.routes import ExplainRequest, RejectedRequest
 from messages.tailscale import SeedsFound
@@ -44,7 +45,6 @@ log = get_logger(__name__)
 BUILD_SPACING_S = 0.05  # changes come in bursts: one build covers all that arrive meanwhile
 SAVE_SPACING_S = 1.0
 STOP_SAVE_TIMEOUT_S = 1.0  # a stop does not wait longer for an attempt that hangs
-SUBSCRIBE_SPACING_S = 1.0
 LISTEN_RETRY_S = 2.0
 REPORTS_MISSED_MAX = 5
 REJECTED_LOGGED_MAX = 20  # of one build
@@ -59,7 +59,6 @@ class HttpActor(AsyncLeaseHolderShell):
         self.provider: TraefikProvider | None = None
         self.pages: HttpPages | None = None
         self._ages = Ages()
-        self._subscribed_at_s = 0.0
         self._saved = Saving(
             "the last good routes", consequence="a restart of the agent begins with older routes"
         )
@@ -112,7 +111,6 @@ class HttpActor(AsyncLeaseHolderShell):
     def on_actor_up_async(self, name: str) -> None:
         if name == "gossip" and self.provider is not None:
             self.provider.gossip_started()
-            self._subscribed_at_s = self.now_s()  # as the shell has just done
         if name == "admin" and self._saved.is_failing:
             self.post_soon("admin", self._saved.part)
 
@@ -170,19 +168,12 @@ class HttpActor(AsyncLeaseHolderShell):
             await asyncio.sleep(max(BUILD_SPACING_S, 3 * build_s))
 
     async def _wait(self, provider: TraefikProvider) -> None:
-        """Return when something has changed or is due; subscribe again if no snapshot came."""
-        now_s = self.now_s()
+        """Return when something has changed or is due."""
         due_at_s = provider.due_at_s()
-        wait_s = SUBSCRIBE_SPACING_S if due_at_s is None else due_at_s - now_s
-        try:
-            async with asyncio.timeout(max(0.0, min(wait_s, SUBSCRIBE_SPACING_S))):
+        wait_s = None if due_at_s is None else max(0.0, due_at_s - self.now_s())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
                 await self._changed.wait()
-        except TimeoutError:
-            needs_snapshot = self.view.gap or provider.phase is Phase.WAITING
-            is_due = self.now_s() >= self._subscribed_at_s + SUBSCRIBE_SPACING_S
-            if needs_snapshot and is_due and "gossip" in self.directory:
-                self._subscribed_at_s = self.now_s()
-                self.post_soon("gossip", ClusterSubscribe())
 
     def _want_lb_leader(self, provider: TraefikProvider) -> None:
         """Want `lb-leader` as soon as this node's Traefik gets routes."""

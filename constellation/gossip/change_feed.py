@@ -60,9 +60,11 @@ class ChangeFeed:
         self._view[name] = (self._member(member), member.state_changed_at_s)
         self._members.add(name)
         hint = state_in(member.claim.meta)
-        if hint is not None and hint != self._hints.get(name):
-            self._hints[name] = hint
+        if hint != self._hints.get(name):
             self._records.add((name, NODE_RECORD))
+            self._hints.pop(name, None)
+            if hint is not None:
+                self._hints[name] = hint
 
     def mark_event(self, kind: MemberEventKind, name: str, now_s: float) -> None:
         """Record an event that the member's state at the next `take_changes` may no longer show."""

@@ -219,10 +219,15 @@ class ClusterState:
         return outcome
 
     def _drop_tombstones(self, author: str, now_s: float) -> list[tuple[str, RecordId]]:
-        for record_id, stored in list(self.table.of(author).items()):
-            if stored.is_tombstone and now_s - stored.stored_at_s > self._policy.expiry_s:
-                self.table.drop(author, record_id)
-        return []
+        """Drop expired tombstones; return those of node records, which a claim may replace."""
+        expired = [
+            record_id
+            for record_id, stored in self.table.of(author).items()
+            if stored.is_tombstone and now_s - stored.stored_at_s > self._policy.expiry_s
+        ]
+        for record_id in expired:
+            self.table.drop(author, record_id)
+        return [(author, record_id) for record_id in expired if record_id.kind == "node"]
 
     def _drop_superseded(self, author: str) -> list[tuple[str, RecordId]]:
         """Drop the records that are signed with a previous key of the author."""

@@ -1,17 +1,17 @@
 """Every setting of the agent: its unit, range and default, and where its value comes from.
 
-agent      all settings in one model, with the groups that have no module of their own
-docker     the group `docker`
-gossip     the group `gossip`
-http       the group `http`
-monitor    the group `monitor`, and the elements of `static_services`
-raft       the groups `raft` and `leases`
-supervisor the group `supervisor`
-tailscale  the group `tailscale`
-traefik    the group `traefik`
-types      the base of every group, and the value types that groups share
-source     reads the file, the environment and the command line
-file       parses a TOML or YAML file
-names      dotted names of settings, and what a misspelt one may have meant
-complaint  one line about one wrong value
+agent       all settings in one model, with the groups that have no module of their own
+docker      the group `docker`
+gossip      the group `gossip`
+http        the group `http`
+monitor     the group `monitor`, and the elements of `static_services`
+raft        the groups `raft` and `leases`
+supervisor  the group `supervisor`
+tailscale   the group `tailscale`
+traefik     the group `traefik`
+types       the base of every group, and the value types that groups share
+source      reads the file, the environment and the command line
+file        parses a TOML or YAML file
+names       dotted names of settings, and what a misspelt one may have meant
+complaint   one line about one wrong value
 """

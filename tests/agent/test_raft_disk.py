@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from rigs.raft_lab import (
     wait_for_leader,
     wait_for_voters,
 )
+from rigs.small_disk import fill, small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.scenario(9)]
 
@@ -115,35 +114,24 @@ def test_torn_record_is_cut_and_the_node_goes_on(three: list[Agent]) -> None:
     assert victim.events("torn_record_cut")
 
 
-def fill(file: Path) -> None:
-    """Write to a file until its disk has no room."""
-    with file.open("wb", buffering=0) as opened, contextlib.suppress(OSError):
-        while True:
-            opened.write(bytes(512))
-
-
 @pytest.mark.needs("mount")
 def test_node_with_a_full_disk_takes_no_part_until_there_is_room(tmp_path: Path) -> None:
-    with agents(tmp_path, 3, settings=THREE, start=False) as nodes:
+    disk = tmp_path / "alpha" / "data" / "raft"
+    with (
+        small_disk(disk, "size=64k"),
+        agents(tmp_path, 3, settings=THREE, start=False) as nodes,
+    ):
         victim = nodes[0]
-        (victim.data_dir / "raft").mkdir(parents=True)
-        disk = victim.data_dir / "raft"
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
-        try:
-            start_all(nodes)
-            wait_for_voters(nodes, [agent.name for agent in nodes])
-            filler = disk / "filler"
-            fill(filler)
-            with client_of(wait_for_leader(nodes)) as client:  # more than its last page holds
-                client.send("raft", RaftPropose(commands=(bytes(4000), bytes(4000)), number=1))
-                client.receive(2.0)  # it may be the leader's own disk that is full
+        start_all(nodes)
+        wait_for_voters(nodes, [agent.name for agent in nodes])
+        filler = fill(disk)
+        with client_of(wait_for_leader(nodes)) as client:  # more than its last page holds
+            client.send("raft", RaftPropose(commands=(bytes(4000), bytes(4000)), number=1))
+            client.receive(2.0)  # it may be the leader's own disk that is full
 
-            wait_for_problem(victim, "takes no part in decisions")
-            others = [agent for agent in nodes if agent is not victim]
-            leader = wait_for_leader(others)
-            filler.unlink()
-            wait_until(lambda: takes_part(victim, leader), timeout_s=30, what="it to take part")
-            wait_until(lambda: "raft" not in problems(victim), timeout_s=10, what="no problem")
-        finally:
-            victim.stop()
-            subprocess.run(["umount", disk], check=True)
+        wait_for_problem(victim, "takes no part in decisions")
+        others = [agent for agent in nodes if agent is not victim]
+        leader = wait_for_leader(others)
+        filler.unlink()
+        wait_until(lambda: takes_part(victim, leader), timeout_s=30, what="it to take part")
+        wait_until(lambda: "raft" not in problems(victim), timeout_s=10, what="no problem")

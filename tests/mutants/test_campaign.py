@@ -11,6 +11,7 @@ import pytest
 from tests.mutants import campaign
 from tests.mutants.campaign import (
     ACCEPTED_FILE,
+    DESELECTED,
     ROOT,
     TESTS,
     Campaign,
@@ -155,6 +156,13 @@ def test_the_configuration_names_the_core_and_tests_that_exist(package: str) -> 
     for path in TESTS[package]:
         assert path in lines
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("prefix", DESELECTED)
+def test_deselected_tests_exist(prefix: str) -> None:
+    file, _, name = prefix.partition("::")
+
+    assert f"def {name}" in (ROOT / file).read_text()
 
 
 def test_every_accepted_fault_is_in_a_file_that_exists() -> None:

@@ -1,28 +1,28 @@
-"""A cluster that does one thing at a time, told in lines: `<verb> <arguments> -> <what happened>`.
+"""A cluster that does one thing at a time, written as lines: `<verb> <arguments> -> <result>`.
 
 begin a b c            a cluster of these voters, begun at the first of them
 spare d                a node that is no member yet
-elect a                a's election timer runs out, long after anybody heard of a leader; what is
-                       said of votes arrives at once, even if messages wait
-beat a                 a heartbeat later: a, who leads, sends heartbeats
-wait 10                so many seconds pass, with everybody's timers
-propose a x y          a is to append these commands
-read a                 a is to confirm that it knows all that is committed
-change a promote d     a is to change who is a member
-transfer a b           a is to make b the leader
+elect a                a's election timer expires, long after the last message of a leader; votes
+                       and requests for them arrive at once, even while messages are held
+beat a                 a heartbeat interval passes, and the leader a sends heartbeats
+wait 10                ten seconds pass, and the timers of all nodes with them
+propose a x y          a is asked to append these commands
+read a                 a is asked to confirm a read
+change a promote d     a is asked to change the members
+transfer a b           a is asked to transfer leadership to b
 snapshot a             a replaces what it has applied by a snapshot
-crash a                a dies; all that is under way to it is lost
-crash-after-save a     a dies as soon as it has next written to disk, before it says so
-restart a              a begins anew with what its disk has
-cut a b | c d          what these two sides send each other is lost
-cut a > b              what a sends to b is lost
-heal                   nothing is lost any more
-hold                   messages wait from now on
-deliver a b            the first that waits from a to b arrives
-drop                   all that wait are lost
-flow                   all that wait arrive, and messages arrive at once again
+crash a                a dies; messages to it are lost
+crash-after-save a     a dies right after its next write to disk, before it sends anything
+restart a              a starts again from its disk
+cut a b | c d          messages between these two sides are lost
+cut a > b              messages from a to b are lost
+heal                   no messages are lost any more
+hold                   messages are held from now on
+deliver a b            the first held message from a to b arrives
+drop                   all held messages are lost
+flow                   all held messages arrive, and messages are no longer held
 logs                   the terms of all entries, by node; [5] stands for a snapshot up to 5
-roles                  who is what, in which term
+roles                  the role and term of each node
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ LONG_S = 2.5  # after which nobody hears of a leader
 
 
 class Story:
-    """The nodes, their disks, and what is under way."""
+    """The nodes, their disks, and messages in flight."""
 
     def __init__(self) -> None:
         self.checks = Checks()
@@ -75,7 +75,7 @@ class Story:
         self._applied: dict[str, int] = {}
 
     def tell(self, line: str) -> str:
-        """Have a line happen; return what came of it."""
+        """Perform a line; return the result."""
         verb, *arguments = line.split()
         self._happened, self._applied = [], {}
         do: Callable[..., None] = getattr(self, "_" + verb.replace("-", "_"))
@@ -252,7 +252,7 @@ class Story:
 
 
 def replayed(text: str) -> str:
-    """Return the story as it happens: comments as they are, and after each line what came of it."""
+    """Return the story with the result of each line; comments are kept."""
     story, told = Story(), []
     for line in text.splitlines():
         event = line.partition("->")[0].strip()

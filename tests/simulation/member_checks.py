@@ -1,4 +1,4 @@
-"""What must hold in every step of simulated members, whatever fails."""
+"""What must hold at every step of simulated members, whatever fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from messages.raft import RaftAppendResponse, RaftEntry, RaftVoteResponse
 
 @dataclass
 class MemberChecks:
-    """All that was seen so far in one run.  An `owner` is a node with one disk."""
+    """Everything observed so far in one run.  An `owner` is a node with one disk."""
 
     leaders: dict[tuple[str, int], str] = field(default_factory=dict)  # by cluster and term
     votes: dict[tuple[str, int, str], str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class MemberChecks:
     def says(
         self, owner: str, to: str, cluster_id: str, answer: RaftVoteResponse | RaftAppendResponse
     ) -> None:
-        """Take note of an answer that counts: no vote twice, and all for one cluster."""
+        """Check an answer that counts: no second vote, and all answers for one cluster."""
         if isinstance(answer, RaftVoteResponse) and (not answer.granted or answer.pre_vote):
             return
         self.acts(owner, cluster_id)
@@ -54,6 +54,6 @@ class MemberChecks:
             assert first == entry, f"state machines differ at {entry.index}"
 
     def changes_leader(self, now_s: float, leader: str) -> None:
-        """Count who leads, each time that is another one."""
+        """Record the leader each time it changes."""
         if not self.leader_changes or self.leader_changes[-1][1] != leader:
             self.leader_changes.append((now_s, leader))

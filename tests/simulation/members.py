@@ -1,8 +1,8 @@
-"""Whole members of Raft in virtual time: bootstrap, steward, orders; and a gossip that is late.
+"""Whole Raft members in virtual time: bootstrap, steward, orders; with a gossip that is delayed.
 
-Nodes come and go by what a simple gossip says of them.  A node may be cut off, die at any point of
-a batch of effects, come back with what its disk has, or without.  One write is whole or not there
-at all, as with the real journal.
+Nodes come and go as a simple gossip reports.  A node may be cut off, die between any two steps of a
+batch, fail to save, and come back with or without its disk.  A write is whole or absent, as with
+the real journal.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from tests.simulation.member_life import OPERATOR, Life
 
 GOSSIP_INTERVAL_S = 0.5
 GOSSIP_DELAY_S = (0.02, 1.0)
-LIVING_S = 4.0  # who was not heard of for so long is taken to be dead
+LIVING_S = 4.0  # time after which a silent node counts as dead
 SLOW = RaftPolicy(heartbeat_interval_s=1.0, election_timeout_s=3.0)  # for hours
 POLICY = RaftPolicy(append_entries_max=8, snapshot_entries=24, snapshot_chunk_bytes=200)
 
 
 @dataclass
 class Node:
-    """What stays of a node from one life to the next, and what it knows of others."""
+    """What a node keeps from one life to the next."""
 
-    said: RosterNode  # its priority, and whether it is a witness
+    said: RosterNode  # what it publishes: its priority, and whether it is a witness
     disk: RaftDisk
-    disk_life: int = 0  # another disk is another node, as far as promises go
+    disk_life: int = 0  # with another disk it is another node, as far as promises go
     life: Life | None = None
 
 
 class Members:
-    """Nodes by name, what is under way, and what was seen."""
+    """Nodes by name, messages in flight, and what was observed."""
 
     def __init__(  # noqa: PLR0913 - each by name
         self,
@@ -68,7 +68,7 @@ class Members:
         self.now_s = 0.0
         self.checks = MemberChecks()
         self.nodes: dict[str, Node] = {}
-        self.groups: list[frozenset[str]] = []  # who is in none reaches all who are in none
+        self.groups: list[frozenset[str]] = []  # nodes in no group reach each other
         self.answers: dict[int, RaftOrderDone] = {}
         self.drops: Callable[[str, Message], bool] = lambda to, message: False
         self._heard: dict[tuple[str, str], tuple[float, str]] = {}  # when, and of which cluster
@@ -87,7 +87,7 @@ class Members:
     # Faults.
 
     def start(self, *names: str) -> None:
-        """Start nodes with what their disks have; without a name all that are down."""
+        """Start nodes from their disks; without names, all that are down."""
         for name in names or list(self.nodes):
             node = self.nodes[name]
             if node.life is None:
@@ -95,23 +95,23 @@ class Members:
                 self.at(node.life, self.random.uniform(0, GOSSIP_INTERVAL_S), self._gossip)
 
     def start_over(self, seconds: float) -> None:
-        """Start all within a while."""
+        """Start all nodes, each at a random time within `seconds`."""
         for name in self.nodes:
             self._push(self.now_s + self.random.uniform(0, seconds), partial(self.start, name))
 
     def kill(self, *names: str) -> None:
-        """End nodes; what is on its way to them is lost."""
+        """Kill nodes; messages to them are lost."""
         for name in names:
             self.nodes[name].life = None
 
     def lose_disk(self, name: str) -> None:
-        """End a node, and give it an empty disk."""
+        """Kill a node, and give it an empty disk."""
         self.kill(name)
         node = self.nodes[name]
         node.disk, node.disk_life = RaftDisk(), node.disk_life + 1
 
     def split(self, *groups: Sequence[str]) -> None:
-        """Let only those in the same group reach one another."""
+        """Let only nodes of the same group reach each other."""
         self.groups = [frozenset(group) for group in groups]
 
     def heal(self) -> None:
@@ -121,7 +121,7 @@ class Members:
         self.start()
 
     def reaches(self, one: str, other: str) -> bool:
-        """Return whether what one sends can reach the other."""
+        """Return whether messages of one node can reach the other."""
         return all((one in group) == (other in group) for group in self.groups)
 
     # Time.
@@ -138,7 +138,7 @@ class Members:
         return until is not None and until()
 
     def at(self, life: Life, after_s: float, work: Callable[[Life], None]) -> None:
-        """Do something in a node after a while, if that life of it lasts."""
+        """Run `work` in a node after a delay, unless that life of it ends before."""
 
         def do() -> None:
             if self.nodes[life.name].life is life:
@@ -149,10 +149,10 @@ class Members:
     def _push(self, due_s: float, work: Callable[[], None]) -> None:
         heappush(self._queue, (due_s, next(self._order), work))
 
-    # What passes between nodes.
+    # Messages between nodes.
 
     def send(self, source: str, to: str, message: Message) -> None:
-        """Have a message delivered, or not."""
+        """Deliver a message, or lose it."""
         if to == OPERATOR:
             assert isinstance(message, RaftOrderDone)
             self.answers[message.number] = message
@@ -168,7 +168,7 @@ class Members:
             life.hear(message, source)
 
     def _gossip(self, life: Life) -> None:
-        """Let others know that this node lives, and of which cluster it is."""
+        """Publish that this node is alive, and its cluster."""
         cluster_id = self.nodes[life.name].disk.identity.cluster_id
         for name, node in self.nodes.items():
             if node.life and name != life.name and self.reaches(name, life.name):
@@ -182,7 +182,7 @@ class Members:
         self._heard[key] = max(heard, self._heard.get(key, heard))
 
     def roster(self, name: str) -> dict[str, RosterNode]:
-        """Return what a node knows of all by gossip; nothing of who it never heard of."""
+        """Return what a node knows from gossip; nothing of nodes it never heard of."""
         roster = {}
         for other, node in self.nodes.items():
             if other == name and node.life:
@@ -203,23 +203,23 @@ class Members:
 
     @property
     def up(self) -> list[Life]:
-        """All that are up."""
+        """All nodes that are up."""
         return [node.life for node in self.nodes.values() if node.life]
 
     @property
     def leader(self) -> str:
-        """Who leads in the latest term, and has committed in it; "" if nobody."""
+        """The leader of the latest term, if it has committed in it; else ""."""
         leading = [one for one in self.up if one.leads]
         return max(leading, key=lambda one: one.term).name if leading else ""
 
     @property
     def voters(self) -> frozenset[str]:
-        """Who votes, as the leader has it committed; nobody if nobody leads."""
+        """The voters of the leader's committed configuration; none without a leader."""
         return self._committed("voters")
 
     @property
     def learners(self) -> frozenset[str]:
-        """Who only learns, as the leader has it committed."""
+        """The learners of the leader's committed configuration."""
         return self._committed("learners")
 
     def _committed(self, what: str) -> frozenset[str]:
@@ -231,7 +231,7 @@ class Members:
         return names
 
     def condition(self, name: str) -> MemberHealth:
-        """Return what a node says of itself."""
+        """Return the health that a node reports."""
         host = self.life(name).host
         return health_of(host.member, host.failed, self.now_s)
 
@@ -249,7 +249,7 @@ class Members:
         return self.answers[number].is_done
 
     def all_are_members(self) -> bool:
-        """Return whether a leader has committed that all who are up are members, and they know."""
+        """Return whether all nodes that are up are committed members of one leader, and know it."""
         leader = self.leader
         if not leader:
             return False

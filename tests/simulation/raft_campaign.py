@@ -14,11 +14,11 @@ from multiprocessing import get_context
 
 from tests.simulation.raft_chaos import disturbed, settles
 
-BATCH = 25  # seeds that a process does between two signs of life
-SHOWN_MAX = 20  # violations; a fault that many seeds show is not clearer with more
+BATCH = 25  # seeds per unit of work, and so per line of progress
+SHOWN_MAX = 20  # violations that are printed
 PLAIN_INTERVAL_S = 10.0
 
-# What must have come about, or the faults and the load were none.
+# What must have happened, or the faults and the load were not real.
 WANTED = (
     "acts",
     "successions",
@@ -42,7 +42,7 @@ WANTED = (
 
 @dataclass
 class Outcome:
-    """What some seeds led to."""
+    """The result of some seeds."""
 
     seeds: int = 0
     violations: dict[int, str] = field(default_factory=dict)  # by seed
@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def missing(self) -> list[str]:
-        """What should have come about and has not."""
+        """What should have happened and has not."""
         return [name for name in WANTED if not self.counts[name]]
 
 
@@ -87,14 +87,14 @@ def run_on_all_cores(
             for done in as_completed([pool.submit(run_seeds, batch) for batch in batches]):
                 total.add(done.result())
                 progress(total)
-        except BaseException:  # Ctrl-C as well: what is not begun is not to be
+        except BaseException:  # also Ctrl-C: do not start the rest
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return total
 
 
 class _Progress:
-    """One line that is written anew; on what is no terminal, a line now and then."""
+    """One line that is rewritten; without a terminal, a line every few seconds."""
 
     def __init__(self, seeds: int) -> None:
         self._seeds = seeds
@@ -120,7 +120,7 @@ class _Progress:
 
 
 def report(outcome: Outcome) -> str:
-    """Return what is wrong, and how to see it again; "" if nothing is."""
+    """Return the violations, and how to reproduce them; "" if there are none."""
     lines = []
     for seed, why in sorted(outcome.violations.items())[:SHOWN_MAX]:
         lines += [

@@ -90,7 +90,7 @@ def _all_acted_on(net: RaftNetwork) -> bool:
 
 
 def _load(net: RaftNetwork, data: bytes) -> None:
-    """Write and read at whoever takes itself for the leader; who is stopped does so afterwards."""
+    """Write and read at every node that believes it leads; a stopped node does so afterwards."""
     for member in list(net.members.values()):
         if member.raft.leadership:
             net.at(member, 0.0, partial(member.write, data + member.name.encode()))

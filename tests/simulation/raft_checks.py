@@ -1,7 +1,7 @@
-"""What must hold in every step of a simulated cluster, whatever fails.
+"""What must hold at every step of a simulated cluster, whatever fails.
 
 Raft's five (Raft, figure 3): election safety, leader append-only, log matching, leader
-completeness, state machine safety; no second vote in a term; nothing is promised that is not on
+completeness, state machine safety; no second vote in a term; no message promises what is not on
 disk; snapshots are the same everywhere, with the configuration of their index.  Of leases: never
 two acts at once, fencing tokens only grow.  Of the register: linearizable, with the log's order as
 the witness.
@@ -37,7 +37,7 @@ class _Act:
 
 @dataclass
 class Checks:
-    """All that was seen so far in one run, and how often: `counts` tells that the load is real."""
+    """Everything observed so far in one run; `counts` shows that the load is real."""
 
     counts: Counter[str] = field(default_factory=Counter)
     leaders: dict[int, str] = field(default_factory=dict)  # by term
@@ -61,7 +61,7 @@ class Checks:
             assert is_here or not is_owed, f"{name} leads in term {term} without entry {index}"
 
     def says(self, name: str, to: str, message: Message, disk: RaftDisk) -> None:
-        """What a node says rests on its disk."""
+        """Check that a message relies only on what is on the sender's disk."""
         kept, what = disk.hard_state, type(message).__name__
         match message:
             case RaftVoteRequest(pre_vote=False, term=term):
@@ -81,7 +81,7 @@ class Checks:
         assert is_kept, f"{name} says {what} of term {term} before it is on disk"
 
     def saves(self, save: Save, disk: RaftDisk) -> None:
-        """What is written fits what is on disk, and everybody else's."""
+        """Check that a write fits this disk and every other one."""
         match save:
             case SaveEntries(entries):
                 self._appends(entries, term_on(disk, entries[0].index - 1))

@@ -1,7 +1,7 @@
-"""A cluster of Raft nodes with their lease managers, in virtual time; what is durable survives.
+"""Raft nodes with their lease managers in virtual time; durable state survives.
 
-A node may be cut off, one way or both, be killed at any point of what it does, and be stopped and
-go on.  Every node has a clock of its own, with an offset and a rate.
+A node may be cut off in one or both directions, killed at any point, and stopped and continued.
+Every node has its own clock, with an offset and a rate.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from tests.simulation.raft_checks import Checks
 from tests.simulation.raft_leases import LEASE_POLICY, WANTS
 from tests.simulation.raft_member import Member
 
-# Small enough that snapshots, their chunks and several appends a batch come about in a short run.
+# Small enough that a short run has snapshots, their chunks, and batches of several appends.
 POLICY = RaftPolicy(append_entries_max=8, snapshot_entries=24, snapshot_chunk_bytes=200)
 CALM_S = (0.001, 0.02)
 
 
 class RaftNetwork:
-    """Members by name, their disks, and what is under way."""
+    """Members by name, their disks, and messages in flight."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class RaftNetwork:
         self.local_loss = 0.0  # of messages between the manager and the actors of a node
         self.confirm_chance = 0.1  # of asking the cluster before a write
         self.long_write_chance = 0.1  # of a write that goes on for longer than the margin
-        self.crash_chance = 0.0  # of dying within one batch of effects that writes
-        self.batch_chance = 0.0  # of doing what the core asks for together with what comes next
+        self.crash_chance = 0.0  # of dying within a batch that writes
+        self.batch_chance = 0.0  # of performing effects together with the next ones
         self.wants = dict(WANTS)
         self.now_s = 0.0
         self.voters = [f"n{number}" for number in range(1, nodes + 1)]
@@ -65,12 +65,12 @@ class RaftNetwork:
         self.members[self.voters[0]].bootstrap(self.voters)
 
     def _clock(self) -> tuple[float, float]:
-        """Return an offset and a rate; two rates may differ by as much as leases allow."""
+        """Return an offset and a rate; two rates differ by no more than leases allow."""
         rate = self.random.choice([0.0, 1.0, self.random.random()]) * LEASE_POLICY.clock_drift
         return self.random.uniform(0, 1e6), 1 + rate
 
     def set_clocks(self, clocks: dict[str, tuple[float, float]]) -> None:
-        """Give all clocks another offset and rate; they begin anew, for a life keeps one clock."""
+        """Give all clocks another offset and rate, and restart all nodes: a life has one clock."""
         self.clocks = clocks
         for name in self.names:
             self.kill(name)
@@ -81,32 +81,32 @@ class RaftNetwork:
     # Faults.
 
     def start(self, name: str) -> None:
-        """Start a node with what its disk has."""
+        """Start a node from its disk."""
         self._waiting.pop(name, None)
         self.members[name] = Member(self, name)
 
     def start_all(self) -> None:
-        """Start whoever is down."""
+        """Start all nodes that are down."""
         for name in self.names:
             if name not in self.members:
                 self.start(name)
 
     def kill(self, name: str) -> None:
-        """End a node; what is on its way to it is lost."""
+        """Kill a node; messages to it are lost."""
         member = self.members.pop(name, None)
         if member is not None:
             member.user.suspend_writes()
         self.ending.discard(name)
 
     def end(self, name: str, seconds: float) -> None:
-        """Have a node give its leases back, and end it after a while."""
+        """Let a node release its leases, and kill it after a delay."""
         member = self.members[name]
         self.ending.add(name)
         self.at(member, 0.0, member.user.close)
         self.at(member, seconds, lambda: self.kill(name))
 
     def stop(self, name: str, seconds: float) -> None:
-        """Stop a node as SIGSTOP does: what comes meanwhile waits."""
+        """Stop a node as SIGSTOP does: its messages and timers wait."""
         self._waiting.setdefault(name, [])
         if name in self.members:
             self.members[name].user.suspend_writes()
@@ -117,7 +117,7 @@ class RaftNetwork:
             work()
 
     def isolate(self, names: Sequence[str]) -> None:
-        """Cut some off from all others, both ways."""
+        """Cut some nodes off from all others, in both directions."""
         inside = set(names)
         self.cuts = {
             (a, b) for a in self.names for b in self.names if (a in inside) != (b in inside)
@@ -158,11 +158,11 @@ class RaftNetwork:
         return offset_s + self.now_s * rate
 
     def at(self, member: Member, after_s: float, work: Callable[[], object]) -> None:
-        """Do something in a member's process after a while, if that life of it lasts."""
+        """Run `work` in a member's process after a delay, unless that life of it ends before."""
         self.at_s(member, self.now_s + after_s, work)
 
     def at_s(self, member: Member, due_s: float, work: Callable[[], object]) -> None:
-        """Do so at a time; what is due at the same time is done in the order of the calls."""
+        """Run `work` at a time; calls for the same time keep their order."""
 
         def do() -> None:
             if self.members.get(member.name) is not member:
@@ -183,7 +183,7 @@ class RaftNetwork:
         return self.random.random() < self.local_loss
 
     def after_local(self, member: Member, due_s: float, work: Callable[[], object]) -> None:
-        """Do something when a member's clock says `due_s`."""
+        """Run `work` when a member's clock shows `due_s`."""
         _, rate = self.clocks[member.name]
         self.at(member, max(0.0, due_s - self.local_s(member.name)) / rate, work)
 
@@ -208,12 +208,12 @@ class RaftNetwork:
     # What tests ask.
 
     def digest(self) -> str:
-        """Return what differs if anything that was done so far does."""
+        """Return a digest of everything done so far."""
         return repr((self.now_s, next(self._order), self.random.random(), self.checks.counts))
 
     @property
     def leader(self) -> str:
-        """Who leads in the latest term; "" if nobody."""
+        """The leader of the latest term; "" if there is none."""
         leading = [one for one in self.members.values() if one.raft.leadership]
         return max(leading, key=lambda one: one.raft.state.term).name if leading else ""
 
@@ -231,7 +231,7 @@ class RaftNetwork:
         return self.members[name].propose(data)
 
     def wait_for_leader(self, seconds: float = 10.0) -> str:
-        """Return who leads, once somebody does who has committed in its term."""
+        """Return the leader, once there is one that has committed in its term."""
         assert self.run(seconds, until=self._is_led), "no leader"
         return self.leader
 

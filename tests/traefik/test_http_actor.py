@@ -215,17 +215,6 @@ def test_a_missed_change_leads_to_a_new_subscription(start: Start) -> None:
     harness.pump_until(lambda: len(harness.sent_to("gossip")) == 2)
 
 
-def test_a_snapshot_that_never_arrives_is_requested_again(start: Start) -> None:
-    harness = start()
-    harness.neighbours("gossip")
-
-    harness.pump_until(lambda: len(harness.sent_to("gossip")) == 2)
-    harness.deliver(snapshot(on("alpha", state())))
-    harness.deliver(ClusterChanged(version=9, snapshot=False, self_node="alpha"))
-
-    harness.pump_until(lambda: len(harness.sent_to("gossip")) == 4)
-
-
 def test_before_the_first_snapshot_there_is_no_body_and_health_is_degraded(start: Start) -> None:
     harness = start()
 

@@ -1,0 +1,77 @@
+"""What readers see of a node's own state while claims and records of it disagree."""
+
+from __future__ import annotations
+
+from random import Random
+
+from constellation.cluster_view import ClusterView
+from constellation.gossip import packets
+from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.member import Address
+from constellation.gossip.node_meta import pack_meta
+from constellation.gossip.packets import Alive
+from constellation.gossip.policy import PLAIN_VERSIONS, GossipPolicy, StatePolicy
+from constellation.gossip.record_codec import pack_records, sign_record
+from messages.gossip import NodeState, StateRecord
+from tests.identities import identity_of
+
+ALPHA, BETA = Address("10.0.0.1", 7946), Address("10.0.0.2", 7946)
+EXPIRY_S = 60.0
+STATE = NodeState(address=BETA.ip, gossip_port=7946, actor_port=7947, priority=7)
+
+
+class Reader:
+    """Alpha, and the view of a reader that follows it."""
+
+    def __init__(self) -> None:
+        self.node = GossipNode(
+            identity=identity_of("alpha"),
+            address=ALPHA,
+            policy=GossipPolicy(state=StatePolicy(expiry_s=EXPIRY_S)),
+            random=Random(1),
+            incarnation=1,
+            now_s=0.0,
+        )
+        self.node.start(0.0)
+        self.view = ClusterView().apply(self.node.snapshot(0.0))
+
+    def state_of_beta(self, now_s: float) -> NodeState | None:
+        """Return what the reader sees, which must be what a new reader would see."""
+        if self.node.has_changes:
+            self.view = self.view.apply(self.node.take_changes(now_s))
+        assert self.view.nodes == ClusterView().apply(self.node.snapshot(now_s)).nodes
+        return self.view.nodes.get("beta")
+
+    def receive_claim(self, incarnation: int, state: NodeState | None, now_s: float) -> None:
+        meta = pack_meta(identity_of("beta").public_key, state)
+        claim = Alive(incarnation, "beta", BETA.packed, BETA.port, meta, PLAIN_VERSIONS)
+        self.node.on_packet(packets.encode(claim), BETA, now_s)
+
+    def receive_tombstone(self, now_s: float) -> None:
+        record = StateRecord(kind="node", node="beta", key="", incarnation=1, counter=2)
+        signed = sign_record(record, identity_of("beta"))
+        self.node.on_user_stream(pack_records([signed.encoded]), now_s)
+
+
+def test_claim_without_a_state_replaces_the_state_of_an_earlier_claim() -> None:
+    reader = Reader()
+    reader.receive_claim(1, STATE, 1.0)
+    assert reader.state_of_beta(1.0) == STATE
+
+    reader.receive_claim(2, None, 2.0)
+
+    assert reader.state_of_beta(2.0) is None
+
+
+def test_state_of_a_claim_is_visible_again_once_the_tombstone_of_the_record_has_expired() -> None:
+    reader = Reader()
+    reader.receive_claim(1, STATE, 1.0)
+    reader.receive_tombstone(2.0)
+    assert reader.state_of_beta(2.0) is None
+
+    # Beta stays alive: each claim refutes the suspicion of a probe that nobody answers.
+    for incarnation in range(2, int(EXPIRY_S) + 10):
+        reader.receive_claim(incarnation, STATE, float(incarnation))
+        reader.node.on_time(float(incarnation))
+
+    assert reader.state_of_beta(EXPIRY_S + 10) == STATE
