@@ -224,7 +224,9 @@ class DockerActor(AsyncShell):
         self._errors.labels("session").inc()
         state: PartState = "absent" if self._part.state == "absent" else "lost"
         why = f"{error.what}: {error.why}"
-        self._report_part(PartReported(part="docker", state=state, why=why[:512], fix=error.fix))
+        self._report_part(
+            PartReported(part="docker", state=state, why=why[:512], fix=error.fix[:512])
+        )
         if not self._outage_logged:
             self._outage_logged = True
             # What is absent from the beginning was logged at the start of the agent.

@@ -11,6 +11,7 @@ from constellation.effects import Note
 from constellation.registry import enabled_actors, load
 from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.watch import Announce, Effect, Report, Watch
+from constellation.transport.address import ActorRef
 from messages.base import Message
 from messages.gossip import GossipLeft
 from messages.lifecycle import (
@@ -138,14 +139,19 @@ class SupervisorActor(ShellActor):
             self.send(child, ActorExitRequest())
 
     def _announce(self) -> None:
+        # A process that could not be created has no address; its exit is reported next.
+        self.directory = {
+            name: child
+            for name, child in self.children.items()
+            if isinstance(child.addressDetails, ActorRef)
+        }
         directory = ActorDirectory(
             entries=tuple(
                 DirectoryEntry(name=name, address=self.address_text(child))
-                for name, child in self.children.items()
+                for name, child in self.directory.items()
             )
         )
-        self.directory = dict(self.children)
-        for child in self.children.values():
+        for child in self.directory.values():
             self.send(child, directory)
 
     def _report(self, message: Message | None) -> None:

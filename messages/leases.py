@@ -66,8 +66,6 @@ class LeaseClaim(Message):
 class Lease(Message):
     """One lease that is held."""
 
-    crosses_nodes = True
-
     name: str
     holder: str
     session: str
@@ -79,8 +77,6 @@ class Lease(Message):
 
 class LeaseTableState(Message):
     """All leases that are held: a snapshot of the state machine, and a reader's first answer."""
-
-    crosses_nodes = True
 
     index: int = Field(ge=0, description="log index up to which it is applied")
     leases: tuple[Lease, ...] = ()

@@ -35,7 +35,9 @@ class _Runtime:
         self.killed: list[str] = []
 
     def actor_send(self, to: ActorAddress, message: Any) -> None:
-        self.sent.append((to.addressDetails.actor_id, message))
+        details = to.addressDetails  # of an actor without a process, no `ActorRef`
+        name = details.actor_id if isinstance(details, ActorRef) else str(details)
+        self.sent.append((name, message))
 
     def kill_child(self, address: ActorAddress) -> None:
         self.killed.append(address.addressDetails.actor_id)

@@ -148,8 +148,13 @@ class _Replicator:
             raise NoCompatibleSystemForActor(actor_class, "this node lacks a required capability")
         endpoint = self.transport.child_endpoint()
         run = partial(_run_actor, actor_class, endpoint, parentAddr, self.capabilities, globalName)
-        child = ChildProcess(run)
-        endpoint.listener.close()
+        try:
+            child = ChildProcess(run)
+        except OSError as error:  # Thespian reports the child as ended, and not why
+            log.error("process_not_created", kind=actor_class.__name__, why=error.strerror)  # noqa: TRY400 - expected: no traceback
+            raise
+        finally:
+            endpoint.listener.close()
         instance = childAddr.addressDetails.addressInstanceNum
         info = ChildInfo(childAddr, actor_class, child, instance)
         info.childRealAddr = ActorAddress(endpoint.ref)

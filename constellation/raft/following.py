@@ -40,6 +40,8 @@ class Following:
         if request.term < state.term:
             self._refuse_earlier_term(request.leader)
             return
+        if any(entry.term > request.term for entry in request.entries):
+            raise ValueError(f"an entry is of a later term than its leader's, {request.term}")
         if not state.log.matches(request.prev_log_index, request.prev_log_term):
             index, term = state.log.back_off_hint(request.prev_log_index)
             self.answer(
@@ -60,6 +62,11 @@ class Following:
         if request.term < state.term:
             self._refuse_earlier_term(request.leader)
             return
+        if request.last_term > request.term:
+            raise ValueError(
+                f"a snapshot of term {request.last_term} is of a later term than its leader's, "
+                f"{request.term}"
+            )
         incoming = self._incoming
         # Another leader may have encoded its snapshot of the same entry differently.
         key = (request.term, request.last_index, request.last_term, request.size_bytes)

@@ -30,6 +30,7 @@ from constellation.raft.packets import pack
 from constellation.raft.reads import ReadDone
 from constellation.raft.roster import RaftRoster
 from constellation.raft.status import status_of
+from constellation.saving import TEXT_CHARACTERS_MAX
 from messages.admin import PartReported, PartState
 from messages.events import ChangeReported
 from messages.leases import LeasesChanged
@@ -215,7 +216,12 @@ class RaftHost:
         self.health = health
         ill: PartState = "absent" if health.is_off else "lost"
         state: PartState = "present" if health.is_well else ill
-        part = PartReported(part="raft", state=state, why=health.why, fix=health.fix)
+        part = PartReported(
+            part="raft",
+            state=state,
+            why=health.why[:TEXT_CHARACTERS_MAX],
+            fix=health.fix[:TEXT_CHARACTERS_MAX],
+        )
         self._waiting.append(Send(ADMIN, part))
 
     # What follows.

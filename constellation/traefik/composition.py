@@ -101,7 +101,12 @@ class Composition:
     # Names.
 
     def find_service(self, protocol: Protocol, name: str) -> ElementKey | None:
-        """Return the service called `name` in labels, or else the one with that host name."""
+        """Return the service called `name` in labels, or else the one with that host name.
+
+        A name of another provider is none of ours, even if a host name is spelled like it.
+        """
+        if is_foreign(name):
+            return None
         for key in self._service_keys(protocol, name):
             if key in self.services:
                 return key

@@ -59,4 +59,7 @@ class ActorRef:
         )
         if not valid or int(port) > 65535:
             raise WireError(f"{text!r:.80} is not an actor address host:port/id", reason="address")
-        return cls(host, int(port), actor_id)
+        address = cls(host, int(port), actor_id)
+        if len(str(address)) > TEXT_BYTES_MAX:  # brackets make it longer than `text`
+            raise WireError(f"{text!r:.80} is too long for an actor address", reason="address")
+        return address

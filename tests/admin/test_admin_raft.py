@@ -13,10 +13,11 @@ from messages.admin import StatusRequest
 from messages.base import REGISTRY, Message
 from messages.events import ChangeReported, EventsReport, EventsRequest
 from messages.gossip import RecordPublish
-from messages.leases import LeasesChanged, LeaseTableState
+from messages.leases import Lease, LeaseAcquired, LeaseLost, LeasesChanged, LeaseTableState
 from messages.operator import RequestRefused
 from messages.raft_member import (
     LeasesRead,
+    LeasesReadDone,
     LeasesSubscribe,
     RaftLeading,
     RaftOrder,
@@ -234,3 +235,8 @@ def test_requests_and_reports_of_operators_cross_nodes() -> None:
     ours += [RaftOrder, RaftOrderDone]
     assert all(one.crosses_nodes for one in ours)
     assert not ChangeReported.crosses_nodes
+
+
+def test_no_other_node_can_report_who_holds_a_lease() -> None:
+    inside = (Lease, LeaseTableState, LeasesChanged, LeasesReadDone, LeaseAcquired, LeaseLost)
+    assert not any(kind.crosses_nodes for kind in inside)

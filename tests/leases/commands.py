@@ -8,6 +8,7 @@ from messages.base import Message
 from messages.leases import (
     Lease,
     LeaseAcquire,
+    LeaseClaim,
     LeaseExpire,
     LeaseRelease,
     LeaseRenew,
@@ -35,6 +36,10 @@ def release(token: int, name: str = "lb", session: str = "s1") -> LeaseRelease:
 
 def expire(token: int, renewed_index: int, name: str = "lb") -> LeaseExpire:
     return LeaseExpire(name=name, fencing_token=token, renewed_index=renewed_index)
+
+
+def claim(token: int, name: str = "lb", claimant: str = "beta") -> LeaseClaim:
+    return LeaseClaim(name=name, fencing_token=token, claimant=claimant)
 
 
 def held(

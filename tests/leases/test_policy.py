@@ -26,7 +26,7 @@ def test_unsafe_settings_are_refused(settings: dict[str, Any], why: str) -> None
         LeasePolicy(**settings)
 
 
-def test_holder_stops_by_a_margin_before_anybody_else_may_begin() -> None:
+def test_holder_stops_a_margin_before_the_lease_may_expire() -> None:
     policy = LeasePolicy(ttl_s=10.0, margin_s=0.5, clock_drift=0.01)
 
     assert policy.valid_until_s(100.0, 10.0) == pytest.approx(109.5)
@@ -34,7 +34,9 @@ def test_holder_stops_by_a_margin_before_anybody_else_may_begin() -> None:
 
 
 @pytest.mark.parametrize(("holder", "other"), [(1.0, 1.01), (1.0, 1.0), (1.01, 1.0)])
-def test_acts_end_before_others_begin_whosever_clock_is_fast(holder: float, other: float) -> None:
+def test_work_ends_before_another_node_begins_with_any_permitted_drift(
+    holder: float, other: float
+) -> None:
     policy = LeasePolicy(ttl_s=100.0)
     acts_end_after_s = (policy.valid_until_s(0.0, 100.0) + policy.margin_s) / holder
 

@@ -9,7 +9,7 @@ import pytest
 from constellation.leases.effects import LeaseEffect
 from constellation.leases.keeper import Leading, LeaseKeeper, Want
 from messages.leases import LeaseClaim, LeaseLost, LeasesChanged, LeaseTableState
-from tests.leases.commands import TTL_S, acquire, held, release
+from tests.leases.commands import TTL_S, acquire, claim, held, release
 from tests.leases.keepers import (
     BETA_LEADS,
     POLICY,
@@ -90,10 +90,6 @@ def test_lease_is_kept_through_a_change_of_leader_by_a_node_that_did_not_lead() 
     assert told(made.set_leading(WE_LEAD, at(1.5))) == []
 
 
-def claim(token: int = 5, claimant: str = "beta") -> LeaseClaim:
-    return LeaseClaim(name="lb", fencing_token=token, claimant=claimant)
-
-
 def claimed(index: int, *claims: LeaseClaim) -> LeasesChanged:
     return LeasesChanged(index=index, claimed=claims)
 
@@ -101,7 +97,7 @@ def claimed(index: int, *claims: LeaseClaim) -> LeasesChanged:
 def test_holder_gives_the_lease_back_when_the_leader_claims_it() -> None:
     made = other_holder()
 
-    (message,) = told(made.change(claimed(6, claim()), at(1.0)))
+    (message,) = told(made.change(claimed(6, claim(5)), at(1.0)))
 
     assert isinstance(message, LeaseLost)
     assert message.why == "beta, which leads, takes it over"
@@ -111,7 +107,7 @@ def test_holder_gives_the_lease_back_when_the_leader_claims_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "unfit", [claim(token=4), claim(claimant="gamma")], ids=["an earlier grant", "not the leader"]
+    "unfit", [claim(4), claim(5, claimant="gamma")], ids=["an earlier grant", "not the leader"]
 )
 def test_claim_that_does_not_fit_is_ignored(unfit: LeaseClaim) -> None:
     made = other_holder()
@@ -122,13 +118,13 @@ def test_claim_that_does_not_fit_is_ignored(unfit: LeaseClaim) -> None:
 def test_claim_has_no_effect_on_a_lease_that_does_not_follow_the_leader() -> None:
     made = holder()
 
-    assert told(made.change(claimed(6, claim()), at(1.0))) == []
+    assert told(made.change(claimed(6, claim(5)), at(1.0))) == []
 
 
 def test_claim_has_no_effect_on_the_leader_itself() -> None:
     made = holder(want=FOLLOWS)
 
-    assert told(made.change(claimed(6, claim(claimant="node of s1")), at(1.0))) == []
+    assert told(made.change(claimed(6, claim(5, claimant="node of s1")), at(1.0))) == []
 
 
 def claims(effects: Iterable[LeaseEffect]) -> list[LeaseClaim]:
@@ -149,7 +145,7 @@ def test_leader_claims_a_lease_that_it_has_wanted_for_a_while() -> None:
     assert claims(made.tick(at(1.0 + TAKEOVER_S - 0.1))) == []
     assert made.next_due_s(at(1.0 + TAKEOVER_S - 0.1)) == 1.0 + TAKEOVER_S
 
-    assert claims(made.tick(at(1.0 + TAKEOVER_S))) == [claim(claimant="node of s1")]
+    assert claims(made.tick(at(1.0 + TAKEOVER_S))) == [claim(5, claimant="node of s1")]
 
 
 def test_claim_is_repeated_slowly() -> None:
@@ -157,7 +153,7 @@ def test_claim_is_repeated_slowly() -> None:
     made.tick(at(1.0 + TAKEOVER_S))
 
     assert claims(made.tick(at(0.9 + 2 * TAKEOVER_S))) == []
-    assert claims(made.tick(at(1.0 + 2 * TAKEOVER_S))) == [claim(claimant="node of s1")]
+    assert claims(made.tick(at(1.0 + 2 * TAKEOVER_S))) == [claim(5, claimant="node of s1")]
 
 
 def test_leader_that_can_act_only_for_a_short_time_claims_nothing() -> None:
@@ -174,7 +170,7 @@ def test_new_leader_waits_before_it_claims() -> None:
     made.set_leading(WE_LEAD, at(8.0))
 
     assert claims(made.tick(at(7.9 + TAKEOVER_S))) == []
-    assert claims(made.tick(at(8.0 + TAKEOVER_S))) == [claim(claimant="node of s1")]
+    assert claims(made.tick(at(8.0 + TAKEOVER_S))) == [claim(5, claimant="node of s1")]
 
 
 def test_second_grant_to_another_node_is_claimed_no_sooner_than_the_first() -> None:
@@ -183,7 +179,7 @@ def test_second_grant_to_another_node_is_claimed_no_sooner_than_the_first() -> N
     made.change(changed(6, held(6, session="s3", ttl_s=100.0), freed=5), at(12.0))
 
     assert claims(made.tick(at(0.9 + 2 * TAKEOVER_S))) == []
-    assert claims(made.tick(at(1.0 + 2 * TAKEOVER_S))) == [claim(6, "node of s1")]
+    assert claims(made.tick(at(1.0 + 2 * TAKEOVER_S))) == [claim(6, claimant="node of s1")]
 
 
 def test_only_leases_that_follow_the_leader_are_claimed() -> None:

@@ -1,4 +1,4 @@
-"""The state machine: one holder each, tokens that grow, and the same result everywhere."""
+"""The state machine: one holder for each lease, growing tokens, the same result everywhere."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from constellation.wire import encode
 from messages.base import Message
 from messages.leases import LeasesChanged
 from messages.raft import RaftHardState
-from tests.leases.commands import acquire, applied, expire, held, release, renew
+from tests.leases.commands import acquire, applied, claim, expire, held, release, renew
 
 
 def freed(changed: LeasesChanged) -> list[str]:
-    """Return what was freed."""
+    """Return the names of the freed leases."""
     return [one.name for one in changed.freed]
 
 
-def test_lease_goes_to_the_first_who_asks_and_its_index_is_the_token() -> None:
+def test_first_acquire_in_the_log_gets_the_lease_and_its_index_is_the_token() -> None:
     table = LeaseTable()
 
     changed = applied(table, 7, acquire(session="s1"), acquire(session="s2"))
@@ -29,14 +29,14 @@ def test_lease_goes_to_the_first_who_asks_and_its_index_is_the_token() -> None:
     assert changed == LeasesChanged(index=8, held=(held(7),))
 
 
-def test_holder_that_asks_again_gets_no_second_grant() -> None:
+def test_acquire_by_the_holder_changes_nothing() -> None:
     table = LeaseTable()
     applied(table, 7, acquire())
 
     assert applied(table, 8, acquire(number=2)) == LeasesChanged(index=8)
 
 
-def test_renewal_is_of_all_leases_of_the_session_and_keeps_their_tokens() -> None:
+def test_renewal_renews_all_leases_of_the_session_and_keeps_their_tokens() -> None:
     table = LeaseTable()
     applied(table, 1, acquire("lb"), acquire("dns"), acquire("other", session="s2"))
 
@@ -48,7 +48,7 @@ def test_renewal_is_of_all_leases_of_the_session_and_keeps_their_tokens() -> Non
     )
 
 
-def test_release_frees_the_grant_it_names_and_no_later_one() -> None:
+def test_release_frees_the_named_grant_and_no_later_one() -> None:
     table = LeaseTable()
     applied(table, 1, acquire())
     assert freed(applied(table, 2, release(1))) == ["lb"]
@@ -59,7 +59,7 @@ def test_release_frees_the_grant_it_names_and_no_later_one() -> None:
     assert table.state.leases == (held(3, session="s2"),)
 
 
-def test_expiry_frees_only_what_was_not_renewed_since() -> None:
+def test_expiry_has_no_effect_on_a_lease_that_was_renewed_since() -> None:
     table = LeaseTable()
     applied(table, 1, acquire(), renew())
 
@@ -69,7 +69,7 @@ def test_expiry_frees_only_what_was_not_renewed_since() -> None:
     assert freed(applied(table, 5, expire(1, renewed_index=2))) == ["lb"]
 
 
-def test_freed_and_granted_anew_in_one_batch_is_told_as_held() -> None:
+def test_lease_freed_and_granted_again_in_one_batch_is_reported_as_held() -> None:
     table = LeaseTable()
     applied(table, 1, acquire())
 
@@ -79,7 +79,7 @@ def test_freed_and_granted_anew_in_one_batch_is_told_as_held() -> None:
     assert [one.fencing_token for one in changed.freed] == [1]
 
 
-def test_what_is_no_command_changes_nothing_and_is_no_error() -> None:
+def test_entry_that_is_not_a_command_changes_nothing() -> None:
     table = LeaseTable()
 
     changed = applied(table, 5, b"", b"nonsense", encode(RaftHardState(term=1)))
@@ -87,7 +87,7 @@ def test_what_is_no_command_changes_nothing_and_is_no_error() -> None:
     assert changed == LeasesChanged(index=7)
 
 
-def test_there_are_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_leases_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease_table, "LEASES_MAX", 2)
     table = LeaseTable()
 
@@ -96,7 +96,19 @@ def test_there_are_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.name for one in table.state.leases] == ["a", "b"]
 
 
-def test_snapshot_of_anything_else_is_refused() -> None:
+def test_claim_of_the_current_grant_is_reported_and_changes_nothing() -> None:
+    table = LeaseTable()
+    applied(table, 1, acquire())
+    before = table.state.leases
+
+    assert applied(table, 2, claim(1)) == LeasesChanged(index=2, claimed=(claim(1),))
+    assert applied(table, 3, claim(2)) == LeasesChanged(index=3)
+    assert applied(table, 4, claim(1, "other")) == LeasesChanged(index=4)
+
+    assert table.state.leases == before
+
+
+def test_snapshot_that_is_not_a_table_is_refused() -> None:
     with pytest.raises(WireError, match="no snapshot of leases"):
         LeaseTable.decode(encode(RaftHardState(term=1)))
 
@@ -108,13 +120,12 @@ commands = st.one_of(
     st.builds(renew, sessions),
     st.builds(release, indexes, names, sessions),
     st.builds(expire, indexes, indexes, names),
+    st.builds(claim, indexes, names),
 )
 
 
 @given(st.lists(commands, max_size=30), st.integers(0, 30))
-def test_snapshot_in_between_makes_no_difference_and_tokens_only_grow(
-    log: list[Message], at: int
-) -> None:
+def test_snapshot_makes_no_difference_and_tokens_only_grow(log: list[Message], at: int) -> None:
     whole, first = LeaseTable(), LeaseTable()
     tokens: dict[str, int] = {}
     for index, command in enumerate(log, 1):

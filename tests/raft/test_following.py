@@ -9,6 +9,7 @@ import pytest
 from constellation.raft.effects import Apply, Restore, SaveEntries, SaveHardState, SaveSnapshot
 from constellation.raft.node import TERM_JUMP_MAX, RaftNode
 from messages.raft import (
+    RaftAppendRequest,
     RaftAppendResponse,
     RaftHardState,
     RaftSnapshotRequest,
@@ -120,6 +121,27 @@ def test_entries_are_applied_once() -> None:
     follower.step(append(1, prev=(2, 1), commit=2), NOW_S)
 
     assert of_kind(follower.step(append(1, prev=(2, 1), commit=2), NOW_S), Apply) == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(append(3, *entries(3, 1001, after=1), prev=(1, 1)), id="entries"),
+        pytest.param(
+            chunk(0, b"data" * 2, term=3).model_copy(update={"last_term": 1001}), id="snapshot"
+        ),
+    ],
+)
+def test_what_is_of_a_later_term_than_its_leader_is_refused(
+    request_: RaftAppendRequest | RaftSnapshotRequest,
+) -> None:
+    # A log that is ahead of its term would end every later leader of this node: it cannot append.
+    follower = node(disk(1, term=3))
+
+    with pytest.raises(ValueError, match="later term than its leader's"):
+        follower.step(request_, NOW_S)
+
+    assert follower.state.log.last_term == 1
 
 
 def test_leader_of_an_earlier_term_is_refused_without_echoing_its_number() -> None:

@@ -475,6 +475,18 @@ def test_leader_with_another_voter_has_not_yielded_and_a_node_that_refuses_has()
     assert (before, leading, hosted.host.has_yielded) == (True, False, True)
 
 
+def test_condition_that_names_many_nodes_is_shortened_to_what_a_report_holds() -> None:
+    hosted = alone()
+    names = [f"server-{number:03}.example.org" for number in range(40)]
+    others = {name: RosterNode(is_living=True, cluster_id="other") for name in names}
+    hosted.host.set_roster({"a": RosterNode(is_living=True), **others})
+
+    report = to_admin(hosted.tick(LOOK_S), PartReported)[-1]
+
+    assert report.state == "lost"
+    assert report.why.startswith("server-000.example.org, ")
+
+
 def test_condition_is_looked_at_now_and_then() -> None:
     hosted = Hosted(replace(RaftDisk(), identity=RaftIdentity()), expect=0)
     hosted.host.begin(hosted.disk, hosted.now_s)

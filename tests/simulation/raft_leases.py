@@ -67,7 +67,7 @@ class LeaseUser:
 
     @property
     def keeper(self) -> LeaseKeeper:
-        """What its manager does about leases."""
+        """The keeper of its manager."""
         return self.manager.keeper
 
     @property
@@ -78,7 +78,7 @@ class LeaseUser:
     # Faults.
 
     def start_manager(self) -> None:
-        """Start the manager, again if it runs: it knows nothing."""
+        """Start the manager, or start it again: it knows nothing then."""
         session = f"{self.random.getrandbits(64):x}"
         manager = self.manager = LeaseManager(
             node_name=self.member.name, session=session, policy=LEASE_POLICY
@@ -97,7 +97,7 @@ class LeaseUser:
             self.member.later(f"directory to {actor.reader}", actor.on_manager_started)
 
     def kill_actor(self, name: str) -> None:
-        """Kill an actor and start it again; what it began goes on outside."""
+        """Kill an actor and start it again; its requests that are on their way go on."""
         dead = self.actors[name]
         dead.is_dead = True
         dead.suspend_writes()
@@ -107,7 +107,7 @@ class LeaseUser:
             f"directory to {self.actors[name].reader}", self.actors[name].on_manager_started
         )
 
-    # What it is told.
+    # What it receives.
 
     def hear(self, message: LeasesChanged | LeaseTableState) -> None:
         if isinstance(message, LeaseTableState):
@@ -145,7 +145,7 @@ class LeaseUser:
     def to_manager(
         self, source: str, step: Callable[[LeaseManager], Sequence[ManagerEffect]]
     ) -> None:
-        """Have the manager of now do a step, if it still runs when the message arrives."""
+        """Step the manager, if the one that runs now still runs when the message arrives."""
         manager = self.manager
 
         def arrive() -> None:
@@ -211,7 +211,7 @@ class LeaseActor:
             self._net.at(self._member, seconds, self.go_on)
 
     def suspend_writes(self) -> None:
-        """Nothing of a long write goes on while its process is stopped, or when it is dead.
+        """End long writes: their process is stopped or dead, and does nothing.
 
         If it goes on too late, only its fencing token keeps it out.
         """
@@ -232,7 +232,7 @@ class LeaseActor:
         else:
             self._waiting.append(partial(self._do, work))
 
-    # What it wants, and is told.
+    # What it wants and receives.
 
     def want(self, name: str) -> None:
         want = self._net.wants[name]
@@ -276,7 +276,7 @@ class LeaseActor:
                     self._write(permit)
 
     def _write(self, permit: WritePermit) -> None:
-        """Write for a while: for at most the margin by its own clock, or for as long as it may."""
+        """Write for at most the margin by its own clock, or for longer, while it may."""
         net = self._net
         is_long = net.random.random() < net.long_write_chance
         lasts_s = net.random.uniform(0, 8) if is_long else self._short_s()
@@ -347,7 +347,7 @@ class LeaseActor:
         self._user.to_manager(reader, step)
 
     def _check_let_go(self, message: Message) -> None:
-        """What an actor has let go of, nothing of it goes on."""
+        """Assert that the actor writes nothing under a grant that it lets go of."""
         match message:
             case LeaseLetGo(name=name, fencing_token=token):
                 going_on = [

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
+from thespian.system.addressManager import ActorLocalAddress
 
 from actors.gossip import GossipActor
 from actors.supervisor import SupervisorActor
 from constellation.registry import enabled_actors
 from constellation.settings.agent import Settings
 from constellation.settings.docker import DockerSettings
+from constellation.transport.address import ActorRef
 from messages.gossip import GossipLeave, GossipLeft
 from messages.lifecycle import (
     ActorDirectory,
@@ -29,7 +31,7 @@ from messages.lifecycle import (
     SupervisorStop,
     SupervisorStopped,
 )
-from tests.harness import Harness
+from tests.harness import SELF, Harness
 
 SETTINGS = Settings(node_name="alpha", data_dir="/nowhere", docker=DockerSettings(enabled=False))
 NAMES = tuple(spec.name for spec in enabled_actors(SETTINGS))
@@ -103,6 +105,23 @@ def test_supervisor_restarts_a_dead_actor_and_sends_the_others_its_new_address(t
     assert {entry.name: entry.address for entry in news.entries}["http"].endswith(
         f"/child-{before}"
     )
+
+
+def test_directory_leaves_out_an_actor_whose_process_could_not_be_created(tree: Tree) -> None:
+    tree.all_start()
+    unborn = ActorAddress(ActorLocalAddress(SELF, 99, None))
+    tree.harness.runtime.createActor = lambda *_: unborn  # type: ignore[method-assign]
+    tree.harness.deliver(ChildActorExited(tree.child(HTTP)))
+    tree.pass_time(0.3)
+
+    news = tree.sent_to(0)[-1]
+    assert {entry.name for entry in news.entries} == set(NAMES) - {"http"}
+    for entry in news.entries:
+        ActorRef.parse(entry.address)  # an actor that cannot read it ends
+
+    tree.harness.deliver(ChildActorExited(unborn))
+    (http,) = [one for one in tree.harness.actor.watch.status(tree.now_s) if one.name == "http"]
+    assert (http.state, http.restart_count) == ("backing_off", 2)
 
 
 def test_supervisor_kills_an_actor_that_does_not_answer_pings(tree: Tree) -> None:

@@ -106,6 +106,17 @@ def test_a_service_with_an_unreadable_tcp_router_gets_no_http_route() -> None:
     assert not section(configuration, "http", "routers")
 
 
+def test_a_service_of_another_provider_is_not_taken_for_a_container_of_a_similar_name() -> None:
+    rule = {ROUTER + "rule": "Host(`a.example.org`)"}
+    web = on("alpha", container("web", {**rule, ROUTER + "service": "api@internal"}))
+    stranger = on("alpha", container("api-internal", {}))
+    builder = ConfigurationBuilder(settings=TraefikSettings(version="3.7"), domain="example.org")
+    for found in ((web,), (web, stranger)):
+        configuration = builder.build(ClusterView().apply(snapshot(*found)))
+        assert configuration == made(*found)
+        assert section(configuration, "http", "routers")["x"]["service"] == "api@internal"
+
+
 class TestMiddlewaresOfAService:
     OWN = "traefik.http.services.web."
 

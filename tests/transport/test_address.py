@@ -95,6 +95,17 @@ def test_other_forms_are_refused(node: str) -> None:
         ActorRef.parse(f"{node}/system")
 
 
+def test_text_that_is_too_long_once_its_host_is_bracketed_is_refused() -> None:
+    """An actor that keeps the address as text, to answer later, could not read it again."""
+    rest = ":80/x"
+    host = "::1%".ljust(TEXT_BYTES_MAX - len(rest), "a")
+
+    with pytest.raises(WireError, match="too long"):
+        ActorRef.parse(host + rest)
+    shorter = ActorRef.parse(host[:-2] + rest)
+    assert ActorRef.parse(str(shorter)) == shorter
+
+
 @given(st.text(max_size=300))
 def test_any_text_is_an_address_or_is_refused(text: str) -> None:
     with contextlib.suppress(WireError):
