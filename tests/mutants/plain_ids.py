@@ -1,4 +1,4 @@
-"""A plugin for pytest: leave out tests whose id contains a backslash, which mutmut cannot pass on."""
+"""A plugin for pytest: skip tests whose id contains a backslash, which mutmut cannot pass on."""
 
 from __future__ import annotations
 
