@@ -109,10 +109,6 @@ class LeaseHolder:
         self._number = 0
         self._effects: list[HolderEffect] = []
 
-    def holds(self, name: str, now_s: BootSeconds) -> bool:
-        """Return whether a write could begin now."""
-        return self._open_at(name, now_s) is not None
-
     @property
     def wanted(self) -> tuple[str, ...]:
         """The leases that the actor wants."""

@@ -102,11 +102,6 @@ class LeaseKeeper:
         return frozenset(self._wanted)
 
     @property
-    def table(self) -> tuple[Lease, ...]:
-        """All leases that any node holds, as far as this node knows."""
-        return tuple(self._table[name].lease for name in sorted(self._table))
-
-    @property
     def owns_none(self) -> bool:
         """Whether no lease of this session is left in the table."""
         return not self._mine()

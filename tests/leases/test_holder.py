@@ -88,7 +88,10 @@ class Actor:
 
     @property
     def may_write(self) -> bool:
-        return self.holder.holds("lb", BootSeconds(self.now_s))
+        permit = self.holder.begin_write("lb", BootSeconds(self.now_s))
+        if permit is not None:
+            self.end(permit)
+        return permit is not None
 
     @property
     def confirmed(self) -> list[Confirmed]:

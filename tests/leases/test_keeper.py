@@ -342,7 +342,7 @@ def test_table_older_than_the_known_one_is_ignored() -> None:
     assert made.restore(LeaseTableState(index=4), at(1.0)) == []
     assert made.change(changed(9, freed=5), at(1.0)) == []
 
-    assert [one.renewed_index for one in made.table] == [9]
+    assert [seen.lease.renewed_index for seen in made._table.values()] == [9]
     assert made.held
 
 
