@@ -39,9 +39,14 @@ def _check_ip(value: str) -> str:
 def _check_bind_ip(value: str) -> str:
     if value == TAILSCALE:
         return value
-    if ipaddress.ip_address(_check_ip(value)).is_unspecified:
+    address = ipaddress.ip_address(_check_ip(value))
+    if address.is_unspecified:
         raise ValueError(
             f"{value} would listen on every interface: use this node's tailnet address"
+        )
+    if address.version == 6 and address.scope_id is not None:
+        raise ValueError(
+            f"{value} is of one interface of this host: use this node's tailnet address"
         )
     return value
 
