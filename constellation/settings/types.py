@@ -68,8 +68,13 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Group(BaseModel):
     """A group of settings: frozen; unknown names and infinite numbers are refused."""
 
+    # Input stays out of errors, and so out of logs: it may be the cluster key.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
     )
 
     @field_validator("*", mode="before")
