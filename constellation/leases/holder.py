@@ -274,7 +274,7 @@ class LeaseHolder:
     def _on_acquired(self, lease: _Lease, message: LeaseAcquired, now_s: BootSeconds) -> None:
         token = message.fencing_token
         if lease.want is None and not lease.is_leaving:
-            self._effects.append(Send(LEASES, LeaseUnwanted(name=lease.name)))  # it was lost
+            self._say_unwanted(lease)  # it was lost
             return
         if lease.is_leaving or token <= lease.over_token:
             return
@@ -320,9 +320,11 @@ class LeaseHolder:
     def _stop_in_time(self, now_s: BootSeconds) -> None:
         for lease in self._leases.values():
             for grant in list(lease.grants.values()):
+                # Before the close: the permit to stop is not a write that took too long.
+                is_overdue = bool(grant.writes) and now_s >= self._overdue_at_s(grant)
                 if grant.is_open and now_s >= grant.valid_until_s:
                     self._close(lease, grant, "its time is over: no renewal arrived")
-                if grant.writes and now_s >= self._overdue_at_s(grant):
+                if is_overdue:
                     self._abandon(lease, grant)
             self._leave_if_done(lease, now_s)
 
@@ -370,11 +372,14 @@ class LeaseHolder:
         if not lease.is_leaving or lease.is_writing:
             return
         lease.is_leaving = False
+        self._say_unwanted(lease)
+        if lease.want is not None:
+            self._ask(lease, now_s)
+
+    def _say_unwanted(self, lease: _Lease) -> None:
         has_let_go = lease.latest_token == 0 or lease.abandoned_token != lease.latest_token
         unwanted = LeaseUnwanted(name=lease.name, has_let_go=has_let_go)
         self._effects.append(Send(LEASES, unwanted))
-        if lease.want is not None:
-            self._ask(lease, now_s)
 
     def _ask(self, lease: _Lease, now_s: BootSeconds) -> None:
         assert lease.want is not None, "only a wanted lease is asked for"

@@ -268,6 +268,27 @@ def test_write_must_end_by_the_margin_after_its_grant(actor: Actor) -> None:
     assert not actor.holder.is_writing
 
 
+def test_pause_past_the_margin_without_a_write_is_not_an_overdue_write(actor: Actor) -> None:
+    actor.tick(UNTIL_S + MARGIN_S + 50.0)
+
+    assert [effect for effect in actor.effects if isinstance(effect, Gone)]
+    assert not [effect for effect in actor.effects if isinstance(effect, Overdue)]
+    actor.stop()
+    actor.tick(UNTIL_S + MARGIN_S + 51.0)
+    assert not [effect for effect in actor.effects if isinstance(effect, Overdue)]
+
+
+def test_repeated_unwant_does_not_claim_that_an_abandoned_write_has_ended(actor: Actor) -> None:
+    actor.begin()
+    actor.tick(UNTIL_S + MARGIN_S)
+    actor.unwant()
+
+    actor.receive(acquired(token=8))  # the manager did not receive that it is unwanted
+
+    unwanted = [one for one in actor.sent() if isinstance(one, LeaseUnwanted)]
+    assert [one.has_let_go for one in unwanted] == [False, False]
+
+
 def test_nothing_is_let_go_while_an_abandoned_write_may_go_on(actor: Actor) -> None:
     permit = actor.begin()
     actor.receive(lost())
