@@ -42,7 +42,7 @@ from messages.gossip import (
     RecordPublish,
     RecordWithdraw,
 )
-from messages.keyring import KeyringCopy, KeyringFetch, KeyringOrder
+from messages.keyring import KeyringCopy, KeyringFetch, KeyringOrder, KeyringOrderDone
 from messages.tailscale import SeedsFound
 
 log = get_logger(__name__)
@@ -186,7 +186,8 @@ class GossipActor(AsyncShell):
                 self.keys.adopt(message)
 
     async def _obey(self, keys: GossipKeys, order: KeyringOrder, reply: Reply) -> None:
-        reply(await keys.obey(order, self._time()))
+        state = await keys.obey(order, self._time())
+        reply(KeyringOrderDone(number=order.number, state=state))
 
     async def _seeds(self, settings: GossipSettings) -> tuple[Address, ...]:
         """Return the configured and the discovered seeds, each once."""

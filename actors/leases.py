@@ -91,7 +91,8 @@ class LeasesActor(ShellActor):
         self._perform_all(self.manager.set_leading(leading, self.boot_now_s()))
 
     def receiveMsg_RaftRefused(self, message: RaftRefused, sender: ActorAddress) -> None:
-        self._perform_all(self.manager.refused(self.boot_now_s()))
+        if self.is_at(self._own_name, sender):  # proposals go to this node's Raft actor only
+            self._perform_all(self.manager.refused(self.boot_now_s()))
 
     # From the actors of this node that act on leases.
 

@@ -111,6 +111,10 @@ class RaftActor(ShellActor):
         self._receive(message, sender)
 
     def receiveMsg_RaftReadIndex(self, message: RaftReadIndex, sender: ActorAddress) -> None:
+        # Only the leader knows which index is committed; another node's answer may be a stale read.
+        if not self.is_at(self.host.leading.leader, sender):
+            self.metrics.refused.labels("read").inc()
+            return
         self._receive(message, sender)
 
     def receiveMsg_RaftOrder(self, message: RaftOrder, sender: ActorAddress) -> None:

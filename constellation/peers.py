@@ -44,10 +44,11 @@ def actor_systems(view: ClusterView) -> dict[str, tuple[str, int]]:
 
 def _has_ip_address(state: NodeState) -> bool:
     try:
-        ipaddress.ip_address(state.address)
+        address = ipaddress.ip_address(state.address)
     except ValueError:
         return False
-    return True
+    # A scope names an interface of the node that wrote it, and may be text of any kind.
+    return address.version == 4 or address.scope_id is None
 
 
 def states_since_s(

@@ -153,5 +153,5 @@ def _summary(error: ValidationError) -> str:
     count = error.error_count()
     if count > _ERRORS_SHOWN_MAX:
         return f"{count} errors"
-    # pydantic's text repeats the input, which may be long; the first line names the class.
+    # The first line of pydantic's text names the class.
     return "; ".join(str(error).splitlines()[1:3])[:200]

@@ -17,7 +17,8 @@ class Message(BaseModel):
     # Said by a base of messages that is none itself.
     is_abstract: ClassVar[bool] = False
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # Input stays out of errors, and so out of logs: labels contain password hashes.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
     def __str__(self) -> str:
         """Return the class name: Thespian makes this text of every message it passes on."""

@@ -14,12 +14,16 @@ RecordKind = Literal["node", "service", "warp"]
 MemberState = Literal["alive", "suspect", "dead", "left"]
 MemberEventKind = Literal["join", "leave", "update", "failed"]
 CORDON_REASON_CHARACTERS_MAX = 200
+ADDRESS_CHARACTERS_MAX = 64  # an IPv6 address has up to 45
 
 
 class NodeState(Message):
     """The state of a node, as it publishes it by gossip."""
 
-    address: str = Field(description="the IP address at which other nodes reach it")
+    address: str = Field(
+        max_length=ADDRESS_CHARACTERS_MAX,
+        description="the IP address at which other nodes reach it",
+    )
     gossip_port: int = Field(ge=1, le=65535)
     actor_port: int = Field(ge=1, le=65535, description="port of its actor system, same address")
     ingress_port: int = Field(default=0, ge=0, le=65535, description="of its Traefik; 0: none")

@@ -18,7 +18,7 @@ class KeyringOrder(Message):
     """Ask for a change of gossip keys.
 
     Sent to `admin`, it applies to all nodes; answered by `KeyringReport`.  Sent to `gossip`, it
-    applies to that node; answered by `KeyringState`.
+    applies to that node; answered by `KeyringOrderDone`.
     """
 
     crosses_nodes = True
@@ -26,16 +26,26 @@ class KeyringOrder(Message):
     action: KeyringAction
     key_id: str = Field(default="", max_length=64, description="of 'use' and 'remove'")
     sealed_keys: bytes = Field(default=b"", max_length=1024, description="of 'install'")
+    number: int = Field(default=0, ge=0, description="chosen by `admin`, and echoed")
 
 
 class KeyringState(Message):
-    """Answer of one node to `KeyringOrder`: its keys."""
+    """The keys of one node.  Part of `KeyringOrderDone` and `KeyringReport`."""
 
     crosses_nodes = True
 
     node: str
     key_ids: tuple[str, ...] = Field(description="the first one encrypts, all decrypt")
     problem: str = Field(default="", max_length=512, description="why it was refused; may be empty")
+
+
+class KeyringOrderDone(Message):
+    """Answer of one node to `KeyringOrder`."""
+
+    crosses_nodes = True
+
+    number: int = Field(ge=0, description="of the order")
+    state: KeyringState = Field(description="as of after the order")
 
 
 class KeyringReport(Message):

@@ -9,6 +9,7 @@ from pydantic import Field
 from messages.base import Message
 
 SNAPSHOT_BYTES_MAX = 64 << 20
+NODE_CHARACTERS_MAX = 128  # of a node's name
 NUMBER_MAX = 1 << 53  # of terms and indexes: never reached, and exact in every encoding
 
 EntryKind = Literal["command", "configuration", "noop"]
@@ -36,7 +37,11 @@ class RaftHardState(Message):
 
 
 class RaftConfiguration(Message):
-    """The voters and learners.  The data of an entry of kind 'configuration'."""
+    """The voters and learners.  The data of an entry of kind 'configuration'.
+
+    Names of more than `NODE_CHARACTERS_MAX` are refused where they arrive, not here: a journal that
+    holds one must stay readable.
+    """
 
     crosses_nodes = True
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from messages.base import Message
 from messages.leases import LeaseTableState
+from messages.raft import NODE_CHARACTERS_MAX
 
 PACKET_FRAMES_MAX = 64
 COMMANDS_MAX = 1024
@@ -40,8 +41,10 @@ class RaftOffer(Message):
     crosses_nodes = True
 
     cluster_id: str = Field(min_length=1, max_length=64)
-    initiator: str = Field(max_length=128)
-    voters: tuple[str, ...] = Field(min_length=1, max_length=64)
+    initiator: str = Field(max_length=NODE_CHARACTERS_MAX)
+    voters: tuple[Annotated[str, Field(max_length=NODE_CHARACTERS_MAX)], ...] = Field(
+        min_length=1, max_length=64
+    )
     instead_of: str = Field(
         default="",
         max_length=64,

@@ -17,6 +17,7 @@ from rigs.netns import Network, network_hosts
 from rigs.ports import free_port
 from rigs.processes import Process, running
 from rigs.serf import SerfAgent, serf_agent
+from rigs.small_disk import small_disk
 from rigs.traefik import Traefik, traefik
 from rigs.worker_groups import DOCKER, check_group
 
@@ -91,3 +92,10 @@ def start_backend(tmp_path: Path) -> Iterator[StartBackend]:
             return process, port
 
         yield run
+
+
+@pytest.fixture
+def mounted_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A file system of its own, mounted with the parameter's options."""
+    with small_disk(tmp_path / "disk", request.param) as directory:
+        yield directory

@@ -14,6 +14,7 @@ from rigs import needs
 from rigs.fixtures import (
     docker_engine,
     make_hosts,
+    mounted_disk,
     private_engine,
     start_backend,
     start_serf,
@@ -28,6 +29,7 @@ settings.load_profile("without_deadline")
 __all__ = [
     "docker_engine",
     "make_hosts",
+    "mounted_disk",
     "private_engine",
     "start_backend",
     "start_serf",

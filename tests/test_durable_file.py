@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,6 @@ from actors.adapters.durable_file import (
     replace_file,
 )
 from constellation.errors import AdapterError
-from rigs.small_disk import small_disk
 
 
 @pytest.fixture
@@ -195,21 +194,14 @@ def test_error_without_a_number_is_passed_on() -> None:
     assert disk_error("x", TimeoutError("too slow"), Path("/nowhere/x")).why == "too slow"
 
 
-@pytest.fixture
-def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A file system of its own, mounted with the parameter's options."""
-    with small_disk(tmp_path / "disk", request.param) as directory:
-        yield directory
-
-
 @pytest.mark.integration
 @pytest.mark.needs("mount")
-@pytest.mark.parametrize("disk", ["size=64k"], indirect=True)
-def test_full_file_system_is_named_and_the_old_content_stays(disk: Path) -> None:
-    path = disk / "deep" / "state.json"
+@pytest.mark.parametrize("mounted_disk", ["size=64k"], indirect=True)
+def test_full_file_system_is_named_and_the_old_content_stays(mounted_disk: Path) -> None:
+    path = mounted_disk / "deep" / "state.json"
     make_directory(path.parent)
     replace_file(path, b"old")
-    ballast = disk / "ballast"
+    ballast = mounted_disk / "ballast"
     with pytest.raises(AdapterError):
         replace_file(ballast, bytes(1 << 20))
     replace_file(ballast, bytes(48 << 10))
@@ -217,8 +209,8 @@ def test_full_file_system_is_named_and_the_old_content_stays(disk: Path) -> None
     with pytest.raises(AdapterError) as caught:
         replace_file(path, bytes(32 << 10))
 
-    assert caught.value.why.endswith(f"the file system at {disk} is full")
-    assert caught.value.fix == f"free space on {disk}"
+    assert caught.value.why.endswith(f"the file system at {mounted_disk} is full")
+    assert caught.value.fix == f"free space on {mounted_disk}"
     assert path.read_bytes() == b"old"
     ballast.unlink()
     replace_file(path, b"new")
@@ -227,24 +219,24 @@ def test_full_file_system_is_named_and_the_old_content_stays(disk: Path) -> None
 
 @pytest.mark.integration
 @pytest.mark.needs("mount")
-@pytest.mark.parametrize("disk", ["size=1m,nr_inodes=4"], indirect=True)
-def test_file_system_without_inodes_is_told_from_a_full_one(disk: Path) -> None:
+@pytest.mark.parametrize("mounted_disk", ["size=1m,nr_inodes=4"], indirect=True)
+def test_file_system_without_inodes_is_told_from_a_full_one(mounted_disk: Path) -> None:
     for number in range(3):  # the root directory has one itself
-        (disk / str(number)).touch()
+        (mounted_disk / str(number)).touch()
 
     with pytest.raises(AdapterError) as caught:
-        replace_file(disk / "state.json", b"")
+        replace_file(mounted_disk / "state.json", b"")
 
-    assert caught.value.why.endswith(f"the file system at {disk} has no inodes left")
+    assert caught.value.why.endswith(f"the file system at {mounted_disk} has no inodes left")
     assert "df -i" in caught.value.fix
 
 
 @pytest.mark.integration
 @pytest.mark.needs("mount")
-@pytest.mark.parametrize("disk", ["size=64k,ro"], indirect=True)
-def test_read_only_file_system_is_named(disk: Path) -> None:
+@pytest.mark.parametrize("mounted_disk", ["size=64k,ro"], indirect=True)
+def test_read_only_file_system_is_named(mounted_disk: Path) -> None:
     with pytest.raises(AdapterError) as caught:
-        replace_file(disk / "state.json", b"")
+        replace_file(mounted_disk / "state.json", b"")
 
-    assert caught.value.why.endswith(f"the file system at {disk} is read-only")
-    assert str(disk) in caught.value.fix
+    assert caught.value.why.endswith(f"the file system at {mounted_disk} is read-only")
+    assert str(mounted_disk) in caught.value.fix

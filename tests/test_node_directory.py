@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from actors.adapters.node_directory import LOCK_NAME, NodeDirectories
 from constellation.errors import AdapterError
-from rigs.small_disk import fill, small_disk
+from rigs.small_disk import fill
 
 ROOT = Path(__file__).parent.parent
 START_AND_FAIL = (
@@ -83,40 +82,33 @@ def test_file_in_place_of_a_directory_is_named_with_its_setting(
         NodeDirectories(paths["data_dir"], paths.get("runtime_dir"))
 
 
-@pytest.fixture
-def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A file system of its own, mounted with the parameter's options."""
-    with small_disk(tmp_path / "disk", request.param) as directory:
-        yield directory
-
-
 @pytest.mark.integration
 @pytest.mark.needs("mount")
-@pytest.mark.parametrize("disk", ["size=64k"], indirect=True)
-def test_directory_that_is_full_is_locked_all_the_same(disk: Path) -> None:
-    NodeDirectories(str(disk), None).unlock()
-    fill(disk)
+@pytest.mark.parametrize("mounted_disk", ["size=64k"], indirect=True)
+def test_directory_that_is_full_is_locked_all_the_same(mounted_disk: Path) -> None:
+    NodeDirectories(str(mounted_disk), None).unlock()
+    fill(mounted_disk)
 
-    directories = NodeDirectories(str(disk), None)
+    directories = NodeDirectories(str(mounted_disk), None)
 
-    assert f"(process {os.getpid()})" in locked_by_another(disk)
+    assert f"(process {os.getpid()})" in locked_by_another(mounted_disk)
     directories.unlock()
 
 
 @pytest.mark.integration
 @pytest.mark.needs("mount")
-@pytest.mark.parametrize("disk", ["size=64k,nr_inodes=1"], indirect=True)
-def test_first_start_where_nothing_can_be_created_names_the_file_system(disk: Path) -> None:
+@pytest.mark.parametrize("mounted_disk", ["size=64k,nr_inodes=1"], indirect=True)
+def test_first_start_where_nothing_can_be_created_names_the_file_system(mounted_disk: Path) -> None:
     with pytest.raises(AdapterError) as caught:
-        NodeDirectories(str(disk), None)
+        NodeDirectories(str(mounted_disk), None)
 
-    assert f"the file system at {disk} has no inodes left" in caught.value.why
+    assert f"the file system at {mounted_disk} has no inodes left" in caught.value.why
 
 
 @pytest.mark.integration
 @pytest.mark.needs("mount")
-@pytest.mark.parametrize("disk", ["size=64k,ro"], indirect=True)
-def test_read_only_file_system_is_named_at_the_start(disk: Path) -> None:
-    (line,) = locked_by_another(disk).splitlines()
+@pytest.mark.parametrize("mounted_disk", ["size=64k,ro"], indirect=True)
+def test_read_only_file_system_is_named_at_the_start(mounted_disk: Path) -> None:
+    (line,) = locked_by_another(mounted_disk).splitlines()
 
-    assert f"the file system at {disk} is read-only" in line
+    assert f"the file system at {mounted_disk} is read-only" in line

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NoReturn
+from io import StringIO
+from typing import Any, Literal, NoReturn
 
 import pytest
 from thespian.actors import ActorAddress
@@ -16,10 +17,12 @@ from actors.shell import (
     ShellActor,
 )
 from constellation.cluster_view import ClusterView
+from constellation.log import configure_logging
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from messages.gossip import ClusterChanged, ClusterSubscribe, NamedNodeState, NodeState
 from messages.lifecycle import ActorPing, ActorPong, ActorYield, ActorYielded
+from messages.monitor import ServiceState
 from tests.harness import SENDER, SUPERVISOR, Harness
 
 SETTINGS = Settings(node_name="alpha", data_dir="/nowhere")
@@ -164,17 +167,45 @@ def test_yield_is_answered_once_when_it_is_done_or_takes_too_long(passed_s: floa
     assert SUPERVISOR.addressDetails.actor_id == "supervisor"
 
 
-def test_exception_in_a_handler_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    class EndedError(Exception):
-        """Stands where the process would end."""
+class EndedError(Exception):
+    """Stands where the process would end."""
 
+
+def end_by_exception(harness: Harness[Follower], monkeypatch: pytest.MonkeyPatch) -> None:
     def end(code: int) -> NoReturn:
         assert code == EXIT_FAILED
         raise EndedError
 
-    harness = follower()
     monkeypatch.setattr(os, "_exit", end)
     del harness.actor.fail  # what the harness put in its place
 
     with pytest.raises(EndedError):
         harness.deliver(ActorPong(name="x", seq_no=1))
+
+
+def test_exception_in_a_handler_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    end_by_exception(follower(), monkeypatch)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_log_of_an_invalid_message_shows_where_it_is_invalid_and_not_what_it_contains(
+    monkeypatch: pytest.MonkeyPatch, form: Literal["json", "console"]
+) -> None:
+    out = StringIO()
+    configure_logging(form=form, level="info", node="alpha", stream=out)
+    label: Any = ["admin:$apr1$a-hash"]  # in no line of code that the traceback shows
+    fields = {"service": "web", "labels": ({"name": "auth", "value": label},)}
+
+    def publish(message: ActorPong, sender: ActorAddress) -> None:
+        ServiceState.model_validate(fields)
+
+    harness = follower()
+    harness.actor.receiveMsg_ActorPong = publish  # type: ignore[method-assign]
+    end_by_exception(harness, monkeypatch)
+
+    text = out.getvalue()
+    assert "actor_failed" in text
+    assert "validation errors for ServiceState" in text
+    assert "labels.0.value" in text
+    assert "Traceback" in text
+    assert "$apr1$" not in text

@@ -55,7 +55,7 @@ class RaftMetrics:
         )
         self.refused = Counter(
             "constellation_raft_packets_refused",
-            "Packets of other nodes that were refused",
+            "Packets, and answers to reads, of other nodes that were refused",
             ["reason"],
             registry=registry,
         )

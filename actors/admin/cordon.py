@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 from thespian.actors import ActorAddress
 
 from actors import node
+from actors.adapters.bounded_save import BoundedSave
 from actors.adapters.cordon_file import FILE_NAME, load_cordon, save_cordon
 from actors.admin.desk import Desk
 from actors.admin.record import RecordDesk
@@ -38,6 +39,7 @@ class CordonDesk(Desk):
         self._has_failed = False  # to read or to write its file
         self._retry_at_s: float | None = None  # when to write it again; None: no write has failed
         self._path = Path(node.settings().data_dir) / FILE_NAME
+        self._saving = BoundedSave(str(self._path))
         self._cordoned = Gauge(
             "constellation_admin_cordoned",
             "1 while this node is cordoned",
@@ -58,12 +60,15 @@ class CordonDesk(Desk):
     def _save_again(self, now_s: float) -> None:
         """Write what holds.  The write that failed may have left the refused order on the disk."""
         try:
-            save_cordon(self._path, self._cordon)
+            self._save(self._cordon)
         except AdapterError:
             self._retry_at_s = now_s + RETRY_S
         else:
             self._saved()
             log.info("cordon_saved_again", cordoned=self._cordon.cordoned)
+
+    def _save(self, cordon: Cordon) -> None:
+        self._saving.run(lambda: save_cordon(self._path, cordon))
 
     # Orders for any node.
 
@@ -108,7 +113,7 @@ class CordonDesk(Desk):
         wanted = before.after(change)
         if wanted != before or self._has_failed:
             try:
-                save_cordon(self._path, wanted)
+                self._save(wanted)
             except AdapterError as error:
                 self._failed("cordon_not_saved", error)
                 self._retry_at_s = self.shell.now_s() + RETRY_S

@@ -1,6 +1,7 @@
 """Orders about the keys that encrypt gossip, for all living nodes.
 
-One order at a time: two at once could leave nodes with different keys in use.
+One order at a time: two at once could leave nodes with different keys in use.  Orders are numbered,
+so that an answer to an earlier one does not count for the next.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from actors.admin.desk import Desk
 from actors.admin.shell import AdminShell
 from constellation.admin.keyring_report import keyring_report
 from constellation.admin.round import Ask, Completed, Effect, Round, TooMany, Unexpected
-from messages.keyring import KeyringOrder, KeyringState
+from messages.keyring import KeyringOrder, KeyringOrderDone, KeyringState
 from messages.operator import RequestRefused
 
 TIMEOUT_S = 2.0
@@ -23,13 +24,16 @@ BUSY = RequestRefused(
     fix="retry in some seconds",
 )
 
+_Key = tuple[int, str]  # the number of an order, and a node that must answer it
+
 
 class KeyringDesk(Desk):
     """Give an order to the gossip actors of all living nodes, and join their answers."""
 
     def __init__(self, shell: AdminShell) -> None:
         super().__init__(shell)
-        self._round = Round[str, KeyringOrder, KeyringState](timeout_s=TIMEOUT_S, askers_max=1)
+        self._round = Round[_Key, KeyringOrder, KeyringState](timeout_s=TIMEOUT_S, askers_max=1)
+        self._number = 0
 
     def on_tick(self, now_s: float) -> None:
         self._perform(self._round.tick(now_s))
@@ -40,27 +44,33 @@ class KeyringDesk(Desk):
             view = self.shell.view
             nodes = {self.shell.own_node, *filter(view.is_living, view.members)}
             asker = self.shell.address_text(sender)
-            self._perform(self._round.begin(asker, message, nodes, self.shell.now_s()))
+            self._number += 1
+            order = message.model_copy(update={"number": self._number})
+            keys = [(self._number, name) for name in nodes]
+            self._perform(self._round.begin(asker, order, keys, self.shell.now_s()))
 
-    def receiveMsg_KeyringState(self, message: KeyringState, sender: ActorAddress) -> None:
-        if self.shell.is_at(message.node, sender):
-            self._perform(self._round.answered(message.node, message, self.shell.now_s()))
+    def receiveMsg_KeyringOrderDone(self, message: KeyringOrderDone, sender: ActorAddress) -> None:
+        state = message.state
+        if self.shell.is_at(state.node, sender):
+            key = (message.number, state.node)
+            self._perform(self._round.answered(key, state, self.shell.now_s()))
         else:
             self.shell.unexpected.inc()
 
-    def _perform(self, effects: Iterable[Effect[str, KeyringOrder, KeyringState]]) -> None:
+    def _perform(self, effects: Iterable[Effect[_Key, KeyringOrder, KeyringState]]) -> None:
         for effect in effects:
             match effect:
-                case Ask(nodes, order):
-                    self._give(nodes, order)
+                case Ask(keys, order):
+                    self._give(keys, order)
                 case Completed(asker, _, states, unanswered):
-                    self.shell.answer(asker, keyring_report(states.values(), unanswered))
+                    silent = [name for _, name in unanswered]
+                    self.shell.answer(asker, keyring_report(states.values(), silent))
                 case TooMany(asker):
                     self.shell.answer(asker, BUSY)
                 case Unexpected():
                     self.shell.unexpected.inc()
 
-    def _give(self, nodes: Iterable[str], order: KeyringOrder) -> None:
-        for name in nodes:
-            if not self.shell.send_to(name, "gossip", order):
-                self._perform(self._round.unreachable(name, self.shell.now_s()))
+    def _give(self, keys: Iterable[_Key], order: KeyringOrder) -> None:
+        for key in keys:
+            if not self.shell.send_to(key[1], "gossip", order):
+                self._perform(self._round.unreachable(key, self.shell.now_s()))

@@ -89,6 +89,7 @@ class LeaseKeeper:
         self._asked_at_s: dict[str, BootSeconds] = {}  # last acquire, release or expire, by lease
         self._claimed_at_s: dict[str, BootSeconds] = {}
         self._renew_due_s = float("-inf")
+        self._repeat_at_s = float("inf")  # when to repeat what was refused; inf: nothing was
         self._effects: list[LeaseEffect] = []
 
     @property
@@ -117,7 +118,8 @@ class LeaseKeeper:
             due_s += [self._free_at_s(seen) for seen in self._table.values()]
             due_s += [self._claim_at_s(name) for name in self._wanted if name in self._table]
         # Whatever was due by now was done by the last tick, or waits for one of the others.
-        return min((at_s for at_s in due_s if at_s > now_s), default=now_s + _IDLE_S)
+        next_s = min((at_s for at_s in due_s if at_s > now_s), default=now_s + _IDLE_S)
+        return min(next_s, self._repeat_at_s)
 
     # What happens.
 
@@ -151,9 +153,9 @@ class LeaseKeeper:
         return self.tick(now_s)
 
     def refused(self, now_s: BootSeconds) -> list[LeaseEffect]:
-        """Repeat what was proposed when there is a leader: nothing could be proposed."""
+        """Repeat soon what was proposed.  Further refusals postpone neither that nor a renewal."""
         self._asked_at_s.clear()
-        self._renew_due_s = now_s + REFUSED_S
+        self._repeat_at_s = min(self._repeat_at_s, now_s + REFUSED_S)
         return []
 
     def let_go(self, fencing_token: int, now_s: BootSeconds) -> list[LeaseEffect]:
@@ -266,6 +268,8 @@ class LeaseKeeper:
 
     def tick(self, now_s: BootSeconds) -> list[LeaseEffect]:
         """Stop what must stop, and propose what is due."""
+        if now_s >= self._repeat_at_s:
+            self._repeat_at_s, self._renew_due_s = float("inf"), min(self._renew_due_s, now_s)
         self._stop_in_time(now_s)
         commands: list[Message] = []
         for lease in self._mine():

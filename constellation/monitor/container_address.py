@@ -35,16 +35,26 @@ def container_host(networks: Mapping[str, Any], labels: Mapping[str, str]) -> st
 
 
 def network_owner(found: Mapping[str, Any]) -> str:
-    """Return the id of the container whose network this one shares; empty: it has its own."""
-    mode = str((found.get("HostConfig") or {}).get("NetworkMode", ""))
+    """Return the id of the container whose network this one shares; empty: it has its own.
+
+    An inspection in an unknown format has none: `read_container` reports it.
+    """
+    mode = str(_map(found.get("HostConfig")).get("NetworkMode", ""))
     return mode.removeprefix(_SHARED_PREFIX) if mode.startswith(_SHARED_PREFIX) else ""
 
 
 def with_networks_of(found: Mapping[str, Any], owner: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inspection `found` with the networks of `owner`, which it shares."""
-    settings = found.get("NetworkSettings") or {}
-    shared = (owner.get("NetworkSettings") or {}).get("Networks") or {}
+    """Return the inspection `found` with the networks of `owner`, which it shares.
+
+    Networks in an unknown format count as none.
+    """
+    settings = _map(found.get("NetworkSettings"))
+    shared = _map(_map(owner.get("NetworkSettings")).get("Networks"))
     return {**found, "NetworkSettings": {**settings, "Networks": shared}}
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _address(network: Any, family: str) -> str:

@@ -17,6 +17,7 @@ node ever votes in two clusters.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
@@ -24,7 +25,7 @@ from constellation.effects import Note
 from constellation.raft.effects import SaveIdentity, SendTo
 from constellation.raft.quorum import majority
 from constellation.raft.roster import RaftRoster
-from messages.raft import RaftIdentity
+from messages.raft import NODE_CHARACTERS_MAX, RaftIdentity
 from messages.raft_member import RaftOffer, RaftPromise
 
 SETTLE_S = 1.0  # how long the same nodes must be visible before one offers
@@ -135,9 +136,13 @@ class Bootstrap:
 
     @property
     def _standing(self) -> RaftOffer | None:
-        """The offer that this node has promised itself to, its own included; None: none."""
+        """The offer that this node has promised itself to, its own included; None: none.
+
+        Also None if its names are too long for an offer: the disk may hold one of an earlier
+        version, and no other node would accept it.
+        """
         mine = self.identity
-        if not mine.promised_to:
+        if not mine.promised_to or _is_too_long(mine.promised_with[0]):
             return None
         return RaftOffer(
             cluster_id=mine.promised_to,
@@ -234,6 +239,10 @@ class Bootstrap:
             return []
         self._remind_due_s = now_s + OFFER_INTERVAL_S
         return [self._promise()]
+
+
+def _is_too_long(voters: Iterable[str]) -> bool:
+    return any(len(name) > NODE_CHARACTERS_MAX for name in voters)
 
 
 def _clusters_in(roster: RaftRoster) -> list[str]:

@@ -9,7 +9,7 @@ from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import RoleChanged
 from messages.events import ChangeReported, EventName
 from messages.leases import LeasesChanged
-from messages.raft import RaftEntry
+from messages.raft import NODE_CHARACTERS_MAX, RaftEntry
 
 CATCH_UP_ENTRIES = 64  # a member that is further behind reports nothing of what it catches up on
 
@@ -82,7 +82,9 @@ def _member_changes(before: Configuration, after: Configuration) -> list[ChangeR
         was, is_now = _standing(before, name), _standing(after, name)
         if was != is_now:
             reason = f"{len(after.voters)} voters now"
-            reports.append(ChangeReported(what=is_now, node=name, reason=reason))
+            # A journal may hold a name of any length.
+            node = name[:NODE_CHARACTERS_MAX]
+            reports.append(ChangeReported(what=is_now, node=node, reason=reason))
     return reports
 
 

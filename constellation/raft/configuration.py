@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from constellation.wire import decode, encode
-from messages.raft import RaftConfiguration
+from messages.raft import NODE_CHARACTERS_MAX, RaftConfiguration
 
 VOTERS_MAX = 5  # two of five may fail; more voters make every decision slower
 MEMBERS_MAX = 64
@@ -38,6 +38,16 @@ class Configuration:
         both = self.voters & self.learners
         if both:
             raise ValueError(f"{', '.join(sorted(both))}: voter and learner at once")
+
+    def check_names(self) -> None:
+        """Check that each name is short enough for every message that carries it.
+
+        Raises:
+            ValueError: one is too long.
+        """
+        for name in self.members | self.removed | self.demoted:
+            if len(name) > NODE_CHARACTERS_MAX:
+                raise ValueError(f"a node's name has {len(name)} characters: {name:.40}...")
 
     @property
     def members(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from constellation.raft.configuration import Configuration
 from constellation.raft.state import RaftState
 from messages.raft import (
     RaftAppendRequest,
@@ -50,6 +51,9 @@ class Following:
             return
         news = state.log.news_in(request.entries)
         if news:
+            for entry in news:
+                if entry.kind == "configuration":
+                    Configuration.decode(entry.data).check_names()
             state.append(news)
         self.leader_commit_index = max(self.leader_commit_index, request.commit_index)
         agreed = request.prev_log_index + len(request.entries)
@@ -67,6 +71,7 @@ class Following:
                 f"a snapshot of term {request.last_term} is of a later term than its leader's, "
                 f"{request.term}"
             )
+        Configuration.of(request.configuration).check_names()
         incoming = self._incoming
         # Another leader may have encoded its snapshot of the same entry differently.
         key = (request.term, request.last_index, request.last_term, request.size_bytes)

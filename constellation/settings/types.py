@@ -39,9 +39,14 @@ def _check_ip(value: str) -> str:
 def _check_bind_ip(value: str) -> str:
     if value == TAILSCALE:
         return value
-    if ipaddress.ip_address(_check_ip(value)).is_unspecified:
+    address = ipaddress.ip_address(_check_ip(value))
+    if address.is_unspecified:
         raise ValueError(
             f"{value} would listen on every interface: use this node's tailnet address"
+        )
+    if address.version == 6 and address.scope_id is not None:
+        raise ValueError(
+            f"{value} is of one interface of this host: use this node's tailnet address"
         )
     return value
 
@@ -63,8 +68,13 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Group(BaseModel):
     """A group of settings: frozen; unknown names and infinite numbers are refused."""
 
+    # Input stays out of errors, and so out of logs: it may be the cluster key.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
     )
 
     @field_validator("*", mode="before")

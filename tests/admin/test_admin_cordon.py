@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from thespian.actors import ActorAddress
 
-from actors.adapters.cordon_file import FILE_NAME
+from actors.adapters.bounded_save import BoundedSave
+from actors.adapters.cordon_file import FILE_NAME, save_cordon
 from actors.admin import cordon as admin_cordon
 from actors.admin.cordon import RETRY_S
 from constellation.admin.cordon import Cordon
@@ -171,6 +173,39 @@ def test_refused_order_is_no_problem_any_more_once_the_disk_has_space(
     assert problems(admin) == []
     assert admin.metric("constellation_file_unsaved", file=FILE_NAME) == 0
     assert last_published(started(tmp_path)) == (False, "")
+
+
+def test_hanging_disk_fails_the_order_and_the_write_that_lands_late_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedSave, "patience_s", 0.05)
+    admin = started(tmp_path)
+    disk_works, writers = threading.Event(), list[threading.Thread]()
+
+    def hang(path: Path, cordon: Cordon) -> None:
+        writers.append(threading.current_thread())
+        disk_works.wait(10)
+        save_cordon(path, cordon)
+
+    monkeypatch.setattr(admin_cordon, "save_cordon", hang)
+    for _ in range(2):
+        admin.ask(CORDON)
+    admin.pass_time(RETRY_S + 0.1)
+
+    assert [(one.cordoned, "has not answered" in one.why) for one in admin.told()] == [
+        (False, True)
+    ] * 2
+    assert len(writers) == 1  # two at once would share a temporary file
+    assert len(problems(admin)) == 1
+
+    disk_works.set()
+    writers[0].join()
+    assert (tmp_path / FILE_NAME).exists()
+    admin.pass_time(RETRY_S + 0.1)
+    assert not (tmp_path / FILE_NAME).exists()
+    assert problems(admin) == []
+    admin.ask(CORDON)
+    assert last_published(admin) == (True, "kernel upgrade")
 
 
 def test_file_that_cannot_be_read_is_not_overwritten_by_a_retry(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from thespian.actors import ActorAddress
 
 from constellation.transport.address import ActorRef
-from messages.keyring import KeyringOrder, KeyringReport, KeyringState
+from messages.keyring import KeyringOrder, KeyringOrderDone, KeyringReport, KeyringState
 from messages.operator import RequestRefused
 from tests.admin.started_admin import BETA, GAMMA, Admin
 from tests.harness import messages_of
@@ -21,9 +21,10 @@ def admin() -> Admin:
     return made
 
 
-def answers(admin: Admin, node: str, host: str, *key_ids: str) -> None:
+def answers(admin: Admin, node: str, host: str, *key_ids: str, number: int = 1) -> None:
     state = KeyringState(node=node, key_ids=key_ids or ("k1",))
-    admin.harness.deliver(state, sender=ActorAddress(ActorRef(host, 7947, "a1-2")))
+    done = KeyringOrderDone(number=number, state=state)
+    admin.harness.deliver(done, sender=ActorAddress(ActorRef(host, 7947, "a1-2")))
 
 
 def test_order_goes_to_every_living_node_and_the_report_to_the_asker(admin: Admin) -> None:
@@ -34,7 +35,7 @@ def test_order_goes_to_every_living_node_and_the_report_to_the_asker(admin: Admi
     before = admin.told()
     answers(admin, "alpha", "127.0.0.1")
 
-    assert asked == [ORDER] * 3
+    assert asked == [KeyringOrder(action="list", number=1)] * 3
     assert len(admin.harness.sent_to("@gossip")) == 2
     assert before == []
     (report,) = admin.told()
@@ -68,7 +69,7 @@ def test_second_order_is_refused_until_the_first_has_ended(admin: Admin) -> None
     admin.ask(KeyringOrder(action="use", key_id="k1"))
     assert (
         messages_of(KeyringOrder, admin.harness.sent)[3:]
-        == [KeyringOrder(action="use", key_id="k1")] * 3
+        == [KeyringOrder(action="use", key_id="k1", number=3)] * 3
     )
 
 
@@ -94,6 +95,21 @@ def test_second_answer_of_a_node_changes_nothing(admin: Admin) -> None:
 
     (report,) = admin.told()
     assert [one.key_ids for one in report.nodes] == [("k1",)]
+
+
+def test_late_answer_to_an_earlier_order_does_not_count_for_the_next(admin: Admin) -> None:
+    admin.ask(ORDER)
+    admin.pass_time(2.0)
+    admin.ask(KeyringOrder(action="use", key_id="k2"))
+
+    answers(admin, "beta", BETA, "k1", "k2", number=1)
+    answers(admin, "beta", BETA, "k2", "k1", number=2)
+    admin.pass_time(2.0)
+
+    report = admin.told()[-1]
+    assert [(one.node, one.key_ids) for one in report.nodes] == [("beta", ("k2", "k1"))]
+    assert report.unanswered == ("alpha", "gamma")
+    assert admin.metric("constellation_admin_unexpected_answers_total") == 1
 
 
 def test_without_a_view_of_the_cluster_no_order_is_given() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
-from constellation.peers import find_peers, states_since_s
+from constellation.peers import actor_systems, find_peers, states_since_s
 from messages.gossip import ClusterChanged, ClusterMember, MemberState
 from tests.admin.builders import member, members, said
 from tests.traefik.builders import view
@@ -27,13 +28,37 @@ def test_node_without_a_record_is_unreachable() -> None:
     assert find_peers(view(members=members(beta="alive"))).unreachable == ("beta",)
 
 
-@pytest.mark.parametrize("address", ["", "beta.example", "a\0b", "x" * 300, "10.0.0.2:1", "[::1]"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "beta.example",
+        "a\0b",
+        "x" * 64,
+        "10.0.0.2:1",
+        "[::1]",
+        "fe80::1%eth0",
+        "fe80::1%" + "x" * 56,
+    ],
+)
 def test_invalid_address_is_never_dialled(address: str) -> None:
     cluster = view(members=members(beta="alive"), nodes=(said("beta", address),))
 
     found = find_peers(cluster)
 
     assert (found.addresses, found.unreachable) == ({}, ("beta",))
+    assert actor_systems(cluster) == {}
+
+
+def test_ipv6_address_of_any_node_is_dialled() -> None:
+    cluster = view(members=members(beta="alive"), nodes=(said("beta", "fd7a:115c:a1e0::2"),))
+
+    assert actor_systems(cluster) == {"beta": ("fd7a:115c:a1e0::2", 7947)}
+
+
+def test_address_that_is_too_long_for_any_ip_address_is_invalid() -> None:
+    with pytest.raises(ValidationError, match="at most 64 characters"):
+        said("beta", "fe80::1%" + "x" * 300)
 
 
 def test_record_of_a_node_that_is_not_a_member_is_ignored() -> None:

@@ -25,6 +25,7 @@ from messages.gossip import (
     RecordPublish,
     RecordWithdraw,
 )
+from messages.keyring import KeyringOrder, KeyringOrderDone
 from messages.monitor import Label, ServiceState
 from messages.tailscale import SeedsFound
 from tests.harness import Harness, messages_of
@@ -168,6 +169,18 @@ def test_leave_is_not_a_failure(start: Start) -> None:
         if m.node == "beta"
     ]
     assert "dead" not in seen
+
+
+def test_order_about_keys_is_answered_with_its_number(start: Start) -> None:
+    alpha = start("alpha", free_port("127.0.0.1"))
+    alpha.pump_until(lambda: alpha.actor.keys is not None)
+
+    alpha.deliver(KeyringOrder(action="use", key_id="ffff", number=7))
+
+    alpha.pump_until(lambda: bool(messages_of(KeyringOrderDone, alpha.sent)))
+    (done,) = messages_of(KeyringOrderDone, alpha.sent)
+    assert (done.number, done.state.node) == (7, "alpha")
+    assert "install it on all nodes first" in done.state.problem
 
 
 def test_node_without_its_data_directory_reports_why_it_waits_and_then_joins(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from constellation.effects import Note
@@ -9,6 +11,7 @@ from constellation.leases import keeper as lease_keeper
 from constellation.leases.keeper import LeaseKeeper, Want
 from constellation.leases.table import LEASES_MAX
 from messages.leases import (
+    LeaseAcquire,
     LeaseLost,
     LeaseRenew,
     LeasesChanged,
@@ -404,6 +407,46 @@ def test_new_wants_do_not_postpone_renewals() -> None:
         renewals += sum(isinstance(one, LeaseRenew) for one in asked(effects))
 
     assert renewals == 3
+
+
+def test_refused_proposals_are_repeated_soon_and_once() -> None:
+    made = holder()
+    made.want("other", WANT, at(0.5))
+
+    made.refused(at(0.6))
+    assert made.next_due_s(at(0.6)) == pytest.approx(0.8)
+
+    commands = asked(made.tick(at(0.8)))
+    assert [type(one) for one in commands] == [LeaseAcquire, LeaseRenew]
+    assert made.next_due_s(at(0.8)) > 1.0
+
+
+@pytest.mark.parametrize("spacing", [1, 3, 10], ids=["10 ms", "30 ms", "100 ms"])
+def test_refusals_without_end_postpone_neither_a_renewal_nor_an_acquisition(spacing: int) -> None:
+    made = holder()
+    made.want("other", WANT, at(0.1))
+    renewals, acquisitions = list[float](), list[float]()
+    due_s = 0.0
+
+    for hundredth in range(0, 500, spacing):
+        now_s = at(0.2 + hundredth / 100)
+        if now_s >= due_s:
+            commands = asked(made.tick(now_s))
+            for command in commands:
+                if isinstance(command, LeaseRenew):
+                    renewals.append(now_s)
+                    lease = held(5, renewed=6 + hundredth, number=command.number)
+                    made.change(changed(6 + hundredth, lease), now_s)
+                elif isinstance(command, LeaseAcquire):
+                    acquisitions.append(now_s)
+        made.refused(now_s)
+        due_s = made.next_due_s(now_s)
+
+    assert made.held
+    for times_s in (renewals, acquisitions):
+        gaps_s = [late - early for early, late in pairwise(times_s)]
+        assert max(gaps_s) <= POLICY.renew_interval_s
+        assert len(times_s) < 30
 
 
 def test_full_table_is_reported_and_nothing_is_proposed() -> None:

@@ -11,6 +11,7 @@ from thespian.actors import ActorAddress
 from actors.leases import LeasesActor
 from actors.shell import YIELD_TIMEOUT_S
 from constellation.leases.clock import BootSeconds
+from constellation.leases.keeper import REFUSED_S
 from constellation.leases.table import LeaseTable
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
@@ -28,7 +29,7 @@ from messages.leases import (
     LeaseWanted,
 )
 from messages.lifecycle import ActorYield, ActorYielded
-from messages.raft_member import LeasesSubscribe, RaftLeading, RaftPropose
+from messages.raft_member import LeasesSubscribe, RaftLeading, RaftPropose, RaftRefused
 from tests.harness import Harness, messages_of
 
 TRAEFIK = ActorAddress(ActorRef("127.0.0.1", 7947, "traefik"))
@@ -224,6 +225,20 @@ def test_lease_that_cannot_be_renewed_is_lost_before_its_time_is_over(leading: S
 
     assert leading.lost().name == LEASE
     assert leading.held() == 0
+
+
+def test_refusal_from_another_node_is_ignored(leading: Shell) -> None:
+    refused = RaftRefused(number=0, leader="", why="it does not lead")
+    before = len(leading.proposed)
+    elsewhere = ActorAddress(ActorRef("127.0.0.2", 7947, "raft"))
+
+    leading.harness.deliver(refused, sender=elsewhere)
+    leading.pass_time(REFUSED_S + 0.05)
+    assert len(leading.proposed) == before
+
+    leading.harness.deliver(refused)
+    leading.pass_time(REFUSED_S + 0.05)
+    assert isinstance(leading.proposed[-1], LeaseRenew)
 
 
 def test_lease_does_not_outlive_a_suspended_machine(leading: Shell) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from constellation.monitor.container import Container, read_container
+from constellation.monitor.container import Container, Unreadable, read_container
 from constellation.monitor.container_address import (
     container_host,
     network_owner,
@@ -92,4 +92,24 @@ def test_shared_network_of_another_container_gives_its_address() -> None:
     assert (container.observation.container_host, container.observation.networks) == (
         "10.0.0.2",
         ("a",),
+    )
+
+
+@pytest.mark.parametrize("odd", [[], "host", 7, None], ids=repr)
+def test_shared_network_in_an_unknown_format_gives_no_address(odd: Any) -> None:
+    mine = found({"Running": True}, "container:def")
+
+    assert network_owner({**mine, "HostConfig": odd}) == ""
+    for lent in (
+        with_networks_of({**mine, "NetworkSettings": odd}, {"NetworkSettings": odd}),
+        with_networks_of(mine, {"NetworkSettings": {"Networks": odd}}),
+    ):
+        container = read_container(lent, LOCAL)
+        assert isinstance(container, Container)
+        assert container.observation.container_host == ""
+
+
+def test_container_whose_host_configuration_has_an_unknown_format_is_unreadable() -> None:
+    assert isinstance(
+        read_container({**found({"Running": True}), "HostConfig": ["host"]}, LOCAL), Unreadable
     )

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
-from constellation.raft.effects import Effect, SendTo
+from constellation.raft.effects import Apply, Effect, SendTo
 from constellation.raft.node import RaftNode
 from constellation.raft.policy import RaftPolicy
 from messages.base import Message
@@ -117,3 +117,28 @@ def accepted(
         accepted=True,
         index=request.prev_log_index + len(request.entries),
     )
+
+
+def answers(made: RaftNode, *followers: str, now_s: float = 10.0) -> list[Effect]:
+    """Have followers take all that the leader can send them; return what it does then."""
+    effects: list[Effect] = []
+    for name in followers:
+        request = heartbeat_to(made, name, now_s)
+        while request is not None:
+            more = made.step(accepted(name, request), now_s)
+            effects += more
+            request = next(iter(sent(more, RaftAppendRequest, name)), None)
+    return effects
+
+
+def heartbeat_to(made: RaftNode, name: str, now_s: float) -> RaftAppendRequest | None:
+    """Return what the leader sends a follower when a heartbeat is due."""
+    assert made.leadership
+    made.leadership.followers[name]._awaited = 0  # as if what was under way had been lost
+    made.leadership.heartbeat_due_s = now_s
+    return next(iter(sent(made.tick(now_s), RaftAppendRequest, name)), None)
+
+
+def committed(effects: Iterable[Effect]) -> list[int]:
+    """Return the indexes of the applied entries."""
+    return [entry.index for one in of_kind(effects, Apply) for entry in one.entries]

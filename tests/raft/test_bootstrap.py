@@ -6,6 +6,7 @@ from random import Random
 from typing import TypeVar
 
 import pytest
+from pydantic import ValidationError
 
 from constellation.raft.bootstrap import (
     EARLIER_MAX,
@@ -19,7 +20,7 @@ from constellation.raft.bootstrap import (
 )
 from constellation.raft.effects import SaveIdentity, SendTo
 from constellation.raft.roster import RosterNode
-from messages.raft import RaftIdentity
+from messages.raft import NODE_CHARACTERS_MAX, RaftIdentity
 from messages.raft_member import RaftOffer, RaftPromise
 
 T = TypeVar("T")
@@ -390,3 +391,16 @@ def test_memory_of_earlier_offers_is_limited() -> None:
     third, roster = gone("c", promised("a", "abc", *["bcd"] * (EARLIER_MAX - 1)))
 
     assert third.on_offer(offer("b", "bcd"), roster, GONE_S + 1) == []
+
+
+def test_offer_on_the_disk_with_names_that_are_too_long_is_never_repeated() -> None:
+    long = "x" * (NODE_CHARACTERS_MAX + 1)
+    kept = RaftIdentity(promised_to="of-b", promised_by="b", promised_with=(("b", long),))
+    second = node("a", identity=kept)
+
+    assert second.on_promise(RaftPromise(cluster_id="of-a", node="c"), 1.0) == []
+
+
+def test_offer_with_a_name_that_is_too_long_is_invalid() -> None:
+    with pytest.raises(ValidationError, match="at most 128 characters"):
+        RaftOffer(cluster_id="c", initiator="a", voters=("a", "x" * (NODE_CHARACTERS_MAX + 1)))

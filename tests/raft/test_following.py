@@ -6,11 +6,17 @@ from random import Random
 
 import pytest
 
+from constellation.raft.chronicle import Chronicle
+from constellation.raft.configuration import Configuration
+from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import Apply, Restore, SaveEntries, SaveHardState, SaveSnapshot
 from constellation.raft.node import TERM_JUMP_MAX, RaftNode
+from messages.leases import LeasesChanged
 from messages.raft import (
+    NODE_CHARACTERS_MAX,
     RaftAppendRequest,
     RaftAppendResponse,
+    RaftEntry,
     RaftHardState,
     RaftSnapshotRequest,
     RaftSnapshotResponse,
@@ -142,6 +148,45 @@ def test_what_is_of_a_later_term_than_its_leader_is_refused(
         follower.step(request_, NOW_S)
 
     assert follower.state.log.last_term == 1
+
+
+LONG = "x" * (NODE_CHARACTERS_MAX + 1)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        Configuration(frozenset({"a", LONG})),
+        Configuration(frozenset("a"), frozenset({LONG})),
+        Configuration(frozenset("a"), removed=frozenset({LONG})),
+        Configuration(frozenset("a"), demoted=frozenset({LONG})),
+    ],
+    ids=["voter", "learner", "removed", "demoted"],
+)
+def test_configuration_with_a_name_that_is_too_long_is_refused(named: Configuration) -> None:
+    follower = node(disk(1))
+    entry = RaftEntry(index=2, term=1, kind="configuration", data=named.encode())
+    part = chunk(0, b"datadata").model_copy(update={"configuration": named.message()})
+
+    for request in (append(1, entry, prev=(1, 1)), part):
+        with pytest.raises(ValueError, match="name has 129 characters"):
+            follower.step(request, NOW_S)
+
+    assert follower.state.log.last_index == 1
+    assert follower.state.snapshot is None
+
+
+def test_name_that_is_too_long_and_already_on_the_disk_is_served_and_reported() -> None:
+    named = Configuration(frozenset({"a", LONG}))
+    entry = RaftEntry(index=1, term=1, kind="configuration", data=named.encode())
+    kept = RaftDisk(hard_state=RaftHardState(term=1), entries=(entry,))
+
+    follower = node(kept)
+    follower.step(append(1, *entries(1, after=1), prev=(1, 1), commit=2), NOW_S)
+
+    assert follower.state.applied_index == 2
+    reports = Chronicle().applied([entry], LeasesChanged(index=1), leader_commit_index=2)
+    assert {one.node for one in reports} == {"a", LONG[:-1]}
 
 
 def test_leader_of_an_earlier_term_is_refused_without_echoing_its_number() -> None:

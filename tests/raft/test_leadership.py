@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pytest
 
 from constellation.raft.configuration import ChangeKind, ConfigurationRefusedError
-from constellation.raft.effects import Apply, Effect, ReadReady, RoleChanged, SaveEntries
-from constellation.raft.node import FirstState, RaftNode
+from constellation.raft.effects import ReadReady, RoleChanged, SaveEntries
+from constellation.raft.node import FirstState
 from messages.raft import RaftAppendRequest, RaftAppendResponse, RaftEntry, RaftTimeoutNow
-from tests.raft.cores import POLICY, accepted, disk, entries, leader, node, of_kind, sent
+from tests.raft.cores import (
+    POLICY,
+    accepted,
+    answers,
+    committed,
+    disk,
+    entries,
+    heartbeat_to,
+    leader,
+    node,
+    of_kind,
+    sent,
+)
 
 NOW_S = 10.0
-
-
-def answers(made: RaftNode, *followers: str, now_s: float = NOW_S) -> list[Effect]:
-    """Have followers take all that the leader can send them; return what it does then."""
-    effects: list[Effect] = []
-    for name in followers:
-        request = heartbeat_to(made, name, now_s)
-        while request is not None:
-            more = made.step(accepted(name, request), now_s)
-            effects += more
-            request = next(iter(sent(more, RaftAppendRequest, name)), None)
-    return effects
-
-
-def heartbeat_to(made: RaftNode, name: str, now_s: float) -> RaftAppendRequest | None:
-    assert made.leadership
-    made.leadership.followers[name]._awaited = 0  # as if what was under way had been lost
-    made.leadership.heartbeat_due_s = now_s
-    return next(iter(sent(made.tick(now_s), RaftAppendRequest, name)), None)
-
-
-def committed(effects: Iterable[Effect]) -> list[int]:
-    return [entry.index for one in of_kind(effects, Apply) for entry in one.entries]
 
 
 def test_first_entry_of_a_leader_is_of_its_own_term_and_goes_to_all() -> None:

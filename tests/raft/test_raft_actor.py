@@ -36,6 +36,8 @@ from messages.raft_member import (
     RaftPacket,
     RaftPromise,
     RaftPropose,
+    RaftReadIndex,
+    RaftReadIndexRequest,
 )
 from tests.harness import messages_of
 from tests.raft.raft_shell import TO_OTHERS, Partner, Shell, raft_of
@@ -240,6 +242,29 @@ def test_packet_that_comes_from_elsewhere_than_its_source_is_refused(start: Star
     value = shell.actor.registry.get_sample_value
     assert value("constellation_raft_packets_refused_total", {"reason": "source"}) == 1
     assert shell.status().condition == "waiting"
+
+
+def test_only_the_leader_confirms_a_read(start: Start) -> None:
+    shell = start(expect=2)
+    shell.sees("gamma")
+    gamma = Partner(shell)
+    gamma.talk(4)
+    shell.harness.deliver(RaftOrder(action="transfer", node="gamma", number=1))
+    gamma.talk(1)
+    assert shell.status().leader == "gamma"
+    shell.sees("beta", "gamma", cluster_id=shell.status().cluster_id)
+    shell.harness.deliver(LeasesRead(number=9))
+    request = messages_of(RaftReadIndexRequest, shell.harness.sent)[-1]
+    answer = RaftReadIndex(number=request.number, index=0, is_confirmed=True)
+
+    shell.harness.deliver(answer, sender=raft_of("beta"))
+    assert not messages_of(LeasesReadDone, shell.harness.sent)
+    value = shell.actor.registry.get_sample_value
+    assert value("constellation_raft_packets_refused_total", {"reason": "read"}) == 1
+
+    shell.harness.deliver(answer, sender=raft_of("gamma"))
+    (done,) = messages_of(LeasesReadDone, shell.harness.sent)
+    assert (done.number, done.is_confirmed) == (9, True)
 
 
 def test_promise_is_on_the_disk_before_it_is_given(

@@ -39,10 +39,12 @@ from messages.raft_member import RaftCommitted, RaftOffer, RaftOrder, RaftPromis
 from tests.raft.cores import (
     POLICY,
     accepted,
+    answers,
     append,
     configured,
     disk,
     entries,
+    heartbeat_to,
     leader,
     node,
     of_kind,
@@ -57,25 +59,6 @@ FREE = RosterNode(is_living=True)
 
 def vote(term: int, voter: str, *, pre_vote: bool = False) -> RaftVoteResponse:
     return RaftVoteResponse(term=term, voter=voter, granted=True, pre_vote=pre_vote)
-
-
-def answers(made: RaftNode, *followers: str, now_s: float = NOW_S) -> list[Effect]:
-    """Have followers take all that the leader can send them; return what it does then."""
-    effects: list[Effect] = []
-    for name in followers:
-        request = heartbeat_to(made, name, now_s)
-        while request is not None:
-            more = made.step(accepted(name, request), now_s)
-            effects += more
-            request = next(iter(sent(more, RaftAppendRequest, name)), None)
-    return effects
-
-
-def heartbeat_to(made: RaftNode, name: str, now_s: float) -> RaftAppendRequest | None:
-    assert made.leadership
-    made.leadership.followers[name]._awaited = 0  # as if what was under way had been lost
-    made.leadership.heartbeat_due_s = now_s
-    return next(iter(sent(made.tick(now_s), RaftAppendRequest, name)), None)
 
 
 def applied_by(effects: Iterable[Effect]) -> list[int]:

@@ -46,6 +46,7 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ("docker.enabled=maybe", ["docker.enabled by --set: must be true or false"]),
         ("log.level=trace", ["log.level by --set: must be 'debug', 'info'"]),
         ("bind_address=0.0.0.0", ["bind_address by --set: ", "every interface"]),
+        ("bind_address=fe80::1%eth0", ["bind_address by --set: ", "one interface of this host"]),
         ("tailscale.tag=constellation", ["tailscale.tag by --set: must match "]),
         ("tailscale.hostname_prefix=a.b", ["tailscale.hostname_prefix by --set: must match "]),
         ("node_name=Alpha", ["node_name by --set: 'Alpha' is not a DNS label"]),

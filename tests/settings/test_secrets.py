@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from constellation.settings.agent import Settings
 from tests.settings.loading import KEY, load, said_of
 
 Write = Callable[[str, str | bytes], Path]
@@ -75,3 +77,11 @@ def test_key_is_hidden_in_printed_settings() -> None:
     settings = load(f"cluster_key={KEY}")
 
     assert KEY not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_error_of_the_settings_themselves_does_not_repeat_the_secret() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"cluster_key": [KEY], "node_name": "alpha"})
+
+    assert "cluster_key" in repr(caught.value)
+    assert KEY[:20] not in repr(caught.value)
