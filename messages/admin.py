@@ -13,7 +13,7 @@ from messages.base import Message
 from messages.gossip import CORDON_REASON_CHARACTERS_MAX, MemberState
 from messages.lifecycle import ActorStatus
 from messages.monitor import Endpoint, Health
-from messages.raft_reports import LeaseHolder
+from messages.raft_reports import HeldLease
 
 # 'absent': not seen since the agent started; 'lost': it was present, and is gone.
 PartState = Literal["present", "absent", "lost"]
@@ -80,7 +80,7 @@ class StatusReport(Message):
     nodes: tuple[NodeStatus, ...] = Field(description="of the nodes that answered, by name")
     unanswered: tuple[str, ...] = Field(description="living nodes whose admin actor did not answer")
     leader: str = Field(default="", description="the leader of Raft; empty: none is known")
-    leases: tuple[LeaseHolder, ...] = Field(
+    leases: tuple[HeldLease, ...] = Field(
         default=(), description="the leases that are held, by name"
     )
 

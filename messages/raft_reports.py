@@ -109,7 +109,7 @@ class LeasesReport(Message):
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
 
 
-class LeaseHolder(Message):
+class HeldLease(Message):
     """The holder of a lease.  Part of `StatusReport`."""
 
     crosses_nodes = True

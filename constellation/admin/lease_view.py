@@ -11,7 +11,7 @@ from constellation.cluster_view import ClusterView
 from constellation.leases.policy import LB_LEADER
 from messages.leases import Lease, LeasesChanged, LeaseTableState
 from messages.raft_member import LeasesReadDone
-from messages.raft_reports import LeaseHolder, LeaseRow, LeasesReport
+from messages.raft_reports import HeldLease, LeaseRow, LeasesReport
 
 
 def _none_held() -> Any:
@@ -51,10 +51,10 @@ class LeaseView:
         return replace(self, index=change.index, held=MappingProxyType(held))
 
     @property
-    def holders(self) -> tuple[LeaseHolder, ...]:
+    def holders(self) -> tuple[HeldLease, ...]:
         """The holder of each lease that is held, by name of the lease."""
         held = sorted(self.held.items())
-        return tuple(LeaseHolder(name=name, holder=lease.holder) for name, lease in held)
+        return tuple(HeldLease(name=name, holder=lease.holder) for name, lease in held)
 
     def rows(self, view: ClusterView) -> tuple[LeaseRow, ...]:
         """The held leases and `lb-leader` in any case, by name, with the holders' state."""

@@ -24,7 +24,7 @@ from messages.raft_member import (
     RaftOrderDone,
     RaftStatusRequest,
 )
-from messages.raft_reports import LeaseHolder, LeasesReport, LeasesRequest, RaftReport, RaftRequest
+from messages.raft_reports import HeldLease, LeasesReport, LeasesRequest, RaftReport, RaftRequest
 from tests.admin.builders import part
 from tests.admin.raft_builders import follows, heard, leads, lease, read
 from tests.admin.started_admin import BETA, GAMMA, Admin
@@ -179,8 +179,8 @@ def test_status_holds_the_leader_and_the_lease_holders(admin: Admin) -> None:
     assert of_raft(admin, LeasesSubscribe) == [LeasesSubscribe()]
     assert report.leader == "beta"
     assert report.leases == (
-        LeaseHolder(name="dns-writer", holder="alpha"),
-        LeaseHolder(name="lb-leader", holder="beta"),
+        HeldLease(name="dns-writer", holder="alpha"),
+        HeldLease(name="lb-leader", holder="beta"),
     )
 
 

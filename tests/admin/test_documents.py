@@ -23,7 +23,7 @@ from messages.base import Message
 from messages.events import EventRow
 from messages.raft_member import RaftOrderDone
 from messages.raft_reports import (
-    LeaseHolder,
+    HeldLease,
     LeaseRow,
     LeasesReport,
     RaftMemberRow,
@@ -45,7 +45,7 @@ KEYS: dict[type[Message], set[str]] = {
         "self_node", "is_cluster_known", "nodes_alive", "nodes_total", "services_healthy",
         "services_total", "degraded", "notes", "nodes", "unanswered", "leader", "leases",
     },
-    LeaseHolder: {"name", "holder"},
+    HeldLease: {"name", "holder"},
     NodeStatus: {"node", "agent_version", "uptime_s", "actors", "parts"},
     NodesReport: {"nodes", "degraded"},
     NodeRow: {

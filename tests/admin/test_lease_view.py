@@ -6,7 +6,7 @@ import pytest
 
 from constellation.admin.lease_view import NO_LEASES, LeaseView
 from messages.leases import Lease, LeaseFreed, LeasesChanged, LeaseTableState
-from messages.raft_reports import LeaseHolder
+from messages.raft_reports import HeldLease
 from tests.admin.raft_builders import lease, three_nodes
 
 TABLE = LeaseTableState(index=1, leases=(lease("b", "beta"), lease("a", "beta")))
@@ -25,7 +25,7 @@ def test_table_replaces_everything_but_the_leader() -> None:
 
     assert (view.leader, view.index) == ("gamma", 1)
     assert view.holders == (
-        LeaseHolder(name="a", holder="beta"), LeaseHolder(name="b", holder="beta"),
+        HeldLease(name="a", holder="beta"), HeldLease(name="b", holder="beta"),
     )  # fmt: skip
     assert [one.name for one in before.holders] == ["old"]
 
