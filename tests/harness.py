@@ -88,7 +88,7 @@ class Harness(Generic[A]):
         """Deliver the armed wakeup."""
         self.deliver(WakeupMessage(timedelta(0), self.runtime.wakeup_payload))
 
-    def pump_until(self, condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
+    def pump_until(self, condition: Callable[[], bool], *, timeout_s: float = 15.0) -> None:
         """For shells with an event loop: deliver what it posts until `condition` holds."""
         deadline_s = time.monotonic() + timeout_s
         while not condition():
