@@ -51,20 +51,10 @@ class WriteAbandonedError(ConstellationError):
     """A write was cancelled because another node may hold the lease; it may have been done."""
 
 
-class LeaseHolderShell(ShellActor):
-    """Base of shells that act on leases in their handlers."""
+class _WantsLeases(ShellActor):
+    """What both shells share: the holder, and what the actor wants."""
 
-    tick_interval_s = 0.1
-
-    # What subclasses override.
-
-    def on_lease_acquired(self, name: str, fencing_token: int) -> None:
-        """Acting on the lease is possible from now on."""
-
-    def on_lease_lost(self, name: str, fencing_token: int, why: str) -> None:
-        """Stop acting on the lease.  It is not let go before this returns."""
-
-    # What subclasses use.
+    _holder: LeaseHolder
 
     def want_lease(
         self, name: str, *, ttl_s: float | None = None, follows_leader: bool = True
@@ -78,6 +68,29 @@ class LeaseHolderShell(ShellActor):
     def unwant_lease(self, name: str) -> None:
         """Act on a lease no more: another node may have it when the last write has ended."""
         self._perform_lease(self._holder.unwant(name, self.boot_now_s()))
+
+    def receiveMsg_ActorStart(self, message: ActorStart, sender: ActorAddress) -> None:
+        self._holder = LeaseHolder(margin_s=node.settings().leases.margin_s)
+        super().receiveMsg_ActorStart(message, sender)
+
+    def _perform_lease(self, effects: Sequence[HolderEffect]) -> None:
+        raise NotImplementedError
+
+
+class LeaseHolderShell(_WantsLeases):
+    """Base of shells that act on leases in their handlers."""
+
+    tick_interval_s = 0.1
+
+    # What subclasses override.
+
+    def on_lease_acquired(self, name: str, fencing_token: int) -> None:
+        """Acting on the lease is possible from now on."""
+
+    def on_lease_lost(self, name: str, fencing_token: int, why: str) -> None:
+        """Stop acting on the lease.  It is not let go before this returns."""
+
+    # What subclasses use.
 
     def begin_write(self, name: str) -> WritePermit | None:
         """Return a permit that must be given back by `end_write`; None: do not write."""
@@ -109,7 +122,6 @@ class LeaseHolderShell(ShellActor):
     # The holder's side.
 
     def receiveMsg_ActorStart(self, message: ActorStart, sender: ActorAddress) -> None:
-        self._holder = LeaseHolder(margin_s=node.settings().leases.margin_s)
         self._when_confirmed: dict[int, WhenConfirmed] = {}
         super().receiveMsg_ActorStart(message, sender)
 
@@ -156,7 +168,7 @@ class LeaseHolderShell(ShellActor):
                     continue  # a handler that writes cannot be interrupted; it is logged
 
 
-class AsyncLeaseHolderShell(AsyncShell):
+class AsyncLeaseHolderShell(_WantsLeases, AsyncShell):
     """Base of shells that act on leases on their loop.  All methods are called on the loop."""
 
     # What subclasses override.
@@ -168,19 +180,6 @@ class AsyncLeaseHolderShell(AsyncShell):
         """Stop acting on the lease.  It is not let go before this returns."""
 
     # What subclasses use.
-
-    def want_lease(
-        self, name: str, *, ttl_s: float | None = None, follows_leader: bool = True
-    ) -> None:
-        """Act on a lease whenever this node can hold it."""
-        now_s = self.boot_now_s()
-        self._perform_lease(
-            self._holder.want(name, now_s, ttl_s=ttl_s, follows_leader=follows_leader)
-        )
-
-    def unwant_lease(self, name: str) -> None:
-        """Act on a lease no more: another node may have it when the last write has ended."""
-        self._perform_lease(self._holder.unwant(name, self.boot_now_s()))
 
     @contextlib.asynccontextmanager
     async def lease_write(
@@ -216,7 +215,6 @@ class AsyncLeaseHolderShell(AsyncShell):
     # The holder's side.
 
     def receiveMsg_ActorStart(self, message: ActorStart, sender: ActorAddress) -> None:
-        self._holder = LeaseHolder(margin_s=node.settings().leases.margin_s)
         self._write_deadlines: dict[int, asyncio.Timeout] = {}  # by number of the permit
         self._lease_answers: dict[int, asyncio.Future[WritePermit | None]] = {}
         self._lease_turns: dict[str, asyncio.Lock] = {}  # hooks of one lease run in turn
