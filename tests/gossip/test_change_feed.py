@@ -12,7 +12,7 @@ from constellation.gossip.node_meta import pack_meta
 from constellation.gossip.packets import Alive
 from constellation.gossip.policy import PLAIN_VERSIONS, GossipPolicy, StatePolicy
 from constellation.gossip.record_codec import pack_records, sign_record
-from messages.gossip import NodeState, StateRecord
+from messages.gossip import ClusterChanged, MemberEvent, NodeState, StateRecord
 from tests.identities import identity_of
 
 ALPHA, BETA = Address("10.0.0.1", 7946), Address("10.0.0.2", 7946)
@@ -75,3 +75,30 @@ def test_state_of_a_claim_is_visible_again_once_the_tombstone_of_the_record_has_
         reader.node.on_time(float(incarnation))
 
     assert reader.state_of_beta(EXPIRY_S + 10) == STATE
+
+
+def age_of_beta(change: ClusterChanged) -> float:
+    (age_s,) = [member.changed_ago_s for member in change.members if member.node == "beta"]
+    return age_s
+
+
+def test_ages_of_a_member_and_of_its_events_count_until_they_are_sent() -> None:
+    reader = Reader()
+    reader.receive_claim(1, STATE, 10.0)
+
+    change = reader.node.take_changes(12.5)
+
+    assert change.events == (MemberEvent(kind="join", node="beta", ago_s=2.5),)
+    assert age_of_beta(change) == 2.5
+    assert age_of_beta(reader.node.snapshot(14.0)) == 4.0
+
+
+def test_event_is_reported_once() -> None:
+    reader = Reader()
+    reader.receive_claim(1, STATE, 10.0)
+    reader.node.take_changes(10.0)
+    reader.receive_claim(2, STATE.model_copy(update={"priority": 8}), 11.0)
+
+    assert reader.node.take_changes(13.0).events == (
+        MemberEvent(kind="update", node="beta", ago_s=2.0),
+    )

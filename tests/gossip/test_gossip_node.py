@@ -63,6 +63,23 @@ def test_large_state_is_merged_in_batches_before_the_peer_gets_what_it_is_missin
     assert [(one.node, one.key) for one in unpack_records(stream.body)] == [("beta", "web0")]
 
 
+def test_node_that_leaves_reports_only_itself_as_left_in_a_push_pull() -> None:
+    alpha, beta, gamma = (
+        node_of(name, f"10.0.0.{n}") for n, name in enumerate(("alpha", "beta", "gamma"), 1)
+    )
+    for peer in (beta, gamma):
+        alpha.on_push_pull_request(peer.push_pull_request(alpha.address, join=True), 1.0)
+    before = alpha.push_pull_request(beta.address, join=False)
+
+    alpha.leave(2.0)
+    after = alpha.push_pull_request(beta.address, join=False)
+
+    states = {entry.alive.node: entry.state for entry in before.nodes}
+    assert states == {"alpha": "alive", "beta": "alive", "gamma": "alive"}
+    assert {entry.alive.node: entry.state for entry in after.nodes} == {**states, "alpha": "left"}
+    assert [entry.alive for entry in after.nodes] == [entry.alive for entry in before.nodes]
+
+
 def test_flood_of_forged_records_is_counted_and_rarely_logged() -> None:
     alpha, mallory = node_of("alpha", "10.0.0.1"), identity_of("mallory")
     forged = [

@@ -11,13 +11,15 @@ from itertools import product
 from random import Random
 from typing import Literal
 
+import pytest
+
 from constellation.effects import Note
 from constellation.gossip import packets
 from constellation.gossip.incarnation import FOLLOWED_MAX, LIFE_STEP
 from constellation.gossip.member import Address, Member, MemberState, MemberTable
 from constellation.gossip.membership import HIGHEST_MAX, Membership
 from constellation.gossip.node_meta import pack_meta
-from constellation.gossip.outbox import MemberChanged, Outbox
+from constellation.gossip.outbox import MemberChanged, Outbox, SendDatagram
 from constellation.gossip.packets import Alive, Dead, Suspect
 from constellation.gossip.policy import PLAIN_VERSIONS, SwimPolicy
 from constellation.gossip.timers import RemindSuspect, SuspicionEnds, Timers
@@ -177,6 +179,25 @@ def test_timers_of_a_suspicion_last_exactly_as_long_as_it_does() -> None:
     assert wrong == []
 
 
+def test_suspect_is_reminded_at_every_probe_timeout_until_it_refutes() -> None:
+    alpha = observer("suspect")
+    accusation = packets.encode(Suspect(KNOWN, "beta", "alpha"))
+    reminder = RemindSuspect("beta")
+    for count in range(1, 4):
+        now_s = NOW_S + count * POLICY.probe_timeout_s
+        assert alpha.timers.due_s(reminder) == pytest.approx(now_s)
+        assert list(alpha.timers.take_due(now_s)) == [reminder]
+        alpha.membership.on_reminder("beta", now_s)
+        assert alpha.outbox.take_effects() == [SendDatagram(HOME, (accusation,))]
+
+    receive(alpha, "alive", KNOWN + 1)
+    alpha.outbox.take_effects()
+    alpha.membership.on_reminder("beta", NOW_S + 9)
+
+    assert alpha.timers.due_s(reminder) is None
+    assert alpha.outbox.take_effects() == []
+
+
 def test_messages_of_a_dead_incarnation_revive_nobody_however_often() -> None:
     """In any order: late messages about a life must not bring it back; its next life must."""
     wrong: list[object] = []
@@ -250,6 +271,22 @@ def test_conflict_about_a_name_is_logged_again_only_after_a_minute() -> None:
             logged.append(second)
 
     assert logged == [0, 60, 120]
+
+
+def test_log_of_a_name_conflict_shows_the_addresses_and_keys_of_both_nodes() -> None:
+    alpha = observer("alive")
+
+    alpha.membership.on_alive(claim(9, address=ELSEWHERE, key=OTHER_KEY), NOW_S)
+
+    (note,) = [one for one in alpha.outbox.take_effects() if isinstance(one, Note)]
+    assert (note.event, note.level) == (CONFLICT, "error")
+    assert {name: note.fields[name] for name in note.fields if name != "fix"} == {
+        "member": "beta",
+        "known": str(HOME),
+        "claimed": str(ELSEWHERE),
+        "known_key": KEY.hex()[:16],
+        "claimed_key": OTHER_KEY.hex()[:16],
+    }
 
 
 def test_first_owner_of_a_name_cannot_take_it_back_from_a_living_one() -> None:

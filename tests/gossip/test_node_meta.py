@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgpack
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +43,36 @@ def test_texts_for_people_do_not_displace_the_state() -> None:
 def test_meta_of_other_programs_is_ignored() -> None:
     for meta in (b"", b"role", b"\xff\x81\xa4role\xa3web", pack_meta(KEY)[:20]):
         assert (public_key_in(meta), state_in(meta)) == (b"", None)
+
+
+def named(count: int) -> dict[str, int]:
+    return {f"n{number}": 0 for number in range(count)}
+
+
+def meta_with(value: Any) -> bytes:
+    """Return a meta whose state has a field that only later versions know."""
+    fields = STATE.model_dump(exclude_defaults=True)
+    packed: bytes = msgpack.packb({**fields, "later": value})
+    return pack_meta(KEY) + packed
+
+
+@pytest.mark.parametrize("value", ["text", [0] * 64, named(64)], ids=["text", "list", "map"])
+def test_state_with_a_field_of_a_later_version_is_read(value: Any) -> None:
+    assert state_in(meta_with(value)) == STATE
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param([0] * 65, id="long list"),
+        pytest.param(named(65), id="large map"),
+        pytest.param({1: 0}, id="map without names"),
+        pytest.param(msgpack.ExtType(5, b"x"), id="msgpack extension"),
+        pytest.param(msgpack.Timestamp(1), id="msgpack timestamp"),
+    ],
+)
+def test_state_with_a_value_beyond_the_limits_is_ignored(value: Any) -> None:
+    assert state_in(meta_with(value)) is None
 
 
 @given(st.binary(max_size=META_BYTES_MAX))

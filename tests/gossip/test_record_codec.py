@@ -16,6 +16,7 @@ from constellation.gossip import record_codec
 from constellation.gossip.record_codec import sign_record, unpack_exchange, unpack_records
 from messages.gossip import NodeState, StateRecord
 from messages.monitor import ServiceState
+from messages.warp import WarpState
 from tests.identities import identity_of
 
 ENDPOINT = {"protocol": "tcp", "host": "10.0.0.2", "port": 80, "container_port": 80}
@@ -36,7 +37,16 @@ NODE = StateRecord(
     counter=8,
     node_state=NodeState(address="10.0.0.2", gossip_port=7946, actor_port=7947),
 )
+WARP = StateRecord(
+    kind="warp",
+    node="beta",
+    key="eu",
+    incarnation=3,
+    counter=9,
+    warp_state=WarpState(gateway="eu", health="healthy"),
+)
 TOMBSTONE = StateRecord(kind="warp", node="beta", key="eu", incarnation=3, counter=9)
+NODE_TOMBSTONE = StateRecord(kind="node", node="beta", key="", incarnation=3, counter=9)
 
 
 def message_of(*rows: Any) -> bytes:
@@ -86,9 +96,26 @@ def test_push_pull_of_more_than_a_megabyte_arrives_unchanged() -> None:
     assert (found.digests, found.records) == (digests, tuple(signed))
 
 
-@pytest.mark.parametrize("user_state", [b"", b"\x02\x81\xa5LTime\x01", b"anything"])
+@pytest.mark.parametrize(
+    "user_state", [b"", b"\x02\x81\xa5LTime\x01", b"anything"], ids=["empty", "serf", "text"]
+)
 def test_user_state_of_other_programs_is_ignored(user_state: bytes) -> None:
     assert unpack_exchange(user_state) is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [SERVICE, NODE, WARP, NODE_TOMBSTONE],
+    ids=["service", "node", "warp", "tombstone of a node"],
+)
+def test_record_under_a_key_that_is_not_its_own_is_refused(record: StateRecord) -> None:
+    assert sign_record(record, BETA).opened() == record
+    misplaced = sign_record(record.model_copy(update={"key": "other"}), BETA)
+
+    with pytest.raises(WireError, match="under a key that is not its own") as caught:
+        misplaced.opened()
+
+    assert caught.value.reason == "record"
 
 
 def test_field_of_a_later_version_is_ignored() -> None:
