@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from constellation.effects import Note
 from constellation.leases.clock import BootSeconds
 from constellation.leases.effects import Announce, LeaseEffect, Propose
 from constellation.leases.keeper import Leading, LeaseKeeper, Want
@@ -46,6 +47,10 @@ def asked(effects: Iterable[LeaseEffect]) -> list[Message]:
 
 def told(effects: Iterable[LeaseEffect]) -> list[Message]:
     return [one.message for one in effects if isinstance(one, Announce)]
+
+
+def notes(effects: Iterable[LeaseEffect]) -> list[Note]:
+    return [one for one in effects if isinstance(one, Note)]
 
 
 def acquired(token: int, until_s: float) -> LeaseAcquired:

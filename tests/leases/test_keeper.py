@@ -30,6 +30,7 @@ from tests.leases.keepers import (
     changed,
     holder,
     keeper,
+    notes,
     told,
 )
 
@@ -51,6 +52,19 @@ def test_holder_counts_its_time_from_before_it_sent_the_command() -> None:
     effects = made.change(changed(5, held(5)), at(11.5))
 
     assert told(effects) == [acquired(5, 10.0 + VALID_S)]
+
+
+def test_acquisition_is_logged_once_however_often_the_lease_is_renewed() -> None:
+    made = keeper()
+    made.want("lb", WANT, at(0.0))
+
+    granted = made.change(changed(5, held(5)), at(0.2))
+    made.tick(at(1.0))
+    renewed = made.change(changed(6, held(5, renewed=6, number=2)), at(1.2))
+
+    assert notes(granted) == [Note("lease_acquired", {"lease": "lb", "fencing_token": 5})]
+    assert told(renewed) == [acquired(5, 1.0 + VALID_S)]
+    assert notes(renewed) == []
 
 
 def test_grant_that_arrives_after_its_time_is_released_unused() -> None:
@@ -119,6 +133,14 @@ def test_holder_stops_when_no_renewal_arrives() -> None:
 
     assert [one.fencing_token for one in told(effects) if isinstance(one, LeaseLost)] == [5]
     assert made.held == {}
+
+
+def test_loss_is_logged_once_with_its_reason() -> None:
+    made = holder()
+    fields = {"lease": "lb", "fencing_token": 5, "why": "it was not renewed in time"}
+
+    assert notes(made.tick(at(VALID_S))) == [Note("lease_lost", fields)]
+    assert notes(made.tick(at(VALID_S + 1.0))) == []
 
 
 def test_renewal_of_a_lost_grant_does_not_bring_it_back() -> None:
@@ -458,11 +480,9 @@ def test_full_table_is_reported_and_nothing_is_proposed() -> None:
     again = made.tick(at(0.2))
 
     assert asked(effects) == []
-    (note,) = [one for one in [*effects, *again] if isinstance(one, Note)]
-    assert (note.event, note.fields) == (
-        "lease_table_full",
-        {"lease": "lb", "leases": LEASES_MAX},
-    )
+    assert notes([*effects, *again]) == [
+        Note("lease_table_full", {"lease": "lb", "leases": LEASES_MAX}, "warning")
+    ]
 
 
 def test_full_table_is_not_reported_by_a_node_that_leaves_the_lease_to_the_leader() -> None:
