@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from constellation.traefik import document as document_module
 from constellation.traefik.document import Document, canonical
 from constellation.traefik.elements import ElementKey
 
@@ -34,6 +36,27 @@ def test_the_body_equals_the_encoding_of_the_whole_document() -> None:
             "udp": {"services": {"c": {"z": 1, "a": ["c"]}}},
         }
     )
+
+
+def test_only_elements_that_changed_are_encoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = Document()
+    keys = [ElementKey("http", "routers", name) for name in ("a", "b", "c")]
+    for key in keys:
+        document.set(key, {"rule": key.name})
+    document.body()
+    encoded: list[Any] = []
+
+    def encode(value: Any) -> bytes:
+        encoded.append(value)
+        return canonical(value)
+
+    monkeypatch.setattr(document_module, "canonical", encode)
+    for key in keys:
+        document.set(key, {"rule": "new" if key.name == "b" else key.name})
+    body = document.body()
+
+    assert [value for value in encoded if isinstance(value, dict)] == [{"rule": "new"}]
+    assert json.loads(body)["http"]["routers"]["b"] == {"rule": "new"}
 
 
 def test_a_discarded_element_leaves_no_empty_object() -> None:

@@ -151,6 +151,33 @@ def test_a_service_of_another_provider_is_noted() -> None:
     assert told.notes[0] == "api: another provider defines its service api@internal"
 
 
+def test_backends_show_the_weights_that_prefer_the_instance_on_this_node() -> None:
+    far = state(endpoints=(endpoint(host="10.0.0.2"),))
+
+    told = explained("app.example.net", view(on("alpha", state(**ROUTED)), on("beta", far)))
+
+    (route,) = told.routes
+    assert {(one.node, one.weight) for one in route.backends} == {
+        ("alpha", TraefikSettings().local_weight),
+        ("beta", 1),
+    }
+
+
+def test_removal_of_an_unknown_record_changes_no_ages() -> None:
+    ages, web = Ages(), Instance("web", "alpha")
+    ages.record(snapshot(on("alpha", state())), 10.0)
+    unknown = RecordName(kind="service", node="beta", key="web")
+
+    for version in (2, 3):
+        change = ClusterChanged(
+            version=version, snapshot=False, self_node="alpha", removed=(unknown,)
+        )
+        ages.record(change, 20.0)
+
+    assert ages.age_s(web, 25.0) == 15.0
+    assert ages.age_s(Instance("web", "beta"), 25.0) == 0.0
+
+
 def test_age_counts_from_the_last_change_of_the_record() -> None:
     ages, web = Ages(), Instance("web", "alpha")
     ages.record(snapshot(on("alpha", state())), 10.0)

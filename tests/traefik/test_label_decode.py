@@ -21,6 +21,7 @@ from constellation.traefik.schema.kinds import (
     Texts,
     Whole,
 )
+from constellation.traefik.schema.middlewares import MIDDLEWARE
 from messages.monitor import Label
 
 STRUCT = Struct(
@@ -168,3 +169,24 @@ def test_a_key_of_a_later_version_is_left_out_if_allowed() -> None:
 
 def test_every_kind_of_value_is_covered() -> None:
     assert {type(field.kind) for field in STRUCT.fields} == set(Kind.__args__)
+
+
+@pytest.mark.parametrize(
+    ("middleware", "required", "value"),
+    [
+        ("basicauth", "users", "joe:hash"),
+        ("digestauth", "users", "joe:realm:hash"),
+        ("forwardauth", "address", "http://auth.example.org"),
+    ],
+    ids=["basic", "digest", "forward"],
+)
+def test_the_header_for_an_authenticated_user_must_have_a_valid_name(
+    middleware: str, required: str, value: str
+) -> None:
+    labels = {f"{middleware}__{required}": value, f"{middleware}__headerfield": "X-User"}
+
+    (made,) = decode(struct=MIDDLEWARE, **labels).values()
+    with pytest.raises(DecodeError, match="is not the name of a header"):
+        decode(struct=MIDDLEWARE, **{**labels, f"{middleware}__headerfield": "X User"})
+
+    assert made["headerField"] == "X-User"

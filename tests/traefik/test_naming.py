@@ -9,6 +9,9 @@ import pytest
 
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
+from constellation.traefik.elements import Instance
+from constellation.traefik.instance_plan import plan_instance
+from constellation.traefik.naming import name_elements
 from messages.gossip import NodeServiceState
 from tests.traefik.builders import on, state, view
 
@@ -93,3 +96,32 @@ def test_a_service_without_a_host_name_keeps_the_routers_of_its_labels() -> None
 
     assert routers(made) == {"x": "x"}
     assert ["cannot be part of a host name" in item.reason for item in made.rejected] == [True]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({}, set()),
+        (ports("x"), {"http services x"}),
+        ({"http__routers__x__rule": "Host(`a`)"}, set()),
+        ({"http__routers__x__service": "x", **ports("x")}, {"http services x"}),
+        (
+            {"http__routers__x__rule": "Host(`a`)", **ports("x")},
+            {"http services x", "http routers x"},
+        ),
+    ],
+    ids=["no labels", "service", "rule", "service and router", "service and rule"],
+)
+@pytest.mark.parametrize("image", ["app", "redis"])
+def test_an_instance_without_a_host_name_contributes_only_what_its_labels_name(
+    image: str, labels: dict[str, Any], expected: set[str]
+) -> None:
+    plan = plan_instance(
+        state(**labels).model_copy(update={"image": image}),
+        TraefikSettings(entry_points=("redis",)),
+    )
+
+    named = name_elements(Instance("web", "alpha"), plan, 0.0, "", "example.org")
+
+    found = {f"{key.protocol} {key.section} {key.name}" for key in named.contributions}
+    assert (found, named.rejected) == (expected, ())
