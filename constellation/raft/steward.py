@@ -249,12 +249,17 @@ class Steward:
             for name in configuration.voters & followers.caught_up
             if name in roster and roster[name].rank < own.rank
         ]
+        is_one_expected = False  # more preferred, reachable, and soon stable
         for name in sorted(better, key=lambda one: (roster[one].rank, one)):
             wait_s = self._wait_s.get(name, self.policy.preferred_stable_s)
             if own.is_witness and not roster[name].is_witness:
                 wait_s = WITNESS_LEADS_S
+            if is_one_expected:  # two handovers would take longer than one; not for ever, though
+                wait_s *= 2
             tried_at_s = self._gave_at_s.get(name, float("-inf"))
             if self._is_present(name, wait_s, now_s) and now_s - tried_at_s >= wait_s:
                 self._gave_at_s[name] = now_s
                 return HandOver(name)
+            is_new = name not in self._wait_s and name not in self._gave_at_s
+            is_one_expected |= is_new and name in self._present_since_s
         return None

@@ -12,6 +12,7 @@ import pytest
 
 from rigs.agents import Agent, agents
 from rigs.processes import wait_until
+from rigs.raft_lab import lease_holders
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -49,7 +50,7 @@ def test_status_names_the_actor_that_failed_and_when_it_is_tried_again(tmp_path:
     settings = {"supervisor": SLOW, "raft": {"bootstrap_expect": 1}}
     with agents(tmp_path, 1, settings=settings) as (agent,):
         wait_until(
-            lambda: agent.run_command("leases").returncode == 0, timeout_s=15, what="the leases"
+            lambda: lease_holders(agent) == {"lb-leader": "alpha"}, timeout_s=15, what="the lease"
         )
         give_up(agent, "gossip")
 

@@ -118,6 +118,27 @@ def test_more_preferred_learner_takes_the_place_of_the_least_preferred_voter() -
     assert leader.step() == HandOver("d")
 
 
+def test_leadership_is_not_handed_to_a_voter_shortly_before_the_preferred_one_is_stable() -> None:
+    leader = Leader(voters="abc", dead="c", priorities={"a": 100, "b": 50, "c": 10})
+    leader.step()
+    leader.step(1.0)
+    leader.dead = ""
+    assert leader.step() is None
+
+    assert leader.step(POLICY.preferred_stable_s - 0.5) is None  # b is stable, c soon is
+    assert leader.step(0.5) == HandOver("c")
+
+
+def test_preferred_voter_that_comes_and_goes_delays_a_handover_to_another_only_once() -> None:
+    leader = Leader(voters="abc", dead="c", priorities={"a": 100, "b": 50, "c": 10})
+    steps = []
+    for second in range(int(2 * POLICY.preferred_stable_s) + 2):
+        leader.dead = "c" if second % 20 < 10 else ""
+        steps.append(leader.step(1.0))
+
+    assert [step for step in steps if step is not None] == [HandOver("b")]
+
+
 def test_with_the_most_voters_the_least_preferred_makes_room_first() -> None:
     leader = Leader(voters="abcde", learners="f", priorities={"a": 1, "f": 10})
     leader.step()

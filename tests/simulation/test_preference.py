@@ -36,6 +36,20 @@ def test_preferred_node_leads_within_a_minute_of_its_return(sim_seed: int) -> No
 
 
 @pytest.mark.scenario(13)
+def test_preferred_node_leads_as_soon_as_it_is_stable_whoever_led_meanwhile(sim_seed: int) -> None:
+    net = preferring(sim_seed)
+    net.start()
+    assert net.run(60, until=lambda: net.leader == "n1")
+    net.kill("n1")
+    assert net.run(10, until=lambda: net.leader in {"n2", "n3"})
+    net.run(1)
+
+    net.start("n1")
+
+    assert net.run(45, until=lambda: net.leader == "n1")
+
+
+@pytest.mark.scenario(13)
 def test_preferred_node_leads_again_though_its_vote_was_given_to_another(sim_seed: int) -> None:
     net = Members(
         seed=sim_seed,
