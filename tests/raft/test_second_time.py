@@ -277,6 +277,14 @@ def test_successor_is_asked_again_with_the_next_heartbeat() -> None:
     assert sent(again, RaftTimeoutNow) == [RaftTimeoutNow(term=2, leader="a")]
 
 
+def test_successor_is_asked_once_between_two_heartbeats() -> None:
+    made = leader(disk(1))
+    answers(made, "b", "c")
+    assert sent(made.transfer("b", NOW_S), RaftTimeoutNow)
+
+    assert sent(answers(made, "b"), RaftTimeoutNow) == []
+
+
 def test_second_order_of_the_same_kind_is_answered_on_its_own() -> None:
     orders = Orders()
     order = RaftOrder(action="transfer", node="b", number=1)
