@@ -22,6 +22,7 @@ from actors.node_life import NodeLife
 from actors.transport.process import adopt_orphans, end_leftovers
 from constellation import __version__
 from constellation.log import get_logger
+from constellation.registry import enabled_actors, load
 from constellation.settings.agent import Settings
 from constellation.supervision.restart import RestartHistory
 
@@ -50,6 +51,8 @@ class Guardian:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         adopt_orphans()
+        for spec in enabled_actors(self.settings):
+            load(spec.actor)  # here, so that all processes share the memory of what it imports
         gc.collect()
         gc.freeze()  # so that collections in forked processes copy nothing of what they share
         while True:

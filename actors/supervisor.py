@@ -37,7 +37,6 @@ class SupervisorActor(ShellActor):
     def on_start(self) -> None:
         settings = node.settings()
         actors = enabled_actors(settings)
-        # Imported here, once: the processes of the actors are forked from this one.
         self.classes: dict[str, type[ShellActor]] = {one.name: load(one.actor) for one in actors}
         self.watch = Watch(actors, settings.supervisor.policy())
         self.children: dict[str, ActorAddress] = {}
