@@ -108,7 +108,7 @@ class DockerEngine:
             return ask()
         except (docker.errors.DockerException, requests.RequestException, OSError) as error:
             raise AdapterError(
-                f"Docker at {self.socket_path} did not serve {what}",
+                f"Docker at {self.socket_path} did not answer ({what})",
                 why=_cause(error),
                 fix="start Docker, or set docker.socket, or docker.enabled=false",
             ) from error
