@@ -26,7 +26,7 @@ class RejectedRequest(OperatorRequest):
 
 
 class RejectionRow(Message):
-    """One label or instance that was left out.  Part of reports."""
+    """One label or instance that does not work as asked.  Part of reports."""
 
     crosses_nodes = True
 
@@ -35,6 +35,9 @@ class RejectionRow(Message):
     label: str = Field(description="the cause; empty: not a label")
     reason: str
     remedy: str
+    is_sent: bool = Field(
+        default=False, description="sent to Traefik, but will not work; otherwise left out"
+    )
 
 
 class RejectedReport(Message):

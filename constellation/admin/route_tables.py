@@ -105,6 +105,7 @@ def _rejections(rejected: Iterable[RejectionRow]) -> RenderableType:
     for row in rejected:
         about = f"  {plain(row.service)} on {plain(row.node)}"
         label = f": {plain(row.label)}" if row.label else ""
+        label += " (sent, but will not work)" if row.is_sent else ""
         lines.append(Text.assemble((about, "bold"), label))
         lines.append(Padding(Text(plain(row.reason)), (0, 0, 0, 4)))
         lines.append(Padding(Text(f"-> {plain(row.remedy)}"), (0, 0, 0, 4)))

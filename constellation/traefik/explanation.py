@@ -72,6 +72,7 @@ def rejection_rows(rejected: Iterable[Rejection], most: int) -> tuple[RejectionR
             label=item.label,
             reason=item.reason,
             remedy=item.remedy,
+            is_sent=item.is_sent,
         )
         for item in list(rejected)[:most]
     )

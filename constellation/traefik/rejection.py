@@ -1,4 +1,8 @@
-"""What was left out of the body, and what to do about it."""
+"""What does not work as its labels ask, and what to do about it.
+
+A rejection is left out of the body, because Traefik would refuse the body or that element.  A
+warning is sent as it is, because Traefik accepts it, although no request will succeed.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rejection:
-    """One label or instance that was left out.  `label` is empty if no label is the cause."""
+    """One label or instance that does not work.  `label` is empty if no label is the cause.
+
+    `is_sent`: it is in the body nevertheless (a warning); otherwise it was left out.
+    """
 
     service: str
     node: str
     label: str
     reason: str
     remedy: str
+    is_sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,8 @@ class Complaint:
     label: str
     reason: str
     remedy: str
+    is_sent: bool = False
 
     def of(self, service: str, node: str) -> Rejection:
         """Return the rejection for one instance."""
-        return Rejection(service, node, self.label, self.reason, self.remedy)
+        return Rejection(service, node, self.label, self.reason, self.remedy, self.is_sent)
