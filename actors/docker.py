@@ -46,6 +46,7 @@ class DockerActor(AsyncShell):
         policy = settings.docker.policy(
             bind_address=settings.bind_address,
             stopped_expiry_s=settings.monitor.stopped_expiry_s,
+            static_names=(service.name for service in settings.static_services),
         )
         self.inventory = Inventory(policy)
         self._inspecting: set[str] = set()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from constellation.admin.cordon import healthy_on
+from constellation.admin.cordon import healthy_count
 from constellation.admin.words import counted, duration
 from constellation.cluster_view import ClusterView
 from messages.admin import NodeStatus, PartReported, PartState
@@ -47,7 +47,7 @@ def services_degraded(view: ClusterView) -> tuple[str, ...]:
     return (
         *(_down(view, service) for service in sorted(down)),
         *(
-            f"service {service} on {node} is unhealthy: {_reason(state)}"
+            f"service {service} on {_where(node, state)} is unhealthy: {_reason(state)}"
             for service, node, state in view.instances()
             if service not in down
             and state.health == "unhealthy"
@@ -93,7 +93,7 @@ def _cordoned(view: ClusterView) -> Iterator[str]:
         if view.is_cordoned(name) and view.members[name].state != "left":
             reason = view.nodes[name].cordon_reason
             why = f": {reason}" if reason else ""
-            count = len(healthy_on(view, name))
+            count = healthy_count(view, name)
             get = "gets" if count == 1 else "get"
             kept = (
                 f"; {counted(count, 'service instance')} there {get} no requests" if count else ""
@@ -113,8 +113,7 @@ def is_wanted(view: ClusterView, node: str, state: ServiceState) -> bool:
 
 def is_down(view: ClusterView, service: str) -> bool:
     """Return whether a service should run somewhere and no instance can take requests."""
-    states = view.services[service]
-    wanted = any(is_wanted(view, node, state) for node, state in states.items())
+    wanted = any(is_wanted(view, one.node, state) for one, state in view.services[service].items())
     return wanted and not view.routable(service)
 
 
@@ -136,9 +135,9 @@ def _gone(state: MemberState) -> str:
 
 
 def _down(view: ClusterView, service: str) -> str:
-    states = view.services[service]
-    wanted = [node for node in sorted(states) if is_wanted(view, node, states[node])]
-    each = [_instance(view, node, states[node]) for node in wanted[:INSTANCES_NAMED_MAX]]
+    states = sorted(view.services[service].items())
+    wanted = [(one.node, state) for one, state in states if is_wanted(view, one.node, state)]
+    each = [_instance(view, *one) for one in wanted[:INSTANCES_NAMED_MAX]]
     if len(wanted) > INSTANCES_NAMED_MAX:
         each.append(f"and {len(wanted) - INSTANCES_NAMED_MAX} more")
     return f"service {service} is down: {'; '.join(each)}"
@@ -146,8 +145,14 @@ def _down(view: ClusterView, service: str) -> str:
 
 def _instance(view: ClusterView, node: str, state: ServiceState) -> str:
     why = why_not_routable(view, node, state)
-    word = f"{state.health} on {node}" if view.is_living(node) else f"on {node}"
+    where = _where(node, state)
+    word = f"{state.health} on {where}" if view.is_living(node) else f"on {where}"
     return f"{word} ({why})" if why else word
+
+
+def _where(node: str, state: ServiceState) -> str:
+    """Return the node, with the name of the instance if that is not the service's."""
+    return node if state.key == state.service else f"{node} ({state.key})"
 
 
 def _reason(state: ServiceState) -> str:

@@ -25,6 +25,7 @@ from messages.admin import (
     StatusReport,
 )
 from messages.gossip import ClusterMember, NodeState
+from messages.monitor import ServiceState
 
 WORST_FIRST = {"dead": 0, "suspect": 1, "alive": 2, "left": 3}
 
@@ -76,7 +77,7 @@ class _Counts:
 def _count_instances(view: ClusterView) -> _Counts:
     instances = [*view.instances()]
     return _Counts(
-        Counter(node for service, node, _ in instances if view.is_routable(service, node)),
+        Counter(node for _, node, state in instances if view.is_routable(node, state)),
         Counter(node for _, node, state in instances if is_wanted(view, node, state)),
     )
 
@@ -120,10 +121,13 @@ def _default_state(member: ClusterMember) -> NodeState:
 
 
 def services_report(view: ClusterView, *, cluster_problem: str = "") -> ServicesReport:
-    """Return every service on every node: those in trouble first, then by name."""
-    rows = [_service_row(view, service, node) for service, node, _ in view.instances()]
+    """Return every instance of every service: services in trouble first, then by name."""
+    instances = [*view.instances()]
+    rows = [_service_row(view, node, state) for _, node, state in instances]
     troubled = {
-        row.service for row in rows if not row.routable and _is_wanted(view, row.service, row.node)
+        service
+        for service, node, state in instances
+        if is_wanted(view, node, state) and not view.is_routable(node, state)
     }
     return ServicesReport(
         services=tuple(sorted(rows, key=lambda row: row.service not in troubled)),
@@ -131,19 +135,15 @@ def services_report(view: ClusterView, *, cluster_problem: str = "") -> Services
     )
 
 
-def _is_wanted(view: ClusterView, service: str, node: str) -> bool:
-    return is_wanted(view, node, view.services[service][node])
-
-
-def _service_row(view: ClusterView, service: str, node: str) -> ServiceRow:
-    state = view.services[service][node]
+def _service_row(view: ClusterView, node: str, state: ServiceState) -> ServiceRow:
     return ServiceRow(
-        service=service,
+        service=state.service,
         node=node,
+        instance=state.key,
         health=state.health,
         reason=why_not_routable(view, node, state),
         source=state.source,
         image=state.image,
         endpoints=state.endpoints,
-        routable=view.is_routable(service, node),
+        routable=view.is_routable(node, state),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
@@ -38,10 +39,13 @@ class DockerSettings(Group):
         description="address at which other nodes reach published ports; unset: `bind_address`",
     )
 
-    def policy(self, *, bind_address: str, stopped_expiry_s: float) -> InventoryPolicy:
+    def policy(
+        self, *, bind_address: str, stopped_expiry_s: float, static_names: Iterable[str] = ()
+    ) -> InventoryPolicy:
         """Return the numbers of the core, for a node that is reached at `bind_address`."""
         return InventoryPolicy(
             publish=PublishPolicy(bind_address, self.publish_address or bind_address),
             watch=self.watch,
             stopped_expiry_s=stopped_expiry_s,
+            static_names=frozenset(static_names),
         )
