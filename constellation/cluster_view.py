@@ -150,23 +150,41 @@ def _changed_services(
     """Return `services` and `service_of` after a change; an instance may change its service."""
     if not new and not gone:
         return view.services, view.service_of
-    services, service_of = _copy(view.services), _copy(view.service_of)
+    services, moved = _copy(view.services), dict[InstanceId, str | None]()
     for item in new:
         one, service = InstanceId(item.node, item.state.key), item.state.service
-        if service_of.get(one, service) != service:
-            _remove_instance(services, service_of[one], one)
-        service_of[one] = service
+        before = moved.get(one, view.service_of.get(one))
+        if before != service:
+            _remove_instance(services, before, one)
+            moved[one] = service
         services[service] = MappingProxyType({**services.get(service, {}), one: item.state})
     for name, node in gone:
         one = InstanceId(node, name)
-        if one in service_of:
-            _remove_instance(services, service_of.pop(one), one)
-    return MappingProxyType(services), MappingProxyType(service_of)
+        _remove_instance(services, moved.get(one, view.service_of.get(one)), one)
+        moved[one] = None
+    return MappingProxyType(services), _moved(view.service_of, moved)
+
+
+def _moved(
+    old: Mapping[InstanceId, str], moved: Mapping[InstanceId, str | None]
+) -> Mapping[InstanceId, str]:
+    """Return `old` after some instances changed their service, or went (None)."""
+    if not moved:
+        return old
+    service_of = _copy(old)
+    for one, service in moved.items():
+        if service is None:
+            service_of.pop(one, None)
+        else:
+            service_of[one] = service
+    return MappingProxyType(service_of)
 
 
 def _remove_instance(
-    services: dict[str, Mapping[InstanceId, ServiceState]], service: str, one: InstanceId
+    services: dict[str, Mapping[InstanceId, ServiceState]], service: str | None, one: InstanceId
 ) -> None:
+    if service is None:
+        return
     rest = {other: state for other, state in services[service].items() if other != one}
     services[service] = MappingProxyType(rest)
     if not rest:
