@@ -157,7 +157,11 @@ class _Explainer:
     def _contributors(self, router: ElementKey) -> list[Instance]:
         """Return the instances whose labels define `router`."""
         found = self._composition.contributions.get(router.written, {})
-        return [one for one in found if router.origin.service in {"", one.service}]
+        return [
+            one
+            for one, contribution in found.items()
+            if router.origin.owner in {None, contribution.author.owner}
+        ]
 
     def _services(self, keys: Iterable[ElementKey]) -> set[str]:
         """Return the names of the services that the subject is about."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from constellation.settings.traefik import TraefikSettings
-from constellation.traefik.elements import AGENT, ElementKey, Instance, Protocol
+from constellation.traefik.elements import AGENT, ElementKey, Instance, Protocol, Whose
 from constellation.traefik.places import Places
 from constellation.traefik.service_servers import Backend, Backends, by_address
 
@@ -62,14 +62,14 @@ class ServiceFace:
     Attributes:
         passes_on: see `ServiceParts`.
         fails_over: see `ServiceParts`.
-        owner: the service whose labels define it.
+        whose: whose labels define it.
         middlewares: names in its owner's labels, which are put into every router to it.
         routed: instances whose labels are about routing, so no default router leads to them.
     """
 
     passes_on: bool
     fails_over: bool
-    owner: str
+    whose: Whose
     middlewares: tuple[str, ...]
     routed: tuple[Instance, ...]
 
