@@ -73,7 +73,7 @@ class DockerActor(AsyncShell):
             self._report_due = not self.inventory.complete
 
     def _connect_to_docker(self) -> Engine:
-        return DockerEngine(self.settings.socket, request_timeout_s=self.settings.request_timeout_s)
+        return DockerEngine(self.settings)
 
     def _make_metrics(self) -> None:
         registry = self.registry

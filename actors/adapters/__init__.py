@@ -22,6 +22,8 @@ gossip_metrics    the metrics of gossip
 raft_metrics      the metrics of Raft
 http_server       a small HTTP listener with limits
 docker            the Docker Engine
+docker_failure    why Docker did not answer, in words
+docker_tls        the certificates for a Docker Engine behind TLS
 tailscale         tailscaled
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 parts             which optional parts are missing on this host

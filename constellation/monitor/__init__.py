@@ -6,6 +6,7 @@ roster             which service has a monitor: created, restarted, retired, lim
 container          one container, read from an inspection by the Docker Engine
 container_row      one row of a listing of the containers
 container_address  the address of a container in its own network
+docker_endpoint    where the Docker Engine listens: a socket, or an address
 docker_event       one event of the Docker Engine
 published_ports    port bindings of a container -> endpoints other nodes can reach
 role               whether an instance takes writes: by a label, or by its health check
