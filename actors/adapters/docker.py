@@ -14,10 +14,13 @@ import requests
 from actors.adapters.docker_failure import docker_failure
 from actors.adapters.docker_tls import tls_config
 from constellation.errors import AdapterError
-from constellation.monitor.container_address import network_owner, with_networks_of
+from constellation.log import get_logger
 from constellation.monitor.docker_endpoint import DockerEndpoint
 from constellation.monitor.docker_event import CONTAINER_ACTIONS, NETWORK_ACTIONS
+from constellation.monitor.network_lender import with_lenders
 from constellation.settings.docker import DockerSettings
+
+log = get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -46,6 +49,10 @@ class Engine(Protocol):
         """Return a stream that is open on the Engine's side, so that no later event is missed."""
         ...
 
+    def info(self) -> dict[str, Any]:
+        """Return what the Engine says of itself; nothing if it, or a proxy, refuses to."""
+        ...
+
     def list_containers(self) -> list[dict[str, Any]]:
         """Return one row for each container, running or not."""
         ...
@@ -53,7 +60,8 @@ class Engine(Protocol):
     def inspect(self, container_id: str) -> dict[str, Any] | None:
         """Return everything about one container; None if it does not exist.
 
-        A container that shares the network of another has the networks of that container.
+        With it come the drivers of its networks, as far as they are known, and the containers
+        whose network it uses.
         """
         ...
 
@@ -81,6 +89,8 @@ class DockerEngine:
     def __init__(self, settings: DockerSettings) -> None:
         self.endpoint = settings.endpoint
         self.request_timeout_s = settings.request_timeout_s
+        self._drivers: dict[str, str] = {}  # of networks, by id
+        self._refused: set[str] = set()  # requests that were refused, already logged
         self._client = self._ask(
             "connect",
             # Negotiating the version also checks that the Engine answers.
@@ -100,15 +110,17 @@ class DockerEngine:
         stream.raise_for_status()
         return stream
 
+    def info(self) -> dict[str, Any]:
+        found = self._unless_refused("info", self._client.info)
+        return found if found is not None else {}
+
     def list_containers(self) -> list[dict[str, Any]]:
         rows = self._ask("list_containers", lambda: self._client.containers(all=True))
         return cast("list[dict[str, Any]]", rows)
 
     def inspect(self, container_id: str) -> dict[str, Any] | None:
         found = self._inspect(container_id)
-        owner = network_owner(found) if found else ""
-        lent = self._inspect(owner) if owner else None
-        return with_networks_of(found, lent) if found and lent else found
+        return with_lenders(found, self._inspect) if found else None
 
     def _inspect(self, container_id: str) -> dict[str, Any] | None:
         try:
@@ -117,10 +129,36 @@ class DockerEngine:
             if isinstance(error.__cause__, docker.errors.NotFound):
                 return None
             raise
-        return cast("dict[str, Any]", found)
+        return self._with_drivers(cast("dict[str, Any]", found))
+
+    def _with_drivers(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Add its driver to each network, which an inspection does not say."""
+        networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+        ids = {one["NetworkID"] for one in networks.values() if one and one.get("NetworkID")}
+        if not ids <= self._drivers.keys():
+            listed = self._unless_refused("list_networks", self._client.networks) or []
+            # Also those that are not listed, so that nobody asks for them again and again.
+            self._drivers = dict.fromkeys(ids, "")
+            self._drivers |= {one["Id"]: str(one.get("Driver") or "") for one in listed}
+        for network in networks.values():
+            if network and self._drivers.get(network.get("NetworkID")):
+                network["Driver"] = self._drivers[network["NetworkID"]]
+        return found
 
     def close(self) -> None:
         self._client.close()
+
+    def _unless_refused(self, what: str, ask: Callable[[], T]) -> T | None:
+        """Return the answer to what a socket proxy may forbid; None: it does."""
+        try:
+            return self._ask(what, ask)
+        except AdapterError as error:
+            if not isinstance(error.__cause__, docker.errors.APIError):
+                raise
+            if what not in self._refused:
+                self._refused.add(what)
+                log.info("docker_request_refused", what=what, why=error.why, fix=error.fix)
+            return None
 
     def _ask(self, what: str, ask: Callable[[], T]) -> T:
         try:

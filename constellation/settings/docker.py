@@ -83,10 +83,13 @@ class DockerSettings(Group):
         """Where the Engine listens."""
         return docker_endpoint(self.socket, has_tls=self.has_tls_files)
 
-    def policy(self, *, bind_address: str, stopped_expiry_s: float) -> InventoryPolicy:
+    def policy(
+        self, *, bind_address: str, stopped_expiry_s: float, trusts_addresses: bool = False
+    ) -> InventoryPolicy:
         """Return the numbers of the core, for a node that is reached at `bind_address`."""
         return InventoryPolicy(
             publish=PublishPolicy(bind_address, self.publish_address or bind_address),
             watch=self.watch,
             stopped_expiry_s=stopped_expiry_s,
+            trusts_addresses=trusts_addresses,
         )
