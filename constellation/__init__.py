@@ -6,6 +6,7 @@ wire           messages as bytes
 log            structured logging
 log_budget     how many lines each kind of event may write
 browser_guard  which requests a page in a browser may have sent
+lateness       how late this process is, and so how patient it must be with others
 saving         whether a file of the data directory can be saved, reported on change
 start          the agent's door: `python -m constellation.start`
 cli            the operator's command
