@@ -58,7 +58,10 @@ def main() -> int:
     parser.add_argument("--load", type=int, default=30, help="busy processes")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long they run")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory, agents(Path(directory), 3) as made:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        agents(Path(directory), 3, settings={"raft": {"bootstrap_expect": 3}}) as made,
+    ):
         wait_until(lambda: bool(leadership(made[0])[0]), timeout_s=60, what="a leader")
         time.sleep(5.0)  # a preferred node may still take over
         before = leadership(made[0])
