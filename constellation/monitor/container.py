@@ -83,6 +83,26 @@ class Container:
         seen = self.observation.model_copy(update={"check": check, "detail": detail})
         return replace(now, observation=seen)
 
+    def renamed(self, name: str) -> Container:
+        """Return it with another name, and so maybe as an instance of another service."""
+        labels = {label.name: label.value for label in self.observation.labels}
+        service = service_name(name, labels) or self.observation.service
+        seen = self.observation.model_copy(update={"service": service})
+        return replace(self, name=name, observation=seen)
+
+    def known_by_row(self, known: Container | None) -> Container:
+        """Return it as a row of a listing shows it, with what only an inspection has told."""
+        if known is None:
+            return self
+        created = {"created_at_utc_s": known.observation.created_at_utc_s}
+        return replace(
+            self,
+            observation=self.observation.model_copy(update=created),
+            started_at=known.started_at,
+            stop_signal=known.stop_signal,
+            drain_s=known.drain_s,
+        )
+
     def cut_off(self, why: str) -> Container:
         """Return it without a network, so that it gets no requests; its process still runs."""
         if self.phase != "running":
