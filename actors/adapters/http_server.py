@@ -38,6 +38,7 @@ class HttpRequest:
     method: str
     path: str
     accept: str
+    user_agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,10 @@ class _LimitedServer(web.Server):
         use = self._uses.get(request.protocol)
         if use is not None:
             use.active_at_s, use.has_asked = self._loop.time(), True
-        asked = HttpRequest(request.method, request.path, request.headers.get("Accept", ""))
+        sent = request.headers
+        asked = HttpRequest(
+            request.method, request.path, sent.get("Accept", ""), sent.get("User-Agent", "")
+        )
         answer = self._answer(asked)
         headers = {"Server": "constellation", "Content-Type": answer.content_type}
         response = web.Response(
