@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
 from constellation.traefik.places import Places
-from constellation.traefik.reach import How, Reached, reach
+from constellation.traefik.reach import How, Reached, doubt, reach
 from constellation.traefik.rejection import Complaint, Rejection
 from messages.monitor import ServiceState
 
@@ -93,6 +93,8 @@ def backends(
         if isinstance(reached, Complaint) and state.health != "stopped":
             rejected.append(reached.of(*instance))
             continue
+        if isinstance(reached, Reached) and (doubtful := doubt(state, reached)):
+            rejected.append(doubtful.of(*instance))
         found.append(
             Backend(
                 instance,
