@@ -53,6 +53,7 @@ class HttpRequest:
     method: str
     path: str
     accept: str = ""
+    user_agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +192,7 @@ class _LimitedServer(web.Server):
         if use is not None:
             use.active_at_s = self._loop.time()
             use.requests_count += 1
-        answer = self._refusal(request) or self._answer(
-            HttpRequest(request.method, request.path, request.headers.get("Accept", ""))
-        )
+        answer = self._refusal(request) or self._answer(_read(request))
         headers = {**_HEADERS, "Content-Type": answer.content_type}
         response = web.Response(
             status=answer.status, body=answer.body, headers={**headers, **answer.headers}
@@ -214,6 +213,13 @@ class _LimitedServer(web.Server):
             return None
         self._count("foreign_page")
         return HttpAnswer(403, f"{why}\n".encode())
+
+
+def _read(request: web.BaseRequest) -> HttpRequest:
+    sent = request.headers
+    return HttpRequest(
+        request.method, request.path, sent.get("Accept", ""), sent.get("User-Agent", "")
+    )
 
 
 class HttpServer:

@@ -25,6 +25,7 @@ class Backend:
         options: of its server, from labels.
         left_out: why it gets no requests; empty: it does.
         is_well: it is healthy, even if it gets no requests because of its node.
+        is_spare: it gets none because another instance is the primary, as it should be.
     """
 
     instance: Instance
@@ -33,6 +34,7 @@ class Backend:
     options: Mapping[str, object]
     left_out: str = ""
     is_well: bool = True
+    is_spare: bool = False
 
     @property
     def address(self) -> str:
@@ -146,7 +148,11 @@ def _primary_only(
     kept = [
         backend
         if backend.left_out or backend.instance == chosen
-        else replace(backend, left_out="another instance is the primary" if chosen else none)
+        else replace(
+            backend,
+            left_out="another instance is the primary" if chosen else none,
+            is_spare=bool(chosen) and backend.instance not in primaries,
+        )
         for backend in found
     ]
     return kept, rejected
