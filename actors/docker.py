@@ -64,6 +64,7 @@ class DockerActor(AsyncShell):
         self._inspecting_soon: set[str] = set()
         self._slots = asyncio.Semaphore(INSPECTIONS_MAX)
         self._hanging = 0
+        self._settling = False
         self._list_due = asyncio.Event()
         self._report_due = True
         self._outage_logged = False
@@ -249,7 +250,8 @@ class DockerActor(AsyncShell):
             self._perform([Inspect(container_id)])
 
     async def _settle_names(self) -> None:
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(SETTLE_S / 2)
+        self._settling = False
         self._perform(self.inventory.names_settled(self.now_s()))
 
     async def _give_grace(self, unreported: Unreported, ended: asyncio.Future[str]) -> None:
@@ -269,7 +271,7 @@ class DockerActor(AsyncShell):
                 case ListSoon():
                     self._list_due.set()
                 case SettleNames():
-                    self.spawn(self._settle_names(), "settle names")
+                    self._begin_settling()
                 case Unreported():
                     self.spawn(self._give_grace(effect, self._ended), "grace")
                 case Send() | Note():
@@ -287,6 +289,11 @@ class DockerActor(AsyncShell):
         if container_id not in self._inspecting_soon:
             self._inspecting_soon.add(container_id)
             self.spawn(self._inspect_soon(container_id, self._ended), "inspect soon")
+
+    def _begin_settling(self) -> None:
+        if not self._settling:
+            self._settling = True
+            self.spawn(self._settle_names(), "settle names")
 
     def _report_outage(self, error: AdapterError) -> None:
         self._errors.labels("session").inc()

@@ -58,7 +58,7 @@ class ListSoon:
 
 @dataclass(frozen=True, slots=True)
 class SettleNames:
-    """Effect: call `names_settled` when no container was renamed for a moment."""
+    """Effect: call `names_settled` a moment later; once, however often it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +180,9 @@ class Inventory:
 
     def names_settled(self, now_s: float) -> list[Effect]:
         """Give renamed containers their new names, if these have settled."""
-        effects: list[Effect] = []
-        for container_id, name in self._renames.settled(now_s).items():
+        settled = self._renames.settled(now_s)
+        effects: list[Effect] = [SettleNames()] if self._renames else []
+        for container_id, name in settled.items():
             known = self.containers.get(container_id)
             if known is not None and name:
                 self.containers[container_id] = known.renamed(name)

@@ -19,6 +19,9 @@ class Renames:
         self._first_at_s = 0.0
         self._last_at_s = 0.0
 
+    def __len__(self) -> int:
+        return len(self._new)
+
     def begin(self, container_id: str, known: str, new: str, now_s: float) -> None:
         """Handle that the container called `known` so far is called `new` now."""
         if not self._known:

@@ -35,6 +35,7 @@ class Lab:
         self.wanted: list[str] = []  # inspections asked for
         self.soon: list[str] = []  # the same, a moment later
         self.listings_due = 0
+        self.settling = 0  # times that it was asked for
         self.unreported: list[Unreported] = []
         self.notes: list[str] = []
         self.told: dict[str, ServiceObservation] = {}
@@ -49,7 +50,7 @@ class Lab:
                 case ListSoon():
                     self.listings_due += 1
                 case SettleNames():
-                    pass  # the test decides when
+                    self.settling += 1
                 case Unreported():
                     self.unreported.append(effect)
                 case Note():

@@ -13,8 +13,8 @@ from tests.monitor.watched import Host, Start, has
 pytestmark = pytest.mark.xdist_group("docker engine")
 
 
-def settle_names(lab: Lab) -> None:
-    lab.now_s += SETTLE_S
+def settle_names(lab: Lab, part: float = 1.0) -> None:
+    lab.now_s += SETTLE_S * part
     lab.perform(lab.inventory.names_settled(lab.now_s))
 
 
@@ -32,7 +32,10 @@ def test_two_that_swap_names_do_so_at_once() -> None:
         lab.inspect()
         seen.append({*lab.told})
         assert (lab.told["one"].instance, lab.told["two"].instance) == (one, two)
-    settle_names(lab)
+    settle_names(lab, 0.9)
+    assert (lab.told["one"].instance, lab.settling) == (one, 4)  # asked again
+    settle_names(lab, 0.2)
+    assert lab.settling == 4
     swapped = lab.told["one"].instance, lab.told["two"].instance
     lab.inspect()
 
