@@ -482,6 +482,6 @@ def _rows(message: RecordPublish) -> Iterable[tuple[RecordKind, str, Message]]:
     if message.node_state is not None:
         yield "node", "", message.node_state
     for service in message.service_states:
-        yield "service", service.service, service
+        yield "service", service.key, service
     for warp in message.warp_states:
         yield "warp", warp.gateway, warp
