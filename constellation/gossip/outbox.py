@@ -100,6 +100,7 @@ class Outbox:
         self._policy = policy
         self._effects: list[Effect] = []
         self._laden = 0  # packets of the current step that carry broadcasts
+        self._user_first = False  # in the next packet
         self._complaints: Counter[tuple[str, str]] = Counter()
         self.membership = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
         self.user = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
@@ -165,8 +166,13 @@ class Outbox:
         used = COMPOUND_HEADER_BYTES + sum(len(part) + PART_OVERHEAD_BYTES for part in parts)
         budget, limit = self._policy.packet_bytes_max - used, self.transmits_max
         room = COMPOUND_PARTS_MAX - len(parts)
-        chosen = self.membership.take_parts(budget, limit=limit, parts_max=room)
-        if to not in self.strangers:
-            budget -= sum(len(part) + PART_OVERHEAD_BYTES for part in chosen)
-            chosen += self.user.take_parts(budget, limit=limit, parts_max=room - len(chosen))
+        queues = [self.membership] if to in self.strangers else [self.membership, self.user]
+        # Neither may delay the other for long: a member that lies could keep one of them full.
+        self._user_first = not self._user_first and len(queues) > 1
+        chosen: list[bytes] = []
+        for queue in reversed(queues) if self._user_first else queues:
+            parts_max = room - len(chosen)
+            taken = queue.take_parts(budget, limit=limit, parts_max=parts_max)
+            budget -= sum(len(part) + PART_OVERHEAD_BYTES for part in taken)
+            chosen += taken
         return chosen

@@ -13,6 +13,7 @@ from math import ceil, log2
 from random import Random
 
 from constellation.gossip import packets
+from constellation.gossip.hearsay import Hearsay
 from constellation.gossip.member import Address, Member, MemberTable
 from constellation.gossip.membership import Membership
 from constellation.gossip.name_claim import NameClaim
@@ -65,20 +66,32 @@ class SwimNode:
         own = Alive(
             incarnation, node_name, address.packed, address.port, policy.meta, policy.versions
         )
-        self.membership = Membership(
-            own, policy, table=self.members, timers=self._timers, outbox=self.outbox
-        )
-        self._name = NameClaim(
-            self.membership,
-            reclaim_s=policy.dead_reclaim_s,
-            timers=self._timers,
-            outbox=self.outbox,
-        )
         self.prober = Prober(
             node_name=node_name,
             address=address,
             policy=policy,
             members=self.members,
+            timers=self._timers,
+            outbox=self.outbox,
+        )
+        self.hearsay = Hearsay(
+            self.prober,
+            own=lambda: self.membership.me.claim,
+            interval_s=policy.probe_interval_s,
+            timers=self._timers,
+            outbox=self.outbox,
+        )
+        self.membership = Membership(
+            own,
+            policy,
+            table=self.members,
+            hearsay=self.hearsay,
+            timers=self._timers,
+            outbox=self.outbox,
+        )
+        self._name = NameClaim(
+            self.membership,
+            reclaim_s=policy.dead_reclaim_s,
             timers=self._timers,
             outbox=self.outbox,
         )
@@ -132,6 +145,8 @@ class SwimNode:
         # While the name is taken: an ack would make peers believe that its holder is alive.
         for packet in () if self.name_taken else found:
             self._on_packet(packet, source, now_s)
+        if not self.name_taken:
+            self.membership.on_heard(source, now_s)
         self._name.ask(len(self.members), now_s)
         return self._end(now_s)
 
@@ -143,7 +158,7 @@ class SwimNode:
 
     def on_tcp_ack(self, ack: Ack, now_s: float) -> list[Effect]:
         """Take the answer to `OpenTcpPing`."""
-        self.prober.on_ack(ack, now_s)
+        self._on_ack(ack, now_s)
         return self._end(now_s)
 
     def on_tcp_refused(self, seq_no: int, now_s: float) -> list[Effect]:
@@ -151,12 +166,12 @@ class SwimNode:
         self.prober.on_refused(seq_no, now_s)
         return self._end(now_s)
 
-    def broadcast(self, subject: object, body: bytes) -> bool:
+    def broadcast(self, subject: object, body: bytes, *, rank: int = 0, author: str = "") -> bool:
         """Queue a user message as a broadcast; False if it cannot fit in a packet."""
         message = packets.encode(User(body))
         if len(message) > self.user_bytes_max:
             return False
-        self.outbox.user.put(subject, message)
+        self.outbox.user.put(subject, message, rank=rank, author=author)
         return True
 
     @property
@@ -172,15 +187,19 @@ class SwimNode:
             entries = tuple(own if e.alive.node == self.node_name else e for e in entries)
         return PushPull(entries, join=join)
 
-    def on_push_pull(self, remote: PushPull, now_s: float, *, initiated: bool) -> bool:
+    def on_push_pull(self, remote: PushPull, now_s: float, *, asked: Address | None = None) -> bool:
         """Merge the table of a peer; False if it must not be merged.
+
+        `asked`: the address of the peer, if this node began the exchange.
 
         The caller takes the effects with `end_step`.
         """
-        if not self._name.check(remote, now_s, initiated=initiated):
+        if not self._name.check(remote, now_s, initiated=asked is not None):
             return False
         for entry in remote.nodes:
             self._merge(entry, now_s)
+        if asked is not None:
+            self.membership.on_heard(asked, now_s)
         return True
 
     def end_step(self, now_s: float) -> list[Effect]:
@@ -244,11 +263,11 @@ class SwimNode:
             case IndirectPing():
                 self.prober.on_indirect_ping(packet, source, now_s)
             case Ack():
-                self.prober.on_ack(packet, now_s)
+                self._on_ack(packet, now_s)
             case Nack():
                 self.prober.on_nack(packet)
             case Alive():
-                self.membership.on_alive(packet, now_s)
+                self.membership.on_alive(packet, now_s, source)
             case Suspect():
                 self.membership.on_suspect(packet, now_s)
                 self._answer_accusation(packet, source)
@@ -256,6 +275,10 @@ class SwimNode:
                 self.membership.on_dead(packet, now_s)
             case User(body):
                 self.outbox.add_effect(UserReceived(body))
+
+    def _on_ack(self, ack: Ack, now_s: float) -> None:
+        self.prober.on_ack(ack, now_s)
+        self.membership.on_greeting_answered(ack.seq_no, now_s)
 
     def _answer_accusation(self, news: Suspect, source: Address) -> None:
         """Send the refutation to the accuser directly: a broadcast may miss it."""
@@ -290,8 +313,14 @@ class SwimNode:
                 self._exchange(now_s)
             case Alarm.REJOIN:
                 self._rejoin(now_s)
+            case Alarm.GREET:
+                self._greet(now_s)
             case Alarm.RECLAIM:
                 self.membership.reclaim()
+
+    def _greet(self, now_s: float) -> None:
+        if not (self.membership.leaving or self.name_taken):
+            self.hearsay.on_time(now_s)
 
     def _probe(self, now_s: float) -> None:
         target, wrapped = self.members.next_to_probe(but=self.node_name)
