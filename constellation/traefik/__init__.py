@@ -42,6 +42,7 @@ last_good              the body that survives a restart
 ages                   how long ago the record of each instance changed
 explanation            how a host name or a service is routed, and why not
 views                  parts of the body for people
+secrecy                hides what may be a secret in what people see
 
 Traefik refuses a whole body for one unknown key or one empty object, and logs that only once.  So
 everything is checked before it reaches the body.  What fails a check is left out alone, and listed
