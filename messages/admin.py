@@ -14,6 +14,7 @@ from messages.gossip import CORDON_REASON_CHARACTERS_MAX, MemberState
 from messages.lifecycle import ActorStatus
 from messages.monitor import Endpoint, Health
 from messages.raft_reports import HeldLease
+from messages.wellness import Trouble
 
 # 'absent': not seen since the agent started; 'lost': it was present, and is gone.
 PartState = Literal["present", "absent", "lost"]
@@ -53,6 +54,10 @@ class NodeStatus(Message):
     parts: tuple[PartReported, ...] = Field(
         default=(), description="the parts that are absent or lost"
     )
+    troubles: tuple[Trouble, ...] = Field(
+        default=(), description="what else does not work, the worst first"
+    )
+    troubles_unlisted: int = Field(default=0, ge=0, description="further troubles")
 
 
 class StatusReport(Message):

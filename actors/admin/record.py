@@ -12,9 +12,11 @@ from constellation import __version__
 from constellation.admin.cordon import Cordon
 from constellation.registry import runs_on_every_node
 from constellation.saving import is_saving
+from constellation.wellness.troubles import TroubleBook
 from messages.admin import PartReported
 from messages.gossip import NodeState, RecordPublish
 from messages.raft_member import ClusterJoined
+from messages.wellness import Trouble, TroublesReported
 
 FROM_START = ("tailscale", "cloudflare")  # no actor reports on these parts
 
@@ -32,12 +34,23 @@ class RecordDesk(Desk):
             if part.part in FROM_START
         }
         self._problems: dict[str, PartReported] = {}  # of this actor's own parts
+        self._troubles = TroubleBook()
 
     @property
     def not_present(self) -> tuple[PartReported, ...]:
         """The parts that are absent or lost, by name."""
         parts = {**self._parts, **self._problems}
         return tuple(parts[name] for name in sorted(parts) if parts[name].state != "present")
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What the actors of this node know to be wrong, the worst first."""
+        return self._troubles.listed
+
+    @property
+    def troubles_unlisted(self) -> int:
+        """How many further troubles there are."""
+        return self._troubles.unlisted_count
 
     def set_problem(self, part: str, problem: PartReported | None) -> None:
         """Report a part of this actor itself as lost, or, with None, as working again."""
@@ -58,6 +71,9 @@ class RecordDesk(Desk):
         self._parts[message.part] = message
         if before is None or before.state != message.state:
             self.publish()
+
+    def receiveMsg_TroublesReported(self, message: TroublesReported, sender: ActorAddress) -> None:
+        self._troubles.report(message)
 
     def receiveMsg_ClusterJoined(self, message: ClusterJoined, sender: ActorAddress) -> None:
         if message.cluster_id != self._cluster_id:

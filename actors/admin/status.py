@@ -72,6 +72,8 @@ class StatusDesk(Desk):
             uptime_s=max(0.0, datetime.now(UTC).timestamp() - node.started_at_utc_s()),
             actors=message.actors,
             parts=self._record.not_present,
+            troubles=self._record.troubles,
+            troubles_unlisted=self._record.troubles_unlisted,
         )
         self._perform(self._round.answered(status.node, status, self.shell.now_s()))
 

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 from constellation.admin.cordon import healthy_on
 from constellation.admin.words import counted, duration
 from constellation.cluster_view import ClusterView
+from constellation.wellness.troubles import worst_first
 from messages.admin import NodeStatus, PartReported, PartState
 from messages.gossip import MemberState
 from messages.lifecycle import ActorState, ActorStatus
 from messages.monitor import ServiceState
+from messages.wellness import Trouble
 
 INSTANCES_NAMED_MAX = 3
 
@@ -31,6 +33,7 @@ def degraded(
         *_nodes_in(view, "suspect"),
         *_actors_in(answered, "given_up"),
         *_parts_in(answered, "lost", "does not work"),
+        *_troubles_in(answered, is_note=False),
         *_actors_in(answered, "backing_off"),
         *_silent(view, unanswered),
     )
@@ -64,6 +67,7 @@ def notes(view: ClusterView, answered: Sequence[NodeStatus]) -> tuple[str, ...]:
         *(f"node {name} has left the cluster" for name in left),
         *_cordoned(view),
         *_parts_in(answered, "absent", "is absent"),
+        *_troubles_in(answered, is_note=True),
     )
 
 
@@ -190,3 +194,19 @@ def _parts_in(answered: Sequence[NodeStatus], state: PartState, what: str) -> It
     for part, nodes in where.items():
         because = "; ".join(text for text in (part.why, part.fix) if text)
         yield f"{part.part} on {', '.join(nodes)} {what}" + (f": {because}" if because else "")
+
+
+def _troubles_in(answered: Sequence[NodeStatus], *, is_note: bool) -> Iterator[str]:
+    """Name the nodes of each trouble: in one line where it is the same."""
+    where: dict[Trouble, list[str]] = {}
+    for status in answered:
+        for trouble in status.troubles:
+            if trouble.is_note == is_note:
+                where.setdefault(trouble, []).append(status.node)
+    for trouble in sorted(where, key=worst_first):
+        because = "; ".join(text for text in (trouble.why, trouble.fix) if text)
+        text = f"{trouble.what} on {', '.join(where[trouble])}"
+        yield f"{text}: {because}" if because else text
+    unlisted = {one.node: one.troubles_unlisted for one in answered if one.troubles_unlisted}
+    if unlisted and not is_note:
+        yield f"{counted(sum(unlisted.values()), 'further trouble')} on {', '.join(unlisted)}"
