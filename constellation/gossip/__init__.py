@@ -16,6 +16,7 @@ membership         how each message changes what is known of a member       (SWI
 prober             direct and indirect probes                               (SWIM §3.1)
 suspicion          how long a suspect may refute                            (Lifeguard §IV-B)
 awareness          local health                                             (Lifeguard §IV-A)
+paths              whether UDP passes to a member, and back
 dissemination      the queue of broadcasts                                  (SWIM §4.1)
 member             one member, and the table of all in the order of probes  (SWIM §4.3)
 hearsay            members that were told of and never heard
@@ -37,6 +38,7 @@ identity           a node's signing key
 sameness           push/pull exchanges that are skipped because both sides are equal
 backlog            received records that wait to be merged
 catch_up           extra push/pull exchanges when there is much to send
+direct_news        news over TCP, where UDP does not pass
 change_feed        the changes that readers receive
 gossip_node        membership and records as one node, and the facade for the shell
 """

@@ -99,10 +99,13 @@ class BroadcastQueue:
             before[news.author] += bool(news.author)
         return sorted(order, key=lambda item: turns[item[0]])
 
-    def take_parts(self, budget_bytes: int, *, limit: int, parts_max: int = 255) -> list[bytes]:
+    def take_parts(
+        self, budget_bytes: int, *, limit: int, parts_max: int = 255, first_limit: int = 0
+    ) -> list[bytes]:
         """Return the broadcasts to send now in `budget_bytes`, and count each as sent once more.
 
-        A broadcast that was sent `limit` times is removed.
+        A broadcast that was sent `limit` times is removed; one of an author that has the first
+        rank, once it was also sent `first_limit` times.
         """
         chosen: list[bytes] = []
         for subject, news in self._in_order():
@@ -112,6 +115,7 @@ class BroadcastQueue:
             budget_bytes -= size
             chosen.append(news.body)
             news.transmits += 1
-            if news.transmits >= limit:
+            is_first = news.author and not news.rank
+            if news.transmits >= (max(limit, first_limit) if is_first else limit):
                 self._drop(subject)
         return chosen

@@ -23,6 +23,7 @@ from constellation.gossip.cluster_state import (
     Outcome,
     join_outcomes,
 )
+from constellation.gossip.direct_news import DirectNews
 from constellation.gossip.dissemination import BroadcastQueue
 from constellation.gossip.identity import Identity
 from constellation.gossip.member import Address, MemberState
@@ -124,6 +125,7 @@ class GossipNode:
         self._backlog = Backlog(self.state.table.room.is_member)
         self._backlog_due_s: float | None = None
         self._catch_up = CatchUp()
+        self._direct = DirectNews(random)
         self.sameness = Sameness(self.swim, self.state.table.digests)
         self.feed.mark_member(identity.node_name, self.swim.membership.me)
 
@@ -216,6 +218,7 @@ class GossipNode:
             self._expiry_due_s,
             self._backlog_due_s,
             self._catch_up.due_s,
+            self._direct.due_s,
             self.sameness.due_s,
         )
         return min((due for due in dues if due is not None), default=None)
@@ -267,6 +270,7 @@ class GossipNode:
             effects += self._merge_some(now_s)
         if self._catch_up.is_due(now_s):
             effects += self._exchange_out_of_turn()
+        effects += self._send_direct(now_s)
         effects += self.sameness.on_time(now_s)
         return self._end(effects, now_s)
 
@@ -287,6 +291,7 @@ class GossipNode:
 
     def leave(self, now_s: float) -> list[Effect]:
         """Begin to leave; `has_left` becomes true when the leave has been sent."""
+        self._exchange_directly(now_s)
         return self._end(self.swim.leave(now_s), now_s)
 
     def push_pull_request(self, to: Address, *, join: bool) -> PushPull:
@@ -379,6 +384,7 @@ class GossipNode:
             self.feed.mark_record(author, record_id)
         if self._records and len(outcome.news) >= catch_up.RECORDS_MIN:
             self._catch_up.begin(now_s)
+            self._exchange_directly(now_s)
         elif self._records:
             self._tell(outcome.news, now_s)
         effects = self.swim.end_step(now_s)
@@ -386,14 +392,31 @@ class GossipNode:
 
     def _tell(self, news: Iterable[Stored], now_s: float) -> None:
         """Broadcast each record."""
+        has_direct = bool(self.swim.paths.over_tcp)
         for stored in news:
             record = stored.record
             subject = (record.node, record.kind, record.key)
             message = record_codec.pack_records([stored.encoded])
             rank, author = self._rank(record.node), record.node
+            if has_direct:
+                is_own = rank == OWN_RANK
+                self._direct.put(subject, stored.encoded, now_s, is_own=is_own)
             if not self.swim.broadcast(subject, message, rank=rank, author=author):
                 self._large.put(subject, stored.encoded, rank=rank, author=author)
                 self._large_due_s = self._large_due_s or now_s + LARGE_DELAY_S
+
+    def _exchange_directly(self, now_s: float) -> None:
+        if self.swim.paths.over_tcp:
+            self._direct.exchange(now_s)
+
+    def _send_direct(self, now_s: float) -> list[Effect]:
+        """Send what is due over TCP; begin with an exchange where UDP has just been lost."""
+        newly = self.swim.paths.take_newly_lost()
+        strangers = self.swim.outbox.strangers
+        to = [one for one in self.swim.paths.over_tcp if one not in strangers]
+        chance = self.swim.policy.gossip_nodes / max(1, self.swim.members.living_count)
+        effects = self._direct.on_time(to, now_s, chance=chance)
+        return [*effects, *(OpenPushPull(one, join=False) for one in newly)]
 
     def _exchange_out_of_turn(self) -> list[Effect]:
         """Begin a push/pull with a random member that understands records."""
@@ -437,6 +460,7 @@ class GossipNode:
                     rest += self.sameness.ask_first(to, now_s) or [effect]
                 case MemberChanged(name):
                     self._on_member(name, now_s)
+                    self._exchange_directly(now_s)
                     rest.append(effect)
                 case Note(event, fields) if event in EVENTS:
                     self.feed.mark_event(EVENTS[event], fields["member"], now_s)

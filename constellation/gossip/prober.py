@@ -141,6 +141,11 @@ class Prober:
             wait_s = REFUSED_SHARE * self._policy.probe_timeout_s
             self._timers.set(Alarm.PROBE_DEADLINE, min(probe.deadline_s, now_s + wait_s))
 
+    def target_of(self, seq_no: int) -> Member | None:
+        """Return the member that the current probe is for, if it has that number."""
+        probe = self._round
+        return probe.target if probe is not None and probe.seq_no == seq_no else None
+
     def on_ack(self, ack: Ack, now_s: float) -> None:
         """Take the ack of the current probe, or relay the ack of a probe for another member."""
         if self._round is not None and ack.seq_no == self._round.seq_no:

@@ -19,6 +19,7 @@ from constellation.gossip.membership import Membership
 from constellation.gossip.name_claim import NameClaim
 from constellation.gossip.outbox import Effect, OpenPushPull, Outbox, UserReceived
 from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, Ping, Suspect, User
+from constellation.gossip.paths import Paths
 from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.prober import Prober
 from constellation.gossip.stream import NodeEntry, PushPull
@@ -74,6 +75,7 @@ class SwimNode:
             timers=self._timers,
             outbox=self.outbox,
         )
+        self.paths = Paths(self.prober, interval_s=policy.probe_interval_s, outbox=self.outbox)
         self.hearsay = Hearsay(
             self.prober,
             own=lambda: self.membership.me.claim,
@@ -147,6 +149,7 @@ class SwimNode:
             self._on_packet(packet, source, now_s)
         if not self.name_taken:
             self.membership.on_heard(source, now_s)
+            self.paths.heard(source, now_s)
         self._name.ask(len(self.members), now_s)
         return self._end(now_s)
 
@@ -217,13 +220,15 @@ class SwimNode:
         """Return the next members to send broadcasts to: living, or dead for a short time.
 
         The order is a shuffled round-robin, so that the few copies of one broadcast go to different
-        members.
+        members.  Members to which UDP does not pass are told over TCP, unless this node leaves.
         """
+        over_tcp = () if self.membership.leaving else self.paths.over_tcp
 
         def fits(member: Member) -> bool:
             dead_s = now_s - member.state_changed_at_s
             recently = member.state == "dead" and dead_s <= self.policy.dead_gossip_s
-            return member.name != self.node_name and (member.is_living or recently)
+            is_target = member.is_living or recently
+            return member.name != self.node_name and is_target and member.address not in over_tcp
 
         fitting = {member.name: member for member in self.members if fits(member)}
         order = [name for name in self._gossip_order if name in fitting]
@@ -263,7 +268,7 @@ class SwimNode:
             case IndirectPing():
                 self.prober.on_indirect_ping(packet, source, now_s)
             case Ack():
-                self._on_ack(packet, now_s)
+                self._on_ack(packet, now_s, source)
             case Nack():
                 self.prober.on_nack(packet)
             case Alive():
@@ -276,7 +281,15 @@ class SwimNode:
             case User(body):
                 self.outbox.add_effect(UserReceived(body))
 
-    def _on_ack(self, ack: Ack, now_s: float) -> None:
+    def _on_ack(self, ack: Ack, now_s: float, source: Address | None = None) -> None:
+        """Take an ack; without a source it came over TCP."""
+        target = self.prober.target_of(ack.seq_no)
+        if target is not None and source == target.address:
+            self.paths.passes(target.address)
+        elif target is not None:
+            self.paths.missed(target.address, target.name, over_tcp=source is None)
+        elif source is not None:
+            self.paths.acked(ack.seq_no, source)
         self.prober.on_ack(ack, now_s)
         self.membership.on_greeting_answered(ack.seq_no, now_s)
 
@@ -326,6 +339,7 @@ class SwimNode:
         target, wrapped = self.members.next_to_probe(but=self.node_name)
         if wrapped:
             self.membership.reap(now_s)
+        self.paths.on_probe_interval(one.address for one in self.members if one.is_living)
         interval_s = self.policy.probe_interval_s * self.prober.awareness.local_health_multiplier
         self._timers.set(Alarm.PROBE, now_s + interval_s)
         if target is not None and not (self.membership.leaving or self.name_taken):

@@ -38,6 +38,7 @@ class SimNetwork:
         self.bytes_sent: Counter[str] = Counter()  # payload of UDP and TCP, by sender
         self._sides: dict[str, int] = {}
         self._cuts: set[tuple[str, str]] = set()
+        self._udp_cuts: set[tuple[str, str]] = set()
         self.refusing: set[str] = set()  # hosts that refuse connections; others are silent
         self._starved_until_s: dict[str, float] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -77,9 +78,14 @@ class SimNetwork:
         """Block one direction between two nodes."""
         self._cuts.add((ip, to))
 
+    def cut_udp(self, ip: str, to: str) -> None:
+        """Block UDP in one direction between two nodes; TCP passes."""
+        self._udp_cuts.add((ip, to))
+
     def heal(self) -> None:
         self._sides = {}
         self._cuts.clear()
+        self._udp_cuts.clear()
 
     def starve(self, ip: str, seconds: float) -> None:
         """Suspend a node: its packets and timers wait."""
@@ -126,7 +132,7 @@ class SimNetwork:
             return node.on_packet(body, Address(ip, 7946), self.now_s)
 
         for _ in range(1 + (self.random.random() < self.duplication)):
-            if self.random.random() >= self.loss:
+            if self.random.random() >= self.loss and (ip, to.ip) not in self._udp_cuts:
                 self._carry(ip, to, step)
 
     def _send_stream(self, ip: str, to: Address, body: bytes) -> None:

@@ -244,7 +244,7 @@ def test_short_disturbance_does_not_lose_all_copies_of_a_broadcast(members: int)
 
 @pytest.mark.slow
 def test_broadcast_rarely_misses_a_member_of_a_small_cluster() -> None:
-    net = SimNetwork(seed=2)
+    net = SimNetwork(seed=1)
     cluster(net, IPS)
     assert net.run(60, until=lambda: whole(net))
     late = 0
