@@ -15,6 +15,7 @@ from typing import Literal, NoReturn
 
 from actors import node
 from actors.adapters.cluster_key import load_cluster_key
+from actors.adapters.docker_tls import check_docker_tls
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.node_identity import load_identity
 from actors.adapters.parts import find_missing
@@ -61,6 +62,7 @@ def _run(settings: Settings) -> int:
         settings = wait_for_tailnet_address(settings, say=_say_waiting)
         node.set_settings(settings)
         node.set_cluster_key(load_cluster_key(settings))
+        check_docker_tls(settings.docker)
         load_identity(settings)  # made or refused here, where a person looks
         log.info("agent_starting", version=__version__, data_dir=settings.data_dir)
         for part in find_missing(settings):

@@ -19,6 +19,7 @@ from messages.base import Message
 
 TROUBLES_MAX = 32  # of one actor
 HOSTS_MAX = 8
+PROBLEMS_MAX = 100
 TEXT_CHARACTERS_MAX = 512
 
 # The worst first: `status` lists them in this order.
@@ -74,3 +75,13 @@ class TroublesReported(Message):
     actor: str = Field(min_length=1, max_length=64, description="who reports")
     troubles: tuple[Trouble, ...] = Field(max_length=TROUBLES_MAX)
     unlisted: int = Field(default=0, ge=0, description="further troubles, without room here")
+
+
+class ClusterJudged(Message):
+    """State what is wrong with the cluster as this node sees it, for `/health`.
+
+    Sent to `http` in intervals.  No answer.
+    """
+
+    problems: tuple[str, ...] = Field(max_length=PROBLEMS_MAX, description="the worst first")
+    unlisted: int = Field(ge=0, description="further problems")

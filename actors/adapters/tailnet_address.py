@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from actors.adapters.tailscale import ask_tailscale
 from constellation.errors import AdapterError
+from constellation.settings.addresses import TAILSCALE
 from constellation.settings.agent import Settings
 from constellation.settings.tailscale import TailscaleSettings
-from constellation.settings.types import TAILSCALE
 from constellation.tailscale.condition import TailscaleCondition, absent, condition_of
 from constellation.tailscale.seeds import seed_hosts
 

@@ -12,6 +12,7 @@ from constellation import __version__
 from constellation.admin.cordon import Cordon
 from constellation.registry import runs_on_every_node
 from constellation.saving import is_saving
+from constellation.traefik.own_traefik import PART as TRAEFIK
 from constellation.wellness.troubles import TroubleBook
 from messages.admin import PartReported
 from messages.gossip import NodeState, RecordPublish
@@ -88,8 +89,8 @@ class RecordDesk(Desk):
             for name, part in self._parts.items()
             if part.state == "present" and not runs_on_every_node(name)
         ]
-        if settings.traefik.ingress_port:
-            capabilities.append("traefik")
+        if settings.traefik.ingress_port and TRAEFIK not in self._parts:
+            capabilities.append(TRAEFIK)  # until its state is known
         state = NodeState(
             address=settings.bind_address,
             gossip_port=settings.gossip.port,

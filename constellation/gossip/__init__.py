@@ -20,6 +20,7 @@ paths              whether UDP passes to a member, and back
 dissemination      the queue of broadcasts                                  (SWIM §4.1)
 member             one member, and the table of all in the order of probes  (SWIM §4.3)
 hearsay            members that were told of and never heard
+conflicts          nodes that claim the name or the identity of another
 name_claim         what a node does whose name another node has
 node_meta          the public key and the node state in a member's meta
 incarnation        the incarnation with which a new life begins

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from constellation.gossip.conflicts import Conflict, Conflicts
 from constellation.gossip.fields import U32_MAX
 from constellation.gossip.hearsay import Hearsay
 from constellation.gossip.incarnation import FOLLOWED_MAX, above_earlier_life
@@ -33,7 +34,6 @@ from constellation.gossip.timers import RemindSuspect, SuspicionEnds, Timers
 
 HIGHEST_MAX = U32_MAX - 1  # incarnation of a claim; one more is left to refute it
 FORMER_EXPIRY_S = 86_400.0
-CONFLICT_INTERVAL_S = 60.0  # between two log events about one name
 
 
 class Membership:
@@ -53,7 +53,7 @@ class Membership:
         self._timers = timers
         self._outbox = outbox
         self._suspicions: dict[str, Suspicion] = {}
-        self._conflict_at_s: dict[str, float] = {}  # when it was last logged, by name
+        self.conflicts = Conflicts(outbox)
         self._hearsay = hearsay
         self.table = table
         self.me = Member(own, "alive", own.incarnation, 0.0)
@@ -81,8 +81,11 @@ class Membership:
             return
         member = self.table.get(claim.node)
         moved = member is None or is_other(claim, member.claim)
+        twin = self._twin_of(claim) if moved else None
         if member is not None and moved and not self._may_move(member, now_s):
             self._conflict(member, claim, now_s)
+        elif twin is not None:
+            self._conflict(twin, claim, now_s)
         elif moved and source != unpacked(claim.addr, claim.port):
             self._hearsay.tell(claim, now_s)
         elif member is None:
@@ -177,7 +180,7 @@ class Membership:
             if not member.is_living and gone_s > self._policy.dead_gossip_s:
                 self.table.forget(member.name)
                 self._outbox.strangers.discard(member.address)
-                self._conflict_at_s.pop(member.name, None)
+                self.conflicts.forget(member.name)
                 self._outbox.add_effect(MemberChanged(member.name))
         for address, since_s in list(self.former.items()):
             if now_s - since_s > FORMER_EXPIRY_S:
@@ -209,21 +212,16 @@ class Membership:
         dead = member.state == "dead" and gone_s >= self._policy.dead_reclaim_s
         return member.state == "left" or dead
 
+    def _twin_of(self, claim: Alive) -> Member | None:
+        """Return the living member that has the identity of a claim to another name."""
+        key = public_key_in(claim.meta)
+        if not key:
+            return None
+        others = (one for one in self.table if one.is_living and one.name != claim.node)
+        return next((one for one in others if public_key_in(one.claim.meta) == key), None)
+
     def _conflict(self, member: Member, claim: Alive, now_s: float) -> None:
-        if now_s - self._conflict_at_s.get(member.name, float("-inf")) < CONFLICT_INTERVAL_S:
-            return
-        self._conflict_at_s[member.name] = now_s
-        self._outbox.note(
-            "member_name_conflict",
-            "error",
-            member=member.name,
-            known=str(member.address),
-            claimed=str(unpacked(claim.addr, claim.port)),
-            known_key=public_key_in(member.claim.meta).hex()[:16],
-            claimed_key=public_key_in(claim.meta).hex()[:16],
-            fix="give each node a node_name of its own; a node that lost its data_dir returns once "
-            "its old life has been declared dead",
-        )
+        self.conflicts.note(Conflict.between(member, claim), now_s)
 
     def _revive(self, member: Member, claim: Alive, now_s: float) -> None:
         was, meta = member.state, member.claim.meta

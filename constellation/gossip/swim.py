@@ -108,6 +108,11 @@ class SwimNode:
         """Another living node has our name: this one is silent until that one is gone."""
         return self._name.is_taken
 
+    @property
+    def name_taken_by(self) -> tuple[str, Address] | None:
+        """Who has the name of this node, or its identity, and where; None: nobody."""
+        return self._name.taken_by
+
     def answers_to(self, name: str) -> bool:
         """Return whether this node must answer a ping for `name`."""
         return name in ("", self.node_name) and not self.name_taken

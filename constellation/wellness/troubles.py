@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import get_args
 
+from messages.admin import NodeStatus
+from messages.routes import NodeTrouble
 from messages.wellness import Trouble, TroubleKind, TroublesReported
 
 LISTED_MAX = 64  # of one node
@@ -42,3 +45,12 @@ class TroubleBook:
     def _all(self) -> list[Trouble]:
         known = {trouble for report in self._reports.values() for trouble in report.troubles}
         return sorted(known, key=worst_first)
+
+
+def about(subject: str, statuses: Iterable[NodeStatus]) -> Iterator[NodeTrouble]:
+    """Yield what nodes report about a host name, a container or a service."""
+    name = subject.strip().lower().rstrip(".")
+    for status in statuses:
+        for trouble in status.troubles:
+            if name in {trouble.subject.lower(), *(host.lower() for host in trouble.hosts)}:
+                yield NodeTrouble(node=status.node, trouble=trouble)

@@ -77,7 +77,8 @@ def observer(state: Known = "unknown", *, changed_s_ago: float = 0.0) -> Observe
     # Enough other members that a suspicion waits for confirmations.
     for number in range(3, 7):
         address = Address(f"10.0.0.{number}", 7946)
-        known = claim(1, node=f"n{number}", address=address)
+        key = identity_of(f"n{number}").public_key
+        known = claim(1, node=f"n{number}", key=key, address=address)
         parts.table.add_member(Member(known, "alive", 1, 0.0))
     made = Observer(parts.membership, parts.table, parts.timers, parts.outbox)
     membership = parts.membership
@@ -286,6 +287,7 @@ def test_log_of_a_name_conflict_shows_the_addresses_and_keys_of_both_nodes() -> 
     assert (note.event, note.level) == (CONFLICT, "error")
     assert {name: note.fields[name] for name in note.fields if name != "fix"} == {
         "member": "beta",
+        "claimant": "beta",
         "known": str(HOME),
         "claimed": str(ELSEWHERE),
         "known_key": KEY.hex()[:16],

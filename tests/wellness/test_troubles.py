@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from constellation.admin.problems import degraded, notes
+from constellation.wellness.judgement import judge
 from constellation.wellness.troubles import LISTED_MAX, TroubleBook
 from messages.admin import StatusRequest
 from messages.wellness import TROUBLES_MAX, Trouble, TroubleKind, TroublesReported
-from tests.admin.builders import members, status
+from tests.admin.builders import degraded, facts, members, status
 from tests.admin.started_admin import Admin
 from tests.traefik.builders import view
 
@@ -48,13 +48,15 @@ def test_equal_troubles_of_several_nodes_are_one_problem_and_notes_are_none() ->
     assert degraded(cluster, answered, ()) == (
         "the disk does not answer on alpha, beta: for 5 s; look at it",
     )
-    assert notes(cluster, answered) == ("a hint on alpha, beta",)
+    assert judge(facts(cluster, answered)).notes_on() == ("a hint on alpha, beta",)
 
 
 def test_what_does_not_fit_into_a_status_is_counted() -> None:
     answered = [status("alpha", troubles_unlisted=2)]
 
-    assert degraded(view(members=members()), answered, ()) == ("2 further troubles on alpha",)
+    assert degraded(view(members=members()), answered, ()) == (
+        "2 further troubles on alpha: see the logs there",
+    )
 
 
 def test_trouble_of_this_node_is_in_its_status() -> None:
