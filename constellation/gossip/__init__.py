@@ -41,5 +41,7 @@ backlog            received records that wait to be merged
 catch_up           extra push/pull exchanges when there is much to send
 direct_news        news over TCP, where UDP does not pass
 change_feed        the changes that readers receive
+foreign_keys       addresses whose keys differ from ours
+troubles           what is wrong between the nodes, for the operator
 gossip_node        membership and records as one node, and the facade for the shell
 """

@@ -70,7 +70,8 @@ class ClusterState:
         self._floors: dict[str, _Floor] = {}
         self.missed = False  # records of an author that may become a member were refused
         self.refused_members: dict[str, float] = {}  # that had no room lately, and when
-        self.strangers_refused_at_s = float("-inf")
+        self.missed_lately = False
+        self._missed_at_s = float("-inf")
         self.repeated = 0  # records that were known already or older than the known ones
 
     def publish(self, kind: RecordKind, key: str, value: Message, now_s: float) -> Outcome:
@@ -152,6 +153,7 @@ class ClusterState:
 
     def _forget_authors(self, living: frozenset[str], now_s: float) -> None:
         """Forget what is kept of authors that have no records left, or were refused long ago."""
+        self.missed_lately = now_s - self._missed_at_s <= REFUSED_SHOWN_S
         authors = set(self.table.authors)
         for author in set(self.authorship.authors) - living - authors:
             self.authorship.forget(author)
@@ -199,7 +201,7 @@ class ClusterState:
         if self.table.room.is_member(author):
             self.refused_members[author] = now_s
         else:
-            self.missed, self.strangers_refused_at_s = True, now_s
+            self.missed, self._missed_at_s = True, now_s
         return "limit"
 
     def _is_foreign(self, signed: SignedRecord, record_id: RecordId) -> bool:

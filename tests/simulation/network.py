@@ -11,6 +11,7 @@ from random import Random
 from constellation.effects import Note
 from constellation.gossip import packets
 from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.identity import Identity
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import Effect, OpenPushPull, OpenTcpPing, SendDatagram, SendStream
 from constellation.gossip.packets import Ack
@@ -45,7 +46,7 @@ class SimNetwork:
         self._numbers = count()
         self._wakes: dict[str, float] = {}
 
-    def start(
+    def start(  # noqa: PLR0913 - each by name
         self,
         name: str,
         ip: str,
@@ -54,9 +55,10 @@ class SimNetwork:
         life: int = 1,
         key: str = "",
         known: Iterable[Address] = (),
+        identity: Identity | None = None,
     ) -> GossipNode:
         node = GossipNode(
-            identity=identity_of(name, key=key),
+            identity=identity or identity_of(name, key=key),
             address=Address(ip, 7946),
             policy=policy or GossipPolicy(),
             random=Random(self.random.random()),
