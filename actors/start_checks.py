@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from actors.adapters.cluster_key import check_cluster_key
+from actors.adapters.docker_tls import check_docker_tls
 from actors.adapters.listening import listening_problem
 from actors.adapters.node_directory import directory_problems, in_use, lock_holder, space_problems
 from actors.adapters.node_identity import check_identity
@@ -74,6 +75,7 @@ def file_problems(settings: Settings) -> Iterator[ConstellationError]:
     has_key_elsewhere = settings.cluster_key is not None or settings.cluster_key_file is not None
     if not directories or has_key_elsewhere:
         yield from _refusals(check_cluster_key, settings)
+    yield from _refusals(lambda given: check_docker_tls(given.docker), settings)
     if not directories:
         yield from _refusals(check_identity, settings)
         yield from space_problems(settings.data_dir, settings.runtime_dir)

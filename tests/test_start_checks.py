@@ -60,11 +60,18 @@ def test_all_problems_are_found_at_once(tmp_path: Path, address: str) -> None:
                 FOREIGN,
                 cluster_key_file="/nonexistent/key",
                 runtime_dir=str(tmp_path / "run"),
+                docker={"socket": "tcp://docker:2376", "tls_ca_file": "/nonexistent/ca.pem"},
                 http={"bind_address": address},
             )
         )
 
-    words = ["run cannot be used", "/nonexistent/key", f"{FOREIGN} is not an address", "8081"]
+    words = [
+        "run cannot be used",
+        "/nonexistent/key",
+        "ca.pem",
+        f"{FOREIGN} is not an address",
+        "8081",
+    ]
     assert len(found) == len(words)
     assert all(word in said for word, said in zip(words, found, strict=True)), found
 

@@ -22,10 +22,14 @@ gossip_keys       the gossip key ring: changed by order, saved, fetched from pee
 gossip_metrics    the metrics of gossip
 raft_metrics      the metrics of Raft
 http_server       a small HTTP listener with limits
+entry_point       whether an entry point of Traefik answers
 docker            the Docker Engine
+docker_failure    why Docker did not answer, in words
+docker_tls        the certificates for a Docker Engine behind TLS
 tailscale         tailscaled
 listening         whether an address and port can be listened on, and why not
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 parts             which optional parts are missing on this host
 systemd           notifications to systemd
+run_queue         how long a process has waited for the processor
 """

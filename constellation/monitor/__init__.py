@@ -5,8 +5,12 @@ claims             which of several instances with one service name represents t
 roster             which service has a monitor: created, restarted, retired, limited
 container          one container, read from an inspection by the Docker Engine
 container_row      one row of a listing of the containers
+container_network  where a container is reached, and what is unusual about it
 container_address  the address of a container in its own network
+docker_endpoint    where the Docker Engine listens: a socket, or an address
 docker_event       one event of the Docker Engine
+engine_facts       what the Docker Engine says of itself
+network_lender     networks that one container lends to another
 published_ports    port bindings of a container -> endpoints other nodes can reach
 role               whether an instance takes writes: by a label, or by its health check
 stop_signal        the signal that asks a container to stop, and its stop timeout

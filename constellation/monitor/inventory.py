@@ -10,30 +10,29 @@ response is ignored for a container that had an event since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from constellation.effects import Note, Send
 from constellation.monitor.claims import winning_claim
 from constellation.monitor.container import (
+    CHECKS,
     LABEL_VALUE_BYTES_MAX,
-    Check,
     Container,
     Unreadable,
     is_watched,
     read_container,
 )
-from constellation.monitor.container_row import ContainerRow, read_row
+from constellation.monitor.container_row import ContainerRow, read_rows
 from constellation.monitor.docker_event import ContainerEvent
 from constellation.monitor.draining import Draining
+from constellation.monitor.engine_facts import unreached_why
 from constellation.monitor.published_ports import PublishPolicy
 from constellation.monitor.role import PRIMARY_LABEL
 from constellation.monitor.stop_signal import signal_number
 from messages.monitor import ServiceObservation, ServicesObserved
 
 CONTAINERS_MAX = 512
-
-_CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,16 @@ Effect = Inspect | InspectSoon | Unreported | Send | Note
 
 @dataclass(frozen=True, slots=True)
 class InventoryPolicy:
-    """Which containers are watched, and how they are published."""
+    """Which containers are watched, and how they are published.
+
+    `trusts_addresses`: containers are reached at their own addresses, whatever the engine says.
+    """
 
     publish: PublishPolicy
     watch: str = "enabled"
     stopped_expiry_s: float = 300.0
     containers_max: int = CONTAINERS_MAX
+    trusts_addresses: bool = False
 
 
 class Inventory:
@@ -111,6 +114,12 @@ class Inventory:
         self._pending.clear()
         self._unreported_since.clear()
 
+    def connected(self, info: Mapping[str, Any]) -> None:
+        """Handle what the engine says of itself, before the first listing."""
+        if not self.policy.trusts_addresses:
+            publish = replace(self.policy.publish, unreached_why=unreached_why(info))
+            self.policy = replace(self.policy, publish=publish)
+
     # Events and responses of Docker.
 
     def event(self, event: ContainerEvent, now_s: float) -> list[Effect]:
@@ -120,26 +129,28 @@ class Inventory:
             return self._sign(event, now_s)
         self._unreported_since.pop(container_id, None)
         known = self.containers.get(container_id)
-        if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
-            return []
+        # Also of a container that is not watched: it may lend its network to one that is.
         self.sequence += 1
         self._event_at[container_id] = self.sequence
+        borrowers = self._lender_event(event)
+        if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
+            return [*self._changes(now_s), *borrowers] if borrowers else []
         if event.action in {"die", "start", "restart"}:
             self._draining.end(container_id)
         match event.action:
             case "destroy":
-                return self._forget(container_id, now_s)
+                return [*self._forget(container_id, now_s), *borrowers]
             case "stop":  # sent after the death that it caused
                 return []
             case "die" if known is not None:
                 self.containers[container_id] = known.stopped(f"exited with code {event.argument}")
             case "pause" if known is not None:
                 self.containers[container_id] = known.paused()
-            case "health_status" if known is not None and event.argument in _CHECKS:
-                self.containers[container_id] = known.checked(_CHECKS[event.argument])
+            case "health_status" if known is not None and event.argument in CHECKS:
+                self.containers[container_id] = known.checked(CHECKS[event.argument])
             case _:
                 pass
-        return [*self._changes(now_s), *self._inspect(container_id)]
+        return [*self._changes(now_s), *self._inspect(container_id), *borrowers]
 
     def inspected(
         self, container_id: str, found: Mapping[str, Any] | None, since: int, now_s: float
@@ -159,6 +170,8 @@ class Inventory:
             complaint = self._complain("container_unreadable", container_id, why)
             return [*complaint, *self._changes(now_s)]
         self._unreadable.discard(container_id)
+        if any(self._has_event_after(since, lender) for lender in container.lenders):
+            return self._inspect(container_id)
         if container_id not in self.containers and self._is_full:
             return self._refuse(container_id, container.name)
         self.containers[container_id] = self._draining.marked(container, now_s)
@@ -171,7 +184,7 @@ class Inventory:
     def listed(self, found: Iterable[Mapping[str, Any]], since: int, now_s: float) -> list[Effect]:
         """Handle a listing (`GET /containers/json?all=1`) that was requested at `since`."""
         first, self._listed = not self._listed, True
-        rows = {row.container_id: row for row in map(read_row, found)}
+        rows = read_rows(found)
         effects: list[Effect] = []
         unreported: list[str] = []
         for container_id, row in rows.items():
@@ -221,6 +234,22 @@ class Inventory:
             return []
         self.containers[known.container_id] = self._draining.begin(known, now_s)
         return self._changes(now_s)
+
+    def _lender_event(self, event: ContainerEvent) -> list[Effect]:
+        """Handle an event of a container that lends its network: look again at who uses it."""
+        if event.action in {"stop", "health_status", "pause", "unpause"}:
+            return []  # the network stays as it is
+        effects: list[Effect] = []
+        name = event.labels.get("name", "")
+        for container_id, container in list(self.containers.items()):
+            if not {event.container_id, name} & {*container.lenders}:
+                continue
+            if event.action in {"die", "destroy"}:
+                lender = name or event.container_id[:12]
+                why = f"it uses the network of {lender}, which does not run"
+                self.containers[container_id] = container.cut_off(why)
+            effects += self._inspect(container_id)
+        return effects
 
     @property
     def _is_full(self) -> bool:

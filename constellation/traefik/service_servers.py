@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
 from constellation.traefik.places import Places
-from constellation.traefik.reach import How, Reached, reach
+from constellation.traefik.reach import How, Reached, doubt, reach
 from constellation.traefik.rejection import Complaint, Rejection
 from messages.monitor import ServiceState
 
@@ -25,6 +25,7 @@ class Backend:
         options: of its server, from labels.
         left_out: why it gets no requests; empty: it does.
         is_well: it is healthy, even if it gets no requests because of its node.
+        is_spare: it gets none because another instance is the primary, as it should be.
     """
 
     instance: Instance
@@ -33,6 +34,7 @@ class Backend:
     options: Mapping[str, object]
     left_out: str = ""
     is_well: bool = True
+    is_spare: bool = False
 
     @property
     def address(self) -> str:
@@ -91,6 +93,8 @@ def backends(
         if isinstance(reached, Complaint) and state.health != "stopped":
             rejected.append(reached.of(*instance))
             continue
+        if isinstance(reached, Reached) and (doubtful := doubt(state, reached)):
+            rejected.append(doubtful.of(*instance))
         found.append(
             Backend(
                 instance,
@@ -144,7 +148,11 @@ def _primary_only(
     kept = [
         backend
         if backend.left_out or backend.instance == chosen
-        else replace(backend, left_out="another instance is the primary" if chosen else none)
+        else replace(
+            backend,
+            left_out="another instance is the primary" if chosen else none,
+            is_spare=bool(chosen) and backend.instance not in primaries,
+        )
         for backend in found
     ]
     return kept, rejected

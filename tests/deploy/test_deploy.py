@@ -58,6 +58,23 @@ def test_agents_of_the_trial_use_known_settings_and_the_key_of_the_host() -> Non
         assert FROM_HOST.match(environment["CONSTELLATION_CLUSTER_KEY"])
 
 
+@pytest.mark.case("D7")
+def test_agent_in_a_container_mounts_the_directory_of_the_socket() -> None:
+    compose = yaml.safe_load((DEPLOY / "agent.compose.yaml").read_text())
+    (agent,) = compose["services"].values()
+
+    settings = settings_of({"CONSTELLATION_NODE_NAME": "alpha", **agent["environment"]})
+
+    mounts = {inside: outside for outside, inside, *_ in map(_parts, agent["volumes"])}
+    assert mounts[str(Path(settings.docker.endpoint.path).parent)] == "/run"
+    assert not [outside for outside in mounts.values() if outside.endswith(".sock")]
+    assert "/etc/constellation/agent.toml" in agent["command"]
+
+
+def _parts(mount: str) -> list[str]:
+    return mount.split(":")
+
+
 def test_the_image_contains_all_shipped_packages() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     taken = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()}

@@ -67,7 +67,7 @@ class Lab:
         while self.wanted:
             container_id = self.wanted.pop(0)
             since = self.inventory.sequence
-            found = self.docker.found(container_id)
+            found = self.docker.inspection(container_id)
             self.perform(self.inventory.inspected(container_id, found, since, self.now_s))
 
     def look(self) -> None:
