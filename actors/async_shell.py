@@ -9,6 +9,7 @@ thread must not create child actors: a fork would copy a half-locked interpreter
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import threading
@@ -145,7 +146,8 @@ class AsyncShell(ShellActor):
         return [self._wake] if self._wake >= 0 else []
 
     def on_readable(self, ready: list[int]) -> None:
-        os.eventfd_read(self._wake)
+        with contextlib.suppress(BlockingIOError):  # read already, for an earlier wake-up
+            os.eventfd_read(self._wake)
         self._drain()
 
     def receiveMsg_ActorPing(self, message: ActorPing, sender: ActorAddress) -> None:

@@ -18,6 +18,7 @@ from actors.shell import ShellActor
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
 from constellation.errors import AdapterError
+from constellation.lateness import Lateness
 from constellation.raft.asked import Reply
 from constellation.raft.batch import Batch, LocalEffect, Publish
 from constellation.raft.effects import SendTo
@@ -39,13 +40,14 @@ from messages.raft_member import (
     RaftStatusRequest,
 )
 
+TICK_INTERVAL_S = 0.05
 RAFT = "raft"  # the name of every node's Raft actor
 
 
 class RaftActor(ShellActor):
     """Translate messages to inputs of the host, and its batches to the disk and other actors."""
 
-    tick_interval_s = 0.05
+    tick_interval_s = TICK_INTERVAL_S
 
     def on_start(self) -> None:
         settings = node.settings()
@@ -60,6 +62,7 @@ class RaftActor(ShellActor):
             random=SystemRandom(),
             utc_s=node.started_at_utc_s(),
         )
+        self.lateness = Lateness(TICK_INTERVAL_S)
         self.store: RaftStore | None = None  # None exactly while the host refuses
         self.metrics = RaftMetrics(self.registry)
         self.follow_cluster()
@@ -152,7 +155,8 @@ class RaftActor(ShellActor):
     def on_tick(self, now_s: float) -> None:
         if self.host.wants_disk(now_s):
             self._open(now_s)
-        self.host.tick(now_s)
+        late_s = self.lateness.ticked(now_s)
+        self.host.tick(now_s, late_s=late_s, patience=self.lateness.patience)
         self._work(now_s)
         self.metrics.look(self.host.member, self.host.health, journal_bytes=self._journal_bytes)
 

@@ -3,6 +3,8 @@
 `log.info("lease_acquired", term=7)`.  `configure_logging` is called once by `start.py`; actor
 processes inherit it by fork.  Each line is written by one `write` call, so that lines of
 several processes do not mix.  Secrets are `SecretStr` in the settings: their text is stars.
+Each kind of event has a budget, and an exception a length: a client that provokes errors fills no
+disk.
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO, cast
 
 import structlog
 
+from constellation.log_budget import Kind, LogBudget
+
+EXCEPTION_CHARACTERS_MAX = 4096  # of a traceback, the end of which says most
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -29,10 +35,12 @@ def configure_logging(
         )
     structlog.configure(
         processors=[
+            _Limit(),
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _shorten_exception,
             _what_happened_first,
             renderer,
         ],
@@ -45,6 +53,37 @@ def configure_logging(
     structlog.contextvars.bind_contextvars(node=node)
     # What libraries say through `logging`, Thespian's report of a failed handler for instance.
     logging.root.handlers[:] = [_LibraryHandler(level=logging.WARNING)]
+
+
+class _Limit:
+    """Drops what exceeds the budget of its kind; the next line of the kind says how many.
+
+    Two threads that log at the same moment may miscount by a line.
+    """
+
+    def __init__(self) -> None:
+        self._budget = LogBudget()
+
+    def __call__(
+        self, _logger: object, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        kind = Kind(str(event.get("module", "")), str(event.get("event", "")))
+        suppressed = self._budget.spend(kind, time.monotonic())
+        if suppressed is None:
+            raise structlog.DropEvent
+        if suppressed:
+            event["suppressed_before"] = suppressed
+        return event
+
+
+def _shorten_exception(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    text = event.get("exception")
+    if isinstance(text, str) and len(text) > EXCEPTION_CHARACTERS_MAX:
+        end = text[-EXCEPTION_CHARACTERS_MAX:].encode("ascii", "backslashreplace").decode()
+        event["exception"] = f"...{end[-EXCEPTION_CHARACTERS_MAX:]}"
+    return event
 
 
 class _LossyStream:

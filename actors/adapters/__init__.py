@@ -27,4 +27,5 @@ tailscale         tailscaled
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 parts             which optional parts are missing on this host
 systemd           notifications to systemd
+run_queue         how long a process has waited for the processor
 """

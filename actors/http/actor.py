@@ -106,8 +106,13 @@ class HttpActor(AsyncLeaseHolderShell):
             own_report=partial(metrics_report, self.name, self.registry),
         )
         http = settings.http
-        limits = HttpLimits(http.requests_max, http.head_timeout_s, http.idle_timeout_s)
-        server = HttpServer(self.pages.answer, limits)
+        limits = HttpLimits(
+            http.requests_max,
+            http.head_timeout_s,
+            http.idle_timeout_s,
+            own_hosts=(f".{settings.domain}", *http.allowed_hosts),
+        )
+        server = HttpServer(self.pages.answer, limits, self.metrics.count_client_fault)
         self.started()
         try:
             await asyncio.gather(
@@ -206,7 +211,7 @@ class HttpActor(AsyncLeaseHolderShell):
         new = sorted(set(rejected) - self._logged_rejected)
         self._logged_rejected = frozenset(rejected)
         for item in new[:REJECTED_LOGGED_MAX]:
-            log.warning("route_left_out", **asdict(item))
+            log.warning("route_left_out", **asdict(item.shown()))
         if len(new) > REJECTED_LOGGED_MAX:
             rest = len(new) - REJECTED_LOGGED_MAX
             log.warning("more_routes_left_out", count=rest, see="constellation rejected")

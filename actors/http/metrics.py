@@ -19,6 +19,12 @@ class HttpMetrics:
             ["path", "status"],
             registry=registry,
         )
+        self.client_faults = Counter(
+            "constellation_http_client_faults",
+            "What clients of the listener did wrong, or were denied at the limit of connections",
+            ["fault"],
+            registry=registry,
+        )
         self.body_bytes = Gauge(
             "constellation_traefik_body_bytes", "Size of the served body", registry=registry
         )
@@ -62,6 +68,10 @@ class HttpMetrics:
         self.actors = Gauge(
             "constellation_metrics_actors", "Actor processes on this page", registry=registry
         )
+
+    def count_client_fault(self, fault: str) -> None:
+        """Count what a client did wrong."""
+        self.client_faults.labels(fault).inc()
 
     def built(self, configuration: DynamicConfiguration, build_s: float) -> None:
         """Record one build."""

@@ -110,7 +110,7 @@ class HttpPages:
         configuration = self.provider.configuration
         rejected = configuration.rejected if configuration is not None else ()
         # A list: Traefik would read any object as an empty configuration.
-        return HttpAnswer(200, _json([asdict(rejection) for rejection in rejected]), JSON)
+        return HttpAnswer(200, _json([asdict(rejection.shown()) for rejection in rejected]), JSON)
 
     def _health(self, request: HttpRequest) -> HttpAnswer:
         view, problems = self.provider.view, self.wellness.problems()

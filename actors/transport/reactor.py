@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
 import select
@@ -141,4 +142,5 @@ class Reactor:
         os.close(self._wake)
 
     def _woken(self, _: int) -> None:
-        os.eventfd_read(self._wake)
+        with contextlib.suppress(BlockingIOError):  # read already
+            os.eventfd_read(self._wake)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from constellation.settings.types import BindAddress, Group, Port
+from constellation.settings.types import BindAddress, Group, HostName, Port
 
 
 class HttpSettings(Group):
@@ -16,6 +16,13 @@ class HttpSettings(Group):
         "poll it; 'tailscale': as for `bind_address` of the node",
     )
     port: Port = Field(8081, description="TCP port of the listener")
+    allowed_hosts: tuple[HostName, ...] = Field(
+        (),
+        description="names by which clients may address the listener, such as the Tailscale name "
+        "of this node; IP addresses, names without a dot and names below `domain` are always "
+        "allowed. A request that names another host is refused, because it may come from a page "
+        "in a browser",
+    )
     requests_max: int = Field(
         128,
         ge=1,

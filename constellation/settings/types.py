@@ -17,6 +17,7 @@ from pydantic import (
 
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 TAILSCALE = "tailscale"  # instead of an address: this machine's tailnet address
+_HOST_PART = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORT = re.compile(r"[0-9]{1,5}")  # `isdigit` is true of digits that `int` refuses
 
 
@@ -27,6 +28,16 @@ def _check_name(value: str) -> str:
             "starting and ending with a letter or digit"
         )
     return value
+
+
+def _check_host_name(value: str) -> str:
+    name = value.lower().removesuffix(".")
+    if len(name) > 253 or not all(_HOST_PART.fullmatch(part) for part in name.split(".")):
+        raise ValueError(
+            f"{value!r} is not a host name: write it without scheme and port, "
+            "e.g. alpha.example.org"
+        )
+    return name
 
 
 def _check_ip(value: str) -> str:
@@ -59,6 +70,7 @@ def _check_host_port(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
+HostName = Annotated[str, AfterValidator(_check_host_name)]
 IpAddress = Annotated[str, AfterValidator(_check_ip)]
 BindAddress = Annotated[str, AfterValidator(_check_bind_ip)]
 HostPort = Annotated[str, AfterValidator(_check_host_port)]

@@ -45,6 +45,7 @@ unserved               healthy instances that get no requests
 own_traefik            whether the Traefik of this node polls and answers
 explanation            how a host name or a service is routed, and why not
 views                  parts of the body for people
+secrecy                hides what may be a secret in what people see
 
 Traefik refuses a whole body for one unknown key or one empty object, and logs that only once.  So
 everything is checked before it reaches the body.  What fails a check is left out alone, and listed

@@ -16,6 +16,7 @@ from constellation.traefik.composition import Composition
 from constellation.traefik.elements import ElementKey, Instance, Protocol
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
+from constellation.traefik.secrecy import text_without_secrets
 from constellation.traefik.service_servers import Backend
 from messages.routes import BackendRow, RejectionRow, RouteRow
 
@@ -74,7 +75,7 @@ def rejection_rows(rejected: Iterable[Rejection], most: int) -> tuple[RejectionR
             remedy=item.remedy,
             is_sent=item.is_sent,
         )
-        for item in list(rejected)[:most]
+        for item in (one.shown() for one in list(rejected)[:most])
     )
 
 
@@ -190,7 +191,7 @@ class _Explainer:
         return RouteRow(
             protocol=key.protocol,
             router=key.body_name,
-            rule=config.get("rule", ""),
+            rule=text_without_secrets(config.get("rule", "")),
             priority=config.get("priority"),
             entry_points=tuple(config.get("entryPoints", ())),
             middlewares=tuple(config.get("middlewares", ())),

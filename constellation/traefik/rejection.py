@@ -6,7 +6,9 @@ warning is sent as it is, because Traefik accepts it, although no request will s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from constellation.traefik.secrecy import text_without_secrets
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,6 +24,10 @@ class Rejection:
     reason: str
     remedy: str
     is_sent: bool = False
+
+    def shown(self) -> Rejection:
+        """Return it as people and logs may see it: a reason may quote what a label says."""
+        return replace(self, reason=text_without_secrets(self.reason))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from constellation.traefik.secrecy import without_secrets
+
 VIEWS = {
     f"/api/{protocol}/{section}": (protocol, section)
     for protocol, sections in (
@@ -28,9 +30,9 @@ class Views:
         self._document: dict[str, dict[str, dict[str, Any]]] = {}
 
     def rows(self, body: bytes, path: str) -> list[dict[str, Any]]:
-        """Return the elements of `body` at `path`, sorted by name."""
+        """Return the elements of `body` at `path`, sorted by name, without secrets."""
         if body is not self._body:
             self._body, self._document = body, json.loads(body)
         protocol, section = VIEWS[path]
         elements = self._document.get(protocol, {}).get(section, {})
-        return [{"name": name, **elements[name]} for name in sorted(elements)]
+        return [{"name": name, **without_secrets(elements[name])} for name in sorted(elements)]

@@ -127,3 +127,18 @@ def test_answer_goes_to_the_operator_and_not_to_the_admin_actor(kind: type[Shell
 
     assert harness.sent_to("ext-2") == [RequestRefused(what="answer", why="http", fix="")]
     assert RequestRefused not in [type(one) for one in harness.sent_to("sender")]
+
+
+@pytest.mark.case("S12")
+def test_a_wake_up_whose_answers_were_already_sent_is_no_failure() -> None:
+    shell = AnsweringLater()
+    harness: Harness[Any] = Harness(
+        shell, Settings(node_name="alpha", data_dir="/nonexistent"), name="http"
+    )
+    relayed = Relayed(asker=str(OPERATOR.addressDetails), request=encode(RejectedRequest()))
+    try:
+        harness.deliver(relayed, sender=SENDER)
+        harness.pump_until(lambda: bool(harness.sent_to("ext-2")))
+        shell.on_readable(shell.watched_files())  # reported late, after the answers were sent
+    finally:
+        harness.stop()

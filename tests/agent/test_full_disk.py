@@ -74,6 +74,7 @@ def answers(agent: Agent) -> bool:
 
 
 @pytest.mark.parametrize("disk", ["size=2m"], indirect=True)
+@pytest.mark.case("C1")
 def test_node_with_a_full_disk_stays_a_member_and_is_whole_when_there_is_space(
     disk: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_node_with_a_full_disk_stays_a_member_and_is_whole_when_there_is_space(
 
 
 @pytest.mark.parametrize("disk", ["size=2m"], indirect=True)
+@pytest.mark.case("C2")
 def test_first_start_on_a_full_disk_is_one_line_and_exit_code_1(disk: Path, tmp_path: Path) -> None:
     fill(disk)
     with agents(tmp_path, 1, start=False) as (agent,):

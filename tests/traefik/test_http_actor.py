@@ -394,22 +394,36 @@ def test_a_connection_without_a_request_is_closed(start: Start) -> None:
         assert slow.recv(100) == b""
 
 
-def test_an_idle_connection_is_closed_at_the_limit(start: Start) -> None:
+@pytest.mark.case("S3")
+def test_connections_that_never_ask_do_not_keep_a_poll_out(start: Start) -> None:
     harness = start(requests_max=3)
     address = ("127.0.0.1", node.settings().http.port)
     idle = [socket.create_connection(address) for _ in range(3)]
     try:
-        time.sleep(0.1)
-        assert status_or_reset(harness) in {
-            0,
-            503,
-        }  # they are not idle long enough
-        time.sleep(1.0)
-
         assert get(harness, "/")[0] == 200
     finally:
         for connection in idle:
             connection.close()
+
+
+@pytest.mark.case("S11")
+@pytest.mark.parametrize(
+    "fields", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
+)
+def test_a_request_that_a_foreign_page_may_have_sent_gets_no_answer(
+    start: Start, fields: dict[str, str]
+) -> None:
+    start()
+    port = node.settings().http.port
+    lines = "".join(
+        f"{name}: {value}\r\n" for name, value in ({"Host": "localhost"} | fields).items()
+    )
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(f"GET /api/dynamic HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
+        answer = client.makefile("rb").read()
+
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"routers" not in answer
 
 
 def test_listening_on_a_port_in_use_is_logged_and_retried(

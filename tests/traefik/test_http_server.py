@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable
 
+import pytest
 import uvloop
 
 from actors.adapters.http_server import HttpAnswer, HttpLimits, HttpServer
@@ -18,7 +21,9 @@ CLIENTS = 8
 
 async def memory_of_clients_that_do_not_read(port: int) -> int:
     """Return by how much the process grows while all of them wait for the same body."""
-    server = HttpServer(lambda _: HttpAnswer(200, BODY), HttpLimits(128, 10.0, 10.0))
+    server = HttpServer(
+        lambda _: HttpAnswer(200, BODY), HttpLimits(128, 10.0, 10.0), lambda _: None
+    )
     await server.start("127.0.0.1", port)
     before = process_memory_bytes([os.getpid()])
     clients = []
@@ -40,3 +45,83 @@ def test_slow_clients_share_one_copy_of_the_body() -> None:
         grown = runner.run(memory_of_clients_that_do_not_read(free_port()))
 
     assert grown < 2 * len(BODY)
+
+
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LIMIT = 8
+FLOOD_COUNT = 5 * LIMIT
+
+Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """Return the status line of an answer; empty if the connection was closed."""
+    writer.write(GET)
+    status = await reader.readline()
+    while (await reader.readline()).strip():
+        pass
+    return status if not status.startswith(b"HTTP/1.1 200") or await reader.read(4) else b""
+
+
+async def flood_silent(connect: Connect) -> None:
+    for _ in range(FLOOD_COUNT):
+        await connect()
+
+
+async def flood_asking_once(connect: Connect) -> None:
+    for _ in range(FLOOD_COUNT):
+        await ask(*await connect())
+
+
+async def flood_asking_often(connect: Connect) -> None:
+    for _ in range(FLOOD_COUNT):
+        reader, writer = await connect()
+        for _ in range(5):
+            await ask(reader, writer)
+
+
+async def flood_broken(connect: Connect) -> None:
+    for _ in range(FLOOD_COUNT):
+        _, writer = await connect()
+        writer.write(b"GET / HTTP/1.1\r\nA: " + bytes([255]) * 8000 + b"\r\n\r\n")
+
+
+@pytest.mark.case("S3")
+@pytest.mark.parametrize(
+    "flood", [flood_silent, flood_asking_once, flood_asking_often, flood_broken]
+)
+def test_a_flood_neither_ends_the_connection_of_a_poller_nor_keeps_a_new_one_out(
+    flood: Callable[[Connect], Awaitable[None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    faults: Counter[str] = Counter()
+
+    async def scenario() -> None:
+        port = free_port()
+        limits = HttpLimits(LIMIT, 10.0, 10.0)
+        server = HttpServer(
+            lambda _: HttpAnswer(200, b"body"), limits, lambda fault: faults.update([fault])
+        )
+        await server.start("127.0.0.1", port)
+        kept: list[asyncio.StreamWriter] = []
+
+        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            kept.append(writer)
+            return reader, writer
+
+        poller = await connect()
+        for _ in range(3):
+            assert await ask(*poller) == b"HTTP/1.1 200 OK\r\n"
+        await flood(connect)
+        assert await ask(*poller) == b"HTTP/1.1 200 OK\r\n"
+        assert await ask(*await connect()) == b"HTTP/1.1 200 OK\r\n"
+        for writer in kept:
+            writer.close()
+        await server.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+
+    assert faults["evicted"] + faults["bad_request"] >= FLOOD_COUNT - LIMIT
+    assert faults["refused"] == 0
+    assert caplog.records == []
