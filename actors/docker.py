@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge
 
 from actors import node
 from actors.adapters.docker import DockerEngine, Engine, EventStream
+from actors.adapters.docker_memory import DockerMemory
 from actors.async_shell import AsyncShell
 from actors.daemon_thread import in_thread
 from constellation.effects import Note, Send
@@ -27,7 +28,9 @@ from constellation.monitor.inventory import (
     Unreported,
 )
 from constellation.monitor.renames import SETTLE_S
+from constellation.monitor.troubles import docker_troubles
 from messages.admin import PartReported, PartState
+from messages.wellness import TroublesReported
 
 log = get_logger(__name__)
 
@@ -38,7 +41,6 @@ INSPECTION_SLOT_S = 0.25  # then it leaves its place to others; most answer with
 INSPECTION_OVERDUE_S = 1.0  # then the container is known by its row in a listing
 HANGING_MAX = 32  # inspections without an answer, each in a thread; then no more are sent
 LIST_GAP_S = 0.3  # between a reason to list soon and the listing
-NAMED_MAX = 8
 EVENTS_WAITING_MAX = 1000  # then reading pauses and Docker drops events: a listing finds them
 CHECK_LOG_DELAY_S = 0.25  # Docker stores the output of a check just after the event of its end
 EVENT_GRACE_S = 1.0  # an event may arrive this long after the listing that shows its effect
@@ -70,6 +72,9 @@ class DockerActor(AsyncShell):
         self._report_due = True
         self._outage_logged = False
         self._part = PartReported(part="docker", state="absent", why="it has not answered yet")
+        self._troubles = self._known_troubles()
+        self._memory = DockerMemory(settings.data_dir)
+        self._is_expected = self.settings.is_expected or await in_thread(self._memory.is_known)
         self._make_metrics()
         self.started()
         while True:
@@ -84,6 +89,7 @@ class DockerActor(AsyncShell):
     def on_actor_up_async(self, name: str) -> None:
         if name == "admin":
             self.post_soon("admin", self._part)
+            self.post_soon("admin", self._troubles)
         if name == "services":
             self.post_soon("services", self.inventory.everything())
             self._report_due = not self.inventory.complete
@@ -144,7 +150,7 @@ class DockerActor(AsyncShell):
         await self._list()
         self._connected.set(1)
         self._outage_logged = False
-        self._report_state()
+        self._report_part(PartReported(part="docker", state="present"))
         log.info("docker_connected", socket=self.settings.socket)
         while not self._ended.done():
             await self._until_listing_is_due()
@@ -187,7 +193,6 @@ class DockerActor(AsyncShell):
         self._listings.inc()
         self._report_due = True
         self._perform(self.inventory.listed(rows, since, self.now_s()))
-        self._report_state()
 
     async def _until_listing_is_due(self) -> None:
         due = asyncio.ensure_future(self._list_due.wait())
@@ -216,7 +221,9 @@ class DockerActor(AsyncShell):
         finally:
             self._inspecting.discard(container_id)
         self._perform(self.inventory.inspected(container_id, found, since, self.now_s()))
-        self._report_state()
+        if self.inventory.containers and not self._is_expected:
+            self._is_expected = True
+            await in_thread(self._memory.remember)
 
     def _ask_about(self, engine: Engine, container_id: str) -> asyncio.Future[_Inspection]:
         """Return the future answer to an inspection; none is sent while too many hang."""
@@ -277,6 +284,7 @@ class DockerActor(AsyncShell):
                     self.spawn(self._give_grace(effect, self._ended), "grace")
                 case Send() | Note():
                     self.perform(effect)
+        self._report_troubles()
         if self._report_due and self.inventory.complete:
             self._report_due = False
             self.post_soon("services", self.inventory.everything())
@@ -298,7 +306,8 @@ class DockerActor(AsyncShell):
 
     def _report_outage(self, error: AdapterError) -> None:
         self._errors.labels("session").inc()
-        state: PartState = "absent" if self._part.state == "absent" else "lost"
+        is_absent = self._part.state == "absent" and not self._is_expected
+        state: PartState = "absent" if is_absent else "lost"
         why = f"{error.what}: {error.why}"
         self._report_part(
             PartReported(part="docker", state=state, why=why[:512], fix=error.fix[:512])
@@ -315,21 +324,14 @@ class DockerActor(AsyncShell):
                 retry_s=self.settings.connect_interval_s,
             )
 
-    def _report_state(self) -> None:
-        """Report that Docker is present, or what does not work although it is."""
-        names = self.inventory.not_inspectable
-        if self._ended.done():
-            return  # the end of the session is reported instead
-        if not names:
-            self._report_part(PartReported(part="docker", state="present"))
-            return
-        more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
-        why = (
-            f"it does not answer when asked about {', '.join(names[:NAMED_MAX])}{more}; what its "
-            "list of containers says of them is used"
-        )
-        fix = "restart these containers, or Docker"
-        self._report_part(PartReported(part="docker", state="lost", why=why[:512], fix=fix))
+    def _report_troubles(self) -> None:
+        troubles = self._known_troubles()
+        if troubles != self._troubles:
+            self._troubles = troubles
+            self.post_soon("admin", troubles)
+
+    def _known_troubles(self) -> TroublesReported:
+        return docker_troubles(self.inventory, node.settings().domain)
 
     def _report_part(self, part: PartReported) -> None:
         if part != self._part:

@@ -17,7 +17,6 @@ from constellation.monitor.role import (
 )
 from constellation.monitor.service_name import (
     COMPOSE_SERVICE_LABEL,
-    ONE_OFF_LABEL,
     PROJECT_LABEL,
     instance_name,
     service_name,
@@ -38,9 +37,6 @@ TEXT_CHARACTERS_MAX = 256
 _LOCAL_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "org.label-schema.")
 _KEPT_LABELS = (PROJECT_LABEL, COMPOSE_SERVICE_LABEL)  # they say whose names in labels these are
 _ROUTING_LABELS = ("constellation.", "traefik.")
-_TRUE = ("1", "t", "true")  # as Traefik parses it, case-insensitive
-_ENABLE_LABEL = "constellation.enable"
-_WATCH_LABELS = ("traefik.enable", _ENABLE_LABEL)
 CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
 
@@ -129,18 +125,6 @@ class Unreadable:
     container_id: str
     name: str
     why: str
-
-
-def is_watched(labels: Mapping[str, str], watch: str) -> bool:
-    """Return whether a container with `labels` is watched; `watch` is `settings.docker.watch`.
-
-    A job (`docker compose run`) has the labels of its service, but serves no requests; only the
-    label `constellation.enable` makes it an instance.
-    """
-    lowered = {name.lower(): value.strip().lower() for name, value in labels.items()}
-    if lowered.get(ONE_OFF_LABEL) in _TRUE:
-        return lowered.get(_ENABLE_LABEL) in _TRUE
-    return watch == "all" or any(lowered.get(name) in _TRUE for name in _WATCH_LABELS)
 
 
 def read_container(found: Mapping[str, Any], policy: PublishPolicy) -> Container | Unreadable:

@@ -20,7 +20,6 @@ from constellation.monitor.container import (
     LABEL_VALUE_BYTES_MAX,
     Container,
     Unreadable,
-    is_watched,
     read_container,
 )
 from constellation.monitor.container_row import ContainerRow, read_rows
@@ -33,6 +32,8 @@ from constellation.monitor.renames import Renames
 from constellation.monitor.role import PRIMARY_LABEL
 from constellation.monitor.service_name import within_limit
 from constellation.monitor.stop_signal import signal_number
+from constellation.monitor.unwatched import UnwatchedContainers
+from constellation.monitor.watch_labels import is_watched
 from messages.monitor import ServiceObservation, ServicesObserved
 
 CONTAINERS_MAX = 512
@@ -105,7 +106,8 @@ class Inventory:
         self._rows: dict[str, str] = {}  # fingerprint of a container in the last listing
         self._pending: set[str] = set()  # to be inspected
         self._not_inspectable = NotInspectable()
-        self._unreadable: set[str] = set()
+        self.unreadable: dict[str, Unreadable] = {}
+        self.unwatched = UnwatchedContainers(policy.watch)
         self._draining = Draining()
         self._renames = Renames()
         self._stopped_at_s: dict[str, float] = {}
@@ -157,7 +159,8 @@ class Inventory:
         self._event_at[container_id] = self.sequence
         borrowers = self._lender_event(event)
         if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
-            return [*self._changes(now_s), *borrowers] if borrowers else []
+            soon = [ListSoon()] if self.unwatched.is_concerned(event) else []
+            return [*(self._changes(now_s) if borrowers else ()), *borrowers, *soon]
         if event.action in {"die", "start", "restart"}:
             self._draining.end(container_id)
         match event.action:
@@ -206,11 +209,11 @@ class Inventory:
         container = read_container(self._under_known_name(found), self.policy.publish)
         if isinstance(container, Unreadable):
             self.containers.pop(container_id, None)
-            self._unreadable.add(container_id)
+            self.unreadable[container_id] = container
             why = {"container": container.name, "why": container.why}
             complaint = self._complain("container_unreadable", container_id, why)
             return [*complaint, *self._changes(now_s)]
-        self._unreadable.discard(container_id)
+        self.unreadable.pop(container_id, None)
         if any(self._has_event_after(since, lender) for lender in container.lenders):
             return self._inspect(container_id)
         if container_id not in self.containers and self._is_full:
@@ -239,7 +242,8 @@ class Inventory:
         listing = list(found)
         rows = read_rows(listing)
         self._not_inspectable.listed(listing, since)
-        effects: list[Effect] = []
+        notes = self.unwatched.listed(rows.values())
+        effects: list[Effect] = [*notes]
         unreported: list[str] = []
         for container_id, row in rows.items():
             is_due = (
@@ -339,7 +343,7 @@ class Inventory:
         return len(self.containers) >= self.policy.containers_max
 
     def _known(self) -> set[str]:
-        return self.containers.keys() | self._rows.keys() | self._pending | self._unreadable
+        return self.containers.keys() | self._rows.keys() | self._pending | self.unreadable.keys()
 
     def _inspect(self, container_id: str) -> list[Effect]:
         self._pending.add(container_id)
@@ -361,7 +365,7 @@ class Inventory:
 
     def _is_unreported(self, row: ContainerRow) -> bool:
         """Return whether `row` shows a change that an event should have reported."""
-        if row.container_id in self._pending or row.container_id in self._unreadable:
+        if row.container_id in self._pending or row.container_id in self.unreadable:
             return False
         known = self.containers.get(row.container_id)
         return not self._is_full if known is None else row.contradicts(known)
@@ -408,7 +412,7 @@ class Inventory:
         self._pending.discard(container_id)
         self._not_inspectable.discard(container_id)
         self._renames.forget(container_id)
-        self._unreadable.discard(container_id)
+        self.unreadable.pop(container_id, None)
         self._stopped_at_s.pop(container_id, None)
         self._draining.end(container_id)
         self._noted = {complaint for complaint in self._noted if complaint[1] != container_id}
