@@ -50,7 +50,8 @@ def _explained(subject: str, pages: HttpPages, ages: Ages, now_s: float) -> Expl
         rejected,
         lambda instance: ages.age_s(instance, now_s),
     )
-    polled_ago_s = None if pages.polled_at_s is None else max(0.0, now_s - pages.polled_at_s)
+    polled_at_s = pages.wellness.traefik.polled_at_s
+    polled_ago_s = None if polled_at_s is None else max(0.0, now_s - polled_at_s)
     return ExplainReport(
         self_node=pages.node_name,
         subject=subject,

@@ -5,7 +5,6 @@ cordon          a cordon, its file, and what follows from it
 cordon_round    orders to cordon nodes
 raft_round      requests about Raft, and orders to it
 raft_refusals   why a request about Raft is refused
-problems        what is degraded, and what is only worth a note
 history         recent events
 reports         the status, the nodes and the services
 keyring_report  the gossip keys of all nodes

@@ -390,6 +390,16 @@ class RaftMember:
 
     # Time.
 
+    def set_patience(self, patience: int) -> None:
+        """Multiply the timeouts of Raft, because this node is late itself."""
+        if self.raft is not None:
+            self.raft.set_patience(patience)
+
+    def was_late(self, now_s: float) -> None:
+        """This node has not run for a while, and what arrived meanwhile is not handled yet."""
+        if self.raft is not None:
+            self.raft.was_late(now_s)
+
     def tick(self, now_s: float) -> None:
         """Do what is due."""
         if self.bootstrap:

@@ -165,7 +165,7 @@ def _propagated(balancer: Mapping[str, Any]) -> dict[str, Any]:
 
 def instance_name(backend: Backend) -> str:
     """Return the name of an instance within its service; it is the same on all nodes."""
-    return as_name(backend.instance.node)
+    return f"{as_name(backend.instance.node)}.{as_name(backend.instance.name)}"
 
 
 def local_weight_of(

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from constellation.admin.reports import nodes_report
 from constellation.cli import session as cli_session
-from tests.admin.builders import members
+from tests.admin.builders import members, nodes_report
 from tests.admin.conftest import KEY, Agent, Ran
 from tests.traefik.builders import view
 

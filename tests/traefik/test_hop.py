@@ -83,8 +83,50 @@ def test_the_names_that_a_cookie_or_a_hash_is_made_of_are_equal_on_all_nodes(
         if kind == "highestRandomWeight":
             assert {part["weight"] for part in parts} == {1}
 
-    assert chosen["alpha"] == ["web._at.alpha", "web._at.beta"]
+    assert chosen["alpha"] == ["web._at.alpha.web", "web._at.beta.web"]
     assert chosen["beta"] == chosen["gamma"] == chosen["alpha"]
+
+
+def replicas(node: str, count: int, **labels: Any) -> list[NodeServiceState]:
+    found = [hidden(**labels) for _ in range(count)]
+    return [
+        on(node, one.model_copy(update={"name": f"web-{n}", "container_host": f"172.17.0.{n}"}))
+        for n, one in enumerate(found, start=1)
+    ]
+
+
+def test_an_ingress_has_the_weight_of_all_instances_behind_it() -> None:
+    made = build(*replicas("beta", 3), *replicas("alpha", 2), local_preference="none")["services"]
+
+    parts = made["web.example.org"]["weighted"]["services"]
+    assert [part["weight"] for part in parts] == [2, 3]
+    assert urls(made["web.example.org._hop"]) == ["http://10.0.0.2:9000"]
+
+
+@pytest.mark.case("R14")
+def test_a_session_holds_one_of_several_instances_of_another_node() -> None:
+    labels = service(sticky__cookie__name="s")
+    there = build(*replicas("beta", 2, **labels), version="3.7")
+    here = build(*replicas("beta", 2, **labels), version="3.7", self_node="beta", ingress_port=1)
+
+    for n in (1, 2):
+        name = f"web._at.beta.web-{n}"
+        (naming,) = there["services"][name]["middlewares"]
+        headers = there["middlewares"][naming]["headers"]["customRequestHeaders"]
+        assert headers["X-Constellation-Service"] == "web"
+        rule = here["routers"][f"_from.{name}"]["rule"]
+        for header, value in headers.items():
+            assert f"Header(`{header}`, `{value}`)" in rule
+        assert urls(here["services"][f"_from.{name}"]) == [f"http://172.17.0.{n}:80"]
+    assert len(urls(here["services"]["_from.web"])) == 2  # for a sender that names no instance
+
+
+@pytest.mark.case("R14")
+def test_instances_that_an_older_traefik_cannot_name_are_warned_of() -> None:
+    there = replicas("beta", 2, **service(sticky__cookie__name="s"))
+
+    assert warned(*there, version="3.6") == [("web on beta", "loadbalancer")]
+    assert warned(*there, version="3.7") == []
 
 
 @pytest.mark.case("R14")
