@@ -28,6 +28,9 @@ compose                the passes, in order
 service_passes         services with their servers
 service_servers        which instances of a service get requests
 service_parts          one service as it is in the body
+balancers              the servers of one HTTP service
+hop_warnings           what the hop cannot carry
+hop                    requests that one node's Traefik passes on to another's
 middleware_passes      middlewares, and what each service means by a name
 router_passes          routers, and the middlewares that all of them share
 routers                one router as it is in the body

@@ -204,11 +204,14 @@ class _Explainer:
         )
 
     def _weights(self, protocol: Protocol, service: str) -> Mapping[str, int]:
-        config = self._composition.document.section(protocol, "services").get(service, {})
-        servers = config.get("loadBalancer", {}).get("servers", ())
+        known = self._composition.document.section(protocol, "services")
+        config = known.get(service, {})
+        weighted = config.get("weighted") or config.get("highestRandomWeight") or {}
+        parts = [known.get(part["name"], {}) for part in weighted.get("services", ())]
         return {
             server.get("url") or server.get("address"): server["weight"]
-            for server in servers
+            for part in (config, *parts)
+            for server in part.get("loadBalancer", {}).get("servers", ())
             if "weight" in server
         }
 
