@@ -46,6 +46,8 @@ class DockerActor(AsyncShell):
         policy = settings.docker.policy(
             bind_address=settings.bind_address,
             stopped_expiry_s=settings.monitor.stopped_expiry_s,
+            trusts_addresses=settings.traefik.says_it_reaches_containers,
+            static_names=(service.name for service in settings.static_services),
         )
         self.inventory = Inventory(policy)
         self._inspecting: set[str] = set()
@@ -73,7 +75,7 @@ class DockerActor(AsyncShell):
             self._report_due = not self.inventory.complete
 
     def _connect_to_docker(self) -> Engine:
-        return DockerEngine(self.settings.socket, request_timeout_s=self.settings.request_timeout_s)
+        return DockerEngine(self.settings)
 
     def _make_metrics(self) -> None:
         registry = self.registry
@@ -124,6 +126,7 @@ class DockerActor(AsyncShell):
         threading.Thread(
             target=self._read, args=(stream, self._ended), name="docker-events", daemon=True
         ).start()
+        self.inventory.connected(await in_thread(self._engine.info))
         await self._list()
         self._connected.set(1)
         self._outage_logged = False

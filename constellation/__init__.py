@@ -3,6 +3,7 @@
 errors         every error that is raised on purpose
 effects        what a core may ask its shell to do
 wire           messages as bytes
+near_names     which known name was meant by one that is spelled almost like it
 log            structured logging
 log_budget     how many lines each kind of event may write
 browser_guard  which requests a page in a browser may have sent

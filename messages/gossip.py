@@ -58,7 +58,7 @@ class StateRecord(Message):
 
     kind: RecordKind
     node: str = Field(min_length=1, max_length=128, description="the author")
-    key: str = Field(max_length=128, description="service or gateway name; empty for the node")
+    key: str = Field(max_length=128, description="instance or gateway name; empty for the node")
     incarnation: int = Field(ge=0, description="of the author; grows with each of its lives")
     counter: int = Field(ge=0, description="grows with each change in one life of the author")
     node_state: NodeState | None = None
@@ -104,7 +104,7 @@ class ClusterMember(Message):
 
 
 class NodeServiceState(Message):
-    """A service on a named node.  Part of `ClusterChanged`."""
+    """An instance on a named node.  Part of `ClusterChanged`."""
 
     node: str
     state: ServiceState

@@ -192,11 +192,7 @@ class _LimitedServer(web.Server):
         if use is not None:
             use.active_at_s = self._loop.time()
             use.requests_count += 1
-        sent = request.headers
-        asked = HttpRequest(
-            request.method, request.path, sent.get("Accept", ""), sent.get("User-Agent", "")
-        )
-        answer = self._refusal(request) or self._answer(asked)
+        answer = self._refusal(request) or self._answer(_read(request))
         headers = {**_HEADERS, "Content-Type": answer.content_type}
         response = web.Response(
             status=answer.status, body=answer.body, headers={**headers, **answer.headers}
@@ -217,6 +213,13 @@ class _LimitedServer(web.Server):
             return None
         self._count("foreign_page")
         return HttpAnswer(403, f"{why}\n".encode())
+
+
+def _read(request: web.BaseRequest) -> HttpRequest:
+    sent = request.headers
+    return HttpRequest(
+        request.method, request.path, sent.get("Accept", ""), sent.get("User-Agent", "")
+    )
 
 
 class HttpServer:

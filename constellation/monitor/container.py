@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from constellation.monitor.container_address import container_host
-from constellation.monitor.published_ports import (
-    PublishPolicy,
-    endpoints,
-    exposed_ports,
-    host_network_endpoints,
-)
+from constellation.monitor.container_network import container_network
+from constellation.monitor.published_ports import PublishPolicy, exposed_ports
 from constellation.monitor.role import (
     is_role_of_check,
     is_role_unknown,
     role_of_check,
     role_of_label,
 )
-from constellation.monitor.service_name import service_name
+from constellation.monitor.service_name import (
+    COMPOSE_SERVICE_LABEL,
+    ONE_OFF_LABEL,
+    PROJECT_LABEL,
+    instance_name,
+    service_name,
+)
 from constellation.monitor.stop_signal import DRAIN_S, drain_limit_s, stop_signal
 from messages.monitor import Label, Role, ServiceObservation
 
@@ -35,11 +36,12 @@ TEXT_CHARACTERS_MAX = 256
 
 # Facts about how a container was created, of no use to other nodes.
 _LOCAL_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "org.label-schema.")
-_KEPT_LABELS = ("com.docker.compose.project", "com.docker.compose.service")
+_KEPT_LABELS = (PROJECT_LABEL, COMPOSE_SERVICE_LABEL)  # they say whose names in labels these are
 _ROUTING_LABELS = ("constellation.", "traefik.")
 _TRUE = ("1", "t", "true")  # as Traefik parses it, case-insensitive
-_WATCH_LABELS = ("traefik.enable", "constellation.enable")
-_CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
+_ENABLE_LABEL = "constellation.enable"
+_WATCH_LABELS = ("traefik.enable", _ENABLE_LABEL)
+CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,16 @@ class Container:
     drain_s: float = DRAIN_S  # still running this long after the stop signal, it ignores the signal
     is_role_of_check: bool = False
     is_role_unknown: bool = False  # its label has an unknown value
+    health_check: Check = "none"  # as Docker says it; without a network, the observation fails
+    lenders: tuple[str, ...] = ()  # ids of the containers whose network it uses
+    cut_off_why: str = ""  # why it has no network; empty: it has
 
     def stopped(self, detail: str) -> Container:
         """Return it with its process ended, and without addresses."""
         ended = {"running": False, "paused": False, "check": "none", "draining": False}
         gone = {"endpoints": (), "container_host": "", "role": self._role_without_check()}
         seen = self.observation.model_copy(update={**ended, **gone, "detail": detail})
-        return replace(self, phase="stopped", observation=seen)
+        return replace(self, phase="stopped", observation=seen, health_check="none")
 
     def draining(self) -> Container:
         """Return it draining: asked to stop, and still running."""
@@ -78,11 +83,20 @@ class Container:
 
     def checked(self, check: Check) -> Container:
         """Return it with a new result of its health check."""
+        now = replace(self, health_check=check)
+        if self.cut_off_why:
+            return now
         detail = "health check failing" if check == "failing" else ""
-        return replace(
-            self,
-            observation=self.observation.model_copy(update={"check": check, "detail": detail}),
-        )
+        seen = self.observation.model_copy(update={"check": check, "detail": detail})
+        return replace(now, observation=seen)
+
+    def cut_off(self, why: str) -> Container:
+        """Return it without a network, so that it gets no requests; its process still runs."""
+        if self.phase != "running":
+            return self
+        why = why[:TEXT_CHARACTERS_MAX]
+        seen = self.observation.model_copy(update={"check": "failing", "detail": why})
+        return replace(self, observation=seen, cut_off_why=why)
 
     def _role_without_check(self) -> Role:
         return "" if self.is_role_of_check else self.observation.role
@@ -98,8 +112,14 @@ class Unreadable:
 
 
 def is_watched(labels: Mapping[str, str], watch: str) -> bool:
-    """Return whether a container with `labels` is watched; `watch` is `settings.docker.watch`."""
+    """Return whether a container with `labels` is watched; `watch` is `settings.docker.watch`.
+
+    A job (`docker compose run`) has the labels of its service, but serves no requests; only the
+    label `constellation.enable` makes it an instance.
+    """
     lowered = {name.lower(): value.strip().lower() for name, value in labels.items()}
+    if lowered.get(ONE_OFF_LABEL) in _TRUE:
+        return lowered.get(_ENABLE_LABEL) in _TRUE
     return watch == "all" or any(lowered.get(name) in _TRUE for name in _WATCH_LABELS)
 
 
@@ -116,24 +136,17 @@ def read_container(found: Mapping[str, Any], policy: PublishPolicy) -> Container
 
 def _read(
     container_id: str, name: str, found: Mapping[str, Any], policy: PublishPolicy
-) -> Container | Unreadable:
+) -> Container:
     config = found["Config"]
     all_labels = {str(key): str(value) for key, value in (config.get("Labels") or {}).items()}
-    service = service_name(name, all_labels)
-    if service is None:
-        return Unreadable(container_id, name, "its name has no letter or digit for a DNS label")
     phase, check, detail = _state(found["State"])
-    network = found.get("NetworkSettings") or {}
-    networks = network.get("Networks") or {}
+    network = container_network(found, all_labels, policy)
     exposed = config.get("ExposedPorts") or {}
     labels, left_out = kept_labels(all_labels)
     has_process = phase in {"running", "paused"}
-    if (found.get("HostConfig") or {}).get("NetworkMode") == "host":
-        reached = host_network_endpoints(exposed, all_labels, policy)
-    else:
-        reached = endpoints(network.get("Ports") or {}, policy)
     observation = ServiceObservation(
-        service=service,
+        service=service_name(name, all_labels),
+        name=instance_name(name, all_labels),
         source="docker",
         instance=container_id,
         running=phase == "running",
@@ -141,16 +154,17 @@ def _read(
         check=check,
         detail=detail,
         image=str(config.get("Image", ""))[:TEXT_CHARACTERS_MAX],
-        networks=tuple(sorted(networks)[:NETWORKS_MAX]),
+        networks=network.names[:NETWORKS_MAX],
         labels=labels,
-        endpoints=reached if has_process else (),
+        endpoints=network.endpoints if has_process else (),
         exposed_ports=exposed_ports(exposed, "tcp"),
         exposed_udp_ports=exposed_ports(exposed, "udp"),
-        container_host=container_host(networks, all_labels) if has_process else "",
+        container_host=network.container_host if has_process else "",
+        reach_notes=network.notes if has_process else (),
         role=_role(all_labels, found["State"] if has_process else {}),
         created_at_utc_s=_utc_s(found.get("Created", "")),
     )
-    return Container(
+    container = Container(
         container_id,
         name,
         phase,
@@ -161,7 +175,10 @@ def _read(
         drain_s=drain_limit_s(config),
         is_role_of_check=is_role_of_check(all_labels),
         is_role_unknown=is_role_unknown(all_labels),
+        health_check=check,
+        lenders=network.lenders,
     )
+    return container.cut_off(network.cut_off_why) if network.cut_off_why else container
 
 
 def _role(labels: Mapping[str, str], state: Mapping[str, Any]) -> Role:
@@ -171,7 +188,7 @@ def _role(labels: Mapping[str, str], state: Mapping[str, Any]) -> Role:
 def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:
     """Return phase, check and detail, without the check's output: it may contain secrets."""
     health = state.get("Health") or {}
-    check: Check = _CHECKS.get(health.get("Status", ""), "none")
+    check: Check = CHECKS.get(health.get("Status", ""), "none")
     if state.get("Paused"):
         return "paused", check, "paused"
     if state.get("Running") and not state.get("Restarting"):
@@ -194,14 +211,15 @@ def kept_labels(labels: Mapping[str, str]) -> tuple[tuple[Label, ...], tuple[str
     """Return the labels to publish, by name, and the names of those that exceed a limit.
 
     A value that is too long is omitted, not cut: half a routing rule may match more than the whole.
-    Routing labels are kept first, so that a limit affects the others.
+    Labels of Docker Compose and of routing are kept first, so that a limit affects the others.
     """
     wanted = [
         name
         for name in labels
         if name and (name in _KEPT_LABELS or not name.startswith(_LOCAL_LABELS))
     ]
-    wanted.sort(key=lambda name: (not name.lower().startswith(_ROUTING_LABELS), name))
+    kept_first = (*_KEPT_LABELS, *_ROUTING_LABELS)
+    wanted.sort(key=lambda name: (not name.lower().startswith(kept_first), name))
     kept: list[Label] = []
     left_out: list[str] = []
     size_bytes = 0

@@ -10,30 +10,30 @@ response is ignored for a container that had an event since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from constellation.effects import Note, Send
 from constellation.monitor.claims import winning_claim
 from constellation.monitor.container import (
+    CHECKS,
     LABEL_VALUE_BYTES_MAX,
-    Check,
     Container,
     Unreadable,
     is_watched,
     read_container,
 )
-from constellation.monitor.container_row import ContainerRow, read_row
+from constellation.monitor.container_row import ContainerRow, read_rows
 from constellation.monitor.docker_event import ContainerEvent
 from constellation.monitor.draining import Draining
+from constellation.monitor.engine_facts import unreached_why
 from constellation.monitor.published_ports import PublishPolicy
 from constellation.monitor.role import PRIMARY_LABEL
+from constellation.monitor.service_name import within_limit
 from constellation.monitor.stop_signal import signal_number
 from messages.monitor import ServiceObservation, ServicesObserved
 
 CONTAINERS_MAX = 512
-
-_CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,18 @@ Effect = Inspect | InspectSoon | Unreported | Send | Note
 
 @dataclass(frozen=True, slots=True)
 class InventoryPolicy:
-    """Which containers are watched, and how they are published."""
+    """Which containers are watched, and how they are published.
+
+    `trusts_addresses`: containers are reached at their own addresses, whatever the engine says.
+    `static_names` are those of the static services of this node.
+    """
 
     publish: PublishPolicy
     watch: str = "enabled"
     stopped_expiry_s: float = 300.0
     containers_max: int = CONTAINERS_MAX
+    trusts_addresses: bool = False
+    static_names: frozenset[str] = frozenset()
 
 
 class Inventory:
@@ -78,7 +84,7 @@ class Inventory:
         self.policy = policy
         self.sequence = 0
         self.containers: dict[str, Container] = {}
-        self.services: dict[str, ServiceObservation] = {}  # as sent to `services` last
+        self.instances: dict[str, ServiceObservation] = {}  # as sent to `services` last
         self._listed = False
         self._event_at: dict[str, int] = {}  # sequence of the last event of a container
         self._unreported_since: dict[
@@ -93,15 +99,15 @@ class Inventory:
 
     @property
     def complete(self) -> bool:
-        """Every watched container has been read, so a service not among them is gone."""
+        """Every watched container has been read, so an instance not among them is gone."""
         return self._listed and not self._pending
 
     def everything(self) -> ServicesObserved:
-        """Return all services as they are known now."""
+        """Return all instances as they are known now."""
         return ServicesObserved(
             source="docker",
             complete=self.complete,
-            observations=tuple(self.services[service] for service in sorted(self.services)),
+            observations=tuple(self.instances[name] for name in sorted(self.instances)),
         )
 
     def disconnected(self) -> None:
@@ -110,6 +116,12 @@ class Inventory:
         self._rows.clear()
         self._pending.clear()
         self._unreported_since.clear()
+
+    def connected(self, info: Mapping[str, Any]) -> None:
+        """Handle what the engine says of itself, before the first listing."""
+        if not self.policy.trusts_addresses:
+            publish = replace(self.policy.publish, unreached_why=unreached_why(info))
+            self.policy = replace(self.policy, publish=publish)
 
     # Events and responses of Docker.
 
@@ -120,26 +132,28 @@ class Inventory:
             return self._sign(event, now_s)
         self._unreported_since.pop(container_id, None)
         known = self.containers.get(container_id)
-        if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
-            return []
+        # Also of a container that is not watched: it may lend its network to one that is.
         self.sequence += 1
         self._event_at[container_id] = self.sequence
+        borrowers = self._lender_event(event)
+        if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
+            return [*self._changes(now_s), *borrowers] if borrowers else []
         if event.action in {"die", "start", "restart"}:
             self._draining.end(container_id)
         match event.action:
             case "destroy":
-                return self._forget(container_id, now_s)
+                return [*self._forget(container_id, now_s), *borrowers]
             case "stop":  # sent after the death that it caused
                 return []
             case "die" if known is not None:
                 self.containers[container_id] = known.stopped(f"exited with code {event.argument}")
             case "pause" if known is not None:
                 self.containers[container_id] = known.paused()
-            case "health_status" if known is not None and event.argument in _CHECKS:
-                self.containers[container_id] = known.checked(_CHECKS[event.argument])
+            case "health_status" if known is not None and event.argument in CHECKS:
+                self.containers[container_id] = known.checked(CHECKS[event.argument])
             case _:
                 pass
-        return [*self._changes(now_s), *self._inspect(container_id)]
+        return [*self._changes(now_s), *self._inspect(container_id), *borrowers]
 
     def inspected(
         self, container_id: str, found: Mapping[str, Any] | None, since: int, now_s: float
@@ -159,9 +173,12 @@ class Inventory:
             complaint = self._complain("container_unreadable", container_id, why)
             return [*complaint, *self._changes(now_s)]
         self._unreadable.discard(container_id)
+        if any(self._has_event_after(since, lender) for lender in container.lenders):
+            return self._inspect(container_id)
         if container_id not in self.containers and self._is_full:
             return self._refuse(container_id, container.name)
-        self.containers[container_id] = self._draining.marked(container, now_s)
+        named = self._with_own_name(container)
+        self.containers[container_id] = self._draining.marked(named, now_s)
         return [*self._left_out(container), *self._unknown_role(container), *self._changes(now_s)]
 
     def not_inspected(self, container_id: str) -> None:
@@ -171,7 +188,7 @@ class Inventory:
     def listed(self, found: Iterable[Mapping[str, Any]], since: int, now_s: float) -> list[Effect]:
         """Handle a listing (`GET /containers/json?all=1`) that was requested at `since`."""
         first, self._listed = not self._listed, True
-        rows = {row.container_id: row for row in map(read_row, found)}
+        rows = read_rows(found)
         effects: list[Effect] = []
         unreported: list[str] = []
         for container_id, row in rows.items():
@@ -221,6 +238,22 @@ class Inventory:
             return []
         self.containers[known.container_id] = self._draining.begin(known, now_s)
         return self._changes(now_s)
+
+    def _lender_event(self, event: ContainerEvent) -> list[Effect]:
+        """Handle an event of a container that lends its network: look again at who uses it."""
+        if event.action in {"stop", "health_status", "pause", "unpause"}:
+            return []  # the network stays as it is
+        effects: list[Effect] = []
+        name = event.labels.get("name", "")
+        for container_id, container in list(self.containers.items()):
+            if not {event.container_id, name} & {*container.lenders}:
+                continue
+            if event.action in {"die", "destroy"}:
+                lender = name or event.container_id[:12]
+                why = f"it uses the network of {lender}, which does not run"
+                self.containers[container_id] = container.cut_off(why)
+            effects += self._inspect(container_id)
+        return effects
 
     @property
     def _is_full(self) -> bool:
@@ -302,39 +335,28 @@ class Inventory:
 
     def _changes(self, now_s: float) -> list[Effect]:
         """Send `services` what differs from what it was sent last."""
-        effects: list[Effect] = []
-        claims = self._claims(now_s)
-        services: dict[str, ServiceObservation] = {}
-        for service, rivals in claims.items():
-            holder = self.services.get(service)
+        instances: dict[str, ServiceObservation] = {}
+        for name, rivals in self._claims(now_s).items():
+            holder = self.instances.get(name)
             winner = winning_claim(rivals, holder.instance if holder else None)
-            if winner is None:
-                continue
-            services[service] = winner
-            for container_id, rival in sorted(rivals.items()):
-                if not rival.running or rival.draining or rival is winner:
-                    continue
-                fields = {
-                    "service": service,
-                    "kept": self.containers[winner.instance].name,
-                    "ignored": self.containers[container_id].name,
-                    "fix": "give one of them another name, or the label constellation.service",
-                }
-                effects += self._complain("service_claim_ignored", container_id, fields)
+            if winner is not None:
+                instances[name] = winner
         changed = tuple(
-            services[name] for name in sorted(services) if services[name] != self.services.get(name)
+            instances[name]
+            for name in sorted(instances)
+            if instances[name] != self.instances.get(name)
         )
-        vanished = tuple(sorted(self.services.keys() - services.keys()))
-        self.services = services
-        if changed or vanished:
-            report = ServicesObserved(
-                source="docker", complete=False, observations=changed, vanished=vanished
-            )
-            effects.insert(0, Send("services", report))
-        return effects
+        vanished = tuple(sorted(self.instances.keys() - instances.keys()))
+        self.instances = instances
+        if not changed and not vanished:
+            return []
+        report = ServicesObserved(
+            source="docker", complete=False, observations=changed, vanished=vanished
+        )
+        return [Send("services", report)]
 
     def _claims(self, now_s: float) -> dict[str, dict[str, ServiceObservation]]:
-        """Return which containers claim each service name; long stopped ones claim none."""
+        """Return which containers claim each instance name; long stopped ones claim none."""
         claims: dict[str, dict[str, ServiceObservation]] = {}
         for container_id, container in self.containers.items():
             if container.phase == "created":
@@ -346,8 +368,16 @@ class Inventory:
                 if stopped_s > self.policy.stopped_expiry_s:
                     continue
             seen = container.observation
-            claims.setdefault(seen.service, {})[container_id] = seen
+            claims.setdefault(seen.key, {})[container_id] = seen
         return claims
+
+    def _with_own_name(self, container: Container) -> Container:
+        """Return it under a name that no static service of this node has."""
+        seen = container.observation
+        if seen.key not in self.policy.static_names:
+            return container
+        name = within_limit(f"{seen.key}@docker")
+        return replace(container, observation=seen.model_copy(update={"name": name}))
 
     def _complain(self, event: str, container_id: str, fields: dict[str, Any]) -> list[Effect]:
         if (event, container_id) in self._noted or len(self._noted) > 4 * CONTAINERS_MAX:

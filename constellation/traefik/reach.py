@@ -123,7 +123,24 @@ def _unpublished(
         return Reached(f"{host}:{port}", scheme, "container")
     if host and place.ingress and protocol == "http":
         return Reached(place.ingress, "http", "ingress")
-    return _nothing_published(published, wish, protocol, in_container=bool(host))
+    return _noted(state, port) or _nothing_published(
+        published, wish, protocol, in_container=bool(host)
+    )
+
+
+def doubt(state: ServiceState, reached: Reached) -> Complaint | None:
+    """Return why the container's own address, which is used, may not be reached; None: it is."""
+    if reached.how not in {"container", "ingress"}:
+        return None
+    doubtful = (note for note in state.reach_notes if note.is_doubtful)
+    return next((Complaint("", note.why, note.fix, is_sent=True) for note in doubtful), None)
+
+
+def _noted(state: ServiceState, port: int) -> Complaint | None:
+    """Return what the instance's own node knows about why `port` is not reached; 0: any port."""
+    about = [note for note in state.reach_notes if note.container_port in {0, port} or not port]
+    note = max(about, key=lambda note: note.container_port == port, default=None)
+    return Complaint("", note.why, note.fix) if note is not None else None
 
 
 def _exposed_port(state: ServiceState, wish: Wish, protocol: Protocol) -> int:

@@ -48,9 +48,9 @@ class Lab:
                 case Note():
                     self.notes.append(effect.event)
                 case Send(_, ServicesObserved() as news):
-                    self.told.update({seen.service: seen for seen in news.observations})
-                    for service in news.vanished:
-                        del self.told[service]
+                    self.told.update({seen.key: seen for seen in news.observations})
+                    for name in news.vanished:
+                        del self.told[name]
                 case _:
                     raise AssertionError(effect)
 
@@ -67,7 +67,7 @@ class Lab:
         while self.wanted:
             container_id = self.wanted.pop(0)
             since = self.inventory.sequence
-            found = self.docker.found(container_id)
+            found = self.docker.inspection(container_id)
             self.perform(self.inventory.inspected(container_id, found, since, self.now_s))
 
     def look(self) -> None:
@@ -79,4 +79,4 @@ class Lab:
         self.inspect()
 
     def running(self) -> dict[str, bool]:
-        return {service: seen.running for service, seen in self.told.items()}
+        return {name: seen.running for name, seen in self.told.items()}

@@ -15,6 +15,7 @@ from constellation.monitor.container import Container, read_container
 from constellation.monitor.container_row import read_row
 from constellation.monitor.docker_event import ContainerEvent, read_event
 from constellation.monitor.published_ports import PublishPolicy
+from constellation.settings.docker import DockerSettings
 from messages.monitor import Endpoint
 from rigs.ports import free_port
 from tests.monitor.fake_engine import IMAGE, FakeDocker
@@ -69,7 +70,7 @@ def test_running_container_is_listed_and_inspected(host: Host) -> None:
     container = read(engine, container_id)
     row = read_row(next(row for row in engine.list_containers() if row["Id"] == container_id))
     seen = container.observation
-    assert (seen.service, seen.running, seen.check) == ("proj-web-1", True, "none")
+    assert (seen.service, seen.running, seen.check) == ("proj_web_1", True, "none")
     assert (seen.image, seen.networks, seen.exposed_ports) == (IMAGE, ("bridge",), (80,))
     assert {label.name: label.value for label in seen.labels}["a"] == "b"
     assert seen.endpoints == (
@@ -158,8 +159,8 @@ def test_closing_a_stream_ends_its_reader(host: Host) -> None:
 
 
 def test_absent_docker_daemon_is_one_clear_error() -> None:
-    with pytest.raises(AdapterError, match="no such socket; start Docker"):
-        DockerEngine("/nonexistent/docker.sock", request_timeout_s=1)
+    with pytest.raises(AdapterError, match="sock does not exist; start Docker"):
+        DockerEngine(DockerSettings(socket="/nonexistent/docker.sock"))
 
 
 def test_stop_signal_is_in_events_and_not_in_inspections(host: Host) -> None:
