@@ -22,6 +22,7 @@ metrics        metrics of all actor processes of a node, on one page
 traefik        cluster state -> Traefik's dynamic configuration
 admin          cluster state -> answers for the operator, as tables and JSON
 supervision    when to start an actor again, and when to give up
+wellness       whether the cluster is well, and if not, why
 """
 
 __version__ = "0.1.0"
