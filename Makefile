@@ -2,7 +2,7 @@
 # A step prints one line; its full output is in build/log/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components lint test test-fast fuzz sim sim-all mutants plot-gossip demo bench scenarios cases settings lock clean
+.PHONY: help setup components lint test test-fast fuzz sim sim-all overload mutants plot-gossip demo bench scenarios cases settings lock clean
 
 PYTHON ?=
 WORKERS ?= 2
@@ -63,6 +63,9 @@ sim: setup  ## simulate Raft and leases under random faults; SEEDS=1000 FROM=0, 
 
 sim-all: setup  ## run every simulation with many seeds; SEEDS=100
 	@$(RUN) -m pytest $(PARALLEL) tests/simulation --sim-runs $(or $(SEEDS),100)
+
+overload: setup  ## run three agents on a machine that is busy with something else; LOAD=30 SECONDS=60
+	@$(RUN) -m tests.agent.overload_campaign --load $(or $(LOAD),30) --seconds $(or $(SECONDS),60)
 
 mutants: setup  ## plant faults in the cores, list what no fast test catches; PACKAGE=raft COUNT=60 SEED=1
 	@$(STEP) mutmut env PIP_CONSTRAINT=requirements.lock $(RUN) -m pip install --quiet \

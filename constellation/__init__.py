@@ -3,9 +3,11 @@
 errors         every error that is raised on purpose
 effects        what a core may ask its shell to do
 wire           messages as bytes
+near_names     which known name was meant by one that is spelled almost like it
 log            structured logging
 log_budget     how many lines each kind of event may write
 browser_guard  which requests a page in a browser may have sent
+lateness       how late this process is, and so how patient it must be with others
 saving         whether a file of the data directory can be saved, reported on change
 start          the agent's door: `python -m constellation.start`
 cli            the operator's command
@@ -20,6 +22,7 @@ metrics        metrics of all actor processes of a node, on one page
 traefik        cluster state -> Traefik's dynamic configuration
 admin          cluster state -> answers for the operator, as tables and JSON
 supervision    when to start an actor again, and when to give up
+wellness       whether the cluster is well, and if not, why
 """
 
 __version__ = "0.1.0"

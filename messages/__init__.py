@@ -13,6 +13,7 @@ tailscale     the nodes discovered in the tailnet
 metrics       what each actor process counts
 operator      what every request of an operator has in common
 admin         the operator's questions and their answers
+wellness      what does not work on a node: troubles that actors report
 events        what happened on a node: the names of events, and the report of one
 raft          what is in the Raft log and on the disk, and the packets between members
 raft_member   what the Raft actor exchanges with other actors

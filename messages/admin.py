@@ -13,7 +13,10 @@ from messages.base import Message
 from messages.gossip import CORDON_REASON_CHARACTERS_MAX, MemberState
 from messages.lifecycle import ActorStatus
 from messages.monitor import Endpoint, Health
+from messages.raft_member import RaftStatus
 from messages.raft_reports import HeldLease
+from messages.routes import RoutesHealth
+from messages.wellness import Trouble
 
 # 'absent': not seen since the agent started; 'lost': it was present, and is gone.
 PartState = Literal["present", "absent", "lost"]
@@ -53,6 +56,16 @@ class NodeStatus(Message):
     parts: tuple[PartReported, ...] = Field(
         default=(), description="the parts that are absent or lost"
     )
+    troubles: tuple[Trouble, ...] = Field(
+        default=(), description="what else does not work, the worst first"
+    )
+    troubles_unlisted: int = Field(default=0, ge=0, description="further troubles")
+    raft: RaftStatus | None = Field(
+        default=None, description="of its Raft actor; None: it did not answer in time"
+    )
+    routes: RoutesHealth | None = Field(
+        default=None, description="of its HTTP actor; None: it did not answer in time"
+    )
 
 
 class StatusReport(Message):
@@ -76,6 +89,9 @@ class StatusReport(Message):
     )
     notes: tuple[str, ...] = Field(
         default=(), description="what is worth knowing and needs no action, for people"
+    )
+    absent: tuple[str, ...] = Field(
+        default=(), description="optional parts of hosts that are not there, for people"
     )
     nodes: tuple[NodeStatus, ...] = Field(description="of the nodes that answered, by name")
     unanswered: tuple[str, ...] = Field(description="living nodes whose admin actor did not answer")

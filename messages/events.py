@@ -20,6 +20,12 @@ EventName = Literal[
     "failed",
     "cordoned",
     "uncordoned",
+    "name_conflict",
+    "path_lost",
+    "path_restored",
+    "records_refused",
+    "key_mismatch",
+    "keys_changed",
     # of a service on a node
     "healthy",
     "unhealthy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ RecordKind = Literal["node", "service", "warp"]
 MemberState = Literal["alive", "suspect", "dead", "left"]
 MemberEventKind = Literal["join", "leave", "update", "failed"]
 CORDON_REASON_CHARACTERS_MAX = 200
+FORMER_NAMES_MAX = 4
+NODE_NAME_CHARACTERS_MAX = 128
 ADDRESS_CHARACTERS_MAX = 64  # an IPv6 address has up to 45
 
 
@@ -40,6 +42,11 @@ class NodeState(Message):
         default="", max_length=64, description="of its Raft cluster; empty: none yet"
     )
     witness: bool = Field(default=False, description="it votes, and leads only if no other can")
+    former_names: tuple[Annotated[str, Field(max_length=NODE_NAME_CHARACTERS_MAX)], ...] = Field(
+        default=(),
+        max_length=FORMER_NAMES_MAX,
+        description="other values of node_name that this data_dir had",
+    )
     started_at_utc_s: float = Field(default=0.0, description="Unix seconds; for people only")
 
 

@@ -11,6 +11,8 @@ from messages.base import Message
 Health = Literal["healthy", "unhealthy", "starting", "stopped"]
 Role = Literal["", "primary", "replica"]
 
+REACH_NOTES_MAX = 8
+
 
 class Label(Message):
     """One label of a service, as its container carries it."""
@@ -27,6 +29,17 @@ class Endpoint(Message):
     port: int = Field(ge=0, le=65535, description="port on `host`; 0: not published")
     container_port: int = Field(ge=1, le=65535, description="port that the service listens on")
     scheme: Literal["", "http", "https"] = Field(default="", description="empty: unknown")
+
+
+class ReachNote(Message):
+    """Why a port of an instance is not reached as usual.  Part of a service's state."""
+
+    container_port: int = Field(default=0, ge=0, le=65535, description="0: any port")
+    why: str = Field(max_length=256, description="the reason, for people")
+    fix: str = Field(max_length=256, description="what to do about it")
+    is_doubtful: bool = Field(
+        default=False, description="the container's own address is used, but may not be reached"
+    )
 
 
 class ServiceObservation(Message):
@@ -61,6 +74,9 @@ class ServiceObservation(Message):
         max_length=64,
         description="the container's own IP address, reachable from its host only; empty: none "
         "(stopped, host network, static)",
+    )
+    reach_notes: tuple[ReachNote, ...] = Field(
+        default=(), max_length=REACH_NOTES_MAX, description="why ports are not reached as usual"
     )
     role: Role = Field(
         default="",
@@ -122,6 +138,7 @@ class ServiceState(Message):
     container_host: str = Field(
         default="", max_length=64, description="its own IP address, reachable from its host only"
     )
+    reach_notes: tuple[ReachNote, ...] = Field(default=(), max_length=REACH_NOTES_MAX)
     role: Role = Field(default="", description="whether it takes writes; empty: unknown")
     draining: bool = Field(default=False, description="asked to stop: it gets no new requests")
     created_at_utc_s: float = 0.0

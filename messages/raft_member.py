@@ -17,6 +17,10 @@ COMMAND_BYTES_MAX = 4096  # so that all uncommitted commands fit into one record
 OrderAction = Literal["transfer", "add", "remove", "promote", "demote"]
 # 'waiting': it has no cluster yet; 'refuses': its disk failed, so it takes no part.
 MemberCondition = Literal["waiting", "member", "refuses"]
+# What keeps a member from its work; 'off': nobody wants it to take part.
+RaftTrouble = Literal[
+    "", "starting", "disk", "waiting", "two_clusters", "no_log", "no_quorum", "off"
+]
 
 
 class RaftPacket(Message):
@@ -208,6 +212,7 @@ class RaftStatus(Message):
 
     node: str
     condition: MemberCondition
+    trouble: RaftTrouble = Field(default="", description="empty: it is well")
     why: str = Field(default="", description="what it waits for, or why it refuses; for people")
     fix: str = Field(default="", description="what to do about it, if anything")
     cluster_id: str = Field(default="", description="empty: of none yet")

@@ -11,8 +11,11 @@ from pydantic import Field
 
 from messages.base import Message
 from messages.operator import OperatorRequest
+from messages.wellness import Trouble
 
 SUBJECT_CHARACTERS_MAX = 253
+UNSERVED_MAX = 200
+TROUBLES_TOLD_MAX = 20
 
 Protocol = Literal["http", "tcp", "udp"]
 Way = Literal["", "published", "container", "ingress", "url"]
@@ -51,6 +54,15 @@ class RejectedReport(Message):
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
 
 
+class NodeTrouble(Message):
+    """A trouble of a named node.  Part of `ExplainRequest`."""
+
+    crosses_nodes = True
+
+    node: str
+    trouble: Trouble
+
+
 class ExplainRequest(OperatorRequest):
     """Ask how requests for a host name or a service are routed.  Answered by `ExplainReport`."""
 
@@ -58,6 +70,11 @@ class ExplainRequest(OperatorRequest):
     needs_cluster = True
 
     subject: str = Field(min_length=1, max_length=SUBJECT_CHARACTERS_MAX)
+    troubles: tuple[NodeTrouble, ...] = Field(
+        default=(),
+        max_length=TROUBLES_TOLD_MAX,
+        description="what nodes report about the subject; filled in by the admin actor",
+    )
 
 
 class BackendRow(Message):
@@ -90,6 +107,10 @@ class RouteRow(Message):
     tls: bool
     service: str
     defined_by: tuple[str, ...] = Field(description="the instances whose labels define it")
+    before: str = Field(
+        default="",
+        description="the router that gets its requests for the host name; empty: it gets some",
+    )
     backends: tuple[BackendRow, ...]
 
 
@@ -107,3 +128,40 @@ class ExplainReport(Message):
     rejected: tuple[RejectionRow, ...] = Field(description="what is left out of its services")
     notes: tuple[str, ...] = Field(description="what is worth knowing, for people")
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
+
+
+class RoutesHealthRequest(Message):
+    """Ask the HTTP actor of this node how it routes.  Answered by `RoutesHealth`."""
+
+
+class UnservedRow(Message):
+    """One healthy instance that gets no requests.  Part of `RoutesHealth`."""
+
+    crosses_nodes = True
+
+    service: str
+    node: str
+    name: str = Field(description="of the instance, unique on its node")
+    why: str
+
+
+class RoutesHealth(Message):
+    """Answer to `RoutesHealthRequest`: whether requests get to what is healthy.
+
+    Part of `NodeStatus`.
+    """
+
+    crosses_nodes = True
+
+    has_traefik: bool = Field(description="a Traefik has polled this node, or is configured")
+    has_body: bool = Field(description="Traefik gets a configuration, the current or an older one")
+    is_settled: bool = Field(description="it gets the current one")
+    unserved: tuple[UnservedRow, ...] = Field(
+        max_length=UNSERVED_MAX,
+        description="healthy instances, on nodes that may serve, that get no requests from here",
+    )
+    unserved_total: int = Field(ge=0, description="including those that are not listed")
+    rejected_count: int = Field(ge=0, description="labels and instances that are left out")
+    rejected_services_count: int = Field(ge=0, description="the services they belong to")
+    warned_count: int = Field(ge=0, description="labels that are sent, but will not work")
+    warned_services_count: int = Field(ge=0, description="the services they belong to")

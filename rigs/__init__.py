@@ -11,6 +11,7 @@ load             continuous requests through Traefik
 
 Programs and hosts:
 docker_engine    a private Docker Engine
+socket_proxy     a proxy of Docker's socket over TCP
 traefik          Traefik with the HTTP provider
 shipped_traefik  the static configuration of Traefik in `deploy/`, as flags
 prometheus       Prometheus and promtool

@@ -98,7 +98,6 @@ def test_a_file_that_others_can_read_or_without_a_key_is_refused(
     [
         pytest.param("/nowhere", "No such file", id="missing"),
         pytest.param("/proc/self", "Is a directory", id="a directory"),
-        pytest.param("a\0", "null byte", id="no name"),
     ],
 )
 def test_an_unreadable_file_is_named_with_its_setting(tmp_path: Path, file: str, why: str) -> None:

@@ -3,15 +3,18 @@
 The disk:
 durable_file      replace, create and remove files durably; what to do when the disk refuses
 retried_save      save a value in a thread, and again until the disk takes it
-bounded_save      save in a thread, and wait for it for a limited time
+bounded_save      use the disk in a thread, and wait for it for a limited time
 secret_file       a secret in a file that other users cannot read
+private_directory  a directory of this user alone, at a path that nobody can redirect
 node_directory    the data and runtime directory of an agent, and its lock
 cluster_key       the secret shared by all nodes
+node_names        the names that this node has had
 node_identity     the key that signs this node's records
 keyring_file      the gossip keys, sealed
 gossip_memory     the incarnation and the addresses that gossip needs after a restart
 raft_store        the journal of Raft
 cordon_file       the cordon of this node
+docker_memory     whether containers were watched on this host before
 last_good_file    the last good body for Traefik
 
 The network and this host:
@@ -21,9 +24,15 @@ gossip_keys       the gossip key ring: changed by order, saved, fetched from pee
 gossip_metrics    the metrics of gossip
 raft_metrics      the metrics of Raft
 http_server       a small HTTP listener with limits
+entry_point       whether an entry point of Traefik answers
 docker            the Docker Engine
+docker_failure    why Docker did not answer, in words
+docker_tls        the certificates for a Docker Engine behind TLS
 tailscale         tailscaled
+listening         whether an address and port can be listened on, and why not
 tailnet_address   this machine's address in the tailnet, and the seeds in it
+running_agents    the agents that run on this host
 parts             which optional parts are missing on this host
 systemd           notifications to systemd
+run_queue         how long a process has waited for the processor
 """

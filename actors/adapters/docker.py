@@ -11,9 +11,16 @@ import docker
 import docker.errors
 import requests
 
+from actors.adapters.docker_failure import docker_failure
+from actors.adapters.docker_tls import tls_config
 from constellation.errors import AdapterError
-from constellation.monitor.container_address import network_owner, with_networks_of
+from constellation.log import get_logger
+from constellation.monitor.docker_endpoint import DockerEndpoint
 from constellation.monitor.docker_event import CONTAINER_ACTIONS, NETWORK_ACTIONS
+from constellation.monitor.network_lender import with_lenders
+from constellation.settings.docker import DockerSettings
+
+log = get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -42,6 +49,10 @@ class Engine(Protocol):
         """Return a stream that is open on the Engine's side, so that no later event is missed."""
         ...
 
+    def info(self) -> dict[str, Any]:
+        """Return what the Engine says of itself; nothing if it, or a proxy, refuses to."""
+        ...
+
     def list_containers(self) -> list[dict[str, Any]]:
         """Return one row for each container, running or not."""
         ...
@@ -49,7 +60,8 @@ class Engine(Protocol):
     def inspect(self, container_id: str) -> dict[str, Any] | None:
         """Return everything about one container; None if it does not exist.
 
-        A container that shares the network of another has the networks of that container.
+        With it come the drivers of its networks, as far as they are known, and the containers
+        whose network it uses.
         """
         ...
 
@@ -58,27 +70,49 @@ class Engine(Protocol):
         ...
 
 
-class DockerEngine:
-    """The Engine behind a Unix socket.  The constructor connects."""
+class _DirectClient(docker.APIClient):
+    """A client that uses no HTTP proxy of the environment: the Engine is on this host."""
 
-    def __init__(self, socket_path: str, *, request_timeout_s: float) -> None:
-        self.socket_path = socket_path
-        self.request_timeout_s = request_timeout_s
+    @property
+    def trust_env(self) -> bool:
+        """Whether `requests` reads proxies from the environment."""
+        return False
+
+    @trust_env.setter
+    def trust_env(self, value: bool) -> None:
+        """Keep it so: the constructor of `requests` sets it."""
+
+
+class DockerEngine:
+    """The Engine behind a Unix socket or a TCP listener.  The constructor connects."""
+
+    def __init__(self, settings: DockerSettings) -> None:
+        self.endpoint = settings.endpoint
+        self.request_timeout_s = settings.request_timeout_s
+        self._drivers: dict[str, str] = {}  # of networks, by id
+        self._refused: set[str] = set()  # requests that were refused, already logged
         self._client = self._ask(
             "connect",
             # Negotiating the version also checks that the Engine answers.
-            lambda: docker.APIClient(
-                base_url=f"unix://{socket_path}",
+            lambda: _DirectClient(
+                base_url=self.endpoint.url,
                 version="auto",
-                timeout=math.ceil(request_timeout_s),
+                timeout=math.ceil(settings.request_timeout_s),
+                tls=tls_config(settings),
             ),
         )
 
     def open_events(self) -> EventStream:
-        stream = self._ask(
-            "open_events", lambda: self._client.events(decode=True, filters=EVENT_FILTERS)
-        )
-        return cast("EventStream", _Stream(stream))
+        return self._ask("open_events", self._open_events)
+
+    def _open_events(self) -> EventStream:
+        stream = _Stream(self._client.events(decode=True, filters=EVENT_FILTERS))
+        stream.raise_for_status()
+        return stream
+
+    def info(self) -> dict[str, Any]:
+        found = self._unless_refused("info", self._client.info)
+        return found if found is not None else {}
 
     def list_containers(self) -> list[dict[str, Any]]:
         rows = self._ask("list_containers", lambda: self._client.containers(all=True))
@@ -86,9 +120,7 @@ class DockerEngine:
 
     def inspect(self, container_id: str) -> dict[str, Any] | None:
         found = self._inspect(container_id)
-        owner = network_owner(found) if found else ""
-        lent = self._inspect(owner) if owner else None
-        return with_networks_of(found, lent) if found and lent else found
+        return with_lenders(found, self._inspect) if found else None
 
     def _inspect(self, container_id: str) -> dict[str, Any] | None:
         try:
@@ -97,27 +129,63 @@ class DockerEngine:
             if isinstance(error.__cause__, docker.errors.NotFound):
                 return None
             raise
-        return cast("dict[str, Any]", found)
+        return self._with_drivers(cast("dict[str, Any]", found))
+
+    def _with_drivers(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Add its driver to each network, which an inspection does not say."""
+        networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+        ids = {one["NetworkID"] for one in networks.values() if one and one.get("NetworkID")}
+        if not ids <= self._drivers.keys():
+            listed = self._unless_refused("list_networks", self._client.networks) or []
+            # Also those that are not listed, so that nobody asks for them again and again.
+            self._drivers = dict.fromkeys(ids, "")
+            self._drivers |= {one["Id"]: str(one.get("Driver") or "") for one in listed}
+        for network in networks.values():
+            if network and self._drivers.get(network.get("NetworkID")):
+                network["Driver"] = self._drivers[network["NetworkID"]]
+        return found
 
     def close(self) -> None:
         self._client.close()
 
+    def _unless_refused(self, what: str, ask: Callable[[], T]) -> T | None:
+        """Return the answer to what a socket proxy may forbid; None: it does."""
+        try:
+            return self._ask(what, ask)
+        except AdapterError as error:
+            if not isinstance(error.__cause__, docker.errors.APIError):
+                raise
+            if what not in self._refused:
+                self._refused.add(what)
+                log.info("docker_request_refused", what=what, why=error.why, fix=error.fix)
+            return None
+
     def _ask(self, what: str, ask: Callable[[], T]) -> T:
         try:
-            self._knock()
+            if what == "connect" or self.endpoint.path:
+                _knock(self.endpoint, self.request_timeout_s)
             return ask()
         except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-            raise AdapterError(
-                f"Docker at {self.socket_path} did not answer ({what})",
-                why=_cause(error),
-                fix="start Docker, or set docker.socket, or docker.enabled=false",
-            ) from error
+            raise docker_failure(self.endpoint, what, error) from error
 
-    def _knock(self) -> None:
-        """Fail with the error of the system, and without the socket that the library would leak."""
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(self.request_timeout_s)
-            probe.connect(self.socket_path)
+
+def why_away(settings: DockerSettings, timeout_s: float) -> AdapterError | None:
+    """Return why nothing listens where Docker should; None: something does."""
+    try:
+        _knock(settings.endpoint, timeout_s)
+    except (OSError, ValueError) as error:
+        return docker_failure(settings.endpoint, "connect", error)
+    return None
+
+
+def _knock(endpoint: DockerEndpoint, timeout_s: float) -> None:
+    """Fail with the error of the system, and without the socket that the library would leak."""
+    if not endpoint.path:
+        socket.create_connection((endpoint.host, endpoint.port), timeout_s).close()
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(timeout_s)
+        probe.connect(endpoint.path)
 
 
 class _Stream:
@@ -126,6 +194,14 @@ class _Stream:
         # The library shuts the socket down but leaves it open, so it is closed here.
         self._response: requests.Response = stream._response  # noqa: SLF001 - no other way to it
         self._is_read = False
+
+    def raise_for_status(self) -> None:
+        """Fail if the answer is an error, which the library would take for an ended stream."""
+        try:
+            self._response.raise_for_status()
+        except requests.HTTPError:
+            self._response.close()
+            raise
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         self._is_read = True
@@ -147,17 +223,3 @@ class _Stream:
             return
         if not self._is_read:  # else its reader closes it: closing it twice at once fails
             self._response.close()
-
-
-def _cause(error: BaseException) -> str:
-    match error:
-        case FileNotFoundError():
-            return "no such socket"
-        case ConnectionRefusedError():
-            return "connection refused"
-        case PermissionError():
-            return "this user may not use it"
-        case TimeoutError() | requests.Timeout():
-            return "it took too long to answer"
-        case _:
-            return str(error)[:200]

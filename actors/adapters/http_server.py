@@ -27,6 +27,7 @@ from constellation.errors import AdapterError
 HEAD_LINE_BYTES_MAX = 4096
 HEAD_FIELDS_MAX = 64
 READING_S = 1.0  # after that a client that does not read its answer may be replaced
+FRESH_S = 0.25  # a younger connection may be about to ask
 REGULAR_REQUESTS = 2  # a client that asked as often on one connection is a regular one
 SWEEP_INTERVAL_S = 1.0
 BACKLOG = 1024  # a flood must not fill it while the loop is busy
@@ -52,6 +53,7 @@ class HttpRequest:
     method: str
     path: str
     accept: str = ""
+    user_agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ class _Use:
     def merit(self, now_s: float) -> tuple[int, float]:
         """Return the order of the connections to keep; the lowest is closed first."""
         if self.requests_count < REGULAR_REQUESTS:
-            return self.requests_count, self.active_at_s
+            is_fresh = now_s - self.connected_at_s < FRESH_S
+            return int(is_fresh or self.requests_count > 0), self.active_at_s
         return REGULAR_REQUESTS, -self.requests_count / max(1.0, now_s - self.connected_at_s)
 
     def is_evictable(self, now_s: float) -> bool:
@@ -189,9 +192,7 @@ class _LimitedServer(web.Server):
         if use is not None:
             use.active_at_s = self._loop.time()
             use.requests_count += 1
-        answer = self._refusal(request) or self._answer(
-            HttpRequest(request.method, request.path, request.headers.get("Accept", ""))
-        )
+        answer = self._refusal(request) or self._answer(_read(request))
         headers = {**_HEADERS, "Content-Type": answer.content_type}
         response = web.Response(
             status=answer.status, body=answer.body, headers={**headers, **answer.headers}
@@ -212,6 +213,13 @@ class _LimitedServer(web.Server):
             return None
         self._count("foreign_page")
         return HttpAnswer(403, f"{why}\n".encode())
+
+
+def _read(request: web.BaseRequest) -> HttpRequest:
+    sent = request.headers
+    return HttpRequest(
+        request.method, request.path, sent.get("Accept", ""), sent.get("User-Agent", "")
+    )
 
 
 class HttpServer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
+from actors.adapters.docker import why_away
 from constellation.settings.agent import Settings
 
 CONNECT_TIMEOUT_S = 1.0
@@ -27,14 +28,11 @@ def find_missing(settings: Settings) -> tuple[MissingPart, ...]:
 def _docker(settings: Settings) -> MissingPart | None:
     if not settings.docker.enabled:
         return None
-    why = _cannot_connect(settings.docker.socket)
-    if not why:
+    away = why_away(settings.docker, CONNECT_TIMEOUT_S)
+    if away is None:
         return None
-    return MissingPart(
-        "docker",
-        f"{settings.docker.socket}: {why}; no container is watched until it answers",
-        "install or start Docker, let this user use its socket, or set docker.enabled=false",
-    )
+    why = f"{settings.docker.endpoint}: {away.why}; no container is watched until it answers"
+    return MissingPart("docker", why, away.fix)
 
 
 def _tailscale(settings: Settings) -> MissingPart | None:

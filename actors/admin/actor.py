@@ -13,15 +13,17 @@ from thespian.actors import ActorAddress
 from actors.admin.cluster import ClusterDesk
 from actors.admin.cordon import CordonDesk
 from actors.admin.desk import Desk, handlers_of
+from actors.admin.explain import ExplainDesk
+from actors.admin.gathering import GatheringDesk
 from actors.admin.keyring import KeyringDesk
+from actors.admin.leases import LeaseDesk
 from actors.admin.raft import RaftDesk
 from actors.admin.record import RecordDesk
 from actors.admin.shell import AdminShell
 from actors.admin.status import StatusDesk
 from constellation.cluster_view import ClusterView
-from constellation.wire import encode
 from messages.gossip import ClusterChanged
-from messages.operator import OperatorRequest, Relayed, RequestRefused
+from messages.operator import OperatorRequest
 
 
 class AdminActor(AdminShell):
@@ -31,14 +33,18 @@ class AdminActor(AdminShell):
 
     def on_start(self) -> None:
         super().on_start()
-        record, raft = RecordDesk(self), RaftDesk(self)
+        record, leases = RecordDesk(self), LeaseDesk(self)
+        gathering = GatheringDesk(self, record, leases)
         self.desks: tuple[Desk, ...] = (
             record,
+            leases,
+            gathering,
             CordonDesk(self, record),
-            ClusterDesk(self),
-            StatusDesk(self, record, raft),
+            ClusterDesk(self, gathering),
+            StatusDesk(self, gathering, leases),
             KeyringDesk(self),
-            raft,
+            RaftDesk(self, gathering),
+            ExplainDesk(self, gathering),
         )
         self._desk_handlers = handlers_of(self.desks)
         self.follow_cluster()
@@ -62,19 +68,7 @@ class AdminActor(AdminShell):
         if handler is not None:
             handler(message, sender)
         elif isinstance(message, OperatorRequest):
-            self._relay(message, sender)
+            self.count_request(message)
+            self.relay(message, sender)
         else:
             super().receiveUnrecognizedMessage(message, sender)
-
-    def _relay(self, request: OperatorRequest, sender: ActorAddress) -> None:
-        self.count_request(request)
-        if request.needs_cluster and not self.knows_cluster(sender):
-            return
-        relayed = Relayed(asker=self.address_text(sender), request=encode(request))
-        if not self.post(request.answered_by, relayed):
-            refusal = RequestRefused(
-                what="this node cannot answer that now",
-                why=f"its actor {request.answered_by} is not running",
-                fix="retry in some seconds; `constellation status` shows the state of the actors",
-            )
-            self.send(sender, refusal)

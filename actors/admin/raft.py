@@ -7,54 +7,30 @@ from collections.abc import Iterable
 from thespian.actors import ActorAddress
 
 from actors.admin.desk import Desk
+from actors.admin.gathering import GatheringDesk
+from actors.admin.leases import RAFT
 from actors.admin.shell import AdminShell
-from constellation.admin.lease_view import NO_LEASES, LeaseView, leases_report
-from constellation.admin.raft_refusals import NOT_RUNNING
+from constellation.admin.lease_view import leases_report
+from constellation.admin.raft_refusals import NOT_RUNNING, silent
 from constellation.admin.raft_report import raft_report
-from constellation.admin.raft_round import (
-    AnswerLeases,
-    AnswerStatus,
-    AskStatus,
-    Effect,
-    PassOrder,
-    RaftRound,
-    ReadLeases,
-)
+from constellation.admin.raft_round import AnswerLeases, Effect, PassOrder, RaftRound, ReadLeases
 from constellation.admin.round import Answer, Unexpected
+from constellation.wellness.facts import Facts
 from messages.base import Message
-from messages.leases import LeasesChanged, LeaseTableState
-from messages.raft_member import (
-    LeasesRead,
-    LeasesReadDone,
-    LeasesSubscribe,
-    RaftLeading,
-    RaftOrder,
-    RaftOrderDone,
-    RaftStatus,
-    RaftStatusRequest,
-)
+from messages.raft_member import LeasesRead, LeasesReadDone, RaftOrder, RaftOrderDone
 from messages.raft_reports import LeasesRequest, RaftRequest
-
-RAFT = "raft"
 
 
 class RaftDesk(Desk):
     """Ask Raft actors for what operators want to know, and give them orders."""
 
-    def __init__(self, shell: AdminShell) -> None:
+    def __init__(self, shell: AdminShell, gathering: GatheringDesk) -> None:
         super().__init__(shell)
-        self._round = RaftRound(shell.own_node)
-        self._leases = NO_LEASES
-
-    @property
-    def leases(self) -> LeaseView:
-        """The leader and the holders, as Raft reported last; nobody while no Raft actor runs."""
-        return self._leases if RAFT in self.shell.directory else NO_LEASES
+        self._gathering = gathering
+        self._round = RaftRound()
 
     def on_actor_up(self, name: str) -> None:
         if name == RAFT:
-            self._leases = NO_LEASES
-            self.shell.post(RAFT, LeasesSubscribe())
             self._perform(self._round.restarted(self.shell.now_s()))
 
     def on_tick(self, now_s: float) -> None:
@@ -65,7 +41,13 @@ class RaftDesk(Desk):
     def receiveMsg_RaftRequest(self, message: RaftRequest, sender: ActorAddress) -> None:
         if self._has_raft(message, sender):
             asker = self.shell.address_text(sender)
-            self._perform(self._round.asked(asker, self.shell.now_s()))
+            self._gathering.gather(asker, lambda facts: self._report(asker, facts))
+
+    def _report(self, asker: str, facts: Facts) -> None:
+        has_answered = self.shell.own_node in facts.raft
+        self.shell.answer(
+            asker, raft_report(facts) if has_answered else silent("the status of Raft")
+        )
 
     def receiveMsg_LeasesRequest(self, message: LeasesRequest, sender: ActorAddress) -> None:
         if self._has_raft(message, sender):
@@ -74,8 +56,12 @@ class RaftDesk(Desk):
 
     def receiveMsg_RaftOrder(self, message: RaftOrder, sender: ActorAddress) -> None:
         if self._has_raft(message, sender):
-            asker, members = self.shell.address_text(sender), self.shell.view.members
-            self._perform(self._round.ordered(asker, message, members, self.shell.now_s()))
+            asker = self.shell.address_text(sender)
+            self._gathering.gather_own(asker, lambda facts: self._order(asker, message, facts))
+
+    def _order(self, asker: str, order: RaftOrder, facts: Facts) -> None:
+        status, now_s = facts.raft.get(self.shell.own_node), self.shell.now_s()
+        self._perform(self._round.ordered(asker, order, status, facts.view.members, now_s))
 
     def _has_raft(self, message: Message, sender: ActorAddress) -> bool:
         """Return whether this node's Raft actor can be asked; if not, refuse."""
@@ -87,12 +73,6 @@ class RaftDesk(Desk):
 
     # Answers.
 
-    def receiveMsg_RaftStatus(self, message: RaftStatus, sender: ActorAddress) -> None:
-        if self.shell.is_at(message.node, sender):
-            self._perform(self._round.status_received(message, self.shell.now_s()))
-        else:
-            self.shell.unexpected.inc()
-
     def receiveMsg_LeasesReadDone(self, message: LeasesReadDone, sender: ActorAddress) -> None:
         self._perform(self._round.leases_received(message, self.shell.now_s()))
 
@@ -102,39 +82,23 @@ class RaftDesk(Desk):
         else:
             self.shell.unexpected.inc()
 
-    # What Raft reports by itself.
-
-    def receiveMsg_RaftLeading(self, message: RaftLeading, sender: ActorAddress) -> None:
-        self._leases = self._leases.with_leader(message.leader)
-
-    def receiveMsg_LeaseTableState(self, message: LeaseTableState, sender: ActorAddress) -> None:
-        self._leases = self._leases.with_table(message)
-
-    def receiveMsg_LeasesChanged(self, message: LeasesChanged, sender: ActorAddress) -> None:
-        self._leases = self._leases.with_changes(message)
-
     # Effects.
 
     def _perform(self, effects: Iterable[Effect]) -> None:
-        own, view = self.shell.own_node, self.shell.view
         for effect in effects:
             match effect:
-                case AskStatus(name):
-                    self._ask(name)
                 case ReadLeases(number):
                     self.shell.post(RAFT, LeasesRead(number=number))
                 case PassOrder(order):
                     self.shell.post(RAFT, order)
-                case AnswerStatus(asker, statuses, unanswered):
-                    self.shell.unanswered.inc(len(unanswered))
-                    self.shell.answer(asker, raft_report(view, own, statuses, unanswered))
                 case AnswerLeases(asker, read):
-                    self.shell.answer(asker, leases_report(view, own, read))
+                    self._answer_leases(asker, read)
                 case Answer(asker, message):
                     self.shell.answer(asker, message)
                 case Unexpected():
                     self.shell.unexpected.inc()
 
-    def _ask(self, name: str) -> None:
-        if not self.shell.send_to(name, RAFT, RaftStatusRequest()):
-            self._perform(self._round.unreachable(name, self.shell.now_s()))
+    def _answer_leases(self, asker: str, read: LeasesReadDone) -> None:
+        self._gathering.gather(
+            asker, lambda facts: self.shell.answer(asker, leases_report(facts, read))
+        )

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from thespian.actors import ActorAddress
 
 from actors import node
+from actors.adapters.bounded_save import BoundedSave
+from actors.adapters.node_names import FILE_NAME, former_names
 from actors.adapters.parts import find_missing
 from actors.admin.desk import Desk
 from actors.admin.shell import AdminShell
 from constellation import __version__
 from constellation.admin.cordon import Cordon
+from constellation.errors import AdapterError
+from constellation.log import get_logger
 from constellation.registry import runs_on_every_node
 from constellation.saving import is_saving
+from constellation.settings.agent import Settings
+from constellation.traefik.own_traefik import PART as TRAEFIK
+from constellation.wellness.troubles import TroubleBook
 from messages.admin import PartReported
 from messages.gossip import NodeState, RecordPublish
 from messages.raft_member import ClusterJoined
+from messages.wellness import Trouble, TroublesReported
+
+log = get_logger(__name__)
 
 FROM_START = ("tailscale", "cloudflare")  # no actor reports on these parts
 
@@ -32,12 +44,24 @@ class RecordDesk(Desk):
             if part.part in FROM_START
         }
         self._problems: dict[str, PartReported] = {}  # of this actor's own parts
+        self._troubles = TroubleBook()
+        self._former_names = _former_names(node.settings())
 
     @property
     def not_present(self) -> tuple[PartReported, ...]:
         """The parts that are absent or lost, by name."""
         parts = {**self._parts, **self._problems}
         return tuple(parts[name] for name in sorted(parts) if parts[name].state != "present")
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What the actors of this node know to be wrong, the worst first."""
+        return self._troubles.listed
+
+    @property
+    def troubles_unlisted(self) -> int:
+        """How many further troubles there are."""
+        return self._troubles.unlisted_count
 
     def set_problem(self, part: str, problem: PartReported | None) -> None:
         """Report a part of this actor itself as lost, or, with None, as working again."""
@@ -59,6 +83,9 @@ class RecordDesk(Desk):
         if before is None or before.state != message.state:
             self.publish()
 
+    def receiveMsg_TroublesReported(self, message: TroublesReported, sender: ActorAddress) -> None:
+        self._troubles.report(message)
+
     def receiveMsg_ClusterJoined(self, message: ClusterJoined, sender: ActorAddress) -> None:
         if message.cluster_id != self._cluster_id:
             self._cluster_id = message.cluster_id
@@ -72,8 +99,8 @@ class RecordDesk(Desk):
             for name, part in self._parts.items()
             if part.state == "present" and not runs_on_every_node(name)
         ]
-        if settings.traefik.ingress_port:
-            capabilities.append("traefik")
+        if settings.traefik.ingress_port and TRAEFIK not in self._parts:
+            capabilities.append(TRAEFIK)  # until its state is known
         state = NodeState(
             address=settings.bind_address,
             gossip_port=settings.gossip.port,
@@ -86,6 +113,17 @@ class RecordDesk(Desk):
             agent_version=__version__,
             cluster_id=self._cluster_id,
             witness=settings.raft.witness,
+            former_names=self._former_names,
             started_at_utc_s=node.started_at_utc_s(),
         )
         self.shell.post("gossip", RecordPublish(node_state=state))
+
+
+def _former_names(settings: Settings) -> tuple[str, ...]:
+    directory = Path(settings.data_dir)
+    disk = BoundedSave(str(directory / FILE_NAME))
+    try:
+        return disk.run(lambda: former_names(directory, settings.node_name))
+    except AdapterError as error:
+        log.warning("former_names_not_known", error=error.what, why=error.why, fix=error.fix)
+        return ()

@@ -8,8 +8,9 @@ from thespian.actors import ActorAddress
 from actors import node
 from actors.shell import CLUSTER_ACTOR, ShellActor
 from constellation.admin.words import duration
+from constellation.wire import encode
 from messages.base import Message
-from messages.operator import RequestRefused
+from messages.operator import OperatorRequest, Relayed, RequestRefused
 
 STARTING = "its gossip actor is starting"
 NOT_RUNNING = "its gossip actor is not running"
@@ -51,6 +52,19 @@ class AdminShell(ShellActor):
     def answer(self, asker: str, message: Message) -> None:
         """Send `message` to the asker with that address."""
         self.send(self.address_of(asker), message)
+
+    def relay(self, request: OperatorRequest, sender: ActorAddress) -> None:
+        """Let the actor that answers `request` answer `sender`."""
+        if request.needs_cluster and not self.knows_cluster(sender):
+            return
+        relayed = Relayed(asker=self.address_text(sender), request=encode(request))
+        if not self.post(request.answered_by, relayed):
+            refusal = RequestRefused(
+                what="this node cannot answer that now",
+                why=f"its actor {request.answered_by} is not running",
+                fix="retry in some seconds; `constellation status` shows the state of the actors",
+            )
+            self.send(sender, refusal)
 
     # The cluster.
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from actors import node
+from actors.adapters.entry_point import why_silent
 from actors.adapters.http_server import HttpLimits, HttpServer
 from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_good
 from actors.adapters.retried_save import RetriedSave
@@ -20,6 +21,7 @@ from actors.http.large_build import build_large
 from actors.http.metrics import HttpMetrics
 from actors.http.pages import HttpPages
 from actors.http.routes import answer
+from actors.http.wellness import HttpWellness
 from actors.lease_holder import AsyncLeaseHolderShell
 from actors.metrics_report import metrics_report
 from constellation.cluster_view import ClusterView
@@ -31,14 +33,17 @@ from constellation.saving import Saving
 from constellation.settings.agent import Settings
 from constellation.traefik.ages import Ages
 from constellation.traefik.last_good import LastGood
+from constellation.traefik.own_traefik import OwnTraefik
 from constellation.traefik.provider import TraefikProvider
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.settling import Phase
+from messages.admin import PartReported
 from messages.base import Message
 from messages.gossip import ClusterChanged
 from messages.metrics import MetricsReport
-from messages.routes import ExplainRequest, RejectedRequest
+from messages.routes import ExplainRequest, RejectedRequest, RoutesHealthRequest
 from messages.tailscale import SeedsFound
+from messages.wellness import ClusterJudged
 
 log = get_logger(__name__)
 
@@ -46,6 +51,7 @@ BUILD_SPACING_S = 0.05  # changes come in bursts: one build covers all that arri
 SAVE_SPACING_S = 1.0
 STOP_SAVE_TIMEOUT_S = 1.0  # a stop does not wait longer for an attempt that hangs
 LISTEN_RETRY_S = 2.0
+TRAEFIK_ASKED_EVERY_S = 5.0
 REPORTS_MISSED_MAX = 5
 REJECTED_LOGGED_MAX = 20  # of one build
 
@@ -58,6 +64,7 @@ class HttpActor(AsyncLeaseHolderShell):
         self.metrics = HttpMetrics(self.registry)
         self.provider: TraefikProvider | None = None
         self.pages: HttpPages | None = None
+        self.wellness: HttpWellness | None = None
         self._ages = Ages()
         self._saved = Saving(
             "the last good routes", consequence="a restart of the agent begins with older routes"
@@ -65,6 +72,7 @@ class HttpActor(AsyncLeaseHolderShell):
         self._unsaved: LastGood | None = None
         self._save_due = asyncio.Event()
         self._logged_rejected: frozenset[Rejection] = frozenset()
+        self._traefik_part: PartReported | None = None  # as `admin` knows it
         self._listens = False
         self._wants_lb_leader = False
         self._changed = asyncio.Event()
@@ -85,14 +93,17 @@ class HttpActor(AsyncLeaseHolderShell):
             expects_others=_names_others(settings) or settings.discovers_in_tailnet,
             last_good=last_good,
         )
+        self.wellness = HttpWellness(
+            settings, self.provider, self.now_s(), is_behind=lambda: self.view.gap
+        )
         reports = ReportBook(REPORTS_MISSED_MAX * settings.metrics_interval_s)
         self.pages = HttpPages(
             settings.node_name,
             self.provider,
             reports,
             self.metrics,
+            self.wellness,
             own_report=partial(metrics_report, self.name, self.registry),
-            is_behind=lambda: self.view.gap,
         )
         http = settings.http
         limits = HttpLimits(
@@ -108,6 +119,7 @@ class HttpActor(AsyncLeaseHolderShell):
                 self._listen(server, settings.http_bind_address, http.port),
                 self._build_for_ever(self.provider, self.pages),
                 self._save_for_ever(RetriedSave("the last good routes", self._save, last_good)),
+                self._watch_traefik(self.wellness.traefik),
             )
         finally:
             await server.stop()
@@ -116,8 +128,11 @@ class HttpActor(AsyncLeaseHolderShell):
     def on_actor_up_async(self, name: str) -> None:
         if name == "gossip" and self.provider is not None:
             self.provider.gossip_started()
-        if name == "admin" and self._saved.is_failing:
-            self.post_soon("admin", self._saved.part)
+        if name == "admin":
+            if self._saved.is_failing:
+                self.post_soon("admin", self._saved.part)
+            if self._traefik_part is not None:
+                self.post_soon("admin", self._traefik_part)
 
     def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
         if self.provider is not None:
@@ -130,6 +145,10 @@ class HttpActor(AsyncLeaseHolderShell):
             case SeedsFound() if self.provider is not None:
                 self.provider.others_expected(_names_others(node.settings()) or bool(message.hosts))
                 self._changed.set()
+            case RoutesHealthRequest() if self.wellness is not None:
+                reply(self.wellness.routes(is_building=self._building.locked()))
+            case ClusterJudged() if self.wellness is not None:
+                self.wellness.judged = message
             case ExplainRequest() | RejectedRequest() if self.pages is not None:
                 self.spawn(self._answer(message, self.pages, reply), "answer")
             case MetricsReport() if self.pages is not None:
@@ -196,6 +215,28 @@ class HttpActor(AsyncLeaseHolderShell):
         if len(new) > REJECTED_LOGGED_MAX:
             rest = len(new) - REJECTED_LOGGED_MAX
             log.warning("more_routes_left_out", count=rest, see="constellation rejected")
+
+    # This node's Traefik.
+
+    async def _watch_traefik(self, traefik: OwnTraefik) -> None:
+        settings = node.settings()
+        host, port = settings.bind_address, settings.traefik.ingress_port
+        while True:
+            if port:
+                traefik.asked(await why_silent(host, port))
+            self._report_traefik(traefik.part(self.now_s()))
+            await asyncio.sleep(TRAEFIK_ASKED_EVERY_S)
+
+    def _report_traefik(self, part: PartReported) -> None:
+        before, self._traefik_part = self._traefik_part, part
+        if part == before:
+            return
+        self.post_soon("admin", part)
+        was = before.state if before is not None else "absent"
+        if part.state == "lost" and was != "lost":
+            log.warning("traefik_silent", why=part.why, fix=part.fix)
+        if part.state == "present" and was == "lost":
+            log.info("traefik_answers_again")
 
     # The last good body.
 

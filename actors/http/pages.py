@@ -1,7 +1,8 @@
 """The pages of the HTTP listener, answered from memory.
 
 `/health` answers 200 while Traefik gets a body, the current or the last good one, and otherwise
-503.  Its `status` is "ok" if there is no problem, else "degraded".
+503.  Its `status` is "ok" if there is no problem, else "degraded"; the problems are those of
+`constellation status`, as of some seconds ago, after those of this process.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import asdict
 
 from actors.adapters.http_server import HttpAnswer, HttpRequest
 from actors.http.metrics import HttpMetrics
+from actors.http.wellness import HttpWellness
 from constellation.metrics.exposition import ReportBook, render
 from constellation.traefik.provider import TraefikProvider
 from constellation.traefik.settling import Phase
@@ -34,10 +36,7 @@ NOT_FOUND = f"path not found; there are {', '.join(PATHS)}\n".encode()
 
 
 class HttpPages:
-    """Answers every request.
-
-    `own_report` reads the metrics of this process; `is_behind` says whether a change was missed.
-    """
+    """Answers every request.  `own_report` reads the metrics of this process."""
 
     def __init__(
         self,
@@ -45,17 +44,16 @@ class HttpPages:
         provider: TraefikProvider,
         reports: ReportBook,
         metrics: HttpMetrics,
+        wellness: HttpWellness,
         *,
         own_report: Callable[[], MetricsReport],
-        is_behind: Callable[[], bool],
     ) -> None:
         self.provider = provider
         self.reports = reports
         self.metrics = metrics
+        self.wellness = wellness
         self.node_name = node_name
         self._own_report = own_report
-        self._is_behind = is_behind
-        self.polled_at_s: float | None = None  # None: Traefik has not polled yet
         self.body_at_s = 0.0
         self._etag = ""
         self._views = Views()
@@ -93,8 +91,9 @@ class HttpPages:
         return make(request)
 
     def _dynamic(self, request: HttpRequest) -> HttpAnswer:
-        self.polled_at_s = time.monotonic()
         body = self.provider.body
+        now_s = time.monotonic()
+        self.wellness.polled(request.user_agent, now_s, was_served=body is not None)
         if body is None:
             return HttpAnswer(503, UNKNOWN, headers={"Retry-After": "1"})
         return HttpAnswer(200, body, JSON, {"ETag": self._etag, "Cache-Control": "no-store"})
@@ -114,7 +113,7 @@ class HttpPages:
         return HttpAnswer(200, _json([asdict(rejection.shown()) for rejection in rejected]), JSON)
 
     def _health(self, request: HttpRequest) -> HttpAnswer:
-        view, problems = self.provider.view, self._problems()
+        view, problems = self.provider.view, self.wellness.problems()
         fields = {
             "status": "degraded" if problems else "ok",
             "problems": problems,
@@ -127,15 +126,6 @@ class HttpPages:
             "body_age_s": round(time.monotonic() - self.body_at_s, 3),
         }
         return HttpAnswer(200 if self.provider.body is not None else 503, _json(fields), JSON)
-
-    def _problems(self) -> list[str]:
-        problems = []
-        if self._is_behind():
-            problems.append("a change of the cluster was missed; a snapshot was requested")
-        if self.provider.phase is not Phase.SETTLED:
-            served = "nothing" if self.provider.body is None else "the last good body"
-            problems.append(f"the cluster is not fully known yet: Traefik gets {served}")
-        return problems
 
     def _metrics(self, request: HttpRequest) -> HttpAnswer:
         now_s = time.monotonic()

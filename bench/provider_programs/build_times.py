@@ -19,9 +19,11 @@ from prometheus_client import CollectorRegistry
 from actors.http.large_build import build_large
 from actors.http.metrics import HttpMetrics
 from actors.http.pages import HttpPages
+from actors.http.wellness import HttpWellness
 from bench.provider_programs import cluster
 from constellation.cluster_view import ClusterView
 from constellation.metrics.exposition import ReportBook
+from constellation.settings.agent import Settings
 from constellation.traefik.provider import TraefikProvider
 from messages.gossip import ClusterChanged
 from messages.metrics import MetricsReport
@@ -49,8 +51,8 @@ class Built:
             self.provider,
             ReportBook(10.0),
             metrics,
+            HttpWellness(Settings(node_name="alpha", data_dir="/nonexistent"), self.provider, 0.0),
             own_report=lambda: own,
-            is_behind=lambda: self.view.gap,
         )
 
     def apply(self, change: ClusterChanged, now_s: float = SETTLED_AT_S) -> Took:

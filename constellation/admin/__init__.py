@@ -5,12 +5,12 @@ cordon          a cordon, its file, and what follows from it
 cordon_round    orders to cordon nodes
 raft_round      requests about Raft, and orders to it
 raft_refusals   why a request about Raft is refused
-problems        what is degraded, and what is only worth a note
 history         recent events
 reports         the status, the nodes and the services
 keyring_report  the gossip keys of all nodes
 raft_report     the Raft cluster
 lease_view      the leases and their holders
+subject         the host name in what an operator pastes
 words           text that is safe on a terminal, durations, sizes and lists
 tables          the status, nodes, services and events as a person reads them
 keyring_table   the gossip keys as a person reads them

@@ -9,6 +9,8 @@ from typing import Any
 
 from constellation.cluster_view import ClusterView
 from constellation.leases.policy import LB_LEADER
+from constellation.wellness.facts import Facts
+from constellation.wellness.judgement import judge
 from messages.leases import Lease, LeasesChanged, LeaseTableState
 from messages.raft_member import LeasesReadDone
 from messages.raft_reports import HeldLease, LeaseRow, LeasesReport
@@ -77,19 +79,26 @@ def _row(view: ClusterView, name: str, lease: Lease | None) -> LeaseRow:
     )
 
 
-def leases_report(view: ClusterView, self_node: str, read: LeasesReadDone) -> LeasesReport:
+def leases_report(facts: Facts, read: LeasesReadDone) -> LeasesReport:
     """Return the report of what Raft has read."""
     leases = LeaseView.of(read.state)
     return LeasesReport(
-        self_node=self_node,
+        self_node=facts.own_node,
         is_confirmed=read.is_confirmed,
         index=leases.index,
-        leases=leases.rows(view),
-        degraded=() if read.is_confirmed else (_NOT_CONFIRMED,),
+        leases=leases.rows(facts.view),
+        degraded=_degraded(facts, read),
     )
+
+
+def _degraded(facts: Facts, read: LeasesReadDone) -> tuple[str, ...]:
+    verdict = judge(facts)
+    if read.is_confirmed:
+        return verdict.degraded("lease")
+    return (_NOT_CONFIRMED, *verdict.degraded("cluster", "raft", "lease"))
 
 
 _NOT_CONFIRMED = (
     "not confirmed: no leader answers, so this is the last state that the asked node knew; it may "
-    "be old: `constellation raft` shows why"
+    "be old"
 )

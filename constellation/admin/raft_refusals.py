@@ -26,20 +26,20 @@ def too_many(limit: int) -> RequestRefused:
     )
 
 
-def silent(subject: str, timeout_s: float) -> RequestRefused:
+def silent(subject: str) -> RequestRefused:
     """This node's Raft actor did not report `subject`."""
     return RequestRefused(
         what=f"this node does not know {subject}",
-        why=f"its Raft actor did not answer within {timeout_s:g} s",
+        why="its Raft actor did not answer in time",
         fix=_SEE_STATUS,
     )
 
 
-def not_passed_on(order: RaftOrder, timeout_s: float) -> RequestRefused:
+def not_passed_on(order: RaftOrder) -> RequestRefused:
     """Nothing was done about `order`."""
     return RequestRefused(
         what=f"{_named(order)} was not done",
-        why=f"the Raft actor of this node did not answer within {timeout_s:g} s",
+        why="the Raft actor of this node did not answer in time",
         fix=f"repeat the order: {_SEE_STATUS}",
     )
 

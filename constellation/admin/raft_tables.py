@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from constellation.admin.raft_report import answering_verb
 from constellation.admin.tables import STYLES, bullets, cell, table
 from constellation.admin.words import duration, plain, size
+from constellation.wellness.raft import answering_verb
 from messages.raft_reports import LeaseRow, LeasesReport, RaftMemberRow, RaftReport
 
 

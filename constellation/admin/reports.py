@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from constellation.admin.lease_view import NO_LEASES, LeaseView
-from constellation.admin.problems import (
-    degraded,
-    is_wanted,
-    nodes_degraded,
-    notes,
-    services_degraded,
-    why_not_routable,
-)
-from constellation.cluster_view import ClusterView
+from constellation.cluster_view import ClusterView, InstanceId
+from constellation.wellness.facts import Facts
+from constellation.wellness.judgement import judge
+from constellation.wellness.routes import has_dead_traefiks_only
+from constellation.wellness.services import is_wanted, why_not_routable
 from messages.admin import (
     NodeRow,
     NodesReport,
-    NodeStatus,
     ServiceRow,
     ServicesReport,
     StatusReport,
@@ -30,40 +25,24 @@ from messages.monitor import ServiceState
 WORST_FIRST = {"dead": 0, "suspect": 1, "alive": 2, "left": 3}
 
 
-def status_report(
-    view: ClusterView,
-    nodes: Iterable[NodeStatus],
-    unanswered: Sequence[str],
-    leases: LeaseView = NO_LEASES,
-    *,
-    own_node: str = "",
-    cluster_problem: str = "",
-) -> StatusReport:
-    """Return the status of the cluster; `nodes` holds this node and those that answered.
-
-    `cluster_problem` explains why `view` is out of date or not known; without a view the report is
-    about `own_node` only.
-    """
-    answered = tuple(sorted(nodes, key=lambda status: status.node))
-    counts = _count_instances(view)
+def status_report(facts: Facts, leases: LeaseView = NO_LEASES) -> StatusReport:
+    """Return the status of the cluster; without a view of it, that of this node only."""
+    view, verdict, counts = facts.view, judge(facts), _count_instances(facts)
     return StatusReport(
-        self_node=view.self_node or own_node,
+        self_node=view.self_node or facts.own_node,
         is_cluster_known=view.known,
         nodes_alive=sum(member.state == "alive" for member in view.members.values()),
         nodes_total=sum(member.state != "left" for member in view.members.values()),
         services_healthy=counts.serving.total(),
         services_total=counts.wanted.total(),
-        degraded=(*_stated(cluster_problem), *degraded(view, answered, unanswered)),
-        notes=notes(view, answered),
-        nodes=answered,
-        unanswered=tuple(sorted(unanswered)),
+        degraded=verdict.degraded(),
+        notes=verdict.notes_on(),
+        absent=tuple(one.text for one in verdict.absent),
+        nodes=facts.statuses,
+        unanswered=facts.unanswered,
         leader=leases.leader,
         leases=leases.holders,
     )
-
-
-def _stated(problem: str) -> tuple[str, ...]:
-    return (problem,) if problem else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +53,38 @@ class _Counts:
     wanted: Counter[str]
 
 
-def _count_instances(view: ClusterView) -> _Counts:
+def _count_instances(facts: Facts) -> _Counts:
+    view = facts.view
     instances = [*view.instances()]
-    return _Counts(
-        Counter(node for _, node, state in instances if view.is_routable(node, state)),
-        Counter(node for _, node, state in instances if is_wanted(view, node, state)),
+    unserved = _unserved(facts)
+    serving = Counter(
+        node
+        for _, node, state in instances
+        if view.is_routable(node, state) and (node, state.key) not in unserved
     )
+    if has_dead_traefiks_only(facts):
+        serving.clear()
+    wanted = Counter(node for _, node, state in instances if is_wanted(view, node, state))
+    return _Counts(serving, wanted)
 
 
-def nodes_report(
-    view: ClusterView, ages_s: Mapping[str, float], *, cluster_problem: str = ""
-) -> NodesReport:
+def _unserved(facts: Facts) -> dict[InstanceId, str]:
+    """Return why healthy instances get no requests through this node's Traefik."""
+    rows = facts.routes.unserved if facts.routes is not None else ()
+    return {InstanceId(row.node, row.name): row.why for row in rows}
+
+
+def nodes_report(facts: Facts, ages_s: Mapping[str, float]) -> NodesReport:
     """Return the nodes of the cluster: those in trouble first, then by name.
 
     `ages_s` holds for how many seconds each member has been in its state.
     """
+    view = facts.view
     members = sorted(view.members.values(), key=lambda one: (WORST_FIRST[one.state], one.node))
-    counts = _count_instances(view)
+    counts = _count_instances(facts)
     return NodesReport(
         nodes=tuple(_node_row(view, one, counts, ages_s.get(one.node, 0.0)) for one in members),
-        degraded=(*_stated(cluster_problem), *nodes_degraded(view)),
+        degraded=judge(facts).degraded("cluster", "node", "actor", "host"),
     )
 
 
@@ -120,30 +111,35 @@ def _default_state(member: ClusterMember) -> NodeState:
     return NodeState(address=member.address, gossip_port=member.port or 1, actor_port=1)
 
 
-def services_report(view: ClusterView, *, cluster_problem: str = "") -> ServicesReport:
+def services_report(facts: Facts) -> ServicesReport:
     """Return every instance of every service: services in trouble first, then by name."""
+    view, unserved = facts.view, _unserved(facts)
     instances = [*view.instances()]
-    rows = [_service_row(view, node, state) for _, node, state in instances]
+    rows = [_service_row(view, node, state, unserved) for _, node, state in instances]
     troubled = {
         service
         for service, node, state in instances
-        if is_wanted(view, node, state) and not view.is_routable(node, state)
+        if is_wanted(view, node, state)
+        and (not view.is_routable(node, state) or InstanceId(node, state.key) in unserved)
     }
     return ServicesReport(
         services=tuple(sorted(rows, key=lambda row: row.service not in troubled)),
-        degraded=(*_stated(cluster_problem), *services_degraded(view)),
+        degraded=judge(facts).degraded("cluster", "service", "route"),
     )
 
 
-def _service_row(view: ClusterView, node: str, state: ServiceState) -> ServiceRow:
+def _service_row(
+    view: ClusterView, node: str, state: ServiceState, unserved: Mapping[InstanceId, str]
+) -> ServiceRow:
+    why = unserved.get(InstanceId(node, state.key), "")
     return ServiceRow(
         service=state.service,
         node=node,
         instance=state.key,
         health=state.health,
-        reason=why_not_routable(view, node, state),
+        reason=why or why_not_routable(view, node, state),
         source=state.source,
         image=state.image,
         endpoints=state.endpoints,
-        routable=view.is_routable(node, state),
+        routable=view.is_routable(node, state) and not why,
     )

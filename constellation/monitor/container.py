@@ -7,13 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from constellation.monitor.container_address import container_host
-from constellation.monitor.published_ports import (
-    PublishPolicy,
-    endpoints,
-    exposed_ports,
-    host_network_endpoints,
-)
+from constellation.monitor.container_network import container_network
+from constellation.monitor.published_ports import PublishPolicy, exposed_ports
 from constellation.monitor.role import (
     is_role_of_check,
     is_role_unknown,
@@ -22,7 +17,6 @@ from constellation.monitor.role import (
 )
 from constellation.monitor.service_name import (
     COMPOSE_SERVICE_LABEL,
-    ONE_OFF_LABEL,
     PROJECT_LABEL,
     instance_name,
     service_name,
@@ -43,10 +37,7 @@ TEXT_CHARACTERS_MAX = 256
 _LOCAL_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "org.label-schema.")
 _KEPT_LABELS = (PROJECT_LABEL, COMPOSE_SERVICE_LABEL)  # they say whose names in labels these are
 _ROUTING_LABELS = ("constellation.", "traefik.")
-_TRUE = ("1", "t", "true")  # as Traefik parses it, case-insensitive
-_ENABLE_LABEL = "constellation.enable"
-_WATCH_LABELS = ("traefik.enable", _ENABLE_LABEL)
-_CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
+CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +54,16 @@ class Container:
     drain_s: float = DRAIN_S  # still running this long after the stop signal, it ignores the signal
     is_role_of_check: bool = False
     is_role_unknown: bool = False  # its label has an unknown value
+    health_check: Check = "none"  # as Docker says it; without a network, the observation fails
+    lenders: tuple[str, ...] = ()  # ids of the containers whose network it uses
+    cut_off_why: str = ""  # why it has no network; empty: it has
 
     def stopped(self, detail: str) -> Container:
         """Return it with its process ended, and without addresses."""
         ended = {"running": False, "paused": False, "check": "none", "draining": False}
         gone = {"endpoints": (), "container_host": "", "role": self._role_without_check()}
         seen = self.observation.model_copy(update={**ended, **gone, "detail": detail})
-        return replace(self, phase="stopped", observation=seen)
+        return replace(self, phase="stopped", observation=seen, health_check="none")
 
     def draining(self) -> Container:
         """Return it draining: asked to stop, and still running."""
@@ -85,11 +79,40 @@ class Container:
 
     def checked(self, check: Check) -> Container:
         """Return it with a new result of its health check."""
+        now = replace(self, health_check=check)
+        if self.cut_off_why:
+            return now
         detail = "health check failing" if check == "failing" else ""
+        seen = self.observation.model_copy(update={"check": check, "detail": detail})
+        return replace(now, observation=seen)
+
+    def renamed(self, name: str) -> Container:
+        """Return it with another name, and so maybe as an instance of another service."""
+        labels = {label.name: label.value for label in self.observation.labels}
+        names = {"service": service_name(name, labels), "name": instance_name(name, labels)}
+        seen = self.observation.model_copy(update=names)
+        return replace(self, name=name, observation=seen)
+
+    def known_by_row(self, known: Container | None) -> Container:
+        """Return it as a row of a listing shows it, with what only an inspection has told."""
+        if known is None:
+            return self
+        created = {"created_at_utc_s": known.observation.created_at_utc_s}
         return replace(
             self,
-            observation=self.observation.model_copy(update={"check": check, "detail": detail}),
+            observation=self.observation.model_copy(update=created),
+            started_at=known.started_at,
+            stop_signal=known.stop_signal,
+            drain_s=known.drain_s,
         )
+
+    def cut_off(self, why: str) -> Container:
+        """Return it without a network, so that it gets no requests; its process still runs."""
+        if self.phase != "running":
+            return self
+        why = why[:TEXT_CHARACTERS_MAX]
+        seen = self.observation.model_copy(update={"check": "failing", "detail": why})
+        return replace(self, observation=seen, cut_off_why=why)
 
     def _role_without_check(self) -> Role:
         return "" if self.is_role_of_check else self.observation.role
@@ -102,18 +125,6 @@ class Unreadable:
     container_id: str
     name: str
     why: str
-
-
-def is_watched(labels: Mapping[str, str], watch: str) -> bool:
-    """Return whether a container with `labels` is watched; `watch` is `settings.docker.watch`.
-
-    A job (`docker compose run`) has the labels of its service, but serves no requests; only the
-    label `constellation.enable` makes it an instance.
-    """
-    lowered = {name.lower(): value.strip().lower() for name, value in labels.items()}
-    if lowered.get(ONE_OFF_LABEL) in _TRUE:
-        return lowered.get(_ENABLE_LABEL) in _TRUE
-    return watch == "all" or any(lowered.get(name) in _TRUE for name in _WATCH_LABELS)
 
 
 def read_container(found: Mapping[str, Any], policy: PublishPolicy) -> Container | Unreadable:
@@ -133,15 +144,10 @@ def _read(
     config = found["Config"]
     all_labels = {str(key): str(value) for key, value in (config.get("Labels") or {}).items()}
     phase, check, detail = _state(found["State"])
-    network = found.get("NetworkSettings") or {}
-    networks = network.get("Networks") or {}
+    network = container_network(found, all_labels, policy)
     exposed = config.get("ExposedPorts") or {}
     labels, left_out = kept_labels(all_labels)
     has_process = phase in {"running", "paused"}
-    if (found.get("HostConfig") or {}).get("NetworkMode") == "host":
-        reached = host_network_endpoints(exposed, all_labels, policy)
-    else:
-        reached = endpoints(network.get("Ports") or {}, policy)
     observation = ServiceObservation(
         service=service_name(name, all_labels),
         name=instance_name(name, all_labels),
@@ -152,16 +158,17 @@ def _read(
         check=check,
         detail=detail,
         image=str(config.get("Image", ""))[:TEXT_CHARACTERS_MAX],
-        networks=tuple(sorted(networks)[:NETWORKS_MAX]),
+        networks=network.names[:NETWORKS_MAX],
         labels=labels,
-        endpoints=reached if has_process else (),
+        endpoints=network.endpoints if has_process else (),
         exposed_ports=exposed_ports(exposed, "tcp"),
         exposed_udp_ports=exposed_ports(exposed, "udp"),
-        container_host=container_host(networks, all_labels) if has_process else "",
+        container_host=network.container_host if has_process else "",
+        reach_notes=network.notes if has_process else (),
         role=_role(all_labels, found["State"] if has_process else {}),
         created_at_utc_s=_utc_s(found.get("Created", "")),
     )
-    return Container(
+    container = Container(
         container_id,
         name,
         phase,
@@ -172,7 +179,10 @@ def _read(
         drain_s=drain_limit_s(config),
         is_role_of_check=is_role_of_check(all_labels),
         is_role_unknown=is_role_unknown(all_labels),
+        health_check=check,
+        lenders=network.lenders,
     )
+    return container.cut_off(network.cut_off_why) if network.cut_off_why else container
 
 
 def _role(labels: Mapping[str, str], state: Mapping[str, Any]) -> Role:
@@ -182,7 +192,7 @@ def _role(labels: Mapping[str, str], state: Mapping[str, Any]) -> Role:
 def _state(state: Mapping[str, Any]) -> tuple[Phase, Check, str]:
     """Return phase, check and detail, without the check's output: it may contain secrets."""
     health = state.get("Health") or {}
-    check: Check = _CHECKS.get(health.get("Status", ""), "none")
+    check: Check = CHECKS.get(health.get("Status", ""), "none")
     if state.get("Paused"):
         return "paused", check, "paused"
     if state.get("Running") and not state.get("Restarting"):

@@ -4,57 +4,49 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 NETWORK_LABEL = "traefik.docker.network"
 
-_SHARED_PREFIX = "container:"
+# A host does not reach the containers in such networks of its own: the kernel keeps macvlan and
+# ipvlan apart from the interface below, and overlays are networks between containers.
+UNREACHED_DRIVERS = ("macvlan", "ipvlan", "overlay")
 
 
-def container_host(networks: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    """Return the IP address in `NetworkSettings.Networks` of an inspection; empty: none.
+@dataclass(frozen=True, slots=True)
+class OwnAddress:
+    """The address of a container and the network that it is in; both may be empty."""
+
+    host: str = ""
+    network: str = ""
+    driver: str = ""  # empty: not known
+
+    @property
+    def is_unreached(self) -> bool:
+        """Whether its own host does not reach it by default."""
+        return self.driver in UNREACHED_DRIVERS
+
+
+def own_address(networks: Mapping[str, Any], labels: Mapping[str, str]) -> OwnAddress:
+    """Return the IP address in `NetworkSettings.Networks` of an inspection.
 
     It is the address in the network that the label names, if the container is connected to it, as
     with Traefik's Docker provider.  Otherwise, where Traefik picks any network, this picks the same
-    one each time: the first by name with an IPv4 address, or else the first with an IPv6 address.
+    one each time: one that the host reaches; of these one with an IPv4 address; the first by name.
 
     Raises:
         TypeError, AttributeError: it does not have the format that Docker documents.
     """
     named = next((value for name, value in labels.items() if name.lower() == NETWORK_LABEL), "")
-    if named in networks:
-        return _address(networks[named], "IPAddress") or _address(
-            networks[named], "GlobalIPv6Address"
-        )
-    for family in ("IPAddress", "GlobalIPv6Address"):
-        for name in sorted(networks):
-            address = _address(networks[name], family)
-            if address:
-                return address
-    return ""
-
-
-def network_owner(found: Mapping[str, Any]) -> str:
-    """Return the id of the container whose network this one shares; empty: it has its own.
-
-    An inspection in an unknown format has none: `read_container` reports it.
-    """
-    mode = str(_map(found.get("HostConfig")).get("NetworkMode", ""))
-    return mode.removeprefix(_SHARED_PREFIX) if mode.startswith(_SHARED_PREFIX) else ""
-
-
-def with_networks_of(found: Mapping[str, Any], owner: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inspection `found` with the networks of `owner`, which it shares.
-
-    Networks in an unknown format count as none.
-    """
-    settings = _map(found.get("NetworkSettings"))
-    shared = _map(_map(owner.get("NetworkSettings")).get("Networks"))
-    return {**found, "NetworkSettings": {**settings, "Networks": shared}}
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    names = [named] if named in networks else sorted(networks)
+    found = [
+        OwnAddress(address, name, str((networks[name] or {}).get("Driver") or ""))
+        for family in ("IPAddress", "GlobalIPv6Address")
+        for name in names
+        if (address := _address(networks[name], family))
+    ]
+    return min(found, key=lambda one: one.is_unreached, default=OwnAddress())
 
 
 def _address(network: Any, family: str) -> str:

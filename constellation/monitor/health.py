@@ -77,6 +77,7 @@ class ServiceHealth:
             exposed_ports=observation.exposed_ports,
             exposed_udp_ports=observation.exposed_udp_ports,
             container_host=observation.container_host,
+            reach_notes=observation.reach_notes,
             role=observation.role,
             draining=observation.draining,
             created_at_utc_s=observation.created_at_utc_s,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,10 +19,18 @@ _SERVER_PORT_LABEL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PublishPolicy:
-    """Addresses of this node: `bind_address`, and the one for ports published on all interfaces."""
+    """How containers of this node are reached.
+
+    Attributes:
+        bind_address: of this node.
+        publish_address: of ports that are published on all interfaces.
+        unreached_why: why this host does not reach containers at their own addresses; empty: it
+            does.
+    """
 
     bind_address: str
     publish_address: str
+    unreached_why: str = ""
 
     def host_for(self, host_ip: str) -> str:
         """Return the address at which other nodes reach a port bound to `host_ip`; empty: none.
@@ -50,13 +58,11 @@ def endpoints(ports: Mapping[str, Any], policy: PublishPolicy) -> tuple[Endpoint
     Raises:
         ValueError, TypeError, KeyError, AttributeError: `ports` is not as Docker documents it.
     """
-    found: set[tuple[int, str, str, int]] = set()
-    for container_port, bindings in ports.items():
-        number, protocol = _port(container_port)
-        for binding in bindings or ():
-            host = policy.host_for(binding.get("HostIp", ""))
-            if host and binding["HostPort"]:
-                found.add((number, protocol, host, int(binding["HostPort"])))
+    found = {
+        (port, protocol, host, int(binding["HostPort"]))
+        for (port, protocol), binding in _bindings(ports)
+        if (host := policy.host_for(binding.get("HostIp", "")))
+    }
     return tuple(
         Endpoint(
             protocol="udp" if protocol == "udp" else "tcp",
@@ -69,6 +75,39 @@ def endpoints(ports: Mapping[str, Any], policy: PublishPolicy) -> tuple[Endpoint
     )
 
 
+def bound_to_this_host(ports: Mapping[str, Any], policy: PublishPolicy) -> dict[int, str]:
+    """Return the container's ports that only this host reaches, with the address of each."""
+    here: dict[int, str] = {}
+    elsewhere: set[int] = set()
+    for (port, _), binding in _bindings(ports):
+        address = binding.get("HostIp", "")
+        if policy.host_for(address):
+            elsewhere.add(port)
+        else:
+            here[port] = f"{address}:{binding['HostPort']}"
+    return {port: here[port] for port in sorted(here.keys() - elsewhere)}
+
+
+def _bindings(ports: Mapping[str, Any]) -> Iterator[tuple[tuple[int, str], Mapping[str, Any]]]:
+    """Yield each port of the container with a binding that has a port of the host."""
+    for container_port, bindings in ports.items():
+        port = _port(container_port)
+        for binding in bindings or ():
+            if binding["HostPort"]:
+                yield port, binding
+
+
+def own_ports(
+    ports: Mapping[str, Any], exposed: Mapping[str, Any], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return those of a lent network's published `ports` that belong to one container in it.
+
+    The others belong to the lender, or to other containers that use its network.
+    """
+    own = declared_ports(exposed, labels)
+    return {port: bindings for port, bindings in ports.items() if _port(port) in own}
+
+
 def host_network_endpoints(
     exposed: Mapping[str, Any], labels: Mapping[str, str], policy: PublishPolicy
 ) -> tuple[Endpoint, ...]:
@@ -77,11 +116,6 @@ def host_network_endpoints(
     It has no published ports: its own ports are the host's.  They are the ports that the image
     declares and those that its labels name as server ports, because many images declare none.
     """
-    ports = {_port(port) for port in exposed}
-    for name, value in labels.items():
-        named = _SERVER_PORT_LABEL.fullmatch(name)
-        if named and value.strip().isdecimal():
-            ports.add((int(value), "udp" if named[1].lower() == "udp" else "tcp"))
     return tuple(
         Endpoint(
             protocol="udp" if protocol == "udp" else "tcp",
@@ -89,9 +123,19 @@ def host_network_endpoints(
             port=number,
             container_port=number,
         )
-        for number, protocol in sorted(ports)[:ENDPOINTS_MAX]
+        for number, protocol in sorted(declared_ports(exposed, labels))[:ENDPOINTS_MAX]
         if protocol in {"tcp", "udp"}
     )
+
+
+def declared_ports(exposed: Mapping[str, Any], labels: Mapping[str, str]) -> set[tuple[int, str]]:
+    """Return the ports that an image declares, and those that labels name as server ports."""
+    ports = {_port(port) for port in exposed}
+    for name, value in labels.items():
+        named = _SERVER_PORT_LABEL.fullmatch(name)
+        if named and value.strip().isdecimal():
+            ports.add((int(value), "udp" if named[1].lower() == "udp" else "tcp"))
+    return ports
 
 
 def exposed_ports(ports: Mapping[str, Any], protocol: Literal["tcp", "udp"]) -> tuple[int, ...]:

@@ -2,13 +2,14 @@
 
 Deviations from the paper: pre-vote is always on; a follower with a live leader answers no vote
 request (thesis §4.2.3), unless the leader itself asked for the election; less preferred nodes have
-longer timeouts.
+longer timeouts, and so has a node that is late itself (Lifeguard §IV-A).
 """
 
 from __future__ import annotations
 
 from random import Random
 
+from constellation.lateness import PATIENCE_MAX
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.quorum import vote_result
 from constellation.raft.roles import RoleEvent
@@ -23,17 +24,29 @@ class Election:
         self, state: RaftState, policy: RaftPolicy, random: Random, *, timeout_factor: float
     ) -> None:
         self.timeout_factor = timeout_factor  # multiplies timeouts; 1 for the most preferred node
+        self.patience = 1  # multiplies timeouts; above 1 while this node itself is late
         self.due_s = 0.0
         self._state = state
         self._policy = policy
         self._random = random
         self._votes: dict[str, bool] = {}
         self._leader_heard_at_s = float("-inf")
+        self._due_at_latest_s = 0.0
 
     def arm(self, now_s: float) -> None:
         """Restart the election timer."""
         wait_s = self._policy.election_timeout_s * self._random.uniform(1.0, 2.0)
-        self.due_s = now_s + wait_s * self.timeout_factor
+        wait_s *= self.timeout_factor
+        self.due_s = now_s + wait_s * self.patience
+        self._due_at_latest_s = now_s + wait_s * PATIENCE_MAX
+
+    def was_late(self, now_s: float) -> None:
+        """This node has not run for a while: first hear what arrived meanwhile.
+
+        However often that happens, the election is not put off for ever.
+        """
+        grace_s = 2 * self._policy.heartbeat_interval_s * self.patience
+        self.due_s = max(self.due_s, min(now_s + grace_s, self._due_at_latest_s))
 
     def heard_leader(self, now_s: float) -> None:
         """Record that the leader of this term is alive."""
@@ -41,8 +54,9 @@ class Election:
         self.arm(now_s)
 
     def hears_leader(self, now_s: float) -> bool:
-        """Return whether a leader was heard within the shortest election timeout."""
-        return now_s - self._leader_heard_at_s < self._policy.election_timeout_s
+        """Return whether a leader was heard within the shortest election timeout of this node."""
+        timeout_s = self._policy.election_timeout_s * self.patience
+        return now_s - self._leader_heard_at_s < timeout_s
 
     def begin(self, now_s: float) -> bool:
         """Ask for pre-votes; True if they are won already.

@@ -9,6 +9,7 @@ from constellation.raft.member import RaftMember
 from constellation.raft.other_clusters import foreign
 from constellation.raft.quorum import majority
 from constellation.raft.roster import RaftRoster, RosterNode
+from messages.raft_member import RaftTrouble
 
 GRACE_S = 10.0  # an election may take some seconds: no reason to raise an alarm
 _ABSENT = RosterNode(is_living=False)
@@ -16,18 +17,24 @@ _ABSENT = RosterNode(is_living=False)
 
 @dataclass(frozen=True, slots=True)
 class MemberHealth:
-    """How a member is.  `why` and `fix` are for people.
+    """How a member is.  `why` and `fix` are for people."""
 
-    `is_well`: there is nothing to act on.  `is_off`: the member is not wanted, so nothing is wrong.
-    """
-
-    is_well: bool
+    trouble: RaftTrouble = ""
     why: str = ""
     fix: str = ""
-    is_off: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """There is nothing to act on."""
+        return not self.trouble
+
+    @property
+    def is_off(self) -> bool:
+        """The member is not wanted, so nothing is wrong."""
+        return self.trouble == "off"
 
 
-WELL = MemberHealth(is_well=True)
+WELL = MemberHealth()
 
 
 def health_of(member: RaftMember | None, failed: AdapterError | None, now_s: float) -> MemberHealth:
@@ -37,7 +44,7 @@ def health_of(member: RaftMember | None, failed: AdapterError | None, now_s: flo
     is_settled = now_s - member.leaderless_since_s >= GRACE_S
     if member.bootstrap is not None:
         why, fix, is_off = member.bootstrap.why, member.bootstrap.fix, member.bootstrap.is_off
-        waits = MemberHealth(False, why, fix, is_off=is_off)
+        waits = MemberHealth("off" if is_off else "waiting", why, fix)
         return waits if is_settled or is_off else WELL
     others = foreign(member.identity.cluster_id, member.node_name, member.roster)
     if others:
@@ -46,13 +53,12 @@ def health_of(member: RaftMember | None, failed: AdapterError | None, now_s: flo
     if member.node_name in configuration.removed:
         why = "an operator has removed this node from the Raft cluster"
         fix = f"`constellation raft add {member.node_name}` takes it back"
-        return MemberHealth(False, why, fix, is_off=True)
+        return MemberHealth("off", why, fix)
     if not member.leader and is_settled:
         if not configuration.members:
             why = f"it waits for the leader of cluster {member.identity.cluster_id} to send the log"
-            return MemberHealth(
-                False, why, "make sure that a majority of that cluster's voters is running"
-            )
+            fix = "make sure that a majority of that cluster's voters is running"
+            return MemberHealth("no_log", why, fix)
         return no_quorum(
             configuration.voters, member.node_name, member.identity.cluster_id, member.roster
         )
@@ -62,8 +68,8 @@ def health_of(member: RaftMember | None, failed: AdapterError | None, now_s: flo
 def refusing(failed: AdapterError | None) -> MemberHealth:
     """Return the health of a node that refuses to take part because of its disk."""
     if failed is None:
-        return MemberHealth(False, "it is starting", "")
-    return MemberHealth(False, f"takes no part in decisions: {failed.why}", failed.fix)
+        return MemberHealth("starting", "it is starting")
+    return MemberHealth("disk", f"{failed.what}: {failed.why}", failed.fix)
 
 
 def contradiction(error: Exception) -> AdapterError:
@@ -90,7 +96,7 @@ def no_quorum(
         head += f"; {' and '.join(blank)} {are} no log of this cluster"
     if len(there) >= needed:
         return MemberHealth(
-            False,
+            "no_quorum",
             f"no leader: gossip reports {len(there)} of {len(voters)} voters alive, and none is "
             "elected; or this node was removed while it was unreachable",
             "run `constellation raft` on another node, and check that every node reaches "
@@ -101,14 +107,14 @@ def no_quorum(
     fix = f"start {' and '.join(gone)} again, or make {them} reachable" if gone else ""
     if len(there | (voters - living)) < needed:
         fix = "a majority has lost its log: begin a new cluster, see the runbook"
-    return MemberHealth(False, f"{head}; no lease is held until then, routing continues", fix)
+    return MemberHealth("no_quorum", f"{head}; no lease is held until then, routing continues", fix)
 
 
 def two_clusters(cluster_id: str, others: tuple[tuple[str, str], ...]) -> MemberHealth:
     """Return the health while nodes of another cluster are known."""
     names = ", ".join(name for name, _ in others)
     return MemberHealth(
-        False,
+        "two_clusters",
         f"{names} belong to another Raft cluster ({others[0][1]}), this node to {cluster_id}: they "
         "do not merge",
         "decide which cluster stays; on each node of the other one stop the agent, delete `raft` "

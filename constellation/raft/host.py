@@ -201,9 +201,18 @@ class RaftHost:
         """Whether this node leads nobody who could do without it."""
         return self.member is None or not (self.member.is_leader and self.member.has_others)
 
-    def tick(self, now_s: float) -> None:
-        """Do what is due."""
+    def tick(self, now_s: float, *, late_s: float = 0.0, patience: int = 1) -> None:
+        """Do what is due.
+
+        Args:
+            now_s: monotonic seconds.
+            late_s: by how much this tick is late, because this process did not run.
+            patience: the factor of timeouts that follows from how late it has been.
+        """
         if self.member is not None:
+            self.member.set_patience(patience)
+            if late_s:
+                self.member.was_late(now_s)
             self.member.tick(now_s)
         if now_s >= self._look_at_s:
             self._look_at_s = now_s + LOOK_S

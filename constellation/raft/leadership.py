@@ -28,6 +28,7 @@ class Leadership:
         self.followers: dict[str, Progress] = {}
         self.heartbeat_due_s = now_s + policy.heartbeat_interval_s
         self.transfer_to = ""  # the node that leadership is being transferred to
+        self.patience = 1  # multiplies the timeout of check-quorum while this node itself is late
         self.is_over = ""  # why this leadership ended; empty: it goes on
         self._transfer_until_s = 0.0
         self._transfer_asked = False
@@ -60,7 +61,7 @@ class Leadership:
 
     def tick(self, now_s: float) -> None:
         """Send heartbeats, or step down if no majority has answered (check-quorum)."""
-        since_s = now_s - self._policy.election_timeout_s
+        since_s = now_s - self._policy.election_timeout_s * self.patience
         if self._began_at_s < since_s and not self._quorum_since(since_s):
             self._state.note("quorum_lost", level="warning", term=self._state.term)
             self._end("no majority answered for an election timeout")

@@ -12,7 +12,7 @@ from random import Random
 
 from constellation.effects import Note
 from constellation.errors import WireError
-from constellation.raft.asked import CHANGES, Orders, Proposals, Reply, answer_to
+from constellation.raft.asked import CHANGES, Orders, Proposals, Reply, already_done, answer_to
 from constellation.raft.bootstrap import (
     ALONE_SETTLE_S,
     SETTLE_S,
@@ -369,9 +369,10 @@ class RaftMember:
     def _obey(self, order: RaftOrder, asker: str, now_s: float) -> None:
         if self.raft is None:
             raise ConfigurationRefusedError(f"{self.node_name} belongs to no cluster yet")
+        if self.is_leader and (text := already_done(order, self.leader, self.configuration)):
+            self._effects.append(answer_to(order, asker, text, is_done=True))
+            return
         if order.action == "transfer":
-            if order.node == self.node_name == self.leader:
-                raise ConfigurationRefusedError(f"{order.node} leads already")
             effects = self.raft.transfer(order.node, now_s)
             self.orders.add_order(order, asker, now_s)
         else:
@@ -389,6 +390,16 @@ class RaftMember:
             self._take(give_leadership(self.raft, self.roster, now_s), now_s)
 
     # Time.
+
+    def set_patience(self, patience: int) -> None:
+        """Multiply the timeouts of Raft, because this node is late itself."""
+        if self.raft is not None:
+            self.raft.set_patience(patience)
+
+    def was_late(self, now_s: float) -> None:
+        """This node has not run for a while, and what arrived meanwhile is not handled yet."""
+        if self.raft is not None:
+            self.raft.was_late(now_s)
 
     def tick(self, now_s: float) -> None:
         """Do what is due."""

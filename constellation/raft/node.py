@@ -79,6 +79,7 @@ class RaftNode:
         self.policy = policy
         self.state = RaftState(node_name, disk)
         self.leadership: Leadership | None = None
+        self._patience = 1
         self._election = Election(self.state, policy, random, timeout_factor=1.0)
         self._following = Following(self.state, check_snapshot)
         self._election.arm(now_s)
@@ -102,6 +103,17 @@ class RaftNode:
     def set_timeout_factor(self, factor: float) -> None:
         """Multiply election timeouts, from the next one on: preferred nodes have shorter ones."""
         self._election.timeout_factor = factor
+
+    def set_patience(self, patience: int) -> None:
+        """Multiply timeouts by `patience`, 1 to 8, because this node is late itself."""
+        self._election.patience = self._patience = patience
+        if self.leadership:
+            self.leadership.patience = patience
+
+    def was_late(self, now_s: float) -> None:
+        """This node has not run for a while, and what arrived meanwhile is not handled yet."""
+        if self.leadership is None:
+            self._election.was_late(now_s)
 
     def step(self, message: Message, now_s: float) -> list[Effect]:
         """Handle a message from another node.
@@ -217,6 +229,7 @@ class RaftNode:
         state.change_role(event, leader=state.node_name)
         next_index = next_index or state.log.last_index + 1
         self.leadership = Leadership(state, self.policy, now_s, next_index)
+        self.leadership.patience = self._patience
 
     def _on_vote_request(self, request: RaftVoteRequest, now_s: float) -> None:
         has_leader = self.leadership is not None or self._election.hears_leader(now_s)

@@ -19,12 +19,19 @@ def status_of(
 ) -> RaftStatus:
     """Return the status of a member.  None: this node refuses to take part."""
     if member is None:
-        return RaftStatus(node=node, condition="refuses", why=health.why, fix=health.fix)
+        return RaftStatus(
+            node=node,
+            condition="refuses",
+            trouble=health.trouble,
+            why=health.why,
+            fix=health.fix,
+        )
     if member.raft is None:
         waits = member.bootstrap
         return RaftStatus(
             node=node,
             condition="waiting",
+            trouble="off" if waits is not None and waits.is_off else "waiting",
             why=waits.why if waits else health.why,
             fix=waits.fix if waits else health.fix,
         )
@@ -34,6 +41,7 @@ def status_of(
     return RaftStatus(
         node=node,
         condition="member",
+        trouble=health.trouble,
         why=health.why,
         fix=health.fix,
         cluster_id=member.identity.cluster_id,

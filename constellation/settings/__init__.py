@@ -9,6 +9,9 @@ raft        the groups `raft` and `leases`
 supervisor  the group `supervisor`
 tailscale   the group `tailscale`
 traefik     the group `traefik`
+addresses   checks addresses, and shows the form that was probably meant
+label_texts  labels in each form in which people write them
+listeners   what listens where, and that no two have the same port
 types       the base of every group, and the value types that groups share
 source      reads the file, the environment and the command line
 file        parses a TOML or YAML file

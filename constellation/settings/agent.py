@@ -14,17 +14,21 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from constellation.errors import ConfigError
+from constellation.settings.addresses import TAILSCALE, is_loopback
 from constellation.settings.docker import DockerSettings
 from constellation.settings.gossip import GossipSettings
 from constellation.settings.http import HttpSettings
+from constellation.settings.listeners import Listener, check_listeners
 from constellation.settings.monitor import MonitorSettings, StaticService
 from constellation.settings.raft import LeaseSettings, RaftSettings
 from constellation.settings.supervisor import SupervisorSettings
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.settings.traefik import TraefikSettings
 from constellation.settings.types import (
-    TAILSCALE,
     BindAddress,
+    Domain,
+    FilePath,
     Group,
     HostPort,
     Name,
@@ -73,9 +77,8 @@ class Settings(Group):
     node_name: Name = Field(
         description="unique name in the cluster, e.g. 'alpha'; unset: the host name"
     )
-    domain: str = Field(
+    domain: Domain = Field(
         "localhost",
-        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
         description="routes use the host names <service>.<domain> and <service>.<node>.<domain>",
     )
     bind_address: BindAddress = Field(
@@ -83,13 +86,13 @@ class Settings(Group):
         description="address to listen on, at which other nodes reach this one; 'tailscale': this "
         "machine's tailnet address at the start of the agent",
     )
-    data_dir: str = Field(
+    data_dir: FilePath = Field(
         min_length=1,
         description="directory of the state that survives a restart; unset: "
         "/var/lib/constellation for root, otherwise $XDG_STATE_HOME/constellation or "
         "~/.local/state/constellation",
     )
-    runtime_dir: str | None = Field(
+    runtime_dir: FilePath | None = Field(
         None, description="directory of the local actors' sockets; unset: `run` in data_dir"
     )
     cluster_key: SecretStr | None = Field(
@@ -97,7 +100,7 @@ class Settings(Group):
         description="secret shared by all nodes, 32 characters or more; unset: one is generated "
         "in data_dir, for this host only (bind_address must be on loopback)",
     )
-    cluster_key_file: str | None = Field(None, description="file that contains cluster_key")
+    cluster_key_file: FilePath | None = Field(None, description="file that contains cluster_key")
     priority: int = Field(
         100, ge=0, le=65535, description="a node with a lower number is preferred as leader"
     )
@@ -154,6 +157,26 @@ class Settings(Group):
         return self
 
     @model_validator(mode="after")
+    def check_static_addresses(self) -> Settings:
+        """Refuse a static service on loopback where other nodes must reach it."""
+        if self._is_loopback:
+            return self
+        for number, service in enumerate(self.static_services):
+            if is_loopback(service.address.rpartition(":")[0]):
+                raise ValueError(
+                    f"static_services[{number}].address {service.address} is on loopback, where "
+                    "other nodes reach themselves: let the service listen on bind_address, and "
+                    "write that"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def check_ports(self) -> Settings:
+        """Refuse two listeners with the same address and port."""
+        check_listeners(self.listeners)
+        return self
+
+    @model_validator(mode="after")
     def check_exposure(self) -> Settings:
         """Refuse to listen beyond this host without a key that all nodes share."""
         if not self._is_loopback and self.cluster_key is None and self.cluster_key_file is None:
@@ -192,11 +215,20 @@ class Settings(Group):
         return TAILSCALE in {self.bind_address, self.http.bind_address}
 
     def bound_to(self, address: str) -> Settings:
-        """Return the same settings with `address` where "tailscale" stands."""
+        """Return the same settings with `address` where "tailscale" stands.
+
+        Raises:
+            ConfigError: two listeners have the same address and port now.
+        """
         bind = address if self.bind_address == TAILSCALE else self.bind_address
         http = address if self.http.bind_address == TAILSCALE else self.http.bind_address
         group = self.http.model_copy(update={"bind_address": http})
-        return self.model_copy(update={"bind_address": bind, "http": group})
+        bound = self.model_copy(update={"bind_address": bind, "http": group})
+        try:
+            check_listeners(bound.listeners)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        return bound
 
     @property
     def _is_loopback(self) -> bool:
@@ -223,3 +255,17 @@ class Settings(Group):
     def http_bind_address(self) -> str:
         """Where the HTTP listener is."""
         return self.http.bind_address or "127.0.0.1"
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Return every address and port on which this agent, or the Traefik beside it, listens."""
+        own, http = self.bind_address, self.http_bind_address
+        found = [
+            Listener("gossip.port", own, self.gossip.port, protocols=("tcp", "udp")),
+            Listener("actors.port", own, self.actors.port),
+            Listener("http.port", http, self.http.port, address_setting="http.bind_address"),
+        ]
+        if self.traefik.ingress_port:
+            port = self.traefik.ingress_port
+            found.append(Listener("traefik.ingress_port", own, port, is_own=False))
+        return tuple(found)

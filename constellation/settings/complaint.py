@@ -83,11 +83,10 @@ def _value(error: ErrorDetails, name: str, problem: str) -> str:
 
 def _related(problem: str, group: str, origins: Mapping[str, str]) -> str:
     """Return the sources of the settings that a problem with several of one group names."""
-    named = set(re.findall(r"\w+", problem))
+    named = set(re.findall(r"\w[\w.]*\w", problem))
+    prefix = f"{group}." if group else ""
     found = [
-        f"{name} {origin}"
-        for name, origin in origins.items()
-        if name.rpartition(".")[0] == group and name.rpartition(".")[2] in named
+        f"{name} {origin}" for name, origin in origins.items() if name.removeprefix(prefix) in named
     ]
     return f" (here: {', '.join(found)})" if found else ""
 

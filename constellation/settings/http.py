@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from constellation.settings.types import BindAddress, Group, HostName, Port
+from constellation.settings.types import BindAddress, Domain, Group, Port
 
 
 class HttpSettings(Group):
@@ -16,7 +16,7 @@ class HttpSettings(Group):
         "poll it; 'tailscale': as for `bind_address` of the node",
     )
     port: Port = Field(8081, description="TCP port of the listener")
-    allowed_hosts: tuple[HostName, ...] = Field(
+    allowed_hosts: tuple[Domain, ...] = Field(
         (),
         description="names by which clients may address the listener, such as the Tailscale name "
         "of this node; IP addresses, names without a dot and names below `domain` are always "

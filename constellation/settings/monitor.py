@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from constellation.monitor.health import HealthPolicy
+from constellation.settings.addresses import is_unspecified
+from constellation.settings.label_texts import label_texts
 from constellation.settings.types import Group, HostPort, Name
 
 
@@ -22,8 +24,37 @@ class StaticService(Group):
     interval_s: float = Field(1.0, gt=0, description="interval between checks, in seconds")
     timeout_s: float = Field(1.0, gt=0, description="timeout of one check, in seconds")
     labels: dict[str, str] = Field(
-        default_factory=dict, description="as on a container, e.g. traefik.http.routers..."
+        default_factory=dict,
+        description="as on a container, e.g. traefik.http.routers...; a table, or a list of "
+        "'name=value'; $ is written once, not twice as in a Compose file",
     )
+
+    @field_validator("address", mode="before")
+    @classmethod
+    def check_no_url(cls, value: object) -> object:
+        """Refuse a URL, and name the label that says what its scheme would."""
+        if isinstance(value, str) and value.strip().lower().startswith("https://"):
+            bare = value.strip()[len("https://") :].partition("/")[0]
+            raise ValueError(
+                f"{value!r:.80} is not host:port: write {bare if ':' in bare else bare + ':443'}, "
+                "with check = 'tcp' and the label "
+                "traefik.http.services.NAME.loadbalancer.server.scheme=https"
+            )
+        return value
+
+    @field_validator("address")
+    @classmethod
+    def check_one_host(cls, value: str) -> str:
+        """Refuse an address that is of no host."""
+        if is_unspecified(value.rpartition(":")[0]):
+            raise ValueError(f"{value} stands for every address: write one of this node's")
+        return value
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def check_labels(cls, value: Any) -> dict[str, str]:
+        """Take each form in which labels are written."""
+        return label_texts(value)
 
 
 class MonitorSettings(Group):

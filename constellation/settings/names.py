@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from constellation.near_names import nearest
 from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN
 
 
@@ -49,6 +49,11 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
     return None
 
 
+def is_secret(field: FieldInfo) -> bool:
+    """Return whether the value of this setting must stay unknown to other users."""
+    return SecretStr in (field.annotation, *get_args(field.annotation))
+
+
 def why_unknown(
     name: str, names: SettingNames, *, is_table: bool = False, spell: Callable[[str], str] = str
 ) -> str:
@@ -63,29 +68,24 @@ def why_unknown(
     if name in names.groups:
         first = next(one for one in names.fields if one.startswith(f"{name}."))
         return f"it is a group: name one of its settings, e.g. {spell(first)}"
-    close = _closest(name, {*names.fields, *(names.groups if is_table else ())})
-    return _no_such(spell(close) if close else None)
+    close = nearest(name, {*names.fields, *(names.groups if is_table else ())})
+    return _no_such(spell(close) if close else "")
 
 
 def shown_name(name: str, names: SettingNames) -> str:
     """Return `name`, or only its length if it could be a key in the place of a name."""
     if len(name) < CLUSTER_KEY_CHARACTERS_MIN or name in names.groups:
         return name
-    is_near = _closest(name, {*names.fields, *names.groups}) is not None
+    is_near = nearest(name, {*names.fields, *names.groups})
     return name if is_near else f"a name of {len(name)} characters"
 
 
 def why_unknown_in_list(name: str, names: SettingNames) -> str:
     """Return the same for a name in an element of a list, e.g. `static_services[1].chek`."""
-    close = _closest(re.sub(r"\[\d+\]", "[]", name), names.elements)
-    return _no_such(close.rpartition(".")[2] if close else None)
+    close = nearest(re.sub(r"\[\d+\]", "[]", name), names.elements)
+    return _no_such(close.rpartition(".")[2])
 
 
-def _closest(name: str, names: Iterable[str]) -> str | None:
-    # Sorted, so that of two equally similar names every process returns the same.
-    return next(iter(difflib.get_close_matches(name.lower(), sorted(names), n=1)), None)
-
-
-def _no_such(close: str | None) -> str:
+def _no_such(close: str) -> str:
     hint = f"did you mean {close}?" if close else "docs/settings.md lists all settings"
     return f"unknown setting; {hint}"

@@ -87,7 +87,9 @@ class TraefikSettings(Group):
     reaches_containers: bool = Field(
         True,
         description="whether this node's Traefik reaches containers at their own addresses, "
-        "because it runs on the host or in its network; needed for ports that are not published",
+        "because it runs on the host or in its network; needed for ports that are not published.  "
+        "Not by default if Docker runs rootless or in Docker Desktop; set it to true if Traefik "
+        "runs inside too",
     )
     ingress_port: int = Field(
         0,
@@ -120,6 +122,11 @@ class TraefikSettings(Group):
                 "set version to 3.7 if every Traefik has it, or use 'weights'"
             )
         return self
+
+    @property
+    def says_it_reaches_containers(self) -> bool:
+        """Whether an operator says so, which then holds whatever Docker says of itself."""
+        return self.reaches_containers and "reaches_containers" in self.model_fields_set
 
     @property
     def all_entry_points(self) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Annotated
 
@@ -15,10 +14,12 @@ from pydantic import (
     field_validator,
 )
 
+from constellation.settings.addresses import checked_bind_ip, checked_host_port, checked_ip
+
+_DOMAIN = re.compile(
+    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+)
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-TAILSCALE = "tailscale"  # instead of an address: this machine's tailnet address
-_HOST_PART = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-_PORT = re.compile(r"[0-9]{1,5}")  # `isdigit` is true of digits that `int` refuses
 
 
 def _check_name(value: str) -> str:
@@ -30,50 +31,28 @@ def _check_name(value: str) -> str:
     return value
 
 
-def _check_host_name(value: str) -> str:
-    name = value.lower().removesuffix(".")
-    if len(name) > 253 or not all(_HOST_PART.fullmatch(part) for part in name.split(".")):
-        raise ValueError(
-            f"{value!r} is not a host name: write it without scheme and port, "
-            "e.g. alpha.example.org"
-        )
-    return name
-
-
-def _check_ip(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        raise ValueError(f"{value!r} is not an IP address, e.g. 100.64.0.1") from None
-
-
-def _check_bind_ip(value: str) -> str:
-    if value == TAILSCALE:
-        return value
-    address = ipaddress.ip_address(_check_ip(value))
-    if address.is_unspecified:
-        raise ValueError(
-            f"{value} would listen on every interface: use this node's tailnet address"
-        )
-    if address.version == 6 and address.scope_id is not None:
-        raise ValueError(
-            f"{value} is of one interface of this host: use this node's tailnet address"
-        )
+def _check_path(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("it contains a NUL character: write the path of a file")
+    if value.startswith("~"):
+        raise ValueError(f"{value!r}: ~ is not expanded here; write the whole path")
     return value
 
 
-def _check_host_port(value: str) -> str:
-    host, separator, port = value.rpartition(":")
-    if not separator or not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
-        raise ValueError(f"{value!r} is not host:port, e.g. 100.64.0.2:7946")
+def _check_domain(value: str) -> str:
+    if not _DOMAIN.fullmatch(value):
+        bare = value.strip().lower().removeprefix("*").strip(".")
+        hint = f"write {bare}" if _DOMAIN.fullmatch(bare) else "e.g. home.example"
+        raise ValueError(f"{value!r:.80} is not a domain name in lower case, {hint}")
     return value
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
-HostName = Annotated[str, AfterValidator(_check_host_name)]
-IpAddress = Annotated[str, AfterValidator(_check_ip)]
-BindAddress = Annotated[str, AfterValidator(_check_bind_ip)]
-HostPort = Annotated[str, AfterValidator(_check_host_port)]
+Domain = Annotated[str, AfterValidator(_check_domain)]
+FilePath = Annotated[str, AfterValidator(_check_path)]
+IpAddress = Annotated[str, AfterValidator(checked_ip)]
+BindAddress = Annotated[str, AfterValidator(checked_bind_ip)]
+HostPort = Annotated[str, AfterValidator(checked_host_port)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

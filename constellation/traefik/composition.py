@@ -18,13 +18,14 @@ from constellation.traefik.elements import (
     ElementKey,
     Instance,
     Owner,
+    Parts,
     Protocol,
     Whose,
 )
 from constellation.traefik.host_names import distinct_label, dns_label
 from constellation.traefik.references import ResolvedMiddleware, is_foreign, missing_of
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.service_parts import Parts, ServiceFace
+from constellation.traefik.service_parts import ServiceFace
 from constellation.traefik.service_servers import Backends
 from constellation.traefik.sharing import Group, Meaning, sharing
 
@@ -49,6 +50,7 @@ class Composition:
         meanings: for each name of a middleware or service, what each owner that defines it means.
         middlewares: every middleware by the key that its owner means.
         rejections: what was left out, by the key that it belongs to.
+        domain: of the default host names.
         graph: which elements must be composed again when another one changes.
     """
 
@@ -61,7 +63,7 @@ class Composition:
         self.middlewares: dict[ElementKey, ResolvedMiddleware] = {}
         self.rejections: dict[ElementKey, tuple[Rejection, ...]] = {}
         self.graph = DependencyGraph()
-        self._domain = domain
+        self.domain = domain
         self._groups: dict[ElementKey, tuple[Group, ...]] = {}  # of services
         self._regrouped: set[ElementKey] = set()  # those whose contributions changed since
         self._parts: dict[
@@ -163,10 +165,10 @@ class Composition:
     def _service_keys(self, protocol: Protocol, name: str) -> list[ElementKey]:
         """Return the keys that `name` may stand for, in order.  A name from labels has no dot."""
         written = ElementKey(protocol, "services", name, HOST if "." in name else LABELS)
-        if name.endswith(f".{self._domain}"):
+        if name.endswith(f".{self.domain}"):
             return [written]
         labels = distinct_label(Owner(name)), dns_label(name)
-        hosts = [f"{label}.{self._domain}" for label in labels if label]
+        hosts = [f"{label}.{self.domain}" for label in labels if label]
         return [written, *(ElementKey(protocol, "services", host, HOST) for host in hosts)]
 
     def missing_of(self, key: ElementKey) -> str:

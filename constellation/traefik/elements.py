@@ -90,7 +90,12 @@ class ElementKey(NamedTuple):
 
         Whether another owner has the name, nodes learn at different times.
         """
-        return self._replace(origin=self.origin._replace(is_plain=False)).body_name
+        writer, owner, _ = self.origin
+        if writer == "host" and owner is not None and not owner.program:
+            # A host name that is spelled as a service is never another one's.
+            is_exact = self.name.partition(".")[0] == owner.service
+            return self._replace(origin=Origin(writer, owner, is_exact)).body_name
+        return self._replace(origin=Origin(writer, owner)).body_name
 
     def meant_by(self, owner: Owner, *, is_plain: bool = False) -> ElementKey:
         """Return the key of what the labels of `owner` alone mean by this name."""
@@ -106,12 +111,19 @@ class ElementKey(NamedTuple):
 
 
 def _suffix(owner: Owner) -> str:
-    """Return the part of a name that shows the owner; a digest begins with '_', a name cannot."""
+    """Return the part of a name that shows the owner."""
+    if owner.program:
+        return f"{_BEFORE_SERVICE}_{digest(owner.service, owner.program)}"
     before = _BEFORE_SERVICE if owner.service else _BEFORE_STACK
-    name = owner.service or owner.stack
-    if NAME_PATTERN.fullmatch(name) and not owner.program:
-        return before + name
-    return f"{before}_{digest(name, owner.program)}"
+    return before + as_name(owner.service or owner.stack)
+
+
+def as_name(text: str) -> str:
+    """Return `text` if it can be part of a name in the body, else a digest, which begins with '_'.
+
+    No name begins so.
+    """
+    return text if NAME_PATTERN.fullmatch(text) else f"_{digest(text)}"
 
 
 def digest(*parts: str) -> str:
@@ -226,3 +238,6 @@ class Contribution:
     def seniority(self) -> tuple[float, Instance]:
         """Order of deployment; the highest is the newest."""
         return self.created_at_utc_s, self.instance
+
+
+Parts = dict[ElementKey, Mapping[str, Any]]  # elements of the body

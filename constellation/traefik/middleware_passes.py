@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from constellation.traefik.composition import Composition
-from constellation.traefik.elements import Contribution, ElementKey, Middleware, Owner, Whose
+from constellation.traefik.elements import Contribution, ElementKey, Middleware, Owner, Parts, Whose
+from constellation.traefik.hop import services_name_themselves
+from constellation.traefik.hop_warnings import page_warning
 from constellation.traefik.merging import by_owner, conflicts, sites_of, winner_of
 from constellation.traefik.references import ResolvedMiddleware, is_foreign, references_of
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.service_parts import Parts
 from constellation.traefik.sharing import Meaning
 from constellation.traefik.work import Work
 
@@ -52,7 +53,9 @@ def middlewares(composition: Composition, work: Work) -> None:
             if wrong := composition.missing_of(meant):
                 rejected += _left_out(key, group, wrong)
             else:
-                parts[meant] = composition.middlewares[meant].config
+                resolved = composition.middlewares[meant]
+                parts[meant] = resolved.config
+                rejected += _pages_elsewhere(composition, key, resolved, group)
         composition.put(key, parts, tuple(rejected))
 
 
@@ -106,3 +109,19 @@ def _left_out(key: ElementKey, group: Sequence[Contribution], wrong: str) -> lis
     label = f"traefik.{key.protocol}.middlewares.{key.name}"
     remedy = "define what it names, or correct the name"
     return [Rejection(*other.instance.place, label, wrong, remedy) for other in group]
+
+
+def _pages_elsewhere(
+    composition: Composition,
+    key: ElementKey,
+    middleware: ResolvedMiddleware,
+    group: Sequence[Contribution],
+) -> list[Rejection]:
+    """Return a warning if the middleware needs pages that its Traefik cannot get."""
+    if "errors" not in middleware.config or services_name_themselves(composition.settings):
+        return []
+    service = composition.services.get(middleware.references[0])
+    if service is None or not service.face.passes_on:
+        return []
+    warning = page_warning(key, middleware.references[0].name)
+    return [warning.of(*one.instance.place) for one in group]

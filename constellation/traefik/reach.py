@@ -41,10 +41,12 @@ class Place:
     Attributes:
         reaches_containers: the instance is on this node, and Traefik reaches its container.
         ingress: host:port of the Traefik on the other node; empty: it has no ingress.
+        hop_of_https: the scheme of the hop to a container that is reached by https.
     """
 
     reaches_containers: bool = False
     ingress: str = ""
+    hop_of_https: Literal["http", "h2c"] = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,26 @@ def _unpublished(
         scheme = (wish.scheme or "http") if protocol == "http" else ""
         return Reached(f"{host}:{port}", scheme, "container")
     if host and place.ingress and protocol == "http":
-        return Reached(place.ingress, "http", "ingress")
-    return _nothing_published(published, wish, protocol, in_container=bool(host))
+        hops = {"h2c": "h2c", "https": place.hop_of_https}
+        return Reached(place.ingress, hops.get(wish.scheme, "http"), "ingress")
+    return _noted(state, port) or _nothing_published(
+        published, wish, protocol, in_container=bool(host)
+    )
+
+
+def doubt(state: ServiceState, reached: Reached) -> Complaint | None:
+    """Return why the container's own address, which is used, may not be reached; None: it is."""
+    if reached.how not in {"container", "ingress"}:
+        return None
+    doubtful = (note for note in state.reach_notes if note.is_doubtful)
+    return next((Complaint("", note.why, note.fix, is_sent=True) for note in doubtful), None)
+
+
+def _noted(state: ServiceState, port: int) -> Complaint | None:
+    """Return what the instance's own node knows about why `port` is not reached; 0: any port."""
+    about = [note for note in state.reach_notes if note.container_port in {0, port} or not port]
+    note = max(about, key=lambda note: note.container_port == port, default=None)
+    return Complaint("", note.why, note.fix) if note is not None else None
 
 
 def _exposed_port(state: ServiceState, wish: Wish, protocol: Protocol) -> int:

@@ -11,6 +11,7 @@ from constellation.traefik.elements import (
     ElementKey,
     Instance,
     Owner,
+    Parts,
     Router,
     Whose,
 )
@@ -18,7 +19,6 @@ from constellation.traefik.merging import by_owner, conflicts, whose, winner_of
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.routers import NOTHING, common_parts, router_parts
-from constellation.traefik.service_parts import Parts
 from constellation.traefik.work import Work
 
 COMMON = ElementKey("http", "middlewares", "constellation", AGENT)  # all of what `common` makes

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from constellation.traefik.composition import ComposedService, Composition
-from constellation.traefik.elements import ElementKey, Instance, Owner, Service
+from constellation.traefik.elements import ElementKey, Instance, Owner, Parts, Service
+from constellation.traefik.hop import NOT_HERE, not_here_parts
+from constellation.traefik.hop_warnings import hop_warnings
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.service_parts import (
-    NOT_HERE,
-    Parts,
-    ServiceFace,
-    not_here_parts,
-    service_parts,
-)
+from constellation.traefik.service_parts import ServiceFace, service_parts
 from constellation.traefik.service_servers import backends
 from constellation.traefik.sharing import Group, Meaning
 from constellation.traefik.work import Work
@@ -65,6 +61,7 @@ def _compose(
     rejected: list[Rejection] = []
     routed: list[Instance] = []
     faces: dict[ElementKey, ServiceFace] = {}
+    settings = composition.settings
     for group in groups:
         service = group.winner.element
         assert isinstance(service, Service)
@@ -73,7 +70,9 @@ def _compose(
         routed += (backend.instance for backend in found.serving)
         if not found.exist:
             continue  # none of them can be reached
-        made = service_parts(group.key, service.config, found, composition.settings, work.places)
+        made = service_parts(group.key, service.config, found, settings, work.places)
+        balancer = service.config["loadBalancer"]
+        rejected += hop_warnings(group.key, balancer, found, settings, work.places)
         parts.update(made.parts)
         face = ServiceFace(
             passes_on=made.passes_on,

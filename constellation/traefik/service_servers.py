@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from constellation.cluster_view import InstanceId
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
 from constellation.traefik.places import Places
-from constellation.traefik.reach import How, Reached, reach
+from constellation.traefik.reach import How, Reached, doubt, reach
 from constellation.traefik.rejection import Complaint, Rejection
 from messages.monitor import ServiceState
 
@@ -26,6 +26,7 @@ class Backend:
         options: of its server, from labels.
         left_out: why it gets no requests; empty: it does.
         is_well: it is healthy, even if it gets no requests because of its node.
+        is_spare: it gets none because another instance is the primary, as it should be.
     """
 
     instance: Instance
@@ -34,6 +35,7 @@ class Backend:
     options: Mapping[str, object]
     left_out: str = ""
     is_well: bool = True
+    is_spare: bool = False
 
     @property
     def address(self) -> str:
@@ -64,16 +66,9 @@ class Backends:
 
     @property
     def serving(self) -> tuple[Backend, ...]:
-        """The instances that get requests, by address, each address once."""
-        return by_address(backend for backend in self.all if not backend.left_out)
-
-
-def by_address(some: Iterable[Backend]) -> tuple[Backend, ...]:
-    """Return `some` sorted by address, each address once."""
-    found: dict[str, Backend] = {}
-    for backend in some:
-        found.setdefault(backend.address, backend)
-    return tuple(found[address] for address in sorted(found))
+        """The instances that get requests, by address."""
+        serving = [backend for backend in self.all if not backend.left_out]
+        return tuple(sorted(serving, key=lambda one: (one.address, one.instance)))
 
 
 def backends(
@@ -92,6 +87,8 @@ def backends(
         if isinstance(reached, Complaint) and state.health != "stopped":
             rejected.append(reached.of(*instance.place))
             continue
+        if isinstance(reached, Reached) and (doubtful := doubt(state, reached)):
+            rejected.append(doubtful.of(*instance.place))
         found.append(
             Backend(
                 instance,
@@ -147,7 +144,11 @@ def _primary_only(
     kept = [
         backend
         if backend.left_out or backend.instance == chosen
-        else replace(backend, left_out="another instance is the primary" if chosen else none)
+        else replace(
+            backend,
+            left_out="another instance is the primary" if chosen else none,
+            is_spare=bool(chosen) and backend.instance not in primaries,
+        )
         for backend in found
     ]
     return kept, rejected

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from constellation.admin import reports
+from constellation.admin.lease_view import NO_LEASES, LeaseView
 from constellation.cluster_view import ClusterView
-from messages.admin import NodeStatus, PartReported, PartState
+from constellation.wellness.facts import Facts
+from constellation.wellness.judgement import judge
+from messages.admin import (
+    NodesReport,
+    NodeStatus,
+    PartReported,
+    PartState,
+    ServicesReport,
+    StatusReport,
+)
 from messages.gossip import ClusterMember, MemberState, NamedNodeState, NodeServiceState, NodeState
 from messages.lifecycle import ActorState, ActorStatus
 from messages.monitor import Endpoint, Health, ServiceState
@@ -105,3 +117,39 @@ def statuses() -> tuple[NodeStatus, ...]:
             parts=(no_dns,),
         ),
     )
+
+
+# What is reported of a cluster that alpha sees.
+
+
+def facts(
+    cluster: ClusterView,
+    answered: Iterable[NodeStatus] = (),
+    unanswered: Iterable[str] = (),
+    **fields: Any,
+) -> Facts:
+    return Facts.of("alpha", cluster, answered, unanswered, **fields)
+
+
+def degraded(
+    cluster: ClusterView, answered: Iterable[NodeStatus] = (), unanswered: Iterable[str] = ()
+) -> tuple[str, ...]:
+    return judge(facts(cluster, answered, unanswered)).degraded()
+
+
+def status_report(
+    cluster: ClusterView,
+    answered: Iterable[NodeStatus] = (),
+    unanswered: Iterable[str] = (),
+    leases: LeaseView = NO_LEASES,
+    **fields: Any,
+) -> StatusReport:
+    return reports.status_report(facts(cluster, answered, unanswered, **fields), leases)
+
+
+def nodes_report(cluster: ClusterView, ages_s: Mapping[str, float]) -> NodesReport:
+    return reports.nodes_report(facts(cluster), ages_s)
+
+
+def services_report(cluster: ClusterView) -> ServicesReport:
+    return reports.services_report(facts(cluster))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from constellation.admin import lease_view
+from constellation.admin import raft_report as of_raft
 from constellation.cluster_view import ClusterView
+from constellation.wellness.facts import Facts
 from messages.leases import Lease, LeaseTableState
 from messages.raft_member import LeasesReadDone, RaftFollower, RaftStatus
-from tests.admin.builders import members, said
+from messages.raft_reports import LeasesReport, RaftReport
+from tests.admin.builders import members, said, status
 from tests.traefik.builders import view
 
 VOTERS = ("alpha", "beta", "gamma")
@@ -68,3 +73,31 @@ def three_nodes(**states: Any) -> ClusterView:
         members=members(**{"beta": "alive", "gamma": "alive", **states}),
         nodes=(said("alpha", priority=10), said("beta", "10.0.0.2"), said("gamma", "10.0.0.3")),
     )
+
+
+# What is reported of a cluster.
+
+
+def raft_facts(
+    cluster: ClusterView,
+    own_node: str,
+    statuses: Mapping[str, RaftStatus],
+    unanswered: Iterable[str] = (),
+    **fields: Any,
+) -> Facts:
+    """Return the facts if only Raft actors have something to say."""
+    answered = [status(node, raft=one) for node, one in statuses.items()]
+    return Facts.of(own_node, cluster, answered, unanswered, **fields)
+
+
+def raft_report(
+    cluster: ClusterView,
+    own_node: str,
+    statuses: Mapping[str, RaftStatus],
+    unanswered: Iterable[str] = (),
+) -> RaftReport:
+    return of_raft.raft_report(raft_facts(cluster, own_node, statuses, unanswered))
+
+
+def leases_report(cluster: ClusterView, own_node: str, done: LeasesReadDone) -> LeasesReport:
+    return lease_view.leases_report(Facts.of(own_node, cluster, ()), done)

@@ -12,7 +12,8 @@ from constellation.transport.address import ActorRef
 from messages.admin import NodeStatus, NodeStatusRequest, StatusReport
 from messages.gossip import ClusterChanged, NodeState, RecordPublish
 from messages.lifecycle import ActorStarted, SupervisorStatus
-from tests.admin.builders import actor, members, said, service
+from messages.raft_member import RaftStatus
+from tests.admin.builders import actor, members, said, service, status
 from tests.harness import SENDER, Harness, messages_of
 from tests.traefik.builders import snapshot
 
@@ -51,6 +52,12 @@ class Admin:
 
     def supervisor_answers(self) -> None:
         self.harness.deliver(SupervisorStatus(actors=OWN_ACTORS))
+
+    def all_answer(self, **raft: RaftStatus) -> None:
+        """Let this node and the two others report, each with the status of Raft that is given."""
+        self.supervisor_answers()
+        for node, host in (("beta", BETA), ("gamma", GAMMA)):
+            self.node_answers(status(node, raft=raft.get(node)), host)
 
     def node_answers(self, answer: NodeStatus, host: str, port: int = 7947) -> None:
         self.harness.deliver(answer, sender=ActorAddress(ActorRef(host, port, "a1-4")))

@@ -9,7 +9,7 @@ from thespian.actors import ActorAddress
 
 from constellation.transport.address import ActorRef
 from messages import raft_reports
-from messages.admin import StatusRequest
+from messages.admin import NodeStatusRequest, StatusRequest
 from messages.base import REGISTRY, Message
 from messages.events import ChangeReported, EventsReport, EventsRequest
 from messages.gossip import RecordPublish
@@ -25,7 +25,7 @@ from messages.raft_member import (
     RaftStatusRequest,
 )
 from messages.raft_reports import HeldLease, LeasesReport, LeasesRequest, RaftReport, RaftRequest
-from tests.admin.builders import part
+from tests.admin.builders import part, status
 from tests.admin.raft_builders import follows, heard, leads, lease, read
 from tests.admin.started_admin import BETA, GAMMA, Admin
 from tests.harness import messages_of
@@ -80,21 +80,22 @@ def test_status_of_raft_is_this_nodes_alone_while_the_cluster_is_not_known() -> 
 
     admin.ask(RaftRequest())
     from_raft(admin, follows("alpha"))
+    admin.supervisor_answers()
 
     (report,) = admin.told()
     assert isinstance(report, RaftReport)
-    assert (report.leader, report.unanswered) == ("beta", ("beta",))
+    assert (report.leader, report.unanswered) == ("beta", ())
     assert [row.state for row in report.members] == [None, None, None]
 
 
-def test_status_is_asked_of_this_node_and_of_the_leader(admin: Admin) -> None:
+def test_status_is_that_of_all_members(admin: Admin) -> None:
     admin.ask(RaftRequest())
     from_raft(admin, follows("alpha"))
 
     assert of_raft(admin, RaftStatusRequest) == [RaftStatusRequest()]
-    assert admin.harness.sent_to("@raft") == [RaftStatusRequest()]
+    assert len(admin.asked()) == 2
     assert admin.told() == []
-    from_raft(admin, LEADER, BETA)
+    admin.all_answer(beta=LEADER)
     (report,) = admin.told()
     assert isinstance(report, RaftReport)
     assert (report.leader, report.counted_by, report.unanswered) == ("beta", "leader", ())
@@ -103,8 +104,10 @@ def test_status_is_asked_of_this_node_and_of_the_leader(admin: Admin) -> None:
 def test_report_without_the_leaders_answer_comes_after_the_timeout(admin: Admin) -> None:
     admin.ask(RaftRequest())
     from_raft(admin, follows("alpha"))
+    admin.supervisor_answers()
+    admin.node_answers(status("gamma"), GAMMA)
 
-    admin.pass_time(1.4)
+    admin.pass_time(0.9)
     before = admin.told()
     admin.pass_time(0.1)
 
@@ -118,15 +121,27 @@ def test_answer_in_the_leaders_name_from_another_node_is_dropped_and_counted(adm
     admin.ask(RaftRequest())
     from_raft(admin, follows("alpha"))
 
-    from_raft(admin, LEADER, GAMMA)
+    from_raft(admin, LEADER, BETA)
+    admin.node_answers(status("beta", raft=LEADER), GAMMA)
 
     assert admin.told() == []
-    assert admin.metric("constellation_admin_unexpected_answers_total") == 1
+    assert admin.metric("constellation_admin_unexpected_answers_total") == 2
+
+
+def test_raft_actor_that_is_silent_does_not_make_its_node_silent(admin: Admin) -> None:
+    admin.ask(NodeStatusRequest())
+    admin.supervisor_answers()
+
+    admin.pass_time(0.6)
+
+    (told,) = admin.told()
+    assert (told.node, told.raft) == ("alpha", None)
 
 
 def test_leases_are_read_from_this_nodes_raft_actor(admin: Admin) -> None:
     admin.ask(LeasesRequest())
     from_raft(admin, read(lease("dns-writer", "beta")))
+    admin.pass_time(1.0)
 
     assert of_raft(admin, LeasesRead) == [LeasesRead(number=1)]
     (report,) = admin.told()
@@ -142,6 +157,7 @@ def test_leases_are_read_from_this_nodes_raft_actor(admin: Admin) -> None:
 def test_order_is_passed_on_and_its_outcome_answered(admin: Admin) -> None:
     admin.ask(RaftOrder(action="remove", node="gamma"))
     from_raft(admin, follows("alpha"))
+    admin.supervisor_answers()
     (order,) = of_raft(admin, RaftOrder)
     done = RaftOrderDone(number=order.number, is_done=True, text="gamma is out")
 
@@ -157,6 +173,7 @@ def test_order_is_passed_on_and_its_outcome_answered(admin: Admin) -> None:
 def test_order_with_an_unknown_name_is_refused_with_the_known_ones(admin: Admin) -> None:
     admin.ask(RaftOrder(action="add", node="delta"))
     from_raft(admin, follows("alpha"))
+    admin.supervisor_answers()
 
     (refusal,) = admin.told()
     assert (refusal.why, refusal.fix) == (

@@ -108,7 +108,7 @@ def test_silent_node_is_unanswered_after_one_second(admin: Admin) -> None:
 
 DOWN = actor("gossip", "given_up", last_exit="killed", down_for_s=62.0, next_try_in_s=8.0)
 DOWN_TEXT = (
-    "actor gossip on alpha keeps failing and is restarted only slowly: killed; down for 1 min 2 s, "
+    "actor gossip on alpha keeps failing and is restarted slowly: killed; down for 1 min 2 s, "
     "next try in 8 s; see its log"
 )
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import pytest
 import typer
 
-from constellation.admin.reports import nodes_report, services_report, status_report
 from constellation.cli import main as cli
 from constellation.errors import AdapterError
 from constellation.registry import ACTORS, ActorSpec, load
@@ -22,7 +21,17 @@ from messages.admin import (
 from messages.base import Message
 from messages.gossip import GossipLeft
 from messages.operator import RequestRefused
-from tests.admin.builders import cluster_in_trouble, members, said, service, status, statuses
+from tests.admin.builders import (
+    cluster_in_trouble,
+    members,
+    nodes_report,
+    said,
+    service,
+    services_report,
+    status,
+    status_report,
+    statuses,
+)
 from tests.admin.conftest import Agent, Ran
 from tests.traefik.builders import view
 

@@ -6,14 +6,21 @@ from collections.abc import Callable
 
 import pytest
 
-from constellation.admin.lease_view import leases_report
-from constellation.admin.raft_report import raft_report
 from messages.base import Message
 from messages.operator import RequestRefused
 from messages.raft_member import RaftOrder, RaftOrderDone
 from messages.raft_reports import LeasesReport, LeasesRequest, RaftReport, RaftRequest
 from tests.admin.conftest import Agent, Ran
-from tests.admin.raft_builders import follows, heard, leads, lease, read, three_nodes
+from tests.admin.raft_builders import (
+    follows,
+    heard,
+    leads,
+    lease,
+    leases_report,
+    raft_report,
+    read,
+    three_nodes,
+)
 
 Run = Callable[..., Ran]
 

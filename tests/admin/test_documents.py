@@ -7,9 +7,6 @@ import json
 import pytest
 
 from constellation.admin.documents import document
-from constellation.admin.lease_view import leases_report
-from constellation.admin.raft_report import raft_report
-from constellation.admin.reports import nodes_report, services_report, status_report
 from messages.admin import (
     CordonReport,
     NodeRow,
@@ -29,8 +26,23 @@ from messages.raft_reports import (
     RaftMemberRow,
     RaftReport,
 )
-from tests.admin.builders import AGES_S, cluster_in_trouble, statuses
-from tests.admin.raft_builders import heard, leads, lease, read, three_nodes
+from tests.admin.builders import (
+    AGES_S,
+    cluster_in_trouble,
+    nodes_report,
+    services_report,
+    status_report,
+    statuses,
+)
+from tests.admin.raft_builders import (
+    heard,
+    leads,
+    lease,
+    leases_report,
+    raft_report,
+    read,
+    three_nodes,
+)
 
 STATUS = status_report(cluster_in_trouble(), statuses(), ("delta",))
 NODES = nodes_report(cluster_in_trouble(), AGES_S)
@@ -44,9 +56,13 @@ KEYS: dict[type[Message], set[str]] = {
     StatusReport: {
         "self_node", "is_cluster_known", "nodes_alive", "nodes_total", "services_healthy",
         "services_total", "degraded", "notes", "nodes", "unanswered", "leader", "leases",
+        "absent",
     },
     HeldLease: {"name", "holder"},
-    NodeStatus: {"node", "agent_version", "uptime_s", "actors", "parts"},
+    NodeStatus: {
+        "node", "agent_version", "uptime_s", "actors", "parts", "troubles", "troubles_unlisted",
+        "raft", "routes",
+    },
     NodesReport: {"nodes", "degraded"},
     NodeRow: {
         "node", "state", "is_self", "address", "priority", "cordoned", "cordon_reason",

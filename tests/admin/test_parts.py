@@ -49,7 +49,7 @@ def test_docker_that_has_died_is_missing_despite_its_socket(tmp_path: Path) -> N
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
 
-    assert "refused" in missing(settings(docker={"socket": str(path)}))["docker"].why
+    assert "nobody listens" in missing(settings(docker={"socket": str(path)}))["docker"].why
 
 
 def test_disabled_docker_is_not_missing() -> None:

@@ -6,11 +6,18 @@ from typing import Any
 
 import pytest
 
-from constellation.admin.lease_view import leases_report
-from constellation.admin.raft_report import raft_report
 from messages.raft_member import RaftStatus
 from messages.raft_reports import RaftReport
-from tests.admin.raft_builders import follows, heard, leads, lease, read, three_nodes
+from tests.admin.raft_builders import (
+    follows,
+    heard,
+    leads,
+    lease,
+    leases_report,
+    raft_report,
+    read,
+    three_nodes,
+)
 
 LEADER = leads("beta", heard("alpha", 1041), heard("gamma", ago_s=0.2))
 
@@ -54,14 +61,14 @@ def test_progress_of_a_follower_that_never_answered_is_unknown() -> None:
 
 
 def test_silent_voter_is_named_with_the_consequence_and_the_remedy() -> None:
-    told = report(leads("alpha", heard("beta"), heard("gamma", ago_s=40.0)))
+    told = report(leads("alpha", heard("beta"), heard("gamma", ago_s=40.0)), gamma="dead")
 
     assert told.voters_answering == 2
     (line,) = told.degraded
     assert line == (
         "voter gamma does not answer the leader (2 of 3 do, 2 are needed; one more failure loses "
-        "the quorum): start its agent, or, if the node is lost for good, run `constellation raft "
-        "remove gamma`"
+        "the quorum): it is dead; start its agent, or, if the node is lost for good, run "
+        "`constellation raft remove gamma`"
     )
 
 
@@ -81,8 +88,8 @@ def test_lost_quorum_is_reported_with_numbers_consequence_and_remedy() -> None:
     (line,) = told.degraded
     assert line == (
         "no quorum: 1 of 3 voters is alive, 2 are needed; until then there is no leader, no "
-        "lease is granted or renewed, and members cannot change: start the agents of beta, gamma, "
-        "or check why they are unreachable"
+        "lease is granted or renewed, and members cannot change, but routing continues: beta is "
+        "dead, gamma is dead; start the agents of beta, gamma, or make them reachable"
     )
     assert [one.role for one in told.members] == ["candidate", "unknown", "unknown"]
 
@@ -118,14 +125,17 @@ def test_of_two_leaders_the_later_term_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "begin"),
+    ("condition", "trouble", "begin"),
     [
-        ("waiting", "alpha belongs to no Raft cluster yet"),
-        ("refuses", "alpha takes no part in Raft"),
+        ("waiting", "waiting", "no Raft cluster yet on alpha"),
+        ("refuses", "disk", "Raft does not work on alpha"),
     ],
 )
-def test_node_outside_the_cluster_reports_why_and_the_remedy(condition: Any, begin: str) -> None:
-    status = RaftStatus(node="alpha", condition=condition, why="because", fix="do this")
+def test_node_outside_the_cluster_reports_why_and_the_remedy(
+    condition: Any, trouble: Any, begin: str
+) -> None:
+    fields = {"node": "alpha", "condition": condition, "trouble": trouble}
+    status = RaftStatus(**fields, why="because", fix="do this")
 
     assert report(status).degraded == (f"{begin}: because; do this",)
 
@@ -133,9 +143,7 @@ def test_node_outside_the_cluster_reports_why_and_the_remedy(condition: Any, beg
 def test_member_that_does_not_know_the_members_yet_reports_it() -> None:
     told = report(RaftStatus(node="alpha", condition="member", cluster_id="3f9a52d0"))
 
-    assert told.degraded == (
-        "alpha does not know the members of its cluster yet: no leader reaches it",
-    )
+    assert told.degraded == ("Raft has no log yet on alpha: no leader has reached it so far",)
 
 
 def test_removed_nodes_and_foreign_clusters_are_notes() -> None:

@@ -34,6 +34,7 @@ def test_request_is_relayed_to_the_actor_that_answers_it(request_: OperatorReque
     admin.know_three_nodes()
 
     admin.ask(request_, sender=OPERATOR)
+    admin.pass_time(1.0)  # what nodes report about the subject is asked first
 
     (relayed,) = [one for one in admin.harness.sent_to("http") if isinstance(one, Relayed)]
     assert ActorRef.parse(relayed.asker) == OPERATOR.addressDetails

@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import RenderableType
 
-from constellation.admin.lease_view import LeaseView, leases_report
-from constellation.admin.raft_report import raft_report
+from constellation.admin.lease_view import LeaseView
 from constellation.admin.raft_tables import leases_text, raft_text
-from constellation.admin.reports import nodes_report, services_report, status_report
 from constellation.admin.route_tables import explain_text, rejected_text
 from constellation.admin.tables import nodes_text, render, services_text, status_text
 from constellation.cluster_view import ClusterView
@@ -26,13 +24,25 @@ from tests.admin.builders import (
     at,
     cluster_in_trouble,
     members,
+    nodes_report,
     part,
     said,
     service,
+    services_report,
     status,
+    status_report,
     statuses,
 )
-from tests.admin.raft_builders import follows, heard, leads, lease, read, three_nodes
+from tests.admin.raft_builders import (
+    follows,
+    heard,
+    leads,
+    lease,
+    leases_report,
+    raft_report,
+    read,
+    three_nodes,
+)
 from tests.admin.route_builders import LEFT_OUT, explained, rejected
 from tests.traefik.builders import view
 
@@ -58,6 +68,7 @@ NO_QUORUM = raft_report(
 )
 WAITING = RaftStatus(
     node="alpha",
+    trouble="waiting",
     condition="waiting",
     why="it begins a cluster when the nodes it hears of have agreed; 1 of 3 has",
     fix="start the agents of the others",
@@ -105,7 +116,6 @@ TABLES = {
                 )
             ],
             (),
-            own_node="alpha",
             cluster_problem="alpha does not know the cluster: its gossip actor is not running",
         )
     ),

@@ -68,7 +68,7 @@ def test_leader_whose_sync_fails_is_replaced_and_rejoins_once_the_disk_works(
     failing.touch()
 
     new = wait_for_leader(three, among=[agent for agent in three if agent is not old])
-    wait_for_problem(old, "takes no part in decisions")
+    wait_for_problem(old, "takes no part")
     wait_until(lambda: old.get("/api/dynamic")[0] == 200, timeout_s=15, what="routes")
     failing.unlink()
     wait_until(lambda: takes_part(old, new), timeout_s=20, what="it to take part again")
@@ -89,7 +89,7 @@ def test_flipped_bit_is_refused_with_what_to_do_and_the_others_decide_without_it
 
     victim.start()
 
-    wait_for_problem(victim, "takes no part in decisions")
+    wait_for_problem(victim, "takes no part")
     assert "it joins as a new node" in problems(victim)
     assert journal.read_bytes() == bytes(data)
     wait_for_leader([three[0], three[2]])
@@ -129,7 +129,7 @@ def test_node_with_a_full_disk_takes_no_part_until_there_is_room(tmp_path: Path)
             client.send("raft", RaftPropose(commands=(bytes(4000), bytes(4000)), number=1))
             client.receive(2.0)  # it may be the leader's own disk that is full
 
-        wait_for_problem(victim, "takes no part in decisions")
+        wait_for_problem(victim, "takes no part")
         others = [agent for agent in nodes if agent is not victim]
         leader = wait_for_leader(others)
         filler.unlink()

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from constellation.settings.agent import Settings
+from constellation.start import EXIT_WRONG_SETTINGS
 from rigs.prometheus import promtool
 from scripts.settings_reference import all_settings
 
@@ -57,6 +58,23 @@ def test_agents_of_the_trial_use_known_settings_and_the_key_of_the_host() -> Non
         assert FROM_HOST.match(environment["CONSTELLATION_CLUSTER_KEY"])
 
 
+@pytest.mark.case("D7")
+def test_agent_in_a_container_mounts_the_directory_of_the_socket() -> None:
+    compose = yaml.safe_load((DEPLOY / "agent.compose.yaml").read_text())
+    (agent,) = compose["services"].values()
+
+    settings = settings_of({"CONSTELLATION_NODE_NAME": "alpha", **agent["environment"]})
+
+    mounts = {inside: outside for outside, inside, *_ in map(_parts, agent["volumes"])}
+    assert mounts[str(Path(settings.docker.endpoint.path).parent)] == "/run"
+    assert not [outside for outside in mounts.values() if outside.endswith(".sock")]
+    assert "/etc/constellation/agent.toml" in agent["command"]
+
+
+def _parts(mount: str) -> list[str]:
+    return mount.split(":")
+
+
 def test_the_image_contains_all_shipped_packages() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     taken = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()}
@@ -79,6 +97,37 @@ def test_the_unit_sets_only_known_settings() -> None:
 
     assert names
     assert names <= {setting.environment_name for setting in all_settings()}
+
+
+@pytest.mark.case("O12")
+def test_the_unit_is_not_restarted_with_a_wrong_setting_and_otherwise_always() -> None:
+    lines = UNIT.read_text().splitlines()
+
+    assert f"RestartPreventExitStatus={EXIT_WRONG_SETTINGS}" in lines
+    assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(lines)
+
+
+@pytest.mark.case("O11")
+def test_the_runbook_shows_how_to_check_a_start() -> None:
+    text = (DEPLOY / "README.md").read_text()
+
+    assert "--config /etc/constellation/agent.toml --check" in text
+
+
+@pytest.mark.case("O8")
+def test_the_runbook_tells_the_cluster_key_from_the_gossip_keys() -> None:
+    _, section = (DEPLOY / "README.md").read_text().split("## Change the keys\n")
+    section = section.partition("\n## ")[0]
+
+    for command in ("keys list", "keys rotate", "keygen"):
+        assert f"constellation {command}" in section
+    assert "It does **not** lock out a holder of the cluster key" in section
+
+
+@pytest.mark.case("S7")
+def test_the_runbook_and_the_example_give_the_mode_of_the_environment_file() -> None:
+    assert "install -m 0600 deploy/agent.env.example" in (DEPLOY / "README.md").read_text()
+    assert "mode 0600" in (DEPLOY / "agent.env.example").read_text()
 
 
 def test_the_runbook_names_only_files_that_exist() -> None:

@@ -10,9 +10,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from constellation.errors import AdapterError
+from constellation.monitor.network_lender import with_lenders
 
 IMAGE = "constellation-test/busybox:latest"
-STARTED_AT = "2026-01-02T00:00:00.5Z"
 CHECKED_AT = "2026-01-02T01:00:01.123456789+01:00"
 
 
@@ -41,10 +41,12 @@ class FakeDocker:
         self.connections = 0
         self.streams: list[FakeStream] = []
         self.inspected: list[str] = []  # container ids, as they were asked for
+        self.info: dict[str, Any] = {}
         self.hanging: dict[str, threading.Event] = {}  # container id: until then no inspection
         self._containers: dict[str, dict[str, Any]] = {}
         self._healthy_before_pause: dict[str, bool] = {}
         self._count = 0
+        self._starts = 0
 
     def connect(self) -> FakeEngine:
         self.connections += 1
@@ -62,13 +64,16 @@ class FakeDocker:
         ports: dict[int, int] | None = None,
         checked: bool = False,
         lingers: bool = False,
+        network_of: str = "",
     ) -> str:
         """Start a container; `ports` maps its TCP ports to those of 127.0.0.1.
+
+        `network_of` is a container whose network it uses.  A label with an empty value is removed.
 
         One that `lingers` does not end at once when asked to stop; here none does.
         """
         self._count += 1
-        container_id = f"{self._count:064x}"
+        container_id = f"{self._count:06x}".ljust(64, "0")
         bindings = {
             f"{inside}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(outside)}]
             for inside, outside in (ports or {}).items()
@@ -82,21 +87,24 @@ class FakeDocker:
                 "Running": False,
                 "Paused": False,
                 "ExitCode": 0,
-                "StartedAt": STARTED_AT,
             },
             "Config": {
                 "Image": IMAGE,
-                "Labels": {"constellation.enable": "true", **(labels or {})},
+                "Labels": {
+                    label: value
+                    for label, value in {"constellation.enable": "true", **(labels or {})}.items()
+                    if value
+                },
                 "ExposedPorts": {port: {} for port in bindings},
             },
-            "NetworkSettings": {
-                "Ports": {},
-                "Networks": {"bridge": {"IPAddress": f"172.17.0.{self._count % 250 + 2}"}},
+            "HostConfig": {
+                "NetworkMode": f"container:{network_of}" if network_of else "default",
+                "PortBindings": bindings,
             },
+            "NetworkSettings": {"Ports": {}, "Networks": {}},
         }
         self._tell(container_id, "create")
-        self._set(container_id, Status="running", Running=True)
-        self._containers[container_id]["NetworkSettings"]["Ports"] = bindings
+        self._begin(container_id)
         if checked:
             self._set(container_id, Health={"Status": "starting", "Log": []})
         self._tell(container_id, "start")
@@ -106,7 +114,9 @@ class FakeDocker:
         self._tell(container_id, "kill", signal="9")
 
         self._set(container_id, Status="exited", Running=False, Paused=False, ExitCode=137)
-        self._containers[container_id]["NetworkSettings"]["Ports"] = {}
+        settings = self._containers[container_id]["NetworkSettings"]
+        settings["Ports"] = {}
+        settings["Networks"] = {name: {"IPAddress": ""} for name in settings["Networks"]}
         self._tell(container_id, "die", exitCode="137")
 
     def signal(self, container_id: str, name: str) -> None:
@@ -114,7 +124,7 @@ class FakeDocker:
         self._tell(container_id, "kill", signal=str(signal.Signals[name].value))
 
     def start_again(self, container_id: str) -> None:
-        self._set(container_id, Status="running", Running=True, ExitCode=0)
+        self._begin(container_id)
         self._tell(container_id, "start")
 
     def pause(self, container_id: str) -> None:
@@ -171,8 +181,30 @@ class FakeDocker:
 
     # Inside.
 
-    def found(self, container_id: str) -> dict[str, Any] | None:
-        return copy.deepcopy(self._containers.get(container_id))
+    def _begin(self, container_id: str) -> None:
+        """Start its process, with another address than before, as the real one may."""
+        self._starts += 1
+        found = self._containers[container_id]
+        started_at = f"2026-01-01T12:{self._starts // 60:02}:{self._starts % 60:02}.5Z"
+        self._set(container_id, Status="running", Running=True, ExitCode=0, StartedAt=started_at)
+        if found["HostConfig"]["NetworkMode"] == "default":
+            bridge = {"IPAddress": f"172.17.0.{self._starts % 250 + 2}", "Driver": "bridge"}
+            found["NetworkSettings"] = {
+                "Ports": found["HostConfig"]["PortBindings"],
+                "Networks": {"bridge": bridge},
+            }
+
+    def inspection(self, container_id: str) -> dict[str, Any] | None:
+        """Return what an engine says of it, with the containers whose network it uses."""
+        found = self.found(container_id)
+        return with_lenders(found, self.found) if found else None
+
+    def found(self, reference: str) -> dict[str, Any] | None:
+        """Return a container by its id, a short id, or its name."""
+        for container_id, found in self._containers.items():
+            if container_id.startswith(reference) or found["Name"] == f"/{reference}":
+                return copy.deepcopy(found)
+        return None
 
     def rows(self) -> list[dict[str, Any]]:
         return [_row(found) for found in list(self._containers.values())]
@@ -208,6 +240,10 @@ class FakeEngine:
         self._host.streams.append(stream)
         return stream
 
+    def info(self) -> dict[str, Any]:
+        self.check()
+        return self._host.info
+
     def list_containers(self) -> list[dict[str, Any]]:
         self.check()
         return self._host.rows()
@@ -218,7 +254,7 @@ class FakeEngine:
         hanging = self._host.hanging.get(container_id)
         if hanging is not None and not hanging.wait(30):
             raise AdapterError("Docker did not answer", why="it hangs", fix="start it again")
-        return self._host.found(container_id)
+        return self._host.inspection(container_id)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -241,10 +277,13 @@ def _row(found: dict[str, Any]) -> dict[str, Any]:
     ]
     return {
         "Id": found["Id"],
+        "Image": IMAGE,
+        "Created": 1795980706,
         "Names": [found["Name"]],
         "Labels": dict(found["Config"]["Labels"]),
         "State": state["Status"],
         "Status": status,
         "Ports": ports,
-        "NetworkSettings": {"Networks": {"bridge": {}}},
+        "HostConfig": {"NetworkMode": found["HostConfig"]["NetworkMode"]},
+        "NetworkSettings": {"Networks": copy.deepcopy(found["NetworkSettings"]["Networks"])},
     }

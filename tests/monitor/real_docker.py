@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.adapters.docker import DockerEngine, Engine, EventStream
+from constellation.settings.docker import DockerSettings
 from rigs.docker_engine import PrivateDocker
 
 # Ends 3 s after it was asked to; `sleep` by itself would not end at all as the first process.
@@ -34,7 +35,7 @@ class RealDocker:
 
     def connect(self) -> Engine:
         self.connections += 1
-        engine = DockerEngine(str(self.daemon.socket), request_timeout_s=5)
+        engine = DockerEngine(DockerSettings(socket=str(self.daemon.socket), request_timeout_s=5))
         opened = engine.open_events
 
         def open_events() -> MutableStream:

@@ -7,11 +7,7 @@ from typing import Any
 import pytest
 
 from constellation.monitor.container import Container, Unreadable, read_container
-from constellation.monitor.container_address import (
-    container_host,
-    network_owner,
-    with_networks_of,
-)
+from constellation.monitor.container_address import own_address
 from constellation.monitor.published_ports import PublishPolicy
 
 LOCAL = PublishPolicy("127.0.0.1", "127.0.0.1")
@@ -50,7 +46,7 @@ def on(v4: str = "", v6: str = "") -> dict[str, str]:
 def test_address_is_chosen_from_the_networks(
     networks: dict[str, Any], labels: dict[str, str], host: str
 ) -> None:
-    assert container_host(networks, labels) == host
+    assert own_address(networks, labels).host == host
 
 
 def found(state: dict[str, Any], mode: str = "bridge") -> dict[str, Any]:
@@ -79,34 +75,6 @@ def test_only_a_running_container_has_an_address(state: dict[str, Any], host: st
     assert isinstance(container, Container)
     assert container.observation.container_host == host
     assert container.stopped("").observation.container_host == ""
-
-
-def test_shared_network_of_another_container_gives_its_address() -> None:
-    mine = {**found({"Running": True}, "container:def"), "NetworkSettings": {"Ports": {}}}
-
-    lent = with_networks_of(mine, found({"Running": True}))
-
-    container = read_container(lent, LOCAL)
-    assert (network_owner(mine), network_owner(found({}))) == ("def", "")
-    assert isinstance(container, Container)
-    assert (container.observation.container_host, container.observation.networks) == (
-        "10.0.0.2",
-        ("a",),
-    )
-
-
-@pytest.mark.parametrize("odd", [[], "host", 7, None], ids=repr)
-def test_shared_network_in_an_unknown_format_gives_no_address(odd: Any) -> None:
-    mine = found({"Running": True}, "container:def")
-
-    assert network_owner({**mine, "HostConfig": odd}) == ""
-    for lent in (
-        with_networks_of({**mine, "NetworkSettings": odd}, {"NetworkSettings": odd}),
-        with_networks_of(mine, {"NetworkSettings": {"Networks": odd}}),
-    ):
-        container = read_container(lent, LOCAL)
-        assert isinstance(container, Container)
-        assert container.observation.container_host == ""
 
 
 def test_container_whose_host_configuration_has_an_unknown_format_is_unreadable() -> None:

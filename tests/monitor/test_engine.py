@@ -15,6 +15,7 @@ from constellation.monitor.container import Container, read_container
 from constellation.monitor.container_row import read_row
 from constellation.monitor.docker_event import ContainerEvent, read_event
 from constellation.monitor.published_ports import PublishPolicy
+from constellation.settings.docker import DockerSettings
 from messages.monitor import Endpoint
 from rigs.ports import free_port
 from tests.monitor.fake_engine import IMAGE, FakeDocker
@@ -78,6 +79,16 @@ def test_running_container_is_listed_and_inspected(host: Host) -> None:
     assert seen.created_at_utc_s > 1.7e9
     assert (row.name, row.phase, row.check) == ("proj_web_1", "running", "none")
     assert row.labels["a"] == "b"
+    engine.close()
+
+
+def test_inspection_has_the_driver_of_each_network(host: Host) -> None:
+    engine = host.connect()
+
+    found = engine.inspect(host.run("web"))
+
+    assert found is not None
+    assert found["NetworkSettings"]["Networks"]["bridge"]["Driver"] == "bridge"
     engine.close()
 
 
@@ -158,8 +169,8 @@ def test_closing_a_stream_ends_its_reader(host: Host) -> None:
 
 
 def test_absent_docker_daemon_is_one_clear_error() -> None:
-    with pytest.raises(AdapterError, match="no such socket; start Docker"):
-        DockerEngine("/nonexistent/docker.sock", request_timeout_s=1)
+    with pytest.raises(AdapterError, match="sock does not exist; start Docker"):
+        DockerEngine(DockerSettings(socket="/nonexistent/docker.sock"))
 
 
 def test_stop_signal_is_in_events_and_not_in_inspections(host: Host) -> None:

@@ -254,7 +254,8 @@ def test_unwatched_containers_leave_no_trace() -> None:
     lab.settle()
     lab.look()
 
-    assert (lab.inventory.sequence, lab.wanted, lab.inventory.complete) == (0, [], True)
+    assert (lab.told, lab.wanted, lab.inventory.complete) == ({}, [], True)
+    assert not lab.inventory.containers
 
 
 def test_churn_leaves_no_trace() -> None:

@@ -55,8 +55,9 @@ class Shell:
         )
 
     def pass_time(self, seconds: float = 0.05) -> None:
-        for _ in range(max(1, round(seconds / 0.5))):
-            self.now_s += min(seconds, 0.5)
+        """Let time pass in steps that are not late."""
+        for _ in range(max(1, round(seconds / 0.25))):
+            self.now_s += min(seconds, 0.25)
             self.harness.tick()
 
     def sees(self, *names: str, cluster_id: str = "") -> None:

@@ -55,7 +55,7 @@ def test_disk_that_failed_comes_before_everything_else() -> None:
     condition = health_of(member(), failed, LATE_S)
 
     assert not condition.is_well
-    assert condition.why == "takes no part in decisions: it is full"
+    assert condition.why == "the log: it is full"
     assert condition.fix == "make room"
 
 

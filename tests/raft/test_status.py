@@ -12,7 +12,9 @@ from tests.raft.members import blank, led
 def test_status_of_a_node_that_refuses_has_the_reason() -> None:
     status = status_of("a", None, refusing(None), now_s=0.0, journal_bytes=0)
 
-    assert status == RaftStatus(node="a", condition="refuses", why="it is starting")
+    assert status == RaftStatus(
+        node="a", condition="refuses", trouble="starting", why="it is starting"
+    )
 
 
 def test_node_without_a_cluster_reports_what_it_waits_for() -> None:
@@ -21,7 +23,7 @@ def test_node_without_a_cluster_reports_what_it_waits_for() -> None:
 
     status = status_of("a", member, WELL, now_s=0.0, journal_bytes=9)
 
-    assert status.condition == "waiting"
+    assert (status.condition, status.trouble) == ("waiting", "off")
     assert status.why.startswith("raft.bootstrap_expect is not set")
     assert status.fix
     assert not status.has_quorum
@@ -32,7 +34,7 @@ def test_leader_shows_its_log_its_members_and_how_far_each_is() -> None:
     leader = group.members[group.leader]
 
     status = status_of(
-        group.leader, leader, MemberHealth(True, "w", "f"), now_s=group.now_s, journal_bytes=9
+        group.leader, leader, MemberHealth("", "w", "f"), now_s=group.now_s, journal_bytes=9
     )
 
     assert (status.condition, status.role, status.leader) == ("member", "leader", group.leader)

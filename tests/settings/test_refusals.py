@@ -50,7 +50,7 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ("tailscale.tag=constellation", ["tailscale.tag by --set: must match "]),
         ("tailscale.hostname_prefix=a.b", ["tailscale.hostname_prefix by --set: must match "]),
         ("node_name=Alpha", ["node_name by --set: 'Alpha' is not a DNS label"]),
-        ("domain=a b", ["domain by --set: must match "]),
+        ("domain=a b", ["domain by --set: 'a b' is not a domain name"]),
         ("gossip.seeds=[1", ["gossip.seeds by --set: write it as JSON", "at character 3"]),
         ("gossip.seeds=a:1,b:2", ["gossip.seeds by --set: write it as JSON"]),
         ("gossip.seeds=" + "[" * 99_999, ["gossip.seeds by --set: write it as JSON"]),

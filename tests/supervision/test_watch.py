@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
@@ -11,7 +12,15 @@ from constellation.registry import ACTORS, ActorSpec
 from constellation.supervision.policy import WatchPolicy
 from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
-from constellation.supervision.watch import RECOVERED_S, Announce, Effect, Report, Watch
+from constellation.supervision.watch import (
+    EXCUSED_MAX,
+    RECOVERED_S,
+    TICK_INTERVAL_S,
+    Announce,
+    Effect,
+    Report,
+    Watch,
+)
 from messages.gossip import GossipLeave
 from messages.lifecycle import ActorPing, ActorYield, SupervisorFailed, SupervisorStopped
 
@@ -260,3 +269,53 @@ def test_actor_that_cannot_hand_over_does_not_prevent_the_node_from_leaving() ->
     dead.stop(10.0)
     assert of_kind(Tell, dead.exited("leases", 10.1)) == [Tell("raft", ActorYield())]
     assert of_kind(Tell, dead.exited("raft", 10.2)) == [Tell("gossip", GossipLeave())]
+
+
+# A busy machine.
+
+
+def starved_watch(waited_s: Callable[[int], float]) -> Watch:
+    watch = Watch(specs(("http",)), POLICY, waited_s)
+    watch.tick(0.0)
+    watch.started("http", 7, 0.0)
+    return watch
+
+
+def killed_at_s(watch: Watch, until_s: float, clock: list[float] | None = None) -> float | None:
+    """Return when the silent actor is killed; None: not until then.  `clock` follows the time."""
+    for tick in range(1, int(until_s / TICK_INTERVAL_S)):
+        now_s = tick * TICK_INTERVAL_S
+        if clock is not None:
+            clock[0] = now_s
+        if of_kind(End, watch.tick(now_s)):
+            return now_s
+    return None
+
+
+@pytest.mark.case("S13")
+def test_an_actor_that_waits_for_the_processor_is_not_restarted() -> None:
+    clock = [0.0]
+    watch = starved_watch(lambda _: 0.9 * clock[0])
+
+    assert killed_at_s(watch, until_s=60.0, clock=clock) is None
+
+
+@pytest.mark.case("S13")
+def test_an_actor_that_hangs_is_restarted_although_it_has_waited_for_the_processor_before() -> None:
+    assert killed_at_s(starved_watch(lambda _: 100.0), until_s=60.0) == pytest.approx(12.05)
+
+
+def test_an_actor_that_waits_for_the_processor_for_ever_is_restarted_in_the_end() -> None:
+    clock = [0.0]
+    watch = starved_watch(lambda _: 1000.0 * clock[0])
+    at_s = killed_at_s(watch, until_s=200.0, clock=clock)
+
+    assert at_s == pytest.approx((1 + EXCUSED_MAX) * 12.0, abs=0.1)
+
+
+@pytest.mark.case("S13")
+def test_a_supervisor_that_did_not_run_blames_nobody_for_the_silence() -> None:
+    watch = running_watch()
+
+    assert of_kind(End, watch.tick(60.0, late_s=59.9, patience=8)) == []
+    assert of_kind(End, watch.tick(60.05, patience=8)) == []  # the answers may wait in its inbox

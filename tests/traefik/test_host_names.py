@@ -102,6 +102,7 @@ OWNERS = st.builds(
         st.text("ab", min_size=62, max_size=66),
     ),
     st.sampled_from(("", "", "nginx", "redis")),
+    st.just(""),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from messages.gossip import NodeServiceState
-from messages.monitor import Health, Role
+from messages.monitor import Health, ReachNote, Role
 from tests.traefik.builders import endpoint, on, state, view
 
 
@@ -89,3 +89,31 @@ def test_without_roles_tcp_uses_local_instances_while_there_are_any() -> None:
     made = build(database("alpha"), database("beta"), self_node="beta")
 
     assert addresses(made) == ["10.0.0.2"]
+
+
+NOTE = ReachNote(why="its address is in a macvlan", fix="publish the port")
+
+
+def web(**fields: Any) -> NodeServiceState:
+    unpublished = state("web", endpoints=(), exposed_ports=(80,))
+    return on("alpha", unpublished.model_copy(update={"container_host": "172.17.0.2", **fields}))
+
+
+def test_doubtful_address_is_sent_with_a_warning() -> None:
+    doubtful = NOTE.model_copy(update={"is_doubtful": True})
+    made = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org").build(
+        view(web(reach_notes=(doubtful,)), self_node="alpha")
+    )
+
+    (warning,) = made.rejected
+    assert (warning.reason, warning.remedy, warning.is_sent) == (NOTE.why, NOTE.fix, True)
+    assert b"http://172.17.0.2:80" in made.body
+
+
+def test_what_its_own_node_knows_is_why_an_instance_is_not_reached() -> None:
+    made = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org").build(
+        view(web(reach_notes=(NOTE,), container_host=""), self_node="alpha")
+    )
+
+    (rejection,) = made.rejected
+    assert (rejection.reason, rejection.remedy, rejection.is_sent) == (NOTE.why, NOTE.fix, False)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from constellation.admin.problems import degraded, nodes_degraded, notes, services_degraded
 from constellation.cluster_view import ClusterView
+from constellation.wellness.judgement import judge
 from messages.admin import NodeStatus
 from tests.admin.builders import (
     actor,
     cluster_in_trouble,
+    degraded,
+    facts,
     members,
     part,
     said,
@@ -20,6 +24,10 @@ from tests.admin.builders import (
 from tests.traefik.builders import view
 
 NOTHING: tuple[str, ...] = ()
+
+
+def notes(cluster: ClusterView, answered: Sequence[NodeStatus]) -> tuple[str, ...]:
+    return judge(facts(cluster, answered)).notes_on()
 
 
 @pytest.mark.parametrize(
@@ -40,8 +48,8 @@ NOTHING: tuple[str, ...] = ()
     ],
 )
 def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
-    assert nodes_degraded(cluster) == problems
-    assert degraded(cluster, (), ()) == problems
+    assert judge(facts(cluster)).degraded("node") == problems
+    assert degraded(cluster) == problems
 
 
 @pytest.mark.parametrize(
@@ -143,7 +151,7 @@ def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
     ],
 )
 def test_services(cluster: ClusterView, problems: tuple[str, ...]) -> None:
-    assert services_degraded(cluster) == problems
+    assert judge(facts(cluster)).degraded("service") == problems
 
 
 @pytest.mark.parametrize(
@@ -171,14 +179,14 @@ def test_services(cluster: ClusterView, problems: tuple[str, ...]) -> None:
             ),
             (
                 (
-                    "actor docker on beta keeps failing and is restarted only slowly: killed; "
+                    "actor docker on beta keeps failing and is restarted slowly: killed; "
                     "down for 1 min 35 s, next try in 20 s; see its log"
                 ),
             ),
         ),
         (
             status("beta", actor("docker", "given_up")),
-            ("actor docker on beta keeps failing and is restarted only slowly; see its log",),
+            ("actor docker on beta keeps failing and is restarted slowly; see its log",),
         ),
         (
             status("beta", parts=(part("docker", "lost", "refused", "start it"),)),
@@ -214,23 +222,23 @@ def test_worst_problem_comes_first() -> None:
         "service db is down",
         "service api on beta is unhealthy",
         "node delta is suspected to be dead",
-        "actor docker on alpha keeps failing and is restarted only slowly",
+        "actor docker on alpha keeps failing and is restarted slowly",
         "docker on beta does not work",
         "actor http on alpha is being restarted",
         "node beta is alive, but its agent did not report its status in time",
     ]
 
 
-def test_departed_nodes_and_absent_parts_are_notes_listed_once() -> None:
+def test_departed_nodes_are_notes_and_absent_parts_are_listed_once_apart() -> None:
     absent = part("docker", "absent", "no socket", "install it")
     answered = [status("alpha", parts=(absent,)), status("beta", parts=(absent,))]
 
-    said_once = notes(view(members=members(beta="alive", gamma="left")), answered)
+    verdict = judge(facts(view(members=members(beta="alive", gamma="left")), answered))
 
-    assert said_once == (
-        "node gamma has left the cluster",
-        "docker on alpha, beta is absent: no socket; install it",
-    )
+    assert verdict.notes_on() == ("node gamma has left the cluster",)
+    assert [one.text for one in verdict.absent] == [
+        "docker on alpha, beta is absent: no socket; install it"
+    ]
 
 
 def test_cordoned_nodes_are_notes_with_the_effect_and_the_remedy() -> None:

@@ -1,0 +1,75 @@
+"""Whether requests get through here: the own Traefik, the routes, and the verdict of `admin`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from constellation.cluster_view import ClusterView
+from constellation.settings.agent import Settings
+from constellation.traefik.own_traefik import OwnTraefik
+from constellation.traefik.provider import TraefikProvider
+from constellation.traefik.settling import Phase
+from constellation.traefik.unserved import unserved
+from constellation.wellness.routes import counts_of
+from messages.routes import UNSERVED_MAX, RoutesHealth, UnservedRow
+from messages.wellness import ClusterJudged
+
+_CLIENTS = ("Go-http-client/", "Traefik")  # as Traefik's HTTP provider calls itself
+
+
+class HttpWellness:
+    """What this actor reports, and what it is told."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        provider: TraefikProvider,
+        now_s: float,
+        *,
+        is_behind: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Begin with nothing known; `is_behind` says whether a change of the cluster was missed."""
+        port = settings.traefik.ingress_port
+        ingress = f"{settings.bind_address}:{port}" if port else ""
+        self.traefik = OwnTraefik(ingress, now_s)
+        self.judged = ClusterJudged(problems=(), unlisted=0)
+        self._provider = provider
+        self._is_behind = is_behind
+        self._built_for: tuple[object, ClusterView] | None = None
+        self._unserved: list[UnservedRow] = []
+
+    def polled(self, user_agent: str, now_s: float, *, was_served: bool) -> None:
+        """`/api/dynamic` was read; only Traefik's own reads count."""
+        if user_agent.startswith(_CLIENTS):
+            self.traefik.polled(now_s, was_served=was_served)
+
+    def routes(self, *, is_building: bool) -> RoutesHealth:
+        """Return how this node routes.  During a build the rows of the last one are told."""
+        provider = self._provider
+        configuration, body = provider.configuration, provider.body
+        rejected = configuration.rejected if configuration is not None else ()
+        state = (configuration, provider.view)
+        if not is_building and configuration is not None and self._built_for != state:
+            self._unserved = unserved(provider.composition, provider.view, rejected)
+            self._built_for = state
+        return RoutesHealth(
+            has_traefik=self.traefik.is_expected,
+            has_body=body is not None,
+            is_settled=provider.phase is Phase.SETTLED,
+            unserved=tuple(self._unserved[:UNSERVED_MAX]),
+            unserved_total=len(self._unserved),
+            **counts_of(rejected),
+        )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong, for `/health`: first what this process itself knows."""
+        problems = []
+        if self._is_behind():
+            problems.append("a change of the cluster was missed; a snapshot was requested")
+        if self._provider.phase is not Phase.SETTLED:
+            served = "nothing" if self._provider.body is None else "the last good body"
+            problems.append(f"the cluster is not fully known yet: Traefik gets {served}")
+        problems += self.judged.problems
+        if self.judged.unlisted:
+            problems.append(f"{self.judged.unlisted} more: see `constellation status`")
+        return problems

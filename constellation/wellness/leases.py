@@ -1,0 +1,47 @@
+"""Leases that nobody holds, although there is a leader that could grant them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from constellation.wellness.facts import Facts
+from constellation.wellness.problem import Problem
+from constellation.wellness.raft import RaftCluster
+
+UNHELD_S = 15.0
+
+
+def problems(facts: Facts) -> Iterator[Problem]:
+    """Yield the leases that are free for too long.  Without a leader, that is the problem."""
+    leader = RaftCluster(facts).leader
+    if not leader:
+        return
+    for name in facts.unheld:
+        yield Problem(
+            "lease",
+            f"no node holds the lease {name}, although {leader} leads: see `constellation events`, "
+            "and the log of the node that held it last",
+        )
+
+
+class LeaseWatch:
+    """How long the leases that a cluster needs have been free while there was a leader."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        """Take the names of the leases that somebody should hold."""
+        self._wanted = tuple(wanted)
+        self._free_since_s: dict[str, float] = {}
+
+    def look(self, held: Collection[str], *, has_leader: bool, now_s: float) -> None:
+        """Take note of what is held now."""
+        for name in self._wanted:
+            if name in held or not has_leader:
+                self._free_since_s.pop(name, None)
+            else:
+                self._free_since_s.setdefault(name, now_s)
+
+    def unheld(self, now_s: float) -> tuple[str, ...]:
+        """Return the leases that have been free for longer than a change of holder takes."""
+        return tuple(
+            name for name, since_s in self._free_since_s.items() if now_s - since_s >= UNHELD_S
+        )

@@ -1,0 +1,22 @@
+"""One problem or note, and the area that it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Area = Literal["cluster", "node", "service", "route", "raft", "lease", "actor", "host"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, why, and what to do, in one sentence for people."""
+
+    area: Area
+    text: str
+
+
+def because(what: str, why: str, fix: str) -> str:
+    """Return "what: why; fix", without what is empty."""
+    reasons = "; ".join(text for text in (why, fix) if text)
+    return f"{what}: {reasons}" if reasons else what
