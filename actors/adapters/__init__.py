@@ -14,6 +14,7 @@ keyring_file      the gossip keys, sealed
 gossip_memory     the incarnation and the addresses that gossip needs after a restart
 raft_store        the journal of Raft
 cordon_file       the cordon of this node
+docker_memory     whether containers were watched on this host before
 last_good_file    the last good body for Traefik
 
 The network and this host:
