@@ -26,7 +26,7 @@ NOTHING: Parts = {
     ElementKey("http", "middlewares", "constellation.none", AGENT): {"retry": {"attempts": 1}}
 }
 
-_TRIED_ELSEWHERE = "Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`)"
+TRIED_ELSEWHERE = "Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`)"
 
 
 def router_parts(
@@ -69,13 +69,21 @@ def _split(key: ElementKey, router: Mapping[str, Any]) -> Parts:
     """
     rule = router["rule"]
     priority = router.get("priority") or len(rule)
-    rest = {**router, "rule": f"({rule}) && !({_TRIED_ELSEWHERE})", "priority": priority}
+    rest = {**router, "rule": f"({rule}) && !({TRIED_ELSEWHERE})", "priority": priority}
     tried = {
         **rest,
-        "rule": f"({rule}) && ({_TRIED_ELSEWHERE})",
+        "rule": f"({rule}) && ({TRIED_ELSEWHERE})",
         "service": router["service"] + FAILOVER,
     }
     return {key: rest, key._replace(variant=FAILOVER): tried}
+
+
+def rule_as_written(rule: str) -> str:
+    """Return the rule from which `_split` made `rule`; any other rule as it is."""
+    for end in (f") && ({TRIED_ELSEWHERE})", f") && !({TRIED_ELSEWHERE})"):
+        if rule.endswith(end):
+            return rule[1 : -len(end)]
+    return rule
 
 
 def common_middlewares(settings: TraefikSettings, *, passes_on: bool) -> Iterable[str]:
