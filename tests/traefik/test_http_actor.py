@@ -241,7 +241,7 @@ def test_container_that_is_not_watched_is_listed_as_rejected(start: Start) -> No
     (row,) = rejected.rejected
     assert (row.service, row.node, rejected.total) == ("blog", "beta", 1)
     assert row.reason == "container blog is not watched: its label traefik.enable is 'ture'"
-    assert rejected.degraded == ("1 container without routes because of a fault",)
+    assert rejected.degraded == ("1 container without routes by mistake",)
 
 
 def test_a_missed_change_leads_to_a_new_subscription(start: Start) -> None:
