@@ -26,7 +26,7 @@ from constellation.traefik.host_names import distinct_label, dns_label
 from constellation.traefik.references import ResolvedMiddleware, is_foreign, missing_of
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.service_parts import ServiceFace
-from constellation.traefik.service_servers import Backends
+from constellation.traefik.service_servers import Backends, States
 from constellation.traefik.sharing import Group, Meaning, sharing
 
 NAMES_SHOWN_MAX = 4
@@ -101,7 +101,9 @@ class Composition:
         """Return the contributions of all instances under `key`."""
         return tuple(self.contributions.get(key, {}).values())
 
-    def regroup(self, key: ElementKey) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    def regroup(
+        self, key: ElementKey, states: States
+    ) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
         """Return the contributions to a service name by the service that each means.
 
         First as at the last call, then as they are now; the same object if none has changed.
@@ -110,7 +112,7 @@ class Composition:
         if key not in self._regrouped:
             return before, before
         self._regrouped.discard(key)
-        after = sharing(key, self.contributions_to(key))
+        after = sharing(key, self.contributions_to(key), states)
         self._groups[key] = after
         if not after:
             del self._groups[key]

@@ -15,7 +15,7 @@ from typing import Any
 
 from constellation.cluster_view import InstanceId
 from constellation.monitor.service_name import PROJECT_LABEL, SERVICE_LABEL
-from constellation.traefik.elements import Author, Instance, Owner
+from constellation.traefik.elements import Author, Instance, Owner, digest
 from messages.monitor import ServiceState
 
 
@@ -50,7 +50,7 @@ def programs(states: Mapping[InstanceId, ServiceState]) -> Programs:
     implied: dict[InstanceId, str] = {}
     kept: set[str] = set()
     for one, state in states.items():
-        if _is_named(state):
+        if is_named(state):
             kept.add(program_of(state))
         else:
             implied[one] = program_of(state)
@@ -77,7 +77,23 @@ def author_of(instance: Instance, state: ServiceState, known: Programs) -> Autho
     return Author(Owner(state.service, program), stack, is_disputed=True)
 
 
-def _is_named(state: ServiceState) -> bool:
+def twin_of(state: ServiceState) -> str:
+    """Return what the containers of one program with the same labels of Traefik share.
+
+    On one node, outside Docker Compose, they are replicas.  The labels may differ in how each of
+    them is reached.
+    """
+    labels = sorted(
+        (label.name.lower(), label.value)
+        for label in state.labels
+        if label.name.lower().startswith("traefik.")
+        and ".loadbalancer.server." not in label.name.lower()
+    )
+    return digest(program_of(state), *(text for label in labels for text in label))
+
+
+def is_named(state: ServiceState) -> bool:
+    """Return whether a label or the settings say the name of its service."""
     return state.source == "static" or any(
         label.name.lower() == SERVICE_LABEL and label.value.strip() for label in state.labels
     )

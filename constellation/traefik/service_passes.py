@@ -28,7 +28,7 @@ def services(composition: Composition, work: Work) -> None:
     """
     changed = []
     for key in work.keys("services"):
-        before, groups = composition.regroup(key)
+        before, groups = composition.regroup(key, work.states)
         faces = {
             group.key: made.face
             for group in before

@@ -1,14 +1,16 @@
 """Which instances share a service name of labels: each group of them is one service.
 
 Instances share it if they have the same owner, on whatever node, or belong to the same stack on the
-same node, as blue and green do.  Two stacks never share it, nor does a stack on two nodes of which
-no owner is on both: their names may have been chosen without knowing of each other.
+same node, as blue and green do.  Outside Docker Compose, containers on one node that run the same
+program with the same labels share it: nothing could tell their routers apart.  No others share it,
+not even a stack on two nodes of which no owner is on both: its names may have been chosen without
+knowing of each other.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from constellation.traefik.elements import (
@@ -22,7 +24,9 @@ from constellation.traefik.elements import (
     Whose,
 )
 from constellation.traefik.merging import by_owner, conflicts, sites_of, winner_of
+from constellation.traefik.owners import is_named, twin_of
 from constellation.traefik.rejection import Rejection
+from constellation.traefik.service_servers import States
 
 
 class Meaning(NamedTuple):
@@ -58,12 +62,14 @@ class Group(NamedTuple):
     routed: tuple[Instance, ...]
 
 
-def sharing(key: ElementKey, contributions: Collection[Contribution]) -> tuple[Group, ...]:
+def sharing(
+    key: ElementKey, contributions: Collection[Contribution], states: States
+) -> tuple[Group, ...]:
     """Return the contributions to the service name `key` in groups."""
     by = by_owner(contributions)
     if len(by) == 1:  # nearly always
         return (_group(key, by, _stack_of(by), is_plain=True),)
-    apart = _apart(by)
+    apart = _apart(by, states)
     stacks = [_stack_of(owners) for owners in apart]
     seen = Counter(stacks)
     return tuple(
@@ -75,11 +81,11 @@ def sharing(key: ElementKey, contributions: Collection[Contribution]) -> tuple[G
 _Owners = dict[Owner, list[Contribution]]
 
 
-def _apart(by: _Owners) -> list[_Owners]:
+def _apart(by: _Owners, states: States) -> list[_Owners]:
     """Return the owners that share the name, by group."""
     groups: list[tuple[set[Site], _Owners]] = []
     for owner, own in by.items():
-        sites, joined = {*sites_of(own)}, {owner: own}
+        sites, joined = {*sites_of(own), *_twins(own, states)}, {owner: own}
         others = []
         for other in groups:
             if sites & other[0]:
@@ -89,6 +95,13 @@ def _apart(by: _Owners) -> list[_Owners]:
                 others.append(other)
         groups = [*others, (sites, joined)]
     return [owners for _, owners in groups]
+
+
+def _twins(own: Iterable[Contribution], states: States) -> Iterator[Site]:
+    for one in own:
+        state = states[one.instance.service][one.instance.id]
+        if not one.author.stack and not is_named(state):
+            yield f"\0{twin_of(state)}", one.instance.node
 
 
 def _stack_of(owners: _Owners) -> str:

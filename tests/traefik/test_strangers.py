@@ -98,6 +98,11 @@ def ports(http: dict[str, Any], service: str) -> Iterator[int]:
         yield int(server["url"].rpartition(":")[2])
 
 
+def services_named(made: DynamicConfiguration, name: str) -> list[list[int]]:
+    http = json.loads(made.body)["http"]
+    return [list(ports(http, one)) for one in http["services"] if one.startswith(name)]
+
+
 def warnings(made: DynamicConfiguration) -> list[Rejection]:
     return [item for item in made.rejected if item.is_sent]
 
@@ -133,6 +138,19 @@ def test_containers_without_compose_are_stacks_of_their_own() -> None:
     _, made = built(pasted(PHOTOS, name="photos", **alone), pasted(UPTIME, name="uptime", **alone))
 
     assert ports_of(made) == {"Host(`photos`)": [2283], "Host(`up`)": [3001]}
+
+
+@pytest.mark.case("R3")
+def test_containers_without_compose_that_differ_in_name_alone_are_replicas() -> None:
+    alone = {"project": "", "compose_service": ""}
+    blue = pasted(PHOTOS, name="blue", **alone)
+    green = pasted(blue, name="green", image="immich/server:3", port=2284)
+
+    _, made = built(blue, green)
+    _, apart = built(blue, pasted(green, node="beta"))
+
+    assert ports_of(made) == {"Host(`photos`)": [2283, 2284]}
+    assert sorted(map(len, services_named(apart, "app"))) == [1, 1]
 
 
 @pytest.mark.case("R1")
@@ -257,8 +275,20 @@ def program(one: Container) -> str:
 
 
 def are_related(one: Container, other: Container, all_: list[Container]) -> bool:
-    in_one_stack = bool(one.project) and (one.project, one.node) == (other.project, other.node)
-    return in_one_stack or is_one_service(one, other, all_)
+    if (
+        one.node == other.node
+        and one.project == other.project
+        and (one.project or twins(one, other))
+    ):
+        return True
+    return is_one_service(one, other, all_)
+
+
+def twins(one: Container, other: Container) -> bool:
+    def identity(of: Container) -> list[str]:
+        return [program(of), of.router, of.rule if of.router else "", of.to, of.defines]
+
+    return not one.named and not other.named and identity(one) == identity(other)
 
 
 def family(of: list[Container], among: list[Container], all_: list[Container]) -> list[Container]:
