@@ -422,6 +422,8 @@ class GossipNode:
 
     def _send_direct(self, now_s: float) -> list[Effect]:
         """Send what is due over TCP; begin with an exchange where UDP has just been lost."""
+        if not self.swim.paths.has_doubts and self._direct.due_s is None:
+            return []
         newly = self.swim.paths.take_newly_lost()
         strangers = self.swim.outbox.strangers
         to = [one for one in self.swim.paths.over_tcp if one not in strangers]

@@ -77,6 +77,7 @@ def test_members_at_both_ends_name_the_pair_and_its_direction_until_udp_passes_a
     assert [(one.name, one.is_heard) for one in beta.lost(net.now_s)] == [("n1", True)]
     assert list(net.nodes[IPS[2]].swim.paths.lost(net.now_s)) == []
 
+    say(net, IPS[0], "web", "healthy")  # what waits for TCP must not wait for ever
     net.heal()
     net.run(3)
 
