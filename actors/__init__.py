@@ -10,6 +10,7 @@ daemon_thread    blocking work for an asyncio loop
 metrics_report   the metrics of one process as a message
 node             this process's settings and cluster key, inherited by fork
 guardian         the agent's first process: watches the actor system, handles signals
+start_checks     what the start would refuse on this machine, found out without changing it
 node_life        one life of the actor system, as the guardian sees it
 supervisor       starts and restarts the node's actors
 monitor          the health of one service; `services` is the parent of all monitors

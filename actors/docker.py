@@ -47,6 +47,7 @@ class DockerActor(AsyncShell):
             bind_address=settings.bind_address,
             stopped_expiry_s=settings.monitor.stopped_expiry_s,
             trusts_addresses=settings.traefik.says_it_reaches_containers,
+            static_names=(service.name for service in settings.static_services),
         )
         self.inventory = Inventory(policy)
         self._inspecting: set[str] = set()

@@ -30,6 +30,7 @@ from constellation.gossip.incarnation import UNSAVED_PAUSE_S, saved_life, unsave
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import MemberChanged, ProbeEnded
 from constellation.gossip.security import Keyring
+from constellation.gossip.troubles import TroubleReporter, key_troubles, troubles_of
 from constellation.log import get_logger
 from constellation.settings.agent import Settings
 from constellation.settings.gossip import GossipSettings
@@ -70,10 +71,14 @@ class GossipActor(AsyncShell):
         self._name_taken = False
         self._unsaved: AdapterError | None = None  # why something is not saved; None: all is saved
         self._reported = PART_PRESENT  # to admin
+        self._troubles = TroubleReporter("gossip")
 
     def on_actor_up_async(self, name: str) -> None:
-        if name == "admin" and self._reported != PART_PRESENT:
+        if name != "admin":
+            return
+        if self._reported != PART_PRESENT:
             self.post_soon("admin", self._reported)
+        self.post_soon("admin", self._troubles.report)
 
     async def run(self) -> None:
         settings = node.settings()
@@ -102,6 +107,7 @@ class GossipActor(AsyncShell):
                 await asyncio.sleep(HOUSEKEEPING_S)
                 transport.node.set_seeds(await self._seeds(settings.gossip))
                 self._arm_feed()
+                self._report_troubles(transport)
                 if self.keys.must_ask():
                     self._ask_for_keys(transport, settings.actors.port)
         finally:
@@ -245,6 +251,18 @@ class GossipActor(AsyncShell):
             self._name_taken = not self._name_taken
             self._report_part()
 
+    def _report_troubles(self, transport: GossipTransport) -> None:
+        now_s, core = self._time(), transport.node
+        expected = {one.ip for one in (*core.seeds, *core.known_addresses)} - {core.address.ip}
+        foreign = transport.foreign_keys.lasting(now_s, expected=expected)
+        now = [*troubles_of(core, now_s), *key_troubles(core.node_name, foreign)]
+        report, events = self._troubles.update(now)
+        if report is not None:
+            self.post_soon("admin", report)
+        for event in events:
+            self.perform(Note(event.what, {"of": event.node, "why": event.reason}, "warning"))
+            self.post_soon("admin", event)
+
     def _report_part(self) -> None:
         part = self._part()
         if part != self._reported:
@@ -252,12 +270,16 @@ class GossipActor(AsyncShell):
             self.post_soon("admin", part)
 
     def _part(self) -> PartReported:
-        if self._name_taken:
+        holder = self.transport.node.swim.name_taken_by if self.transport is not None else None
+        if holder is not None:
+            name, address = holder
             return PartReported(
                 part="gossip",
                 state="lost",
-                why="another node, or this one before it lost its data_dir, has its node_name",
-                fix="give each node a node_name of its own; if there is no other node, wait",
+                why=f"this node is no member: its node_name or its identity belongs to {name} at "
+                f"{address}, which another node is, or this one was before it lost its data_dir",
+                fix="give each node a node_name and a data_dir of its own, never a copy; if there "
+                "is no other node, wait",
             )
         if self._unsaved is not None:
             why = f"{self._unsaved.what}: {self._unsaved.why}; the node stays a member"

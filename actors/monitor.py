@@ -1,4 +1,4 @@
-"""Monitor actor: one process for each service, which publishes its state from observations.
+"""Monitor actor: one process for each instance, which publishes its state from observations.
 
 A node may run hundreds, so it stays small: it imports neither Docker nor a web framework.
 """
@@ -48,6 +48,7 @@ class MonitorActor(ShellActor):
             log.info(
                 "service_health_changed",
                 service=state.service,
+                instance=state.key,
                 old=before,
                 new=state.health,
                 reason=state.reason,
@@ -55,5 +56,5 @@ class MonitorActor(ShellActor):
 
     def receiveMsg_MonitorStop(self, message: MonitorStop, sender: ActorAddress) -> None:
         self.state = None
-        self.post("gossip", RecordWithdraw(kind="service", key=message.service))
-        self.send(sender, MonitorDone(service=message.service))
+        self.post("gossip", RecordWithdraw(kind="service", key=message.name))
+        self.send(sender, MonitorDone(name=message.name))

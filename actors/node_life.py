@@ -12,6 +12,7 @@ from thespian.system.messages.admin import QueryAck, QueryExists, SystemShutdown
 from thespian.system.transport import ReceiveEnvelope
 
 from actors import node
+from actors.adapters.listening import listen_on
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.tailnet_address import find_seed_hosts
 from actors.supervisor import SupervisorActor
@@ -21,6 +22,7 @@ from actors.transport.system_base import NodeSystemBase
 from constellation.errors import AdapterError
 from constellation.log import get_logger
 from constellation.settings.agent import Settings
+from constellation.settings.listeners import Listener
 from messages.base import Message
 from messages.lifecycle import (
     ActorPing,
@@ -61,7 +63,9 @@ class NodeLife:
             port=settings.actors.port,
             cluster_key=node.cluster_key(),
             runtime_dir=directories.runtime_dir,
-            listener=_listen(settings.bind_address, settings.actors.port),
+            listener=listen_on(
+                Listener("actors.port", settings.bind_address, settings.actors.port)
+            ),
             user_timeout_s=settings.actors.user_timeout_s,
             peer_queue_bytes_max=settings.actors.peer_queue_bytes_max,
         )
@@ -208,15 +212,3 @@ def _addresses(host_port: str) -> list[str]:
         return []
     found = (str(row[4][0]) for row in rows)
     return [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in found]
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        raise AdapterError(
-            f"{host}:{port} cannot be listened on for the actor system",
-            why=error.strerror or str(error),
-            fix="see whether another agent runs, or correct bind_address or actors.port",
-        ) from error

@@ -1,19 +1,22 @@
 """Raft actor: hands messages to the Raft host, and performs the batches that it returns.
 
 A handler only puts its message into the host's inbox.  All that has arrived is stepped and made
-durable together, with one sync of the disk.
+durable together, with one sync of the disk.  A disk that does not answer counts as one that failed:
+this node takes no part until it answers and the journal was read again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from random import SystemRandom
 
 from thespian.actors import ActorAddress
 
 from actors import node
+from actors.adapters.bounded_save import BoundedSave
 from actors.adapters.raft_metrics import RaftMetrics
-from actors.adapters.raft_store import RaftStore
+from actors.adapters.raft_store import FILE_NAME, RaftStore
 from actors.shell import ShellActor
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
@@ -41,6 +44,7 @@ from messages.raft_member import (
 )
 
 TICK_INTERVAL_S = 0.05
+DISK_PATIENCE_S = 5.0  # shorter than the supervisor's, which would kill an actor that waits
 RAFT = "raft"  # the name of every node's Raft actor
 
 
@@ -63,6 +67,8 @@ class RaftActor(ShellActor):
             utc_s=node.started_at_utc_s(),
         )
         self.lateness = Lateness(TICK_INTERVAL_S)
+        self._directory = Path(settings.data_dir) / "raft"
+        self._disk = BoundedSave(str(self._directory / FILE_NAME), patience_s=DISK_PATIENCE_S)
         self.store: RaftStore | None = None  # None exactly while the host refuses
         self.metrics = RaftMetrics(self.registry)
         self.follow_cluster()
@@ -78,17 +84,21 @@ class RaftActor(ShellActor):
     # The disk.
 
     def _open(self, now_s: float) -> None:
+        opened: list[RaftStore] = []
         try:
-            self.store = RaftStore.open(Path(node.settings().data_dir) / "raft")
+            self._disk.run(lambda: opened.append(RaftStore.open(self._directory)))
         except AdapterError as error:
+            self._disk.afterwards(lambda: _close_all(opened))
             self.host.open_failed(error, now_s)
             return
+        (self.store,) = opened
         if not self.host.begin(self.store.disk, now_s):
             self._close()
 
     def _close(self) -> None:
+        """Close the store, but not under a call that hangs: that may still write to its file."""
         if self.store is not None:
-            self.store.close()
+            self._disk.afterwards(self.store.close)
         self.store = None
 
     # What arrives.
@@ -177,10 +187,11 @@ class RaftActor(ShellActor):
         """Perform the fields of a batch in the order in which it declares them."""
         self._send_all(batch.early_sends)
         if batch.saves:
-            assert self.store is not None, "a host that serves has a store"
+            store = self.store
+            assert store is not None, "a host that serves has a store"
             try:
                 with self.metrics.saving():
-                    self.store.save(batch.saves)
+                    self._disk.run(lambda: store.save(batch.saves))
             except AdapterError as error:
                 self._close()
                 self.host.save_failed(error, now_s)
@@ -203,3 +214,8 @@ class RaftActor(ShellActor):
     def _send_all(self, sends: tuple[SendTo, ...]) -> None:
         for send in sends:
             self.send_to(send.node, RAFT, send.message)
+
+
+def _close_all(stores: Iterable[RaftStore]) -> None:
+    for store in stores:
+        store.close()

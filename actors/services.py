@@ -1,4 +1,4 @@
-"""Services actor: the parent of this node's monitors, one process for each service."""
+"""Services actor: the parent of this node's monitors, one process for each instance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ServicesActor(ShellActor):
         policy = node.settings().supervisor.policy()
         self.roster = MonitorRoster(restart=policy.restart, ping_timeout_s=policy.ping_timeout_s)
         self.monitors: dict[str, ActorAddress] = {}
-        self.services: dict[str, str] = {}  # by the address text of their monitor
+        self.names: dict[str, str] = {}  # of instances, by the address text of their monitor
         self._stopping = False
         self._make_metrics()
         self.follow_cluster()
@@ -46,7 +46,7 @@ class ServicesActor(ShellActor):
     def _make_metrics(self) -> None:
         self._healths = Gauge(
             "constellation_monitor_services",
-            "Services of this node by the health that their monitors concluded",
+            "Service instances of this node by the health that their monitors concluded",
             ["health"],
             registry=self.registry,
         )
@@ -93,50 +93,50 @@ class ServicesActor(ShellActor):
         self.roster.cluster_changed(change)
 
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
-        service = self.services.get(self.address_text(sender))
-        if service is not None:
-            self.roster.answered(service, self.now_s())
+        name = self.names.get(self.address_text(sender))
+        if name is not None:
+            self.roster.answered(name, self.now_s())
 
     def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
-        service = self.services.get(self.address_text(sender))
-        if service is not None:
-            self.roster.answered(service, self.now_s())
+        name = self.names.get(self.address_text(sender))
+        if name is not None:
+            self.roster.answered(name, self.now_s())
 
     def receiveMsg_ServiceState(self, message: ServiceState, sender: ActorAddress) -> None:
         self.roster.concluded(message)
 
     def receiveMsg_MonitorDone(self, message: MonitorDone, sender: ActorAddress) -> None:
-        self._perform(self.roster.done(message.service, self.now_s()))
+        self._perform(self.roster.done(message.name, self.now_s()))
 
     def on_child_exited(self, address: ActorAddress) -> None:
-        service = self.services.pop(self.address_text(address), None)
-        if service is not None and not self._stopping:
-            self.monitors.pop(service, None)
-            self._perform(self.roster.exited(service, self.now_s()))
+        name = self.names.pop(self.address_text(address), None)
+        if name is not None and not self._stopping:
+            self.monitors.pop(name, None)
+            self._perform(self.roster.exited(name, self.now_s()))
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Create(service):
-                    self._create(service)
-                case Tell(service, message):
-                    self.send(self.monitors[service], message)
-                case End(service, by_force):
-                    self._end(service, by_force=by_force)
+                case Create(name):
+                    self._create(name)
+                case Tell(name, message):
+                    self.send(self.monitors[name], message)
+                case End(name, by_force):
+                    self._end(name, by_force=by_force)
                 case Send() | Note():
                     self.perform(effect)
 
-    def _create(self, service: str) -> None:
+    def _create(self, name: str) -> None:
         monitor = self.createActor(MonitorActor)
         self._created.inc()
-        self.monitors[service] = monitor
-        self.services[self.address_text(monitor)] = service
+        self.monitors[name] = monitor
+        self.names[self.address_text(monitor)] = name
         parent = self.address_text(self.myAddress)
-        self.send(monitor, ActorStart(name=f"monitor/{service}", supervisor=parent))
+        self.send(monitor, ActorStart(name=f"monitor/{name}", supervisor=parent))
         self.send(monitor, self._directory_of_monitors())
 
-    def _end(self, service: str, *, by_force: bool) -> None:
-        monitor = self.monitors.get(service)
+    def _end(self, name: str, *, by_force: bool) -> None:
+        monitor = self.monitors.get(name)
         if monitor is None:
             return
         if by_force:

@@ -2,6 +2,8 @@
 
 Deltas are applied in order of `version`.  When one is missing, the view keeps what it has, sets
 `gap`, and waits for the next snapshot.
+
+A service has instances on many nodes, and may have several on one.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from messages.gossip import ClusterChanged, ClusterMember, NodeState
+from messages.gossip import ClusterChanged, ClusterMember, NodeServiceState, NodeState
 from messages.monitor import ServiceState
 from messages.warp import WarpState
 
@@ -25,16 +27,27 @@ def _empty() -> Any:
     return MappingProxyType({})
 
 
+class InstanceId(NamedTuple):
+    """One instance: its name is unique on its node."""
+
+    node: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """Everything one reader knows.  `version` is -1 until the first snapshot."""
+    """Everything one reader knows.  `version` is -1 until the first snapshot.
+
+    `services` are the instances of each service, and `service_of` is the service of each instance.
+    """
 
     version: int = -1
     self_node: str = ""
     gap: bool = False  # a delta was missed: subscribe again
     members: Mapping[str, ClusterMember] = field(default_factory=_empty)
     nodes: Mapping[str, NodeState] = field(default_factory=_empty)
-    services: Mapping[str, Mapping[str, ServiceState]] = field(default_factory=_empty)
+    services: Mapping[str, Mapping[InstanceId, ServiceState]] = field(default_factory=_empty)
+    service_of: Mapping[InstanceId, str] = field(default_factory=_empty)
     warps: Mapping[str, Mapping[str, WarpState]] = field(default_factory=_empty)
 
     @property
@@ -66,35 +79,35 @@ class ClusterView:
         state = self.nodes.get(node)
         return state is not None and state.cordoned
 
-    def is_routable(self, service: str, node: str) -> bool:
-        """Return whether the instance of `service` on `node` may get requests."""
-        state = self.services.get(service, {}).get(node)
+    def is_routable(self, node: str, state: ServiceState) -> bool:
+        """Return whether an instance on `node` may get requests; `state` is its present state."""
         return (
-            state is not None
-            and state.health == "healthy"
+            state.health == "healthy"
             and not state.draining
             and self.is_living(node)
             and not self.is_cordoned(node)
         )
 
     def routable(self, service: str) -> tuple[tuple[str, ServiceState], ...]:
-        """Return the instances of `service` that may get requests, by node."""
-        instances = self.services.get(service, {})
+        """Return the instances of `service` that may get requests, each with its node, in order."""
+        instances = sorted(self.services.get(service, {}).items())
         return tuple(
-            (node, instances[node]) for node in sorted(instances) if self.is_routable(service, node)
+            (one.node, state) for one, state in instances if self.is_routable(one.node, state)
         )
 
     def instances(self) -> Iterator[tuple[str, str, ServiceState]]:
-        """Yield every service, its node and its state, ordered by both names."""
+        """Yield the service, node and state of every instance, ordered by service, node, name."""
         for service in sorted(self.services):
-            for node in sorted(self.services[service]):
-                yield service, node, self.services[service][node]
+            instances = self.services[service]
+            for one in sorted(instances):
+                yield service, one.node, instances[one]
 
 
 def _merge(view: ClusterView, change: ClusterChanged) -> ClusterView:
     gone: dict[str, list[tuple[str, str]]] = {"node": [], "service": [], "warp": []}
     for name in change.removed:
         gone[name.kind].append((name.key, name.node))
+    services, service_of = _changed_services(view, change.services, gone["service"])
     return ClusterView(
         version=change.version,
         self_node=change.self_node,
@@ -108,11 +121,8 @@ def _merge(view: ClusterView, change: ClusterChanged) -> ClusterView:
             ((item.node, item.state) for item in change.nodes),
             (node for _, node in gone["node"]),
         ),
-        services=_changed_by_node(
-            view.services,
-            ((item.state.service, item.node, item.state) for item in change.services),
-            gone["service"],
-        ),
+        services=services,
+        service_of=service_of,
         warps=_changed_by_node(
             view.warps,
             ((item.state.gateway, item.node, item.state) for item in change.warps),
@@ -132,6 +142,53 @@ def _changed(old: Mapping[K, V], new: Iterable[tuple[K, V]], gone: Iterable[K]) 
 def _copy(old: Mapping[K, V]) -> dict[K, V]:
     """Return a copy; of a large view it is made with every change, so it must be fast."""
     return old.copy() if isinstance(old, MappingProxyType) else dict(old)
+
+
+def _changed_services(
+    view: ClusterView, new: Iterable[NodeServiceState], gone: Iterable[tuple[str, str]]
+) -> tuple[Mapping[str, Mapping[InstanceId, ServiceState]], Mapping[InstanceId, str]]:
+    """Return `services` and `service_of` after a change; an instance may change its service."""
+    if not new and not gone:
+        return view.services, view.service_of
+    services, moved = _copy(view.services), dict[InstanceId, str | None]()
+    for item in new:
+        one, service = InstanceId(item.node, item.state.key), item.state.service
+        before = moved.get(one, view.service_of.get(one))
+        if before != service:
+            _remove_instance(services, before, one)
+            moved[one] = service
+        services[service] = MappingProxyType({**services.get(service, {}), one: item.state})
+    for name, node in gone:
+        one = InstanceId(node, name)
+        _remove_instance(services, moved.get(one, view.service_of.get(one)), one)
+        moved[one] = None
+    return MappingProxyType(services), _moved(view.service_of, moved)
+
+
+def _moved(
+    old: Mapping[InstanceId, str], moved: Mapping[InstanceId, str | None]
+) -> Mapping[InstanceId, str]:
+    """Return `old` after some instances changed their service, or went (None)."""
+    if not moved:
+        return old
+    service_of = _copy(old)
+    for one, service in moved.items():
+        if service is None:
+            service_of.pop(one, None)
+        else:
+            service_of[one] = service
+    return MappingProxyType(service_of)
+
+
+def _remove_instance(
+    services: dict[str, Mapping[InstanceId, ServiceState]], service: str | None, one: InstanceId
+) -> None:
+    if service is None:
+        return
+    rest = {other: state for other, state in services[service].items() if other != one}
+    services[service] = MappingProxyType(rest)
+    if not rest:
+        del services[service]
 
 
 def _changed_by_node(

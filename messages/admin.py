@@ -140,10 +140,11 @@ class ServicesRequest(Message):
 
 
 class ServiceRow(Message):
-    """One service on one node.  Part of `ServicesReport`."""
+    """One instance of a service.  Part of `ServicesReport`."""
 
     service: str
     node: str
+    instance: str = Field(default="", description="its name, unique on its node")
     health: Health = Field(description="as its node reported last")
     reason: str = Field(description="why it is not healthy or not routable; may be empty")
     source: str
@@ -220,9 +221,10 @@ class CordonReport(Message):
     reason: str = Field(default="", max_length=CORDON_REASON_CHARACTERS_MAX)
     was_already: bool = Field(description="it was in this state before")
     services: tuple[str, ...] = Field(
-        description="the services healthy on it, by name: they get no requests there while it is "
-        "cordoned"
+        description="those with a healthy instance on it, by name: they get no requests there "
+        "while it is cordoned"
     )
+    instances_total: int = Field(ge=0, description="the healthy instances of these services on it")
     sole_services: tuple[str, ...] = Field(
         description="those of them that are healthy nowhere else: their requests fail while it is "
         "cordoned"

@@ -20,6 +20,12 @@ EventName = Literal[
     "failed",
     "cordoned",
     "uncordoned",
+    "name_conflict",
+    "path_lost",
+    "path_restored",
+    "records_refused",
+    "key_mismatch",
+    "keys_changed",
     # of a service on a node
     "healthy",
     "unhealthy",
@@ -60,7 +66,11 @@ class EventRow(Message):
     ago_s: float = Field(ge=0.0, description="since the asked node learned of it")
     node: str = Field(description="the node it is about; empty for some events of Raft")
     service: str = Field(default="", description="empty: it is not about a service")
-    subject: str = Field(default="", description="what else it is about, e.g. a lease; often empty")
+    subject: str = Field(
+        default="",
+        description="what else it is about: a lease, or an instance whose name is not that of its "
+        "service; often empty",
+    )
     what: EventName
     reason: str = Field(default="", description="why; may be empty")
 

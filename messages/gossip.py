@@ -15,6 +15,7 @@ MemberState = Literal["alive", "suspect", "dead", "left"]
 MemberEventKind = Literal["join", "leave", "update", "failed"]
 CORDON_REASON_CHARACTERS_MAX = 200
 FORMER_NAMES_MAX = 4
+NODE_NAME_CHARACTERS_MAX = 128
 ADDRESS_CHARACTERS_MAX = 64  # an IPv6 address has up to 45
 
 
@@ -41,7 +42,7 @@ class NodeState(Message):
         default="", max_length=64, description="of its Raft cluster; empty: none yet"
     )
     witness: bool = Field(default=False, description="it votes, and leads only if no other can")
-    former_names: tuple[Annotated[str, Field(max_length=128)], ...] = Field(
+    former_names: tuple[Annotated[str, Field(max_length=NODE_NAME_CHARACTERS_MAX)], ...] = Field(
         default=(),
         max_length=FORMER_NAMES_MAX,
         description="other values of node_name that this data_dir had",
@@ -57,7 +58,7 @@ class StateRecord(Message):
 
     kind: RecordKind
     node: str = Field(min_length=1, max_length=128, description="the author")
-    key: str = Field(max_length=128, description="service or gateway name; empty for the node")
+    key: str = Field(max_length=128, description="instance or gateway name; empty for the node")
     incarnation: int = Field(ge=0, description="of the author; grows with each of its lives")
     counter: int = Field(ge=0, description="grows with each change in one life of the author")
     node_state: NodeState | None = None
@@ -103,7 +104,7 @@ class ClusterMember(Message):
 
 
 class NodeServiceState(Message):
-    """A service on a named node.  Part of `ClusterChanged`."""
+    """An instance on a named node.  Part of `ClusterChanged`."""
 
     node: str
     state: ServiceState

@@ -43,9 +43,14 @@ class ReachNote(Message):
 
 
 class ServiceObservation(Message):
-    """One service on this node as a source observes it.  Part of `ServicesObserved`."""
+    """One instance on this node as a source observes it.  Part of `ServicesObserved`."""
 
-    service: str = Field(min_length=1, max_length=128)
+    service: str = Field(min_length=1, max_length=128, description="of which it is an instance")
+    name: str = Field(
+        default="",
+        max_length=128,
+        description="of the instance, unique on its node; empty: the same as `service`",
+    )
     source: Literal["docker", "static"]
     instance: str = Field(description="container id, or the checked address")
     running: bool = Field(description="the process exists and is not paused")
@@ -82,34 +87,44 @@ class ServiceObservation(Message):
     )
     created_at_utc_s: float = Field(default=0.0, description="when deployed, Unix seconds")
 
+    @property
+    def key(self) -> str:
+        """The instance's name, which is the key of its record."""
+        return self.name or self.service
+
 
 class ServicesObserved(Message):
     """State what a source observes.  Sent by a source to the `services` actor.  No answer."""
 
     source: Literal["docker", "static"]
-    complete: bool = Field(description="these are all services: one that is missing has vanished")
+    complete: bool = Field(description="these are all instances: one that is missing has vanished")
     observations: tuple[ServiceObservation, ...]
     vanished: tuple[str, ...] = Field(
-        default=(), description="names of services that no longer exist"
+        default=(), description="names of instances that no longer exist"
     )
 
 
 class MonitorStop(Message):
-    """Tell a monitor to withdraw its service, which vanished.  Answered by `MonitorDone`."""
+    """Tell a monitor to withdraw its instance, which vanished.  Answered by `MonitorDone`."""
 
-    service: str
+    name: str
 
 
 class MonitorDone(Message):
-    """Answer to `MonitorStop`: the service is withdrawn, and the monitor may be ended."""
+    """Answer to `MonitorStop`: the instance is withdrawn, and the monitor may be ended."""
 
-    service: str
+    name: str
 
 
 class ServiceState(Message):
-    """One service on one node as its monitor judges it.  Published by gossip."""
+    """One instance of a service as its monitor judges it.  Published by gossip."""
 
     service: str = Field(min_length=1, max_length=128)
+    name: str = Field(
+        default="",
+        max_length=128,
+        description="of the instance, unique on its node; empty: the same as `service`",
+    )
     health: Health
     reason: str = Field(default="", max_length=512, description="the reason, for people")
     source: Literal["docker", "static"]
@@ -127,3 +142,8 @@ class ServiceState(Message):
     role: Role = Field(default="", description="whether it takes writes; empty: unknown")
     draining: bool = Field(default=False, description="asked to stop: it gets no new requests")
     created_at_utc_s: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """The instance's name, which is the key of its record."""
+        return self.name or self.service

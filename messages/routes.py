@@ -84,6 +84,7 @@ class BackendRow(Message):
 
     service: str
     node: str
+    instance: str = Field(default="", description="its name, unique on its node")
     address: str = Field(description="where Traefik sends requests; empty: nowhere")
     way: Way = Field(description="how Traefik reaches it; empty: it does not")
     weight: int | None = Field(description="None: the same as the others")
@@ -136,6 +137,7 @@ class UnservedRow(Message):
 
     service: str
     node: str
+    name: str = Field(description="of the instance, unique on its node")
     why: str
 
 

@@ -34,6 +34,9 @@ EXAMPLES = {
     "runtime_dir": "/run/constellation",
     "cluster_key_file": "/etc/constellation/cluster_key",
     "docker.publish_address": "100.64.0.1",
+    "docker.tls_ca_file": "/etc/constellation/docker/ca.pem",
+    "docker.tls_cert_file": "/etc/constellation/docker/cert.pem",
+    "docker.tls_key_file": "/etc/constellation/docker/key.pem",
     "http.bind_address": "127.0.0.1",
 }
 KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true, false"}
@@ -136,7 +139,8 @@ def markdown() -> str:
         "A setting has the same name everywhere: `gossip.port` in a TOML or YAML file,",
         "`--set gossip.port=7946` on the command line, `CONSTELLATION_GOSSIP__PORT=7946` in the",
         "environment. The command line overrides the environment, which overrides the file, which",
-        "overrides the defaults. Lists in the environment are JSON.",
+        "overrides the defaults. Lists in the environment are JSON. A file with `cluster_key` must",
+        "not be open to every user of the host (mode 0640 or 0600).",
     ]
     group: str | None = None
     for setting in all_settings():
@@ -203,7 +207,7 @@ def environment_example() -> str:
     lines = [
         f"# {MADE_BY}",
         "# Every setting, commented out, with its default; remove the # to change one.",
-        "# Lists are JSON.",
+        "# Lists are JSON.  Install it with mode 0600: CONSTELLATION_CLUSTER_KEY is a secret.",
     ]
     for setting in all_settings():
         value = _example(setting)

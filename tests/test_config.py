@@ -46,8 +46,9 @@ def test_uncommented_toml_example_holds_the_defaults() -> None:
     values.pop("static_services")  # an example of one, where the default is none
     for path in ("cluster_key", "cluster_key_file", "runtime_dir"):
         values.pop(path)  # examples too: unset by default
-    for group, name in (("docker", "publish_address"), ("http", "bind_address")):
-        values[group].pop(name)
+    values["http"].pop("bind_address")
+    for name in ("publish_address", "tls_ca_file", "tls_cert_file", "tls_key_file"):
+        values["docker"].pop(name)
 
     assert settings_model()(**values) == settings_model()(**REQUIRED)
 

@@ -3,10 +3,12 @@
 The disk:
 durable_file      replace, create and remove files durably; what to do when the disk refuses
 retried_save      save a value in a thread, and again until the disk takes it
-bounded_save      save in a thread, and wait for it for a limited time
+bounded_save      use the disk in a thread, and wait for it for a limited time
 secret_file       a secret in a file that other users cannot read
+private_directory  a directory of this user alone, at a path that nobody can redirect
 node_directory    the data and runtime directory of an agent, and its lock
 cluster_key       the secret shared by all nodes
+node_names        the names that this node has had
 node_identity     the key that signs this node's records
 keyring_file      the gossip keys, sealed
 gossip_memory     the incarnation and the addresses that gossip needs after a restart
@@ -26,6 +28,7 @@ docker            the Docker Engine
 docker_failure    why Docker did not answer, in words
 docker_tls        the certificates for a Docker Engine behind TLS
 tailscale         tailscaled
+listening         whether an address and port can be listened on, and why not
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 parts             which optional parts are missing on this host
 systemd           notifications to systemd

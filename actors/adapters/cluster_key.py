@@ -39,6 +39,20 @@ def load_cluster_key(settings: Settings, *, make: bool = True) -> bytes:
     return _read(path, "data_dir")
 
 
+def check_cluster_key(settings: Settings) -> None:
+    """Check the cluster key as `load_cluster_key` does; one that would be generated is no problem.
+
+    Raises:
+        ConfigError: its file cannot be used.
+    """
+    if settings.cluster_key_file is not None:
+        _read(Path(settings.cluster_key_file), "cluster_key_file")
+    elif settings.cluster_key is None:
+        path = Path(settings.data_dir) / FILE_NAME
+        if not is_missing(path):
+            _read(path, "data_dir")
+
+
 def _read(path: Path, setting: str) -> bytes:
     key = read_secret(path, what="the cluster key", setting=setting)
     if len(key) < CLUSTER_KEY_CHARACTERS_MIN:

@@ -20,10 +20,10 @@ def check_docker_tls(settings: DockerSettings) -> None:
     """
     if settings.enabled and settings.endpoint.is_tls:
         context = ssl.create_default_context()
-        if settings.tls_ca_file is not None:
+        if settings.tls_ca_file:
             with _refusing(f"docker.tls_ca_file {settings.tls_ca_file}", "a PEM certificate"):
                 context.load_verify_locations(settings.tls_ca_file)
-        if settings.tls_cert_file is not None:
+        if settings.tls_cert_file:
             names = f"docker.tls_cert_file {settings.tls_cert_file} and its tls_key_file"
             with _refusing(names, "a PEM certificate and its key, without a password"):
                 # A password is not asked for: the agent has no terminal.
@@ -35,7 +35,7 @@ def tls_config(settings: DockerSettings) -> TLSConfig | bool:
     if not settings.endpoint.is_tls:
         return False
     pair = None
-    if settings.tls_cert_file is not None and settings.tls_key_file is not None:
+    if settings.tls_cert_file and settings.tls_key_file:
         pair = (settings.tls_cert_file, settings.tls_key_file)
     return TLSConfig(client_cert=pair, ca_cert=settings.tls_ca_file, verify=True)
 

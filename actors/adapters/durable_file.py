@@ -188,8 +188,18 @@ def _cause_and_remedy(number: int | None, path: Path) -> tuple[str, str] | None:
         case errno.EAGAIN | errno.ENOMEM:
             fix = "free memory, or raise the limit of processes (TasksMax, ulimit -u)"
             return "this host or user has no memory or processes left", fix
+        case _:
+            return _wrong_path(number, path)
+
+
+def _wrong_path(number: int | None, path: Path) -> tuple[str, str] | None:
+    match number:
         case errno.ENOENT:
             return f"{path.parent} does not exist", f"create the directory {path.parent}"
+        case errno.ELOOP:
+            return f"{path} is a symbolic link", "write the path where it leads"
+        case errno.ENAMETOOLONG:
+            return "a name in it is longer than the file system allows", "choose a shorter path"
         case errno.ENOTDIR | errno.EEXIST:
             return f"a file is where a directory must be: {path}", "move that file elsewhere"
         case _:

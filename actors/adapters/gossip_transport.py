@@ -15,6 +15,7 @@ from actors.adapters.gossip_incoming import IncomingStreams
 from constellation.effects import Note
 from constellation.errors import AdapterError, WireError
 from constellation.gossip.datagram import GossipEnvelope
+from constellation.gossip.foreign_keys import ForeignKeys
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import (
@@ -42,6 +43,8 @@ EXCHANGES_MAX = 64  # outgoing TCP connections at once
 READ_BYTES = 1 << 16
 SOCKET_BUFFER_BYTES = 2 << 20
 TIMER_SLACK_S = 0.001  # uvloop rounds to milliseconds; a timer that fires early has nothing to do
+
+UNREADABLE = frozenset({"wrong_key", "not_encrypted"})  # reasons of a drop
 
 Observer = Callable[[Note | MemberChanged | ProbeEnded], None]
 
@@ -76,6 +79,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         self._timer_due_s: float | None = None
         self._exchanges: set[asyncio.Task[None]] = set()
         self._incoming = IncomingStreams()
+        self.foreign_keys = ForeignKeys()
 
     async def open_sockets(self, address: Address) -> None:
         """Listen on `address` only.
@@ -156,11 +160,17 @@ class GossipTransport(asyncio.DatagramProtocol):
         self.counts["bytes_in"] += len(data)
         try:
             body = self._envelope.open(data)
+            self.foreign_keys.understood(addr[0])
             effects = self.node.on_packet(body, Address(*addr[:2]), self._loop.time())
         except WireError as error:
-            self.drops[error.reason] += 1
+            self._drop(error, addr[0])
             return
         self.perform(effects)
+
+    def _drop(self, error: WireError, ip: str) -> None:
+        self.drops[error.reason] += 1
+        if error.reason in UNREADABLE:
+            self.foreign_keys.not_decrypted(ip, self._loop.time())
 
     def error_received(self, exc: Exception) -> None:
         """Count a sent packet that was refused: probes detect the failure."""
@@ -246,7 +256,12 @@ class GossipTransport(asyncio.DatagramProtocol):
                     writer.write_eof()
                     return None
                 answer = await self._read(reader, StreamReader(self._envelope, initiated=True))
-                self.counts["exchanges_unanswered"] += answer is None
+                if answer is None:
+                    self.counts["exchanges_unanswered"] += 1
+                    if isinstance(message, PushPull):
+                        self.foreign_keys.not_understood(to.ip, self._loop.time())
+                else:
+                    self.foreign_keys.understood(to.ip)
                 return answer
         except ConnectionRefusedError:
             self.counts["exchanges_failed"] += 1
@@ -254,7 +269,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         except (OSError, TimeoutError):
             self.counts["exchanges_failed"] += 1
         except WireError as error:
-            self.drops[error.reason] += 1
+            self._drop(error, to.ip)
         finally:
             if writer is not None:
                 writer.close()
@@ -272,7 +287,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         except (OSError, TimeoutError):
             self.counts["exchanges_failed"] += 1
         except WireError as error:
-            self.drops[error.reason] += 1
+            self._drop(error, str((writer.get_extra_info("peername") or ("",))[0]))
         finally:
             self._incoming.closed(writer)
             self.counts["exchanges_evicted"] = self._incoming.evicted

@@ -23,6 +23,21 @@ def load_identity(settings: Settings) -> Identity:
     path = Path(settings.data_dir) / FILE_NAME
     if is_missing(path):
         make_secret(path, secrets.token_hex(PRIVATE_KEY_BYTES))
+    return _read(path, settings)
+
+
+def check_identity(settings: Settings) -> None:
+    """Check the identity as `load_identity` does; one that would be created is no problem.
+
+    Raises:
+        ConfigError: its file cannot be read, or holds something else.
+    """
+    path = Path(settings.data_dir) / FILE_NAME
+    if not is_missing(path):
+        _read(path, settings)
+
+
+def _read(path: Path, settings: Settings) -> Identity:
     text = read_secret(path, what="the node identity", setting="data_dir")
     try:
         return Identity(settings.node_name, bytes.fromhex(text.decode()))

@@ -5,12 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from actors.adapters.listening import is_own_address
 from actors.adapters.tailscale import ask_tailscale
 from constellation.errors import AdapterError
 from constellation.settings.addresses import TAILSCALE
 from constellation.settings.agent import Settings
 from constellation.settings.tailscale import TailscaleSettings
-from constellation.tailscale.condition import TailscaleCondition, absent, condition_of
+from constellation.tailscale.condition import (
+    TailscaleCondition,
+    absent,
+    condition_of,
+    no_interface,
+)
 from constellation.tailscale.seeds import seed_hosts
 
 WHAT = f'bind_address = "{TAILSCALE}": no tailnet address'
@@ -32,24 +38,42 @@ def with_tailnet_address(settings: Settings) -> Settings:
     return settings.bound_to(address)
 
 
-def wait_for_tailnet_address(settings: Settings, *, say: Callable[[str, str], None]) -> Settings:
-    """Wait until this machine is connected to the tailnet, and return the same.
+def with_tailnet_address_here(settings: Settings) -> Settings:
+    """Return the same, if this machine can listen on its tailnet address now.
+
+    Raises:
+        AdapterError: this machine is not connected, or cannot listen on its address.
+        ConfigError: two listeners have the same address and port now.
+    """
+    return wait_for_tailnet_address(settings, say=lambda _why, _fix: None, wait_s=0.0)
+
+
+def wait_for_tailnet_address(
+    settings: Settings, *, say: Callable[[str, str], None], wait_s: float | None = None
+) -> Settings:
+    """Wait until this machine can listen on its tailnet address, and return the same.
 
     Args:
         settings: as loaded.
-        say: called with the reason and the fix while it is not connected, once for each reason.
+        say: called with the reason and the fix while it cannot, once for each reason.
+        wait_s: how long to wait; None: `tailscale.wait_s`.
 
     Raises:
-        AdapterError: it is not connected within `tailscale.wait_s`.
+        AdapterError: it cannot in that time, or never will.
+        ConfigError: two listeners have the same address and port now.
     """
     if not settings.binds_to_tailnet:
         return settings
-    deadline_s, said = time.monotonic() + settings.tailscale.wait_s, None
+    said = None
+    deadline_s = time.monotonic() + (settings.tailscale.wait_s if wait_s is None else wait_s)
     while True:
         address, condition = _look(settings.tailscale)
         if condition.state == "connected":
-            return settings.bound_to(address)
-        if time.monotonic() >= deadline_s:
+            # tailscaled reports the address some time before its interface has it.
+            if is_own_address(address):
+                return settings.bound_to(address)
+            condition = no_interface(address)
+        if condition.state == "userspace" or time.monotonic() >= deadline_s:
             raise AdapterError(WHAT, why=condition.why, fix=condition.fix)
         if condition != said:
             said = condition

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from thespian.actors import ActorAddress
 
 from actors import node
+from actors.adapters.bounded_save import BoundedSave
+from actors.adapters.node_names import FILE_NAME, former_names
 from actors.adapters.parts import find_missing
 from actors.admin.desk import Desk
 from actors.admin.shell import AdminShell
 from constellation import __version__
 from constellation.admin.cordon import Cordon
+from constellation.errors import AdapterError
+from constellation.log import get_logger
 from constellation.registry import runs_on_every_node
 from constellation.saving import is_saving
+from constellation.settings.agent import Settings
 from constellation.traefik.own_traefik import PART as TRAEFIK
 from constellation.wellness.troubles import TroubleBook
 from messages.admin import PartReported
 from messages.gossip import NodeState, RecordPublish
 from messages.raft_member import ClusterJoined
 from messages.wellness import Trouble, TroublesReported
+
+log = get_logger(__name__)
 
 FROM_START = ("tailscale", "cloudflare")  # no actor reports on these parts
 
@@ -36,6 +45,7 @@ class RecordDesk(Desk):
         }
         self._problems: dict[str, PartReported] = {}  # of this actor's own parts
         self._troubles = TroubleBook()
+        self._former_names = _former_names(node.settings())
 
     @property
     def not_present(self) -> tuple[PartReported, ...]:
@@ -103,6 +113,17 @@ class RecordDesk(Desk):
             agent_version=__version__,
             cluster_id=self._cluster_id,
             witness=settings.raft.witness,
+            former_names=self._former_names,
             started_at_utc_s=node.started_at_utc_s(),
         )
         self.shell.post("gossip", RecordPublish(node_state=state))
+
+
+def _former_names(settings: Settings) -> tuple[str, ...]:
+    directory = Path(settings.data_dir)
+    disk = BoundedSave(str(directory / FILE_NAME))
+    try:
+        return disk.run(lambda: former_names(directory, settings.node_name))
+    except AdapterError as error:
+        log.warning("former_names_not_known", error=error.what, why=error.why, fix=error.fix)
+        return ()

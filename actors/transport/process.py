@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import signal
+import stat
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,6 +27,10 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 PID_SUFFIX = ".pid"
 SOCKET_SUFFIX = ".sock"
+# Names of sockets: the actor system, its actors, names that they claim, and processes outside it.
+OWN_SOCKET = re.compile(
+    r"system|(new-)?[0-9a-f]{6}(-[0-9]+)*|@[a-z][a-z-]*|(new-)?ext-[0-9]+-[0-9]+"
+)
 
 
 # Signals that a parent handles, blocked during a fork so that none is lost.
@@ -138,19 +144,23 @@ def write_pid_file(runtime_dir: Path, name: str) -> None:
 
 def running_processes(runtime_dir: Path) -> list[int]:
     """Return the ids of the processes noted in `runtime_dir` that still run."""
-    running = []
-    for path in runtime_dir.glob(f"*{PID_SUFFIX}"):
-        try:
-            process_id, ticks = (int(word) for word in str(path.readlink()).split())
-        except (OSError, ValueError):
-            continue  # not written by `write_pid_file`
-        if start_time_ticks(process_id) == ticks:
-            running.append(process_id)
-    return running
+    notes = filter(None, map(_noted, runtime_dir.glob(f"*{PID_SUFFIX}")))
+    return [process_id for process_id, ticks in notes if start_time_ticks(process_id) == ticks]
+
+
+def _noted(path: Path) -> tuple[int, int] | None:
+    """Return the id and start time in a note; None if `write_pid_file` did not write it."""
+    try:
+        process_id, ticks = (int(word) for word in str(path.readlink()).split())
+    except (OSError, ValueError):
+        return None
+    return process_id, ticks
 
 
 def end_leftovers(runtime_dir: Path, *, timeout_s: float = 2.0) -> list[int]:
     """Kill every process noted in `runtime_dir`, remove their files, and return their ids.
+
+    Files of other programs stay: the directory may be one that they use too.
 
     Raises:
         TimeoutError: one of them could not be killed within `timeout_s`.
@@ -166,7 +176,29 @@ def end_leftovers(runtime_dir: Path, *, timeout_s: float = 2.0) -> list[int]:
         if time.monotonic() > deadline_s:
             raise TimeoutError(f"processes {leftovers} of an earlier start cannot be killed")
         time.sleep(0.01)
-    for path in runtime_dir.iterdir():
-        if path.suffix in {PID_SUFFIX, SOCKET_SUFFIX}:
-            path.unlink(missing_ok=True)
+    for path in _own_files(runtime_dir):
+        path.unlink(missing_ok=True)
     return leftovers
+
+
+def _own_files(runtime_dir: Path) -> list[Path]:
+    """Return the notes and sockets in `runtime_dir` that an earlier run of this node made."""
+    notes = {path.stem: path for path in runtime_dir.glob(f"*{PID_SUFFIX}") if _noted(path)}
+    sockets = [
+        path
+        for path in runtime_dir.glob(f"*{SOCKET_SUFFIX}")
+        if (path.stem in notes or OWN_SOCKET.fullmatch(path.stem)) and _is_own_socket(path)
+    ]
+    return [*notes.values(), *sockets]
+
+
+def _is_own_socket(path: Path) -> bool:
+    """Return whether it is a socket of this user, or a name that an actor has claimed."""
+    try:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            target = path.readlink()
+            return target.suffix == SOCKET_SUFFIX and target.name == str(target)
+    except OSError:
+        return False
+    return stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid()

@@ -68,8 +68,19 @@ def healthy_on(view: ClusterView, node: str) -> tuple[str, ...]:
     return tuple(
         service
         for service in sorted(view.services)
-        if (state := view.services[service].get(node)) is not None and state.health == "healthy"
+        if any(
+            one.node == node and state.health == "healthy"
+            for one, state in view.services[service].items()
+        )
     )
+
+
+def healthy_count(view: ClusterView, node: str) -> int:
+    """Return how many healthy instances are on `node`; none if the node is dead."""
+    if not view.is_living(node):
+        return 0
+    instances = view.instances()
+    return sum(where == node and state.health == "healthy" for _, where, state in instances)
 
 
 def cordon_report(view: ClusterView, changed: CordonChanged) -> CordonReport:
@@ -81,6 +92,7 @@ def cordon_report(view: ClusterView, changed: CordonChanged) -> CordonReport:
         reason=changed.reason,
         was_already=changed.was_already,
         services=services,
+        instances_total=healthy_count(view, changed.node),
         sole_services=tuple(one for one in services if not _others(view, one, changed.node)),
     )
 
@@ -117,7 +129,7 @@ def _taken(report: CordonReport) -> str:
 
 
 def _instances(report: CordonReport) -> str:
-    count = len(report.services)
+    count = report.instances_total
     return f"{counted(count, 'service instance')} {'takes' if count == 1 else 'take'}"
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from constellation.cluster_view import ClusterView
+from constellation.cluster_view import ClusterView, InstanceId
 from messages.events import ChangeReported, EventName, EventRow, EventsReport
 from messages.gossip import ClusterChanged
 
@@ -70,10 +70,20 @@ def _cordon_events(before: ClusterView, change: ClusterChanged, now_s: float) ->
 
 def _service_events(before: ClusterView, change: ClusterChanged, now_s: float) -> Iterator[_Event]:
     for one in change.services:
-        known = before.services.get(one.state.service, {}).get(one.node)
+        known = before.services.get(one.state.service, {}).get(InstanceId(one.node, one.state.key))
         if known is None or known.health != one.state.health:
             reason = "" if one.state.health == "healthy" else one.state.reason
-            yield _Event(now_s, one.node, one.state.health, one.state.service, reason)
+            yield _service_event(
+                now_s, one.node, one.state.health, one.state.service, one.state.key, reason
+            )
     for gone in change.removed:
-        if gone.kind == "service" and gone.node in before.services.get(gone.key, {}):
-            yield _Event(now_s, gone.node, "gone", gone.key)
+        service = before.service_of.get(InstanceId(gone.node, gone.key))
+        if gone.kind == "service" and service is not None:
+            yield _service_event(now_s, gone.node, "gone", service, gone.key)
+
+
+def _service_event(
+    now_s: float, node: str, what: EventName, service: str, instance: str, reason: str = ""
+) -> _Event:
+    subject = "" if instance == service else instance
+    return _Event(now_s, node, what, service, reason, subject)

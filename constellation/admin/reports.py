@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from constellation.admin.lease_view import NO_LEASES, LeaseView
-from constellation.cluster_view import ClusterView
+from constellation.cluster_view import ClusterView, InstanceId
 from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from constellation.wellness.routes import has_dead_traefiks_only
@@ -20,6 +20,7 @@ from messages.admin import (
     StatusReport,
 )
 from messages.gossip import ClusterMember, NodeState
+from messages.monitor import ServiceState
 
 WORST_FIRST = {"dead": 0, "suspect": 1, "alive": 2, "left": 3}
 
@@ -58,8 +59,8 @@ def _count_instances(facts: Facts) -> _Counts:
     unserved = _unserved(facts)
     serving = Counter(
         node
-        for service, node, _ in instances
-        if view.is_routable(service, node) and (service, node) not in unserved
+        for _, node, state in instances
+        if view.is_routable(node, state) and (node, state.key) not in unserved
     )
     if has_dead_traefiks_only(facts):
         serving.clear()
@@ -67,10 +68,10 @@ def _count_instances(facts: Facts) -> _Counts:
     return _Counts(serving, wanted)
 
 
-def _unserved(facts: Facts) -> dict[tuple[str, str], str]:
+def _unserved(facts: Facts) -> dict[InstanceId, str]:
     """Return why healthy instances get no requests through this node's Traefik."""
     rows = facts.routes.unserved if facts.routes is not None else ()
-    return {(row.service, row.node): row.why for row in rows}
+    return {InstanceId(row.node, row.name): row.why for row in rows}
 
 
 def nodes_report(facts: Facts, ages_s: Mapping[str, float]) -> NodesReport:
@@ -111,11 +112,14 @@ def _default_state(member: ClusterMember) -> NodeState:
 
 
 def services_report(facts: Facts) -> ServicesReport:
-    """Return every service on every node: those in trouble first, then by name."""
+    """Return every instance of every service: services in trouble first, then by name."""
     view, unserved = facts.view, _unserved(facts)
-    rows = [_service_row(view, service, node, unserved) for service, node, _ in view.instances()]
+    instances = [*view.instances()]
+    rows = [_service_row(view, node, state, unserved) for _, node, state in instances]
     troubled = {
-        row.service for row in rows if not row.routable and _is_wanted(view, row.service, row.node)
+        service
+        for service, node, state in instances
+        if is_wanted(view, node, state) and not view.is_routable(node, state)
     }
     return ServicesReport(
         services=tuple(sorted(rows, key=lambda row: row.service not in troubled)),
@@ -123,22 +127,18 @@ def services_report(facts: Facts) -> ServicesReport:
     )
 
 
-def _is_wanted(view: ClusterView, service: str, node: str) -> bool:
-    return is_wanted(view, node, view.services[service][node])
-
-
 def _service_row(
-    view: ClusterView, service: str, node: str, unserved: Mapping[tuple[str, str], str]
+    view: ClusterView, node: str, state: ServiceState, unserved: Mapping[InstanceId, str]
 ) -> ServiceRow:
-    state = view.services[service][node]
-    why = unserved.get((service, node), "")
+    why = unserved.get(InstanceId(node, state.key), "")
     return ServiceRow(
-        service=service,
+        service=state.service,
         node=node,
+        instance=state.key,
         health=state.health,
         reason=why or why_not_routable(view, node, state),
         source=state.source,
         image=state.image,
         endpoints=state.endpoints,
-        routable=view.is_routable(service, node) and not why,
+        routable=view.is_routable(node, state) and not why,
     )

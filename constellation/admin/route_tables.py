@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from constellation.admin.tables import bullets, cell, table
-from constellation.admin.words import duration, plain
+from constellation.admin.words import duration, instance_of, plain
 from messages.routes import BackendRow, ExplainReport, RejectedReport, RejectionRow, RouteRow
 
 
@@ -32,7 +32,7 @@ def explain_text(report: ExplainReport) -> RenderableType:
 def _headline(report: ExplainReport) -> Text:
     word, style = ("degraded", "bold yellow") if report.degraded else ("all is well", "bold green")
     instances = {
-        (backend.service, backend.node)
+        (backend.service, backend.node, backend.instance)
         for route in report.routes
         for backend in route.backends
         if backend.serving
@@ -74,7 +74,7 @@ def _backends(backends: Iterable[BackendRow]) -> Table:
     for row in backends:
         share = "yes" if row.weight is None else f"yes, weight {row.weight}"
         rows.add_row(
-            cell(row.service),
+            cell(instance_of(row.service, row.instance)),
             cell(row.node),
             cell(share, "green") if row.serving else cell(f"no: {row.why}", "yellow"),
             cell(row.address or "-"),

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from constellation.admin.words import duration, plain, reached_at
+from constellation.admin.words import duration, instance_of, plain, reached_at
 from messages.admin import (
     NodeRow,
     NodesReport,
@@ -43,6 +43,12 @@ EVENT_STYLES: Mapping[EventName, str] = {
     "failed": "bold red",
     "cordoned": "yellow",
     "uncordoned": "green",
+    "name_conflict": "bold red",
+    "path_lost": "bold red",
+    "path_restored": "green",
+    "records_refused": "bold red",
+    "key_mismatch": "bold red",
+    "keys_changed": "",
     "healthy": "green",
     "unhealthy": "bold red",
     "starting": "yellow",
@@ -168,7 +174,10 @@ def _node_state(row: NodeRow) -> Text:
 
 
 def services_text(report: ServicesReport) -> RenderableType:
-    """Return a table of services; each name once, with one row for each instance."""
+    """Return a table of services; each name once, with one row for each instance.
+
+    An instance is named beside its node if its name is not that of its service.
+    """
     if not report.services:
         return Text(
             "No service is watched.  Label a container with traefik.enable=true, or configure "
@@ -180,7 +189,7 @@ def services_text(report: ServicesReport) -> RenderableType:
     for row in report.services:
         rows.add_row(
             cell("" if row.service == before else row.service),
-            cell(row.node),
+            cell(row.node if row.instance == row.service else instance_of(row.node, row.instance)),
             _health(row),
             "yes" if row.routable else "no",
             cell(reached_at(row.endpoints, ENDPOINTS_SHOWN_MAX)),
@@ -205,7 +214,7 @@ def events_text(report: EventsReport) -> RenderableType:
         rows.add_row(
             cell(duration(row.ago_s)),
             cell(row.node or "-"),
-            cell(row.service or row.subject or "-"),
+            cell(instance_of(row.service, row.subject) if row.service else row.subject or "-"),
             cell(_words(row.what), EVENT_STYLES[row.what]),
             cell(row.reason),
         )

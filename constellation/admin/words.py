@@ -46,6 +46,11 @@ def size(count_bytes: int) -> str:
     return f"{value:.1f} {unit}"
 
 
+def instance_of(service: str, instance: str) -> str:
+    """Return the service, with the name of the instance if that is another one."""
+    return service if instance in {"", service} else f"{service} ({instance})"
+
+
 def reached_at(endpoints: tuple[Endpoint, ...], shown_max: int) -> str:
     """Return the published addresses of a service, the first `shown_max` in full; '-' if none."""
     published = [_address(one) for one in endpoints if one.port]

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from constellation.gossip.identity import Identity
-from constellation.gossip.record_codec import AUTHORS_MAX, SignedRecord
+from constellation.gossip.record_codec import SignedRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,7 @@ class Authorship:
         known = self._keys.get(author)
         if author == self._node_name or (known and known.public_key == public_key):
             return
-        if known is not None or len(self._keys) < AUTHORS_MAX:
-            self._keys[author] = _Key(public_key, now_s if known else None)
+        self._keys[author] = _Key(public_key, now_s if known else None)
 
     def key_of(self, author: str) -> bytes | None:
         """Return the key of `author`; None if it is not known yet."""
@@ -46,15 +45,13 @@ class Authorship:
     def why_refused(self, signed: SignedRecord) -> str | None:
         """Return why `signed` is refused; None if its author signed it.  Costs about 0.1 ms."""
         known = self._keys.get(signed.node)
-        if known is None and len(self._keys) >= AUTHORS_MAX:
-            return "limit"
         if known is not None and known.public_key != signed.author_key:
             return "author"
-        if not signed.is_genuine:
-            return "signature"
-        if known is None:
-            self._keys[signed.node] = _Key(signed.author_key)
-        return None
+        return None if signed.is_genuine else "signature"
+
+    def keep_first(self, signed: SignedRecord) -> None:
+        """Use the key of the first record that is stored of an author, if none is known yet."""
+        self._keys.setdefault(signed.node, _Key(signed.author_key))
 
     def take_superseded(self, now_s: float, *, grace_s: float) -> list[str]:
         """Return each author that changed its key at least `grace_s` ago, once."""

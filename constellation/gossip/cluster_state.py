@@ -31,6 +31,7 @@ from messages.base import Message
 from messages.gossip import RecordKind, StateRecord
 
 FLOORS_MAX = 4096
+REFUSED_SHOWN_S = 120.0  # an author that is refused again within this time still has no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class ClusterState:
     ) -> None:
         self.node_name = identity.node_name
         self.incarnation = incarnation  # of this life; the shell saves it
-        self.table = RecordTable()
+        self.table = RecordTable(identity.node_name)
         self._policy = policy
         self._counter = 0
         self._published: dict[RecordId, Message] = {}
@@ -67,6 +68,10 @@ class ClusterState:
         self.authorship = Authorship(identity)
         self._gone_since_s: dict[str, float] = {}
         self._floors: dict[str, _Floor] = {}
+        self.missed = False  # records of an author that may become a member were refused
+        self.refused_members: dict[str, float] = {}  # that had no room lately, and when
+        self.missed_lately = False
+        self._missed_at_s = float("-inf")
         self.repeated = 0  # records that were known already or older than the known ones
 
     def publish(self, kind: RecordKind, key: str, value: Message, now_s: float) -> Outcome:
@@ -76,6 +81,7 @@ class ClusterState:
             return Outcome()
         stored = self._write(record_id, value, now_s)
         if stored is None:
+            self.refused_members[self.node_name] = now_s
             return Outcome(refused=("limit",))
         self._published[record_id] = value
         return Outcome(news=(stored,), changed=((self.node_name, record_id),))
@@ -129,9 +135,11 @@ class ClusterState:
         """
         self._gone_since_s.pop(author, None)
         self._floors.pop(author, None)
+        self.table.room.add_living(author)
 
     def expire(self, living: frozenset[str], now_s: float) -> Outcome:
         """Drop expired tombstones and the records of absent authors; `living` names the others."""
+        self.table.room.set_living(living)
         removed: list[tuple[str, RecordId]] = []
         for author in self.table.authors:
             if author == self.node_name or author in living:
@@ -140,13 +148,23 @@ class ClusterState:
                 removed += self._drop_author(author, now_s)
         for author in self.authorship.take_superseded(now_s, grace_s=self._policy.grace_s):
             removed += self._drop_superseded(author)
-        for author in self.authorship.authors:
-            if author not in living and not self.table.of(author):
-                self.authorship.forget(author)
+        self._forget_authors(living, now_s)
+        return join_outcomes(self._end_grace(now_s), Outcome(removed=tuple(removed)))
+
+    def _forget_authors(self, living: frozenset[str], now_s: float) -> None:
+        """Forget what is kept of authors that have no records left, or were refused long ago."""
+        self.missed_lately = now_s - self._missed_at_s <= REFUSED_SHOWN_S
+        authors = set(self.table.authors)
+        for author in set(self.authorship.authors) - living - authors:
+            self.authorship.forget(author)
+        for author in self._gone_since_s.keys() - authors:
+            del self._gone_since_s[author]
+        for author, refused_at_s in list(self.refused_members.items()):
+            if now_s - refused_at_s > REFUSED_SHOWN_S:
+                del self.refused_members[author]
         for author, floor in list(self._floors.items()):
             if now_s - floor.since_s > 2 * self._policy.expiry_s:
                 del self._floors[author]
-        return join_outcomes(self._end_grace(now_s), Outcome(removed=tuple(removed)))
 
     def _write(self, record_id: RecordId, value: Message | None, now_s: float) -> Stored | None:
         self._counter += 1
@@ -163,6 +181,9 @@ class ClusterState:
 
     def _take(self, signed: SignedRecord, now_s: float) -> Stored | str:
         """Store `signed`, or return the reason why it is refused."""
+        # The room first: a flood of invented authors must not cost a signature each.
+        if not self.table.room.has_any(signed.node):
+            return self._no_room(signed.node, now_s)
         why = self.authorship.why_refused(signed)
         if why is not None:
             return why
@@ -170,7 +191,18 @@ class ClusterState:
             record = signed.opened()
         except WireError as error:
             return error.reason
-        return self.table.put(signed, record, now_s) or "limit"
+        stored = self.table.put(signed, record, now_s)
+        if stored is None:
+            return self._no_room(signed.node, now_s)
+        self.authorship.keep_first(signed)
+        return stored
+
+    def _no_room(self, author: str, now_s: float) -> str:
+        if self.table.room.is_member(author):
+            self.refused_members[author] = now_s
+        else:
+            self.missed, self._missed_at_s = True, now_s
+        return "limit"
 
     def _is_foreign(self, signed: SignedRecord, record_id: RecordId) -> bool:
         """Return whether a record of this node was not published by this life, and would win.

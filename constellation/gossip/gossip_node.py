@@ -7,7 +7,7 @@ the other side is missing.  A batch of records is sent by push/pull exchanges al
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -15,6 +15,7 @@ from random import Random
 from constellation.effects import Note
 from constellation.errors import WireError
 from constellation.gossip import catch_up, record_codec
+from constellation.gossip.backlog import Backlog, ExchangeEnd
 from constellation.gossip.catch_up import CatchUp
 from constellation.gossip.change_feed import ChangeFeed
 from constellation.gossip.cluster_state import (
@@ -22,6 +23,7 @@ from constellation.gossip.cluster_state import (
     Outcome,
     join_outcomes,
 )
+from constellation.gossip.direct_news import DirectNews
 from constellation.gossip.dissemination import BroadcastQueue
 from constellation.gossip.identity import Identity
 from constellation.gossip.member import Address, MemberState
@@ -57,7 +59,9 @@ EXPIRY_INTERVAL_S = 1.0
 LARGE_ITEMS_MAX = 8192
 MERGE_BATCH_MAX = 256  # records; checking one takes about 0.15 ms
 MERGE_INTERVAL_S = 0.001
-BACKLOG_MAX = 2 * record_codec.RECORDS_MAX  # received records that are not merged yet
+LACKING_BYTES_MAX = 8 << 20  # records that one exchange carries; the next one carries others
+STRANGERS_LACKING_BYTES_MAX = 256 << 10
+OWN_RANK, MEMBER_RANK, STRANGER_RANK = range(3)  # of broadcasts
 EVENTS: dict[str, MemberEventKind] = {
     "member_joined": "join",
     "member_left": "leave",
@@ -77,14 +81,6 @@ class GossipFigures:
     exchanges_spared: int
     refutations: int
     local_health_multiplier: int
-
-
-@dataclass(frozen=True, slots=True)
-class _EndOfExchange:
-    """All records of a push/pull are merged: send the peer the records that it is missing."""
-
-    peer: Address
-    digests: Mapping[str, bytes]
 
 
 class GossipNode:
@@ -126,9 +122,10 @@ class GossipNode:
         self._large = BroadcastQueue(items_max=LARGE_ITEMS_MAX)
         self._large_due_s: float | None = None
         self._expiry_due_s = now_s
-        self._backlog: deque[SignedRecord | _EndOfExchange] = deque()
+        self._backlog = Backlog(self.state.table.room.is_member)
         self._backlog_due_s: float | None = None
         self._catch_up = CatchUp()
+        self._direct = DirectNews(random)
         self.sameness = Sameness(self.swim, self.state.table.digests)
         self.feed.mark_member(identity.node_name, self.swim.membership.me)
 
@@ -221,6 +218,7 @@ class GossipNode:
             self._expiry_due_s,
             self._backlog_due_s,
             self._catch_up.due_s,
+            self._direct.due_s,
             self.sameness.due_s,
         )
         return min((due for due in dues if due is not None), default=None)
@@ -251,12 +249,12 @@ class GossipNode:
         """Take a user message received over TCP.
 
         Raises:
-            WireError: it is malformed, or the backlog is full.  Nothing has changed.
+            WireError: it is malformed.  Nothing has changed.
         """
         if not self._records:
             return []
-        self._put_off(record_codec.unpack_records(body))
-        return self._end(self._merge_some(now_s), now_s)
+        records = record_codec.unpack_records(body)
+        return self._end(self._merge_news(records, now_s), now_s)
 
     def on_time(self, now_s: float) -> list[Effect]:
         """Do all that is due."""
@@ -272,6 +270,7 @@ class GossipNode:
             effects += self._merge_some(now_s)
         if self._catch_up.is_due(now_s):
             effects += self._exchange_out_of_turn()
+        effects += self._send_direct(now_s)
         effects += self.sameness.on_time(now_s)
         return self._end(effects, now_s)
 
@@ -292,6 +291,7 @@ class GossipNode:
 
     def leave(self, now_s: float) -> list[Effect]:
         """Begin to leave; `has_left` becomes true when the leave has been sent."""
+        self._exchange_directly(now_s)
         return self._end(self.swim.leave(now_s), now_s)
 
     def push_pull_request(self, to: Address, *, join: bool) -> PushPull:
@@ -316,7 +316,7 @@ class GossipNode:
                 self.state.table.digests(), self._lacking(exchange.digests)
             )
             answer = PushPull(table.nodes, user_state, remote.join)
-        self.swim.on_push_pull(remote, now_s, initiated=False)
+        self.swim.on_push_pull(remote, now_s)
         return answer, self._end(self.swim.end_step(now_s), now_s)
 
     def on_push_pull_reply(self, remote: PushPull, peer: Address, now_s: float) -> list[Effect]:
@@ -326,34 +326,27 @@ class GossipNode:
             WireError: the records are malformed.  Nothing has changed.
         """
         exchange = self._exchange(remote)
-        accepted = self.swim.on_push_pull(remote, now_s, initiated=True)
+        accepted = self.swim.on_push_pull(remote, now_s, asked=peer)
         # Members first: their claims name the keys that records are checked with.
         effects = self._end(self.swim.end_step(now_s), now_s)
         if not accepted or exchange is None:
             return effects
-        self._put_off((*exchange.records, _EndOfExchange(peer, exchange.digests)))
+        self._put_off(exchange.records, ExchangeEnd(peer, exchange.digests))
         return effects + self._end(self._merge_some(now_s), now_s)
 
-    def _put_off(self, what: Sequence[SignedRecord | _EndOfExchange]) -> None:
-        if len(self._backlog) + len(what) > BACKLOG_MAX:
-            raise WireError("too many records wait to be merged", reason="backlog")
-        self._backlog.extend(what)
+    def _put_off(self, records: Iterable[SignedRecord], end: ExchangeEnd | None = None) -> None:
+        refused = self._backlog.put(records, end)
+        if refused:
+            self.refused["backlog"] += refused
 
     def _merge_some(self, now_s: float) -> list[Effect]:
         """Merge one batch of the backlog: checking a large state at once would delay acks."""
-        batch: list[SignedRecord] = []
-        effects: list[Effect] = []
-        while self._backlog and len(batch) < MERGE_BATCH_MAX and not effects:
-            match self._backlog.popleft():
-                case _EndOfExchange(peer, digests):
-                    effects += self._apply(self.state.merge(batch, now_s), now_s)
-                    batch.clear()
-                    lacking = self._lacking(digests)
-                    if lacking:
-                        effects.append(SendStream(peer, record_codec.pack_records(lacking)))
-                case record:
-                    batch.append(record)
-        effects += self._apply(self.state.merge(batch, now_s), now_s)
+        batch, ended = self._backlog.take(MERGE_BATCH_MAX)
+        effects = self._apply(self.state.merge(batch, now_s), now_s)
+        for end in ended:
+            lacking = self._lacking(end.digests)
+            if lacking:
+                effects.append(SendStream(end.peer, record_codec.pack_records(lacking)))
         self._backlog_due_s = now_s + MERGE_INTERVAL_S if self._backlog else None
         return effects
 
@@ -362,20 +355,36 @@ class GossipNode:
         return record_codec.unpack_exchange(remote.user_state) if self._records else None
 
     def _lacking(self, digests: Mapping[str, bytes]) -> list[bytes]:
-        """Return all records of every author whose digest differs on the other side."""
+        """Return the records of every author whose digest differs on the other side.
+
+        Up to a limit: this node's own first, then those of members, the smallest authors first.
+        """
         table = self.state.table
-        return [
-            stored.encoded
-            for author, digest in table.digests().items()
-            if digests.get(author) != digest
-            for stored in table.of(author).values()
-        ]
+        different = [one for one, digest in table.digests().items() if digests.get(one) != digest]
+        different.sort(key=lambda one: (self._rank(one), len(table.of(one))))
+        found: list[bytes] = []
+        room = LACKING_BYTES_MAX
+        for author in different:
+            if self._rank(author) == STRANGER_RANK:
+                room = min(room, STRANGERS_LACKING_BYTES_MAX)
+            for stored in table.of(author).values():
+                room -= len(stored.encoded)
+                if room < 0:
+                    return found
+                found.append(stored.encoded)
+        return found
+
+    def _rank(self, author: str) -> int:
+        if author == self.node_name:
+            return OWN_RANK
+        return MEMBER_RANK if self.state.table.room.is_member(author) else STRANGER_RANK
 
     def _apply(self, outcome: Outcome, now_s: float) -> list[Effect]:
         for author, record_id in (*outcome.changed, *outcome.removed):
             self.feed.mark_record(author, record_id)
         if self._records and len(outcome.news) >= catch_up.RECORDS_MIN:
             self._catch_up.begin(now_s)
+            self._exchange_directly(now_s)
         elif self._records:
             self._tell(outcome.news, now_s)
         effects = self.swim.end_step(now_s)
@@ -383,13 +392,31 @@ class GossipNode:
 
     def _tell(self, news: Iterable[Stored], now_s: float) -> None:
         """Broadcast each record."""
+        has_direct = bool(self.swim.paths.over_tcp)
         for stored in news:
             record = stored.record
             subject = (record.node, record.kind, record.key)
             message = record_codec.pack_records([stored.encoded])
-            if not self.swim.broadcast(subject, message):
-                self._large.put(subject, stored.encoded)
+            rank, author = self._rank(record.node), record.node
+            if has_direct:
+                is_own = rank == OWN_RANK
+                self._direct.put(subject, stored.encoded, now_s, is_own=is_own)
+            if not self.swim.broadcast(subject, message, rank=rank, author=author):
+                self._large.put(subject, stored.encoded, rank=rank, author=author)
                 self._large_due_s = self._large_due_s or now_s + LARGE_DELAY_S
+
+    def _exchange_directly(self, now_s: float) -> None:
+        if self.swim.paths.over_tcp:
+            self._direct.exchange(now_s)
+
+    def _send_direct(self, now_s: float) -> list[Effect]:
+        """Send what is due over TCP; begin with an exchange where UDP has just been lost."""
+        newly = self.swim.paths.take_newly_lost()
+        strangers = self.swim.outbox.strangers
+        to = [one for one in self.swim.paths.over_tcp if one not in strangers]
+        chance = self.swim.policy.gossip_nodes / max(1, self.swim.members.living_count)
+        effects = self._direct.on_time(to, now_s, chance=chance)
+        return [*effects, *(OpenPushPull(one, join=False) for one in newly)]
 
     def _exchange_out_of_turn(self) -> list[Effect]:
         """Begin a push/pull with a random member that understands records."""
@@ -433,6 +460,7 @@ class GossipNode:
                     rest += self.sameness.ask_first(to, now_s) or [effect]
                 case MemberChanged(name):
                     self._on_member(name, now_s)
+                    self._exchange_directly(now_s)
                     rest.append(effect)
                 case Note(event, fields) if event in EVENTS:
                     self.feed.mark_event(EVENTS[event], fields["member"], now_s)
@@ -446,6 +474,9 @@ class GossipNode:
         member = self.swim.members.get(name)
         if member is not None and member.is_living and public_key_in(member.claim.meta):
             self.state.on_living(name)
+            if self.state.missed:  # perhaps records of this one
+                self.state.missed = False
+                self._catch_up.begin(now_s)
             self.state.authorship.identify(name, public_key_in(member.claim.meta), now_s)
         self.feed.mark_member(name, member)
 
@@ -457,12 +488,9 @@ class GossipNode:
         return self._merge_news(received.records, now_s) + self._on_statement(received.statement)
 
     def _merge_news(self, records: Sequence[SignedRecord], now_s: float) -> list[Effect]:
-        """Merge the records of a packet at once, ahead of the backlog, up to one batch."""
+        """Merge the records of a packet or stream at once, ahead of the backlog, up to a batch."""
         effects = self._apply(self.state.merge(records[:MERGE_BATCH_MAX], now_s), now_s)
-        try:
-            self._put_off(records[MERGE_BATCH_MAX:])
-        except WireError as error:
-            self._refuse_message(error.reason)
+        self._put_off(records[MERGE_BATCH_MAX:])
         if self._backlog and self._backlog_due_s is None:
             self._backlog_due_s = now_s + MERGE_INTERVAL_S
         return effects + self.swim.outbox.take_effects()
@@ -482,6 +510,6 @@ def _rows(message: RecordPublish) -> Iterable[tuple[RecordKind, str, Message]]:
     if message.node_state is not None:
         yield "node", "", message.node_state
     for service in message.service_states:
-        yield "service", service.service, service
+        yield "service", service.key, service
     for warp in message.warp_states:
         yield "warp", warp.gateway, warp

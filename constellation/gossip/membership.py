@@ -9,6 +9,7 @@ Deviations from memberlist, none of them visible to its peers:
   address.  A node keeps its name and records as long as it lives.
 - The suspicion timeout counts living members only.  memberlist also counts dead and departed ones
   until it forgets them, so deaths take twice as long to confirm just after a node has left.
+- A member that was never heard waits until something comes from its own address (`hearsay`).
 - A node that suspects a member sends it the accusation directly, repeatedly until it refutes, and
   an accused member replies to its accuser directly, even if it has refuted before.  Broadcasts
   reach members at random and a limited number of times: at 20 % loss, one node that missed a
@@ -19,7 +20,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from constellation.gossip.conflicts import Conflict, Conflicts
 from constellation.gossip.fields import U32_MAX
+from constellation.gossip.hearsay import Hearsay
 from constellation.gossip.incarnation import FOLLOWED_MAX, above_earlier_life
 from constellation.gossip.member import Address, Member, MemberState, MemberTable, unpacked
 from constellation.gossip.node_meta import public_key_in
@@ -31,20 +34,27 @@ from constellation.gossip.timers import RemindSuspect, SuspicionEnds, Timers
 
 HIGHEST_MAX = U32_MAX - 1  # incarnation of a claim; one more is left to refute it
 FORMER_EXPIRY_S = 86_400.0
-CONFLICT_INTERVAL_S = 60.0  # between two log events about one name
 
 
 class Membership:
     """The member table of one node, and its own claim."""
 
     def __init__(
-        self, own: Alive, policy: SwimPolicy, *, table: MemberTable, timers: Timers, outbox: Outbox
+        self,
+        own: Alive,
+        policy: SwimPolicy,
+        *,
+        table: MemberTable,
+        hearsay: Hearsay,
+        timers: Timers,
+        outbox: Outbox,
     ) -> None:
         self._policy = policy
         self._timers = timers
         self._outbox = outbox
         self._suspicions: dict[str, Suspicion] = {}
-        self._conflict_at_s: dict[str, float] = {}  # when it was last logged, by name
+        self.conflicts = Conflicts(outbox)
+        self._hearsay = hearsay
         self.table = table
         self.me = Member(own, "alive", own.incarnation, 0.0)
         self.former: dict[Address, float] = {}  # addresses of dead members, and the time of death
@@ -52,8 +62,11 @@ class Membership:
         self.refute_count = 0
         table.add_member(self.me)
 
-    def on_alive(self, claim: Alive, now_s: float) -> None:
-        """Apply a member's claim, if it is newer than what is known."""
+    def on_alive(self, claim: Alive, now_s: float, source: Address | None = None) -> None:
+        """Apply a member's claim, if it is newer than what is known.
+
+        `source` is the address that it came from; None if that is not known.
+        """
         if not claim.port:
             claim = replace(claim, port=self.me.claim.port)
         if claim.node == self.me.name and claim.addr:
@@ -67,19 +80,38 @@ class Membership:
             self._outbox.complain("member_refused", "versions", member=claim.node)
             return
         member = self.table.get(claim.node)
-        if member is None:
-            self._admit(claim, now_s)
-            return
-        moved = is_other(claim, member.claim)
-        if moved and not self._may_move(member, now_s):
+        moved = member is None or is_other(claim, member.claim)
+        twin = self._twin_of(claim) if moved else None
+        if member is not None and moved and not self._may_move(member, now_s):
             self._conflict(member, claim, now_s)
+        elif twin is not None:
+            self._conflict(twin, claim, now_s)
+        elif moved and source != unpacked(claim.addr, claim.port):
+            self._hearsay.tell(claim, now_s)
+        elif member is None:
+            self._admit(claim, now_s)
         elif moved or claim.incarnation > member.incarnation:
             self._revive(member, claim, now_s)
+
+    def on_heard(self, address: Address, now_s: float) -> None:
+        """Note that something came from `address`: who waits there is a member now."""
+        claim = self._hearsay.heard(address)
+        if claim is not None:
+            self.on_alive(claim, now_s, address)
+
+    def on_greeting_answered(self, seq_no: int, now_s: float) -> None:
+        """Note the answer to a greeting; the answer to another ping changes nothing."""
+        claim = self._hearsay.answered(seq_no)
+        if claim is not None:
+            self.on_alive(claim, now_s, unpacked(claim.addr, claim.port))
 
     def on_suspect(self, news: Suspect, now_s: float) -> None:
         """Suspect a member that another member cannot reach."""
         member = self.table.get(news.node)
-        if member is None or news.incarnation < member.incarnation:
+        if member is None:
+            self._hearsay.drop(news.node)
+            return
+        if news.incarnation < member.incarnation:
             return
         if member is self.me:
             self._refute(news.incarnation)
@@ -106,7 +138,10 @@ class Membership:
     def on_dead(self, news: Dead, now_s: float) -> None:
         """Mark a member dead that another member declared dead, or left if it says so itself."""
         member = self.table.get(news.node)
-        if member is None or news.incarnation < member.incarnation:
+        if member is None:
+            self._hearsay.drop(news.node)
+            return
+        if news.incarnation < member.incarnation:
             return
         if member is self.me:
             if not self.leaving:
@@ -145,7 +180,7 @@ class Membership:
             if not member.is_living and gone_s > self._policy.dead_gossip_s:
                 self.table.forget(member.name)
                 self._outbox.strangers.discard(member.address)
-                self._conflict_at_s.pop(member.name, None)
+                self.conflicts.forget(member.name)
                 self._outbox.add_effect(MemberChanged(member.name))
         for address, since_s in list(self.former.items()):
             if now_s - since_s > FORMER_EXPIRY_S:
@@ -177,21 +212,16 @@ class Membership:
         dead = member.state == "dead" and gone_s >= self._policy.dead_reclaim_s
         return member.state == "left" or dead
 
+    def _twin_of(self, claim: Alive) -> Member | None:
+        """Return the living member that has the identity of a claim to another name."""
+        key = public_key_in(claim.meta)
+        if not key:
+            return None
+        others = (one for one in self.table if one.is_living and one.name != claim.node)
+        return next((one for one in others if public_key_in(one.claim.meta) == key), None)
+
     def _conflict(self, member: Member, claim: Alive, now_s: float) -> None:
-        if now_s - self._conflict_at_s.get(member.name, float("-inf")) < CONFLICT_INTERVAL_S:
-            return
-        self._conflict_at_s[member.name] = now_s
-        self._outbox.note(
-            "member_name_conflict",
-            "error",
-            member=member.name,
-            known=str(member.address),
-            claimed=str(unpacked(claim.addr, claim.port)),
-            known_key=public_key_in(member.claim.meta).hex()[:16],
-            claimed_key=public_key_in(claim.meta).hex()[:16],
-            fix="give each node a node_name of its own; a node that lost its data_dir returns once "
-            "its old life has been declared dead",
-        )
+        self.conflicts.note(Conflict.between(member, claim), now_s)
 
     def _revive(self, member: Member, claim: Alive, now_s: float) -> None:
         was, meta = member.state, member.claim.meta

@@ -15,6 +15,7 @@ from constellation.gossip.policy import SwimPolicy
 QUEUE_ITEMS_MAX = 8192
 COMPOUND_HEADER_BYTES = 2
 LADEN_MAX = 16  # packets of one step that carry broadcasts
+OWN_TRANSMITS_MAX = 12  # up to so many members are all told of a node's own news by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Outbox:
         self._policy = policy
         self._effects: list[Effect] = []
         self._laden = 0  # packets of the current step that carry broadcasts
+        self._user_first = False  # in the next packet
         self._complaints: Counter[tuple[str, str]] = Counter()
         self.membership = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
         self.user = BroadcastQueue(items_max=QUEUE_ITEMS_MAX)
@@ -164,9 +166,17 @@ class Outbox:
         """Return broadcasts for `to` that fit in a packet beside `parts`; count them as sent."""
         used = COMPOUND_HEADER_BYTES + sum(len(part) + PART_OVERHEAD_BYTES for part in parts)
         budget, limit = self._policy.packet_bytes_max - used, self.transmits_max
+        own_limit = min(OWN_TRANSMITS_MAX, self.member_count - 1)
         room = COMPOUND_PARTS_MAX - len(parts)
-        chosen = self.membership.take_parts(budget, limit=limit, parts_max=room)
-        if to not in self.strangers:
-            budget -= sum(len(part) + PART_OVERHEAD_BYTES for part in chosen)
-            chosen += self.user.take_parts(budget, limit=limit, parts_max=room - len(chosen))
+        queues = [self.membership] if to in self.strangers else [self.membership, self.user]
+        # Neither may delay the other for long: a member that lies could keep one of them full.
+        self._user_first = not self._user_first and len(queues) > 1
+        chosen: list[bytes] = []
+        for queue in reversed(queues) if self._user_first else queues:
+            parts_max = room - len(chosen)
+            taken = queue.take_parts(
+                budget, limit=limit, parts_max=parts_max, first_limit=own_limit
+            )
+            budget -= sum(len(part) + PART_OVERHEAD_BYTES for part in taken)
+            chosen += taken
         return chosen

@@ -38,6 +38,7 @@ PACKET_PARTS_MAX = 1024  # of one datagram, over all nested compounds
 INFLATED_BYTES_MAX = 1 << 20  # of one datagram, over all its compressed parts
 PACKED_BYTES_MAX = 1 << 20  # 0.5 s of work; this node does not compress states of 64 KiB or more
 DEFLATED_BYTES_MAX = 1 << 16  # 10 ms of work
+TCP_PING_VERSION = 3  # the protocol version that a peer needs to answer pings over TCP
 
 
 @dataclass(frozen=True, slots=True)

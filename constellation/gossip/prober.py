@@ -16,6 +16,7 @@ from constellation.gossip.fields import U32_MAX
 from constellation.gossip.member import Address, Member, MemberTable, unpacked
 from constellation.gossip.outbox import OpenTcpPing, Outbox, ProbeEnded
 from constellation.gossip.packets import (
+    TCP_PING_VERSION,
     Ack,
     IndirectPing,
     Nack,
@@ -29,7 +30,6 @@ from constellation.gossip.timers import Alarm, RelayEnds, RelayNack, Timers
 NACK_SHARE = 0.8
 REFUSED_SHARE = 0.2  # of the probe timeout: how long acks of helpers may take once TCP was refused
 RELAYS_MAX = 1024
-TCP_PING_VERSION = 3  # the protocol version that a peer needs to answer these
 NACK_VERSION = 4
 
 
@@ -87,6 +87,10 @@ class Prober:
         self._timers.set(Alarm.PROBE_TIMEOUT, now_s + self._policy.probe_timeout_s)
         self._timers.set(Alarm.PROBE_DEADLINE, self._round.deadline_s)
 
+    def new_ping(self, node: str) -> Ping:
+        """Return a ping outside of the rounds; the caller takes its ack."""
+        return self._ping(self._next_seq_no(), node)
+
     def on_timeout(self) -> None:
         """No direct ack came: ask helpers, and try TCP."""
         probe = self._round
@@ -136,6 +140,11 @@ class Prober:
             probe.refused = True
             wait_s = REFUSED_SHARE * self._policy.probe_timeout_s
             self._timers.set(Alarm.PROBE_DEADLINE, min(probe.deadline_s, now_s + wait_s))
+
+    def target_of(self, seq_no: int) -> Member | None:
+        """Return the member that the current probe is for, if it has that number."""
+        probe = self._round
+        return probe.target if probe is not None and probe.seq_no == seq_no else None
 
     def on_ack(self, ack: Ack, now_s: float) -> None:
         """Take the ack of the current probe, or relay the ack of a probe for another member."""

@@ -242,7 +242,7 @@ def _is_version(number: Any) -> bool:
 def _key_of(record: StateRecord) -> str:
     """Return the key that the record's value implies; a tombstone has the key it names."""
     if record.service_state is not None:
-        return record.service_state.service
+        return record.service_state.key
     if record.warp_state is not None:
         return record.warp_state.gateway
     return "" if record.kind == "node" else record.key

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from constellation.gossip.record_codec import (
-    AUTHORS_MAX,
     DIGEST_BYTES,
     RECORD_BYTES_MAX,
     SignedRecord,
     value_of,
 )
+from constellation.gossip.record_room import RecordRoom
 from messages.gossip import RecordKind, StateRecord
-
-AUTHOR_RECORDS_MAX = 2048
-AUTHOR_BYTES_MAX = 4 << 20
-TOTAL_BYTES_MAX = 16 << 20
 
 
 class RecordId(NamedTuple):
@@ -49,12 +45,11 @@ class Stored:
 
 
 class RecordTable:
-    """Records by author and id."""
+    """Records by author and id, each author within its room."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: str = "") -> None:
         self._authors: dict[str, dict[RecordId, Stored]] = {}
-        self._bytes: dict[str, int] = {}
-        self._total_bytes = 0
+        self.room = RecordRoom(own)
         self._digests: dict[str, bytes] = {}
 
     @property
@@ -82,37 +77,42 @@ class RecordTable:
     def put(self, signed: SignedRecord, record: StateRecord, now_s: float) -> Stored | None:
         """Store `signed`, decoded as `record`, in place of the previous version.
 
-        None if a limit is reached.
+        None if it has no room, though the author's oldest tombstones make way for it.
         """
         author, record_id = record.node, RecordId(record.kind, record.key)
         encoded = signed.encoded
         records = self._authors.get(author, {})
         before = records.get(record_id)
         grown = len(encoded) - (len(before.encoded) if before else 0)
-        full = (
-            len(encoded) > RECORD_BYTES_MAX
-            or (not records and len(self._authors) >= AUTHORS_MAX)
-            or (before is None and len(records) >= AUTHOR_RECORDS_MAX)
-            or self._bytes.get(author, 0) + grown > AUTHOR_BYTES_MAX
-            or self._total_bytes + grown > TOTAL_BYTES_MAX
-        )
-        if full:
+        if len(encoded) > RECORD_BYTES_MAX:
             return None
         stored = Stored(record, signed.author_key, encoded, now_s)
+        while not self.room.fits(author, grown, len(records) + (before is None)):
+            if not self._drop_oldest_tombstone(author, older_than=stored, but=record_id):
+                return None
         self._authors.setdefault(author, {})[record_id] = stored
-        self._bytes[author] = self._bytes.get(author, 0) + grown
-        self._total_bytes += grown
+        self.room.grow(author, grown)
         self._digests.pop(author, None)
         return stored
+
+    def _drop_oldest_tombstone(self, author: str, *, older_than: Stored, but: RecordId) -> bool:
+        """Make room: all nodes drop the same ones, because they compare versions."""
+        tombstones = [
+            (stored.version, record_id)
+            for record_id, stored in self.of(author).items()
+            if stored.is_tombstone and record_id != but and stored.version < older_than.version
+        ]
+        if tombstones:
+            self.drop(author, min(tombstones)[1])
+        return bool(tombstones)
 
     def drop(self, author: str, record_id: RecordId) -> None:
         """Remove one record."""
         stored = self._authors[author].pop(record_id)
-        self._bytes[author] -= len(stored.encoded)
-        self._total_bytes -= len(stored.encoded)
+        self.room.grow(author, -len(stored.encoded))
         self._digests.pop(author, None)
         if not self._authors[author]:
-            del self._authors[author], self._bytes[author]
+            del self._authors[author]
 
     def digest(self, author: str) -> bytes:
         """Return a digest that two nodes share exactly if their records of `author` are equal."""

@@ -13,11 +13,13 @@ from math import ceil, log2
 from random import Random
 
 from constellation.gossip import packets
+from constellation.gossip.hearsay import Hearsay
 from constellation.gossip.member import Address, Member, MemberTable
 from constellation.gossip.membership import Membership
 from constellation.gossip.name_claim import NameClaim
 from constellation.gossip.outbox import Effect, OpenPushPull, Outbox, UserReceived
 from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, Ping, Suspect, User
+from constellation.gossip.paths import Paths
 from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.prober import Prober
 from constellation.gossip.stream import NodeEntry, PushPull
@@ -65,20 +67,33 @@ class SwimNode:
         own = Alive(
             incarnation, node_name, address.packed, address.port, policy.meta, policy.versions
         )
-        self.membership = Membership(
-            own, policy, table=self.members, timers=self._timers, outbox=self.outbox
-        )
-        self._name = NameClaim(
-            self.membership,
-            reclaim_s=policy.dead_reclaim_s,
-            timers=self._timers,
-            outbox=self.outbox,
-        )
         self.prober = Prober(
             node_name=node_name,
             address=address,
             policy=policy,
             members=self.members,
+            timers=self._timers,
+            outbox=self.outbox,
+        )
+        self.paths = Paths(self.prober, interval_s=policy.probe_interval_s, outbox=self.outbox)
+        self.hearsay = Hearsay(
+            self.prober,
+            own=lambda: self.membership.me.claim,
+            interval_s=policy.probe_interval_s,
+            timers=self._timers,
+            outbox=self.outbox,
+        )
+        self.membership = Membership(
+            own,
+            policy,
+            table=self.members,
+            hearsay=self.hearsay,
+            timers=self._timers,
+            outbox=self.outbox,
+        )
+        self._name = NameClaim(
+            self.membership,
+            reclaim_s=policy.dead_reclaim_s,
             timers=self._timers,
             outbox=self.outbox,
         )
@@ -92,6 +107,11 @@ class SwimNode:
     def name_taken(self) -> bool:
         """Another living node has our name: this one is silent until that one is gone."""
         return self._name.is_taken
+
+    @property
+    def name_taken_by(self) -> tuple[str, Address] | None:
+        """Who has the name of this node, or its identity, and where; None: nobody."""
+        return self._name.taken_by
 
     def answers_to(self, name: str) -> bool:
         """Return whether this node must answer a ping for `name`."""
@@ -132,6 +152,9 @@ class SwimNode:
         # While the name is taken: an ack would make peers believe that its holder is alive.
         for packet in () if self.name_taken else found:
             self._on_packet(packet, source, now_s)
+        if not self.name_taken:
+            self.membership.on_heard(source, now_s)
+            self.paths.heard(source, now_s)
         self._name.ask(len(self.members), now_s)
         return self._end(now_s)
 
@@ -143,7 +166,7 @@ class SwimNode:
 
     def on_tcp_ack(self, ack: Ack, now_s: float) -> list[Effect]:
         """Take the answer to `OpenTcpPing`."""
-        self.prober.on_ack(ack, now_s)
+        self._on_ack(ack, now_s)
         return self._end(now_s)
 
     def on_tcp_refused(self, seq_no: int, now_s: float) -> list[Effect]:
@@ -151,12 +174,12 @@ class SwimNode:
         self.prober.on_refused(seq_no, now_s)
         return self._end(now_s)
 
-    def broadcast(self, subject: object, body: bytes) -> bool:
+    def broadcast(self, subject: object, body: bytes, *, rank: int = 0, author: str = "") -> bool:
         """Queue a user message as a broadcast; False if it cannot fit in a packet."""
         message = packets.encode(User(body))
         if len(message) > self.user_bytes_max:
             return False
-        self.outbox.user.put(subject, message)
+        self.outbox.user.put(subject, message, rank=rank, author=author)
         return True
 
     @property
@@ -172,15 +195,19 @@ class SwimNode:
             entries = tuple(own if e.alive.node == self.node_name else e for e in entries)
         return PushPull(entries, join=join)
 
-    def on_push_pull(self, remote: PushPull, now_s: float, *, initiated: bool) -> bool:
+    def on_push_pull(self, remote: PushPull, now_s: float, *, asked: Address | None = None) -> bool:
         """Merge the table of a peer; False if it must not be merged.
+
+        `asked`: the address of the peer, if this node began the exchange.
 
         The caller takes the effects with `end_step`.
         """
-        if not self._name.check(remote, now_s, initiated=initiated):
+        if not self._name.check(remote, now_s, initiated=asked is not None):
             return False
         for entry in remote.nodes:
             self._merge(entry, now_s)
+        if asked is not None:
+            self.membership.on_heard(asked, now_s)
         return True
 
     def end_step(self, now_s: float) -> list[Effect]:
@@ -198,13 +225,15 @@ class SwimNode:
         """Return the next members to send broadcasts to: living, or dead for a short time.
 
         The order is a shuffled round-robin, so that the few copies of one broadcast go to different
-        members.
+        members.  Members to which UDP does not pass are told over TCP, unless this node leaves.
         """
+        over_tcp = () if self.membership.leaving else self.paths.over_tcp
 
         def fits(member: Member) -> bool:
             dead_s = now_s - member.state_changed_at_s
             recently = member.state == "dead" and dead_s <= self.policy.dead_gossip_s
-            return member.name != self.node_name and (member.is_living or recently)
+            is_target = member.is_living or recently
+            return member.name != self.node_name and is_target and member.address not in over_tcp
 
         fitting = {member.name: member for member in self.members if fits(member)}
         order = [name for name in self._gossip_order if name in fitting]
@@ -244,11 +273,11 @@ class SwimNode:
             case IndirectPing():
                 self.prober.on_indirect_ping(packet, source, now_s)
             case Ack():
-                self.prober.on_ack(packet, now_s)
+                self._on_ack(packet, now_s, source)
             case Nack():
                 self.prober.on_nack(packet)
             case Alive():
-                self.membership.on_alive(packet, now_s)
+                self.membership.on_alive(packet, now_s, source)
             case Suspect():
                 self.membership.on_suspect(packet, now_s)
                 self._answer_accusation(packet, source)
@@ -256,6 +285,18 @@ class SwimNode:
                 self.membership.on_dead(packet, now_s)
             case User(body):
                 self.outbox.add_effect(UserReceived(body))
+
+    def _on_ack(self, ack: Ack, now_s: float, source: Address | None = None) -> None:
+        """Take an ack; without a source it came over TCP."""
+        target = self.prober.target_of(ack.seq_no)
+        if target is not None and source == target.address:
+            self.paths.passes(target.address)
+        elif target is not None:
+            self.paths.missed(target.address, target.name, over_tcp=source is None)
+        elif source is not None:
+            self.paths.acked(ack.seq_no, source)
+        self.prober.on_ack(ack, now_s)
+        self.membership.on_greeting_answered(ack.seq_no, now_s)
 
     def _answer_accusation(self, news: Suspect, source: Address) -> None:
         """Send the refutation to the accuser directly: a broadcast may miss it."""
@@ -290,13 +331,20 @@ class SwimNode:
                 self._exchange(now_s)
             case Alarm.REJOIN:
                 self._rejoin(now_s)
+            case Alarm.GREET:
+                self._greet(now_s)
             case Alarm.RECLAIM:
                 self.membership.reclaim()
+
+    def _greet(self, now_s: float) -> None:
+        if not (self.membership.leaving or self.name_taken):
+            self.hearsay.on_time(now_s)
 
     def _probe(self, now_s: float) -> None:
         target, wrapped = self.members.next_to_probe(but=self.node_name)
         if wrapped:
             self.membership.reap(now_s)
+        self.paths.on_probe_interval(one.address for one in self.members if one.is_living)
         interval_s = self.policy.probe_interval_s * self.prober.awareness.local_health_multiplier
         self._timers.set(Alarm.PROBE, now_s + interval_s)
         if target is not None and not (self.membership.leaving or self.name_taken):

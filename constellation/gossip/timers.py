@@ -20,6 +20,7 @@ class Alarm(Enum):
     GOSSIP = auto()  # send broadcasts to some members
     PUSH_PULL = auto()  # exchange whole states with one member
     REJOIN = auto()  # look for seeds and lost members
+    GREET = auto()  # greet members that were never heard
     RECLAIM = auto()  # broadcast the own claim again, once the name is free
 
 

@@ -1,8 +1,8 @@
 """Service monitoring: turns what is observed of a service into the state that gossip publishes.
 
-health             observations of one service -> its health, with hysteresis
-claims             which of several instances with one service name represents the service
-roster             which service has a monitor: created, restarted, retired, limited
+health             observations of one instance -> its health, with hysteresis
+claims             which of several containers with one instance name represents it
+roster             which instance has a monitor: created, restarted, retired, limited
 container          one container, read from an inspection by the Docker Engine
 container_row      one row of a listing of the containers
 container_network  where a container is reached, and what is unusual about it
@@ -15,7 +15,7 @@ published_ports    port bindings of a container -> endpoints other nodes can rea
 role               whether an instance takes writes: by a label, or by its health check
 stop_signal        the signal that asks a container to stop, and its stop timeout
 draining           containers that were asked to stop and still run
-service_name       container -> service name, a DNS label
+service_name       container -> the names of its service and of the instance
 static_check       a check of a service outside Docker, as an observation
 inventory          Docker events and listings -> observations of services; stalled streams
 """

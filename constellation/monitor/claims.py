@@ -1,4 +1,8 @@
-"""Which of several instances with one service name on one node represents the service."""
+"""Which of several containers with one instance name represents the instance.
+
+Docker Compose creates the next container while the previous one still exists, and a renamed
+container keeps its old name until it has been inspected.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,12 @@ from messages.monitor import ServiceObservation
 def winning_claim(
     claims: Mapping[str, ServiceObservation], holder: str | None
 ) -> ServiceObservation | None:
-    """Return the winning claim; None if there are no claims.  Keys are instances.
+    """Return the winning claim; None if there are no claims.  Keys are containers.
 
-    A running instance precedes a stopped one.  Of several running instances the holder keeps the
-    name, so that two never alternate; without a holder the one deployed first gets it.  A draining
-    instance yields to one that is not draining: its replacement.  Of several stopped instances the
-    one deployed last gets the name: it replaces the others.
+    A running container precedes a stopped one.  Of several running ones the holder keeps the name,
+    so that two never alternate; without a holder the one deployed first gets it.  A draining one
+    yields to one that is not draining: its replacement.  Of several stopped ones the one deployed
+    last gets the name: it replaces the others.
     """
     running = [claim for claim in claims.values() if claim.running]
     running = [claim for claim in running if not claim.draining] or running

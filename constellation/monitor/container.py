@@ -15,7 +15,13 @@ from constellation.monitor.role import (
     role_of_check,
     role_of_label,
 )
-from constellation.monitor.service_name import service_name
+from constellation.monitor.service_name import (
+    COMPOSE_SERVICE_LABEL,
+    ONE_OFF_LABEL,
+    PROJECT_LABEL,
+    instance_name,
+    service_name,
+)
 from constellation.monitor.stop_signal import DRAIN_S, drain_limit_s, stop_signal
 from messages.monitor import Label, Role, ServiceObservation
 
@@ -30,10 +36,11 @@ TEXT_CHARACTERS_MAX = 256
 
 # Facts about how a container was created, of no use to other nodes.
 _LOCAL_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "org.label-schema.")
-_KEPT_LABELS = ("com.docker.compose.project", "com.docker.compose.service")
+_KEPT_LABELS = (PROJECT_LABEL, COMPOSE_SERVICE_LABEL)  # they say whose names in labels these are
 _ROUTING_LABELS = ("constellation.", "traefik.")
 _TRUE = ("1", "t", "true")  # as Traefik parses it, case-insensitive
-_WATCH_LABELS = ("traefik.enable", "constellation.enable")
+_ENABLE_LABEL = "constellation.enable"
+_WATCH_LABELS = ("traefik.enable", _ENABLE_LABEL)
 CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
 
@@ -105,8 +112,14 @@ class Unreadable:
 
 
 def is_watched(labels: Mapping[str, str], watch: str) -> bool:
-    """Return whether a container with `labels` is watched; `watch` is `settings.docker.watch`."""
+    """Return whether a container with `labels` is watched; `watch` is `settings.docker.watch`.
+
+    A job (`docker compose run`) has the labels of its service, but serves no requests; only the
+    label `constellation.enable` makes it an instance.
+    """
     lowered = {name.lower(): value.strip().lower() for name, value in labels.items()}
+    if lowered.get(ONE_OFF_LABEL) in _TRUE:
+        return lowered.get(_ENABLE_LABEL) in _TRUE
     return watch == "all" or any(lowered.get(name) in _TRUE for name in _WATCH_LABELS)
 
 
@@ -123,19 +136,17 @@ def read_container(found: Mapping[str, Any], policy: PublishPolicy) -> Container
 
 def _read(
     container_id: str, name: str, found: Mapping[str, Any], policy: PublishPolicy
-) -> Container | Unreadable:
+) -> Container:
     config = found["Config"]
     all_labels = {str(key): str(value) for key, value in (config.get("Labels") or {}).items()}
-    service = service_name(name, all_labels)
-    if service is None:
-        return Unreadable(container_id, name, "its name has no letter or digit for a DNS label")
     phase, check, detail = _state(found["State"])
     network = container_network(found, all_labels, policy)
     exposed = config.get("ExposedPorts") or {}
     labels, left_out = kept_labels(all_labels)
     has_process = phase in {"running", "paused"}
     observation = ServiceObservation(
-        service=service,
+        service=service_name(name, all_labels),
+        name=instance_name(name, all_labels),
         source="docker",
         instance=container_id,
         running=phase == "running",
@@ -200,14 +211,15 @@ def kept_labels(labels: Mapping[str, str]) -> tuple[tuple[Label, ...], tuple[str
     """Return the labels to publish, by name, and the names of those that exceed a limit.
 
     A value that is too long is omitted, not cut: half a routing rule may match more than the whole.
-    Routing labels are kept first, so that a limit affects the others.
+    Labels of Docker Compose and of routing are kept first, so that a limit affects the others.
     """
     wanted = [
         name
         for name in labels
         if name and (name in _KEPT_LABELS or not name.startswith(_LOCAL_LABELS))
     ]
-    wanted.sort(key=lambda name: (not name.lower().startswith(_ROUTING_LABELS), name))
+    kept_first = (*_KEPT_LABELS, *_ROUTING_LABELS)
+    wanted.sort(key=lambda name: (not name.lower().startswith(kept_first), name))
     kept: list[Label] = []
     left_out: list[str] = []
     size_bytes = 0

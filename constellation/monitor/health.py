@@ -65,6 +65,7 @@ class ServiceHealth:
         assert self.health is not None
         return ServiceState(
             service=observation.service,
+            name=observation.name,
             health=self.health,
             reason=self.reason,
             source=observation.source,

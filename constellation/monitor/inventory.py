@@ -29,6 +29,7 @@ from constellation.monitor.draining import Draining
 from constellation.monitor.engine_facts import unreached_why
 from constellation.monitor.published_ports import PublishPolicy
 from constellation.monitor.role import PRIMARY_LABEL
+from constellation.monitor.service_name import within_limit
 from constellation.monitor.stop_signal import signal_number
 from messages.monitor import ServiceObservation, ServicesObserved
 
@@ -65,6 +66,7 @@ class InventoryPolicy:
     """Which containers are watched, and how they are published.
 
     `trusts_addresses`: containers are reached at their own addresses, whatever the engine says.
+    `static_names` are those of the static services of this node.
     """
 
     publish: PublishPolicy
@@ -72,6 +74,7 @@ class InventoryPolicy:
     stopped_expiry_s: float = 300.0
     containers_max: int = CONTAINERS_MAX
     trusts_addresses: bool = False
+    static_names: frozenset[str] = frozenset()
 
 
 class Inventory:
@@ -81,7 +84,7 @@ class Inventory:
         self.policy = policy
         self.sequence = 0
         self.containers: dict[str, Container] = {}
-        self.services: dict[str, ServiceObservation] = {}  # as sent to `services` last
+        self.instances: dict[str, ServiceObservation] = {}  # as sent to `services` last
         self._listed = False
         self._event_at: dict[str, int] = {}  # sequence of the last event of a container
         self._unreported_since: dict[
@@ -96,15 +99,15 @@ class Inventory:
 
     @property
     def complete(self) -> bool:
-        """Every watched container has been read, so a service not among them is gone."""
+        """Every watched container has been read, so an instance not among them is gone."""
         return self._listed and not self._pending
 
     def everything(self) -> ServicesObserved:
-        """Return all services as they are known now."""
+        """Return all instances as they are known now."""
         return ServicesObserved(
             source="docker",
             complete=self.complete,
-            observations=tuple(self.services[service] for service in sorted(self.services)),
+            observations=tuple(self.instances[name] for name in sorted(self.instances)),
         )
 
     def disconnected(self) -> None:
@@ -174,7 +177,8 @@ class Inventory:
             return self._inspect(container_id)
         if container_id not in self.containers and self._is_full:
             return self._refuse(container_id, container.name)
-        self.containers[container_id] = self._draining.marked(container, now_s)
+        named = self._with_own_name(container)
+        self.containers[container_id] = self._draining.marked(named, now_s)
         return [*self._left_out(container), *self._unknown_role(container), *self._changes(now_s)]
 
     def not_inspected(self, container_id: str) -> None:
@@ -331,39 +335,28 @@ class Inventory:
 
     def _changes(self, now_s: float) -> list[Effect]:
         """Send `services` what differs from what it was sent last."""
-        effects: list[Effect] = []
-        claims = self._claims(now_s)
-        services: dict[str, ServiceObservation] = {}
-        for service, rivals in claims.items():
-            holder = self.services.get(service)
+        instances: dict[str, ServiceObservation] = {}
+        for name, rivals in self._claims(now_s).items():
+            holder = self.instances.get(name)
             winner = winning_claim(rivals, holder.instance if holder else None)
-            if winner is None:
-                continue
-            services[service] = winner
-            for container_id, rival in sorted(rivals.items()):
-                if not rival.running or rival.draining or rival is winner:
-                    continue
-                fields = {
-                    "service": service,
-                    "kept": self.containers[winner.instance].name,
-                    "ignored": self.containers[container_id].name,
-                    "fix": "give one of them another name, or the label constellation.service",
-                }
-                effects += self._complain("service_claim_ignored", container_id, fields)
+            if winner is not None:
+                instances[name] = winner
         changed = tuple(
-            services[name] for name in sorted(services) if services[name] != self.services.get(name)
+            instances[name]
+            for name in sorted(instances)
+            if instances[name] != self.instances.get(name)
         )
-        vanished = tuple(sorted(self.services.keys() - services.keys()))
-        self.services = services
-        if changed or vanished:
-            report = ServicesObserved(
-                source="docker", complete=False, observations=changed, vanished=vanished
-            )
-            effects.insert(0, Send("services", report))
-        return effects
+        vanished = tuple(sorted(self.instances.keys() - instances.keys()))
+        self.instances = instances
+        if not changed and not vanished:
+            return []
+        report = ServicesObserved(
+            source="docker", complete=False, observations=changed, vanished=vanished
+        )
+        return [Send("services", report)]
 
     def _claims(self, now_s: float) -> dict[str, dict[str, ServiceObservation]]:
-        """Return which containers claim each service name; long stopped ones claim none."""
+        """Return which containers claim each instance name; long stopped ones claim none."""
         claims: dict[str, dict[str, ServiceObservation]] = {}
         for container_id, container in self.containers.items():
             if container.phase == "created":
@@ -375,8 +368,16 @@ class Inventory:
                 if stopped_s > self.policy.stopped_expiry_s:
                     continue
             seen = container.observation
-            claims.setdefault(seen.service, {})[container_id] = seen
+            claims.setdefault(seen.key, {})[container_id] = seen
         return claims
+
+    def _with_own_name(self, container: Container) -> Container:
+        """Return it under a name that no static service of this node has."""
+        seen = container.observation
+        if seen.key not in self.policy.static_names:
+            return container
+        name = within_limit(f"{seen.key}@docker")
+        return replace(container, observation=seen.model_copy(update={"name": name}))
 
     def _complain(self, event: str, container_id: str, fields: dict[str, Any]) -> list[Effect]:
         if (event, container_id) in self._noted or len(self._noted) > 4 * CONTAINERS_MAX:

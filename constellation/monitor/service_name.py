@@ -1,32 +1,47 @@
-"""The service name of a container."""
+"""Which service a container is an instance of, and the name of that instance."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 
 SERVICE_LABEL = "constellation.service"
-DNS_LABEL_CHARACTERS_MAX = 63
+PROJECT_LABEL = "com.docker.compose.project"
+COMPOSE_SERVICE_LABEL = "com.docker.compose.service"
+ONE_OFF_LABEL = "com.docker.compose.oneoff"
 
-COMPOSE_LABEL = "com.docker.compose.project"
+NAME_CHARACTERS_MAX = 128  # of a key in gossip
+_DIGEST_BYTES = 5
 
 # Docker Compose prefixes the name of a container while it is being replaced.
 _REPLACEMENT_PREFIX = re.compile(r"^[0-9a-f]{12}_(?=.)")
-_NOT_IN_DNS_LABEL = re.compile(r"[^a-z0-9]+")
 
 
-def service_name(container_name: str, labels: Mapping[str, str]) -> str | None:
-    """Return the service name as a DNS label; None if no character of the name is usable.
+def service_name(container_name: str, labels: Mapping[str, str]) -> str:
+    """Return the name of the container's service, which is the same on every host.
 
-    It is taken from the label `constellation.service`, or else from the container's name:
-    `/proj_web_1` becomes `proj-web-1`.
+    It is the label `constellation.service`, or else Docker Compose's service and project as
+    `<service>-<project>`, or else the container's name.
     """
-    if COMPOSE_LABEL in labels:
+    lowered = {name.lower(): value.strip() for name, value in labels.items()}
+    service, project = lowered.get(COMPOSE_SERVICE_LABEL), lowered.get(PROJECT_LABEL)
+    of_compose = f"{service}-{project}" if service and project else ""
+    named = lowered.get(SERVICE_LABEL, "") or of_compose
+    return within_limit(named) if named else instance_name(container_name, labels)
+
+
+def instance_name(container_name: str, labels: Mapping[str, str]) -> str:
+    """Return the container's name, the same before and after Docker Compose replaces it."""
+    if PROJECT_LABEL in labels:
         container_name = _REPLACEMENT_PREFIX.sub("", container_name)
-    return dns_label(labels.get(SERVICE_LABEL, "")) or dns_label(container_name)
+    return within_limit(container_name)
 
 
-def dns_label(text: str) -> str | None:
-    """Return `text` with characters not allowed in a DNS label replaced by '-'; None if empty."""
-    label = _NOT_IN_DNS_LABEL.sub("-", text.lower()).strip("-")
-    return label[:DNS_LABEL_CHARACTERS_MAX].rstrip("-") or None
+def within_limit(name: str) -> str:
+    """Return `name`; one that is too long is cut, and ends with a digest of the whole."""
+    if len(name) <= NAME_CHARACTERS_MAX:
+        return name
+    encoded = name.encode(errors="surrogatepass")
+    digest = hashlib.blake2b(encoded, digest_size=_DIGEST_BYTES).hexdigest()
+    return f"{name[: NAME_CHARACTERS_MAX - len(digest) - 1]}-{digest}"

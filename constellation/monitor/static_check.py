@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from constellation.monitor.container import Check, kept_labels
 from constellation.monitor.role import role_of_label
+from constellation.monitor.service_name import service_name
 from constellation.settings.monitor import StaticService
 from messages.monitor import Endpoint, ServiceObservation
 
@@ -28,7 +29,8 @@ def static_observation(
     if checked:
         check = "passing" if failure is None else "failing"
     return ServiceObservation(
-        service=service.name,
+        service=service_name(service.name, service.labels),
+        name=service.name,
         source="static",
         instance=service.address,
         running=True,

@@ -263,7 +263,7 @@ class Settings(Group):
         found = [
             Listener("gossip.port", own, self.gossip.port, protocols=("tcp", "udp")),
             Listener("actors.port", own, self.actors.port),
-            Listener("http.port", http, self.http.port),
+            Listener("http.port", http, self.http.port, address_setting="http.bind_address"),
         ]
         if self.traefik.ingress_port:
             port = self.traefik.ingress_port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -21,15 +22,15 @@ class DockerSettings(Group):
         description="where the Docker Engine listens: the path of its socket, with or without "
         "unix://; or tcp://HOST:PORT, e.g. of a socket proxy; or https://HOST:PORT",
     )
-    tls_ca_file: str | None = Field(
-        None,
+    tls_ca_file: str = Field(
+        "",
         description="file with the certificates that Docker's own must be signed by, for "
         "tcp:// and https://; with it, tcp:// uses TLS",
     )
-    tls_cert_file: str | None = Field(
-        None, description="file with the certificate that Docker asks of its clients"
+    tls_cert_file: str = Field(
+        "", description="file with the certificate that Docker asks of its clients"
     )
-    tls_key_file: str | None = Field(None, description="file with the key of `tls_cert_file`")
+    tls_key_file: str = Field("", description="file with the key of `tls_cert_file`")
     watch: Literal["enabled", "all"] = Field(
         "enabled",
         description="'enabled': containers with the label traefik.enable=true or "
@@ -62,7 +63,7 @@ class DockerSettings(Group):
     @model_validator(mode="after")
     def check_tls(self) -> DockerSettings:
         """Refuse half a client certificate, and files that would not be used."""
-        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
             raise ValueError(
                 "docker.tls_cert_file and docker.tls_key_file belong together: set both or none"
             )
@@ -76,7 +77,7 @@ class DockerSettings(Group):
     @property
     def has_tls_files(self) -> bool:
         """Whether a certificate is configured, so that tcp:// means TLS."""
-        return self.tls_ca_file is not None or self.tls_cert_file is not None
+        return bool(self.tls_ca_file or self.tls_cert_file)
 
     @property
     def endpoint(self) -> DockerEndpoint:
@@ -84,7 +85,12 @@ class DockerSettings(Group):
         return docker_endpoint(self.socket, has_tls=self.has_tls_files)
 
     def policy(
-        self, *, bind_address: str, stopped_expiry_s: float, trusts_addresses: bool = False
+        self,
+        *,
+        bind_address: str,
+        stopped_expiry_s: float,
+        trusts_addresses: bool = False,
+        static_names: Iterable[str] = (),
     ) -> InventoryPolicy:
         """Return the numbers of the core, for a node that is reached at `bind_address`."""
         return InventoryPolicy(
@@ -92,4 +98,5 @@ class DockerSettings(Group):
             watch=self.watch,
             stopped_expiry_s=stopped_expiry_s,
             trusts_addresses=trusts_addresses,
+            static_names=frozenset(static_names),
         )

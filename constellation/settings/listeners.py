@@ -12,12 +12,13 @@ from constellation.settings.addresses import same_ip
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One address and port; `setting` is the name of the setting that chooses the port."""
+    """One address and port, and the settings that choose them."""
 
-    setting: str
+    setting: str  # of the port
     address: str
     port: int
     protocols: tuple[Literal["tcp", "udp"], ...] = ("tcp",)
+    address_setting: str = "bind_address"
     is_own: bool = True  # False: Traefik listens there, not the agent
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from constellation.near_names import nearest
@@ -47,6 +47,11 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return None
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Return whether the value of this setting must stay unknown to other users."""
+    return SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def why_unknown(

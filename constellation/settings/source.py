@@ -23,10 +23,11 @@ from constellation.registry import settings_model
 from constellation.settings.agent import Settings
 from constellation.settings.complaint import complaint, joined, on_one_line
 from constellation.settings.file import SUFFIXES, parse_settings_file
-from constellation.settings.names import SettingNames, names_of, shown_name, why_unknown
+from constellation.settings.names import SettingNames, is_secret, names_of, shown_name, why_unknown
 
 PREFIX = "CONSTELLATION_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+_OTHERS = 0o007
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def _of_file(
     file = config_file if config_file is not None else environ.get(CONFIG_VARIABLE) or None
     if file is None:
         return
-    table = parse_settings_file(_text_of(file, named_by), file)
+    text, mode = _text_of(file, named_by)
+    table = parse_settings_file(text, file)
     seen: set[str] = set()
     for name, value in _flatten(table, names):
         origin = f"in {file}"
@@ -122,12 +124,21 @@ def _of_file(
             problems.append(f"{name} {origin}: it is set twice; remove one of them")
         else:
             seen.add(name)
+            if mode & _OTHERS and is_secret(names.fields[name]) and value is not None:
+                problems.append(
+                    f"{name} {origin}: that file is open to every user of this host: chmod 0640 "
+                    f"{file}, and choose a new {name} if others may have read it"
+                )
             yield _Assignment(name, value, origin, is_text=False)
 
 
-def _text_of(file: str, named_by: str) -> str:
+def _text_of(file: str, named_by: str) -> tuple[str, int]:
+    """Return the text of a settings file, and its mode."""
     try:
-        text = Path(file).read_text(encoding="utf-8-sig")  # some editors write a byte order mark
+        with Path(file).open(
+            encoding="utf-8-sig"
+        ) as opened:  # some editors write a byte order mark
+            text, mode = opened.read(), os.fstat(opened.fileno()).st_mode
     except UnicodeDecodeError:
         raise ConfigError(f"settings file {file} is not UTF-8 text; save it as UTF-8") from None
     except (OSError, ValueError) as error:
@@ -138,7 +149,7 @@ def _text_of(file: str, named_by: str) -> str:
         ) from None
     if not file.endswith(SUFFIXES):
         raise ConfigError(f"settings file {file}: its name must end in .toml, .yaml or .yml")
-    return text
+    return text, mode
 
 
 def _flatten(

@@ -20,6 +20,7 @@ State = Literal[
     "key_expired",
     "unapproved",  # an administrator of the tailnet must approve this machine
     "address_changed",  # bind_address is no longer an address of this machine
+    "userspace",  # tailscaled gives this machine no interface to listen on
     "other_network",  # Tailscale is connected, but bind_address is not of the tailnet
 ]
 STATES: tuple[State, ...] = get_args(State)
@@ -68,7 +69,7 @@ def condition_of(
 def _of_running(tailnet: Tailnet, bind_address: str, *, was_own: bool) -> TailscaleCondition:
     own = tailnet.this.addresses
     if bind_address in own:
-        return TailscaleCondition("connected")
+        return TailscaleCondition("connected") if tailnet.has_interface else _USERSPACE
     now = ", ".join(own) or "none"
     if was_own or is_of_tailnet(bind_address):
         return TailscaleCondition(
@@ -90,6 +91,22 @@ def is_of_tailnet(address: str) -> bool:
     return any(ipaddress.ip_address(address) in network for network in NETWORKS)
 
 
+def no_interface(address: str) -> TailscaleCondition:
+    """Return the condition while no interface of this machine has its tailnet address yet."""
+    return TailscaleCondition(
+        "starting",
+        f"tailscaled reports {address}, but no interface of this machine has that address yet",
+        "wait; if it lasts, check that the interface exists: `ip address`",
+    )
+
+
+_USERSPACE = TailscaleCondition(
+    "userspace",
+    "tailscaled runs with userspace networking, so no interface of this machine has its tailnet "
+    "address, and no program can listen on it",
+    "start tailscaled with a TUN device, without --tun=userspace-networking (in a container: "
+    "TS_USERSPACE=false and /dev/net/tun), or use another private network",
+)
 _NOT_RUNNING = {
     "NoState": TailscaleCondition("starting", "tailscaled is starting", "wait"),
     "Starting": TailscaleCondition("starting", "tailscaled is connecting to the tailnet", "wait"),

@@ -39,6 +39,7 @@ class Tailnet:
     backend_state: str  # e.g. 'Running'
     this: Machine
     peers: tuple[Machine, ...]
+    has_interface: bool = True  # False: userspace networking
 
 
 def read_tailnet(raw: Any) -> Tailnet:
@@ -59,6 +60,7 @@ def read_tailnet(raw: Any) -> Tailnet:
         # The addresses in Self are the same, but are set only once there is a network map.
         this=_machine({**own, "TailscaleIPs": raw.get("TailscaleIPs")}),
         peers=tuple(_machine(peer) for peer in peers.values() if isinstance(peer, Mapping)),
+        has_interface=raw.get("TUN") is not False,
     )
 
 

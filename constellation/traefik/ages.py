@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from constellation.cluster_view import InstanceId
 from constellation.traefik.elements import Instance
 from messages.gossip import ClusterChanged
 
@@ -13,17 +14,19 @@ class Ages:
     """
 
     def __init__(self) -> None:
-        self._changed_at_s: dict[Instance, float] = {}
-        self._records: dict[Instance, object] = {}
+        self._changed_at_s: dict[InstanceId, float] = {}
+        self._records: dict[InstanceId, object] = {}
 
     def record(self, change: ClusterChanged, now_s: float) -> None:
         """Date the records that `change` has changed."""
-        named = {Instance(item.state.service, item.node): item.state for item in change.services}
+        named = {InstanceId(item.node, item.state.key): item.state for item in change.services}
         for instance, state in named.items():
             if self._records.get(instance) != state:
                 self._records[instance] = state
                 self._changed_at_s[instance] = now_s
-        gone = [Instance(name.key, name.node) for name in change.removed if name.kind == "service"]
+        gone = [
+            InstanceId(name.node, name.key) for name in change.removed if name.kind == "service"
+        ]
         if change.snapshot:
             gone += [instance for instance in self._records if instance not in named]
         for instance in gone:
@@ -32,4 +35,4 @@ class Ages:
 
     def age_s(self, instance: Instance, now_s: float) -> float:
         """Return the seconds since the record of `instance` changed; 0 if there is none."""
-        return now_s - self._changed_at_s.get(instance, now_s)
+        return now_s - self._changed_at_s.get(instance.id, now_s)

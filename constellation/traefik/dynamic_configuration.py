@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import compress
 from operator import is_not
 
-from constellation.cluster_view import ClusterView
+from constellation.cluster_view import ClusterView, InstanceId
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.compose import compose
 from constellation.traefik.composition import Composition
@@ -33,7 +33,7 @@ class DynamicConfiguration:
     body: bytes
     router_count: int
     service_count: int
-    routed: frozenset[tuple[str, str]]  # (service, node) of every instance that gets requests
+    routed: frozenset[Instance]  # every instance that gets requests
     rejected: tuple[Rejection, ...]
     rejected_count: int
 
@@ -59,7 +59,7 @@ class ConfigurationBuilder:
         self.places: Places | None = None
         self._settings = settings
         self._domain = domain
-        self._services: Mapping[str, Mapping[str, ServiceState]] = {}
+        self._services: Mapping[str, Mapping[InstanceId, ServiceState]] = {}
         self._names: list[str] = []  # of services, in the order of the view
         self._labels: dict[str, str] = {}  # the part of each service in its host name
         self._known: dict[Instance, _Known] = {}
@@ -88,8 +88,8 @@ class ConfigurationBuilder:
             before = self._services.get(service, {})
             after = view.services.get(service, {})
             label = labels.get(service, "")
-            for node in before.keys() | after.keys():
-                dirty |= self._plan_one(Instance(service, node), after.get(node), label)
+            for one in before.keys() | after.keys():
+                dirty |= self._plan_one(Instance(service, *one), after.get(one), label)
         return dirty
 
     def _plan_one(
@@ -121,7 +121,9 @@ class ConfigurationBuilder:
         reason = f"the name {instance.service[:64]!r} cannot be part of a host name"
         if taken := dns_label(instance.service):
             reason = f"another service has the host name {taken!r}"
-        return Rejection(*instance, "", reason, "rename the service, using only a-z, 0-9 and '-'")
+        return Rejection(
+            *instance.place, "", reason, "rename the service, using only a-z, 0-9 and '-'"
+        )
 
     def _configuration(self) -> DynamicConfiguration:
         document = self.composition.document

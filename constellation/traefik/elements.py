@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from constellation.cluster_view import InstanceId
 from constellation.settings.types import NAME_PATTERN
 
 Protocol = Literal["http", "tcp", "udp"]
@@ -84,10 +85,21 @@ def _as_name(service: str) -> str:
 
 
 class Instance(NamedTuple):
-    """A service on a node."""
+    """An instance of a service.  Its name is unique on its node."""
 
     service: str
     node: str
+    name: str
+
+    @property
+    def id(self) -> InstanceId:
+        """Its id in the cluster."""
+        return InstanceId(self.node, self.name)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Its service and node."""
+        return self.service, self.node
 
 
 @dataclass(frozen=True, slots=True)

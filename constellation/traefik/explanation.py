@@ -218,6 +218,7 @@ class _Explainer:
         return BackendRow(
             service=backend.instance.service,
             node=backend.instance.node,
+            instance=backend.instance.name,
             address=address,
             way=reached.how if reached is not None else "",
             weight=weights.get(address),
@@ -250,10 +251,10 @@ class _Explainer:
 
     def _without_route(self, service: str) -> Iterator[str]:
         instances = self._view.services.get(service, {})
-        for node in sorted(instances):
-            state = instances[node]
+        for one, state in sorted(instances.items()):
             health = f"{state.health}: {state.reason}" if state.reason else state.health
-            yield f"{service} on {node} ({health}) has no route"
+            name = "" if one.name == service else f"{one.name} of "
+            yield f"{name}{service} on {one.node} ({health}) has no route"
 
     def _degraded(
         self,

@@ -1,7 +1,7 @@
 """The last good body, which survives a restart of the agent.
 
-`{"body": the document, "digest": of all other fields, "routed": [[service, node], ...],
-"saved_at_utc_s": Unix seconds}`
+`{"body": the document, "digest": of all other fields, "routed": [[service, node, name], ...],
+"saved_at_utc_s": Unix seconds}`.  Without a name, it is that of the service.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 
 from constellation.traefik.document import canonical
+from constellation.traefik.elements import Instance
 
 FILE_BYTES_MAX = 32 << 20
 
@@ -27,7 +28,7 @@ class LastGood:
     """
 
     body: bytes
-    routed: frozenset[tuple[str, str]]
+    routed: frozenset[Instance]
     saved_at_utc_s: float
 
     def encode(self) -> bytes:
@@ -50,7 +51,7 @@ class LastGood:
         try:
             fields = json.loads(content)
             digest = fields.pop("digest")
-            routed = frozenset((str(service), str(node)) for service, node in fields["routed"])
+            routed = frozenset(_instance(*map(str, row)) for row in fields["routed"])
             body, saved_at_utc_s = canonical(fields["body"]), float(fields["saved_at_utc_s"])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise LastGoodError(
@@ -59,6 +60,10 @@ class LastGood:
         if digest != _digest(canonical(fields)):
             raise LastGoodError("the file is damaged: the digest does not match its content")
         return cls(body, routed, saved_at_utc_s)
+
+
+def _instance(service: str, node: str, name: str = "") -> Instance:
+    return Instance(service, node, name or service)
 
 
 def _digest(*pieces: bytes) -> str:

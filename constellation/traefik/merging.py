@@ -46,7 +46,7 @@ def conflicts(
         reason = f"{what} defines this {key.section[:-1]} differently, and was deployed later"
         remedy = "make both definitions equal, or rename one"
     return [
-        Rejection(*other.instance, label, reason, remedy)
+        Rejection(*other.instance.place, label, reason, remedy)
         for other in contributions
         if not _agree(other.element, winner.element)
     ]

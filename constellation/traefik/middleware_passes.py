@@ -87,7 +87,7 @@ def _resolved(
 def _left_out(key: ElementKey, group: list[Contribution], wrong: str) -> list[Rejection]:
     label = f"traefik.{key.protocol}.middlewares.{key.name}"
     remedy = "define what it names, or correct the name"
-    return [Rejection(*other.instance, label, wrong, remedy) for other in group]
+    return [Rejection(*other.instance.place, label, wrong, remedy) for other in group]
 
 
 def _service_name(composition: Composition, name: str) -> str:

@@ -44,7 +44,7 @@ def name_elements(
     """
     host = f"{label}.{domain}" if label else ""
     made = dict(_elements(plan, host))
-    rejected = [complaint.of(*instance) for complaint in plan.complaints]
+    rejected = [complaint.of(*instance.place) for complaint in plan.complaints]
     if host and plan.default_service is not None:
         service = made.get(_service_key("http", plan.default_service, host))
         if isinstance(service, Service) and len(host) <= HOST_NAME_CHARACTERS_MAX:
@@ -88,7 +88,7 @@ def _name_on_node(
         made[ElementKey("http", "routers", host, HOST)] = _host_router(host, host)
         return []
     reason = f"{host[:80]!r} is not a valid host name"
-    return [Rejection(*instance, "", reason, "rename the service or the node")]
+    return [Rejection(*instance.place, "", reason, "rename the service or the node")]
 
 
 def _service_key(protocol: Protocol, name: str, host: str) -> ElementKey:

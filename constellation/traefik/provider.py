@@ -8,6 +8,7 @@ from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.composition import Composition
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
+from constellation.traefik.elements import Instance
 from constellation.traefik.last_good import LastGood
 from constellation.traefik.settling import Phase, Settling, SettlingPolicy
 
@@ -37,7 +38,7 @@ class TraefikProvider:
         self.body = last_good.body if last_good else None  # None: answer 503
         self._policy = SettlingPolicy(settings.settle_s, settings.alone_s, expects_others)
         self._builder = ConfigurationBuilder(settings=settings, domain=domain)
-        self._routed = last_good.routed if last_good else frozenset[tuple[str, str]]()
+        self._routed = last_good.routed if last_good else frozenset[Instance]()
         self._settling = Settling(self._policy, self._routed)
         self._is_stale = False
         self._is_anew = False  # a snapshot arrived that no build has used yet

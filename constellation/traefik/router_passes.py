@@ -140,7 +140,7 @@ def _left_out(
             return []  # the service itself is rejected, with the reason
         label = ""
     remedy = "define what it names, or correct the name"
-    return [Rejection(*other.instance, label, wrong, remedy) for other in contributions]
+    return [Rejection(*other.instance.place, label, wrong, remedy) for other in contributions]
 
 
 def _no_default_router(key: ElementKey, of: Contribution, routed: Instance) -> Rejection:
@@ -149,4 +149,4 @@ def _no_default_router(key: ElementKey, of: Contribution, routed: Instance) -> R
         f"the labels of {routed.service} on {routed.node} are about {protocol} routing, so the "
         f"service has no default {protocol} router"
     )
-    return Rejection(*of.instance, "", reason, "give all its instances the same labels")
+    return Rejection(*of.instance.place, "", reason, "give all its instances the same labels")

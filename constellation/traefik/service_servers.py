@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from constellation.cluster_view import InstanceId
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
 from constellation.traefik.places import Places
 from constellation.traefik.reach import How, Reached, doubt, reach
 from constellation.traefik.rejection import Complaint, Rejection
 from messages.monitor import ServiceState
 
-States = Mapping[str, Mapping[str, ServiceState]]
+States = Mapping[str, Mapping[InstanceId, ServiceState]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Backend:
     """An instance of a service.
 
     Attributes:
-        instance: its service and node.
+        instance: its service, node and name.
         reached: how it is reached; None: not at all.
         is_local: it is on this node.
         options: of its server, from labels.
@@ -86,15 +87,15 @@ def backends(
     for contribution in sorted(contributions, key=lambda item: item.instance):
         instance, service = contribution.instance, contribution.element
         assert isinstance(service, Service)
-        state = states[instance.service][instance.node]
+        state = states[instance.service][instance.id]
         place = places.of(instance.node)
         reached = reach(state, service.wish, key.protocol, place.place)
         # A stopped container has no published ports; its route stays and answers 503.
         if isinstance(reached, Complaint) and state.health != "stopped":
-            rejected.append(reached.of(*instance))
+            rejected.append(reached.of(*instance.place))
             continue
         if isinstance(reached, Reached) and (doubtful := doubt(state, reached)):
-            rejected.append(doubtful.of(*instance))
+            rejected.append(doubtful.of(*instance.place))
         found.append(
             Backend(
                 instance,
@@ -127,7 +128,7 @@ def _primary_only(
     nodes choose the same one.
     """
     roles = {
-        backend.instance: states[backend.instance.service][backend.instance.node].role
+        backend.instance: states[backend.instance.service][backend.instance.id].role
         for backend in found
     }
     if not any(roles.values()):
@@ -139,11 +140,13 @@ def _primary_only(
     ]
     chosen = min(primaries, default=None)
     label = f"traefik.tcp.services.{key.name}"
-    reason = f"it claims to be the primary, and so does {'/'.join(chosen or ())}"
+    reason = f"it claims to be the primary, and so does {'/'.join(chosen.place) if chosen else ''}"
     remedy = "make one of them a replica"
     none = "it is not the primary, and there is none"
     rejected = [
-        Rejection(*instance, label, reason, remedy) for instance in primaries if instance != chosen
+        Rejection(*instance.place, label, reason, remedy)
+        for instance in primaries
+        if instance != chosen
     ]
     kept = [
         backend

@@ -26,12 +26,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from constellation.cluster_view import ClusterView
+from constellation.traefik.elements import Instance
 
 Phase = Enum("Phase", "WAITING SETTLING SETTLED")
 
 QUIET_S = 0.5
 
-Routed = AbstractSet[tuple[str, str]]  # (service, node) of instances that get requests
+Routed = AbstractSet[Instance]  # instances that get requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Settling:
 
     def _knows_enough(self, view: ClusterView, now_s: float) -> bool:
         if self.last_good:
-            return all(_has_verdict(view, *instance) for instance in self.last_good)
+            return all(_has_verdict(view, instance) for instance in self.last_good)
         is_quiet = now_s >= self.changed_at_s + QUIET_S
         return is_quiet and self._is_met() and bool(self.routed)
 
@@ -105,7 +106,7 @@ class Settling:
         return min(alone_at_s, self.met_at_s + self.policy.settle_s)
 
     def _expects_others(self) -> bool:
-        nodes = {node for _, node in self.last_good}
+        nodes = {instance.node for instance in self.last_good}
         return self.policy.expects_others or len(nodes) > 1
 
     def _is_met(self) -> bool:
@@ -116,6 +117,6 @@ def _knows_another(view: ClusterView) -> bool:
     return any(node != view.self_node and view.is_living(node) for node in view.members)
 
 
-def _has_verdict(view: ClusterView, service: str, node: str) -> bool:
-    state = view.services.get(service, {}).get(node)
-    return state is not None and state.health != "starting" and node in view.members
+def _has_verdict(view: ClusterView, instance: Instance) -> bool:
+    state = view.services.get(instance.service, {}).get(instance.id)
+    return state is not None and state.health != "starting" and instance.node in view.members

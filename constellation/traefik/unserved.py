@@ -33,15 +33,15 @@ def unserved(
         for instance in found
     }
     rows = []
-    for service, node, _ in view.instances():
-        instance = Instance(service, node)
-        if instance in served or not view.is_routable(service, node):
+    for service, node, state in view.instances():
+        instance = Instance(service, node, state.key)
+        if instance in served or not view.is_routable(node, state):
             continue
-        why = left_out.get(instance) or reasons.get(instance)
+        why = left_out.get(instance) or reasons.get((service, node))
         if why is None and instance in wanting:
             why = _NO_ROUTER
         if why:
-            rows.append(UnservedRow(service=service, node=node, why=why))
+            rows.append(UnservedRow(service=service, node=node, name=state.key, why=why))
     return rows
 
 
@@ -89,10 +89,10 @@ def _behind_dead_traefik(backend: Backend, view: ClusterView) -> str:
     return f"it publishes no port, and the Traefik of {node} does not answer"
 
 
-def _reasons(rejected: Iterable[Rejection]) -> Mapping[Instance, str]:
-    reasons: dict[Instance, str] = {}
+def _reasons(rejected: Iterable[Rejection]) -> Mapping[tuple[str, str], str]:
+    reasons: dict[tuple[str, str], str] = {}
     for item in rejected:
         if not item.is_sent:
             label = f"{item.label}: " if item.label else ""
-            reasons.setdefault(Instance(item.service, item.node), f"{label}{item.reason}")
+            reasons.setdefault((item.service, item.node), f"{label}{item.reason}")
     return reasons

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from constellation.admin.cordon import healthy_on
+from constellation.admin.cordon import healthy_count
 from constellation.admin.words import counted
 from constellation.wellness.facts import Facts
 from constellation.wellness.problem import Problem
@@ -52,7 +52,7 @@ def cordoned(facts: Facts) -> Iterator[Problem]:
         if view.is_cordoned(name) and view.members[name].state != "left":
             reason = view.nodes[name].cordon_reason
             why = f": {reason}" if reason else ""
-            count = len(healthy_on(view, name))
+            count = healthy_count(view, name)
             get = "gets" if count == 1 else "get"
             kept = (
                 f"; {counted(count, 'service instance')} there {get} no requests" if count else ""

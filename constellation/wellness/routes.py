@@ -9,6 +9,7 @@ from constellation.traefik.own_traefik import PART as TRAEFIK
 from constellation.traefik.rejection import Rejection
 from constellation.wellness.facts import Facts
 from constellation.wellness.problem import Problem
+from constellation.wellness.services import where as where_is
 from messages.routes import RoutesHealth, UnservedRow
 
 INSTANCES_NAMED_MAX = 10
@@ -26,7 +27,8 @@ def unserved(facts: Facts) -> Iterator[Problem]:
     for row in sorted(where, key=_by_name)[:INSTANCES_NAMED_MAX]:
         nodes = where[row]
         through = "" if len(nodes) == len(with_traefik) else f" through {', '.join(nodes)}"
-        text = f"service {row.service} on {row.node} gets no requests{through}: {row.why}"
+        on = where_is(row.node, row.service, row.name)
+        text = f"service {row.service} on {on} gets no requests{through}: {row.why}"
         yield Problem("route", text)
     totals = [asked[node].unserved_total for node in with_traefik]
     more = max([len(where), *totals]) - INSTANCES_NAMED_MAX
@@ -46,7 +48,7 @@ def has_dead_traefiks_only(facts: Facts) -> bool:
 
 
 def _by_name(row: UnservedRow) -> tuple[str, str, str]:
-    return row.service, row.node, row.why
+    return row.service, row.node, row.name
 
 
 def rejected(facts: Facts) -> Iterator[Problem]:

@@ -27,7 +27,10 @@ def unhealthy(facts: Facts) -> Iterator[Problem]:
         is_ill = state.health == "unhealthy" and not state.draining
         if is_ill and view.is_living(node) and not is_down(view, service):
             why = state.reason or "its health check gave no reason"
-            yield Problem("service", f"service {service} on {node} is unhealthy: {why}")
+            yield Problem(
+                "service",
+                f"service {service} on {where(node, state.service, state.key)} is unhealthy: {why}",
+            )
 
 
 def is_wanted(view: ClusterView, node: str, state: ServiceState) -> bool:
@@ -39,8 +42,7 @@ def is_wanted(view: ClusterView, node: str, state: ServiceState) -> bool:
 
 def is_down(view: ClusterView, service: str) -> bool:
     """Return whether a service should run somewhere and no instance can take requests."""
-    states = view.services[service]
-    wanted = any(is_wanted(view, node, state) for node, state in states.items())
+    wanted = any(is_wanted(view, one.node, state) for one, state in view.services[service].items())
     return wanted and not view.routable(service)
 
 
@@ -62,9 +64,9 @@ def _gone(state: MemberState) -> str:
 
 
 def _down(view: ClusterView, service: str) -> str:
-    states = view.services[service]
-    wanted = [node for node in sorted(states) if is_wanted(view, node, states[node])]
-    each = [_instance(view, node, states[node]) for node in wanted[:INSTANCES_NAMED_MAX]]
+    states = sorted(view.services[service].items())
+    wanted = [(one.node, state) for one, state in states if is_wanted(view, one.node, state)]
+    each = [_instance(view, *one) for one in wanted[:INSTANCES_NAMED_MAX]]
     if len(wanted) > INSTANCES_NAMED_MAX:
         each.append(f"and {len(wanted) - INSTANCES_NAMED_MAX} more")
     return f"service {service} is down: {'; '.join(each)}"
@@ -72,5 +74,11 @@ def _down(view: ClusterView, service: str) -> str:
 
 def _instance(view: ClusterView, node: str, state: ServiceState) -> str:
     why = why_not_routable(view, node, state)
-    word = f"{state.health} on {node}" if view.is_living(node) else f"on {node}"
+    on = where(node, state.service, state.key)
+    word = f"{state.health} on {on}" if view.is_living(node) else f"on {on}"
     return f"{word} ({why})" if why else word
+
+
+def where(node: str, service: str, name: str) -> str:
+    """Return the node, with the name of the instance if that is not the service's."""
+    return node if name == service else f"{node} ({name})"

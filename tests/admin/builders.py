@@ -53,10 +53,10 @@ def said(node: str, address: str = "10.0.0.1", **fields: Any) -> NamedNodeState:
 
 
 def service(
-    name: str, node: str, health: Health = "healthy", reason: str = "", **fields: Any
+    service: str, node: str, health: Health = "healthy", reason: str = "", **fields: Any
 ) -> NodeServiceState:
     state = ServiceState(
-        service=name, health=health, reason=reason, source="docker", instance="c1", **fields
+        service=service, health=health, reason=reason, source="docker", instance="c1", **fields
     )
     return NodeServiceState(node=node, state=state)
 

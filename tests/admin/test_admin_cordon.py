@@ -12,7 +12,7 @@ from thespian.actors import ActorAddress
 from actors.adapters.bounded_save import BoundedSave
 from actors.adapters.cordon_file import FILE_NAME, save_cordon
 from actors.admin import cordon as admin_cordon
-from actors.admin.cordon import RETRY_S
+from actors.admin.cordon import RETRY_S, CordonDesk
 from constellation.admin.cordon import Cordon
 from constellation.errors import AdapterError
 from constellation.transport.address import ActorRef
@@ -24,6 +24,7 @@ from messages.admin import (
     StatusRequest,
 )
 from messages.operator import RequestRefused
+from rigs.processes import wait_until
 from tests.admin.started_admin import BETA, GAMMA, Admin
 from tests.harness import messages_of
 
@@ -199,7 +200,8 @@ def test_hanging_disk_fails_the_order_and_the_write_that_lands_late_is_undone(
     assert len(problems(admin)) == 1
 
     disk_works.set()
-    writers[0].join()
+    (desk,) = [one for one in admin.harness.actor.desks if isinstance(one, CordonDesk)]
+    wait_until(lambda: not desk._saving.hangs, timeout_s=5, what="the late write")
     assert (tmp_path / FILE_NAME).exists()
     admin.pass_time(RETRY_S + 0.1)
     assert not (tmp_path / FILE_NAME).exists()

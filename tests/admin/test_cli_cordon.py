@@ -21,6 +21,7 @@ CORDONED = CordonReport(
     reason="kernel upgrade",
     was_already=False,
     services=("a", "b"),
+    instances_total=2,
     sole_services=("a",),
 )
 UNCORDONED = CORDONED.model_copy(update={"cordoned": False, "reason": ""})

@@ -70,7 +70,8 @@ KEYS: dict[type[Message], set[str]] = {
     },
     ServicesReport: {"services", "degraded"},
     ServiceRow: {
-        "service", "node", "health", "reason", "source", "image", "endpoints", "routable",
+        "service", "node", "instance", "health", "reason", "source", "image", "endpoints",
+        "routable",
     },
     EventRow: {"ago_s", "node", "service", "subject", "what", "reason"},
     RaftReport: {
@@ -86,7 +87,10 @@ KEYS: dict[type[Message], set[str]] = {
     LeasesReport: {"self_node", "is_confirmed", "index", "leases", "degraded"},
     LeaseRow: {"name", "holder", "holder_state", "fencing_token", "ttl_s", "renewed_index"},
     RaftOrderDone: {"number", "is_done", "text"},
-    CordonReport: {"node", "cordoned", "reason", "was_already", "services", "sole_services"},
+    CordonReport: {
+        "node", "cordoned", "reason", "was_already", "services", "instances_total",
+        "sole_services",
+    },
 }  # fmt: skip
 
 

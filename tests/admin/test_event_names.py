@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from constellation.admin.history import History
 from constellation.admin.tables import EVENT_STYLES, events_text, render
 from constellation.cluster_view import ClusterView
+from constellation.gossip.troubles import TroubleReporter, trouble
 from constellation.raft.chronicle import Chronicle
 from constellation.raft.configuration import Configuration
 from constellation.raft.effects import RoleChanged
@@ -74,15 +75,24 @@ def reports_of_raft() -> list[ChangeReported]:
     ]
 
 
-# tests/leases/test_leases_actor.py shows that the leases actor reports this one.
-OF_THE_LEASES_ACTOR = frozenset({"lease_lost"})
+def reports_of_troubles() -> list[ChangeReported]:
+    reporter = TroubleReporter("gossip")
+    kinds = ("name", "unheard", "record", "key")
+    _, begun = reporter.update([trouble(kind, "beta", "w", "y", "f") for kind in kinds])
+    _, ended = reporter.update([])
+    return [*begun, *ended]
+
+
+# tests/leases/test_leases_actor.py and tests/gossip/test_gossip_actor.py show that these are
+# reported by the actors.
+OF_ACTORS = frozenset({"lease_lost", "keys_changed"})
 
 
 def test_every_name_has_a_producer() -> None:
     produced = {row.what for row in events_of_gossip()}
-    produced |= {report.what for report in reports_of_raft()}
+    produced |= {report.what for report in (*reports_of_raft(), *reports_of_troubles())}
 
-    assert produced | OF_THE_LEASES_ACTOR == VOCABULARY
+    assert produced | OF_ACTORS == VOCABULARY
 
 
 def test_reports_of_raft_are_shown_under_the_documented_names_and_in_their_colours() -> None:

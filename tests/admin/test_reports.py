@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.cluster_view import ClusterView
+from constellation.cluster_view import ClusterView, InstanceId
 from messages.gossip import MemberState
 from messages.monitor import Health
 from tests.admin.builders import (
@@ -109,9 +109,17 @@ def clusters(draw: st.DrawFn) -> ClusterView:
         node: draw(st.sampled_from(["alive", "suspect", "dead", "left"])) for node in nodes
     }
     healths: list[Health] = ["healthy", "unhealthy", "starting", "stopped"]
-    where = st.tuples(st.sampled_from(["web", "db"]), st.sampled_from(["alpha", *nodes, "gone"]))
+    where = st.tuples(
+        st.sampled_from(["web-1", "web-2", "db"]), st.sampled_from(["alpha", *nodes, "gone"])
+    )
     services = [
-        service(name, node, draw(st.sampled_from(healths)), draining=draw(st.booleans()))
+        service(
+            name.split("-")[0],
+            node,
+            draw(st.sampled_from(healths)),
+            name=name,
+            draining=draw(st.booleans()),
+        )
         for name, node in draw(st.lists(where, unique=True))
     ]
     cordoned = draw(st.sets(st.sampled_from(["alpha", *nodes])))
@@ -140,7 +148,7 @@ def test_nothing_is_degraded_exactly_when_each_wanted_service_is_served(
     rows = [
         row
         for row in services_report(cluster).services
-        if not cluster.services[row.service][row.node].draining
+        if not cluster.services[row.service][InstanceId(row.node, row.instance)].draining
     ]
     left = {name for name, one in cluster.members.items() if one.state == "left"}
     wanted = {r.service for r in rows if r.health != "stopped" and r.node not in left}

@@ -98,7 +98,8 @@ def test_start_ends_only_processes_of_an_earlier_run(tmp_path: Path) -> None:
         stack.callback(orphan.kill)
         ticks = start_time_ticks(orphan.pid)
         (runtime_dir / "old-1.pid").symlink_to(f"{orphan.pid} {ticks}")
-        (runtime_dir / "old-1.sock").touch()
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(runtime_dir / "old-1.sock"))
         # The id is used again, by somebody else: it began at another time.
         (runtime_dir / "old-2.pid").symlink_to(f"{stranger.pid} {(ticks or 0) - 1}")
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from constellation.settings.agent import Settings
+from constellation.start import EXIT_WRONG_SETTINGS
 from rigs.prometheus import promtool
 from scripts.settings_reference import all_settings
 
@@ -96,6 +97,27 @@ def test_the_unit_sets_only_known_settings() -> None:
 
     assert names
     assert names <= {setting.environment_name for setting in all_settings()}
+
+
+@pytest.mark.case("O12")
+def test_the_unit_is_not_restarted_with_a_wrong_setting_and_otherwise_always() -> None:
+    lines = UNIT.read_text().splitlines()
+
+    assert f"RestartPreventExitStatus={EXIT_WRONG_SETTINGS}" in lines
+    assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(lines)
+
+
+@pytest.mark.case("O11")
+def test_the_runbook_shows_how_to_check_a_start() -> None:
+    text = (DEPLOY / "README.md").read_text()
+
+    assert "--config /etc/constellation/agent.toml --check" in text
+
+
+@pytest.mark.case("S7")
+def test_the_runbook_and_the_example_give_the_mode_of_the_environment_file() -> None:
+    assert "install -m 0600 deploy/agent.env.example" in (DEPLOY / "README.md").read_text()
+    assert "mode 0600" in (DEPLOY / "agent.env.example").read_text()
 
 
 def test_the_runbook_names_only_files_that_exist() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from random import Random
 
 from constellation.effects import Note
-from constellation.gossip import change_feed, gossip_node, packets
+from constellation.errors import WireError
+from constellation.gossip import change_feed, hearsay, packets
+from constellation.gossip.backlog import AUTHOR_WAITING_MAX
 from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
-from constellation.gossip.member import Address
+from constellation.gossip.member import Address, unpacked
 from constellation.gossip.node_meta import state_in
 from constellation.gossip.outbox import Effect, SendDatagram
 from constellation.gossip.packets import Ack, Ping
@@ -17,17 +20,27 @@ from constellation.gossip.prober import RELAYS_MAX
 from constellation.gossip.record_table import RecordId
 from constellation.gossip.stream import PushPull, Refusal, StreamReader, UserStream
 from messages.gossip import RecordPublish
-from tests.fuzz.corpus import NODE_STATE, alive, service_record
+from tests.fuzz.corpus import NAMES, NODE_STATE, STRANGERS, alive, service_record
 from tests.identities import identity_of
 
 STEP_S = 0.05
 PUBLISH_SHARE = 0.02
 MEMBERS_MAX = 8  # few, so that the limit is reached
 FORMER_MAX = 4
+BACKLOG_MAX = (len((*NAMES, *STRANGERS)) + 1) * AUTHOR_WAITING_MAX
 TIMERS_MAX = 2 * MEMBERS_MAX + 2 * RELAYS_MAX + 16
 EFFECTS_MAX = 4 * packets.PACKET_PARTS_MAX
 SOURCE = Address("10.0.0.2", 7946)
 WEB = RecordId("service", "web")
+
+
+def source_of(data: bytes) -> Address:
+    """Return where a packet comes from: the address that it claims, if it claims one."""
+    with contextlib.suppress(WireError, ValueError):
+        for packet in packets.decode(data):
+            if isinstance(packet, packets.Alive):
+                return unpacked(packet.addr, packet.port)
+    return SOURCE
 
 
 class NodeTarget:
@@ -47,7 +60,9 @@ class NodeTarget:
         assert self.own is not None
         self.check(self.node.start(0.0))
         for name in ("beta", "gamma"):
-            self.check(self.node.on_packet(packets.encode(alive(name)), SOURCE, 0.0))
+            claim = alive(name)
+            source = unpacked(claim.addr, claim.port)
+            self.check(self.node.on_packet(packets.encode(claim), source, 0.0))
         published = RecordPublish(node_state=NODE_STATE, service_states=(self.own,))
         self.check(self.node.publish(published, 0.0))
 
@@ -70,7 +85,7 @@ class NodeTarget:
     def feed(self, data: bytes, random: Random) -> None:
         """Deliver the input as a packet or over a stream."""
         if random.random() < 0.7:
-            self.check(self.node.on_packet(data, SOURCE, self.now_s))
+            self.check(self.node.on_packet(data, source_of(data), self.now_s))
             return
         match StreamReader(GossipEnvelope()).feed(data):
             case PushPull() as exchange if random.random() < 0.5:
@@ -123,5 +138,6 @@ class NodeTarget:
         stored = state.table.get("alpha", WEB)
         assert stored is not None
         assert stored.record.service_state == self.own, "another has written our record"
-        assert len(self.node._backlog) <= gossip_node.BACKLOG_MAX
+        assert len(self.node._backlog) <= BACKLOG_MAX
+        assert len(swim.hearsay) <= hearsay.TOLD_MAX
         assert self.node.next_due_s is not None

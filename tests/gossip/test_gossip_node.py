@@ -12,6 +12,7 @@ from constellation.gossip.fields import pack_map
 from constellation.gossip.gossip_node import MERGE_BATCH_MAX, GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import SendStream
+from constellation.gossip.packets import Ping
 from constellation.gossip.policy import GossipPolicy
 from constellation.gossip.record_codec import pack_records, sign_record, unpack_records
 from messages.gossip import RecordPublish, StateRecord
@@ -69,6 +70,7 @@ def test_node_that_leaves_reports_only_itself_as_left_in_a_push_pull() -> None:
     )
     for peer in (beta, gamma):
         alpha.on_push_pull_request(peer.push_pull_request(alpha.address, join=True), 1.0)
+        alpha.on_packet(packets.encode(Ping(1, "alpha")), peer.address, 1.0)
     before = alpha.push_pull_request(beta.address, join=False)
 
     alpha.leave(2.0)

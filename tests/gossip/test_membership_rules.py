@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import product
-from random import Random
 from typing import Literal
 
 import pytest
@@ -16,13 +15,14 @@ import pytest
 from constellation.effects import Note
 from constellation.gossip import packets
 from constellation.gossip.incarnation import FOLLOWED_MAX, LIFE_STEP
-from constellation.gossip.member import Address, Member, MemberState, MemberTable
+from constellation.gossip.member import Address, Member, MemberState, MemberTable, unpacked
 from constellation.gossip.membership import HIGHEST_MAX, Membership
 from constellation.gossip.node_meta import pack_meta
 from constellation.gossip.outbox import MemberChanged, Outbox, SendDatagram
 from constellation.gossip.packets import Alive, Dead, Suspect
 from constellation.gossip.policy import PLAIN_VERSIONS, SwimPolicy
 from constellation.gossip.timers import RemindSuspect, SuspicionEnds, Timers
+from tests.gossip.memberships import parts_of
 from tests.identities import identity_of
 
 KEY, OTHER_KEY = (identity_of("beta", key=key).public_key for key in ("", "other"))
@@ -52,6 +52,10 @@ class Observer:
     timers: Timers
     outbox: Outbox
 
+    def hear(self, said: Alive, now_s: float) -> None:
+        """Take a claim that came from the address that it names."""
+        self.membership.on_alive(said, now_s, unpacked(said.addr, said.port))
+
     @property
     def known(self) -> str:
         """The state of beta as alpha knows it, e.g. 'alive 6'."""
@@ -67,19 +71,20 @@ class Observer:
 
 
 def observer(state: Known = "unknown", *, changed_s_ago: float = 0.0) -> Observer:
-    outbox, timers = Outbox(POLICY), Timers()
-    table = MemberTable(random=Random(1), members_max=8)
     own = claim(KNOWN, node="alpha", key=identity_of("alpha").public_key)
     own = replace(own, addr=Address("10.0.0.1", 7946).packed)
-    membership = Membership(own, POLICY, table=table, timers=timers, outbox=outbox)
+    parts = parts_of(own, POLICY)
     # Enough other members that a suspicion waits for confirmations.
     for number in range(3, 7):
         address = Address(f"10.0.0.{number}", 7946)
-        table.add_member(Member(claim(1, node=f"n{number}", address=address), "alive", 1, 0.0))
-    made = Observer(membership, table, timers, outbox)
+        key = identity_of(f"n{number}").public_key
+        known = claim(1, node=f"n{number}", key=key, address=address)
+        parts.table.add_member(Member(known, "alive", 1, 0.0))
+    made = Observer(parts.membership, parts.table, parts.timers, parts.outbox)
+    membership = parts.membership
     if state != "unknown":
         before_s = NOW_S - changed_s_ago
-        membership.on_alive(claim(KNOWN), before_s)
+        made.hear(claim(KNOWN), before_s)
         if state == "suspect":
             membership.on_suspect(Suspect(KNOWN, "beta", "n3"), before_s)
         elif state != "alive":
@@ -139,7 +144,7 @@ OF_A_MEMBER: dict[tuple[Known, str], Row] = {
 def receive(alpha: Observer, news: str, incarnation: int, now_s: float = NOW_S) -> None:
     match news:
         case "alive":
-            alpha.membership.on_alive(claim(incarnation), now_s)
+            alpha.hear(claim(incarnation), now_s)
         case "suspect":
             alpha.membership.on_suspect(Suspect(incarnation, "beta", "n4"), now_s)
         case "suspect again":
@@ -249,7 +254,7 @@ def test_table_of_claims_of_another_node_to_a_name_that_is_known() -> None:
         alpha = observer(known, changed_s_ago=ago_s)
         before = alpha.known
         claimed = claim(incarnation, **fields)  # type: ignore[arg-type]
-        alpha.membership.on_alive(claimed, NOW_S)
+        alpha.hear(claimed, NOW_S)
         member = alpha.table.get("beta")
         assert member is not None
         if expected == CONFLICT:
@@ -266,7 +271,7 @@ def test_conflict_about_a_name_is_logged_again_only_after_a_minute() -> None:
     alpha = observer("alive")
     logged = []
     for second in range(130):
-        alpha.membership.on_alive(claim(9, address=ELSEWHERE), NOW_S + second)
+        alpha.hear(claim(9, address=ELSEWHERE), NOW_S + second)
         if alpha.effects() == CONFLICT:
             logged.append(second)
 
@@ -276,12 +281,13 @@ def test_conflict_about_a_name_is_logged_again_only_after_a_minute() -> None:
 def test_log_of_a_name_conflict_shows_the_addresses_and_keys_of_both_nodes() -> None:
     alpha = observer("alive")
 
-    alpha.membership.on_alive(claim(9, address=ELSEWHERE, key=OTHER_KEY), NOW_S)
+    alpha.hear(claim(9, address=ELSEWHERE, key=OTHER_KEY), NOW_S)
 
     (note,) = [one for one in alpha.outbox.take_effects() if isinstance(one, Note)]
     assert (note.event, note.level) == (CONFLICT, "error")
     assert {name: note.fields[name] for name in note.fields if name != "fix"} == {
         "member": "beta",
+        "claimant": "beta",
         "known": str(HOME),
         "claimed": str(ELSEWHERE),
         "known_key": KEY.hex()[:16],
@@ -291,10 +297,10 @@ def test_log_of_a_name_conflict_shows_the_addresses_and_keys_of_both_nodes() -> 
 
 def test_first_owner_of_a_name_cannot_take_it_back_from_a_living_one() -> None:
     alpha = observer("left", changed_s_ago=LONG_S)
-    alpha.membership.on_alive(claim(2, address=ELSEWHERE), NOW_S)
+    alpha.hear(claim(2, address=ELSEWHERE), NOW_S)
     assert alpha.effects() == JOINS
 
-    alpha.membership.on_alive(claim(99), NOW_S + 1)  # the first owner returns
+    alpha.hear(claim(99), NOW_S + 1)  # the first owner returns
 
     assert alpha.effects() == CONFLICT
     assert alpha.known == "alive 2"

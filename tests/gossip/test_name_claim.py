@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from random import Random
 
 from constellation.effects import Note
-from constellation.gossip.member import Address, MemberTable
-from constellation.gossip.membership import Membership
+from constellation.gossip.member import Address
 from constellation.gossip.name_claim import NameClaim
 from constellation.gossip.node_meta import pack_meta
-from constellation.gossip.outbox import Outbox
 from constellation.gossip.packets import Alive
 from constellation.gossip.policy import PLAIN_VERSIONS, SwimPolicy
 from constellation.gossip.stream import NodeEntry, PushPull
-from constellation.gossip.timers import Alarm, Timers
+from constellation.gossip.timers import Alarm
+from tests.gossip.memberships import parts_of
 from tests.identities import identity_of
 
 OWN = Alive(
@@ -38,11 +36,10 @@ class Claimant:
 
     def __init__(self, condition: str) -> None:
         policy = SwimPolicy()
-        self.outbox, self.timers = Outbox(policy), Timers()
-        table = MemberTable(random=Random(1), members_max=8)
-        membership = Membership(OWN, policy, table=table, timers=self.timers, outbox=self.outbox)
+        parts = parts_of(OWN, policy)
+        self.outbox, self.timers = parts.outbox, parts.timers
         self.claim = NameClaim(
-            membership, reclaim_s=RECLAIM_S, timers=self.timers, outbox=self.outbox
+            parts.membership, reclaim_s=RECLAIM_S, timers=self.timers, outbox=self.outbox
         )
         if condition == "accepted":
             assert self.sees(OWN, "alive", initiated=True)

@@ -49,6 +49,18 @@ TOMBSTONE = StateRecord(kind="warp", node="beta", key="eu", incarnation=3, count
 NODE_TOMBSTONE = StateRecord(kind="node", node="beta", key="", incarnation=3, counter=9)
 
 
+REPLICA = StateRecord(
+    kind="service",
+    node="beta",
+    key="proj-web-2",
+    incarnation=3,
+    counter=8,
+    service_state=ServiceState(
+        service="web-proj", name="proj-web-2", health="healthy", source="docker", instance="x"
+    ),
+)
+
+
 def message_of(*rows: Any) -> bytes:
     packed: bytes = msgpack.packb(list(rows))
     return bytes([record_codec.RECORDS_PLAIN]) + packed
@@ -58,7 +70,9 @@ def row_of(payload: Any, *, key: Any = BETA.public_key, signature: Any = b"s" * 
     return [key, signature, msgpack.packb(payload)]
 
 
-@pytest.mark.parametrize("record", [SERVICE, NODE, TOMBSTONE], ids=lambda record: record.kind)
+@pytest.mark.parametrize(
+    "record", [SERVICE, REPLICA, NODE, TOMBSTONE], ids=lambda record: f"{record.kind} {record.key}"
+)
 def test_record_survives_encoding_with_its_signature(record: StateRecord) -> None:
     message = record_codec.pack_records([sign_record(record, BETA).encoded])
 

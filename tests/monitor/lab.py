@@ -48,9 +48,9 @@ class Lab:
                 case Note():
                     self.notes.append(effect.event)
                 case Send(_, ServicesObserved() as news):
-                    self.told.update({seen.service: seen for seen in news.observations})
-                    for service in news.vanished:
-                        del self.told[service]
+                    self.told.update({seen.key: seen for seen in news.observations})
+                    for name in news.vanished:
+                        del self.told[name]
                 case _:
                     raise AssertionError(effect)
 
@@ -79,4 +79,4 @@ class Lab:
         self.inspect()
 
     def running(self) -> dict[str, bool]:
-        return {service: seen.running for service, seen in self.told.items()}
+        return {name: seen.running for name, seen in self.told.items()}

@@ -22,8 +22,12 @@ from constellation.monitor.container import (
 from constellation.monitor.container_row import read_row
 from constellation.monitor.docker_event import read_event
 from constellation.monitor.published_ports import ENDPOINTS_MAX, PublishPolicy, endpoints
-from constellation.monitor.service_name import dns_label, service_name
-from constellation.settings.types import NAME_PATTERN
+from constellation.monitor.service_name import (
+    NAME_CHARACTERS_MAX,
+    instance_name,
+    service_name,
+    within_limit,
+)
 from messages.monitor import Label
 from tests.monitor.builders import observation
 
@@ -182,36 +186,44 @@ def test_number_of_exposed_ports_is_limited() -> None:
     assert len(read(Config=config).observation.exposed_udp_ports) == ENDPOINTS_MAX
 
 
+COMPOSE = {"com.docker.compose.project": "proj", "com.docker.compose.service": "web"}
+ONE_OFF = {"com.docker.compose.oneoff": "True", **COMPOSE}
+
+
+@pytest.mark.case("R2")
 @pytest.mark.parametrize(
-    ("name", "labels", "service"),
+    ("name", "labels", "service", "instance"),
     [
-        pytest.param("proj_web_1", {}, "proj-web-1", id="compose of old"),
-        pytest.param("proj-web-1", {}, "proj-web-1", id="compose of today"),
-        pytest.param("Web.Example", {}, "web-example", id="dots and capitals"),
-        pytest.param("__web__", {}, "web", id="no dash at an end"),
-        pytest.param("web", {"constellation.service": "Shop"}, "shop", id="named by a label"),
-        pytest.param("web", {"constellation.service": "_"}, "web", id="a label of nothing"),
+        pytest.param("proj_web_1", {}, "proj_web_1", "proj_web_1", id="no label"),
+        pytest.param("Web.Example", {}, "Web.Example", "Web.Example", id="not changed"),
+        pytest.param("web-1", {"constellation.service": " Shop "}, "Shop", "web-1", id="own label"),
+        pytest.param("web-1", {"Constellation.Service": "shop"}, "shop", "web-1", id="in any case"),
+        pytest.param("proj-web-2", COMPOSE, "web-proj", "proj-web-2", id="compose"),
+        pytest.param("any", COMPOSE, "web-proj", "any", id="compose, container_name"),
         pytest.param(
-            "0123456789ab_proj-web-1",
-            {"com.docker.compose.project": "proj"},
-            "proj-web-1",
-            id="compose is replacing it",
+            "proj-web-2", {**COMPOSE, "constellation.service": "x"}, "x", "proj-web-2", id="both"
         ),
-        pytest.param("0123456789ab_web", {}, "0123456789ab-web", id="not by compose"),
-        pytest.param("___", {}, None, id="nothing left"),
+        pytest.param("0123456789ab_w", COMPOSE, "web-proj", "w", id="compose is replacing it"),
+        pytest.param(
+            "0123456789ab_w", {"com.docker.compose.project": "proj"}, "w", "w", id="half of compose"
+        ),
+        pytest.param("0123456789ab_w", {}, "0123456789ab_w", "0123456789ab_w", id="not by compose"),
     ],
 )
-def test_service_name_is_derived_from_label_or_container_name(
-    name: str, labels: dict[str, str], service: str | None
+def test_service_and_instance_are_named_by_labels_or_the_container(
+    name: str, labels: dict[str, str], service: str, instance: str
 ) -> None:
-    assert service_name(name, labels) == service
+    assert (service_name(name, labels), instance_name(name, labels)) == (service, instance)
 
 
-@given(st.text())
-def test_every_service_name_is_a_dns_label(text: str) -> None:
-    label = dns_label(text)
+@pytest.mark.case("O3")
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_different_names_stay_different_within_the_limit_of_gossip(one: str, other: str) -> None:
+    long = [within_limit("x" * NAME_CHARACTERS_MAX + end) for end in (one, other)]
 
-    assert label is None or NAME_PATTERN.fullmatch(label)
+    assert (long[0] == long[1]) == (one == other)
+    assert all(len(name) == NAME_CHARACTERS_MAX for name in long)
+    assert within_limit(one[:NAME_CHARACTERS_MAX]) == one[:NAME_CHARACTERS_MAX]
 
 
 @pytest.mark.parametrize(
@@ -222,11 +234,15 @@ def test_every_service_name_is_a_dns_label(text: str) -> None:
         pytest.param({"Traefik.Enable": " True "}, True, id="in any case"),
         pytest.param({"constellation.enable": "true"}, True, id="ours"),
         pytest.param({"traefik.enable": "false"}, False, id="said no"),
+        pytest.param(
+            {"traefik.enable": "true", **ONE_OFF}, False, id="a job", marks=pytest.mark.case("R4")
+        ),
+        pytest.param({"constellation.enable": "true", **ONE_OFF}, True, id="a job that serves"),
     ],
 )
 def test_watch_labels_select_containers(labels: dict[str, str], *, watched: bool) -> None:
     assert is_watched(labels, "enabled") is watched
-    assert is_watched(labels, "all")
+    assert is_watched(labels, "all") is (watched or "com.docker.compose.oneoff" not in labels)
 
 
 def test_labels_without_use_on_other_nodes_are_not_published() -> None:
@@ -270,7 +286,7 @@ def test_labels_stay_within_limits_and_are_never_truncated(labels: dict[str, str
     [
         pytest.param({"State": None}, id="no state"),
         pytest.param({"Config": "text"}, id="text for an object"),
-        pytest.param({"Name": "/___"}, id="no name"),
+        pytest.param({"Name": "/"}, id="no name"),
         pytest.param({"Created": "yesterday"}, id="no time"),
         pytest.param({"NetworkSettings": {"Ports": {"http/tcp": []}}}, id="no number"),
         pytest.param(

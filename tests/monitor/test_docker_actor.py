@@ -33,7 +33,7 @@ def test_containers_running_at_the_start_are_reported_as_complete(host: Host, st
     watched.until_complete()
 
     report = watched.reports()[-1]
-    assert [seen.service for seen in report.observations] == ["bare", "proj-web-1"]
+    assert [seen.service for seen in report.observations] == ["bare", "proj_web_1"]
     (endpoint,) = report.observations[1].endpoints
     assert (endpoint.host, endpoint.port, endpoint.container_port) == ("127.0.0.1", port, 80)
     assert watched.metric("constellation_docker_connected") == 1
@@ -83,20 +83,17 @@ def test_renamed_container_is_another_service(host: Host, start: Start) -> None:
     watched.until(lambda known: known.keys() == {"after"})
 
 
-def test_first_of_two_containers_with_one_service_name_keeps_it_until_it_dies(
-    host: Host, start: Start
-) -> None:
+@pytest.mark.case("R3")
+def test_two_containers_of_one_service_are_two_instances(host: Host, start: Start) -> None:
     watched = start(host)
-    first = host.run("one", labels={"constellation.service": "web"})
-    watched.until(is_running("web"))
-    second = host.run("two", labels={"constellation.service": "web"})
-    name = "constellation_events_total"
-    watched.until(lambda _: watched.metric(name, event="service_claim_ignored") == 1)
+    blue = host.run("blue", labels={"constellation.service": "web"})
+    host.run("green", labels={"constellation.service": "web"})
+    watched.until(lambda known: {"blue", "green"} <= known.keys())
 
-    assert watched.known()["web"].instance == first
-    host.kill(first)
-    watched.until(lambda known: known["web"].instance == second)
-    assert watched.known()["web"].running
+    assert {seen.service for seen in watched.known().values()} == {"web"}
+    host.kill(blue)
+    watched.until(is_stopped("blue"))
+    assert watched.known()["green"].running
 
 
 def test_restarted_services_actor_receives_all_observations(host: Host, start: Start) -> None:

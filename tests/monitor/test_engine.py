@@ -70,7 +70,7 @@ def test_running_container_is_listed_and_inspected(host: Host) -> None:
     container = read(engine, container_id)
     row = read_row(next(row for row in engine.list_containers() if row["Id"] == container_id))
     seen = container.observation
-    assert (seen.service, seen.running, seen.check) == ("proj-web-1", True, "none")
+    assert (seen.service, seen.running, seen.check) == ("proj_web_1", True, "none")
     assert (seen.image, seen.networks, seen.exposed_ports) == (IMAGE, ("bridge",), (80,))
     assert {label.name: label.value for label in seen.labels}["a"] == "b"
     assert seen.endpoints == (

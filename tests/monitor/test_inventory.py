@@ -208,7 +208,7 @@ def test_long_stopped_container_is_withdrawn_until_its_next_start() -> None:
 
 def test_unreadable_container_is_reported_once_and_affects_no_other() -> None:
     lab = Lab()
-    lab.docker.run("___")
+    lab.docker.run("")
     lab.docker.run("web")
 
     for _ in range(3):

@@ -107,19 +107,61 @@ def test_restart_without_an_event_ends_the_draining() -> None:
     assert not lab.told["web"].draining
 
 
+COMPOSE = {"com.docker.compose.project": "proj", "com.docker.compose.service": "web"}
+
+
+@pytest.mark.case("R3")
 def test_replacement_takes_over_the_name_of_a_draining_container() -> None:
-    lab, web = watching()
-    lab.docker.signal(web, "SIGTERM")
+    lab = Lab()
+    old = lab.docker.run("proj-web-1", labels=COMPOSE)
+    lab.settle()
+    lab.docker.signal(old, "SIGTERM")
+    lab.docker.rename(old, "0123456789ab_proj-web-1")
+    new = lab.docker.run("proj-web-1", labels=COMPOSE)
+
+    lab.settle()
+
+    (told,) = lab.told.values()
+    assert (told.service, told.key) == ("web-proj", "proj-web-1")
+    assert (told.instance, told.draining, lab.notes) == (new, False, [])
+    lab.docker.remove(old)
+    lab.settle()
+    assert lab.told["proj-web-1"].instance == new
+
+
+@pytest.mark.case("R3")
+def test_green_serves_beside_blue_and_alone_while_blue_drains() -> None:
+    lab = Lab()
+    label = {"constellation.service": "web"}
+    blue, green = (lab.docker.run(name, labels=label) for name in ("blue", "green"))
+    lab.settle()
+    assert {seen.service: seen.instance for seen in lab.told.values()} == {"web": green}
+    assert lab.running() == {"blue": True, "green": True}
+
+    lab.docker.signal(blue, "SIGTERM")
     lab.hear()
-    new = lab.docker.run("new", labels={"constellation.service": "web"})
 
+    assert (lab.told["blue"].draining, lab.told["green"].draining) == (True, False)
+
+
+def test_renamed_container_is_another_instance() -> None:
+    lab = Lab()
+    first = lab.docker.run("web")
+    lab.settle()
+    lab.docker.rename(first, "old")
+    second = lab.docker.run("web")
     lab.settle()
 
-    assert (lab.told["web"].instance, lab.told["web"].draining) == (new, False)
-    assert lab.notes == []
-    lab.docker.remove(web)
+    assert {name: seen.instance for name, seen in lab.told.items()} == {"old": first, "web": second}
+
+
+@pytest.mark.case("O4")
+def test_container_named_as_a_static_service_is_another_instance() -> None:
+    lab = Lab(static_names=frozenset({"web"}))
+    lab.docker.run("web")
     lab.settle()
-    assert lab.told["web"].instance == new
+
+    assert list(lab.told) == ["web@docker"]
 
 
 def test_signals_of_unknown_containers_are_ignored() -> None:

@@ -94,11 +94,11 @@ def test_observation_before_the_start_of_gossip_is_published_after_it() -> None:
 def test_stop_withdraws_the_record_and_confirms(monitor: Harness[MonitorActor]) -> None:
     monitor.deliver(observation())
 
-    monitor.deliver(MonitorStop(service="web"))
+    monitor.deliver(MonitorStop(name="web"))
     monitor.neighbours("gossip", generation=1)
 
     assert monitor.sent_to("gossip")[-1] == RecordWithdraw(kind="service", key="web")
-    assert monitor.sent_to("sender")[-1] == MonitorDone(service="web")
+    assert monitor.sent_to("sender")[-1] == MonitorDone(name="web")
 
 
 def test_successor_of_a_dead_monitor_keeps_its_conclusion(monitor: Harness[MonitorActor]) -> None:

@@ -80,7 +80,7 @@ def test_service_missing_from_a_complete_report_has_vanished() -> None:
 
     effects = watched.observed(observed("db", complete=True), 1.0)
 
-    assert effects == [Tell("web", MonitorStop(service="web"))]
+    assert effects == [Tell("web", MonitorStop(name="web"))]
 
 
 def test_service_of_another_source_has_not_vanished() -> None:
@@ -93,7 +93,7 @@ def test_first_running_claim_keeps_the_name_and_the_other_is_reported_once() -> 
     first = watched.observed(observed("web", source="static"), 1.0)
     again = watched.observed(observed("web", source="static"), 2.0)
 
-    assert (events(first), again) == (["service_claim_ignored"], [])
+    assert (events(first), again) == (["instance_claim_ignored"], [])
     assert watched.entries["web"].sent == observed("web").observations[0]
 
 
@@ -198,7 +198,7 @@ def test_left_over_record_is_withdrawn_once_its_source_is_complete() -> None:
 
     assert (before, watched.tick(1.0)) == (
         [],
-        [Note("service_left_over", {"service": "web"}), WITHDRAW],
+        [Note("instance_left_over", {"instance": "web"}), WITHDRAW],
     )
     assert watched.tick(2.0) == []
 

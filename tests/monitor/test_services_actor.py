@@ -108,12 +108,12 @@ def test_vanished_service_is_withdrawn_and_its_process_ended(parent: Parent) -> 
     parent.pass_time(0.1)
 
     parent.observe(vanished=("web",))
-    parent.harness.deliver(MonitorDone(service="web"), sender=parent.children()[0])
+    parent.harness.deliver(MonitorDone(name="web"), sender=parent.children()[0])
     parent.die(0)
     parent.pass_time(1.0)
 
     stop, end = parent.sent_to_child(0)[3:]
-    assert stop == MonitorStop(service="web")
+    assert stop == MonitorStop(name="web")
     assert isinstance(end, ActorExitRequest)
     assert len(parent.children()) == 1
 

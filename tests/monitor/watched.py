@@ -20,11 +20,11 @@ Host = FakeDocker | RealDocker
 Start = Callable[..., "Watched"]
 
 
-def has(service: str, **fields: Any) -> Callable[[Known], bool]:
-    """Tell whether what is known of a service is so."""
+def has(instance: str, **fields: Any) -> Callable[[Known], bool]:
+    """Tell whether what is known of an instance is so."""
 
     def holds(known: Known) -> bool:
-        seen = known.get(service)
+        seen = known.get(instance)
         return seen is not None and all(
             getattr(seen, name) == value for name, value in fields.items()
         )
@@ -54,10 +54,10 @@ class Watched:
     def known(self) -> dict[str, ServiceObservation]:
         known: dict[str, ServiceObservation] = {}
         for report in self.reports():
-            seen = {observation.service: observation for observation in report.observations}
+            seen = {observation.key: observation for observation in report.observations}
             known = seen if report.complete else {**known, **seen}
-            for service in report.vanished:
-                known.pop(service, None)
+            for name in report.vanished:
+                known.pop(name, None)
         return known
 
     def until(self, condition: Callable[[dict[str, ServiceObservation]], bool]) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from thespian.actors import ActorAddress
 
+from actors import raft as raft_actor
 from actors.adapters.raft_store import RaftStore
 from actors.shell import YIELD_TIMEOUT_S
 from constellation.raft.host import REOPEN_S
@@ -430,3 +433,38 @@ def test_snapshot_that_is_not_a_lease_table_is_refused_before_it_is_saved(
     assert store.disk.identity.cluster_id == "c"
     assert store.disk.snapshot is None
     store.close()
+
+
+@pytest.mark.case("S4")
+def test_disk_that_hangs_is_reported_like_one_that_fails_and_used_again_when_it_answers(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raft_actor, "DISK_PATIENCE_S", 0.1)
+    alone = start()
+    alone.sees()
+    alone.pass_time(0.5)
+    answers = threading.Event()
+    sync = os.fdatasync
+
+    def hang(file: int) -> None:
+        answers.wait()
+        sync(file)
+
+    monkeypatch.setattr(os, "fdatasync", hang)
+    alone.propose("kept", 1)
+    alone.pass_time(5)
+
+    status = alone.status()
+    assert (status.condition, status.trouble) == ("refuses", "disk")
+    assert status.why.endswith("cannot be written: the disk has not answered for 0.1 s")
+    assert (alone.part.state, alone.part.why) == ("lost", status.why)
+
+    answers.set()
+    deadline_s = time.monotonic() + 5
+    while alone.status().condition != "member" and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+        alone.pass_time(2.5)
+    alone.pass_time(20)
+    assert alone.status().condition == "member"
+    assert alone.status().role == "leader"
+    assert alone.part.state == "present"

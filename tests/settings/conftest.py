@@ -15,6 +15,7 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
     def make(name: str, content: str | bytes) -> Path:
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(0o640)  # some hold a secret
         return path
 
     return make

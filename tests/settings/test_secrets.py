@@ -85,3 +85,32 @@ def test_error_of_the_settings_themselves_does_not_repeat_the_secret() -> None:
 
     assert "cluster_key" in repr(caught.value)
     assert KEY[:20] not in repr(caught.value)
+
+
+@pytest.mark.case("S7")
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.toml", f"cluster_key = '{KEY}'"), ("a.yaml", f"cluster_key: {KEY}")],
+)
+def test_file_with_a_secret_that_other_users_can_open_is_refused(
+    write: Write, name: str, content: str, mode: int
+) -> None:
+    file = write(name, content)
+    file.chmod(mode)
+
+    said = said_of(file=file)
+
+    assert f"cluster_key in {file}: that file is open to every user" in said
+    assert f"chmod 0640 {file}" in said
+    assert KEY not in said
+    file.chmod(0o640)
+    assert said_of(file=file) == ""
+
+
+@pytest.mark.case("S7")
+def test_file_without_a_secret_may_be_open_to_all(write: Write) -> None:
+    file = write("a.toml", "domain = 'home.example'\ncluster_key_file = '/etc/key'")
+    file.chmod(0o644)
+
+    assert said_of(file=file) == ""

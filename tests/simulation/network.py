@@ -11,6 +11,7 @@ from random import Random
 from constellation.effects import Note
 from constellation.gossip import packets
 from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.identity import Identity
 from constellation.gossip.member import Address
 from constellation.gossip.outbox import Effect, OpenPushPull, OpenTcpPing, SendDatagram, SendStream
 from constellation.gossip.packets import Ack
@@ -38,13 +39,14 @@ class SimNetwork:
         self.bytes_sent: Counter[str] = Counter()  # payload of UDP and TCP, by sender
         self._sides: dict[str, int] = {}
         self._cuts: set[tuple[str, str]] = set()
+        self._udp_cuts: set[tuple[str, str]] = set()
         self.refusing: set[str] = set()  # hosts that refuse connections; others are silent
         self._starved_until_s: dict[str, float] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         self._wakes: dict[str, float] = {}
 
-    def start(
+    def start(  # noqa: PLR0913 - each by name
         self,
         name: str,
         ip: str,
@@ -53,9 +55,10 @@ class SimNetwork:
         life: int = 1,
         key: str = "",
         known: Iterable[Address] = (),
+        identity: Identity | None = None,
     ) -> GossipNode:
         node = GossipNode(
-            identity=identity_of(name, key=key),
+            identity=identity or identity_of(name, key=key),
             address=Address(ip, 7946),
             policy=policy or GossipPolicy(),
             random=Random(self.random.random()),
@@ -77,9 +80,14 @@ class SimNetwork:
         """Block one direction between two nodes."""
         self._cuts.add((ip, to))
 
+    def cut_udp(self, ip: str, to: str) -> None:
+        """Block UDP in one direction between two nodes; TCP passes."""
+        self._udp_cuts.add((ip, to))
+
     def heal(self) -> None:
         self._sides = {}
         self._cuts.clear()
+        self._udp_cuts.clear()
 
     def starve(self, ip: str, seconds: float) -> None:
         """Suspend a node: its packets and timers wait."""
@@ -126,7 +134,7 @@ class SimNetwork:
             return node.on_packet(body, Address(ip, 7946), self.now_s)
 
         for _ in range(1 + (self.random.random() < self.duplication)):
-            if self.random.random() >= self.loss:
+            if self.random.random() >= self.loss and (ip, to.ip) not in self._udp_cuts:
                 self._carry(ip, to, step)
 
     def _send_stream(self, ip: str, to: Address, body: bytes) -> None:

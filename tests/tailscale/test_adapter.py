@@ -143,6 +143,56 @@ def test_failing_program_is_an_error(
 # The address that is bound to.
 
 
+@pytest.fixture(autouse=True)
+def interfaces(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the addresses that this machine's interfaces have; a test may change them."""
+    own = {"100.64.0.1", "fd7a:115c:a1e0::1"}
+    monkeypatch.setattr(tailnet_address, "is_own_address", own.__contains__)
+    return own
+
+
+@pytest.mark.case("S8")
+def test_start_waits_until_an_interface_has_the_address(
+    tailscaled: FakeTailscaled, interfaces: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tailnet_address, "WAIT_SPACING_S", 0.01)
+    tailscaled.up()
+    interfaces.clear()
+    said: list[str] = []
+
+    def say(why: str, fix: str) -> None:
+        said.append(f"{why}; {fix}")
+        interfaces.add("100.64.0.1")
+
+    found = wait_for_tailnet_address(settings(tailscaled, wait_s=10.0), say=say)
+
+    assert found.bind_address == "100.64.0.1"
+    (line,) = said
+    assert "no interface of this machine has that address yet; wait" in line
+
+
+@pytest.mark.case("S8")
+def test_start_that_no_interface_comes_for_ends_with_that_reason(
+    tailscaled: FakeTailscaled, interfaces: set[str]
+) -> None:
+    tailscaled.up()
+    interfaces.clear()
+
+    with pytest.raises(AdapterError, match=r"no interface of this machine has that address yet"):
+        wait_for_tailnet_address(settings(tailscaled), say=never)
+
+
+@pytest.mark.case("S8")
+def test_userspace_networking_is_refused_at_once_with_its_reason(
+    tailscaled: FakeTailscaled,
+) -> None:
+    tailscaled.up()
+    tailscaled.status["TUN"] = False
+
+    with pytest.raises(AdapterError, match=r"userspace networking.*TS_USERSPACE=false"):
+        wait_for_tailnet_address(settings(tailscaled, wait_s=60.0), say=never)
+
+
 def test_tailnet_address_replaces_the_word_tailscale(tailscaled: FakeTailscaled) -> None:
     tailscaled.up()
     given = settings(tailscaled, http={"bind_address": "tailscale"})

@@ -64,7 +64,8 @@ SETTINGS = tuple(
     for routes, port in (("unrouted", 9000), ("all", 0))
 )
 
-Place = tuple[str, str]  # service, node
+INSTANCES = ("one", "two", "three", "four")  # on each node at most
+Place = tuple[str, str]  # instance, node
 
 
 class ChangingCluster:
@@ -80,7 +81,8 @@ class ChangingCluster:
         self.cordoned: set[str] = set()
         for service in SERVICES:
             for node in random.sample(NODES, random.choice((1, 1, 2))):
-                self.states[service, node] = self._new(service)
+                place = random.choice(INSTANCES), node
+                self.states[place] = self._new(place[0], service)
 
     def snapshot(self) -> ClusterChanged:
         """Return the whole state, in new objects, as gossip sends it after a start."""
@@ -147,21 +149,23 @@ class ChangingCluster:
         return [self._delta(nodes=(self._node(node),))]
 
     def _rename(self) -> list[ClusterChanged]:
-        """Rename the service of an instance."""
+        """Give an instance another service, or another name."""
         place = self._some()
-        service, node = self._random.choice(SERVICES), place[1]
-        state = self.states.pop(place).model_copy(update={"service": service})
-        self.states[service, node] = state
-        removed = () if service == place[0] else (_record(place),)
+        if self._random.random() < 0.5:
+            return [self._update(place, service=self._random.choice(SERVICES))]
+        name, node = self._random.choice(INSTANCES), place[1]
+        state = self.states.pop(place).model_copy(update={"name": name})
+        self.states[name, node] = state
+        removed = () if name == place[0] else (_record(place),)
         current = (NodeServiceState(node=node, state=state),)
         return [self._delta(removed=removed, services=current)]
 
     def _recreate(self) -> list[ClusterChanged]:
         """Remove an instance and create it again under the same name with other labels."""
         place = self._some()
-        del self.states[place]
+        service = self.states.pop(place).service
         gone = self._delta(removed=(_record(place),))
-        self.states[place] = self._new(place[0])
+        self.states[place] = self._new(place[0], service)
         return [gone, self._update(place)]
 
     def _redeploy(self) -> list[ClusterChanged]:
@@ -175,11 +179,11 @@ class ChangingCluster:
 
     def _deploy(self) -> list[ClusterChanged]:
         """Add or remove an instance."""
-        place = self._random.choice(SERVICES), self._random.choice(NODES)
+        place = self._random.choice(INSTANCES), self._random.choice(NODES)
         if place in self.states and len(self.states) > 2:
             del self.states[place]
             return [self._delta(removed=(_record(place),))]
-        self.states[place] = self._new(place[0])
+        self.states[place] = self._new(place[0], self._random.choice(SERVICES))
         return [self._update(place)]
 
     # Parts of the steps.
@@ -187,12 +191,13 @@ class ChangingCluster:
     def _some(self) -> Place:
         return self._random.choice(sorted(self.states))
 
-    def _new(self, service: str) -> ServiceState:
+    def _new(self, name: str, service: str) -> ServiceState:
         names = self._random.sample(tuple(LABELS), self._random.randint(0, 3))
         names += self._random.sample(self._likely, self._random.randint(1, 5))
         self._clock += self._random.choice((0, 0, 1))
         return ServiceState(
             service=service,
+            name=name,
             health="healthy",
             source="docker",
             instance="c1",

@@ -148,6 +148,7 @@ ENDPOINTS = [
 ]
 TRAITS = [
     {
+        "name": RANDOM.choice(("", "one", "two")),
         "health": RANDOM.choice(("healthy", "healthy", "unhealthy", "starting", "stopped")),
         "image": RANDOM.choice(IMAGES),
         "exposed_ports": RANDOM.choice(((), (80,), (5432,), (6379, 8080))),
@@ -217,9 +218,9 @@ provider_settings = _one_of([_settings(version) for version in VERSIONS for _ in
 def placed(
     states: st.SearchStrategy[ServiceState] = service_states, least: int = 0, most: int = 6
 ) -> st.SearchStrategy[list[NodeServiceState]]:
-    """Return services on nodes, each at most once on each."""
+    """Return instances on nodes, each name at most once on each."""
     found = st.lists(st.builds(on, st.sampled_from(NODES), states), min_size=least, max_size=most)
-    return found.map(lambda items: list({(i.node, i.state.service): i for i in items}.values()))
+    return found.map(lambda items: list({(i.node, i.state.key): i for i in items}.values()))
 
 
 @st.composite

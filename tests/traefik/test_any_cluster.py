@@ -52,9 +52,7 @@ def deltas(draw: st.DrawFn) -> ClusterChanged:
     """Return a change: services that came, changed or went, and at times nodes."""
     other = draw(snapshots())
     gone = draw(placed(most=3))
-    removed = tuple(
-        RecordName(kind="service", node=item.node, key=item.state.service) for item in gone
-    )
+    removed = tuple(RecordName(kind="service", node=item.node, key=item.state.key) for item in gone)
     told_nodes: dict[str, Any] = {"members": (), "nodes": ()} if draw(st.booleans()) else {}
     return other.model_copy(update={"snapshot": False, "removed": removed, **told_nodes})
 

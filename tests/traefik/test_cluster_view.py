@@ -90,13 +90,19 @@ def test_a_view_is_not_changed_by_later_deltas() -> None:
 
     first.apply(delta(2, services=(on("beta", state()),), departed_members=("alpha",)))
 
-    assert list(first.services["web"]) == ["alpha"]
+    assert list(first.services["web"]) == [("alpha", "web")]
     assert first.is_living("alpha")
 
 
 NODES = st.sampled_from(["alpha", "beta", "gamma"])
 NAMES = st.sampled_from(["web", "api", "db"])
-SERVICES = st.builds(on, NODES, st.builds(state, NAMES, st.sampled_from(["healthy", "unhealthy"])))
+STATES = st.builds(
+    lambda name, service, health: state(service, health).model_copy(update={"name": name}),
+    NAMES,
+    NAMES,
+    st.sampled_from(["healthy", "unhealthy"]),
+)
+SERVICES = st.builds(on, NODES, STATES)
 WARPS = st.builds(
     lambda node, gateway: NodeWarpState(
         node=node, state=WarpState(gateway=gateway, health="healthy")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constellation.traefik.document import Document, canonical
-from constellation.traefik.elements import ElementKey
+from constellation.traefik.elements import ElementKey, Instance
 from constellation.traefik.last_good import LastGood
 
 KEYS = [
@@ -48,7 +48,9 @@ def test_a_body_in_pieces_has_the_bytes_of_the_whole_document(
 
 def test_the_saved_file_is_one_canonical_document() -> None:
     body = canonical({"http": {"routers": {"é": {"rule": "Host(`a`)"}}}})
-    saved = LastGood(body, frozenset({("web", "beta"), ("web", "alpha")}), 1.5)
+    saved = LastGood(
+        body, frozenset(Instance("web", node, "web") for node in ("beta", "alpha")), 1.5
+    )
 
     content = saved.encode()
 

@@ -72,7 +72,7 @@ def test_a_service_is_routed_by_name_and_by_node() -> None:
             },
         }
     }
-    assert made.routed == {("web", "alpha"), ("web", "beta")}
+    assert made.routed == {("web", "alpha", "web"), ("web", "beta", "web")}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_dead_or_cordoned_node_gets_no_requests() -> None:
         )
     )
 
-    assert made.routed == {("web", "alpha")}
+    assert made.routed == {("web", "alpha", "web")}
     assert servers(made)["web.beta.example.org"] == []
 
 

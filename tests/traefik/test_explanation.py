@@ -45,6 +45,7 @@ def test_explain_finds_the_route_by_any_of_its_names(subject: str) -> None:
         BackendRow(
             service="web",
             node="alpha",
+            instance="web",
             address="http://127.0.0.1:8080",
             way="published",
             weight=None,
@@ -55,6 +56,7 @@ def test_explain_finds_the_route_by_any_of_its_names(subject: str) -> None:
         BackendRow(
             service="web",
             node="beta",
+            instance="web",
             address="http://127.0.0.1:8080",
             way="published",
             weight=None,
@@ -164,7 +166,7 @@ def test_backends_show_the_weights_that_prefer_the_instance_on_this_node() -> No
 
 
 def test_removal_of_an_unknown_record_changes_no_ages() -> None:
-    ages, web = Ages(), Instance("web", "alpha")
+    ages, web = Ages(), Instance("web", "alpha", "web")
     ages.record(snapshot(on("alpha", state())), 10.0)
     unknown = RecordName(kind="service", node="beta", key="web")
 
@@ -175,11 +177,11 @@ def test_removal_of_an_unknown_record_changes_no_ages() -> None:
         ages.record(change, 20.0)
 
     assert ages.age_s(web, 25.0) == 15.0
-    assert ages.age_s(Instance("web", "beta"), 25.0) == 0.0
+    assert ages.age_s(Instance("web", "beta", "web"), 25.0) == 0.0
 
 
 def test_age_counts_from_the_last_change_of_the_record() -> None:
-    ages, web = Ages(), Instance("web", "alpha")
+    ages, web = Ages(), Instance("web", "alpha", "web")
     ages.record(snapshot(on("alpha", state())), 10.0)
     ages.record(snapshot(on("alpha", state()), version=2), 20.0)
     assert ages.age_s(web, 25.0) == 15.0

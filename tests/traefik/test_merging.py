@@ -21,7 +21,7 @@ KEY = ElementKey("http", "routers", "x")
 
 
 def brings(element: Element, node: str = "alpha", created_at_utc_s: float = 0.0) -> Contribution:
-    return Contribution(Instance("web", node), created_at_utc_s, element)
+    return Contribution(Instance("web", node, "web"), created_at_utc_s, element)
 
 
 def router(rule: str) -> Router:
@@ -42,8 +42,8 @@ def test_two_deployments_in_the_same_second_have_the_same_winner_everywhere() ->
 
 def test_an_entry_point_for_one_service_is_not_taken_over_by_a_later_deployment() -> None:
     key = ElementKey("tcp", "routers", "redis", ENTRY_POINT)
-    first = Contribution(Instance("cache", "beta"), 1.0, Router({}, "cache"))
-    later = Contribution(Instance("queue", "alpha"), 2.0, Router({}, "queue"))
+    first = Contribution(Instance("cache", "beta", "cache"), 1.0, Router({}, "cache"))
+    later = Contribution(Instance("queue", "alpha", "queue"), 2.0, Router({}, "queue"))
 
     assert winner_of(key, [later, first]) == first
     (told,) = conflicts(key, [later, first], first)

@@ -121,7 +121,7 @@ def test_an_instance_without_a_host_name_contributes_only_what_its_labels_name(
         TraefikSettings(entry_points=("redis",)),
     )
 
-    named = name_elements(Instance("web", "alpha"), plan, 0.0, "", "example.org")
+    named = name_elements(Instance("web", "alpha", "web"), plan, 0.0, "", "example.org")
 
     found = {f"{key.protocol} {key.section} {key.name}" for key in named.contributions}
     assert (found, named.rejected) == (expected, ())

@@ -204,7 +204,7 @@ def test_only_a_settled_body_is_saved() -> None:
 
     assert kept is not None
     assert LastGood.decode(kept.encode()) == kept
-    assert kept.routed == {("web", "alpha"), ("web", "beta")}
+    assert kept.routed == {("web", "alpha", "web"), ("web", "beta", "web")}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def routes(*unserved: UnservedRow, **fields: Any) -> RoutesHealth:
 
 
 def row(name: str, node: str, why: str = "the rule cannot be parsed") -> UnservedRow:
-    return UnservedRow(service=name, node=node, why=why)
+    return UnservedRow(service=name, node=node, name=name, why=why)
 
 
 def facts(alpha: RoutesHealth, beta: RoutesHealth | None = None) -> Facts:

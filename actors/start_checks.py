@@ -1,0 +1,105 @@
+"""What the start would refuse on this machine: found out without creating or changing anything.
+
+The start runs the same checks before it creates its first file, so a refusal leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from actors.adapters.cluster_key import check_cluster_key
+from actors.adapters.docker_tls import check_docker_tls
+from actors.adapters.listening import listening_problem
+from actors.adapters.node_directory import directory_problems, in_use, lock_holder, space_problems
+from actors.adapters.node_identity import check_identity
+from actors.adapters.tailnet_address import with_tailnet_address_here
+from constellation.errors import AdapterError, ConfigError, ConstellationError
+from constellation.settings.agent import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class StartCheck:
+    """Why the agent would not start, each reason once; empty: it would.
+
+    `holder` is the process of an agent that runs already with this data directory.
+    """
+
+    problems: tuple[ConstellationError, ...]
+    holder: int | None
+
+
+def check_start(settings: Settings) -> StartCheck:
+    """Check everything that a start needs.
+
+    While an agent with these settings runs, that is no problem, and its ports are not tried.
+    """
+    holder = lock_holder(settings.data_dir)
+    found = [*file_problems(settings)]
+    try:
+        settings = with_tailnet_address_here(settings)
+    except (AdapterError, ConfigError) as error:
+        found.append(error)
+    else:
+        found += address_problems(settings, with_ports=holder is None)
+    return StartCheck(tuple(found), holder)
+
+
+def refuse_files(settings: Settings) -> None:
+    """Raise the first reason why the files of this node cannot be used.
+
+    Raises:
+        AdapterError: a directory cannot be used, or another agent uses it.
+        ConfigError: a secret cannot be used.
+    """
+    if (holder := lock_holder(settings.data_dir)) is not None:
+        raise in_use(settings.data_dir, str(holder))
+    for problem in file_problems(settings):
+        raise problem
+
+
+def refuse_addresses(settings: Settings) -> None:
+    """Raise the first reason why the agent cannot listen where its settings say.
+
+    Raises:
+        AdapterError: an address is not this machine's, or a port is not free.
+    """
+    for problem in address_problems(settings, with_ports=True):
+        raise problem
+
+
+def file_problems(settings: Settings) -> Iterator[ConstellationError]:
+    """Yield what is wrong with the directories and the secrets of this node."""
+    directories = [*directory_problems(settings.data_dir, settings.runtime_dir)]
+    yield from directories
+    has_key_elsewhere = settings.cluster_key is not None or settings.cluster_key_file is not None
+    if not directories or has_key_elsewhere:
+        yield from _refusals(check_cluster_key, settings)
+    yield from _refusals(lambda given: check_docker_tls(given.docker), settings)
+    if not directories:
+        yield from _refusals(check_identity, settings)
+        yield from space_problems(settings.data_dir, settings.runtime_dir)
+
+
+def _refusals(
+    check: Callable[[Settings], None], settings: Settings
+) -> Iterator[ConstellationError]:
+    try:
+        check(settings)
+    except ConfigError as error:
+        yield error
+
+
+def address_problems(settings: Settings, *, with_ports: bool) -> Iterator[AdapterError]:
+    """Yield what is wrong with each address, once, and with each port."""
+    foreign: set[str] = set()
+    for listener in settings.listeners:
+        if not listener.is_own or listener.address in foreign:
+            continue
+        problem = listening_problem(listener, with_port=False)
+        if problem is not None:
+            foreign.add(listener.address)
+        elif with_ports:
+            problem = listening_problem(listener)
+        if problem is not None:
+            yield problem
