@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from constellation.monitor.service_name import dns_label
 from rigs.agents import Agent, agents
 from rigs.docker_engine import PrivateDocker
 from rigs.ports import free_ports
@@ -46,7 +45,9 @@ PROVIDER_SETTINGS = {
 }
 RESOLVER = "le.tailscale"
 AT_REST_S = 1.0
+INSTANCES_METRIC = re.compile(r"^constellation_monitor_services\{.*\} (\S+)$", re.MULTILINE)
 HOST_CHARACTERS_MAX = 253
+TRUE = {"true", "t", "1"}
 NOT_IN_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -156,15 +157,11 @@ def wait_for_file(side: Traefik) -> None:
     )
 
 
-def watched_count(some: Iterable[Container]) -> tuple[int, int]:
-    """Return how many containers the agent watches, and how many of them are instances."""
-    watched = [
-        one
-        for one in some
-        if one.is_watched or one.labels.get("traefik.enable", "").lower() in {"true", "t", "1"}
-    ]
-    jobs = [one for one in watched if one.labels.get("com.docker.compose.oneoff") == "True"]
-    return len(watched), len(watched) - len(jobs)
+def watched_count(some: Iterable[Container]) -> int:
+    """Return how many containers the agent watches: not the jobs of Compose."""
+    enabled = [one for one in some if one.labels.get("traefik.enable", "").lower() in TRUE]
+    jobs = [one for one in enabled if one.labels.get("com.docker.compose.oneoff") == "True"]
+    return sum(one.is_watched or (one in enabled and one not in jobs) for one in some)
 
 
 def settings(engine: PrivateDocker) -> dict[str, Any]:
@@ -182,7 +179,7 @@ def default_names(some: Iterable[Container], node: str) -> DefaultNames:
     called, services = {}, {}
     for container in some:
         name = NOT_IN_NAME.sub("-", traefik_name(container)).strip("-")
-        host = f"{dns_label(container.name)}.{DOMAIN}"
+        host = f"{name.lower()}.{DOMAIN}"
         named = {
             label.split(".")[3]
             for label in container.labels
@@ -243,18 +240,11 @@ def empty_servers(raw: dict[str, Any]) -> list[str]:
 
 def body_at_rest(agent: Agent, some: Sequence[Container]) -> dict[str, Any]:
     """Return the agent's body when it knows the health of all and the body no longer changes."""
-    watched, instances = watched_count(some)
+    wanted = watched_count(some)
     wait_until(
-        lambda: (
-            metric(agent, "constellation_docker_containers") == watched
-            and metric(agent, "constellation_monitor_services") == instances
-        ),
+        lambda: instances_count(agent) == wanted,
         timeout_s=180,
-        what=lambda: (
-            f"{watched} containers, {instances} instances at the agent; it has "
-            f"{metric(agent, 'constellation_docker_containers')} and "
-            f"{metric(agent, 'constellation_monitor_services')}"
-        ),
+        what=lambda: f"{wanted} instances at the agent; it has {instances_count(agent)}",
     )
     seen, since_s = b"", time.monotonic()
 
@@ -270,10 +260,10 @@ def body_at_rest(agent: Agent, some: Sequence[Container]) -> dict[str, Any]:
     return dict(json.loads(seen))
 
 
-def metric(agent: Agent, name: str) -> int:
-    """Return the sum of a metric of the agent over its labels."""
+def instances_count(agent: Agent) -> int:
+    """Return the number of containers whose health the agent knows."""
     page = agent.get("/metrics")[1].decode()
-    return round(sum(map(float, re.findall(rf"(?m)^{name}(?:\{{.*\}})? (\S+)$", page))))
+    return round(sum(map(float, INSTANCES_METRIC.findall(page))))
 
 
 def wait_for_body(side: Traefik, body: dict[str, Any]) -> None:

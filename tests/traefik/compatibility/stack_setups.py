@@ -128,7 +128,7 @@ STACKS = (
     several(
         "one-off",
         member("one-off", "web-1", ONE_OFF.format("False")),
-        member("one-off", "web-run-0a1b", ONE_OFF.format("True")),
+        member("one-off", "web-run-0a1b", ONE_OFF.format("True"), is_watched=False),
     ),
     several(
         "two-projects",
