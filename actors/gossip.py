@@ -270,7 +270,7 @@ class GossipActor(AsyncShell):
             self.post_soon("admin", part)
 
     def _part(self) -> PartReported:
-        holder = self.transport.node.swim.name_taken_by if self.transport is not None else None
+        holder = self.transport.node.name_taken_by if self.transport is not None else None
         if holder is not None:
             name, address = holder
             return PartReported(

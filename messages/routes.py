@@ -107,6 +107,10 @@ class RouteRow(Message):
     tls: bool
     service: str
     defined_by: tuple[str, ...] = Field(description="the instances whose labels define it")
+    before: str = Field(
+        default="",
+        description="the router that gets its requests for the host name; empty: it gets some",
+    )
     backends: tuple[BackendRow, ...]
 
 

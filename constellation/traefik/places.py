@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
@@ -64,7 +65,10 @@ def _place(view: ClusterView, node: str, settings: TraefikSettings) -> Place:
         return Place()
     address = ipaddress.ip_address(state.address)
     host = f"[{address}]" if address.version == 6 else str(address)
-    return Place(ingress=f"{host}:{state.ingress_port}")
+    # Before 3.7.6 Traefik could not upgrade a connection, e.g. to a WebSocket, to such a server.
+    is_upgraded = settings.version == "3.7"
+    hop_of_https: Literal["http", "h2c"] = "h2c" if is_upgraded else "http"
+    return Place(ingress=f"{host}:{state.ingress_port}", hop_of_https=hop_of_https)
 
 
 def _left_out(view: ClusterView, node: str) -> str:

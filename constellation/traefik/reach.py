@@ -41,10 +41,12 @@ class Place:
     Attributes:
         reaches_containers: the instance is on this node, and Traefik reaches its container.
         ingress: host:port of the Traefik on the other node; empty: it has no ingress.
+        hop_of_https: the scheme of the hop to a container that is reached by https.
     """
 
     reaches_containers: bool = False
     ingress: str = ""
+    hop_of_https: Literal["http", "h2c"] = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def _unpublished(
         scheme = (wish.scheme or "http") if protocol == "http" else ""
         return Reached(f"{host}:{port}", scheme, "container")
     if host and place.ingress and protocol == "http":
-        return Reached(place.ingress, "http", "ingress")
+        hops = {"h2c": "h2c", "https": place.hop_of_https}
+        return Reached(place.ingress, hops.get(wish.scheme, "http"), "ingress")
     return _noted(state, port) or _nothing_published(
         published, wish, protocol, in_container=bool(host)
     )

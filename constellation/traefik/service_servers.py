@@ -66,16 +66,9 @@ class Backends:
 
     @property
     def serving(self) -> tuple[Backend, ...]:
-        """The instances that get requests, by address, each address once."""
-        return by_address(backend for backend in self.all if not backend.left_out)
-
-
-def by_address(some: Iterable[Backend]) -> tuple[Backend, ...]:
-    """Return `some` sorted by address, each address once."""
-    found: dict[str, Backend] = {}
-    for backend in some:
-        found.setdefault(backend.address, backend)
-    return tuple(found[address] for address in sorted(found))
+        """The instances that get requests, by address."""
+        serving = [backend for backend in self.all if not backend.left_out]
+        return tuple(sorted(serving, key=lambda one: (one.address, one.instance)))
 
 
 def backends(

@@ -6,7 +6,6 @@ import contextlib
 from typing import Any
 
 import pytest
-from docker.types import IPAMConfig, IPAMPool
 
 from constellation.monitor.container import Container, read_container
 from constellation.monitor.engine_facts import unreached_why
@@ -18,7 +17,6 @@ from constellation.traefik.reach import Place, Reached, reach
 from constellation.traefik.rejection import Complaint
 from messages.monitor import ServiceObservation, ServiceState
 from rigs.ports import free_port
-from rigs.subnets import free_subnet
 from tests.monitor.fake_engine import FakeDocker
 from tests.monitor.lab import Lab
 from tests.monitor.real_docker import RealDocker
@@ -367,22 +365,3 @@ def test_borrower_follows_its_lender_on_the_real_engine(docker_engine: Any, star
     assert before.container_host
     assert watched.known()["web"].container_host == ""
     assert watched.known().keys() == {"web"}
-
-
-@pytest.mark.integration
-@pytest.mark.needs("docker")
-@pytest.mark.slow
-def test_driver_of_a_network_is_found_out_on_the_real_engine(
-    docker_engine: Any, start: Start
-) -> None:
-    host = RealDocker(docker_engine)
-    watched = start(host)
-    watched.until_complete()
-    pool = IPAMConfig(pool_configs=[IPAMPool(subnet=str(free_subnet()))])
-    with contextlib.closing(docker_engine.client()) as client:
-        client.networks.create("a-lan", driver="macvlan", ipam=pool, internal=True)
-    docker_engine.run("web", network="a-lan")
-
-    watched.until(has("web", networks=("a-lan",)))
-    (note,) = watched.known()["web"].reach_notes
-    assert "macvlan network a-lan" in note.why
