@@ -49,8 +49,8 @@ def run_all(engine: PrivateDocker, wanted: Sequence[Container], address: str) ->
     Each is then as it shall be: stopped, or with the health that its check is to find.
     """
     with contextlib.closing(engine.client()) as client, ThreadPoolExecutor(AT_ONCE) as pool:
-        named = {name for container in wanted for name in container.networks} - {"none"}
-        for network in sorted(named):
+        named = {name for container in wanted for name in container.networks}
+        for network in sorted(named - {network.name for network in client.networks.list()}):
             client.networks.create(network, driver="bridge")
 
         def run(container: Container) -> dict[str, Any]:
