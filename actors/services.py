@@ -66,7 +66,7 @@ class ServicesActor(ShellActor):
             registry=self.registry,
         )
         self._created = Counter(
-            "constellation_monitor_created",
+            "constellation_monitor_actor_starts",
             "Monitor processes created, restarts included",
             registry=self.registry,
         )
