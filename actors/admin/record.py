@@ -28,7 +28,7 @@ from messages.wellness import Trouble, TroublesReported
 
 log = get_logger(__name__)
 
-FROM_START = ("tailscale", "cloudflare")  # no actor reports on these parts
+FROM_START = ("tailscale", "dns")  # no actor reports on these parts
 
 
 class RecordDesk(Desk):
