@@ -18,7 +18,9 @@ naming                 names for elements that labels do not name
 From the elements of all instances to the body:
 
 places                 how the instances of each node are reached, and whether they get requests
+trust                  which addresses a record of another node may lead to
 reach                  how one port of an instance is reached
+elsewhere              how an instance of another node is reached
 merging                one name that several instances define
 references             references between elements, and which are missing
 dependencies           which elements must be composed again when another one changes
@@ -28,6 +30,9 @@ compose                the passes, in order
 service_passes         services with their servers
 service_servers        which instances of a service get requests
 service_parts          one service as it is in the body
+balancers              the servers of one HTTP service
+hop_warnings           what the hop cannot carry
+hop                    requests that one node's Traefik passes on to another's
 middleware_passes      middlewares, and what each service means by a name
 router_passes          routers, and the middlewares that all of them share
 routers                one router as it is in the body

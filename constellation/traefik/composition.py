@@ -17,12 +17,13 @@ from constellation.traefik.elements import (
     Contribution,
     ElementKey,
     Instance,
+    Parts,
     Protocol,
 )
 from constellation.traefik.host_names import dns_label
 from constellation.traefik.references import ResolvedMiddleware, is_foreign, missing_of
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.service_parts import Parts, ServiceFace
+from constellation.traefik.service_parts import ServiceFace
 from constellation.traefik.service_servers import Backends
 
 

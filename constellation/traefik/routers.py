@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from constellation.settings.traefik import TraefikSettings
-from constellation.traefik.elements import AGENT, ElementKey
+from constellation.traefik.elements import AGENT, ElementKey, Parts
+from constellation.traefik.hop import TO, services_name_themselves
 from constellation.traefik.references import unique
-from constellation.traefik.service_parts import FAILOVER, TO, Parts, ServiceFace
+from constellation.traefik.service_parts import FAILOVER, ServiceFace
 
 # Middlewares of all HTTP routers; a name from labels has no dot.
 RETRY = "constellation.retry"
@@ -49,7 +50,8 @@ def router_parts(
     names = [*middlewares]
     if face is not None:
         names += common_middlewares(settings, passes_on=face.passes_on)
-        names += [TO + service] if face.passes_on else []
+        if face.passes_on and not services_name_themselves(settings):
+            names.append(TO + service)
     made = {**config, "service": service}
     if "entryPoints" not in made and settings.http_entry_points:
         made["entryPoints"] = list(settings.http_entry_points)
