@@ -10,9 +10,9 @@ from constellation.settings.agent import Settings
 from constellation.traefik.provider import TraefikProvider
 from messages.raft_member import RaftLeading, RaftStatus
 from messages.wellness import ClusterJudged
-from tests.admin.builders import part
+from tests.admin.builders import part, status
 from tests.admin.raft_builders import follows, heard, leads
-from tests.admin.started_admin import BETA, GAMMA, Admin, status
+from tests.admin.started_admin import BETA, GAMMA, Admin
 from tests.harness import messages_of
 
 HANGS = RaftStatus(
