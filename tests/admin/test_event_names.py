@@ -50,6 +50,7 @@ def events_of_gossip() -> list[EventRow]:
         {"events": tuple(MemberEvent(kind=kind, node="beta", ago_s=0.0) for kind in kinds)},
         {"nodes": (said("beta", cordoned=True),)},
         {"nodes": (said("beta"),)},
+        {"nodes": (said("beta", priority=1),)},
         *({"services": (service("api", "beta", health),)} for health in healths),
         {"removed": (RecordName(kind="service", node="beta", key="api"),)},
     )
