@@ -30,6 +30,7 @@ if [ ! -x .venv/bin/python ]; then
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         complain "$python cannot create virtual environments: on Debian and Ubuntu, run apt-get install python3-venv"
     rm -rf .venv
+    echo "creating .venv with $python"
     "$python" -m venv .venv
 fi
 pip="env PIP_CONSTRAINT=requirements.lock .venv/bin/python -m pip install --progress-bar off --disable-pip-version-check --no-input"

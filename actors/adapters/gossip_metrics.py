@@ -59,7 +59,7 @@ class GossipMetrics(Collector):
         yield drops
         refused = CounterMetricFamily(
             "constellation_gossip_records_refused",
-            "Records refused: wrong author, bad signature, invalid, or over a limit",
+            "Records refused: wrong author, bad signature, invalid, no room, or too many waiting",
             labels=["reason"],
         )
         for reason, count in figures.records_refused.items():
@@ -90,6 +90,21 @@ class GossipMetrics(Collector):
             "constellation_gossip_refutes",
             "Accusations against this node that it refuted",
             value=figures.refutations,
+        )
+        yield GaugeMetricFamily(
+            "constellation_gossip_paths_lost",
+            "Members to which UDP does not pass: news goes to them over TCP",
+            value=figures.paths_lost,
+        )
+        yield GaugeMetricFamily(
+            "constellation_gossip_members_unheard",
+            "Members that others tell of and that this node has not heard yet",
+            value=figures.unheard,
+        )
+        yield CounterMetricFamily(
+            "constellation_gossip_members_unheard_forgotten",
+            "Members that others told of and that this node never heard",
+            value=figures.unheard_forgotten,
         )
         yield GaugeMetricFamily(
             "constellation_gossip_records",

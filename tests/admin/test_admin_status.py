@@ -39,7 +39,7 @@ def test_request_of_another_node_is_answered_with_the_supervisors_status(admin: 
     assert isinstance(answer, NodeStatus)
     assert (answer.node, answer.agent_version) == ("alpha", __version__)
     assert answer.actors == OWN_ACTORS
-    assert [one.part for one in answer.parts] == ["cloudflare", "docker", "tailscale"]
+    assert [one.part for one in answer.parts] == ["dns", "docker", "tailscale"]
 
 
 def test_part_that_is_present_is_not_reported(admin: Admin) -> None:

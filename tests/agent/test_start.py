@@ -258,7 +258,7 @@ def test_agent_works_without_any_settings(make_hosts: MakeHosts, tmp_path: Path)
     addresses = {line.split()[4].rpartition(":")[0] for line in listening.splitlines()}
     assert addresses == {"127.0.0.1"}
     missing = [line for line in agent.log_text().splitlines() if "part_missing" in line]
-    for part in ("docker", "tailscale", "cloudflare"):
+    for part in ("docker", "tailscale", "dns"):
         assert sum(f'"part": "{part}"' in line for line in missing) == 1, part
     assert all('"fix": "' in line for line in missing)
     assert (tmp_path / "state" / "constellation" / "cluster_key").stat().st_mode & 0o077 == 0
