@@ -31,7 +31,9 @@ def main() -> int:
     )
     check = parser.parse_args().check
     if reason := missing("traefik"):
-        sys.stderr.write(f"demo: FAILED: {reason}; `make demo` installs it\n")
+        sys.stderr.write(
+            f"demo: FAILED: {reason}; `make demo` installs it: see build/log/traefik.log\n"
+        )
         return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops everything
     narrator, directory = Narrator(check=check), _directory()
