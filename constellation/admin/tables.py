@@ -59,6 +59,7 @@ EVENT_STYLES: Mapping[EventName, str] = {
     "raft_voter": "green",
     "raft_learner": "",
     "raft_removed": "yellow",
+    "raft_fell_back": "bold red",
     "lease_granted": "green",
     "lease_freed": "yellow",
     "lease_lost": "yellow",

@@ -266,7 +266,7 @@ def test_requests_are_counted_by_kind(admin: Admin) -> None:
     def count(kind: str) -> float:
         return admin.metric("constellation_admin_requests_total", kind=kind)
 
-    assert (count("StatusRequest"), count("NodesRequest"), count("NodeStatusRequest")) == (1, 2, 1)
+    assert (count("status"), count("nodes"), count("node_status")) == (1, 2, 1)
 
 
 def test_only_requests_and_answers_of_operators_cross_nodes() -> None:
