@@ -146,7 +146,8 @@ class DockerActor(AsyncShell):
         threading.Thread(
             target=self._read, args=(stream, self._ended), name="docker-events", daemon=True
         ).start()
-        self.inventory.connected(await in_thread(self._engine.info))
+        info = self.spawn(self._ask_for_info(self._engine), "info")
+        await asyncio.wait({info}, timeout=INSPECTION_OVERDUE_S)  # it is slow on some hosts
         await self._list()
         self._connected.set(1)
         self._outage_logged = False
@@ -193,6 +194,15 @@ class DockerActor(AsyncShell):
         self._listings.inc()
         self._report_due = True
         self._perform(self.inventory.listed(rows, since, self.now_s()))
+
+    async def _ask_for_info(self, engine: Engine) -> None:
+        try:
+            info = await in_thread(engine.info)
+        except AdapterError as error:
+            self._errors.labels("info").inc()
+            log.warning("docker_info_unknown", why=error.why, fix=error.fix)
+            return
+        self._perform(self.inventory.connected(info))
 
     async def _until_listing_is_due(self) -> None:
         due = asyncio.ensure_future(self._list_due.wait())

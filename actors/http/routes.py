@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from actors.http.pages import HttpPages
+from constellation.admin.words import counted
 from constellation.traefik.ages import Ages
 from constellation.traefik.explanation import explain, rejection_rows
 from constellation.traefik.settling import Phase
 from constellation.wellness.problem import because
 from constellation.wellness.routes import rejected_texts
-from messages.routes import ExplainReport, ExplainRequest, RejectedReport, RejectedRequest
+from messages.routes import (
+    ExplainReport,
+    ExplainRequest,
+    NodeTrouble,
+    RejectedReport,
+    RejectedRequest,
+    RejectionRow,
+)
 
 REJECTED_MAX = 200  # in one report; /api/rejected lists more
 
@@ -20,20 +28,32 @@ def answer(
 ) -> ExplainReport | RejectedReport:
     """Return the answer to an operator's request."""
     if isinstance(request, RejectedRequest):
-        return _rejected(pages)
+        return _rejected(pages, request.troubles)
     return _explained(request, pages, ages, now_s)
 
 
-def _rejected(pages: HttpPages) -> RejectedReport:
+def _rejected(pages: HttpPages, troubles: Sequence[NodeTrouble]) -> RejectedReport:
     configuration = pages.provider.configuration
     rejected = configuration.rejected if configuration is not None else ()
     total = configuration.rejected_count if configuration is not None else 0
-    counts = rejected_texts(pages.wellness.routes(is_building=False))
+    counts = [*rejected_texts(pages.wellness.routes(is_building=False))]
+    mistaken = [told for told in troubles if not told.trouble.is_note]
+    if mistaken:
+        counts.append(f"{counted(len(mistaken), 'container')} without routes by mistake")
     return RejectedReport(
         self_node=pages.node_name,
-        rejected=rejection_rows(rejected, REJECTED_MAX),
-        total=total,
+        rejected=(*map(_of_container, troubles), *rejection_rows(rejected, REJECTED_MAX)),
+        total=total + len(troubles),
         degraded=(*_unsettled(pages), *counts),
+    )
+
+
+def _of_container(told: NodeTrouble) -> RejectionRow:
+    """Return the row of a container that has no routes: only its own node knows of it."""
+    trouble = told.trouble
+    reason = because(trouble.what, trouble.why, "")
+    return RejectionRow(
+        service=trouble.subject, node=told.node, label="", reason=reason, remedy=trouble.fix
     )
 
 

@@ -139,11 +139,17 @@ class Inventory:
         self._not_inspectable.clear()
         self._unreported_since.clear()
 
-    def connected(self, info: Mapping[str, Any]) -> None:
-        """Handle what the engine says of itself, before the first listing."""
-        if not self.policy.trusts_addresses:
-            publish = replace(self.policy.publish, unreached_why=unreached_why(info))
-            self.policy = replace(self.policy, publish=publish)
+    def connected(self, info: Mapping[str, Any]) -> list[Effect]:
+        """Handle what the engine says of itself."""
+        if self.policy.trusts_addresses:
+            return []
+        publish = replace(self.policy.publish, unreached_why=unreached_why(info))
+        if publish == self.policy.publish:
+            return []
+        self.policy = replace(self.policy, publish=publish)
+        return [
+            effect for container_id in self.containers for effect in self._inspect(container_id)
+        ]
 
     # Events and responses of Docker.
 

@@ -1,7 +1,7 @@
 """Whether the labels of a container ask that it is watched, and labels that nearly do.
 
-The names of labels are case-insensitive and the values are not, as in Traefik, which reads them
-with Go's `strconv.ParseBool`.
+As in Traefik, the values are those of Go's `strconv.ParseBool`, and names are case-insensitive
+after their first word: Traefik skips a container with `Traefik.enable`.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def is_watched(labels: Mapping[str, str], watch: str) -> bool:
     A job (`docker compose run`) has the labels of its service, but serves no requests; only the
     label `constellation.enable` makes it an instance.
     """
-    lowered = {name.lower(): value for name, value in labels.items()}
-    if lowered.get(ONE_OFF_LABEL) in TRUE:
-        return lowered.get(ENABLE) in TRUE
-    return watch == "all" or any(lowered.get(name) in TRUE for name in ENABLE_LABELS)
+    said = {_known_name(name): value for name, value in labels.items()}
+    if said.get(ONE_OFF_LABEL) in TRUE:
+        return said.get(ENABLE) in TRUE
+    return watch == "all" or any(said.get(name) in TRUE for name in ENABLE_LABELS)
 
 
 def why_not_watched(labels: Mapping[str, str], watch: str) -> NotWatched | None:
@@ -68,8 +68,7 @@ def why_not_watched(labels: Mapping[str, str], watch: str) -> NotWatched | None:
 
     `traefik.enable=false` is an answer, and a job has the labels of its service.
     """
-    lowered = {name.lower(): value for name, value in labels.items()}
-    if is_watched(labels, watch) or lowered.get(ONE_OFF_LABEL) in TRUE:
+    if is_watched(labels, watch) or labels.get(ONE_OFF_LABEL) in TRUE:
         return None
     mistake = next(_mistakes(labels), None)
     if mistake is not None:
@@ -84,6 +83,12 @@ def why_not_watched(labels: Mapping[str, str], watch: str) -> NotWatched | None:
     return NotWatched(TRAEFIK_ENABLE, "", why, fix, is_mistake=False, hosts=_hosts(labels))
 
 
+def _known_name(name: str) -> str:
+    """Return the name of a label as this module compares it."""
+    first, dot, rest = name.partition(".")
+    return f"{first}{dot}{rest.lower()}" if first.lower() == "traefik" else name.lower()
+
+
 def _says_no(name: str, value: str) -> bool:
     meant, in_name = _meant(name)
     return bool(meant) and (value in FALSE or in_name in FALSE)
@@ -95,7 +100,7 @@ def _mistakes(labels: Mapping[str, str]) -> Iterator[NotWatched]:
         meant, in_name = _meant(name)
         if not meant or _says_no(name, value):
             continue
-        if name.lower() == meant:
+        if _known_name(name) == meant:
             why = f"its label {_shown(name)} is {_shown(value)!r}, which is neither true nor false"
         elif in_name:
             why = f"the name of its label {_shown(name)!r} contains the value"

@@ -130,7 +130,7 @@ def _unpublished(
         return Reached(f"{host}:{port}", scheme, "container")
     if host and place.ingress and protocol == "http":
         return place.hop(wish.scheme)
-    return _noted(state, port) or _nothing_published(
+    return _noted(state, wish, port) or _nothing_published(
         published, wish, protocol, in_container=bool(host)
     )
 
@@ -143,11 +143,13 @@ def doubt(state: ServiceState, reached: Reached) -> Complaint | None:
     return next((Complaint("", note.why, note.fix, is_sent=True) for note in doubtful), None)
 
 
-def _noted(state: ServiceState, port: int) -> Complaint | None:
+def _noted(state: ServiceState, wish: Wish, port: int) -> Complaint | None:
     """Return what the instance's own node knows about why `port` is not reached; 0: any port."""
     about = [note for note in state.reach_notes if note.container_port in {0, port} or not port]
     note = max(about, key=lambda note: note.container_port == port, default=None)
-    return Complaint("", note.why, note.fix) if note is not None else None
+    if note is None:
+        return None
+    return Complaint(wish.label if wish.port else "", note.why, note.fix)
 
 
 def _exposed_port(state: ServiceState, wish: Wish, protocol: Protocol) -> int:

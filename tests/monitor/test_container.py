@@ -231,7 +231,7 @@ def test_different_names_stay_different_within_the_limit_of_gossip(one: str, oth
     [
         pytest.param({}, False, id="no label"),
         pytest.param({"traefik.enable": "true"}, True, id="Traefik's"),
-        pytest.param({"Traefik.Enable": "True"}, True, id="in any case"),
+        pytest.param({"traefik.Enable": "True"}, True, id="in any case"),
         pytest.param({"constellation.enable": "true"}, True, id="ours"),
         pytest.param({"traefik.enable": "false"}, False, id="said no"),
         pytest.param(
