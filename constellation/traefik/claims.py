@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from constellation.traefik.elements import ElementKey, Instance, Parts
@@ -21,6 +22,8 @@ from constellation.traefik.routers import rule_as_written
 
 _NAMES = re.compile(r"(?i)\bhost(?:sni)?\s*\(\s*[`\"]([^`\"*]+)[`\"]\s*\)")
 _OTHER_HOSTS = re.compile(r"(?i)\bhost(?:sni)?regexp\s*\(|!|[`\"]\*")
+
+COMPARED_MAX = 16  # routers for one host
 
 # Nearly all rules are of this form.
 _SIMPLE = re.compile(r"Host\(`([^`*]+)`\)(?: && PathPrefix\(`[^`]*`\))?")
@@ -88,17 +91,27 @@ class Claims:
         named = self._by_host.get(host)
         return not named or (len(named) == 1 and self._wide <= named)
 
+    def _foremost(self, keys: set[ElementKey]) -> set[ElementKey]:
+        """Return the routers that Traefik tries first, as no more are compared."""
+        if len(keys) <= COMPARED_MAX:
+            return keys
+        order = {key: (-_priority(self._routers[key]), key.body_name) for key in keys}
+        return set(nsmallest(COMPARED_MAX, keys, key=order.__getitem__))
+
     def _taken_of(self, host: str, owners: Owners) -> Iterator[Taken]:
-        named = self._by_host[host]
-        asked = [(key, self._routers[key]) for key in named | self._wide]
+        named = self._foremost(self._by_host[host])
+        wide = self._foremost(self._wide)
+        asked = [(key, self._routers[key]) for key in named | wide]
         for one in HostMatcher(host).candidates(asked):
             winner = one.before or one.rival
             if one.key in named and winner is not None and not _share(owners, winner, one.key):
                 yield Taken(host, winner, one.key, one.before is None)
-        yield from self._taken_by_tcp(host, named, owners)
+        yield from self._taken_by_tcp(host, named, named | wide, owners)
 
-    def _taken_by_tcp(self, host: str, named: set[ElementKey], owners: Owners) -> Iterator[Taken]:
-        tcp = [key for key in named | self._wide if key.protocol == "tcp"]
+    def _taken_by_tcp(
+        self, host: str, named: set[ElementKey], tried: set[ElementKey], owners: Owners
+    ) -> Iterator[Taken]:
+        tcp = [key for key in tried if key.protocol == "tcp"]
         asked = [(key, self._routers[key]) for key in tcp if "tls" in self._routers[key]]
         losers = [key for key in sorted(named) if asked and key.protocol == "http"]
         for one in HostMatcher(host).candidates(asked) if losers else ():
@@ -106,6 +119,10 @@ class Claims:
                 met = _meet(self._routers[one.key], self._routers[key])
                 if met and not _share(owners, one.key, key):
                     yield Taken(host, one.key, key, is_equal=False)
+
+
+def _priority(config: Mapping[str, Any]) -> int:
+    return int(config.get("priority") or len(str(config.get("rule", ""))))
 
 
 def _hosts_of(rule: str) -> tuple[Iterable[str], bool]:

@@ -52,8 +52,7 @@ def _without(
     if isinstance(reached, Complaint) and named is None:
         endpoint, why = wrong[0]
         reason = f"its record names the address {endpoint.host[:64]}, which {why}"
-        remedy = f"publish the port on the address of {node}; {_LIES.format(node)}"
-        return Complaint("", reason, remedy)
+        return Complaint("", reason, f"{_remedy(state, node)}; {_LIES.format(node)}")
     return reached
 
 
@@ -65,6 +64,12 @@ def needs_hop(reached: Reached, state: ServiceState, node: str, places: Places) 
         return bool(places.trust.wrong_with(host_of_url(reached.address), node, of_container=False))
     host = reached.address.rpartition(":")[0].strip("[]")
     return bool(places.trust.wrong_with(host, node, of_container=state.source == "docker"))
+
+
+def _remedy(state: ServiceState, node: str) -> str:
+    if state.source == "docker":
+        return f"publish the port on the address of {node}"
+    return "define the service on the node that has this address"
 
 
 def _by_url(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from constellation.settings.traefik import TraefikSettings
+from constellation.traefik.claims import COMPARED_MAX
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import NodeServiceState
 from tests.traefik.builders import on, state, view
@@ -130,3 +131,14 @@ def test_the_warning_goes_when_one_of_them_goes() -> None:
     assert builder.build(view(bank())).rejected == ()
     assert len(builder.build(view(bank(), thief, on("alpha", state("web")))).rejected) == 4
     assert builder.build(view(thief)).rejected == ()
+
+
+def test_only_the_first_of_many_routers_for_a_host_are_compared() -> None:
+    labels = {}
+    for n in range(COMPARED_MAX + 5):
+        labels[f"http__routers__r{n}__rule"] = "HostRegexp(`.*`)"
+        labels[f"http__routers__r{n}__priority"] = str(1000 + n)
+    made = configuration(bank(), on("beta", published("10.0.0.2", service="many", **labels)))
+
+    (reason,) = {one.reason for one in made.rejected if one.service == "bank"}
+    assert f"the router r{COMPARED_MAX + 4} of many on beta comes first" in reason
