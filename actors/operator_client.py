@@ -74,7 +74,7 @@ def _unreachable(where: str, detail: str) -> AdapterError:
     others = other_agents()
     if others:
         why = f"{detail}; but {others}, with other settings than these, or about to start"
-        fix = f"use its settings: {USE_ITS_SETTINGS}; or start this one: {START_IT}"
+        fix = f"use its settings: {USE_ITS_SETTINGS}; or start it: {START_IT}"
     else:
         why = detail
         fix = f"start it: {START_IT}; if it has other settings, use them: {USE_ITS_SETTINGS}"

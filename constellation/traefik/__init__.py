@@ -18,7 +18,9 @@ naming                 names for elements that labels do not name
 From the elements of all instances to the body:
 
 places                 how the instances of each node are reached, and whether they get requests
+trust                  which addresses a record of another node may lead to
 reach                  how one port of an instance is reached
+elsewhere              how an instance of another node is reached
 merging                one name that several instances define
 references             references between elements, and which are missing
 dependencies           which elements must be composed again when another one changes

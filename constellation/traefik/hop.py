@@ -90,9 +90,7 @@ def receiving_parts(
     asked = f"Header(`{SERVICE_HEADER}`, `{key._replace(variant='').body_name}`)"
     if instance:
         asked = f"{asked} && Header(`{INSTANCE_HEADER}`, `{instance}`)"
-    servers = [
-        {"url": address} for address in dict.fromkeys(sorted(backend.address for backend in inside))
-    ]
+    servers = {one.address: {"url": one.address, **one.options} for one in inside}
     options = {option: value for option, value in balancer.items() if option != "sticky"}
     return {
         ElementKey("http", "routers", name, AGENT): {
@@ -100,7 +98,7 @@ def receiving_parts(
             "middlewares": [_UNNAMED],
         },
         ElementKey("http", "services", name, AGENT): {
-            "loadBalancer": {**options, "servers": servers}
+            "loadBalancer": {**options, "servers": [servers[one] for one in sorted(servers)]}
         },
     }
 

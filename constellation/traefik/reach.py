@@ -35,6 +35,19 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """How an instance is reached.
+
+    `address` is host:port as in a URL, or a whole URL if `how` is "url".  `scheme` is empty for
+    TCP, UDP and a whole URL.
+    """
+
+    address: str
+    scheme: str
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where an instance is, seen from this node.
 
@@ -48,18 +61,10 @@ class Place:
     ingress: str = ""
     hop_of_https: Literal["http", "h2c"] = "http"
 
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """How an instance is reached.
-
-    `address` is host:port as in a URL, or a whole URL if `how` is "url".  `scheme` is empty for
-    TCP, UDP and a whole URL.
-    """
-
-    address: str
-    scheme: str
-    how: How
+    def hop(self, scheme: str) -> Reached:
+        """Return the way through the other node's Traefik to what speaks `scheme`."""
+        hops = {"h2c": "h2c", "https": self.hop_of_https}
+        return Reached(self.ingress, hops.get(scheme, "http"), "ingress")
 
 
 def serves_no_http(state: ServiceState) -> bool:
@@ -124,8 +129,7 @@ def _unpublished(
         scheme = (wish.scheme or "http") if protocol == "http" else ""
         return Reached(f"{host}:{port}", scheme, "container")
     if host and place.ingress and protocol == "http":
-        hops = {"h2c": "h2c", "https": place.hop_of_https}
-        return Reached(place.ingress, hops.get(wish.scheme, "http"), "ingress")
+        return place.hop(wish.scheme)
     return _noted(state, wish, port) or _nothing_published(
         published, wish, protocol, in_container=bool(host)
     )

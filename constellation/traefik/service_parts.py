@@ -101,7 +101,7 @@ def http_parts(
         made.add(key, serving)
     if fails_over:
         made.parts.update(_failover(key, Balancers(balancer, settings, 0), near, far))
-    inside = [one for one in found.all if one.is_local and one.how == "container" and one.is_well]
+    inside = [one for one in found.all if one.is_behind and one.is_well]
     if inside and receives(settings, places):
         made.parts.update(receiving_parts(key, balancer, inside, settings, places))
         for one in inside if by_name and len(inside) > 1 else ():

@@ -12,7 +12,7 @@ from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import NamedNodeState, NodeServiceState, NodeState
 from messages.monitor import Health, Label, ServiceState
-from tests.traefik.builders import on, snapshot, state, view
+from tests.traefik.builders import endpoint, on, snapshot, state, view
 
 ADDRESSES = {"alpha": "100.64.0.1", "beta": "100.64.0.2"}
 NODES = tuple(
@@ -91,7 +91,8 @@ def test_the_sender_names_the_service_in_the_header_once() -> None:
 
 
 def test_passed_on_requests_have_their_own_retry_that_includes_504() -> None:
-    services = (on("beta", unpublished()), on("beta", state("published")))
+    there = state("published", endpoints=(endpoint(host=ADDRESSES["beta"]),))
+    services = (on("beta", unpublished()), on("beta", there))
     made = http_of(*services, settings=TraefikSettings(version="3.7"))
 
     names = made["routers"]["web.localhost"]["middlewares"]

@@ -25,7 +25,7 @@ def node(name: str, address: str) -> NamedNodeState:
 def configuration(
     *services: NodeServiceState,
     self_node: str = "alpha",
-    members: tuple[ClusterMember, ...] = (member("alpha"), member("beta")),
+    members: tuple[ClusterMember, ...] | None = (member("alpha"), member("beta")),
     nodes: tuple[NamedNodeState, ...] = (node("alpha", "10.0.0.1"), node("beta", "10.0.0.2")),
     **fields: Any,
 ) -> DynamicConfiguration:
