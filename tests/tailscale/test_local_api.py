@@ -228,8 +228,7 @@ def test_peer_is_a_seed_by_tag_or_name(lab: Lab) -> None:
         assert seed_hosts(found, policy, own) == ((peer,) if is_seed else ()), policy
 
 
-@pytest.mark.parametrize("trouble", ["peer_stops", "peer_expires"])
-def test_peer_that_cannot_answer_is_not_a_seed(lab: Lab, trouble: str) -> None:
+def test_peer_whose_key_has_expired_is_not_a_seed(lab: Lab) -> None:
     own = lab.join(TAG)
     peer = lab.peer_joins(TAG)
 
@@ -237,7 +236,16 @@ def test_peer_that_cannot_answer_is_not_a_seed(lab: Lab, trouble: str) -> None:
         return seed_hosts(ask(lab), SeedPolicy(), own)
 
     wait_until(lambda: seeds() == (peer,), timeout_s=20, what="the peer")
-
-    getattr(lab, trouble)()
+    lab.peer_expires()
 
     wait_until(lambda: seeds() == (), timeout_s=60, what=lambda: f"no seeds: {seeds()}")
+
+
+def test_offline_peer_is_a_seed_only_while_no_other_is_online(lab: Lab) -> None:
+    own = lab.join(TAG)
+    peer = lab.peer_joins(TAG)
+    wait_until(lambda: any(one.online for one in ask(lab).peers), timeout_s=20, what="the peer")
+    lab.peer_stops()
+    wait_until(lambda: not any(one.online for one in ask(lab).peers), timeout_s=60, what="its end")
+
+    assert seed_hosts(ask(lab), SeedPolicy(), own) == (peer,)
