@@ -13,6 +13,7 @@ elements               elements, and the keys that say who wrote them
 rejection              what was left out, and what to do about it
 instance_plan          the elements of one instance
 host_names             the part of a service in its host name
+hosts_allowed          which services may claim which host names
 naming                 names for elements that labels do not name
 
 From the elements of all instances to the body:
@@ -36,6 +37,8 @@ hop                    requests that one node's Traefik passes on to another's
 middleware_passes      middlewares, and what each service means by a name
 router_passes          routers, and the middlewares that all of them share
 routers                one router as it is in the body
+claims                 which routers take requests for a host from those of another service
+claim_passes           warnings about them
 document               the canonical encoding of the body, in pieces
 dynamic_configuration  the body, and what was left out of it
 

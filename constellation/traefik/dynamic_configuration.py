@@ -17,6 +17,7 @@ from constellation.traefik.compose import compose
 from constellation.traefik.composition import Composition
 from constellation.traefik.elements import Contribution, ElementKey, Instance
 from constellation.traefik.host_names import dns_label, dns_labels
+from constellation.traefik.hosts_allowed import HostsAllowed
 from constellation.traefik.instance_plan import InstancePlan, plan_instance
 from constellation.traefik.naming import name_elements
 from constellation.traefik.places import Places, places
@@ -58,6 +59,7 @@ class ConfigurationBuilder:
         self.composition = Composition(settings, domain)
         self.places: Places | None = None
         self._settings = settings
+        self._hosts_allowed = HostsAllowed(settings)
         self._domain = domain
         self._services: Mapping[str, Mapping[InstanceId, ServiceState]] = {}
         self._names: list[str] = []  # of services, in the order of the view
@@ -108,9 +110,12 @@ class ConfigurationBuilder:
         else:
             plan = plan_instance(state, self._settings)
         named = name_elements(instance, plan, state.created_at_utc_s, label, self._domain)
-        rejected = named.rejected if label else (*named.rejected, self._no_name(instance))
-        self._keep(instance, _Known(state, plan, named.contributions, rejected))
-        return self.composition.contribute(instance, before, named.contributions)
+        kept, refused = self._hosts_allowed.restrict(instance, named.contributions)
+        rejected = (*named.rejected, *refused)
+        if not label:
+            rejected = (*rejected, self._no_name(instance))
+        self._keep(instance, _Known(state, plan, kept, rejected))
+        return self.composition.contribute(instance, before, kept)
 
     def _keep(self, instance: Instance, known: _Known) -> None:
         self._known[instance] = known

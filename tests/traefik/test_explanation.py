@@ -272,8 +272,8 @@ def test_instances_of_a_router_that_gets_no_requests_are_no_reason_to_complain()
     seen = view(on("alpha", ill), routed("Host(`a.example.net`)", "new"))
 
     assert explained("a.example.net", seen).degraded == ()
-    (line,) = explained("old", seen).degraded
-    assert line == "old answers 503: no instance of old.example.org gets requests"
+    line = "old answers 503: no instance of old.example.org gets requests"
+    assert line in explained("old", seen).degraded
 
 
 def test_routers_of_one_priority_are_noted() -> None:
