@@ -25,17 +25,23 @@ def answer(
 def _rejected(pages: HttpPages) -> RejectedReport:
     configuration = pages.provider.configuration
     rejected = configuration.rejected if configuration is not None else ()
-    total = configuration.rejected_count if configuration is not None else 0
+    left_out = configuration.rejected_count if configuration is not None else 0
+    warned = configuration.warned_count if configuration is not None else 0
     degraded = [*_unsettled(pages)]
-    if total:
-        services = len({item.service for item in rejected})
+    if left_out:
+        services = len({item.service for item in rejected if not item.is_sent})
         degraded.append(
-            f"{total} labels or instances of {services} services are left out of the routes"
+            f"{left_out} labels or instances of {services} services are left out of the routes"
+        )
+    if warned:
+        services = len({item.service for item in rejected if item.is_sent})
+        degraded.append(
+            f"{warned} labels of {services} services are sent, but will not work as written"
         )
     return RejectedReport(
         self_node=pages.node_name,
         rejected=rejection_rows(rejected, REJECTED_MAX),
-        total=total,
+        total=left_out + warned,
         degraded=tuple(degraded),
     )
 

@@ -34,6 +34,11 @@ class TraefikSettings(Group):
     plugins: tuple[str, ...] = Field(
         (), description="middleware plugins of Traefik that labels may name"
     )
+    providers: tuple[str, ...] = Field(
+        ("file", "internal"),
+        description="providers of Traefik besides this one, to whose elements labels may refer, "
+        "such as auth@file",
+    )
     default_routes: Literal["unrouted", "all", "none"] = Field(
         "unrouted",
         description="which services get the default hosts <service>.<domain> and "
@@ -110,7 +115,7 @@ class TraefikSettings(Group):
     def check_circuit_breaker(cls, value: str) -> str:
         """Refuse an expression that would disable every router."""
         if value and (wrong := breaker_expression(value)):
-            raise ValueError(wrong)
+            raise ValueError(f"{wrong.reason}: {wrong.remedy}")
         return value
 
     @model_validator(mode="after")

@@ -273,11 +273,16 @@ class _Explainer:
             if is_own and not any(backend.serving for backend in route.backends):
                 yield f"{route.router} answers 503: no instance of {route.service} gets requests"
 
-        if rejected:
-            names = ", ".join(sorted({item.service for item in rejected}))
+        left_out = [item for item in rejected if not item.is_sent]
+        if left_out:
+            names = ", ".join(sorted({item.service for item in left_out}))
             one = "1 label or instance of {} was left out"
-            many = f"{len(rejected)} labels or instances of {{}} were left out"
-            yield (one if len(rejected) == 1 else many).format(names)
+            many = f"{len(left_out)} labels or instances of {{}} were left out"
+            yield (one if len(left_out) == 1 else many).format(names)
+        if warned := [item for item in rejected if item.is_sent]:
+            names = ", ".join(sorted({item.service for item in warned}))
+            count = "1 label" if len(warned) == 1 else f"{len(warned)} labels"
+            yield f"{count} of {names} will not work as written"
 
     def _similar(self) -> Iterator[str]:
         known = {name.lower() for name in self._view.services}

@@ -7,7 +7,6 @@ from typing import Any
 
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.elements import AGENT, ElementKey
-from constellation.traefik.references import unique
 from constellation.traefik.service_parts import FAILOVER, TO, Parts, ServiceFace
 
 # Middlewares of all HTTP routers; a name from labels has no dot.
@@ -54,7 +53,7 @@ def router_parts(
     if "entryPoints" not in made and settings.http_entry_points:
         made["entryPoints"] = list(settings.http_entry_points)
     if names:
-        made["middlewares"] = unique(names)
+        made["middlewares"] = names
     if face is None or not face.fails_over:
         return {key: made}
     return _split(key, made)

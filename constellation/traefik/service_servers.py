@@ -10,6 +10,7 @@ from constellation.traefik.elements import Contribution, ElementKey, Instance, S
 from constellation.traefik.places import Places
 from constellation.traefik.reach import How, Reached, doubt, reach
 from constellation.traefik.rejection import Complaint, Rejection
+from constellation.traefik.unreachable import mistaken_port_warning
 from messages.monitor import ServiceState
 
 States = Mapping[str, Mapping[InstanceId, ServiceState]]
@@ -90,6 +91,8 @@ def backends(
         state = states[instance.service][instance.id]
         place = places.of(instance.node)
         reached = reach(state, service.wish, key.protocol, place.place)
+        if warning := mistaken_port_warning(state, service.wish, key.protocol):
+            rejected.append(warning.of(*instance.place))
         # A stopped container has no published ports; its route stays and answers 503.
         if isinstance(reached, Complaint) and state.health != "stopped":
             rejected.append(reached.of(*instance.place))

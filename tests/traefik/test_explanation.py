@@ -19,7 +19,7 @@ from tests.traefik.builders import endpoint, member, node_state, on, snapshot, s
 ROUTED: dict[str, Any] = {
     "http__routers__App__rule": "Host(`app.example.net`) && PathPrefix(`/x`)",
     "http__routers__App__middlewares": "auth",
-    "http__middlewares__auth__basicauth__users": "joe:hash",
+    "http__middlewares__auth__basicauth__users": "joe:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/",
 }
 
 
