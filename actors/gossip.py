@@ -36,6 +36,7 @@ from constellation.settings.agent import Settings
 from constellation.settings.gossip import GossipSettings
 from messages.admin import PartReported
 from messages.base import Message
+from messages.events import ChangeReported
 from messages.gossip import (
     ClusterSubscribe,
     GossipLeave,
@@ -95,7 +96,7 @@ class GossipActor(AsyncShell):
             # The operator must act: one line that says how, without a traceback.
             self.perform(Note("gossip_not_started", {"error": str(error)}, "error"))
             raise
-        self.keys = GossipKeys(transport, keyring_file, cluster_key)
+        self.keys = GossipKeys(transport, keyring_file, cluster_key, self._keys_changed)
         self.transport, self.metrics = transport, GossipMetrics(transport, self.registry)
         transport.node.set_seeds(await self._seeds(settings.gossip))
         transport.perform(transport.node.start(self._time(), known=kept.addresses))
@@ -107,9 +108,9 @@ class GossipActor(AsyncShell):
                 await asyncio.sleep(HOUSEKEEPING_S)
                 transport.node.set_seeds(await self._seeds(settings.gossip))
                 self._arm_feed()
-                self._report_troubles(transport)
-                if self.keys.must_ask():
-                    self._ask_for_keys(transport, settings.actors.port)
+                foreign = self._report_troubles(transport)
+                if self.keys.must_ask(has_foreign=bool(foreign)):
+                    self._ask_for_keys(transport, foreign, settings.actors.port)
         finally:
             await transport.close_sockets()
 
@@ -199,10 +200,18 @@ class GossipActor(AsyncShell):
         """Return the configured and the discovered seeds, each once."""
         return tuple(dict.fromkeys((*await _resolve(settings.seeds), *self._found)))
 
-    def _ask_for_keys(self, transport: GossipTransport, actor_port: int) -> None:
+    def _keys_changed(self, what: str, key_ids: tuple[str, ...]) -> None:
+        own = node.settings().node_name
+        reason = f"{what}; now {', '.join(key_ids)}"
+        self.post_soon("admin", ChangeReported(what="keys_changed", node=own, reason=reason[:512]))
+
+    def _ask_for_keys(
+        self, transport: GossipTransport, foreign: list[str], actor_port: int
+    ) -> None:
         """Ask nodes whose packets cannot be decrypted for their keys, over the actor system."""
         core = transport.node
-        hosts = dict.fromkeys(one.ip for one in (*core.seeds, *core.known_addresses))
+        others = (one.ip for one in (*core.seeds, *core.known_addresses))
+        hosts = dict.fromkeys((*foreign, *others))
         hosts.pop(core.address.ip, None)
         for host in list(hosts)[:KEY_SOURCES_MAX]:
             self.send_soon(remote_address(host, actor_port, "gossip"), KeyringFetch())
@@ -251,10 +260,11 @@ class GossipActor(AsyncShell):
             self._name_taken = not self._name_taken
             self._report_part()
 
-    def _report_troubles(self, transport: GossipTransport) -> None:
+    def _report_troubles(self, transport: GossipTransport) -> list[str]:
+        """Report what changed; return the addresses of seeds and members that have other keys."""
         now_s, core = self._time(), transport.node
         expected = {one.ip for one in (*core.seeds, *core.known_addresses)} - {core.address.ip}
-        foreign = transport.foreign_keys.lasting(now_s, expected=expected)
+        foreign = list(transport.foreign_keys.lasting(now_s, expected=expected))
         now = [*troubles_of(core, now_s), *key_troubles(core.node_name, foreign)]
         report, events = self._troubles.update(now)
         if report is not None:
@@ -262,6 +272,7 @@ class GossipActor(AsyncShell):
         for event in events:
             self.perform(Note(event.what, {"of": event.node, "why": event.reason}, "warning"))
             self.post_soon("admin", event)
+        return [ip for ip, _ in foreign]
 
     def _report_part(self) -> None:
         part = self._part()
@@ -270,7 +281,7 @@ class GossipActor(AsyncShell):
             self.post_soon("admin", part)
 
     def _part(self) -> PartReported:
-        holder = self.transport.node.swim.name_taken_by if self.transport is not None else None
+        holder = self.transport.node.name_taken_by if self.transport is not None else None
         if holder is not None:
             name, address = holder
             return PartReported(

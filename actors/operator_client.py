@@ -9,6 +9,7 @@ from datetime import timedelta
 from thespian.actors import ActorAddress
 from thespian.system.transport import ReceiveEnvelope, TransmitIntent
 
+from actors.adapters.running_agents import other_agents
 from actors.transport import stats
 from actors.transport.delivery import TransportSettings
 from actors.transport.system_base import OperatorSystemBase
@@ -17,6 +18,8 @@ from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from messages.base import Message
 
+START_IT = "python -m constellation.start (or systemctl start constellation-agent)"
+USE_ITS_SETTINGS = "constellation --config FILE ..., as its user or as root"
 ADMIN = "@admin"  # whoever is the node's admin actor now
 
 
@@ -48,17 +51,31 @@ def ask_agent(settings: Settings, key: bytes, request: Message, *, timeout_s: fl
 
 def _failure(host: str, port: int) -> AdapterError | None:
     """Return why the connection cannot be used, if the transport has found out."""
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if stats.COUNTERS["refused", "unauthenticated"] or stats.COUNTERS["dropped", "peer_refused"]:
         return AdapterError(
-            f"the agent at {host}:{port} refused this command",
+            f"the agent at {where} refused this command",
             why="it has another cluster_key",
-            fix="use the settings of the agent: constellation --config FILE ...",
+            fix=f"use the settings of the agent: {USE_ITS_SETTINGS}",
         )
-    if stats.LATEST:
-        return AdapterError(
-            f"no agent answers at {host}:{port}",
-            why=next(iter(stats.LATEST.values())).lower(),
-            fix="start it: python -m constellation.start (or systemctl start constellation-agent); "
-            "if it has other settings, use them: constellation --config FILE ...",
-        )
+    for (kind, _), detail in stats.LATEST.items():
+        if kind == "refused":
+            return AdapterError(
+                f"what answers at {where} is no agent that this command understands",
+                why=detail,
+                fix="correct bind_address or actors.port, or use the command that came with the "
+                "agent",
+            )
+        return _unreachable(where, detail.lower())
     return None
+
+
+def _unreachable(where: str, detail: str) -> AdapterError:
+    others = other_agents()
+    if others:
+        why = f"{detail}; but {others}, with other settings than these, or about to start"
+        fix = f"use its settings: {USE_ITS_SETTINGS}; or start it: {START_IT}"
+    else:
+        why = detail
+        fix = f"start it: {START_IT}; if it has other settings, use them: {USE_ITS_SETTINGS}"
+    return AdapterError(f"no agent answers at {where}", why=why, fix=fix)

@@ -20,7 +20,6 @@ gossip         SWIM membership and the cluster's replicated records
 monitor        observations of a service -> its health
 metrics        metrics of all actor processes of a node, on one page
 traefik        cluster state -> Traefik's dynamic configuration
-wellness       whether the cluster is well, and if not, why
 admin          cluster state -> answers for the operator, as tables and JSON
 supervision    when to start an actor again, and when to give up
 wellness       whether the cluster is well, and if not, why

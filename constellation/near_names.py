@@ -5,15 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LIKENESS_MIN = 0.6
 COMPARED_CHARACTERS_MAX = 128  # the cost grows with the square of the length
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the name in `known` that is most similar to `name` in any case; empty: none is."""
+def nearest(name: str, known: Iterable[str], likeness_min: float = LIKENESS_MIN) -> str:
+    """Return the name in `known` that is most similar to `name` in any case; empty: none is.
+
+    `likeness_min`: the least likeness, from 0 to 1, which is for equal names.
+    """
     # Sorted, so that of two equally similar names every process returns the same.
     by_lower = {one.lower(): one for one in sorted(known)}
     wanted = name.lower()[:COMPARED_CHARACTERS_MAX]
-    found = difflib.get_close_matches(wanted, list(by_lower), n=1)
+    found = difflib.get_close_matches(wanted, list(by_lower), n=1, cutoff=likeness_min)
     return by_lower[found[0]] if found else ""
 
 

@@ -55,6 +55,9 @@ class KeyringReport(Message):
 
     nodes: tuple[KeyringState, ...]
     unanswered: tuple[str, ...] = Field(description="living nodes that did not answer")
+    missing: tuple[str, ...] = Field(
+        default=(), description="nodes that are dead: they were not asked"
+    )
     degraded: tuple[str, ...] = Field(description="problems to act on, for people")
 
 

@@ -16,9 +16,19 @@ from messages.wellness import Trouble
 SUBJECT_CHARACTERS_MAX = 253
 UNSERVED_MAX = 200
 TROUBLES_TOLD_MAX = 20
+CONTAINERS_TOLD_MAX = 100
 
 Protocol = Literal["http", "tcp", "udp"]
 Way = Literal["", "published", "container", "ingress", "url"]
+
+
+class NodeTrouble(Message):
+    """A trouble of a named node.  Part of requests."""
+
+    crosses_nodes = True
+
+    node: str
+    trouble: Trouble
 
 
 class RejectedRequest(OperatorRequest):
@@ -26,6 +36,12 @@ class RejectedRequest(OperatorRequest):
 
     answered_by = "http"
     needs_cluster = True
+
+    troubles: tuple[NodeTrouble, ...] = Field(
+        default=(),
+        max_length=CONTAINERS_TOLD_MAX,
+        description="containers without routes that nodes report; filled in by the admin actor",
+    )
 
 
 class RejectionRow(Message):
@@ -52,15 +68,6 @@ class RejectedReport(Message):
     rejected: tuple[RejectionRow, ...]
     total: int = Field(ge=0, description="including those that are not listed")
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
-
-
-class NodeTrouble(Message):
-    """A trouble of a named node.  Part of `ExplainRequest`."""
-
-    crosses_nodes = True
-
-    node: str
-    trouble: Trouble
 
 
 class ExplainRequest(OperatorRequest):
@@ -107,6 +114,10 @@ class RouteRow(Message):
     tls: bool
     service: str
     defined_by: tuple[str, ...] = Field(description="the instances whose labels define it")
+    before: str = Field(
+        default="",
+        description="the router that gets its requests for the host name; empty: it gets some",
+    )
     backends: tuple[BackendRow, ...]
 
 

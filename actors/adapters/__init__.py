@@ -14,6 +14,7 @@ keyring_file      the gossip keys, sealed
 gossip_memory     the incarnation and the addresses that gossip needs after a restart
 raft_store        the journal of Raft
 cordon_file       the cordon of this node
+docker_memory     whether containers were watched on this host before
 last_good_file    the last good body for Traefik
 
 The network and this host:
@@ -30,6 +31,7 @@ docker_tls        the certificates for a Docker Engine behind TLS
 tailscale         tailscaled
 listening         whether an address and port can be listened on, and why not
 tailnet_address   this machine's address in the tailnet, and the seeds in it
+running_agents    the agents that run on this host
 parts             which optional parts are missing on this host
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
 from actors.adapters.gossip_transport import GossipTransport
 from actors.adapters.keyring_file import KeyringFile
@@ -17,18 +18,34 @@ from messages.keyring import KeyringCopy, KeyringOrder, KeyringState
 
 log = get_logger(__name__)
 
+WORDS = {
+    "install": "a key was installed",
+    "use": "another key is used",
+    "remove": "a key was removed",
+}
+
 
 class GossipKeys:
     """Changes the key ring of this node.
 
     A ring that an operator orders is saved before it is used; if that fails, the order is refused,
     and the operator can act.  A ring fetched from a peer is used at once, because this node cannot
-    talk to the cluster without it, and saved as soon as the disk takes it.
+    talk to the cluster without it, and saved as soon as the disk takes it.  It is merged with the
+    ring of this node: what either has removed stays removed.
+
+    `on_change` receives what was done, and the ids of the keys after it.
     """
 
-    def __init__(self, transport: GossipTransport, file: KeyringFile, cluster_key: bytes) -> None:
+    def __init__(
+        self,
+        transport: GossipTransport,
+        file: KeyringFile,
+        cluster_key: bytes,
+        on_change: Callable[[str, tuple[str, ...]], None],
+    ) -> None:
         self.saver = RetriedSave("the gossip key ring", file.save, transport.keyring)
         self._transport = transport
+        self._on_change = on_change
         self._cluster_key = cluster_key
         self._changing = asyncio.Lock()
         self._not_understood = 0
@@ -56,7 +73,7 @@ class GossipKeys:
         is_saved = await self.saver.keep(keyring, now_s)
         if not is_saved and self.saver.problem is not None:
             raise self.saver.problem
-        self._use(keyring, order.action)
+        self._use(keyring, WORDS[order.action])
 
     async def keep_saved(self, now_s: float) -> None:
         """Save the ring in use, if it is not saved yet.  Call it periodically."""
@@ -70,31 +87,32 @@ class GossipKeys:
         )
         return KeyringCopy(sealed_keys=sealed)
 
-    def must_ask(self) -> bool:
+    def must_ask(self, *, has_foreign: bool) -> bool:
         """Return whether to ask peers for their keys.  Call it periodically.
 
-        True if this node has no living peers, and has received something since the last call that
-        none of its keys decrypts.
+        True if something was received since the last call that none of the keys decrypts, and this
+        node has no living peers, or `has_foreign`: seeds or members have had other keys for long.
         """
         not_understood = self._transport.not_understood
         is_new = not_understood > self._not_understood
         self._not_understood = not_understood
-        self._asked = is_new and self._transport.node.is_alone
+        self._asked = has_foreign or (is_new and self._transport.node.is_alone)
         return self._asked
 
     def adopt(self, copy: KeyringCopy) -> None:
-        """Use the ring of a peer that was asked."""
+        """Merge the ring of a peer that was asked into the one in use."""
         if not self._asked:
             return
-        self._asked = False
         try:
-            keyring = open_keyring(copy.sealed_keys, self._cluster_key)
+            theirs = open_keyring(copy.sealed_keys, self._cluster_key)
         except WireError as error:
             log.warning("gossip_keys_not_adopted", why=str(error))
             return
+        keyring = self._transport.keyring.merged(theirs)
         if keyring != self._transport.keyring:
-            self._use(keyring, "adopt")
+            self._use(keyring, "the keys of another node were taken over")
 
     def _use(self, keyring: Keyring, action: str) -> None:
         self._transport.keyring = keyring
-        log.info("gossip_keys_changed", action=action, keys=key_ids(keyring))
+        log.info("gossip_keys_changed", what=action, keys=key_ids(keyring))
+        self._on_change(action, key_ids(keyring))

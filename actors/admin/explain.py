@@ -12,8 +12,13 @@ from actors.admin.desk import Desk
 from actors.admin.gathering import GatheringDesk
 from actors.admin.shell import AdminShell
 from constellation.wellness.facts import Facts
-from constellation.wellness.troubles import about
-from messages.routes import TROUBLES_TOLD_MAX, ExplainRequest
+from constellation.wellness.troubles import about, of_containers
+from messages.routes import (
+    CONTAINERS_TOLD_MAX,
+    TROUBLES_TOLD_MAX,
+    ExplainRequest,
+    RejectedRequest,
+)
 
 
 class ExplainDesk(Desk):
@@ -31,5 +36,15 @@ class ExplainDesk(Desk):
             troubles = tuple(about(message.subject, facts.statuses))[:TROUBLES_TOLD_MAX]
             known = message.model_copy(update={"troubles": troubles})
             self.shell.relay(known, sender)
+
+        self._gathering.gather(asker, relay)
+
+    def receiveMsg_RejectedRequest(self, message: RejectedRequest, sender: ActorAddress) -> None:
+        self.shell.count_request(message)
+        asker = self.shell.address_text(sender)
+
+        def relay(facts: Facts) -> None:
+            troubles = tuple(of_containers(facts.statuses))[:CONTAINERS_TOLD_MAX]
+            self.shell.relay(message.model_copy(update={"troubles": troubles}), sender)
 
         self._gathering.gather(asker, relay)

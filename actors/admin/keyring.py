@@ -64,7 +64,9 @@ class KeyringDesk(Desk):
                     self._give(keys, order)
                 case Completed(asker, _, states, unanswered):
                     silent = [name for _, name in unanswered]
-                    self.shell.answer(asker, keyring_report(states.values(), silent))
+                    members = self.shell.view.members.values()
+                    dead = [one.node for one in members if one.state == "dead"]
+                    self.shell.answer(asker, keyring_report(states.values(), silent, dead))
                 case TooMany(asker):
                     self.shell.answer(asker, BUSY)
                 case Unexpected():

@@ -10,6 +10,7 @@ reports         the status, the nodes and the services
 keyring_report  the gossip keys of all nodes
 raft_report     the Raft cluster
 lease_view      the leases and their holders
+subject         the host name in what an operator pastes
 words           text that is safe on a terminal, durations, sizes and lists
 tables          the status, nodes, services and events as a person reads them
 keyring_table   the gossip keys as a person reads them

@@ -4,22 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from constellation.admin.words import counted
 from messages.keyring import KeyringReport, KeyringState
 
 
-def keyring_report(states: Iterable[KeyringState], unanswered: Iterable[str]) -> KeyringReport:
-    """Return the report of the nodes that answered, and of the living ones that did not."""
+def keyring_report(
+    states: Iterable[KeyringState], unanswered: Iterable[str], dead: Iterable[str] = ()
+) -> KeyringReport:
+    """Return the report of the nodes that answered, of living ones that did not, and of the dead.
+
+    A node that has left is none of them: it takes over the keys when it comes back.
+    """
     answered = tuple(sorted(states, key=lambda state: state.node))
-    silent = tuple(sorted(unanswered))
+    silent, missing = tuple(sorted(unanswered)), tuple(sorted(dead))
     return KeyringReport(
         nodes=answered,
         unanswered=silent,
+        missing=missing,
         degraded=(
             *(f"node {state.node} refused: {state.problem}" for state in answered if state.problem),
             *(f"node {name} did not answer: repeat the order" for name in silent),
+            *(f"node {name} is dead: it takes over the keys at its return" for name in missing),
             *_differences(answered),
         ),
     )
+
+
+def away_from(report: KeyringReport) -> tuple[str, ...]:
+    """Return the nodes that an order did not reach."""
+    return tuple(sorted((*report.unanswered, *report.missing)))
+
+
+def reach_of(report: KeyringReport) -> str:
+    """Return on how many nodes an order was carried out, and which it did not reach."""
+    away = away_from(report)
+    done = sum(not state.problem for state in report.nodes)
+    if not away and done == len(report.nodes):
+        return f"done on {counted(done, 'node')}"
+    text = f"done on {done} of {counted(len(report.nodes) + len(away), 'node')}"
+    return f"{text}; not reached: {', '.join(away)}" if away else text
 
 
 def _differences(states: tuple[KeyringState, ...]) -> list[str]:

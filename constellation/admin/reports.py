@@ -119,7 +119,8 @@ def services_report(facts: Facts) -> ServicesReport:
     troubled = {
         service
         for service, node, state in instances
-        if is_wanted(view, node, state) and not view.is_routable(node, state)
+        if is_wanted(view, node, state)
+        and (not view.is_routable(node, state) or InstanceId(node, state.key) in unserved)
     }
     return ServicesReport(
         services=tuple(sorted(rows, key=lambda row: row.service not in troubled)),

@@ -60,6 +60,9 @@ def _route(route: RouteRow) -> Iterable[RenderableType]:
     chain = [f"router {plain(route.router)}", *map(plain, route.middlewares)]
     chain.append(f"service {plain(route.service)}")
     yield Text("  " + " -> ".join(chain))
+    if route.before:
+        text = f"  gets no requests for this host: router {plain(route.before)} comes first"
+        yield Text(text, style="yellow")
     if route.defined_by:
         yield Text(f"  defined by {', '.join(map(plain, route.defined_by))}", style="dim")
     if route.backends:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from constellation.admin.keyring_report import away_from, reach_of
 from constellation.admin.words import plain
 from constellation.cli.session import AsJson, ask, show, unanswered
 from messages.keyring import KeyringAction, KeyringOrder, KeyringReport
@@ -66,28 +67,56 @@ def remove(key_id: KeyId, *, as_json: AsJson = False) -> None:
 
 
 @keys.command(short_help="Replace the keys of all nodes by a new one.")
-def rotate(*, as_json: AsJson = False) -> None:
-    """Install a new key, use it on all nodes, and remove the old ones; stop if a node refuses."""
+def rotate(
+    *,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Rotate without the nodes that are dead or do not answer."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Install a new key, use it on all nodes, and remove the old ones; stop if a node refuses.
+
+    Nodes that are away take over the new key when they come back, and never bring an old one back.
+    Without --force nothing is changed while a node is away: it cannot be told that a key, perhaps
+    a stolen one, is no longer valid.
+    """
     from constellation.gossip.keyring_seal import key_id  # noqa: PLC0415 - loads slowly
 
-    before = _checked("reading the keys", _order("list"))
+    before = _order("list")
+    _refuse_without(before, force=force)
     key = secrets.token_bytes(KEY_BYTES)
     new = key_id(key)
-    _checked(f"installing key {new}", _install(key))
-    report = _checked(f"using key {new}", _order("use", new))
-    for old in before.nodes[0].key_ids:
-        report = _checked(f"removing key {old}", _order("remove", old))
+    _checked(f"installing key {new}", _install(key), force=force)
+    report = _checked(f"using key {new}", _order("use", new), force=force)
+    old_keys = dict.fromkeys(old for state in before.nodes for old in state.key_ids)
+    for old in old_keys:
+        report = _checked(f"removing key {old}", _order("remove", old), force=force)
     _show(report, as_json=as_json)
 
 
-def _checked(step: str, report: KeyringReport) -> KeyringReport:
-    """Print the outcome of `step`; stop if a node refused it or did not answer."""
-    if report.degraded:
+def _refuse_without(report: KeyringReport, *, force: bool) -> None:
+    """Stop if nodes are away, unless the operator wants it."""
+    away = away_from(report)
+    if away and not force:
+        raise unanswered(
+            f"nothing was changed: {', '.join(away)} cannot be reached; start them, or rotate "
+            "without them with --force"
+        )
+    problems = [] if force else report.degraded
+    if problems:
+        raise unanswered(f"nothing was changed: {'; '.join(problems)}")
+
+
+def _checked(step: str, report: KeyringReport, *, force: bool) -> KeyringReport:
+    """Print the outcome of `step`; stop if a node refused it, or did not answer."""
+    sys.stderr.write(f"{plain(step)}: {plain(reach_of(report))}\n")
+    refused = [f"node {one.node} refused: {one.problem}" for one in report.nodes if one.problem]
+    if refused or not report.nodes or (report.degraded and not force):
         raise unanswered(
             f"stopped at {step}: {'; '.join(report.degraded)}; nothing is lost: check `keys list`, "
             "fix the cause, and continue with `keys use` and `keys remove`"
         )
-    sys.stderr.write(f"{plain(step)}: done on {len(report.nodes)} nodes\n")
     return report
 
 

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from constellation import __version__
 from constellation.admin.words import plain
 from constellation.cli import cluster, cordon
 from constellation.cli.session import (
@@ -33,13 +34,22 @@ app = typer.Typer(
     "  1  not answered, or a wrong request; one line on standard error says why\n"
     "  2  answered, and something is degraded",
     add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: rich loads slowly
 )
 
 
+def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the library's signature
+    if is_asked:
+        write(f"constellation {__version__}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    *,
     config: Annotated[
         str | None,
         typer.Option(
@@ -52,6 +62,10 @@ def options(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="One setting; may be repeated."),
     ] = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
 ) -> None:
     """Ask the agent of this host about its cluster."""
     asked.config, asked.assignments = config, assignments or []
@@ -87,6 +101,9 @@ def main() -> None:
         # The library reports wrong usage by exceptions that format their own line.
         if not hasattr(error, "format_message"):
             raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            write(f"{error.format_message()}\n")  # nothing was asked for: this is no error
+            sys.exit(0)
         problem = plain(error.format_message()).rstrip(".")
         sys.stderr.write(f"constellation: {problem}; see --help\n")
         code = EXIT_UNANSWERED

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from constellation.admin.subject import subject_of
 from constellation.cli.session import AsJson, ask, show, unanswered
 from messages.routes import (
     SUBJECT_CHARACTERS_MAX,
@@ -23,16 +24,19 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(metavar="NAME", help="A host name, or a service.")],
+    subject: Annotated[
+        str, typer.Argument(metavar="NAME", help="A host name or URL, or a service.")
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show how requests for a host name or a service are routed on this node, or why not."""
     from constellation.admin.route_tables import explain_text  # noqa: PLC0415 - rich loads slowly
 
-    if not 0 < len(subject) <= SUBJECT_CHARACTERS_MAX:
-        raise unanswered(f"a name cannot have {len(subject)} characters")
-    show(ask(ExplainRequest(subject=subject), ExplainReport), explain_text, as_json=as_json)
+    name = subject_of(subject)
+    if not 0 < len(name) <= SUBJECT_CHARACTERS_MAX:
+        raise unanswered(f"a name cannot have {len(name)} characters")
+    show(ask(ExplainRequest(subject=name), ExplainReport), explain_text, as_json=as_json)
 
 
 def rejected(*, as_json: AsJson = False) -> None:

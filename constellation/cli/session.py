@@ -64,10 +64,8 @@ def ask(
     """
     try:
         answer = _answer(request, timeout_s)
-    except ConfigError as error:
-        raise unanswered(f"{error}{_unread_config()}") from None
-    except AdapterError as error:
-        raise unanswered(str(error)) from None
+    except (ConfigError, AdapterError) as error:
+        raise unanswered(f"{_unread_config()}{error}") from None
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise unanswered(
@@ -86,6 +84,7 @@ def ask(
 
 def _answer(request: Message | Callable[[bytes], Message], timeout_s: float) -> Message:
     from actors.adapters.cluster_key import load_cluster_key  # noqa: PLC0415 - loads slowly
+    from actors.adapters.running_agents import other_agents  # noqa: PLC0415 - loads slowly
     from actors.adapters.tailnet_address import (  # noqa: PLC0415 - loads slowly
         with_tailnet_address,
     )
@@ -98,7 +97,12 @@ def _answer(request: Message | Callable[[bytes], Message], timeout_s: float) -> 
         config_file=_config_file(), assignments=asked.assignments, environ=os.environ
     )
     settings = with_tailnet_address(settings)
-    key = load_cluster_key(settings, make=False)
+    try:
+        key = load_cluster_key(settings, make=False)
+    except ConfigError as error:
+        others = other_agents()
+        hint = f"; {others}: run this command as its user, or as root" if others else ""
+        raise ConfigError(f"{error}{hint}") from None
     made = request(key) if callable(request) else request
     return ask_agent(settings, key, made, timeout_s=timeout_s)
 
@@ -110,7 +114,7 @@ def _config_file() -> str | None:
 
 
 def _unread_config() -> str:
-    """Return the hint for a user who may not read the agent's default settings file."""
+    """Return why the agent's default settings file was not read, if this user may not read it."""
     if asked.config or os.environ.get("CONSTELLATION_CONFIG"):
         return ""
     directory = Path(DEFAULT_CONFIG).parent
@@ -118,7 +122,10 @@ def _unread_config() -> str:
         return ""
     if os.access(directory, os.X_OK) and not os.access(DEFAULT_CONFIG, os.F_OK):
         return ""
-    return f"; this user cannot read {DEFAULT_CONFIG}: run it as root, e.g. with sudo"
+    return (
+        f"this user cannot read {DEFAULT_CONFIG}, the settings of the agent: run this command as "
+        "root, e.g. with sudo; without them: "
+    )
 
 
 def show(report: AnyReport, text: Callable[[AnyReport], Any], *, as_json: bool) -> None:

@@ -171,6 +171,11 @@ class GossipNode:
         return self.swim.name_taken
 
     @property
+    def name_taken_by(self) -> tuple[str, Address] | None:
+        """Who has this node's name or its identity; None: nobody."""
+        return self.swim.name_taken_by
+
+    @property
     def has_left(self) -> bool:
         """The leave has been sent as often as any broadcast, or there is nobody to send it to."""
         return self.swim.has_left

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from constellation.gossip.gossip_node import GossipNode
+from constellation.gossip.member import Address
 from constellation.gossip.paths import LostPath
 from constellation.gossip.record_room import AUTHOR_BYTES_MAX, AUTHOR_RECORDS_MAX, STRANGERS_MAX
 from messages.events import ChangeReported, EventName
@@ -61,7 +62,12 @@ def _event(what: EventName, trouble: Trouble) -> ChangeReported:
 
 def troubles_of(node: GossipNode, now_s: float) -> list[Trouble]:
     """Return all troubles of a node, the worst first."""
-    return [*_names(node, now_s), *_unheard(node, now_s), *_records(node)]
+    return [
+        *_names(node, now_s),
+        *_unheard(node, now_s),
+        *_records(node),
+        *_seeds(node),
+    ]
 
 
 def _names(node: GossipNode, now_s: float) -> Iterator[Trouble]:
@@ -134,6 +140,24 @@ def _records(node: GossipNode) -> Iterator[Trouble]:
             "if no large cluster has just restarted, a node with the gossip key lies: look for it, "
             "and then rotate the keys and the cluster key",
         )
+
+
+def _seeds(node: GossipNode) -> Iterator[Trouble]:
+    """A seed may be a name with addresses of both families; without any of ours it is useless."""
+    seeds = [one for one in node.seeds if one != node.address]
+    version = _family(node.address)
+    if seeds and all(_family(one) != version for one in seeds):
+        yield trouble(
+            "address",
+            str(node.address.ip),
+            "no seed can be reached",
+            f"bind_address {node.address.ip} is {version}, and all seeds are not, e.g. {seeds[0]}",
+            "use addresses of one family in bind_address and gossip.seeds on all nodes",
+        )
+
+
+def _family(address: Address) -> str:
+    return "IPv6" if ":" in address.ip else "IPv4"
 
 
 def key_troubles(own: str, foreign: Iterable[tuple[str, bool]]) -> Iterator[Trouble]:

@@ -8,6 +8,12 @@ container_row      one row of a listing of the containers
 container_network  where a container is reached, and what is unusual about it
 container_address  the address of a container in its own network
 docker_endpoint    where the Docker Engine listens: a socket, or an address
+not_inspectable    containers whose inspection does not answer in time
+row_inspection     a row of a listing in place of an inspection that does not answer
+watch_labels       whether labels ask that a container is watched, and labels that nearly do
+unwatched          containers that ask for routes and are not watched
+troubles           what does not work with the containers of this host, for people
+renames            running containers that were renamed a moment ago
 docker_event       one event of the Docker Engine
 engine_facts       what the Docker Engine says of itself
 network_lender     networks that one container lends to another

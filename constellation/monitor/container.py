@@ -17,7 +17,6 @@ from constellation.monitor.role import (
 )
 from constellation.monitor.service_name import (
     COMPOSE_SERVICE_LABEL,
-    ONE_OFF_LABEL,
     PROJECT_LABEL,
     instance_name,
     service_name,
@@ -38,9 +37,6 @@ TEXT_CHARACTERS_MAX = 256
 _LOCAL_LABELS = ("com.docker.compose.", "org.opencontainers.image.", "org.label-schema.")
 _KEPT_LABELS = (PROJECT_LABEL, COMPOSE_SERVICE_LABEL)  # they say whose names in labels these are
 _ROUTING_LABELS = ("constellation.", "traefik.")
-_TRUE = ("1", "t", "true")  # as Traefik parses it, case-insensitive
-_ENABLE_LABEL = "constellation.enable"
-_WATCH_LABELS = ("traefik.enable", _ENABLE_LABEL)
 CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
 
@@ -90,6 +86,26 @@ class Container:
         seen = self.observation.model_copy(update={"check": check, "detail": detail})
         return replace(now, observation=seen)
 
+    def renamed(self, name: str) -> Container:
+        """Return it with another name, and so maybe as an instance of another service."""
+        labels = {label.name: label.value for label in self.observation.labels}
+        names = {"service": service_name(name, labels), "name": instance_name(name, labels)}
+        seen = self.observation.model_copy(update=names)
+        return replace(self, name=name, observation=seen)
+
+    def known_by_row(self, known: Container | None) -> Container:
+        """Return it as a row of a listing shows it, with what only an inspection has told."""
+        if known is None:
+            return self
+        created = {"created_at_utc_s": known.observation.created_at_utc_s}
+        return replace(
+            self,
+            observation=self.observation.model_copy(update=created),
+            started_at=known.started_at,
+            stop_signal=known.stop_signal,
+            drain_s=known.drain_s,
+        )
+
     def cut_off(self, why: str) -> Container:
         """Return it without a network, so that it gets no requests; its process still runs."""
         if self.phase != "running":
@@ -109,18 +125,6 @@ class Unreadable:
     container_id: str
     name: str
     why: str
-
-
-def is_watched(labels: Mapping[str, str], watch: str) -> bool:
-    """Return whether a container with `labels` is watched; `watch` is `settings.docker.watch`.
-
-    A job (`docker compose run`) has the labels of its service, but serves no requests; only the
-    label `constellation.enable` makes it an instance.
-    """
-    lowered = {name.lower(): value.strip().lower() for name, value in labels.items()}
-    if lowered.get(ONE_OFF_LABEL) in _TRUE:
-        return lowered.get(_ENABLE_LABEL) in _TRUE
-    return watch == "all" or any(lowered.get(name) in _TRUE for name in _WATCH_LABELS)
 
 
 def read_container(found: Mapping[str, Any], policy: PublishPolicy) -> Container | Unreadable:

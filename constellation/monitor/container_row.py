@@ -56,7 +56,7 @@ def read_row(raw: Mapping[str, Any]) -> ContainerRow:
     names = raw.get("Names")
     labels = raw.get("Labels")
     phase = _PHASES.get(str(raw.get("State")), "stopped")
-    check = _check(raw)
+    check = row_check(raw)
     host_config = raw.get("HostConfig")
     mode = host_config.get("NetworkMode", "") if isinstance(host_config, Mapping) else ""
     unchanging = [raw.get(key) for key in ("State", "Names", "Ports", "Labels", "NetworkSettings")]
@@ -74,7 +74,7 @@ def read_row(raw: Mapping[str, Any]) -> ContainerRow:
     )
 
 
-def _check(raw: Mapping[str, Any]) -> Check:
+def row_check(raw: Mapping[str, Any]) -> Check:
     """Return the check result in the field `Health`, of API 1.52.
 
     Before, it is in a status such as 'Up 3 minutes (healthy)'.

@@ -20,17 +20,20 @@ from constellation.monitor.container import (
     LABEL_VALUE_BYTES_MAX,
     Container,
     Unreadable,
-    is_watched,
     read_container,
 )
 from constellation.monitor.container_row import ContainerRow, read_rows
 from constellation.monitor.docker_event import ContainerEvent
 from constellation.monitor.draining import Draining
 from constellation.monitor.engine_facts import unreached_why
+from constellation.monitor.not_inspectable import NotInspectable
 from constellation.monitor.published_ports import PublishPolicy
+from constellation.monitor.renames import Renames
 from constellation.monitor.role import PRIMARY_LABEL
 from constellation.monitor.service_name import within_limit
 from constellation.monitor.stop_signal import signal_number
+from constellation.monitor.unwatched import UnwatchedContainers
+from constellation.monitor.watch_labels import is_watched
 from messages.monitor import ServiceObservation, ServicesObserved
 
 CONTAINERS_MAX = 512
@@ -51,6 +54,16 @@ class InspectSoon:
 
 
 @dataclass(frozen=True, slots=True)
+class ListSoon:
+    """Effect: list the containers: the inspection of one does not answer, but a listing may."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleNames:
+    """Effect: call `names_settled` a moment later; once, however often it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unreported:
     """Effect: call `has_stalled` a moment later; no event has reported what a listing found."""
 
@@ -58,7 +71,7 @@ class Unreported:
     since: int
 
 
-Effect = Inspect | InspectSoon | Unreported | Send | Note
+Effect = Inspect | InspectSoon | ListSoon | SettleNames | Unreported | Send | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +105,23 @@ class Inventory:
         ] = {}  # `Unreported.since` of containers without an event so far
         self._rows: dict[str, str] = {}  # fingerprint of a container in the last listing
         self._pending: set[str] = set()  # to be inspected
-        self._unreadable: set[str] = set()
+        self._not_inspectable = NotInspectable()
+        self.unreadable: dict[str, Unreadable] = {}
+        self.unwatched = UnwatchedContainers(policy.watch)
         self._draining = Draining()
+        self._renames = Renames()
         self._stopped_at_s: dict[str, float] = {}
         self._noted: set[tuple[str, ...]] = set()  # complaints made, so that each is made once
 
     @property
     def complete(self) -> bool:
         """Every watched container has been read, so an instance not among them is gone."""
-        return self._listed and not self._pending
+        return self._listed and not self._pending - self._not_inspectable.read
+
+    @property
+    def not_inspectable(self) -> tuple[str, ...]:
+        """Names of the containers whose inspection does not answer."""
+        return tuple(sorted(self._not_inspectable.names.values()))
 
     def everything(self) -> ServicesObserved:
         """Return all instances as they are known now."""
@@ -115,13 +136,20 @@ class Inventory:
         self._listed = False
         self._rows.clear()
         self._pending.clear()
+        self._not_inspectable.clear()
         self._unreported_since.clear()
 
-    def connected(self, info: Mapping[str, Any]) -> None:
-        """Handle what the engine says of itself, before the first listing."""
-        if not self.policy.trusts_addresses:
-            publish = replace(self.policy.publish, unreached_why=unreached_why(info))
-            self.policy = replace(self.policy, publish=publish)
+    def connected(self, info: Mapping[str, Any]) -> list[Effect]:
+        """Handle what the engine says of itself."""
+        if self.policy.trusts_addresses:
+            return []
+        publish = replace(self.policy.publish, unreached_why=unreached_why(info))
+        if publish == self.policy.publish:
+            return []
+        self.policy = replace(self.policy, publish=publish)
+        return [
+            effect for container_id in self.containers for effect in self._inspect(container_id)
+        ]
 
     # Events and responses of Docker.
 
@@ -137,7 +165,8 @@ class Inventory:
         self._event_at[container_id] = self.sequence
         borrowers = self._lender_event(event)
         if known is None and not (event.labels and is_watched(event.labels, self.policy.watch)):
-            return [*self._changes(now_s), *borrowers] if borrowers else []
+            soon = [ListSoon()] if self.unwatched.is_concerned(event) else []
+            return [*(self._changes(now_s) if borrowers else ()), *borrowers, *soon]
         if event.action in {"die", "start", "restart"}:
             self._draining.end(container_id)
         match event.action:
@@ -151,9 +180,26 @@ class Inventory:
                 self.containers[container_id] = known.paused()
             case "health_status" if known is not None and event.argument in CHECKS:
                 self.containers[container_id] = known.checked(CHECKS[event.argument])
+            case "rename" if known is not None and known.phase in {"running", "paused"}:
+                new = event.labels.get("name", "")
+                self._renames.begin(container_id, known.name, new, now_s)
+                return [SettleNames(), *borrowers]
             case _:
                 pass
-        return [*self._changes(now_s), *self._inspect(container_id), *borrowers]
+        # A change of one that cannot be inspected is seen in a listing only.
+        soon = [ListSoon()] if container_id in self._not_inspectable else []
+        return [*self._changes(now_s), *self._inspect(container_id), *soon, *borrowers]
+
+    def names_settled(self, now_s: float) -> list[Effect]:
+        """Give renamed containers their new names, if these have settled."""
+        settled = self._renames.settled(now_s)
+        effects: list[Effect] = [SettleNames()] if self._renames else []
+        for container_id, name in settled.items():
+            known = self.containers.get(container_id)
+            if known is not None and name:
+                self.containers[container_id] = self._with_own_name(known.renamed(name))
+            effects += self._inspect(container_id)
+        return [*self._changes(now_s), *effects]
 
     def inspected(
         self, container_id: str, found: Mapping[str, Any] | None, since: int, now_s: float
@@ -163,16 +209,17 @@ class Inventory:
             # The response may predate the event, so inspect again.
             return self._inspect(container_id)
         self._pending.discard(container_id)
+        self._not_inspectable.discard(container_id)
         if found is None:
             return self._forget(container_id, now_s)
-        container = read_container(found, self.policy.publish)
+        container = read_container(self._under_known_name(found), self.policy.publish)
         if isinstance(container, Unreadable):
             self.containers.pop(container_id, None)
-            self._unreadable.add(container_id)
+            self.unreadable[container_id] = container
             why = {"container": container.name, "why": container.why}
             complaint = self._complain("container_unreadable", container_id, why)
             return [*complaint, *self._changes(now_s)]
-        self._unreadable.discard(container_id)
+        self.unreadable.pop(container_id, None)
         if any(self._has_event_after(since, lender) for lender in container.lenders):
             return self._inspect(container_id)
         if container_id not in self.containers and self._is_full:
@@ -182,17 +229,34 @@ class Inventory:
         return [*self._left_out(container), *self._unknown_role(container), *self._changes(now_s)]
 
     def not_inspected(self, container_id: str) -> None:
-        """Handle a failed `Inspect`: the next listing repeats it."""
-        self._rows.pop(container_id, None)
+        """Handle a failed `Inspect`: the next listing repeats it, unless it was overdue."""
+        if container_id not in self._not_inspectable:
+            self._rows.pop(container_id, None)
+
+    def overdue(self, container_id: str, now_s: float) -> list[Effect]:
+        """Handle an `Inspect` without a response in time: a listing says what is known."""
+        if container_id not in self._pending:
+            return []
+        known = self.containers.get(container_id)
+        name = known.name if known else container_id[:12]
+        self._not_inspectable.add(container_id, name, now_s)
+        return [ListSoon()]
 
     def listed(self, found: Iterable[Mapping[str, Any]], since: int, now_s: float) -> list[Effect]:
         """Handle a listing (`GET /containers/json?all=1`) that was requested at `since`."""
         first, self._listed = not self._listed, True
-        rows = read_rows(found)
-        effects: list[Effect] = []
+        listing = list(found)
+        rows = read_rows(listing)
+        self._not_inspectable.listed(listing, since)
+        notes = self.unwatched.listed(rows.values())
+        effects: list[Effect] = [*notes]
         unreported: list[str] = []
         for container_id, row in rows.items():
-            is_due = self._is_new(row) or self._is_doubtful(container_id, now_s)
+            is_due = (
+                self._is_new(row)
+                or self._is_doubtful(container_id, now_s)
+                or self._not_inspectable.is_due(container_id, now_s)
+            )
             if self._has_event_after(since, container_id) or not is_due:
                 continue
             if not first and self._is_unreported(row):
@@ -209,7 +273,7 @@ class Inventory:
         if unreported:
             self._unreported_since |= dict.fromkeys(unreported, since)
             effects.append(Unreported(tuple(unreported), since))
-        return [*effects, *self._changes(now_s)]
+        return [*effects, *self._read_rows(now_s), *self._changes(now_s)]
 
     def has_stalled(self, unreported: Unreported) -> bool:
         """Return whether no event has arrived for what a listing found: the stream has stalled."""
@@ -239,6 +303,31 @@ class Inventory:
         self.containers[known.container_id] = self._draining.begin(known, now_s)
         return self._changes(now_s)
 
+    def _under_known_name(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the inspection with the known name, if the new one has not settled yet."""
+        known = self._renames.known_name(str(found.get("Id", "")))
+        return {**found, "Name": known} if known else found
+
+    def _read_rows(self, now_s: float) -> list[Effect]:
+        """Read the containers whose inspection does not answer from their rows."""
+        effects: list[Effect] = []
+        for container_id, found in self._not_inspectable.inspections():
+            if self._has_event_after(self._not_inspectable.since, container_id):
+                continue
+            container = read_container(self._under_known_name(found), self.policy.publish)
+            if isinstance(container, Unreadable):
+                continue
+            known = self.containers.get(container_id)
+            self._not_inspectable.names[container_id] = container.name
+            self._not_inspectable.read.add(container_id)
+            if known is None and self._is_full:
+                continue
+            named = self._with_own_name(container.known_by_row(known))
+            self.containers[container_id] = self._draining.marked(named, now_s)
+            fields = {"container": container.name, "fix": "restart it, or Docker"}
+            effects += self._complain("container_not_inspectable", container_id, fields)
+        return [*self._changes(now_s), *effects]
+
     def _lender_event(self, event: ContainerEvent) -> list[Effect]:
         """Handle an event of a container that lends its network: look again at who uses it."""
         if event.action in {"stop", "health_status", "pause", "unpause"}:
@@ -260,7 +349,7 @@ class Inventory:
         return len(self.containers) >= self.policy.containers_max
 
     def _known(self) -> set[str]:
-        return self.containers.keys() | self._rows.keys() | self._pending | self._unreadable
+        return self.containers.keys() | self._rows.keys() | self._pending | self.unreadable.keys()
 
     def _inspect(self, container_id: str) -> list[Effect]:
         self._pending.add(container_id)
@@ -282,7 +371,7 @@ class Inventory:
 
     def _is_unreported(self, row: ContainerRow) -> bool:
         """Return whether `row` shows a change that an event should have reported."""
-        if row.container_id in self._pending or row.container_id in self._unreadable:
+        if row.container_id in self._pending or row.container_id in self.unreadable:
             return False
         known = self.containers.get(row.container_id)
         return not self._is_full if known is None else row.contradicts(known)
@@ -327,7 +416,9 @@ class Inventory:
         self.containers.pop(container_id, None)
         self._rows.pop(container_id, None)
         self._pending.discard(container_id)
-        self._unreadable.discard(container_id)
+        self._not_inspectable.discard(container_id)
+        self._renames.forget(container_id)
+        self.unreadable.pop(container_id, None)
         self._stopped_at_s.pop(container_id, None)
         self._draining.end(container_id)
         self._noted = {complaint for complaint in self._noted if complaint[1] != container_id}

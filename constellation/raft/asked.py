@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from constellation.raft.configuration import ChangeKind
+from constellation.raft.configuration import ChangeKind, Configuration
 from messages.base import Message
 from messages.raft import RaftEntry
 from messages.raft_member import RaftCommitted, RaftOrder, RaftOrderDone, RaftRefused
@@ -151,6 +151,20 @@ class Orders:
 def answer_to(order: RaftOrder, asker: str, text: str, *, is_done: bool) -> Reply:
     """Return the answer to an order, with the number that its asker chose."""
     return Reply(asker, RaftOrderDone(number=order.number, is_done=is_done, text=text))
+
+
+def already_done(order: RaftOrder, leader: str, configuration: Configuration) -> str:
+    """Return what an order finds done already, for people; empty: there is something to do."""
+    node = order.node
+    found = {
+        "transfer": (node == leader, "leads already"),
+        "add": (node in configuration.members, "is a member already"),
+        "promote": (node in configuration.voters, "votes already"),
+        "demote": (node in configuration.demoted, "has no vote already"),
+        "remove": (node in configuration.removed, "is removed already"),
+    }
+    is_done, text = found[order.action]
+    return f"{node} {text}" if is_done else ""
 
 
 _TEXTS = {

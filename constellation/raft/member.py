@@ -12,7 +12,7 @@ from random import Random
 
 from constellation.effects import Note
 from constellation.errors import WireError
-from constellation.raft.asked import CHANGES, Orders, Proposals, Reply, answer_to
+from constellation.raft.asked import CHANGES, Orders, Proposals, Reply, already_done, answer_to
 from constellation.raft.bootstrap import (
     ALONE_SETTLE_S,
     SETTLE_S,
@@ -369,9 +369,10 @@ class RaftMember:
     def _obey(self, order: RaftOrder, asker: str, now_s: float) -> None:
         if self.raft is None:
             raise ConfigurationRefusedError(f"{self.node_name} belongs to no cluster yet")
+        if self.is_leader and (text := already_done(order, self.leader, self.configuration)):
+            self._effects.append(answer_to(order, asker, text, is_done=True))
+            return
         if order.action == "transfer":
-            if order.node == self.node_name == self.leader:
-                raise ConfigurationRefusedError(f"{order.node} leads already")
             effects = self.raft.transfer(order.node, now_s)
             self.orders.add_order(order, asker, now_s)
         else:

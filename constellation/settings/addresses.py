@@ -130,14 +130,6 @@ def is_unspecified(host: str) -> bool:
     return _is_ip(bare) and ipaddress.ip_address(bare).is_unspecified
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether `host` of a 'host:port' is reached on its own host only."""
-    bare = host.strip("[]").lower().removesuffix(".")
-    if _is_ip(bare):
-        return ipaddress.ip_address(bare).is_loopback
-    return bare == "localhost" or bare.endswith(".localhost")
-
-
 def same_ip(one: str, other: str) -> bool:
     """Return whether two addresses, or the word "tailscale" twice, are the same."""
     return _canonical(one) == _canonical(other)

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from constellation.errors import ConfigError
-from constellation.settings.addresses import TAILSCALE, is_loopback
+from constellation.settings.addresses import TAILSCALE
 from constellation.settings.docker import DockerSettings
 from constellation.settings.gossip import GossipSettings
 from constellation.settings.http import HttpSettings
@@ -154,20 +154,6 @@ class Settings(Group):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"static_services: {', '.join(twice)} defined more than once")
-        return self
-
-    @model_validator(mode="after")
-    def check_static_addresses(self) -> Settings:
-        """Refuse a static service on loopback where other nodes must reach it."""
-        if self._is_loopback:
-            return self
-        for number, service in enumerate(self.static_services):
-            if is_loopback(service.address.rpartition(":")[0]):
-                raise ValueError(
-                    f"static_services[{number}].address {service.address} is on loopback, where "
-                    "other nodes reach themselves: let the service listen on bind_address, and "
-                    "write that"
-                )
         return self
 
     @model_validator(mode="after")

@@ -75,6 +75,11 @@ class DockerSettings(Group):
         return self
 
     @property
+    def is_expected(self) -> bool:
+        """Whether an operator has said that Docker is here: then its absence is a fault."""
+        return self.enabled and not self.model_fields_set.isdisjoint({"enabled", "socket"})
+
+    @property
     def has_tls_files(self) -> bool:
         """Whether a certificate is configured, so that tcp:// means TLS."""
         return bool(self.tls_ca_file or self.tls_cert_file)

@@ -11,11 +11,12 @@ from constellation.tailscale.condition import (
     condition_of,
     is_of_tailnet,
 )
-from constellation.tailscale.seeds import SeedPolicy, seed_hosts
+from constellation.tailscale.seeds import SeedPolicy, seed_hosts, seed_troubles
 from constellation.tailscale.tailnet import Tailnet
 from messages.admin import PartReported, PartState
 from messages.base import Message
 from messages.tailscale import SeedsFound
+from messages.wellness import Trouble, TroublesReported
 
 Effect = Send | Note
 
@@ -33,6 +34,7 @@ class Discovery:
     condition: TailscaleCondition | None = None  # None: no answer and no failure so far
     tailnet: Tailnet | None = None  # the last answer
     seeds: tuple[str, ...] | None = None  # None: unknown so far
+    troubles: tuple[Trouble, ...] = ()  # with the machines that may be seeds
     _was_own: bool = False
     _warned_of_expiry_utc_s: float | None = field(default=None, repr=False)
 
@@ -45,9 +47,10 @@ class Discovery:
         )
         if self.condition is not None and self.condition.state == "connected":
             effects += self._set_seeds(seed_hosts(tailnet, self.policy, self.bind_address))
+            effects += self._set_troubles(seed_troubles(tailnet, self.policy, self.bind_address))
             effects += self._warn_of_expiry(tailnet.this.key_expires_utc_s, now_utc_s)
         elif self.condition is not None and self.condition.state == "other_network":
-            effects += self._set_seeds(())
+            effects += [*self._set_seeds(()), *self._set_troubles(())]
         # In any other condition the last seeds stay: they may become reachable again first.
         return effects
 
@@ -64,7 +67,7 @@ class Discovery:
     def actor_up(self, name: str) -> list[Effect]:
         """Send an actor that has started or restarted what it must know."""
         if name == "admin" and self.condition is not None:
-            return [Send("admin", self._part(self.condition))]
+            return [Send("admin", self._part(self.condition)), Send("admin", self._report)]
         if name in SEED_READERS and self.seeds is not None:
             return [Send(name, SeedsFound(hosts=self.seeds))]
         return []
@@ -119,6 +122,20 @@ class Discovery:
             *(Send(reader, message) for reader in SEED_READERS),
             Note("tailscale_seeds", {"count": len(hosts)}),
         ]
+
+    def _set_troubles(self, troubles: tuple[Trouble, ...]) -> list[Effect]:
+        if troubles == self.troubles:
+            return []
+        self.troubles = troubles
+        notes = [
+            Note("tailscale_seeds_missing", {"what": one.what, "why": one.why}, "warning")
+            for one in troubles
+        ]
+        return [Send("admin", self._report), *notes]
+
+    @property
+    def _report(self) -> TroublesReported:
+        return TroublesReported(actor="tailscale", troubles=self.troubles)
 
     def _warn_of_expiry(self, expires_utc_s: float | None, now_utc_s: float) -> list[Effect]:
         """Warn once of each expiry that is near."""

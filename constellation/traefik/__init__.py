@@ -22,8 +22,10 @@ naming                 names for elements that labels do not name
 From the elements of all instances to the body:
 
 places                 how the instances of each node are reached, and whether they get requests
+trust                  which addresses a record of another node may lead to
 reach                  how one port of an instance is reached
 unreachable            why an instance cannot be reached, and what to write instead
+elsewhere              how an instance of another node is reached
 merging                one name that several instances define
 references             references between elements, and which are missing
 dependencies           which elements must be composed again when another one changes
@@ -33,6 +35,9 @@ compose                the passes, in order
 service_passes         services with their servers
 service_servers        which instances of a service get requests
 service_parts          one service as it is in the body
+balancers              the servers of one HTTP service
+hop_warnings           what the hop cannot carry
+hop                    requests that one node's Traefik passes on to another's
 middleware_passes      middlewares, and what each service means by a name
 router_passes          routers, and the middlewares that all of them share
 routers                one router as it is in the body
@@ -45,9 +50,12 @@ provider               builds the body from the cluster, and decides which one T
 settling               which body to serve while this node does not know the whole cluster yet
 last_good              the body that survives a restart
 ages                   how long ago the record of each instance changed
+rule_match             whether a rule matches requests for a host name
+precedence             which routers get the requests for a host name
 resolution             from the name of a service in the body to its instances
 unserved               healthy instances that get no requests
 own_traefik            whether the Traefik of this node polls and answers
+wishes                 labels that ask for a host name in vain
 explanation            how a host name or a service is routed, and why not
 views                  parts of the body for people
 secrecy                hides what may be a secret in what people see

@@ -17,12 +17,13 @@ from constellation.traefik.elements import (
     Contribution,
     ElementKey,
     Instance,
+    Parts,
     Protocol,
 )
 from constellation.traefik.host_names import dns_label
 from constellation.traefik.references import ResolvedMiddleware, is_foreign, missing_of
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.service_parts import Parts, ServiceFace
+from constellation.traefik.service_parts import ServiceFace
 from constellation.traefik.service_servers import Backends
 
 
@@ -44,6 +45,7 @@ class Composition:
         meanings: for each name of a middleware, the key that each service means by it.
         middlewares: every middleware by the key that a service means.
         rejections: what was left out, by the key that it belongs to.
+        domain: of the default host names.
         graph: which elements must be composed again when another one changes.
     """
 
@@ -56,7 +58,7 @@ class Composition:
         self.middlewares: dict[ElementKey, ResolvedMiddleware] = {}
         self.rejections: dict[ElementKey, tuple[Rejection, ...]] = {}
         self.graph = DependencyGraph()
-        self._domain = domain
+        self.domain = domain
         self._parts: dict[
             ElementKey, tuple[ElementKey, ...]
         ] = {}  # of the document, by the key that put them there
@@ -114,7 +116,7 @@ class Composition:
 
     def _service_keys(self, protocol: Protocol, name: str) -> tuple[ElementKey, ElementKey]:
         """Return the keys that `name` may stand for, in order.  A name from labels has no dot."""
-        host = f"{dns_label(name)}.{self._domain}"
+        host = f"{dns_label(name)}.{self.domain}"
         return (
             ElementKey(protocol, "services", name, HOST if "." in name else LABELS),
             ElementKey(protocol, "services", host, HOST),

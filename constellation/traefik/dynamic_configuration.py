@@ -38,6 +38,11 @@ class DynamicConfiguration:
     rejected_count: int  # of what was left out
     warned_count: int = 0  # of what is sent and will not work
 
+    @property
+    def fault_count(self) -> int:
+        """How many of both kinds there are."""
+        return self.rejected_count + self.warned_count
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:

@@ -63,7 +63,7 @@ class ElementKey(NamedTuple):
         writer, service = self.origin
         name = _BEFORE_ENTRY_POINT + self.name if writer == "entry point" else self.name
         if service:
-            name = f"{name}{_BEFORE_SERVICE}{_as_name(service)}"
+            name = f"{name}{_BEFORE_SERVICE}{as_name(service)}"
         return name + self.variant
 
     def meant_by(self, service: str) -> ElementKey:
@@ -78,7 +78,8 @@ class ElementKey(NamedTuple):
         return self._replace(origin=self.origin._replace(service=""), variant="")
 
 
-def _as_name(service: str) -> str:
+def as_name(service: str) -> str:
+    """Return `service` if it can be part of a name in the body, else a digest of it."""
     if NAME_PATTERN.fullmatch(service):
         return service
     return hashlib.blake2b(service.encode(errors="surrogatepass"), digest_size=8).hexdigest()
@@ -165,3 +166,6 @@ class Contribution:
     def seniority(self) -> tuple[float, Instance]:
         """Order of deployment; the highest is the newest."""
         return self.created_at_utc_s, self.instance
+
+
+Parts = dict[ElementKey, Mapping[str, Any]]  # elements of the body

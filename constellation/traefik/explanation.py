@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from constellation.admin.words import listed
 from constellation.cluster_view import ClusterView
 from constellation.traefik.composition import Composition
-from constellation.traefik.elements import ElementKey, Instance, Protocol
+from constellation.traefik.elements import AGENT, ElementKey, Instance, Protocol
+from constellation.traefik.host_names import dns_label
+from constellation.traefik.precedence import Candidate, HostMatcher
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
+from constellation.traefik.resolution import PROTOCOLS, backends_of, leaves
 from constellation.traefik.secrecy import text_without_secrets
 from constellation.traefik.service_servers import Backend
-from messages.routes import BackendRow, RejectionRow, RouteRow
+from constellation.traefik.wishes import wishes_for
+from constellation.wellness.problem import because
+from constellation.wellness.routes import rejected_texts_of
+from messages.routes import BackendRow, NodeTrouble, RejectionRow, RouteRow
 
 ROUTES_MAX = 20
 BACKENDS_MAX = 64
@@ -26,17 +33,7 @@ REJECTED_MAX = 50
 SIMILAR_MAX = 3
 COMPARED_MAX = 1000  # names, each costs 0.2 ms
 
-_QUOTED = r"""\(\s*[`"]([^`"]+)[`"]\s*\)"""
-_HOST = re.compile(rf"(?i:\bHost(?:SNI)?){_QUOTED}")
-_HOST_REGEXP = re.compile(rf"(?i:\bHost(?:SNI)?Regexp){_QUOTED}")
-
-# Python's matching backtracks and may take exponential time, Go's does not.  So only patterns that
-# are always fast are tried: with few alternatives, and without nested repetition.
-PATTERNS_TRIED_MAX = 256
-_ATOM = re.compile(r"\\.|\[(?:\\.|[^\]])+\]")
-_REPEATED_GROUP = re.compile(r"\)[*+?{]")
-_REPEAT = re.compile(r"[*+{]|(?<!\()\?")
-_REPEATS_MAX, _ALTERNATIVES_MAX = 2, 3
+_HOST = re.compile(r"""(?i:\bHost(?:SNI)?)\(\s*[`"]([^`"]+)[`"]\s*\)""")
 
 AgeOf = Callable[[Instance], float]
 
@@ -58,9 +55,14 @@ def explain(
     view: ClusterView,
     rejected: Iterable[Rejection],
     age_s: AgeOf,
+    troubles: Sequence[NodeTrouble] = (),
 ) -> Explanation:
-    """Return the explanation of `subject`: a host name, a service, or a name from labels."""
-    explainer = _Explainer(subject.strip().lower().rstrip("."), composition, view, age_s)
+    """Return the explanation of `subject`: a host name, a service, or a name from labels.
+
+    `troubles` are what nodes report about it, such as a container that is not watched.
+    """
+    name = subject.strip().lower().rstrip(".")
+    explainer = _Explainer(name, composition, view, age_s, troubles)
     return explainer.explain(tuple(rejected))
 
 
@@ -81,61 +83,79 @@ def rejection_rows(rejected: Iterable[Rejection], most: int) -> tuple[RejectionR
 
 class _Explainer:
     def __init__(
-        self, subject: str, composition: Composition, view: ClusterView, age_s: AgeOf
+        self,
+        subject: str,
+        composition: Composition,
+        view: ClusterView,
+        age_s: AgeOf,
+        troubles: Sequence[NodeTrouble],
     ) -> None:
         self._subject = subject
         self._composition = composition
         self._view = view
         self._age_s = age_s
-        self._tried = 0
-        self._untried = 0
+        self._troubles = troubles
+        self._is_host = "." in subject and subject not in view.services
+        self._matcher = HostMatcher(subject)
+        self._candidates: dict[ElementKey, Candidate] = {}
 
     def explain(self, rejected: tuple[Rejection, ...]) -> Explanation:
-        found_keys = {*self._by_host(), *self._by_name()}
-        keys = sorted(found_keys, key=lambda key: (key.protocol, key.body_name))
+        self._candidates = {one.key: one for one in self._matching()}
+        named = {*self._by_name()} - self._candidates.keys()
+        keys = [*self._candidates, *sorted(named, key=lambda key: (key.protocol, key.body_name))]
+        wishes = list(wishes_for(self._subject, self._view, self._contributing(), rejected))
         services = self._services(keys)
-        own = [item for item in rejected if item.service in services]
-        found = bool(keys or services)
+        relevant = services | {wish.service for wish in wishes} | self._by_default_host()
+        own = [item for item in rejected if item.service in relevant]
+        found = bool(keys or relevant or self._troubles)
         routes = tuple(self._route(key) for key in keys[:ROUTES_MAX])
         notes = list(self._notes(routes, services, len(keys)))
-        if self._untried:
-            count = self._untried
+        if self._matcher.untried_count:
+            count = self._matcher.untried_count
             notes.append(
                 f"{count} rules with HostRegexp were not tried: matching could take too long"
             )
         if not found:
             notes += self._similar()
+        degraded = [*self._degraded(routes, services, own)]
+        degraded += [wish.text for wish in wishes]
+        degraded += [_told(one) for one in self._troubles if not one.trouble.is_note]
         return Explanation(
-            routes,
-            rejection_rows(own, REJECTED_MAX),
-            tuple(notes),
-            tuple(self._degraded(routes, services, own, found=found)),
-            found,
+            routes, rejection_rows(own, REJECTED_MAX), tuple(notes), tuple(degraded), found
         )
 
     # Finding routers and services.
 
     def _routers(self) -> Iterator[tuple[ElementKey, Mapping[str, Any]]]:
-        for protocol in ("http", "tcp", "udp"):
+        for protocol in PROTOCOLS:
             for name, config in self._composition.document.section(protocol, "routers").items():
                 key = self._composition.document.key_of(protocol, "routers", name)
                 assert key is not None
                 yield key, config
 
-    def _by_host(self) -> Iterator[ElementKey]:
-        for key, config in self._routers():
-            rule = config.get("rule", "")
-            hosts = {host.lower() for host in _HOST.findall(rule)}
-            if self._subject in hosts or any(map(self._matches, _HOST_REGEXP.findall(rule))):
-                yield key
+    def _matching(self) -> Iterator[Candidate]:
+        """Yield the routers for the subject as a host name: not those that never get a request."""
+        if self._subject in self._view.services:
+            return  # a service; a host name without a domain is not asked for
+        for one in self._matcher.candidates(self._routers()):
+            if one.names_host or (self._is_host and one.before is None):
+                yield one
 
-    def _matches(self, pattern: str) -> bool:
-        """Return whether a regular expression that was checked before matches the subject."""
-        if self._tried >= PATTERNS_TRIED_MAX or not _is_quick(pattern):
-            self._untried += 1
-            return False
-        self._tried += 1
-        return re.search(pattern, self._subject) is not None
+    def _contributing(self) -> set[tuple[str, str, str]]:
+        """Return the service, node and router of each label that has an effect for the host."""
+        return {
+            (one.service, one.node, key.name.lower())
+            for key in self._candidates
+            for one in self._contributors(key)
+        }
+
+    def _by_default_host(self) -> set[str]:
+        """Return the services whose default host name the subject is, or would be."""
+        label, _, rest = self._subject.partition(".")
+        nodes = {f"{node}.{self._composition.domain}" for node in self._view.members}
+        if rest not in {self._composition.domain, *nodes}:
+            return set()
+        return {name for name in self._view.services if dns_label(name) == label}
 
     def _by_name(self) -> Iterator[ElementKey]:
         """Yield the routers that have that name or lead to a service of that name."""
@@ -147,9 +167,16 @@ class _Explainer:
         for key, config in self._routers():
             names = {key.body_name.lower(), key.written.body_name.lower()}
             is_own = self._subject in names | self._definers(key)
-            leads_there = self._service(key.protocol, config) in led
-            if (is_own or leads_there) and key.origin.writer != "agent":
+            if (is_own or self._leads_to(key.protocol, config, led)) and (
+                key.origin.writer != AGENT.writer
+            ):
                 yield key
+
+    def _leads_to(
+        self, protocol: Protocol, config: Mapping[str, Any], led: Collection[ElementKey]
+    ) -> bool:
+        found = leaves(self._composition.document, protocol, [str(config["service"])])
+        return any(key._replace(variant="") in led for key in found)
 
     def _definers(self, key: ElementKey) -> set[str]:
         return {instance.service.lower() for instance in self._contributors(key)}
@@ -171,15 +198,9 @@ class _Explainer:
     def _config(self, router: ElementKey) -> Mapping[str, Any]:
         return self._composition.document.section(router.protocol, "routers")[router.body_name]
 
-    def _service(self, protocol: Protocol, config: Mapping[str, Any]) -> ElementKey | None:
-        """Return the service that a router leads to; None if another provider defines it."""
-        key = self._composition.document.key_of(protocol, "services", str(config["service"]))
-        return key._replace(variant="") if key is not None else None
-
     def _backends(self, router: ElementKey) -> tuple[Backend, ...]:
-        key = self._service(router.protocol, self._config(router))
-        composed = self._composition.services.get(key) if key is not None else None
-        return composed.backends.all if composed is not None else ()
+        service = str(self._config(router)["service"])
+        return backends_of(self._composition, router.protocol, service)
 
     # Describing them.
 
@@ -188,6 +209,8 @@ class _Explainer:
         definers = self._contributors(key)
         service = str(config["service"])
         weights = self._weights(key.protocol, service)
+        candidate = self._candidates.get(key)
+        before = candidate.before if candidate is not None else None
         return RouteRow(
             protocol=key.protocol,
             router=key.body_name,
@@ -197,6 +220,7 @@ class _Explainer:
             middlewares=tuple(config.get("middlewares", ())),
             tls="tls" in config,
             service=service,
+            before=before.body_name if before is not None else "",
             defined_by=tuple(sorted(f"{one.service} on {one.node}" for one in definers)),
             backends=tuple(
                 self._backend(backend, weights) for backend in self._backends(key)[:BACKENDS_MAX]
@@ -204,11 +228,12 @@ class _Explainer:
         )
 
     def _weights(self, protocol: Protocol, service: str) -> Mapping[str, int]:
-        config = self._composition.document.section(protocol, "services").get(service, {})
-        servers = config.get("loadBalancer", {}).get("servers", ())
+        document = self._composition.document
+        services = document.section(protocol, "services")
         return {
             server.get("url") or server.get("address"): server["weight"]
-            for server in servers
+            for key in leaves(document, protocol, [service])
+            for server in services[key.body_name].get("loadBalancer", {}).get("servers", ())
             if "weight" in server
         }
 
@@ -240,6 +265,12 @@ class _Explainer:
                     f"{route.router}: 'ingress' instances publish no port and are reached through "
                     "the Traefik of their node"
                 )
+        if self._is_host and routes_count and not self._candidates:
+            yield "no rule has this host name; the rules above lead to the service of that name"
+        for candidate in self._candidates.values():
+            if candidate.rival is not None:
+                names = f"{candidate.key.body_name} and {candidate.rival.body_name}"
+                yield f"{names} match with the same priority: Traefik chooses one of them"
         routed = {name for route in routes for name in self._routed_to(route)}
         for service in sorted(set(services) - routed):
             yield from self._without_route(service)
@@ -257,32 +288,24 @@ class _Explainer:
             yield f"{name}{service} on {one.node} ({health}) has no route"
 
     def _degraded(
-        self,
-        routes: Iterable[RouteRow],
-        services: Iterable[str],
-        rejected: Sequence[Rejection],
-        *,
-        found: bool,
+        self, routes: Sequence[RouteRow], services: Collection[str], rejected: Sequence[Rejection]
     ) -> Iterator[str]:
-        if not found:
-            yield f"{self._subject} not found: no host in a rule, service or router has this name"
-        elif not routes:
-            yield f"no route leads to {', '.join(sorted(services))}"
-        for route in routes:
+        getting = [route for route in routes if not route.before]
+        if not getting or (self._is_host and not self._candidates):
+            yield self._nowhere(services)
+        for route in getting:
             is_own = not is_foreign(route.service)
             if is_own and not any(backend.serving for backend in route.backends):
                 yield f"{route.router} answers 503: no instance of {route.service} gets requests"
+        if not self._is_host:  # of a host name only the labels that ask for it: see `wishes`
+            yield from rejected_texts_of(rejected)
 
-        left_out = [item for item in rejected if not item.is_sent]
-        if left_out:
-            names = ", ".join(sorted({item.service for item in left_out}))
-            one = "1 label or instance of {} was left out"
-            many = f"{len(left_out)} labels or instances of {{}} were left out"
-            yield (one if len(left_out) == 1 else many).format(names)
-        if warned := [item for item in rejected if item.is_sent]:
-            names = ", ".join(sorted({item.service for item in warned}))
-            count = "1 label" if len(warned) == 1 else f"{len(warned)} labels"
-            yield f"{count} of {names} will not work as written"
+    def _nowhere(self, services: Collection[str]) -> str:
+        if self._is_host:
+            return f"no router matches {self._subject}: Traefik answers 404"
+        if services:
+            return f"no route leads to {listed(services)}"
+        return f"no service, router or host is named {self._subject}"
 
     def _similar(self) -> Iterator[str]:
         known = {name.lower() for name in self._view.services}
@@ -291,9 +314,7 @@ class _Explainer:
             for _, config in self._routers()
             for host in _HOST.findall(config.get("rule", ""))
         }
-        if len(known) > COMPARED_MAX:
-            known = {name for name in known if name[:2] == self._subject[:2]}
-        near = difflib.get_close_matches(self._subject, sorted(known)[:COMPARED_MAX], n=SIMILAR_MAX)
+        near = self._near(known)
         if near:
             yield f"similar names are {', '.join(near)}"
         yield (
@@ -301,11 +322,18 @@ class _Explainer:
             "'all'; `constellation services` lists all known services"
         )
 
+    def _near(self, known: Collection[str]) -> list[str]:
+        """Return the names that the operator may mean; the domain that all share does not count."""
+        end = f".{self._composition.domain}"
+        short = self._subject.removesuffix(end)
+        names = {
+            name.removesuffix(end): name
+            for name in sorted(known)
+            if len(known) <= COMPARED_MAX or name[:2] == self._subject[:2]
+        }
+        near = difflib.get_close_matches(short, list(names)[:COMPARED_MAX], n=SIMILAR_MAX)
+        return [names[one] for one in near]
 
-def _is_quick(pattern: str) -> bool:
-    bare = _ATOM.sub("x", pattern)
-    return (
-        not _REPEATED_GROUP.search(bare)
-        and len(_REPEAT.findall(bare)) <= _REPEATS_MAX
-        and bare.count("|") <= _ALTERNATIVES_MAX
-    )
+
+def _told(told: NodeTrouble) -> str:
+    return because(f"{told.trouble.what} on {told.node}", told.trouble.why, told.trouble.fix)

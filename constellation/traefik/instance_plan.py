@@ -122,9 +122,7 @@ class _Planner:
                 INSTEAD,
                 is_sent=True,
             )
-            for protocol in ("http", "tcp", "udp")
-            for section in ("services", "middlewares")
-            for asked in self._labels.of(protocol, section).values()
+            for asked in self._labels.of("http", "middlewares").values()
             for name in bare_names(asked.config or {})
         ]
 

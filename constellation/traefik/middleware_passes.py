@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from constellation.traefik.composition import Composition
-from constellation.traefik.elements import Contribution, ElementKey, Middleware
+from constellation.traefik.elements import Contribution, ElementKey, Middleware, Parts
+from constellation.traefik.hop import services_name_themselves
+from constellation.traefik.hop_warnings import page_warning
 from constellation.traefik.merging import by_service, conflicts, winner_of
 from constellation.traefik.references import ResolvedMiddleware, references_of, with_services
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.service_parts import Parts
 from constellation.traefik.work import Work
 
 
@@ -46,10 +47,11 @@ def middlewares(composition: Composition, work: Work) -> None:
             if wrong := composition.missing_of(meant):
                 rejected += _left_out(key, group, wrong)
             else:
+                resolved = composition.middlewares[meant]
                 parts[meant] = with_services(
-                    composition.middlewares[meant],
-                    lambda name: _service_name(composition, name),
+                    resolved, lambda name: _service_name(composition, name)
                 )
+                rejected += _pages_elsewhere(composition, key, resolved, group)
         composition.put(key, parts, tuple(rejected))
 
 
@@ -88,6 +90,22 @@ def _left_out(key: ElementKey, group: list[Contribution], wrong: str) -> list[Re
     label = f"traefik.{key.protocol}.middlewares.{key.name}"
     remedy = "define what it names, or correct the name"
     return [Rejection(*other.instance.place, label, wrong, remedy) for other in group]
+
+
+def _pages_elsewhere(
+    composition: Composition,
+    key: ElementKey,
+    middleware: ResolvedMiddleware,
+    group: list[Contribution],
+) -> list[Rejection]:
+    """Return a warning if the middleware needs pages that its Traefik cannot get."""
+    if "errors" not in middleware.config or services_name_themselves(composition.settings):
+        return []
+    service = composition.find_service("http", middleware.config["errors"]["service"])
+    if service is None or not composition.services[service].face.passes_on:
+        return []
+    warning = page_warning(key, service.name)
+    return [warning.of(one.instance.service, one.instance.node) for one in group]
 
 
 def _service_name(composition: Composition, name: str) -> str:

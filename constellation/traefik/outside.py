@@ -67,15 +67,16 @@ def unknown_plugin(plugin: str, settings: TraefikSettings) -> Fault:
 
 
 def bare_names(config: Mapping[str, Any]) -> Iterator[BareName]:
-    """Yield the addresses in a service or middleware that only the own node can reach."""
+    """Yield the addresses in a middleware that only the own node can reach.
+
+    The URL of a server that other nodes do not know is reached through its own node.
+    """
     for option, address in _addresses(config):
         if host := bare_name(address):
             yield BareName(option, host)
 
 
 def _addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if url := config.get("loadBalancer", {}).get("server", {}).get("url"):
-        yield "loadBalancer.server.url", url
     if address := config.get("forwardAuth", {}).get("address"):
         yield "forwardAuth.address", address
     for endpoint in config.get("rateLimit", {}).get("redis", {}).get("endpoints", ()):

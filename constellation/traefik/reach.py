@@ -36,19 +36,6 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where an instance is, seen from this node.
-
-    Attributes:
-        reaches_containers: the instance is on this node, and Traefik reaches its container.
-        ingress: host:port of the Traefik on the other node; empty: it has no ingress.
-    """
-
-    reaches_containers: bool = False
-    ingress: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Reached:
     """How an instance is reached.
 
@@ -59,6 +46,26 @@ class Reached:
     address: str
     scheme: str
     how: How
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an instance is, seen from this node.
+
+    Attributes:
+        reaches_containers: the instance is on this node, and Traefik reaches its container.
+        ingress: host:port of the Traefik on the other node; empty: it has no ingress.
+        hop_of_https: the scheme of the hop to a container that is reached by https.
+    """
+
+    reaches_containers: bool = False
+    ingress: str = ""
+    hop_of_https: Literal["http", "h2c"] = "http"
+
+    def hop(self, scheme: str) -> Reached:
+        """Return the way through the other node's Traefik to what speaks `scheme`."""
+        hops = {"h2c": "h2c", "https": self.hop_of_https}
+        return Reached(self.ingress, hops.get(scheme, "http"), "ingress")
 
 
 def serves_no_http(state: ServiceState) -> bool:
@@ -124,8 +131,8 @@ def _unpublished(
         scheme = (wish.scheme or "http") if protocol == "http" else ""
         return Reached(f"{host}:{port}", scheme, "container")
     if host and place.ingress and protocol == "http":
-        return Reached(place.ingress, "http", "ingress")
-    noted = _noted(state, port)
+        return place.hop(wish.scheme)
+    noted = _noted(state, wish, port)
     return noted or why_unreached(state, wish, protocol, has_ingress=bool(place.ingress))
 
 
@@ -137,11 +144,13 @@ def doubt(state: ServiceState, reached: Reached) -> Complaint | None:
     return next((Complaint("", note.why, note.fix, is_sent=True) for note in doubtful), None)
 
 
-def _noted(state: ServiceState, port: int) -> Complaint | None:
+def _noted(state: ServiceState, wish: Wish, port: int) -> Complaint | None:
     """Return what the instance's own node knows about why `port` is not reached; 0: any port."""
     about = [note for note in state.reach_notes if note.container_port in {0, port} or not port]
     note = max(about, key=lambda note: note.container_port == port, default=None)
-    return Complaint("", note.why, note.fix) if note is not None else None
+    if note is None:
+        return None
+    return Complaint(wish.label if wish.port else "", note.why, note.fix)
 
 
 def _exposed_port(state: ServiceState, wish: Wish, protocol: Protocol) -> int:

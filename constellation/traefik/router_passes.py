@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from constellation.traefik.composition import ComposedService, Composition
-from constellation.traefik.elements import AGENT, Contribution, ElementKey, Instance, Router
+from constellation.traefik.elements import (
+    AGENT,
+    Contribution,
+    ElementKey,
+    Instance,
+    Parts,
+    Router,
+)
 from constellation.traefik.merging import by_service, conflicts, winner_of
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.routers import NOTHING, common_parts, router_parts
-from constellation.traefik.service_parts import Parts
 from constellation.traefik.work import Work
 
 COMMON = ElementKey("http", "middlewares", "constellation", AGENT)  # all of what `common` makes

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from constellation.settings.traefik import TraefikSettings
-from constellation.traefik.elements import AGENT, ElementKey
-from constellation.traefik.service_parts import FAILOVER, TO, Parts, ServiceFace
+from constellation.traefik.elements import AGENT, ElementKey, Parts
+from constellation.traefik.hop import TO, services_name_themselves
+from constellation.traefik.service_parts import FAILOVER, ServiceFace
 
 # Middlewares of all HTTP routers; a name from labels has no dot.
 RETRY = "constellation.retry"
@@ -24,7 +25,7 @@ NOTHING: Parts = {
     ElementKey("http", "middlewares", "constellation.none", AGENT): {"retry": {"attempts": 1}}
 }
 
-_TRIED_ELSEWHERE = "Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`)"
+TRIED_ELSEWHERE = "Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`)"
 
 
 def router_parts(
@@ -48,7 +49,8 @@ def router_parts(
     names = [*middlewares]
     if face is not None:
         names += common_middlewares(settings, passes_on=face.passes_on)
-        names += [TO + service] if face.passes_on else []
+        if face.passes_on and not services_name_themselves(settings):
+            names.append(TO + service)
     made = {**config, "service": service}
     if "entryPoints" not in made and settings.http_entry_points:
         made["entryPoints"] = list(settings.http_entry_points)
@@ -66,13 +68,21 @@ def _split(key: ElementKey, router: Mapping[str, Any]) -> Parts:
     """
     rule = router["rule"]
     priority = router.get("priority") or len(rule)
-    rest = {**router, "rule": f"({rule}) && !({_TRIED_ELSEWHERE})", "priority": priority}
+    rest = {**router, "rule": f"({rule}) && !({TRIED_ELSEWHERE})", "priority": priority}
     tried = {
         **rest,
-        "rule": f"({rule}) && ({_TRIED_ELSEWHERE})",
+        "rule": f"({rule}) && ({TRIED_ELSEWHERE})",
         "service": router["service"] + FAILOVER,
     }
     return {key: rest, key._replace(variant=FAILOVER): tried}
+
+
+def rule_as_written(rule: str) -> str:
+    """Return the rule from which `_split` made `rule`; any other rule as it is."""
+    for end in (f") && ({TRIED_ELSEWHERE})", f") && !({TRIED_ELSEWHERE})"):
+        if rule.endswith(end):
+            return rule[1 : -len(end)]
+    return rule
 
 
 def common_middlewares(settings: TraefikSettings, *, passes_on: bool) -> Iterable[str]:

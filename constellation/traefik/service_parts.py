@@ -3,41 +3,34 @@
 HTTP prefers the node's own instances by weight, or by a service that fails over to the others (see
 `TraefikSettings.local_preference`).  TCP and UDP, which have no retries, use only the node's own
 instances while there are any.
-
-If an instance is reached through another node's Traefik, a header names its service.  That Traefik
-has a router for the header which leads to its own containers only, so a request is passed on at
-most once.  The sender decides whether an instance gets requests; so the router also exists while
-its node is cordoned or the container drains, until all peers know of that.  A request for a
-service without such a router, because the container has just stopped, is answered 502, and the
-sender tries another instance.  A 404 would look like an answer of the service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from constellation.settings.traefik import TraefikSettings
-from constellation.traefik.elements import AGENT, ElementKey, Instance, Protocol
+from constellation.traefik.balancers import (
+    AT,
+    Balancers,
+    chooses_by_name,
+    instance_name,
+    is_choosing,
+    local_weight_of,
+)
+from constellation.traefik.elements import ElementKey, Instance, Parts, Protocol
+from constellation.traefik.hop import receives, receiving_parts
 from constellation.traefik.places import Places
-from constellation.traefik.service_servers import Backend, Backends, by_address
+from constellation.traefik.service_servers import Backend, Backends
 
-SERVICE_HEADER = "X-Constellation-Service"
-
-# Names that no label and no host name can have.
-TO = "constellation.to."  # + service: the middleware that puts its name into the header
-FROM = "_from."  # + service: router and service for passed-on requests
-NOT_HERE = ElementKey("http", "routers", FROM, AGENT)
-FAILOVER = "._failover"  # the end of the name of a service or router
+# Ends of names of services and routers; no name from labels and no host name has one.
+FAILOVER = "._failover"
 _NEAR, _FAR = "._near", "._far"
 
 _FAILOVER_STATUS = ["502", "503", "504"]
 _FAILOVER_BODY_BYTES_MAX = 2 << 20
-
-_NOBODY = "http://127.0.0.1:0"  # no process can listen on port 0
-
-Parts = dict[ElementKey, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +39,7 @@ class ServiceParts:
 
     Attributes:
         parts: these elements.
-        passes_on: routers to it need the middleware that names it in the header.
+        passes_on: some of its instances are reached through another node's Traefik.
         fails_over: each router to it has a second one, to the service with `FAILOVER`.
     """
 
@@ -79,10 +72,11 @@ def stream_parts(
 ) -> ServiceParts:
     """Return a TCP or UDP service."""
     preferred = [backend for backend in serving if backend.is_local] or serving
-    servers = []
-    for backend in preferred:
-        servers.append({"address": backend.address, **backend.options})
-    return ServiceParts({key: _with_servers(config, servers)})
+    servers = {
+        backend.address: {"address": backend.address, **backend.options}
+        for backend in reversed(preferred)
+    }
+    return ServiceParts({key: _with_servers(config, [servers[one] for one in sorted(servers)])})
 
 
 def http_parts(
@@ -96,126 +90,41 @@ def http_parts(
     serving = found.serving
     near = [backend for backend in serving if backend.is_local]
     far = [backend for backend in serving if not backend.is_local]
-    passes_on = any(backend.how == "ingress" for backend in far)
-    checked = _for_ingress(config, key.body_name) if passes_on else config
-    weight = _local_weight(near, far, settings)
-    parts: Parts = {key: _with_servers(checked, _servers(serving, weight))}
-    if passes_on:
-        header = {"customRequestHeaders": {SERVICE_HEADER: key.body_name}}
-        naming = ElementKey("http", "middlewares", TO + key.body_name, AGENT)
-        parts[naming] = {"headers": header}
+    balancer = config["loadBalancer"]
+    made = Balancers(balancer, settings, local_weight_of(near, far, settings, balancer))
+    by_name = chooses_by_name(balancer, places)
     fails_over = bool(near and far) and settings.local_preference == "failover"
-    fails_over = fails_over and "sticky" not in config.get("loadBalancer", {})
+    fails_over = fails_over and not is_choosing(balancer)
+    if by_name and serving:
+        made.add_named(key, serving)
+    else:
+        made.add(key, serving)
     if fails_over:
-        parts.update(_failover(key, config, checked, near, far))
-    inside = [one for one in found.all if one.is_local and one.how == "container" and one.is_well]
-    if inside and settings.ingress_port and places.peers:
-        parts.update(_passed_on(key, config, inside, settings, places))
-    return ServiceParts(parts, passes_on, fails_over)
+        made.parts.update(_failover(key, Balancers(balancer, settings, 0), near, far))
+    inside = [one for one in found.all if one.is_behind and one.is_well]
+    if inside and receives(settings, places):
+        made.parts.update(receiving_parts(key, balancer, inside, settings, places))
+        for one in inside if by_name and len(inside) > 1 else ():
+            name = instance_name(one)
+            child = key._replace(variant=AT + name)
+            made.parts.update(receiving_parts(child, balancer, [one], settings, places, name))
+    return ServiceParts(made.parts, any(one.how == "ingress" for one in far), fails_over)
 
 
-def _local_weight(
-    near: Sequence[Backend], far: Sequence[Backend], settings: TraefikSettings
-) -> int:
-    """Return the weight of local instances; 0: servers have no weights."""
-    is_set = any("weight" in backend.options for backend in (*near, *far))
-    wanted = near and far and settings.local_preference != "none" and not is_set
-    return settings.local_weight if wanted and settings.local_weight > 1 else 0
-
-
-def _servers(serving: Iterable[Backend], local_weight: int) -> list[dict[str, Any]]:
-    servers = []
-    for backend in serving:
-        server = {"url": backend.address, **backend.options}
-        if local_weight:
-            server["weight"] = local_weight if backend.is_local else 1
-        servers.append(server)
-    return servers
+def _failover(
+    key: ElementKey, made: Balancers, near: Sequence[Backend], far: Sequence[Backend]
+) -> Parts:
+    """Return the service that uses `far` if `near` fails."""
+    nearby, others = key._replace(variant=_NEAR), key._replace(variant=_FAR)
+    made.add(nearby, near)
+    made.add(others, far)
+    errors = {"status": _FAILOVER_STATUS, "maxRequestBodyBytes": _FAILOVER_BODY_BYTES_MAX}
+    failover = {"service": nearby.body_name, "fallback": others.body_name, "errors": errors}
+    return {**made.parts, key._replace(variant=FAILOVER): {"failover": failover}}
 
 
 def _with_servers(config: Mapping[str, Any], servers: Sequence[Any]) -> Mapping[str, Any]:
     return {**config, "loadBalancer": {**config["loadBalancer"], "servers": servers}}
-
-
-def _for_ingress(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return `config` with a health check that another node's Traefik passes on, or with none."""
-    check = config["loadBalancer"].get("healthCheck")
-    if check is None:
-        return config
-    balancer = dict(config["loadBalancer"])
-    of_container = "port" in check or check.get("scheme") == "https" or check.get("mode") == "grpc"
-    if of_container:
-        del balancer["healthCheck"]  # it would not reach the other Traefik
-    else:
-        headers = {**check.get("headers", {}), SERVICE_HEADER: name}
-        balancer["healthCheck"] = {**check, "headers": headers}
-    return {**config, "loadBalancer": balancer}
-
-
-def _failover(
-    key: ElementKey,
-    config: Mapping[str, Any],
-    checked: Mapping[str, Any],
-    near: Sequence[Backend],
-    far: Sequence[Backend],
-) -> Parts:
-    nearby, others = key._replace(variant=_NEAR), key._replace(variant=_FAR)
-    failover = {
-        "service": nearby.body_name,
-        "fallback": others.body_name,
-        "errors": {
-            "status": _FAILOVER_STATUS,
-            "maxRequestBodyBytes": _FAILOVER_BODY_BYTES_MAX,
-        },
-    }
-    return {
-        nearby: _with_servers(config, _servers(near, 0)),
-        others: _with_servers(checked, _servers(far, 0)),
-        key._replace(variant=FAILOVER): {"failover": failover},
-    }
-
-
-def _passed_on(
-    key: ElementKey,
-    config: Mapping[str, Any],
-    inside: Sequence[Backend],
-    settings: TraefikSettings,
-    places: Places,
-) -> Parts:
-    """Return the router for requests that other nodes pass on, and its service.
-
-    The first node has applied the middlewares already.  It has also evaluated the sticky cookie:
-    a second cookie with the same name would replace it.
-    """
-    name = FROM + key.body_name
-    balancer = {k: v for k, v in config["loadBalancer"].items() if k != "sticky"}
-    service = _with_servers({"loadBalancer": balancer}, _servers(by_address(inside), 0))
-    asked = f"Header(`{SERVICE_HEADER}`, `{key.body_name}`)"
-    return {
-        ElementKey("http", "routers", name, AGENT): _from_peers(asked, name, settings, places),
-        ElementKey("http", "services", name, AGENT): service,
-    }
-
-
-def not_here_parts(settings: TraefikSettings, places: Places) -> Parts:
-    """Return the router `NOT_HERE`, for passed-on requests that no other router takes."""
-    if not settings.ingress_port or not places.peers:
-        return {}
-    asked = f"HeaderRegexp(`{SERVICE_HEADER}`, `.`)"
-    router = {**_from_peers(asked, FROM, settings, places), "priority": 1}
-    service = {"loadBalancer": {"servers": [{"url": _NOBODY}]}}
-    return {NOT_HERE: router, ElementKey("http", "services", FROM, AGENT): service}
-
-
-def _from_peers(
-    asked: str, service: str, settings: TraefikSettings, places: Places
-) -> dict[str, Any]:
-    peers = " || ".join(f"ClientIP(`{peer}`)" for peer in places.peers)
-    return {
-        "rule": f"{asked} && ({peers})",
-        "entryPoints": [settings.ingress_entry_point],
-        "service": service,
-    }
 
 
 def service_parts(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from constellation.traefik.composition import ComposedService, Composition
 from constellation.traefik.elements import ElementKey, Instance, Service
+from constellation.traefik.hop import NOT_HERE, not_here_parts
+from constellation.traefik.hop_warnings import hop_warnings
 from constellation.traefik.merging import conflicts, winner_of
-from constellation.traefik.service_parts import (
-    NOT_HERE,
-    ServiceFace,
-    not_here_parts,
-    service_parts,
-)
+from constellation.traefik.service_parts import ServiceFace, service_parts
 from constellation.traefik.service_servers import backends
 from constellation.traefik.work import Work
 
@@ -53,8 +50,11 @@ def _compose(composition: Composition, key: ElementKey, work: Work) -> ComposedS
     if not found.exist:
         composition.put(key, {}, rejected)
         return None
-    made = service_parts(key, service.config, found, composition.settings, work.places)
-    composition.put(key, made.parts, rejected)
+    settings = composition.settings
+    made = service_parts(key, service.config, found, settings, work.places)
+    balancer = service.config["loadBalancer"]
+    warned = hop_warnings(key, balancer, found, settings, work.places)
+    composition.put(key, made.parts, (*rejected, *warned))
     routed: list[Instance] = [
         one.instance
         for one in contributions

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from constellation.cluster_view import InstanceId
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
+from constellation.traefik.elsewhere import needs_hop, reach_elsewhere
 from constellation.traefik.places import Places
 from constellation.traefik.reach import How, Reached, doubt, reach
 from constellation.traefik.rejection import Complaint, Rejection
@@ -27,6 +28,7 @@ class Backend:
         options: of its server, from labels.
         left_out: why it gets no requests; empty: it does.
         is_well: it is healthy, even if it gets no requests because of its node.
+        is_behind: it is on this node, and others reach it only through this node's Traefik.
         is_spare: it gets none because another instance is the primary, as it should be.
     """
 
@@ -36,6 +38,7 @@ class Backend:
     options: Mapping[str, object]
     left_out: str = ""
     is_well: bool = True
+    is_behind: bool = False
     is_spare: bool = False
 
     @property
@@ -67,16 +70,9 @@ class Backends:
 
     @property
     def serving(self) -> tuple[Backend, ...]:
-        """The instances that get requests, by address, each address once."""
-        return by_address(backend for backend in self.all if not backend.left_out)
-
-
-def by_address(some: Iterable[Backend]) -> tuple[Backend, ...]:
-    """Return `some` sorted by address, each address once."""
-    found: dict[str, Backend] = {}
-    for backend in some:
-        found.setdefault(backend.address, backend)
-    return tuple(found[address] for address in sorted(found))
+        """The instances that get requests, by address."""
+        serving = [backend for backend in self.all if not backend.left_out]
+        return tuple(sorted(serving, key=lambda one: (one.address, one.instance)))
 
 
 def backends(
@@ -90,9 +86,13 @@ def backends(
         assert isinstance(service, Service)
         state = states[instance.service][instance.id]
         place = places.of(instance.node)
-        reached = reach(state, service.wish, key.protocol, place.place)
         if warning := mistaken_port_warning(state, service.wish, key.protocol):
             rejected.append(warning.of(*instance.place))
+        is_local = instance.node == places.self_node
+        if is_local or place.left_out:  # what is left out is not reached, only explained
+            reached = reach(state, service.wish, key.protocol, place.place)
+        else:
+            reached = reach_elsewhere(key, state, service.wish, instance.node, places)
         # A stopped container has no published ports; its route stays and answers 503.
         if isinstance(reached, Complaint) and state.health != "stopped":
             rejected.append(reached.of(*instance.place))
@@ -103,10 +103,13 @@ def backends(
             Backend(
                 instance,
                 None if isinstance(reached, Complaint) else reached,
-                instance.node == places.self_node,
+                is_local,
                 service.wish.options,
                 place.left_out or _unwell(state),
                 state.health == "healthy",
+                is_local
+                and isinstance(reached, Reached)
+                and needs_hop(reached, state, instance.node, places),
             )
         )
     if key.protocol == "tcp":

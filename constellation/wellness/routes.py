@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from constellation.admin.words import counted
+from constellation.admin.words import counted, listed
 from constellation.traefik.own_traefik import PART as TRAEFIK
 from constellation.traefik.rejection import Rejection
 from constellation.wellness.facts import Facts
@@ -63,7 +63,18 @@ def rejected(facts: Facts) -> Iterator[Problem]:
             )
     known = facts.routes or next((one.routes for one in facts.statuses if one.routes), None)
     if known is not None:
-        yield from (Problem("route", text) for text in rejected_texts(known))
+        yield from (Problem("route", f"{text}: {_SEE}") for text in rejected_texts(known))
+
+
+def rejected_texts_of(rejected: Sequence[Rejection]) -> Iterator[str]:
+    """Yield how many labels of some services do not work."""
+    for items, verb in (
+        ([one for one in rejected if not one.is_sent], "rejected"),
+        ([one for one in rejected if one.is_sent], "will not work"),
+    ):
+        if items:
+            names = listed({item.service for item in items})
+            yield f"{counted(len(items), 'label')} of {names} {verb}: {_SEE}"
 
 
 def counts_of(rejected: Iterable[Rejection]) -> dict[str, int]:
@@ -83,8 +94,8 @@ def rejected_texts(routes: RoutesHealth) -> Iterator[str]:
     if routes.rejected_count:
         labels = counted(routes.rejected_count, "label")
         services = counted(routes.rejected_services_count, "service")
-        yield f"{labels} rejected, affecting {services}: {_SEE}"
+        yield f"{labels} rejected, affecting {services}"
     if routes.warned_count:
         labels = counted(routes.warned_count, "label")
         services = counted(routes.warned_services_count, "service")
-        yield f"{labels} will not work, affecting {services}: {_SEE}"
+        yield f"{labels} will not work, affecting {services}"

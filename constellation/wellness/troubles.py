@@ -54,3 +54,11 @@ def about(subject: str, statuses: Iterable[NodeStatus]) -> Iterator[NodeTrouble]
         for trouble in status.troubles:
             if name in {trouble.subject.lower(), *(host.lower() for host in trouble.hosts)}:
                 yield NodeTrouble(node=status.node, trouble=trouble)
+
+
+def of_containers(statuses: Iterable[NodeStatus]) -> Iterator[NodeTrouble]:
+    """Yield what nodes report about containers that have no routes, or not all of them."""
+    for status in statuses:
+        for trouble in status.troubles:
+            if trouble.kind in {"container", "unwatched"}:
+                yield NodeTrouble(node=status.node, trouble=trouble)

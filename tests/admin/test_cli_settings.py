@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from actors.adapters import running_agents as running
+from actors.adapters.running_agents import RunningAgent
+from constellation import __version__
 from constellation.cli import session as cli_session
+from constellation.errors import AdapterError
 from tests.admin.builders import members, nodes_report
 from tests.admin.conftest import KEY, Agent, Ran
 from tests.traefik.builders import view
@@ -26,7 +30,7 @@ Run = Callable[..., Ran]
         (["status", "--jsn"], "--json"),
         (["status", "surplus"], "surplus"),
         (["--config"], "--config"),
-        ([], "command"),
+        (["--set", "priority=1"], "command"),
     ],
     ids=" ".join,
 )
@@ -75,13 +79,23 @@ def test_command_does_not_create_a_key(
     assert agent.asked == []
 
 
+@pytest.mark.case("O10")
 @pytest.mark.parametrize("unreadable", ["directory", "file"])
+@pytest.mark.parametrize("failure", ["no key", "no agent"])
 def test_user_without_access_to_the_default_settings_gets_a_hint(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unreadable: str
+    agent: Agent,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    unreadable: str,
+    failure: str,
 ) -> None:
     config = tmp_path / "agent.toml"
     config.touch()
-    monkeypatch.delenv("CONSTELLATION_CLUSTER_KEY")
+    agent.answer = AdapterError("no agent answers", why="connection refused", fix="start it")
+    if failure == "no key":
+        monkeypatch.delenv("CONSTELLATION_CLUSTER_KEY")
     monkeypatch.setattr(cli_session, "DEFAULT_CONFIG", str(config))
 
     def access(path: str | Path, mode: int) -> bool:  # tests may run as root, who may all
@@ -93,5 +107,43 @@ def test_user_without_access_to_the_default_settings_gets_a_hint(
 
     ran = run("--set", f"data_dir={tmp_path}/none", "status")
 
-    assert f"cannot read {config}" in ran.line
+    assert ran.line.startswith(f"constellation: this user cannot read {config}")
     assert "sudo" in ran.line
+
+
+@pytest.mark.case("O10")
+def test_command_without_the_key_names_the_agent_of_another_user(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONSTELLATION_CLUSTER_KEY")
+    monkeypatch.setattr(
+        running, "running_agents", lambda: (RunningAgent("alpha", 4711, "constellation"),)
+    )
+
+    ran = run("--set", f"data_dir={tmp_path}/none", "status")
+
+    assert "an agent runs on this host: alpha (process 4711, user constellation)" in ran.line
+    assert "run this command as its user, or as root" in ran.line
+
+
+@pytest.mark.case("O15")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["keys"], ["Usage: constellation keys ", "\n  rotate ", "\n  install "]),
+        ([], ["Usage: constellation ", "\n  status ", "Exit codes:"]),
+        (["-h"], ["Usage: constellation ", "\n  status "]),
+        (["keys", "-h"], ["Usage: constellation keys "]),
+        (["transfer", "-h"], ["Usage: constellation transfer ", "NODE"]),
+        (["--version"], [f"constellation {__version__}\n"]),
+    ],
+    ids=" ".join,
+)
+def test_help_and_version_are_printed_as_such(
+    agent: Agent, run: Run, arguments: list[str], words: list[str]
+) -> None:
+    ran = run(*arguments)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert [word for word in words if word not in ran.out] == []
+    assert agent.asked == []

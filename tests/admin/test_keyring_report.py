@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from constellation.admin.keyring_report import keyring_report
+from constellation.admin.keyring_report import away_from, keyring_report, reach_of
 from constellation.admin.keyring_table import keys_text
 from constellation.admin.tables import render
 from messages.keyring import KeyringState
@@ -26,6 +26,21 @@ def test_silent_node_is_named_with_what_to_do() -> None:
 
     assert report.unanswered == ("beta",)
     assert report.degraded == ("node beta did not answer: repeat the order",)
+
+
+@pytest.mark.case("O2")
+def test_order_names_the_nodes_that_it_did_not_reach() -> None:
+    report = keyring_report([state("alpha", "k1")], ("gamma",), ("beta",))
+
+    assert away_from(report) == ("beta", "gamma")
+    assert reach_of(report) == "done on 1 of 3 nodes; not reached: beta, gamma"
+    assert report.degraded == (
+        "node gamma did not answer: repeat the order",
+        "node beta is dead: it takes over the keys at its return",
+    )
+    refused = keyring_report([state("alpha", "k1"), state("beta", "k1", problem="no space")], ())
+    assert reach_of(refused) == "done on 1 of 2 nodes"
+    assert reach_of(keyring_report([state("alpha", "k1")], ())) == "done on 1 node"
 
 
 @pytest.mark.parametrize(

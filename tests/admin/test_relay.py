@@ -48,6 +48,7 @@ def test_request_to_an_actor_that_is_not_running_is_refused() -> None:
     admin.know_three_nodes()
 
     admin.ask(RejectedRequest())
+    admin.pass_time(2.0)
 
     (refusal,) = admin.told()
     assert isinstance(refusal, RequestRefused)
@@ -58,6 +59,7 @@ def test_request_about_the_cluster_is_refused_until_the_cluster_is_known() -> No
     admin = Admin(neighbours=("gossip", "http"))
 
     admin.ask(RejectedRequest())
+    admin.pass_time(2.0)
 
     (refusal,) = admin.told()
     assert "does not know the cluster" in refusal.why

@@ -20,6 +20,12 @@ Run = Callable[..., Ran]
     [
         (("explain", "web"), ExplainRequest(subject="web"), explained(), 0),
         (
+            ("explain", "https://Web.home.example:8443/cart"),
+            ExplainRequest(subject="web.home.example"),
+            explained(),
+            0,
+        ),
+        (
             ("explain", "web"),
             ExplainRequest(subject="web"),
             explained(routes=(), degraded=("no route leads to web",)),

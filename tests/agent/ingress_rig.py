@@ -93,10 +93,13 @@ class Node:
         """Return its Traefik's servers for the service of `<service>.localhost`."""
         status, body = ask(self.host.address, "x", "/api/http/services", port=8082)
         assert status == 200
-        for found in json.loads(body):
-            if found["name"] == f"{service}.{DOMAIN}@http":
-                return sorted(one["url"] for one in found["loadBalancer"].get("servers") or ())
-        return []
+        found = {one["name"]: one for one in json.loads(body)}
+        whole = found.get(f"{service}.{DOMAIN}@http", {})
+        parts = [
+            found[f"{one['name']}@http"] for one in whole.get("weighted", {}).get("services", ())
+        ]
+        balancers = [one["loadBalancer"] for one in (whole, *parts) if "loadBalancer" in one]
+        return sorted(one["url"] for each in balancers for one in each.get("servers") or ())
 
     def headers(self, name: str, path: str) -> http.client.HTTPMessage:
         """Return the headers of an answer."""

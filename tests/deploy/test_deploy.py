@@ -114,6 +114,16 @@ def test_the_runbook_shows_how_to_check_a_start() -> None:
     assert "--config /etc/constellation/agent.toml --check" in text
 
 
+@pytest.mark.case("O8")
+def test_the_runbook_tells_the_cluster_key_from_the_gossip_keys() -> None:
+    _, section = (DEPLOY / "README.md").read_text().split("## Change the keys\n")
+    section = section.partition("\n## ")[0]
+
+    for command in ("keys list", "keys rotate", "keygen"):
+        assert f"constellation {command}" in section
+    assert "It does **not** lock out a holder of the cluster key" in section
+
+
 @pytest.mark.case("S7")
 def test_the_runbook_and_the_example_give_the_mode_of_the_environment_file() -> None:
     assert "install -m 0600 deploy/agent.env.example" in (DEPLOY / "README.md").read_text()

@@ -32,6 +32,8 @@ INSTALL = KeyringOrder(
 )
 FULL = AdapterError("gossip_keyring cannot be written", why="the disk is full", fix="free space")
 
+CHANGES: list[tuple[str, tuple[str, ...]]] = []  # what was reported in this test
+
 Scenario = Callable[[GossipKeys, GossipTransport], Coroutine[Any, Any, None]]
 
 
@@ -70,8 +72,10 @@ def run(file: File, scenario: Scenario) -> None:
             observe=lambda effect: None,
             stepped=lambda: None,
         )
-        await scenario(GossipKeys(transport, file, CLUSTER_KEY), transport)
+        keys = GossipKeys(transport, file, CLUSTER_KEY, lambda *change: CHANGES.append(change))
+        await scenario(keys, transport)
 
+    CHANGES.clear()
     asyncio.run(whole())
 
 
@@ -81,6 +85,7 @@ def test_saved_order_changes_the_ring_in_use_and_the_file(file: File) -> None:
 
         assert (state.problem, state.key_ids) == ("", (key_id(FIRST), key_id(SECOND)))
         assert transport.keyring == file.load() == Keyring((FIRST, SECOND))
+        assert [("a key was installed", state.key_ids)] == CHANGES
 
     run(file, scenario)
 
@@ -108,8 +113,8 @@ def test_ring_of_a_peer_is_used_on_a_full_disk_and_saved_once_there_is_space(fil
     async def scenario(keys: GossipKeys, transport: GossipTransport) -> None:
         file.full = True
         transport.drops["wrong_key"] += 1
-        assert keys.must_ask()
-        ring = Keyring((SECOND, FIRST))
+        assert keys.must_ask(has_foreign=False)
+        ring = Keyring((SECOND, FIRST), used=1)
 
         keys.adopt(KeyringCopy(sealed_keys=seal_keyring(ring, CLUSTER_KEY, nonce=b"m" * 12)))
         await keys.keep_saved(0.0)
@@ -127,10 +132,38 @@ def test_ring_of_a_peer_is_used_on_a_full_disk_and_saved_once_there_is_space(fil
 def test_unrequested_ring_is_not_adopted(file: File) -> None:
     async def scenario(keys: GossipKeys, transport: GossipTransport) -> None:
         sealed = seal_keyring(Keyring((SECOND,)), CLUSTER_KEY, nonce=b"m" * 12)
-        assert not keys.must_ask()
+        assert not keys.must_ask(has_foreign=False)
 
         keys.adopt(KeyringCopy(sealed_keys=sealed))
 
         assert transport.keyring == Keyring((FIRST,))
 
     run(file, scenario)
+
+
+@pytest.mark.case("O2")
+def test_node_that_comes_back_with_an_old_key_takes_over_the_new_one_and_not_the_reverse(
+    file: File,
+) -> None:
+    rotated = Keyring((FIRST,)).install(SECOND).use(SECOND).remove(FIRST)
+
+    def copy_of(ring: Keyring) -> KeyringCopy:
+        return KeyringCopy(sealed_keys=seal_keyring(ring, CLUSTER_KEY, nonce=b"m" * 12))
+
+    async def rotated_while_alone(keys: GossipKeys, transport: GossipTransport) -> None:
+        transport.keyring = rotated
+        assert keys.must_ask(has_foreign=True)
+        for _ in range(2):  # both others have the old ring
+            keys.adopt(copy_of(Keyring((FIRST,))))
+        assert transport.keyring == rotated
+        assert CHANGES == []
+
+    async def comes_back(keys: GossipKeys, transport: GossipTransport) -> None:
+        assert keys.must_ask(has_foreign=True)
+        keys.adopt(copy_of(Keyring((FIRST,))))  # of the other one that comes back
+        keys.adopt(copy_of(rotated))
+        assert transport.keyring.keys == (SECOND,)
+        assert [what for what, _ in CHANGES] == ["the keys of another node were taken over"]
+
+    run(file, rotated_while_alone)
+    run(file, comes_back)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,19 @@ from hypothesis import strategies as st
 from actors.adapters.keyring_file import FILE_NAME, KeyringFile
 from constellation.errors import ConfigError, WireError
 from constellation.gossip.keyring_change import changed, key_ids
-from constellation.gossip.keyring_seal import key_id, open_keyring, seal_keyring
-from constellation.gossip.security import KEYS_MAX, Keyring, derive_gossip_key
+from constellation.gossip.keyring_seal import (
+    SEALED_BYTES_MAX,
+    key_id,
+    open_keyring,
+    seal_keyring,
+)
+from constellation.gossip.security import (
+    KEYS_MAX,
+    REMOVED_MAX,
+    Keyring,
+    derive_gossip_key,
+    key_digest,
+)
 from messages.keyring import KeyringOrder
 
 CLUSTER_KEY, OTHER_CLUSTER_KEY = b"c" * 32, b"o" * 32
@@ -126,3 +138,59 @@ def test_unusable_ring_is_replaced_by_the_derived_key(tmp_path: Path, damage: st
         kept.chmod(0o644)
 
     assert KeyringFile(tmp_path, key).load() == Keyring((derive_gossip_key(key),))
+
+
+# Merging.
+
+KEYS = [bytes([number]) * 32 for number in range(4)]
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["install", "use", "remove"]), st.sampled_from(KEYS)), max_size=8
+)
+
+
+def after(ring: Keyring, steps: list[tuple[str, bytes]]) -> Keyring:
+    for action, key in steps:
+        with contextlib.suppress(ConfigError):
+            ring = getattr(ring, action)(key)
+    return ring
+
+
+@pytest.mark.case("O2")
+@given(STEPS, STEPS)
+def test_merged_rings_agree_whichever_is_merged_into_the_other(
+    one: list[tuple[str, bytes]], other: list[tuple[str, bytes]]
+) -> None:
+    first, second = after(Keyring((KEYS[0],)), one), after(Keyring((KEYS[0],)), other)
+
+    there, back = first.merged(second), second.merged(first)
+
+    assert there.keys[0] == back.keys[0]
+    assert set(there.keys) == set(back.keys)
+    assert set(there.removed) == set(back.removed)
+    assert there.merged(back) == there  # nothing is left to take over
+    assert there.encrypts
+    gone = {*first.removed, *second.removed}
+    assert {key_digest(key) for key in there.keys}.isdisjoint(gone) or there.keys in (
+        first.keys,
+        second.keys,
+    )
+    assert open_keyring(seal_keyring(there, CLUSTER_KEY, nonce=NONCE), CLUSTER_KEY) == there
+
+
+@pytest.mark.case("O2")
+def test_removed_key_cannot_be_installed_again() -> None:
+    ring = Keyring((FIRST, SECOND)).remove(SECOND)
+
+    with pytest.raises(ConfigError, match="removed before"):
+        ring.install(SECOND)
+
+
+def test_ring_that_was_never_changed_is_sealed_as_earlier_versions_read_it() -> None:
+    plain = Keyring((FIRST, SECOND))
+    changed_ring = plain.use(SECOND)
+
+    assert len(seal_keyring(plain, CLUSTER_KEY, nonce=NONCE)) < len(
+        seal_keyring(changed_ring, CLUSTER_KEY, nonce=NONCE)
+    )
+    full = Keyring(tuple(bytes([n]) * 32 for n in range(KEYS_MAX)), (b"x" * 6,) * REMOVED_MAX, 99)
+    assert len(seal_keyring(full, CLUSTER_KEY, nonce=NONCE)) <= SEALED_BYTES_MAX

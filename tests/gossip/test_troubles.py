@@ -9,6 +9,7 @@ import pytest
 from constellation.gossip.foreign_keys import ADDRESSES_MAX, LASTS_S, SHOWN_S, ForeignKeys
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.identity import Identity
+from constellation.gossip.member import Address
 from constellation.gossip.troubles import TroubleReporter, key_troubles, trouble, troubles_of
 from messages.wellness import TROUBLES_MAX, Trouble
 from tests.identities import private_key_of
@@ -154,6 +155,19 @@ def test_members_that_others_tell_of_again_and_again_are_told_in_few_lines() -> 
     assert "others tell of many nodes" in found[-1].what
     net.run(700)
     assert told(net.nodes[IPS[0]], net) == []
+
+
+@pytest.mark.case("C5")
+def test_seeds_of_the_other_address_family_are_told() -> None:
+    net = three()
+    node = net.nodes[IPS[0]]
+
+    node.set_seeds((Address("fd7a:115c:a1e0::2", 7946), node.address))
+    assert [(one.kind, one.what) for one in told(node, net)] == [
+        ("address", "no seed can be reached")
+    ]
+    node.set_seeds((Address("fd7a:115c:a1e0::2", 7946), Address(IPS[1], 7946)))
+    assert told(node, net) == []
 
 
 # Keys.

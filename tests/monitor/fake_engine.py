@@ -277,6 +277,8 @@ def _row(found: dict[str, Any]) -> dict[str, Any]:
     ]
     return {
         "Id": found["Id"],
+        "Image": IMAGE,
+        "Created": 1795980706,
         "Names": [found["Name"]],
         "Labels": dict(found["Config"]["Labels"]),
         "State": state["Status"],

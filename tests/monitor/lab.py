@@ -12,6 +12,8 @@ from constellation.monitor.inventory import (
     InspectSoon,
     Inventory,
     InventoryPolicy,
+    ListSoon,
+    SettleNames,
     Unreported,
 )
 from constellation.monitor.published_ports import PublishPolicy
@@ -32,6 +34,8 @@ class Lab:
         self.now_s = 0.0
         self.wanted: list[str] = []  # inspections asked for
         self.soon: list[str] = []  # the same, a moment later
+        self.listings_due = 0
+        self.settling = 0  # times that it was asked for
         self.unreported: list[Unreported] = []
         self.notes: list[str] = []
         self.told: dict[str, ServiceObservation] = {}
@@ -43,6 +47,10 @@ class Lab:
                     self.wanted.append(container_id)
                 case InspectSoon(container_id):
                     self.soon.append(container_id)
+                case ListSoon():
+                    self.listings_due += 1
+                case SettleNames():
+                    self.settling += 1
                 case Unreported():
                     self.unreported.append(effect)
                 case Note():

@@ -164,22 +164,6 @@ def test_listings_without_changes_do_not_close_the_stream(host: Host, start: Sta
     assert watched.metric("constellation_docker_stream_stalls_total") == 0
 
 
-def test_hanging_inspection_does_not_delay_other_containers(start: Start) -> None:
-    host = FakeDocker()
-    stuck = host.run("stuck")
-    host.hanging[stuck] = threading.Event()
-
-    watched = start(host)
-    host.run("web")
-    watched.until(is_running("web"))
-
-    # Not complete, or `services` would take the one that was not read for vanished.
-    assert not any(report.complete for report in watched.reports())
-    host.hanging[stuck].set()
-    watched.until(is_running("stuck"))
-    watched.until_complete()
-
-
 def test_death_is_reported_while_inspections_hang(start: Start) -> None:
     host = FakeDocker()
     container_id = host.run("web")

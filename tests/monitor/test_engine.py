@@ -82,6 +82,16 @@ def test_running_container_is_listed_and_inspected(host: Host) -> None:
     engine.close()
 
 
+def test_inspection_has_the_driver_of_each_network(host: Host) -> None:
+    engine = host.connect()
+
+    found = engine.inspect(host.run("web"))
+
+    assert found is not None
+    assert found["NetworkSettings"]["Networks"]["bridge"]["Driver"] == "bridge"
+    engine.close()
+
+
 def test_events_cover_the_life_of_a_container(host: Host) -> None:
     engine = host.connect()
     listener = Listener(engine)

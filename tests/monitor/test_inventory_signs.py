@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from constellation.monitor.renames import SETTLE_S
 from tests.monitor.lab import Lab
 
 
@@ -150,6 +151,9 @@ def test_renamed_container_is_another_instance() -> None:
     lab.settle()
     lab.docker.rename(first, "old")
     second = lab.docker.run("web")
+    lab.settle()
+    lab.now_s += SETTLE_S
+    lab.perform(lab.inventory.names_settled(lab.now_s))
     lab.settle()
 
     assert {name: seen.instance for name, seen in lab.told.items()} == {"old": first, "web": second}

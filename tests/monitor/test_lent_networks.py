@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import Any
 
 import pytest
-from docker.types import IPAMConfig, IPAMPool
 
 from constellation.monitor.container import Container, read_container
 from constellation.monitor.engine_facts import unreached_why
 from constellation.monitor.inventory import Inventory, InventoryPolicy
 from constellation.monitor.network_lender import LENDERS_MAX, with_lenders
 from constellation.monitor.published_ports import PublishPolicy
+from constellation.settings.traefik import TraefikSettings
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from constellation.traefik.elements import Wish
 from constellation.traefik.reach import Place, Reached, reach
 from constellation.traefik.rejection import Complaint
 from messages.monitor import ServiceObservation, ServiceState
 from rigs.ports import free_port
-from rigs.subnets import free_subnet
 from tests.monitor.fake_engine import FakeDocker
 from tests.monitor.lab import Lab
 from tests.monitor.real_docker import RealDocker
 from tests.monitor.watched import Host, Start, has
+from tests.traefik.builders import on, view
 
 pytestmark = pytest.mark.xdist_group("docker engine")
 
@@ -63,6 +65,18 @@ def test_ports_that_the_lender_publishes_count_for_the_borrower_that_has_them() 
     assert (seen.container_host, seen.networks) == ("172.17.0.3", ("bridge",))
     assert seen.running
     assert seen.check == "none"
+
+
+@pytest.mark.case("D1")
+def test_other_node_routes_to_the_port_that_the_lender_publishes() -> None:
+    lab, _, _ = lab_of_two()
+    builder = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org")
+
+    made = builder.build(view(on("beta", state_of(lab.told["web"])), self_node="alpha"))
+
+    assert made.rejected == ()
+    service = json.loads(made.body)["http"]["services"]["web"]
+    assert [one["url"] for one in service["loadBalancer"]["servers"]] == ["http://127.0.0.1:18080"]
 
 
 @pytest.mark.case("D1")
@@ -318,6 +332,15 @@ def test_rootless_engine_is_asked_before_its_containers_are_read(start: Start) -
     (note,) = watched.known()["web"].reach_notes
     assert (watched.known()["web"].container_host, "rootless" in note.why) == ("", True)
 
+    lab = Lab()
+    lab.docker.run("web")
+    lab.settle()
+    lab.perform(lab.inventory.connected({}))
+    assert lab.wanted == []
+    lab.perform(lab.inventory.connected(host.info))  # it may come late
+    lab.inspect()
+    assert lab.told["web"].container_host == ""
+
     policy = InventoryPolicy(publish=NODE, trusts_addresses=True)
     trusting = Inventory(policy)
     trusting.connected(host.info)
@@ -367,22 +390,3 @@ def test_borrower_follows_its_lender_on_the_real_engine(docker_engine: Any, star
     assert before.container_host
     assert watched.known()["web"].container_host == ""
     assert watched.known().keys() == {"web"}
-
-
-@pytest.mark.integration
-@pytest.mark.needs("docker")
-@pytest.mark.slow
-def test_driver_of_a_network_is_found_out_on_the_real_engine(
-    docker_engine: Any, start: Start
-) -> None:
-    host = RealDocker(docker_engine)
-    watched = start(host)
-    watched.until_complete()
-    pool = IPAMConfig(pool_configs=[IPAMPool(subnet=str(free_subnet()))])
-    with contextlib.closing(docker_engine.client()) as client:
-        client.networks.create("a-lan", driver="macvlan", ipam=pool, internal=True)
-    docker_engine.run("web", network="a-lan")
-
-    watched.until(has("web", networks=("a-lan",)))
-    (note,) = watched.known()["web"].reach_notes
-    assert "macvlan network a-lan" in note.why

@@ -20,7 +20,7 @@ Host = FakeDocker | RealDocker
 Start = Callable[..., "Watched"]
 
 
-def has(instance: str, **fields: Any) -> Callable[[Known], bool]:
+def has(instance: str, /, **fields: Any) -> Callable[[Known], bool]:
     """Tell whether what is known of an instance is so."""
 
     def holds(known: Known) -> bool:

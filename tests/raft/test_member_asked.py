@@ -198,12 +198,19 @@ def test_order_that_cannot_be_is_refused_with_the_reason(
     assert why in done.text
 
 
-def test_transfer_to_the_current_leader_is_refused_with_that_reason() -> None:
+@pytest.mark.case("O15")
+def test_order_that_finds_its_work_done_says_so_and_succeeds() -> None:
     group = led()
+    leader = group.leader
 
-    assert ordered(group, "transfer", group.leader, at=group.leader).text == (
-        f"{group.leader} leads already"
-    )
+    texts: dict[OrderAction, str] = {
+        "transfer": "leads already",
+        "add": "is a member already",
+        "promote": "votes already",
+    }
+    for action, text in texts.items():
+        done = ordered(group, action, leader, at=follower_of(group).node_name)
+        assert (done.is_done, done.text) == (True, f"{leader} {text}")
 
 
 def test_order_to_a_node_without_a_cluster_is_refused() -> None:

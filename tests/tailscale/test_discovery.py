@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from constellation.effects import Note, Send
 from constellation.tailscale.discovery import KEY_EXPIRES_SOON_S, Discovery, Effect
 from constellation.tailscale.seeds import SeedPolicy
 from constellation.tailscale.tailnet import Tailnet, read_tailnet
 from messages.admin import PartReported
 from messages.tailscale import SeedsFound
+from messages.wellness import TroublesReported
 from tests.tailscale.fake_tailscaled import machine
 from tests.tailscale.test_tailnet import TAG, answer
 
@@ -31,6 +34,11 @@ def parts(effects: list[Effect]) -> list[PartReported]:
         for effect in effects
         if isinstance(effect, Send) and isinstance(effect.message, PartReported)
     ]
+
+
+def reports(effects: list[Effect]) -> list[TroublesReported]:
+    sent = [effect.message for effect in effects if isinstance(effect, Send)]
+    return [message for message in sent if isinstance(message, TroublesReported)]
 
 
 def seeds(effects: list[Effect]) -> list[tuple[str, tuple[str, ...]]]:
@@ -173,3 +181,18 @@ def test_key_that_expires_soon_causes_one_warning_per_expiry() -> None:
     renewed = said(KeyExpiry="2026-01-02T04:04:05Z")
     assert warned(expires_utc_s, renewed)
     assert discovery.key_expires_utc_s == expires_utc_s + 3600
+
+
+@pytest.mark.case("C4")
+def test_what_keeps_machines_from_being_seeds_is_reported_on_change_and_to_a_new_admin() -> None:
+    discovery = new()
+    offline = read_tailnet(answer(machine(2, tags=(TAG,)) | {"Online": False}))
+
+    effects = discovery.answered(offline, NOW_UTC_S)
+    (report,) = reports(effects)
+    assert [one.what for one in report.troubles] == ["1 tagged machine of the tailnet, none online"]
+    assert ("tailscale_seeds_missing", "warning") in events(effects)
+    assert reports(discovery.answered(offline, NOW_UTC_S)) == []
+    assert reports(discovery.actor_up("admin")) == [report]
+    (report,) = reports(discovery.answered(said(2), NOW_UTC_S))
+    assert report.troubles == ()

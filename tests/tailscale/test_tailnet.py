@@ -16,11 +16,12 @@ from constellation.tailscale.condition import (
     condition_of,
     is_of_tailnet,
 )
-from constellation.tailscale.seeds import SEEDS_MAX, SeedPolicy, seed_hosts
+from constellation.tailscale.seeds import SEEDS_MAX, SeedPolicy, seed_hosts, seed_troubles
 from constellation.tailscale.tailnet import PEERS_MAX, Tailnet, read_tailnet
 from tests.tailscale.fake_tailscaled import machine
 
 TAG = "tag:constellation"
+BIND_4 = "100.64.0.1"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -104,6 +105,55 @@ def test_seeds_have_the_address_family_of_bind_address_and_exclude_this_node() -
     assert seed_hosts(found, SeedPolicy(), "fd7a:115c:a1e0::1") == (
         *("fd7a:115c:a1e0::9", "fd7a:115c:a1e0::a"),
     )
+
+
+@pytest.mark.case("C4")
+def test_offline_machines_are_seeds_when_none_is_online_and_that_is_said() -> None:
+    offline = [machine(number, tags=(TAG,)) | {"Online": False} for number in (2, 3, 4)]
+    expired = machine(5, tags=(TAG,)) | {"Online": False, "Expired": True}
+    found = read(*offline, expired, machine(6))
+
+    assert seed_hosts(found, SeedPolicy(), BIND_4) == ("100.64.0.2", "100.64.0.3", "100.64.0.4")
+    notes = seed_troubles(found, SeedPolicy(), BIND_4)
+    assert [(one.what, one.is_note) for one in notes] == [
+        ("3 tagged machines of the tailnet, none online", True),
+        ("1 tagged machine of the tailnet with an expired key", True),
+    ]
+    assert "host2, host3, host4" in notes[0].why
+
+    online = read(*offline, machine(9, tags=(TAG,)))
+    assert seed_hosts(online, SeedPolicy(), BIND_4) == ("100.64.0.9",)
+    assert seed_troubles(online, SeedPolicy(), BIND_4) == ()
+
+
+@pytest.mark.case("C5")
+@pytest.mark.parametrize(
+    ("bind_address", "theirs", "words"),
+    [
+        (
+            "fd7a:115c:a1e0::1",
+            "100.64.0.2",
+            ("is IPv6", "IPv4 address, 100.64.0.1", "theirs to IPv6"),
+        ),
+        (
+            "100.64.0.1",
+            "fd7a:115c:a1e0::2",
+            ("IPv4", "fd7a:115c:a1e0::1, or", "to IPv4"),
+        ),
+    ],
+)
+def test_machines_of_the_other_address_family_are_named_with_the_remedy(
+    bind_address: str, theirs: str, words: tuple[str, ...]
+) -> None:
+    other = machine(2, tags=(TAG,)) | {"TailscaleIPs": [theirs]}
+    found = read(other, machine(3, tags=(TAG,)), machine(4) | {"TailscaleIPs": [theirs]})
+
+    (trouble,) = seed_troubles(found, SeedPolicy(), bind_address)
+
+    assert trouble.what == "1 tagged machine of the tailnet cannot be reached"
+    assert not trouble.is_note
+    assert "host2 have" in trouble.why
+    assert [word for word in words if word not in trouble.why + trouble.fix] == []
 
 
 def test_seeds_are_limited() -> None:

@@ -14,6 +14,7 @@ from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.condition import STATES
 from messages.admin import PartReported
 from messages.tailscale import SeedsFound
+from messages.wellness import TroublesReported
 from tests.harness import Harness
 from tests.tailscale.fake_tailscaled import FakeTailscaled, machine
 
@@ -100,6 +101,6 @@ def test_restarted_neighbour_is_notified_again(
     started.pump_until(
         lambda: (
             [type(message) for _, message in started.sent[before:]]
-            == [PartReported, SeedsFound, SeedsFound]
+            == [PartReported, TroublesReported, SeedsFound, SeedsFound]
         )
     )

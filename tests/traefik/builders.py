@@ -64,10 +64,17 @@ def snapshot(
     members: tuple[ClusterMember, ...] | None = None,
     nodes: tuple[NamedNodeState, ...] = (),
 ) -> ClusterChanged:
-    """Without `members` every node that has a service is alive."""
+    """Without `members` every node is alive.
+
+    A member has the address that its node's record says.
+    """
     if members is None:
-        names = sorted({self_node, *(item.node for item in services)})
+        names = sorted({self_node, *(one.node for one in services), *(one.node for one in nodes)})
         members = tuple(member(name, is_self=name == self_node) for name in names)
+    addresses = {item.node: item.state.address for item in nodes}
+    members = tuple(
+        one.model_copy(update={"address": addresses.get(one.node, one.address)}) for one in members
+    )
     return ClusterChanged(
         version=version,
         snapshot=True,

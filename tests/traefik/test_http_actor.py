@@ -29,7 +29,14 @@ from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.leases import LeaseUnwanted, LeaseWanted
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
 from messages.operator import Relayed
-from messages.routes import ExplainReport, ExplainRequest, RejectedReport, RejectedRequest
+from messages.routes import (
+    ExplainReport,
+    ExplainRequest,
+    NodeTrouble,
+    RejectedReport,
+    RejectedRequest,
+)
+from messages.wellness import Trouble
 from tests.harness import Harness, messages_of
 from tests.traefik.builders import on, snapshot, state
 from tests.traefik.conftest import connects, free_port, wait_until
@@ -209,6 +216,32 @@ def test_operators_get_explanations_and_rejections(start: Start) -> None:
     assert explained.polled_ago_s is not None
     assert isinstance(rejected, RejectedReport)
     assert [row.reason for row in rejected.rejected] == ["a user is written as name:hash"]
+
+
+@pytest.mark.case("R10", "O6")
+def test_container_that_is_not_watched_is_listed_as_rejected(start: Start) -> None:
+    harness = start()
+    harness.neighbours("operator")
+    harness.deliver(snapshot(on("alpha", state())))
+    wait_until(lambda: bool(hosts(harness)))
+    trouble = Trouble(
+        kind="unwatched",
+        subject="blog",
+        what="container blog is not watched",
+        why="its label traefik.enable is 'ture'",
+        fix="write traefik.enable=true",
+    )
+    request = RejectedRequest(troubles=(NodeTrouble(node="beta", trouble=trouble),))
+
+    harness.deliver(Relayed(asker="127.0.0.1:7947/operator", request=encode(request)))
+    harness.pump_until(lambda: len(harness.sent_to("operator")) == 1)
+
+    (rejected,) = harness.sent_to("operator")
+    assert isinstance(rejected, RejectedReport)
+    (row,) = rejected.rejected
+    assert (row.service, row.node, rejected.total) == ("blog", "beta", 1)
+    assert row.reason == "container blog is not watched: its label traefik.enable is 'ture'"
+    assert rejected.degraded == ("1 container without routes by mistake",)
 
 
 def test_a_missed_change_leads_to_a_new_subscription(start: Start) -> None:

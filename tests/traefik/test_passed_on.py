@@ -12,7 +12,7 @@ from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import NamedNodeState, NodeServiceState, NodeState
 from messages.monitor import Health, Label, ServiceState
-from tests.traefik.builders import on, snapshot, state, view
+from tests.traefik.builders import endpoint, on, snapshot, state, view
 
 ADDRESSES = {"alpha": "100.64.0.1", "beta": "100.64.0.2"}
 NODES = tuple(
@@ -46,6 +46,7 @@ def test_passed_on_requests_are_accepted_from_members_only() -> None:
         "entryPoints": ["constellation"],
         "rule": f"Header(`X-Constellation-Service`, `web.localhost`) && {PEERS}",
         "service": "_from.web.localhost",
+        "middlewares": ["constellation.from"],
     }
     servers = made["services"]["_from.web.localhost"]["loadBalancer"]["servers"]
     assert servers == [{"url": "http://172.17.0.2:80"}]
@@ -90,11 +91,12 @@ def test_the_sender_names_the_service_in_the_header_once() -> None:
 
 
 def test_passed_on_requests_have_their_own_retry_that_includes_504() -> None:
-    services = (on("beta", unpublished()), on("beta", state("published")))
+    there = state("published", endpoints=(endpoint(host=ADDRESSES["beta"]),))
+    services = (on("beta", unpublished()), on("beta", there))
     made = http_of(*services, settings=TraefikSettings(version="3.7"))
 
     names = made["routers"]["web.localhost"]["middlewares"]
-    assert names == ["constellation.retry-passed-on", "constellation.to.web.localhost"]
+    assert names == ["constellation.retry-passed-on"]
     retry = made["middlewares"]["constellation.retry-passed-on"]["retry"]
     assert (retry["status"], retry["timeout"]) == (["502", "504"], "10s")
     assert made["routers"]["published.localhost"]["middlewares"] == ["constellation.retry"]

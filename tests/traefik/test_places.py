@@ -8,6 +8,7 @@ from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.places import Places, places
 from constellation.traefik.reach import Place
+from constellation.traefik.trust import Trust
 from messages.gossip import ClusterMember, MemberState, NamedNodeState, NodeState
 from tests.traefik.builders import member, node_state, snapshot, view
 
@@ -111,7 +112,9 @@ def test_only_the_node_that_is_cordoned_or_dies_has_changed() -> None:
 
 
 def test_a_change_of_peers_affects_all_nodes() -> None:
-    one = Places("alpha", {}, ("10.0.0.1",))
+    trust = Trust({}, is_one_host=True)
+    one = Places("alpha", {}, ("10.0.0.1",), trust)
 
-    assert one.changed(Places("alpha", {}, ("10.0.0.1", "10.0.0.2"))) is None
-    assert one.changed(Places("beta", {}, ("10.0.0.1",))) is None
+    assert one.changed(Places("alpha", {}, ("10.0.0.1", "10.0.0.2"), trust)) is None
+    assert one.changed(Places("beta", {}, ("10.0.0.1",), trust)) is None
+    assert one.changed(Places("alpha", {}, ("10.0.0.1",), Trust({}, is_one_host=False))) is None

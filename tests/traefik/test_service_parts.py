@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from constellation.settings.traefik import TraefikSettings
-from constellation.traefik.dynamic_configuration import ConfigurationBuilder
-from constellation.traefik.service_parts import SERVICE_HEADER
-from messages.gossip import NamedNodeState, NodeServiceState, NodeState
+from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
+from constellation.traefik.hop import SERVICE_HEADER
+from messages.gossip import ClusterMember, NamedNodeState, NodeServiceState, NodeState
 from messages.monitor import ServiceState
 from tests.traefik.builders import endpoint, member, on, state, view
 
@@ -22,14 +22,19 @@ def node(name: str, address: str) -> NamedNodeState:
     return NamedNodeState(node=name, state=said)
 
 
-def build(*services: NodeServiceState, **fields: Any) -> dict[str, Any]:
+def configuration(
+    *services: NodeServiceState,
+    self_node: str = "alpha",
+    members: tuple[ClusterMember, ...] | None = (member("alpha"), member("beta")),
+    nodes: tuple[NamedNodeState, ...] = (node("alpha", "10.0.0.1"), node("beta", "10.0.0.2")),
+    **fields: Any,
+) -> DynamicConfiguration:
     builder = ConfigurationBuilder(settings=TraefikSettings(**fields), domain="example.org")
-    seen = view(
-        *services,
-        members=(member("alpha"), member("beta")),
-        nodes=(node("alpha", "10.0.0.1"), node("beta", "10.0.0.2")),
-    )
-    return dict(json.loads(builder.build(seen).body)["http"])
+    return builder.build(view(*services, self_node=self_node, members=members, nodes=nodes))
+
+
+def build(*services: NodeServiceState, **fields: Any) -> dict[str, Any]:
+    return dict(json.loads(configuration(*services, **fields).body)["http"])
 
 
 def published(host: str, **labels: Any) -> ServiceState:
@@ -107,7 +112,7 @@ def test_a_sticky_service_has_no_failover() -> None:
     )
 
     assert not [name for name in made["services"] if "_failover" in name]
-    assert made["services"]["web"]["loadBalancer"]["sticky"] == {"cookie": {}}
+    assert made["services"]["web"]["weighted"]["sticky"] == {"cookie": {}}
 
 
 def test_a_service_reached_through_another_traefik_is_named_in_a_header() -> None:
@@ -129,7 +134,7 @@ def test_passed_on_requests_reach_only_containers_of_this_node() -> None:
         f"Header(`{SERVICE_HEADER}`, `{NAME}`) && (ClientIP(`10.0.0.1`) || ClientIP(`10.0.0.2`))"
     )
     assert router["entryPoints"] == ["constellation"]
-    assert "middlewares" not in router
+    assert router["middlewares"] == ["constellation.from"]
     servers = made["services"][router["service"]]["loadBalancer"]["servers"]
     assert servers == [{"url": "http://172.17.0.2:80"}]
 
@@ -138,7 +143,7 @@ def test_a_passed_on_request_gets_no_second_sticky_cookie() -> None:
     labels: dict[str, Any] = {"http__services__web__loadbalancer__sticky__cookie__name": "held"}
     made = build(on("alpha", hidden(**labels)), ingress_port=9000)
 
-    assert "sticky" in made["services"]["web"]["loadBalancer"]
+    assert "sticky" in made["services"]["web"]["weighted"]
     assert "sticky" not in made["services"]["_from.web"]["loadBalancer"]
 
 

@@ -19,6 +19,7 @@ from tests.traefik.traefik_model_stream import Tcp, TcpRouter, Udp
 
 KEY_CHARACTERS_MAX = 1024  # yaml.v3: of a simple key
 UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+KINDS_OF_SERVICE = {"loadBalancer", "weighted", "highestRandomWeight", "failover"}
 SURROGATE = re.compile(r"(?<!\\)(\\\\)*\\ud[89a-f]", re.IGNORECASE)
 
 
@@ -82,9 +83,17 @@ def _check_http(http: Http) -> None:
 
 
 def _check_service(name: str, service: Service, services: Mapping[str, Service]) -> None:
-    kinds = {"loadBalancer", "failover"} & service.model_fields_set
+    kinds = KINDS_OF_SERVICE & service.model_fields_set
     if len(kinds) != 1:
         raise ValueError(f"service {name} is {sorted(kinds)}")
+    choosing = service.weighted or service.highestRandomWeight
+    for part in choosing.services if choosing is not None else ():
+        _check_there(part.name, services, f"service {name}")
+        # Traefik refuses to build a service that wants to know the health of one without a check.
+        found = services[part.name].loadBalancer
+        is_checked = found is not None and found.healthCheck is not None
+        if choosing is not None and choosing.healthCheck is not None and not is_checked:
+            raise ValueError(f"service {name} wants to know the health of {part.name}")
     if service.failover is not None:
         for target in (service.failover.service, service.failover.fallback):
             _check_there(target, services, f"service {name}")

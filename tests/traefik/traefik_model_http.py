@@ -118,9 +118,31 @@ class Failover(Element):
     errors: Annotated[FailoverErrors | None, Since("3.7")] = None
 
 
+class PartOfService(Element):
+    name: str
+    weight: Annotated[int, Field(ge=0)] = 1
+
+
+class NoOptions(Element):
+    """An object that may be empty, and is."""
+
+
+class Weighted(Element):
+    services: Annotated[list[PartOfService], Field(min_length=1)]
+    sticky: Annotated[Sticky | None, AllowEmpty()] = None
+    healthCheck: Annotated[NoOptions | None, AllowEmpty()] = None
+
+
+class HighestRandomWeight(Element):
+    services: Annotated[list[PartOfService], Field(min_length=1)]
+    healthCheck: Annotated[NoOptions | None, AllowEmpty()] = None
+
+
 class Service(Element):
     middlewares: Annotated[Items, Since("3.7")] = []
     loadBalancer: LoadBalancer | None = None
+    weighted: Weighted | None = None
+    highestRandomWeight: Annotated[HighestRandomWeight | None, Since("3.6")] = None
     failover: Failover | None = None
 
 

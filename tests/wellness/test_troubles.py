@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from constellation.wellness.judgement import judge
 from constellation.wellness.troubles import LISTED_MAX, TroubleBook
+from constellation.wire import decode
 from messages.admin import StatusRequest
+from messages.operator import Relayed
+from messages.routes import NodeTrouble, RejectedRequest
 from messages.wellness import TROUBLES_MAX, Trouble, TroubleKind, TroublesReported
 from tests.admin.builders import degraded, facts, members, status
 from tests.admin.started_admin import Admin
@@ -69,3 +74,21 @@ def test_trouble_of_this_node_is_in_its_status() -> None:
     admin.pass_time(2.0)
 
     assert "it is lost on alpha" in admin.reports()[0].degraded
+
+
+@pytest.mark.case("R10", "O6")
+def test_rejected_is_asked_for_with_the_containers_that_nodes_report() -> None:
+    admin = Admin(neighbours=("gossip", "http"))
+    admin.know_three_nodes()
+    unwatched = trouble("unwatched", "container blog is not watched", subject="blog")
+    report = TroublesReported(actor="docker", troubles=(trouble("disk"), unwatched))
+    admin.harness.deliver(report)
+
+    admin.ask(RejectedRequest())
+    admin.supervisor_answers()
+    admin.pass_time(2.0)
+
+    (relayed,) = [one for one in admin.harness.sent_to("http") if isinstance(one, Relayed)]
+    asked = decode(relayed.request)
+    assert isinstance(asked, RejectedRequest)
+    assert asked.troubles == (NodeTrouble(node="alpha", trouble=unwatched),)

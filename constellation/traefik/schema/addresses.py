@@ -48,11 +48,19 @@ def _is_authority(text: str) -> bool:
         return False
     if host.startswith("["):
         end = host.rfind("]")
-        return end > 0 and _PORT.fullmatch(host[end + 1 :]) is not None
+        return _is_ipv6(host[1:end]) and _PORT.fullmatch(host[end + 1 :]) is not None
     name, colon, port = host.rpartition(":")
     if not colon:
         name, port = host, ""
     return _HOST.fullmatch(name) is not None and re.fullmatch(r"[0-9]*", port) is not None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text.replace("%25", "%"))
+    except ValueError:
+        return False
+    return True
 
 
 def server_url(text: str) -> Fault | None:

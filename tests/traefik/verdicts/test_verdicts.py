@@ -77,7 +77,9 @@ def decide(question: Question) -> Decision:
         ),
     )
     settings = TraefikSettings(version=table.VERSION, default_routes="none", **SETTINGS)
-    made = ConfigurationBuilder(settings=settings, domain="localhost").build(view(on("a", state)))
+    made = ConfigurationBuilder(settings=settings, domain="localhost").build(
+        view(on("alpha", state))
+    )
     body = json.loads(made.body).get(protocol, {})
     is_sent = "x" in body.get("routers", {}) and "x" in body.get(section, {})
     reasons = tuple(item.reason for item in made.rejected)
