@@ -173,6 +173,14 @@ def test_a_value_that_traefik_takes_is_sent(
     assert (configuration.rejected_count, configuration.warned_count) == (0, warnings_count)
 
 
+@pytest.mark.parametrize("option", ["port", "scheme", "url"])
+def test_an_option_of_a_server_without_a_value_is_as_if_it_were_not_there(option: str) -> None:
+    configuration = made({**RULE, SERVICE + f"server.{option}": ""})
+
+    (server,) = body(configuration, "services")["x"]["loadBalancer"]["servers"]
+    assert server == {"url": "http://127.0.0.1:8080"}
+
+
 @pytest.mark.case("R12")
 def test_a_scheme_is_sent_in_the_form_that_works() -> None:
     configuration = made({**RULE, SERVICE + "server.scheme": "HTTPS"})
