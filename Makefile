@@ -2,7 +2,7 @@
 # A step prints one line; its full output is in build/log/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components lint test test-fast fuzz sim sim-all overload verdicts mutants plot-gossip demo bench scenarios cases settings lock clean
+.PHONY: help setup components lint test test-fast fuzz sim sim-all compat overload verdicts mutants plot-gossip demo bench scenarios cases settings lock clean
 
 PYTHON ?=
 WORKERS ?= 2
@@ -60,6 +60,10 @@ fuzz: setup  ## feed broken input to everything that gossip decodes; RUNS=200000
 sim: setup  ## simulate Raft and leases under random faults; SEEDS=1000 FROM=0, or SEED=7 for one
 	@$(RUN) -m tests.simulation.raft_campaign --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0) \
 		$(if $(SEED),--seed $(SEED))
+
+compat: components  ## compare label set-ups with Traefik's Docker provider, and `explain` with requests; SEEDS=100
+	@$(RUN) -m pytest tests/traefik/compatibility --all-setups
+	@$(RUN) -m pytest tests/simulation/test_explained.py --sim-runs $(or $(SEEDS),100)
 
 sim-all: setup  ## run every simulation with many seeds; SEEDS=100
 	@$(RUN) -m pytest $(PARALLEL) tests/simulation --sim-runs $(or $(SEEDS),100)

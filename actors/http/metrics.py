@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import platform
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from constellation import __version__
 from constellation.traefik.dynamic_configuration import DynamicConfiguration
 
 BUILD_BUCKETS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -13,6 +16,9 @@ class HttpMetrics:
     """Metrics of the listener and of the body it serves."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        Info(
+            "constellation_build", "Version of the agent and of its Python", registry=registry
+        ).info({"version": __version__, "python_version": platform.python_version()})
         self.requests = Counter(
             "constellation_http_requests",
             "Requests answered, by path and status",

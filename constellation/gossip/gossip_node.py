@@ -81,6 +81,9 @@ class GossipFigures:
     exchanges_spared: int
     refutations: int
     local_health_multiplier: int
+    paths_lost: int  # members to which UDP does not pass
+    unheard: int  # claims of members that were never heard, which wait
+    unheard_forgotten: int
 
 
 class GossipNode:
@@ -195,6 +198,9 @@ class GossipNode:
             exchanges_spared=self.sameness.spared,
             refutations=self.swim.membership.refute_count,
             local_health_multiplier=self.swim.prober.awareness.local_health_multiplier,
+            paths_lost=len(self.swim.paths.over_tcp),
+            unheard=len(self.swim.hearsay),
+            unheard_forgotten=self.swim.hearsay.forgotten,
         )
 
     # What readers of the cluster receive.

@@ -53,8 +53,8 @@ class Paths:
 
     @property
     def over_tcp(self) -> list[Address]:
-        """The members that are told news over TCP."""
-        return [to for to, doubt in self._doubts.items() if doubt.unanswered >= LOST]
+        """The members that are told news over TCP.  Safe to ask in another thread."""
+        return [to for to, doubt in list(self._doubts.items()) if doubt.unanswered >= LOST]
 
     def lost(self, now_s: float) -> Iterator[LostPath]:
         """Yield the members to which UDP does not pass for a while now."""

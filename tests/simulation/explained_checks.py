@@ -1,0 +1,101 @@
+"""What `explain` says of each host name, against what real requests get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from constellation.traefik.explanation import Explanation
+from tests.simulation.explained_cluster import DOMAIN, PATH, Box, Cluster
+from tests.simulation.explained_lab import Answer, Lab, Routes
+
+REQUESTS = 6  # of one kind, to meet all servers
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One host name, the containers that ask for it, and the requests to send."""
+
+    host: str
+    boxes: tuple[Box, ...]
+    requests: tuple[tuple[str, str], ...]  # path, entry point
+
+
+def hosts_of(cluster: Cluster, routes: Routes) -> Iterator[Asked]:
+    """Yield the host names that labels ask for, and those of services without routers."""
+    for host in sorted({host for box in cluster.boxes for host in box.hosts}):
+        boxes = tuple(box for box in cluster.boxes if host in box.hosts)
+        requests = sorted(set(_requests(host, boxes))) or [("/", "web")]
+        yield Asked(host, boxes, tuple(requests))
+    for host in sorted(_default_hosts(routes)):
+        yield Asked(host, (), (("/", "web"),))
+
+
+def contradictions(cluster: Cluster, lab: Lab, routes: Routes) -> Iterator[str]:
+    """Yield where `explain` on one node contradicts what requests to its Traefik get."""
+    for asked in hosts_of(cluster, routes):
+        answers = {
+            lab.ask(routes.node.name, asked.host, path, entry_point)
+            for path, entry_point in asked.requests
+            for _ in range(REQUESTS)
+        }
+        told = routes.explain(asked.host)
+        for found in (*_of_failures(asked, answers, told), *_of_strangers(asked, answers)):
+            got = ", ".join(sorted(f"{one.status} {one.by}".strip() for one in answers))
+            said = "; ".join((*told.degraded, *told.notes))
+            listed = "; ".join(f"{row.service} {row.label}: {row.reason}" for row in told.rejected)
+            yield (
+                f"{asked.host} on {routes.node.name}: {found}: requests {asked.requests} got "
+                f"{got}; explain says [{said}], rejected [{listed}]"
+            )
+
+
+def _of_failures(asked: Asked, answers: set[Answer], told: Explanation) -> Iterator[str]:
+    enabled = [box for box in asked.boxes if box.is_enabled]
+    if any(answer.is_failure for answer in answers):
+        if not told.degraded:
+            yield "a request fails and nothing is said"
+        elif enabled and not _names(told) & {box.name for box in enabled}:
+            yield f"none of the containers that ask for it is named: {[b.name for b in enabled]}"
+    elif wrong := [line for line in told.degraded if _is_about_requests(line)]:
+        yield f"all requests succeed and it says {wrong}"
+
+
+def _of_strangers(asked: Asked, answers: set[Answer]) -> Iterator[str]:
+    if asked.boxes and not any("service=" in str(box.labels) for box in asked.boxes):
+        own = {box.app for box in asked.boxes}
+        for answer in sorted(answers, key=str):
+            if answer.by and not any(answer.by in {app, f"{app}-2"} for app in own):
+                yield f"{answer.by} answered, which does not ask for it"
+
+
+def _names(told: Explanation) -> set[str]:
+    """Return the containers that an explanation names as a service or an instance."""
+    rows = [(backend.service, backend) for route in told.routes for backend in route.backends]
+    named = {service for service, _ in rows} | {row.service for row in told.rejected}
+    named |= {text.partition(" on ")[0] for route in told.routes for text in route.defined_by}
+    named |= {line.partition(" on ")[0] for line in told.notes}
+    return named
+
+
+def _is_about_requests(line: str) -> bool:
+    return "left out" not in line
+
+
+def _requests(host: str, boxes: tuple[Box, ...]) -> Iterator[tuple[str, str]]:
+    for box in boxes:
+        for label, rule in box.labels.items():
+            if label.endswith(".rule") and f"`{host}`" in rule:
+                options = label.removesuffix("rule")
+                named = box.labels.get(f"{options}entrypoints", "web")
+                path = next(iter(PATH.findall(rule)), "/")
+                for entry_point in named.split(","):
+                    if entry_point in {"web", "websecure"}:
+                        yield path, entry_point
+
+
+def _default_hosts(routes: Routes) -> set[str]:
+    """Return the host names under the domain that routers of this node have."""
+    names = routes.view.services
+    hosts = {f"{name}.{DOMAIN}" for name in names}
+    return {host.lower() for host in hosts if len(host) <= 63 and "_" not in host}
