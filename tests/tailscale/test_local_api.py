@@ -12,7 +12,7 @@ from actors.adapters.tailscale import ask_tailscale
 from constellation.errors import AdapterError
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.condition import TailscaleCondition, condition_of
-from constellation.tailscale.seeds import SeedPolicy, seed_hosts
+from constellation.tailscale.seeds import SeedPolicy, seed_hosts, seed_troubles
 from constellation.tailscale.tailnet import Tailnet
 from rigs.availability import ComponentUnavailableError
 from rigs.needs import give_up
@@ -228,24 +228,30 @@ def test_peer_is_a_seed_by_tag_or_name(lab: Lab) -> None:
         assert seed_hosts(found, policy, own) == ((peer,) if is_seed else ()), policy
 
 
-def test_peer_whose_key_has_expired_is_not_a_seed(lab: Lab) -> None:
+@pytest.mark.case("C4")
+@pytest.mark.parametrize(
+    ("happens", "is_tried", "words"),
+    [
+        ("peer_stops", True, "1 tagged machine of the tailnet, none online"),
+        ("peer_expires", False, "1 tagged machine of the tailnet with an expired key"),
+    ],
+)
+def test_peer_that_is_unlikely_to_answer_is_told_and_tried_only_if_it_may(
+    lab: Lab, happens: str, is_tried: bool, words: str
+) -> None:
     own = lab.join(TAG)
     peer = lab.peer_joins(TAG)
 
     def seeds() -> tuple[str, ...]:
         return seed_hosts(ask(lab), SeedPolicy(), own)
 
+    def told() -> list[str]:
+        return [one.what for one in seed_troubles(ask(lab), SeedPolicy(), own)]
+
     wait_until(lambda: seeds() == (peer,), timeout_s=20, what="the peer")
-    lab.peer_expires()
+    assert told() == []
 
-    wait_until(lambda: seeds() == (), timeout_s=60, what=lambda: f"no seeds: {seeds()}")
+    getattr(lab, happens)()
 
-
-def test_offline_peer_is_a_seed_only_while_no_other_is_online(lab: Lab) -> None:
-    own = lab.join(TAG)
-    peer = lab.peer_joins(TAG)
-    wait_until(lambda: any(one.online for one in ask(lab).peers), timeout_s=20, what="the peer")
-    lab.peer_stops()
-    wait_until(lambda: not any(one.online for one in ask(lab).peers), timeout_s=60, what="its end")
-
-    assert seed_hosts(ask(lab), SeedPolicy(), own) == (peer,)
+    wait_until(lambda: told() == [words], timeout_s=60, what=lambda: f"{words}: {told()}")
+    assert seeds() == ((peer,) if is_tried else ())
