@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from constellation.settings.traefik import TraefikSettings
+from constellation.traefik.claims import Claims
 from constellation.traefik.dependencies import DependencyGraph
 from constellation.traefik.document import Document
 from constellation.traefik.elements import (
@@ -46,6 +47,7 @@ class Composition:
         middlewares: every middleware by the key that a service means.
         rejections: what was left out, by the key that it belongs to.
         domain: of the default host names.
+        claims: which routers name which hosts.
         graph: which elements must be composed again when another one changes.
     """
 
@@ -59,6 +61,7 @@ class Composition:
         self.rejections: dict[ElementKey, tuple[Rejection, ...]] = {}
         self.graph = DependencyGraph()
         self.domain = domain
+        self.claims = Claims()
         self._parts: dict[
             ElementKey, tuple[ElementKey, ...]
         ] = {}  # of the document, by the key that put them there
@@ -164,6 +167,11 @@ class Composition:
         self.rejections.pop(key, None)
         if rejected:
             self.rejections[key] = rejected
+
+    def parts_of(self, key: ElementKey) -> Parts:
+        """Return what `key` has in the document."""
+        found = self.document.section(key.protocol, key.section)
+        return {part: found[part.body_name] for part in self._parts.get(key, ())}
 
     def set_routed(self, key: ElementKey, routed: frozenset[Instance]) -> None:
         """Replace the instances that get the requests of the service `key`."""

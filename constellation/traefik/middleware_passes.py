@@ -102,7 +102,7 @@ def _pages_elsewhere(
     if "errors" not in middleware.config or services_name_themselves(composition.settings):
         return []
     service = composition.find_service("http", middleware.config["errors"]["service"])
-    if service is None or not composition.services[service].face.passes_on:
+    if service is None or not composition.services[service].face.hop:
         return []
     warning = page_warning(key, service.name)
     return [warning.of(one.instance.service, one.instance.node) for one in group]

@@ -61,7 +61,7 @@ def _compose(composition: Composition, key: ElementKey, work: Work) -> ComposedS
         if isinstance(one.element, Service) and one.element.is_routed
     ]
     face = ServiceFace(
-        passes_on=made.passes_on,
+        hop=made.hop,
         fails_over=made.fails_over,
         owner=winner.instance.service,
         middlewares=service.middlewares,
