@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,8 +24,9 @@ class Asked:
 
 def hosts_of(cluster: Cluster, routes: Routes) -> Iterator[Asked]:
     """Yield the host names that labels ask for, and those of services without routers."""
-    for host in sorted({host for box in cluster.boxes for host in box.hosts}):
-        boxes = tuple(box for box in cluster.boxes if host in box.hosts)
+    wanted = [box for box in cluster.boxes if box.labels["traefik.enable"] != "false"]
+    for host in sorted({host for box in wanted for host in box.hosts}):
+        boxes = tuple(box for box in wanted if host in box.hosts)
         requests = sorted(set(_requests(host, boxes))) or [("/", "web")]
         yield Asked(host, boxes, tuple(requests))
     for host in sorted(_default_hosts(routes)):
@@ -51,12 +53,14 @@ def contradictions(cluster: Cluster, lab: Lab, routes: Routes) -> Iterator[str]:
 
 
 def _of_failures(asked: Asked, answers: set[Answer], told: Explanation) -> Iterator[str]:
-    enabled = [box for box in asked.boxes if box.is_enabled]
     if any(answer.is_failure for answer in answers):
         if not told.degraded:
             yield "a request fails and nothing is said"
-        elif enabled and not _names(told) & {box.name for box in enabled}:
-            yield f"none of the containers that ask for it is named: {[b.name for b in enabled]}"
+        elif asked.boxes and not any(_is_named(box, told) for box in asked.boxes):
+            names = [box.name for box in asked.boxes]
+            yield f"none of the containers that ask for it is named: {names}"
+    elif any("chooses one of them" in note for note in told.notes):
+        return  # the other one may fail
     elif wrong := [line for line in told.degraded if _is_about_requests(line)]:
         yield f"all requests succeed and it says {wrong}"
 
@@ -69,17 +73,22 @@ def _of_strangers(asked: Asked, answers: set[Answer]) -> Iterator[str]:
                 yield f"{answer.by} answered, which does not ask for it"
 
 
-def _names(told: Explanation) -> set[str]:
-    """Return the containers that an explanation names as a service or an instance."""
-    rows = [(backend.service, backend) for route in told.routes for backend in route.backends]
-    named = {service for service, _ in rows} | {row.service for row in told.rejected}
-    named |= {text.partition(" on ")[0] for route in told.routes for text in route.defined_by}
-    named |= {line.partition(" on ")[0] for line in told.notes}
-    return named
+def _is_named(box: Box, told: Explanation) -> bool:
+    """Return whether an explanation names a container, or its service."""
+    rows = [backend for route in told.routes for backend in route.backends]
+    named = {name for row in rows for name in (row.service, row.instance)}
+    named |= {row.service for row in told.rejected}
+    texts = (*told.degraded, *told.notes, *(text for one in told.routes for text in one.defined_by))
+    return bool({box.name, box.service} & named) or any(
+        re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)
+        for text in texts
+        for name in (box.name, box.service)
+    )
 
 
 def _is_about_requests(line: str) -> bool:
-    return "left out" not in line
+    """Return whether a line says that requests for the host fail."""
+    return " answers " in line or "Traefik answers" in line
 
 
 def _requests(host: str, boxes: tuple[Box, ...]) -> Iterator[tuple[str, str]]:
