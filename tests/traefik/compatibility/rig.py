@@ -21,6 +21,7 @@ from tests.traefik.compatibility.containers import remove_all, run_all
 from tests.traefik.compatibility.normal import SERVICES, DefaultNames, Places, Routes, normal
 from tests.traefik.compatibility.requests import Answers, Probe, ask_all, probes
 from tests.traefik.compatibility.setups import Container, Setup
+from tests.traefik.compatibility.table import LAST
 
 DOMAIN = "localhost"
 TCP_ENTRY_POINTS = ("websecure", "tls", *(f"tcp-{letter}" for letter in "abcdefgh"))
@@ -106,7 +107,7 @@ def _of_batch(engine: PrivateDocker, directory: Path, setups: Sequence[Setup]) -
     The last container is started once all else is there: both Traefiks then read everything
     anew, and what they log from then on has nothing to do with the order of things at the start.
     """
-    everything = containers(setups)
+    everything = containers([*setups, LAST])
     *first, last = everything
     with contextlib.ExitStack() as stack:
         stack.callback(remove_all, engine)
