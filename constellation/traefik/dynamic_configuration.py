@@ -24,19 +24,25 @@ from constellation.traefik.places import Places, places
 from constellation.traefik.rejection import Rejection
 from messages.monitor import ServiceState
 
-REJECTED_MAX = 1000  # that are listed; `rejected_count` counts all
+REJECTED_MAX = 1000  # that are listed, of both kinds; the counts are of all
 
 
 @dataclass(frozen=True, slots=True)
 class DynamicConfiguration:
-    """One body, what it routes to, and what was left out of it."""
+    """One body, what it routes to, and what does not work as its labels ask."""
 
     body: bytes
     router_count: int
     service_count: int
     routed: frozenset[Instance]  # every instance that gets requests
     rejected: tuple[Rejection, ...]
-    rejected_count: int
+    rejected_count: int  # of what was left out
+    warned_count: int = 0  # of what is sent and will not work
+
+    @property
+    def fault_count(self) -> int:
+        """How many of both kinds there are."""
+        return self.rejected_count + self.warned_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class ConfigurationBuilder:
         self._rejected_of: dict[
             Instance, tuple[Rejection, ...]
         ] = {}  # only of instances that have some
+        self._elsewhere_of: dict[Instance, tuple[Rejection, ...]] = {}  # as above
 
     def build(self, view: ClusterView) -> DynamicConfiguration:
         """Return the configuration for the cluster in `view`."""
@@ -99,6 +106,7 @@ class ConfigurationBuilder:
     ) -> set[ElementKey]:
         known = self._known.pop(instance, None)
         self._rejected_of.pop(instance, None)
+        self._elsewhere_of.pop(instance, None)
         before = known.contributions if known is not None else {}
         if state is None:
             return self.composition.contribute(instance, before, {})
@@ -121,6 +129,9 @@ class ConfigurationBuilder:
         self._known[instance] = known
         if known.rejected:
             self._rejected_of[instance] = known.rejected
+        if known.plan.elsewhere:
+            elsewhere = known.plan.elsewhere
+            self._elsewhere_of[instance] = tuple(one.of(*instance.place) for one in elsewhere)
 
     def _no_name(self, instance: Instance) -> Rejection:
         reason = f"the name {instance.service[:64]!r} cannot be part of a host name"
@@ -141,14 +152,17 @@ class ConfigurationBuilder:
             service_count=sum(map(len, services)),
             routed=self.composition.routed,
             rejected=rejected[:REJECTED_MAX],
-            rejected_count=len(rejected),
+            rejected_count=sum(not item.is_sent for item in rejected),
+            warned_count=sum(item.is_sent for item in rejected),
         )
 
     def _rejected(self) -> tuple[Rejection, ...]:
         found = {item for items in self._rejected_of.values() for item in items}
         for rejections in self.composition.rejections.values():
             found.update(rejections)
-        return tuple(sorted(found))
+        if self.places is not None and len(self.places.nodes) > 1:
+            found.update(item for items in self._elsewhere_of.values() for item in items)
+        return tuple(sorted(found, key=lambda item: (item.is_sent, item)))
 
 
 def _differing(
