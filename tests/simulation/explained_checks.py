@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from constellation.traefik.explanation import Explanation
 from tests.simulation.explained_cluster import DOMAIN, PATH, Box, Cluster
-from tests.simulation.explained_lab import Answer, Lab, Routes
+from tests.simulation.explained_lab import Answer, Routes
+
+Ask = Callable[[str, str, str, str], Answer]  # node, host, path, entry point
 
 REQUESTS = 6  # of one kind, to meet all servers
 
@@ -33,11 +35,11 @@ def hosts_of(cluster: Cluster, routes: Routes) -> Iterator[Asked]:
         yield Asked(host, (), (("/", "web"),))
 
 
-def contradictions(cluster: Cluster, lab: Lab, routes: Routes) -> Iterator[str]:
+def contradictions(cluster: Cluster, ask: Ask, routes: Routes) -> Iterator[str]:
     """Yield where `explain` on one node contradicts what requests to its Traefik get."""
     for asked in hosts_of(cluster, routes):
         answers = {
-            lab.ask(routes.node.name, asked.host, path, entry_point)
+            ask(routes.node.name, asked.host, path, entry_point)
             for path, entry_point in asked.requests
             for _ in range(REQUESTS)
         }

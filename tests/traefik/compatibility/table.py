@@ -24,6 +24,7 @@ SETUPS: dict[str, Setup] = {setup.name: setup for setup in (*SECOND, *FIRST, LAS
 
 def batches(*, everything: bool) -> list[tuple[Setup, ...]]:
     """Return all set-ups, or the first and a sample of the second: those that run at one time."""
-    second = SECOND if everything else SECOND[::EVERY]
-    starts = range(0, len(second), AT_A_TIME)
-    return [*(second[start : start + AT_A_TIME] for start in starts), FIRST]
+    if not everything:
+        return [(*SECOND[::EVERY], *FIRST)]
+    starts = range(0, len(SECOND), AT_A_TIME)
+    return [*(SECOND[start : start + AT_A_TIME] for start in starts), FIRST]
