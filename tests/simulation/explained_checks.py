@@ -44,7 +44,8 @@ def contradictions(cluster: Cluster, ask: Ask, routes: Routes) -> Iterator[str]:
             for _ in range(REQUESTS)
         }
         told = routes.explain(asked.host)
-        for found in (*_of_failures(asked, answers, told), *_of_strangers(asked, answers)):
+        wrong = [*_of_failures(asked, answers, told), *_of_strangers(asked, answers)]
+        for found in (*wrong, *_of_status(cluster, routes, asked, answers)):
             got = ", ".join(sorted(f"{one.status} {one.by}".strip() for one in answers))
             said = "; ".join((*told.degraded, *told.notes))
             listed = "; ".join(f"{row.service} {row.label}: {row.reason}" for row in told.rejected)
@@ -65,6 +66,19 @@ def _of_failures(asked: Asked, answers: set[Answer], told: Explanation) -> Itera
         return  # the other one may fail
     elif wrong := [line for line in told.degraded if _is_about_requests(line)]:
         yield f"all requests succeed and it says {wrong}"
+
+
+def _of_status(
+    cluster: Cluster, routes: Routes, asked: Asked, answers: set[Answer]
+) -> Iterator[str]:
+    """Yield if a host fails whose container should serve, and status says that all is well."""
+    serving = {node.name for node in cluster.living if not node.cordoned}
+    is_meant = any(
+        box.status == "running" and box.node in serving and "constellation.http" not in box.labels
+        for box in asked.boxes
+    )
+    if is_meant and any(answer.is_failure for answer in answers) and not routes.status():
+        yield "a request fails and status says that all is well"
 
 
 def _of_strangers(asked: Asked, answers: set[Answer]) -> Iterator[str]:

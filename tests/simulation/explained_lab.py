@@ -14,7 +14,7 @@ import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,9 +26,14 @@ from constellation.monitor.published_ports import PublishPolicy
 from constellation.monitor.troubles import docker_troubles
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.explanation import Explanation, explain
+from constellation.traefik.unserved import unserved
+from constellation.wellness.facts import Facts
+from constellation.wellness.judgement import judge
+from constellation.wellness.routes import counts_of
 from constellation.wellness.troubles import about
 from messages.admin import NodeStatus
 from messages.gossip import ClusterMember, NamedNodeState, NodeServiceState, NodeState
+from messages.routes import UNSERVED_MAX, RoutesHealth
 from rigs.ports import free_ports
 from rigs.processes import wait_until
 from rigs.traefik import Traefik, traefik
@@ -68,13 +73,16 @@ def states_of(node: Node, inventory: Inventory) -> list[NodeServiceState]:
 
 @dataclass
 class Routes:
-    """What the agent of one node makes of a cluster."""
+    """What the agent of one node makes of a cluster.
+
+    `statuses` are those of all living nodes.
+    """
 
     node: Node
     view: ClusterView
     builder: ConfigurationBuilder
     made: DynamicConfiguration
-    statuses: Sequence[NodeStatus]
+    statuses: Sequence[NodeStatus] = ()
 
     def explain(self, host: str) -> Explanation:
         """Return what `constellation explain` tells of a host name on this node."""
@@ -82,27 +90,50 @@ class Routes:
         rejected = self.made.rejected
         return explain(host, self.builder.composition, self.view, rejected, lambda _: 0.0, troubles)
 
+    def status(self) -> tuple[str, ...]:
+        """Return what `constellation status` tells on this node; empty: all is well."""
+        return judge(Facts.of(self.node.name, self.view, self.statuses)).degraded()
 
-def routes_of(cluster: Cluster) -> Iterator[Routes]:
+    def own_status(self, inventory: Inventory) -> NodeStatus:
+        """Return what this node tells the others of itself."""
+        rejected = self.made.rejected
+        found = unserved(self.builder.composition, self.view, rejected)
+        return NodeStatus(
+            node=self.node.name,
+            agent_version="",
+            uptime_s=1.0,
+            actors=(),
+            troubles=docker_troubles(inventory, DOMAIN).troubles,
+            routes=RoutesHealth(
+                has_traefik=True,
+                has_body=True,
+                is_settled=True,
+                unserved=tuple(found[:UNSERVED_MAX]),
+                unserved_total=len(found),
+                **counts_of(rejected),
+            ),
+        )
+
+
+def routes_of(cluster: Cluster) -> list[Routes]:
     """Build the body of each living node."""
     inventories = {node: inventory_of(node, cluster.boxes) for node in cluster.nodes}
     states = [one for node in cluster.nodes for one in states_of(node, inventories[node])]
-    statuses = [_status(node, inventories[node]) for node in cluster.living]
-    for node in cluster.living:
-        told = snapshot(
-            *states,
-            self_node=node.name,
-            members=tuple(_member(other, node) for other in cluster.nodes),
-            nodes=tuple(_node_state(cluster, other) for other in cluster.nodes),
-        )
-        view = ClusterView().apply(told)
-        builder = ConfigurationBuilder(settings=cluster.settings(node), domain=DOMAIN)
-        yield Routes(node, view, builder, builder.build(view), statuses)
+    made = [_routes_of(cluster, node, states) for node in cluster.living]
+    statuses = [routes.own_status(inventories[routes.node]) for routes in made]
+    return [replace(routes, statuses=statuses) for routes in made]
 
 
-def _status(node: Node, inventory: Inventory) -> NodeStatus:
-    troubles = docker_troubles(inventory, DOMAIN).troubles
-    return NodeStatus(node=node.name, agent_version="", uptime_s=1.0, actors=(), troubles=troubles)
+def _routes_of(cluster: Cluster, node: Node, states: Sequence[NodeServiceState]) -> Routes:
+    told = snapshot(
+        *states,
+        self_node=node.name,
+        members=tuple(_member(other, node) for other in cluster.nodes),
+        nodes=tuple(_node_state(cluster, other) for other in cluster.nodes),
+    )
+    view = ClusterView().apply(told)
+    builder = ConfigurationBuilder(settings=cluster.settings(node), domain=DOMAIN)
+    return Routes(node, view, builder, builder.build(view))
 
 
 def _member(node: Node, seen_by: Node) -> ClusterMember:

@@ -40,14 +40,13 @@ def test_a_failure_that_is_explained_is_no_contradiction() -> None:
     ("of", "answer", "words"),
     [
         (cluster(), Answer(502), "a request fails and nothing is said"),
+        (cluster(), Answer(502), "status says that all is well"),
         (cluster(check="unhealthy"), Answer(200, "shop"), "all requests succeed and it says"),
         (cluster(), Answer(200, "blog"), "blog answered, which does not ask for it"),
     ],
 )
 def test_a_contradiction_is_found(of: Cluster, answer: Answer, words: str) -> None:
-    (line,) = found(of, answer)
-
-    assert words in line
+    assert any(words in line for line in found(of, answer))
 
 
 def test_the_clusters_differ_in_what_matters() -> None:
