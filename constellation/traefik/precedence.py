@@ -129,7 +129,7 @@ def _in_order(
             for entry_point in config.get("entryPoints") or ("",)
         ]
         earlier = [winners[group] for group in groups if group in winners]
-        others = [one for one in earlier if one[1].written != key.written]
+        others = [one for one in earlier if one[1]._replace(variant="") != key._replace(variant="")]
         is_last = len(others) == len(groups)
         lost = [winner for won, winner in others if won > priority]
         tied = [winner for won, winner in others if won == priority]
