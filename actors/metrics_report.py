@@ -27,6 +27,7 @@ def metrics_report(actor: str, registry: CollectorRegistry) -> MetricsReport:
                     value=float(sample.value),
                 )
                 for sample in family.samples
+                if sample.name != f"{family.name}_created"  # when counting began: of no use
             ),
         )
         for family in registry.collect()

@@ -21,7 +21,6 @@ from actors.shell import ShellActor
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
 from constellation.errors import AdapterError
-from constellation.lateness import Lateness
 from constellation.raft.asked import Reply
 from constellation.raft.batch import Batch, LocalEffect, Publish
 from constellation.raft.effects import SendTo
@@ -43,7 +42,6 @@ from messages.raft_member import (
     RaftStatusRequest,
 )
 
-TICK_INTERVAL_S = 0.05
 DISK_PATIENCE_S = 5.0  # shorter than the supervisor's, which would kill an actor that waits
 RAFT = "raft"  # the name of every node's Raft actor
 
@@ -51,7 +49,7 @@ RAFT = "raft"  # the name of every node's Raft actor
 class RaftActor(ShellActor):
     """Translate messages to inputs of the host, and its batches to the disk and other actors."""
 
-    tick_interval_s = TICK_INTERVAL_S
+    tick_interval_s = 0.05
 
     def on_start(self) -> None:
         settings = node.settings()
@@ -66,7 +64,6 @@ class RaftActor(ShellActor):
             random=SystemRandom(),
             utc_s=node.started_at_utc_s(),
         )
-        self.lateness = Lateness(TICK_INTERVAL_S)
         self._directory = Path(settings.data_dir) / "raft"
         self._disk = BoundedSave(str(self._directory / FILE_NAME), patience_s=DISK_PATIENCE_S)
         self.store: RaftStore | None = None  # None exactly while the host refuses
@@ -165,8 +162,7 @@ class RaftActor(ShellActor):
     def on_tick(self, now_s: float) -> None:
         if self.host.wants_disk(now_s):
             self._open(now_s)
-        late_s = self.lateness.ticked(now_s)
-        self.host.tick(now_s, late_s=late_s, patience=self.lateness.patience)
+        self.host.tick(now_s, late_s=self.late_s, patience=self.lateness.patience)
         self._work(now_s)
         self.metrics.look(self.host.member, self.host.health, journal_bytes=self._journal_bytes)
 

@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress, ActorExitRequest
 
 from actors import node
+from actors.adapters.run_queue import waited_s
 from actors.monitor import MonitorActor
 from actors.shell import ShellActor
 from constellation.cluster_view import ClusterView
@@ -33,7 +34,9 @@ class ServicesActor(ShellActor):
 
     def on_start(self) -> None:
         policy = node.settings().supervisor.policy()
-        self.roster = MonitorRoster(restart=policy.restart, ping_timeout_s=policy.ping_timeout_s)
+        self.roster = MonitorRoster(
+            restart=policy.restart, ping_timeout_s=policy.ping_timeout_s, waited_s=waited_s
+        )
         self.monitors: dict[str, ActorAddress] = {}
         self.names: dict[str, str] = {}  # of instances, by the address text of their monitor
         self._stopping = False
@@ -63,7 +66,7 @@ class ServicesActor(ShellActor):
             registry=self.registry,
         )
         self._created = Counter(
-            "constellation_monitor_created",
+            "constellation_monitor_actor_starts",
             "Monitor processes created, restarts included",
             registry=self.registry,
         )
@@ -71,7 +74,8 @@ class ServicesActor(ShellActor):
     def on_tick(self, now_s: float) -> None:
         if self._stopping:
             return
-        self._perform(self.roster.tick(now_s))
+        patience = self.lateness.patience
+        self._perform(self.roster.tick(now_s, late_s=self.late_s, patience=patience))
         counts = self.roster.health_counts()
         for health in HEALTHS:
             self._healths.labels(health).set(counts[health])
@@ -95,7 +99,7 @@ class ServicesActor(ShellActor):
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
         name = self.names.get(self.address_text(sender))
         if name is not None:
-            self.roster.answered(name, self.now_s())
+            self.roster.started(name, message.process_id, self.now_s())
 
     def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
         name = self.names.get(self.address_text(sender))

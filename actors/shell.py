@@ -38,6 +38,7 @@ from actors.transport import stats
 from actors.transport.transport import claim_name, has_more_arrived
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
+from constellation.lateness import Lateness
 from constellation.leases.clock import BootSeconds
 from constellation.log import bind_log_context, get_logger
 from constellation.peers import actor_systems
@@ -84,6 +85,8 @@ class ShellActor(ActorTypeDispatcher):
         self.readers: dict[str, ActorAddress] = {}  # subscribed actors of this node, by address
         self._asked_to_yield_at_s: float | None = None
         self._tick = 0
+        self.lateness = Lateness(self.tick_interval_s or 0.0)
+        self.late_s = 0.0  # by how much the present tick is late
         self._handlers: dict[type, Callable[[Any, ActorAddress], Any]] = {}
         self._metrics_due_at_s = 0.0
         ProcessCollector(registry=self.registry)
@@ -122,7 +125,10 @@ class ShellActor(ActorTypeDispatcher):
         """Actor `name` of this node has started, or started again and knows nothing."""
 
     def on_tick(self, now_s: float) -> None:
-        """Step the core with the passing of time."""
+        """Step the core with the passing of time.
+
+        `self.late_s` says by how much this tick is late, and `self.lateness` how patient to be.
+        """
 
     def on_caught_up(self) -> None:
         """All messages that have arrived are handled: do the work that was deferred until then."""
@@ -351,6 +357,7 @@ class ShellActor(ActorTypeDispatcher):
             self._metrics_due_at_s = now_s + node.settings().metrics_interval_s
             self.post(METRICS_ACTOR, metrics_report(self.name, self.registry))
         if self.tick_interval_s is not None:
+            self.late_s = self.lateness.ticked(now_s)
             self.on_tick(now_s)
 
     def receiveMsg_WatchMessage(self, message: WatchMessage, sender: ActorAddress) -> None:

@@ -9,10 +9,9 @@ from actors import node
 from actors.adapters.run_queue import waited_s
 from actors.shell import ShellActor
 from constellation.effects import Note
-from constellation.lateness import Lateness
 from constellation.registry import enabled_actors, load
 from constellation.supervision.process_effects import Create, End, Tell
-from constellation.supervision.watch import TICK_INTERVAL_S, Announce, Effect, Report, Watch
+from constellation.supervision.watch import Announce, Effect, Report, Watch
 from constellation.transport.address import ActorRef
 from messages.base import Message
 from messages.gossip import GossipLeft
@@ -34,14 +33,13 @@ from messages.lifecycle import (
 class SupervisorActor(ShellActor):
     """Translate messages of actors to steps of the watch, and its effects to processes."""
 
-    tick_interval_s = TICK_INTERVAL_S
+    tick_interval_s = 0.05
 
     def on_start(self) -> None:
         settings = node.settings()
         actors = enabled_actors(settings)
         self.classes: dict[str, type[ShellActor]] = {one.name: load(one.actor) for one in actors}
         self.watch = Watch(actors, settings.supervisor.policy(), waited_s)
-        self.lateness = Lateness(TICK_INTERVAL_S)
         self.children: dict[str, ActorAddress] = {}
         self.names: dict[str, str] = {}  # of children, by the text of their address
         self.asker: ActorAddress | None = None
@@ -66,8 +64,8 @@ class SupervisorActor(ShellActor):
 
     def on_tick(self, now_s: float) -> None:
         if self.asker is not None:
-            late_s = self.lateness.ticked(now_s)
-            self._perform(self.watch.tick(now_s, late_s=late_s, patience=self.lateness.patience))
+            patience = self.lateness.patience
+            self._perform(self.watch.tick(now_s, late_s=self.late_s, patience=patience))
         for status in self.watch.status(now_s):
             self._up.labels(status.name).set(status.state == "running")
             self._given_up.labels(status.name).set(status.state == "given_up")

@@ -66,7 +66,7 @@ class Member:
     @property
     def bytes_out(self) -> int:
         """The payload sent so far, over UDP and TCP."""
-        return self.transport.counts["bytes_out"] + self.transport.counts["stream_bytes_out"]
+        return self.transport.counts["sent_bytes"] + self.transport.counts["stream_sent_bytes"]
 
     @property
     def alive_count(self) -> int:

@@ -38,6 +38,7 @@ EventName = Literal[
     "raft_voter",
     "raft_learner",
     "raft_removed",
+    "raft_fell_back",
     # of a lease
     "lease_granted",
     "lease_freed",

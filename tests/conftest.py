@@ -43,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--sim-seed", type=int, help="replay one simulation seed")
     parser.addoption("--sim-runs", type=int, default=10, help="how many seeds to simulate")
+    parser.addoption(
+        "--all-setups", action="store_true", help="compare all set-ups with Traefik, not a sample"
+    )
     parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in a random order")
 
 

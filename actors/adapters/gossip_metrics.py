@@ -14,12 +14,12 @@ from constellation.gossip.member import MemberState
 STATES: tuple[MemberState, ...] = ("alive", "suspect", "dead", "left")
 ROUND_TRIP_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 COUNTS = {
-    "packets_in": "UDP packets received",
-    "packets_out": "UDP packets sent",
-    "bytes_in": "Bytes in UDP packets received",
-    "bytes_out": "Bytes in UDP packets sent",
-    "stream_bytes_in": "Bytes received over TCP",
-    "stream_bytes_out": "Bytes sent over TCP",
+    "received_packets": "UDP packets received",
+    "sent_packets": "UDP packets sent",
+    "received_bytes": "Bytes in UDP packets received",
+    "sent_bytes": "Bytes in UDP packets sent",
+    "stream_received_bytes": "Bytes received over TCP",
+    "stream_sent_bytes": "Bytes sent over TCP",
     "push_pulls": "Push/pull exchanges begun by this node that were answered",
     "exchanges_failed": "TCP exchanges that failed or timed out",
     "exchanges_unanswered": "TCP exchanges that the peer ended without an answer",
@@ -59,7 +59,7 @@ class GossipMetrics(Collector):
         yield drops
         refused = CounterMetricFamily(
             "constellation_gossip_records_refused",
-            "Records refused: wrong author, bad signature, invalid, or over a limit",
+            "Records refused: wrong author, bad signature, invalid, no room, or too many waiting",
             labels=["reason"],
         )
         for reason, count in figures.records_refused.items():
@@ -90,6 +90,21 @@ class GossipMetrics(Collector):
             "constellation_gossip_refutes",
             "Accusations against this node that it refuted",
             value=figures.refutations,
+        )
+        yield GaugeMetricFamily(
+            "constellation_gossip_paths_lost",
+            "Members to which UDP does not pass: news goes to them over TCP",
+            value=figures.paths_lost,
+        )
+        yield GaugeMetricFamily(
+            "constellation_gossip_members_unheard",
+            "Members that others tell of and that this node has not heard yet",
+            value=figures.unheard,
+        )
+        yield CounterMetricFamily(
+            "constellation_gossip_members_unheard_forgotten",
+            "Members that others told of and that this node never heard",
+            value=figures.unheard_forgotten,
         )
         yield GaugeMetricFamily(
             "constellation_gossip_records",

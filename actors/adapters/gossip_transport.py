@@ -66,7 +66,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         stepped: Callable[[], None],
     ) -> None:
         self.node = node
-        self.counts: Counter[str] = Counter()  # packets_in, packets_out, bytes_in, ...
+        self.counts: Counter[str] = Counter()  # received_packets, sent_packets, ...
         self.drops: Counter[str] = Counter()  # by reason
         self._envelope = envelope
         self._tcp_timeout_s = tcp_timeout_s
@@ -156,8 +156,8 @@ class GossipTransport(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Take one packet, or drop it and count the reason."""
-        self.counts["packets_in"] += 1
-        self.counts["bytes_in"] += len(data)
+        self.counts["received_packets"] += 1
+        self.counts["received_bytes"] += len(data)
         try:
             body = self._envelope.open(data)
             self.foreign_keys.understood(addr[0])
@@ -180,8 +180,8 @@ class GossipTransport(asyncio.DatagramProtocol):
         if self._udp is None or self._udp.is_closing():
             return
         datagram = self._envelope.seal(parts, nonce=os.urandom(NONCE_BYTES))
-        self.counts["packets_out"] += 1
-        self.counts["bytes_out"] += len(datagram)
+        self.counts["sent_packets"] += 1
+        self.counts["sent_bytes"] += len(datagram)
         self._udp.sendto(datagram, tuple(to))
 
     def _arm(self) -> None:
@@ -315,7 +315,7 @@ class GossipTransport(asyncio.DatagramProtocol):
         opened_by_other: asyncio.StreamWriter | None = None,
     ) -> StreamMessage | None:
         while data := await stream.read(READ_BYTES):
-            self.counts["stream_bytes_in"] += len(data)
+            self.counts["stream_received_bytes"] += len(data)
             if opened_by_other is not None:
                 self._incoming.received(opened_by_other, len(data))
             message = reader.feed(data)
@@ -326,7 +326,7 @@ class GossipTransport(asyncio.DatagramProtocol):
     def _sealed(self, message: StreamMessage) -> bytes:
         plain = encode_stream(message)
         data = seal_stream(plain, self._envelope, nonce=os.urandom(NONCE_BYTES))
-        self.counts["stream_bytes_out"] += len(data)
+        self.counts["stream_sent_bytes"] += len(data)
         return data
 
     def _guard(self, step: Callable[..., list[Effect]], *arguments: Any) -> list[Effect]:

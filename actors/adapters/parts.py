@@ -22,7 +22,7 @@ class MissingPart:
 
 def find_missing(settings: Settings) -> tuple[MissingPart, ...]:
     """Return the parts that are missing now, each once.  Takes at most seconds; does not raise."""
-    return tuple(part for part in (_docker(settings), _tailscale(settings), _cloudflare()) if part)
+    return tuple(part for part in (_docker(settings), _tailscale(settings), _dns()) if part)
 
 
 def _docker(settings: Settings) -> MissingPart | None:
@@ -53,11 +53,11 @@ def _tailscale(settings: Settings) -> MissingPart | None:
     )
 
 
-def _cloudflare() -> MissingPart:
+def _dns() -> MissingPart:
     return MissingPart(
-        "cloudflare",
-        "this version does not manage DNS records",
-        "point *.<domain> at one or more of the nodes yourself",
+        "dns",
+        "DNS records are not managed",
+        "point *.<domain> at your nodes",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prometheus_client import Gauge
 from thespian.actors import ActorAddress
 
 from actors import node
@@ -28,7 +29,7 @@ from messages.wellness import Trouble, TroublesReported
 
 log = get_logger(__name__)
 
-FROM_START = ("tailscale", "cloudflare")  # no actor reports on these parts
+FROM_START = ("tailscale", "dns")  # no actor reports on these parts
 
 
 class RecordDesk(Desk):
@@ -46,6 +47,12 @@ class RecordDesk(Desk):
         self._problems: dict[str, PartReported] = {}  # of this actor's own parts
         self._troubles = TroubleBook()
         self._former_names = _former_names(node.settings())
+        self._lost = Gauge(
+            "constellation_part_lost",
+            "1 while a part of this host that should work does not, such as docker or traefik",
+            ["part"],
+            registry=shell.registry,
+        )
 
     @property
     def not_present(self) -> tuple[PartReported, ...]:
@@ -80,6 +87,7 @@ class RecordDesk(Desk):
             return
         before = self._parts.get(message.part)
         self._parts[message.part] = message
+        self._lost.labels(message.part).set(message.state == "lost")
         if before is None or before.state != message.state:
             self.publish()
 
@@ -105,7 +113,7 @@ class RecordDesk(Desk):
             address=settings.bind_address,
             gossip_port=settings.gossip.port,
             actor_port=settings.actors.port,
-            ingress_port=settings.traefik.ingress_port,
+            ingress_port=settings.traefik.offered_ingress_port,
             priority=settings.priority,
             cordoned=self.cordon.cordoned,
             cordon_reason=self.cordon.reason,

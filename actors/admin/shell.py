@@ -8,6 +8,7 @@ from thespian.actors import ActorAddress
 from actors import node
 from actors.shell import CLUSTER_ACTOR, ShellActor
 from constellation.admin.words import duration
+from constellation.metrics.names import label_value
 from constellation.wire import encode
 from messages.base import Message
 from messages.operator import OperatorRequest, Relayed, RequestRefused
@@ -46,8 +47,8 @@ class AdminShell(ShellActor):
             self._view_is_old_since_s = now_s
 
     def count_request(self, message: Message) -> None:
-        """Count a request, by its class."""
-        self.requests.labels(type(message).__name__).inc()
+        """Count a request, by its kind: `StatusRequest` is `status`."""
+        self.requests.labels(label_value(type(message))).inc()
 
     def answer(self, asker: str, message: Message) -> None:
         """Send `message` to the asker with that address."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import platform
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from constellation import __version__
 from constellation.traefik.dynamic_configuration import DynamicConfiguration
 
 BUILD_BUCKETS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -13,6 +16,9 @@ class HttpMetrics:
     """Metrics of the listener and of the body it serves."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        Info(
+            "constellation_build", "Version of the agent and of its Python", registry=registry
+        ).info({"version": __version__, "python_version": platform.python_version()})
         self.requests = Counter(
             "constellation_http_requests",
             "Requests answered, by path and status",
@@ -49,6 +55,11 @@ class HttpMetrics:
             "Labels and instances left out of the configuration; listed at /api/rejected",
             registry=registry,
         )
+        self.warned = Gauge(
+            "constellation_traefik_warned",
+            "Labels that are sent but will not work; listed at /api/rejected",
+            registry=registry,
+        )
         self.build_s = Histogram(
             "constellation_traefik_build_seconds",
             "Time to build the configuration",
@@ -79,3 +90,4 @@ class HttpMetrics:
         self.routers.set(configuration.router_count)
         self.services.set(configuration.service_count)
         self.rejected.set(configuration.rejected_count)
+        self.warned.set(configuration.warned_count)

@@ -165,7 +165,7 @@ class Delivery(PeerInboundOwner):
             stats.dropped("peer_unreachable", target=str(target), detail="it has disconnected")
             return Delivered.DEAD_TARGET
         if peer.send(packed):
-            stats.count("sent", "peer")
+            stats.count("sent_frames", "peer")
             return Delivered.YES
         stats.dropped("peer_backlog", target=str(target), detail="it reads too slowly")
         return Delivered.FAILED
@@ -185,7 +185,7 @@ class Delivery(PeerInboundOwner):
         if link.is_connected:
             self._local_links[actor_id] = link
         if is_sent:
-            stats.count("sent", "local")
+            stats.count("sent_frames", "local")
             return Delivered.YES
         stats.dropped("queue_full", target=actor_id, detail="the actor does not keep up")
         return Delivered.FAILED
@@ -206,7 +206,7 @@ class Delivery(PeerInboundOwner):
                 self._peer_links.pop(next(iter(self._peer_links))).close()
             self._peer_links[node] = link
         if link.send(packed):
-            stats.count("sent", "peer")
+            stats.count("sent_frames", "peer")
             return Delivered.YES
         stats.dropped(
             "peer_backlog", target=link.name, detail="not connected, or it reads too slowly"
@@ -215,7 +215,7 @@ class Delivery(PeerInboundOwner):
 
     def _local_body(self, body: bytes) -> None:
         envelope = ActorEnvelope.unpack(body)
-        stats.count("received", "local")
+        stats.count("received_frames", "local")
         target = envelope.target_ref()
         if target.node != self.ref.node and self.ref.actor_id == ADMIN_ID:
             self._route(target, body)  # an answer of an actor of this node to an operator
@@ -232,7 +232,7 @@ class Delivery(PeerInboundOwner):
             f"{host}:{port}" != source
         ):  # in the name of this node it could give orders that only this node may
             raise WireError(f"{source} sends in the name of {envelope.sender}", reason="misrouted")
-        stats.count("received", "peer")
+        stats.count("received_frames", "peer")
         self._on_envelope(envelope)
 
     def _accept_peer(self, _: int) -> None:
@@ -294,7 +294,7 @@ class Delivery(PeerInboundOwner):
             raise WireError(
                 f"{peer.identity} sends in the name of {envelope.sender}", reason="misrouted"
             )
-        stats.count("received", "peer")
+        stats.count("received_frames", "peer")
         if target.actor_id == self.ref.actor_id:
             self._on_envelope(envelope)
         elif self._to_local(target.actor_id, body) is Delivered.DEAD_TARGET:

@@ -16,8 +16,8 @@ LATEST: dict[tuple[str, str], str] = {}  # detail of the latest refusal or drop,
 LOGGED_UP_TO = 10  # per reason; then each power of ten, so that no attacker can fill the disk
 
 _HELP = {
-    "sent": "Frames sent, by way (local or peer)",
-    "received": "Frames received, by way (local or peer)",
+    "sent_frames": "Frames sent, by way (local or peer)",
+    "received_frames": "Frames received, by way (local or peer)",
     "refused": "Refused connections and frames, by reason",
     "dropped": "Messages of this node that could not be delivered, by reason",
 }

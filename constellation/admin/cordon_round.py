@@ -65,7 +65,7 @@ class CordonRound:
         if order.node == self._own:
             return None
         if member is None:
-            return _refusal(order, f"no node is called {order.node}", _known(view))
+            return _refusal(order, f"no node named {order.node}", _known(view))
         if member.state == "dead":
             fix = "dead nodes get no requests; repeat the order once its agent runs"
             return _refusal(order, "it is dead and answers nobody", fix)
@@ -116,12 +116,12 @@ def _outcome(
 
 
 def _refusal(order: CordonOrder | CordonChange, why: str, fix: str) -> RequestRefused:
-    return RequestRefused(what=f"{order.node} was not {_word(order)}", why=why, fix=fix)
+    return RequestRefused(what=f"cannot {_verb(order)} {order.node}", why=why, fix=fix)
 
 
 def _silent(change: CordonChange) -> RequestRefused:
     return RequestRefused(
-        what=f"{change.node} may or may not have been {_word(change)}",
+        what=f"it is not known whether the order took effect: {_verb(change)} {change.node}",
         why=f"its agent did not answer within {TIMEOUT_S:g} s",
         fix="repeat the order, which is safe; an agent that never answers may be of a version "
         "without cordons",
@@ -136,8 +136,8 @@ def _too_many(limit: int) -> RequestRefused:
     )
 
 
-def _word(order: CordonOrder | CordonChange) -> str:
-    return "cordoned" if order.cordoned else "uncordoned"
+def _verb(order: CordonOrder | CordonChange) -> str:
+    return "cordon" if order.cordoned else "uncordon"
 
 
 def _known(view: ClusterView) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView, InstanceId
 from messages.events import ChangeReported, EventName, EventRow, EventsReport
-from messages.gossip import ClusterChanged
+from messages.gossip import ClusterChanged, NodeState
 
 EVENTS_MAX = 500
 
@@ -33,8 +33,10 @@ class History:
     def add_cluster_change(self, before: ClusterView, change: ClusterChanged, now_s: float) -> None:
         """Add the events of a change to the view `before`; a first snapshot has none."""
         for event in change.events:
-            self._events.append(_Event(now_s - event.ago_s, event.node, event.kind))
+            if event.kind != "update":  # what has changed is in the records: see below
+                self._events.append(_Event(now_s - event.ago_s, event.node, event.kind))
         if before.known:
+            self._events.extend(_update_events(before, change, now_s))
             self._events.extend(_cordon_events(before, change, now_s))
             self._events.extend(_service_events(before, change, now_s))
 
@@ -58,6 +60,32 @@ class History:
             for event in reversed(self._events)
         )
         return EventsReport(events=tuple(rows), since_ago_s=max(0.0, now_s - self._since_s))
+
+
+def _update_events(before: ClusterView, change: ClusterChanged, now_s: float) -> Iterator[_Event]:
+    for one in change.nodes:
+        known = before.nodes.get(one.node)
+        what = ", ".join(_differences(known, one.state)) if known is not None else ""
+        if what:
+            yield _Event(now_s, one.node, "update", reason=what)
+
+
+def _differences(before: NodeState, after: NodeState) -> Iterator[str]:
+    """Yield what an operator may want to know of a node that has changed."""
+    for words, old, new in (
+        ("address", before.address, after.address),
+        ("agent", before.agent_version, after.agent_version),
+        ("priority", before.priority, after.priority),
+        ("ingress port", before.ingress_port, after.ingress_port),
+    ):
+        if old != new:
+            yield f"{words} {new}, before {old}"
+    for name in sorted(set(after.capabilities) - set(before.capabilities)):
+        yield f"{name} works"
+    for name in sorted(set(before.capabilities) - set(after.capabilities)):
+        yield f"{name} does not work"
+    if before.witness != after.witness:
+        yield "it is a witness now" if after.witness else "it is no longer a witness"
 
 
 def _cordon_events(before: ClusterView, change: ClusterChanged, now_s: float) -> Iterator[_Event]:

@@ -38,7 +38,7 @@ def silent(subject: str) -> RequestRefused:
 def not_passed_on(order: RaftOrder) -> RequestRefused:
     """Nothing was done about `order`."""
     return RequestRefused(
-        what=f"{_named(order)} was not done",
+        what=cannot(order),
         why="the Raft actor of this node did not answer in time",
         fix=f"repeat the order: {_SEE_STATUS}",
     )
@@ -47,7 +47,7 @@ def not_passed_on(order: RaftOrder) -> RequestRefused:
 def unknown_outcome(order: RaftOrder, timeout_s: float) -> RequestRefused:
     """It is not known whether `order` was done, or still may be."""
     return RequestRefused(
-        what=f"{_named(order)} may or may not have been done",
+        what=f"it is not known whether the order took effect: {order_text(order)}",
         why=f"Raft did not confirm it within {timeout_s:g} s",
         fix="check `constellation raft` before you repeat the order",
     )
@@ -64,7 +64,7 @@ def refuse_order(
     if status.condition != "member":
         word = "belongs to no Raft cluster yet" if status.condition == "waiting" else "refuses Raft"
         return RequestRefused(
-            what=f"{_named(order)} was not done",
+            what=cannot(order),
             why=f"{status.node} {word}" + (f": {status.why}" if status.why else ""),
             fix=status.fix or "see `constellation raft`",
         )
@@ -73,11 +73,18 @@ def refuse_order(
         return None
     names = {*nodes, *members} if order.action == "add" else members
     return RequestRefused(
-        what=f"{_named(order)} was not done",
-        why=f"no node is called {order.node}",
+        what=cannot(order),
+        why=f"no node named {order.node}",
         fix=f"the nodes are: {listed(names)}" if names else "see the agent's log",
     )
 
 
-def _named(order: RaftOrder) -> str:
-    return f"{order.action} of {order.node}"
+def cannot(order: RaftOrder) -> str:
+    """Return that the order is not carried out."""
+    return f"cannot {order_text(order)}"
+
+
+def order_text(order: RaftOrder) -> str:
+    """Return the order as a verb and its object."""
+    verb = "transfer leadership to" if order.action == "transfer" else order.action
+    return f"{verb} {order.node}"

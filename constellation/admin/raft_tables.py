@@ -113,7 +113,8 @@ def leases_text(report: LeasesReport) -> RenderableType:
     confirmed = "Confirmed by the leader.  " if report.is_confirmed else ""
     legend = (
         f"{confirmed}Known up to log index {report.index}.  Fencing token: log index of the "
-        "grant.  Renewed at: log index of the last renewal."
+        "grant.  TTL: the lease expires this long after its last renewal.  Renewed at: log index "
+        "of that."
     )
     return Group(*parts, rows, "", Text(legend, style="dim"))
 

@@ -59,6 +59,7 @@ EVENT_STYLES: Mapping[EventName, str] = {
     "raft_voter": "green",
     "raft_learner": "",
     "raft_removed": "yellow",
+    "raft_fell_back": "bold red",
     "lease_granted": "green",
     "lease_freed": "yellow",
     "lease_lost": "yellow",
@@ -82,7 +83,7 @@ def render(content: RenderableType, *, width: int, color: bool) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def status_text(report: StatusReport) -> RenderableType:
+def status_text(report: StatusReport, *, is_verbose: bool = False) -> RenderableType:
     """Return a summary in one line, what is wrong, the status of each node, and the notes."""
     parts: list[RenderableType] = [_headline(report)]
     if report.degraded:
@@ -90,8 +91,9 @@ def status_text(report: StatusReport) -> RenderableType:
     if report.leader:
         parts.append(_leadership(report))
     parts += ["", _node_statuses(report)]
-    if report.notes:
-        parts += ["", "Notes:", bullets(report.notes, mark="-", style="dim")]
+    notes = (*report.notes, *report.absent) if is_verbose else report.notes
+    if notes:
+        parts += ["", "Notes:", bullets(notes, mark="-", style="dim")]
     return Group(*parts)
 
 
@@ -145,7 +147,7 @@ def _actors(status: NodeStatus) -> Text:
 
 
 def nodes_text(report: NodesReport) -> RenderableType:
-    """Return a table of nodes."""
+    """Return a table of nodes, and what is wrong."""
     rows = table("Node", "State", "For", "Address", "Services", "Priority", "Has", "Agent")
     for row in report.nodes:
         rows.add_row(
@@ -162,7 +164,12 @@ def nodes_text(report: NodesReport) -> RenderableType:
         "* the node asked.  For: time in this state.  Services: instances serving / all.  "
         "Priority: lower is preferred as leader."
     )
-    return Group(rows, "", Text(legend, style="dim"))
+    return Group(rows, *_wrong(report.degraded), "", Text(legend, style="dim"))
+
+
+def _wrong(degraded: tuple[str, ...]) -> list[RenderableType]:
+    """Return what explains the exit code."""
+    return ["", bullets(degraded, mark="!", style="yellow")] if degraded else []
 
 
 def _node_state(row: NodeRow) -> Text:
@@ -174,16 +181,17 @@ def _node_state(row: NodeRow) -> Text:
 
 
 def services_text(report: ServicesReport) -> RenderableType:
-    """Return a table of services; each name once, with one row for each instance.
+    """Return a table of services, each name once, a row for each instance, and what is wrong.
 
     An instance is named beside its node if its name is not that of its service.
     """
     if not report.services:
-        return Text(
+        none = Text(
             "No service is watched.  Label a container with traefik.enable=true, or configure "
             "static_services.",
             overflow="fold",
         )
+        return Group(none, *_wrong(report.degraded))
     rows = table("Service", "Node", "Health", "Serving", "Reached at", "Why")
     before = ""
     for row in report.services:
@@ -196,7 +204,7 @@ def services_text(report: ServicesReport) -> RenderableType:
             cell(row.reason),
         )
         before = row.service
-    return rows
+    return Group(rows, *_wrong(report.degraded))
 
 
 def _health(row: ServiceRow) -> Text:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Annotated
+
 import typer
 
 from constellation.cli.session import AsJson, ask, show
@@ -24,11 +27,17 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(events)
 
 
-def status(*, as_json: AsJson = False) -> None:
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Also list optional parts of hosts that are not there.")
+]
+
+
+def status(*, as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Show whether the cluster is well, what is wrong with it, and how to fix that."""
     from constellation.admin.tables import status_text  # noqa: PLC0415 - rich loads slowly
 
-    show(ask(StatusRequest(), StatusReport), status_text, as_json=as_json)
+    text = partial(status_text, is_verbose=verbose)
+    show(ask(StatusRequest(), StatusReport), text, as_json=as_json)
 
 
 def nodes(*, as_json: AsJson = False) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from constellation.admin.raft_refusals import cannot
 from constellation.admin.words import plain
 from constellation.cli.session import AsJson, ask, show, unanswered, write
 from messages.raft_member import OrderAction, RaftOrder, RaftOrderDone
@@ -78,11 +79,11 @@ def demote(node: NodeName, *, as_json: AsJson = False) -> None:
 def _order(action: OrderAction, node: str, *, as_json: bool, what_follows: str = "") -> None:
     """Give an order; if it is not carried out, end with one line that says why."""
     if not 0 < len(node) <= NODE_CHARACTERS_MAX:
-        raise unanswered(f"{action} was not done: a node's name cannot have {len(node)} characters")
+        raise unanswered(f"cannot {action}: a node's name cannot have {len(node)} characters")
     order = RaftOrder(action=action, node=node)
     done = ask(order, RaftOrderDone, timeout_s=ORDER_ANSWER_TIMEOUT_S)
     if not done.is_done:
-        raise unanswered(f"{action} of {node} was not done: {done.text}")
+        raise unanswered(f"{cannot(order)}: {done.text}")
     if as_json:
         from constellation.admin.documents import document  # noqa: PLC0415 - loads slowly
 

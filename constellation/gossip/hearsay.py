@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from constellation.gossip.incarnation import FOLLOWED_MAX
 from constellation.gossip.member import Address, unpacked
 from constellation.gossip.node_meta import public_key_in
 from constellation.gossip.outbox import OpenTcpPing, Outbox
@@ -76,7 +77,13 @@ class Hearsay:
         return len(self._told)
 
     def tell(self, claim: Alive, now_s: float) -> None:
-        """Take the claim of a member that was never heard, and greet it soon."""
+        """Take the claim of a member that was never heard, and greet it soon.
+
+        One above `FOLLOWED_MAX` is believed only from the member itself: it could not refute what
+        others say about it then.
+        """
+        if claim.incarnation > FOLLOWED_MAX:
+            return
         known = self._told.get(claim.node)
         if known is not None and _is_same(known.claim, claim):
             if claim.incarnation > known.claim.incarnation:

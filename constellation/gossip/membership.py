@@ -72,25 +72,24 @@ class Membership:
         if claim.node == self.me.name and claim.addr:
             self._on_own_alive(claim, now_s)
             return
-        low, high = claim.versions[0], claim.versions[1]
-        if not claim.node.isprintable():
-            self._outbox.complain("member_refused", "name", member=shown(claim.node))
-            return
-        if not claim.addr or not 0 < low <= high or claim.incarnation > HIGHEST_MAX:
-            self._outbox.complain("member_refused", "versions", member=claim.node)
+        if not self._is_valid(claim):
             return
         member = self.table.get(claim.node)
         moved = member is None or is_other(claim, member.claim)
         twin = self._twin_of(claim) if moved else None
+        is_direct = source == unpacked(claim.addr, claim.port)
         if member is not None and moved and not self._may_move(member, now_s):
             self._conflict(member, claim, now_s)
         elif twin is not None:
             self._conflict(twin, claim, now_s)
-        elif moved and source != unpacked(claim.addr, claim.port):
+        elif moved and not is_direct:
             self._hearsay.tell(claim, now_s)
         elif member is None:
             self._admit(claim, now_s)
-        elif moved or claim.incarnation > member.incarnation:
+        elif moved or (
+            claim.incarnation > member.incarnation
+            and (is_direct or not self._is_out_of_reach(member, claim.incarnation))
+        ):
             self._revive(member, claim, now_s)
 
     def on_heard(self, address: Address, now_s: float) -> None:
@@ -115,6 +114,8 @@ class Membership:
             return
         if member is self.me:
             self._refute(news.incarnation)
+            return
+        if self._is_out_of_reach(member, news.incarnation):
             return
         suspicion = self._suspicions.get(news.node)
         if suspicion is not None:
@@ -147,7 +148,7 @@ class Membership:
             if not self.leaving:
                 self._refute(news.incarnation)
             return
-        if not member.is_living:
+        if not member.is_living or self._is_out_of_reach(member, news.incarnation):
             return
         left = news.accuser == news.node
         self._end_suspicion(member)
@@ -211,6 +212,23 @@ class Membership:
         gone_s = now_s - member.state_changed_at_s
         dead = member.state == "dead" and gone_s >= self._policy.dead_reclaim_s
         return member.state == "left" or dead
+
+    def _is_valid(self, claim: Alive) -> bool:
+        low, high = claim.versions[0], claim.versions[1]
+        if not claim.node.isprintable():
+            self._outbox.complain("member_refused", "name", member=shown(claim.node))
+            return False
+        if not claim.addr or not 0 < low <= high or claim.incarnation > HIGHEST_MAX:
+            self._outbox.complain("member_refused", "versions", member=claim.node)
+            return False
+        return True
+
+    def _is_out_of_reach(self, member: Member, incarnation: int) -> bool:
+        """Return whether a member could not refute that: it follows nobody so far."""
+        if incarnation <= max(member.incarnation, FOLLOWED_MAX):
+            return False
+        self._outbox.complain("accusation_refused", "incarnation", incarnation=incarnation)
+        return True
 
     def _twin_of(self, claim: Alive) -> Member | None:
         """Return the living member that has the identity of a claim to another name."""

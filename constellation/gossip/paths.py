@@ -52,9 +52,14 @@ class Paths:
         self.newly_lost: list[Address] = []  # since the caller looked
 
     @property
+    def has_doubts(self) -> bool:
+        """The direct ack of a member stayed out."""
+        return bool(self._doubts)
+
+    @property
     def over_tcp(self) -> list[Address]:
-        """The members that are told news over TCP."""
-        return [to for to, doubt in self._doubts.items() if doubt.unanswered >= LOST]
+        """The members that are told news over TCP.  Safe to ask in another thread."""
+        return [to for to, doubt in list(self._doubts.items()) if doubt.unanswered >= LOST]
 
     def lost(self, now_s: float) -> Iterator[LostPath]:
         """Yield the members to which UDP does not pass for a while now."""

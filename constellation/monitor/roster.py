@@ -23,6 +23,7 @@ from constellation.effects import Note, Send
 from constellation.monitor.claims import winning_claim
 from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartHistory, RestartPolicy
+from constellation.supervision.silence import Silence, WaitedSeconds
 from messages.gossip import ClusterChanged, RecordWithdraw
 from messages.lifecycle import ActorPing
 from messages.monitor import MonitorStop, ServiceObservation, ServicesObserved, ServiceState
@@ -49,7 +50,8 @@ class MonitoredInstance:
     state: ServiceState | None = None  # the monitor's last conclusion
     phase: Phase = "waiting"
     due_at_s: float = 0.0  # waiting: when to create it; retiring, ending: when the timeout passes
-    answered_at_s: float = 0.0
+    process_id: int = 0
+    silence: Silence = field(default_factory=Silence)
     pinged_at_s: float = 0.0
     history: RestartHistory = field(default_factory=RestartHistory)
     rivals: frozenset[str] = frozenset()  # sources with a losing claim, already reported
@@ -59,16 +61,23 @@ class MonitorRoster:
     """All monitors of one node.  `now_s` is monotonic seconds."""
 
     def __init__(
-        self, *, restart: RestartPolicy, ping_timeout_s: float, monitors_max: int = MONITORS_MAX
+        self,
+        *,
+        restart: RestartPolicy,
+        ping_timeout_s: float,
+        monitors_max: int = MONITORS_MAX,
+        waited_s: WaitedSeconds = lambda _: 0.0,
     ) -> None:
         self.restart = restart
         self.ping_timeout_s = ping_timeout_s
         self.monitors_max = monitors_max
+        self._waited_s = waited_s
         self.entries: dict[str, MonitoredInstance] = {}
         self.complete_sources: set[str] = set()
         self._published: dict[str, ServiceState] = {}  # this node's records in gossip
         self._withdrawn_at_s: dict[str, float] = {}
         self._refused: set[str] = set()
+        self._timeout_s = PING_INTERVAL_S + ping_timeout_s
 
     def health_counts(self) -> Counter[str]:
         """Return how many instances have which health, as their monitors concluded."""
@@ -161,11 +170,17 @@ class MonitorRoster:
         if entry is not None:
             entry.state = state
 
+    def started(self, name: str, process_id: int, now_s: float) -> None:
+        """Record that the monitor of `name` has started."""
+        if name in self.entries:
+            self.entries[name].process_id = process_id
+        self.answered(name, now_s)
+
     def answered(self, name: str, now_s: float) -> None:
         """Record that the monitor of `name` answers."""
         entry = self.entries.get(name)
         if entry is not None:
-            entry.answered_at_s = now_s
+            entry.silence.end(now_s)
 
     def done(self, name: str, now_s: float) -> list[Effect]:
         """Handle the message of a monitor that it has withdrawn its record."""
@@ -195,8 +210,15 @@ class MonitorRoster:
 
     # Time.
 
-    def tick(self, now_s: float) -> list[Effect]:
-        """Create monitors that are due, kill those that hang, withdraw left-over records."""
+    def tick(self, now_s: float, *, late_s: float = 0.0, patience: int = 1) -> list[Effect]:
+        """Create monitors that are due, kill those that hang, withdraw left-over records.
+
+        Args:
+            now_s: monotonic seconds.
+            late_s: by how much this tick is late, because this process did not run.
+            patience: the factor of timeouts that follows from how late it has been.
+        """
+        self._timeout_s = patience * (PING_INTERVAL_S + self.ping_timeout_s)
         effects: list[Effect] = []
         due = [
             (name, entry)
@@ -206,12 +228,14 @@ class MonitorRoster:
         for name, entry in due[:CREATED_PER_TICK_MAX]:
             effects += self._create(name, entry, now_s)
         for name, entry in self.entries.items():
+            entry.silence.excuse(late_s)
             effects += self._check_timeouts(name, entry, now_s)
         return [*effects, *self._withdraw_left_over(now_s)]
 
     def _create(self, name: str, entry: MonitoredInstance, now_s: float) -> Iterable[Effect]:
         entry.phase = "running"
-        entry.answered_at_s = entry.pinged_at_s = now_s
+        entry.pinged_at_s, entry.process_id = now_s, 0
+        entry.silence.end(now_s)
         yield Create(name)
         before = entry.state or self._published.get(name)
         if before is not None:  # of the previous monitor, maybe of an earlier run of this actor
@@ -221,8 +245,9 @@ class MonitorRoster:
 
     def _check_timeouts(self, name: str, entry: MonitoredInstance, now_s: float) -> list[Effect]:
         if entry.phase == "running":
-            if now_s - entry.answered_at_s > PING_INTERVAL_S + self.ping_timeout_s:
-                entry.answered_at_s = now_s
+            silence = entry.silence
+            if silence.is_hang(self._timeout_s, entry.process_id, self._waited_s, now_s):
+                silence.end(now_s)
                 note = Note("monitor_hung", {"instance": name}, "warning")
                 return [note, End(name, by_force=True)]
             if now_s - entry.pinged_at_s >= PING_INTERVAL_S:

@@ -29,6 +29,7 @@ host             all of it as the shell sees it: inbox, disk, lease table, servi
 batch            what one round of work asks of the shell, in which order
 member           one node as a member of a cluster, or of none yet
 bootstrap        how a cluster begins, exactly once
+fallen_back      voters that come back with less than they had
 steward          which node should be a member, vote or lead
 roster           the nodes, as gossip reports them
 other_clusters   clusters that never merge with this one

@@ -135,7 +135,7 @@ class Orders:
         replies: list[Reply] = []
         for number, one in list(self._open.items()):
             if one.order.action == "transfer" and one.order.node == leader:
-                replies += self.done(number, is_done=True, text=f"{leader} leads now")
+                replies += self.done(number, is_done=True, text=f"{leader} is now the leader")
         return replies
 
     def tick(self, now_s: float) -> list[Reply]:
@@ -168,15 +168,12 @@ def already_done(order: RaftOrder, leader: str, configuration: Configuration) ->
 
 
 _TEXTS = {
-    "add": lambda order: f"{order.node} is a member; it becomes a voter if one is needed",
-    "remove": lambda order: (
-        f"{order.node} is no longer a member; it stays out until `constellation raft add "
-        f"{order.node}`"
-    ),
-    "promote": lambda order: f"{order.node} votes now",
+    "add": lambda order: f"{order.node} is now a member; it becomes a voter if one is needed",
+    "remove": lambda order: f"{order.node} is no longer a member",
+    "promote": lambda order: f"{order.node} is now a voter",
     "demote": lambda order: (
-        f"{order.node} no longer votes, until `constellation raft promote {order.node}`; it still "
-        "gets the log"
+        f"{order.node} is now a non-voting member; `constellation raft promote {order.node}` makes "
+        "it a voter again"
     ),
-    "transfer": lambda order: f"{order.node} leads now",
+    "transfer": lambda order: f"{order.node} is now the leader",
 }

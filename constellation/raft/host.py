@@ -44,6 +44,7 @@ from messages.raft_member import (
     RaftOrderDone,
     RaftStatus,
 )
+from messages.wellness import TROUBLES_MAX, Trouble, TroublesReported
 
 INBOX_MAX = 10_000  # beyond this messages are dropped: senders repeat what is not answered
 REOPEN_S = 2.0  # between two attempts to use a disk that has failed
@@ -83,6 +84,7 @@ class RaftHost:
         self._unsaved_table: LeaseTable | None = None  # as of the batch that is being saved
         self._failed_at_save = False
         self._reopen_at_s = float("-inf")
+        self._troubles: tuple[Trouble, ...] = ()
         self._look_at_s = float("-inf")
         self._cluster_id: str | None = None  # on the disk; None: not known yet
         self._told_cluster_id: str | None = None  # what `admin` was told
@@ -189,6 +191,9 @@ class RaftHost:
     def admin_started(self) -> None:
         """The admin actor knows nothing: report identity and health to it again."""
         self.health = self._told_cluster_id = None
+        if self._troubles:
+            report = TroublesReported(actor="raft", troubles=self._troubles[:TROUBLES_MAX])
+            self._waiting.append(Send(ADMIN, report))
         self._tell_identity()
 
     def begin_to_yield(self, now_s: float) -> None:
@@ -219,6 +224,7 @@ class RaftHost:
             self._look(now_s)
 
     def _look(self, now_s: float) -> None:
+        self._look_for_troubles(now_s)
         health = health_of(self.member, self.failed, now_s)
         if health == self.health:
             return
@@ -232,6 +238,22 @@ class RaftHost:
             fix=health.fix[:TEXT_CHARACTERS_MAX],
         )
         self._waiting.append(Send(ADMIN, part))
+
+    def _look_for_troubles(self, now_s: float) -> None:
+        found = self.member.fallen_back.troubles(now_s) if self.member is not None else ()
+        if found == self._troubles:
+            return
+        known = {one.subject for one in self._troubles or ()}
+        self._troubles = found
+        report = TroublesReported(actor="raft", troubles=found[:TROUBLES_MAX])
+        self._waiting.append(Send(ADMIN, report))
+        self._waiting += _reported(
+            [
+                ChangeReported(what="raft_fell_back", node=one.subject[:128], reason=one.why)
+                for one in found
+                if one.subject not in known
+            ]
+        )
 
     # What follows.
 

@@ -27,6 +27,7 @@ class Leadership:
         """Begin; followers are sent entries from `next_index` on."""
         self.followers: dict[str, Progress] = {}
         self.heartbeat_due_s = now_s + policy.heartbeat_interval_s
+        self.fell_back: set[str] = set()  # followers that lack what they had acknowledged
         self.transfer_to = ""  # the node that leadership is being transferred to
         self.patience = 1  # multiplies the timeout of check-quorum while this node itself is late
         self.is_over = ""  # why this leadership ended; empty: it goes on
@@ -249,10 +250,11 @@ class Leadership:
         if answer.accepted:
             if follower.accepted(answer.index):
                 self._advance_commit(now_s)
-        elif previous_index == follower.next_index - 1 and answer.index < follower.match_index:
+        elif previous_index in follower.refusable and answer.index < follower.match_index:
             # A refusal of any other request is stale: the follower has answered a newer one.
             fields = {"node": answer.follower, "held": follower.match_index, "has": answer.index}
             self._state.note("follower_lost_entries", level="error", **fields)
+            self.fell_back.add(answer.follower)
             self.followers[answer.follower] = Progress(answer.index + 1, numbers=self._numbers)
         else:
             follower.refused(previous_index, answer.index, answer.index_term, self._state.log)

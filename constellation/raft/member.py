@@ -31,6 +31,7 @@ from constellation.raft.effects import (
     SaveIdentity,
     SendTo,
 )
+from constellation.raft.fallen_back import LOST, FallenBack
 from constellation.raft.following import CheckSnapshot
 from constellation.raft.node import FirstState, RaftNode
 from constellation.raft.other_clusters import HeardClusters, yields
@@ -121,6 +122,7 @@ class RaftMember:
         self.heard_clusters = HeardClusters()
         self._reads = Reads()
         self._steward = Steward(node_name, policy.steward)
+        self.fallen_back = FallenBack(node_name)
         self._steward_due_s = now_s
         self._random = random
         self._queue: list[tuple[RaftPropose, str]] = []
@@ -270,6 +272,9 @@ class RaftMember:
     def set_roster(self, roster: RaftRoster) -> None:
         """Set what gossip reports of the nodes."""
         self.roster = roster
+        if self.raft is not None:
+            voters = self.raft.state.configuration.voters
+            self.fallen_back.watch(roster, voters)
         self._set_timeouts()
 
     def _set_timeouts(self) -> None:
@@ -416,8 +421,22 @@ class RaftMember:
         elif now_s >= self._steward_due_s:
             self._steward_due_s = now_s + STEWARD_INTERVAL_S
             cluster_id = self.identity.cluster_id
-            effects = look_after_members(self.raft, self._steward, cluster_id, self.roster, now_s)
+            self._note_fallen_back(now_s)
+            effects = look_after_members(
+                self.raft, self._steward, cluster_id, self.roster, self.fallen_back, now_s
+            )
             self._take(effects, now_s)
+
+    def _note_fallen_back(self, now_s: float) -> None:
+        raft = self._of_cluster()
+        leadership = raft.leadership
+        if leadership is None:
+            return
+        for name in leadership.fell_back:
+            self.fallen_back.note(name, LOST)
+        leadership.fell_back.clear()
+        self.fallen_back.watch(self.roster, raft.state.configuration.voters)
+        self.fallen_back.show(now_s)
 
     # Effects.
 
@@ -470,7 +489,12 @@ class RaftMember:
 
 
 def look_after_members(
-    raft: RaftNode, steward: Steward, cluster_id: str, roster: RaftRoster, now_s: float
+    raft: RaftNode,
+    steward: Steward,
+    cluster_id: str,
+    roster: RaftRoster,
+    fallen_back: FallenBack,
+    now_s: float,
 ) -> list[Effect]:
     """Take the steward's next step, if this node leads and no other step is in progress."""
     leadership = raft.leadership
@@ -478,12 +502,14 @@ def look_after_members(
         return []
     answering = leadership.answering(now_s)
     caught_up = frozenset(name for name in answering if leadership.is_caught_up(name, now_s))
-    seen = Followers(answering, caught_up)
+    seen = Followers(answering, caught_up, frozenset(fallen_back.waiting))
     step = steward.step(raft.state.configuration, cluster_id, roster, seen, now_s)
     try:
         match step:
             case Change(kind, node):
-                return raft.change(kind, node, now_s)
+                why = fallen_back.waiting.get(node) if kind == "forget" else None
+                note = Note("voter_fell_back", {"node": node, "why": why}, "error")
+                return [*([note] if why else []), *raft.change(kind, node, now_s)]
             case HandOver(node):
                 note = Note("preferred_leads", {"node": node})
                 return [note, *raft.transfer(node, now_s)]

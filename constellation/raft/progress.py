@@ -22,7 +22,7 @@ _REQUESTS_REMEMBERED = 64  # more are unanswered only if the follower does not a
 class _Request:
     number: int
     sent_at_s: float
-    previous_index: int  # -1: not an append that may be refused
+    previous_index: int  # -1: not an append
 
 
 @dataclass(slots=True)
@@ -62,6 +62,11 @@ class Progress:
         if number == self._awaited:
             self._awaited = 0
         return request.previous_index
+
+    @property
+    def refusable(self) -> tuple[int, int]:
+        """The previous index of the next append, and of a heartbeat."""
+        return self.next_index - 1, self.match_index
 
     def accepted(self, match_index: int) -> bool:
         """Record that the follower holds our log up to `match_index`; True if that is new.

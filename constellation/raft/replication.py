@@ -28,7 +28,10 @@ def send_next(
 def send_heartbeat(
     state: RaftState, policy: RaftPolicy, name: str, follower: Progress, now_s: float
 ) -> None:
-    """Send what is next, or else an append without entries, which cannot be refused."""
+    """Send what is next, or else an append without entries.
+
+    Only a follower that has lost what it acknowledged refuses that.
+    """
     if send_next(state, policy, name, follower, now_s):
         return
     is_known = follower.match_index >= state.log.snapshot_index
@@ -36,7 +39,7 @@ def send_heartbeat(
     request = RaftAppendRequest(
         term=state.term,
         leader=state.node_name,
-        number=follower.sent(now_s, is_awaited=False),
+        number=follower.sent(now_s, previous_index=previous, is_awaited=False),
         prev_log_index=previous,
         prev_log_term=state.log.term_at(previous) or 0,
         # Entries beyond may be another leader's: they must not be marked as committed.

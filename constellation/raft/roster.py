@@ -18,6 +18,7 @@ class RosterNode:
     cluster_id: str = ""  # empty: it belongs to no Raft cluster yet
     priority: int = 100  # lower is preferred as leader
     is_witness: bool = False  # it votes, and leads only if no other node can
+    address: str = ""  # where it runs; empty: not known
 
     @property
     def rank(self) -> tuple[bool, int]:
@@ -31,7 +32,9 @@ RaftRoster = Mapping[str, RosterNode]
 def roster_of(view: ClusterView) -> dict[str, RosterNode]:
     """Return all nodes that have published their state; other gossip members run no agent."""
     return {
-        name: RosterNode(view.is_living(name), state.cluster_id, state.priority, state.witness)
+        name: RosterNode(
+            view.is_living(name), state.cluster_id, state.priority, state.witness, state.address
+        )
         for name, state in view.nodes.items()
     }
 

@@ -64,6 +64,7 @@ class Followers:
 
     answering: frozenset[str]  # within the last election timeout
     caught_up: frozenset[str]
+    fallen_back: frozenset[str] = frozenset()  # voters that must learn again
 
 
 class Steward:
@@ -102,7 +103,8 @@ class Steward:
             self._came_back(now_s)
         self._watch(configuration, roster, followers, now_s)
         return (
-            self._blank(configuration, roster, now_s)
+            self._fallen_back(configuration, followers)
+            or self._blank(configuration, roster, now_s)
             or self._newcomer(configuration, cluster_id, roster)
             or self._voters(configuration, roster, followers, now_s)
             or self._forgotten(configuration, now_s)
@@ -136,6 +138,11 @@ class Steward:
 
     def _is_present(self, name: str, for_s: float, now_s: float) -> bool:
         return now_s - self._present_since_s.get(name, now_s) >= for_s
+
+    def _fallen_back(self, configuration: Configuration, followers: Followers) -> Step | None:
+        """Remove a voter that has forgotten what it promised, so that it joins as a learner."""
+        fallen = sorted(followers.fallen_back & configuration.voters - {self.node_name})
+        return Change("forget", fallen[0]) if fallen else None
 
     def _blank(self, configuration: Configuration, roster: RaftRoster, now_s: float) -> Step | None:
         """Remove a voter that has lost its disk, so that it joins as a learner.

@@ -9,9 +9,7 @@ An essential actor that stays down for `essential_down_timeout_s` ends the whole
 start of everything may help where restarts of one process did not.  An actor that runs for less
 than RECOVERED_S between two exits counts as down all the time.
 
-Starved is not hung.  The time that a silent process has waited for the processor does not count as
-silence, up to a limit, and a supervisor that is late itself is patient with everyone: a restart
-would only add to the load.
+A supervisor that is late itself is patient with everyone (see `silence`).
 
 At the stop nothing is created again, and the stages follow one another:
 
@@ -27,16 +25,16 @@ handed over before Raft leadership, because they are released through a leader.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from constellation.effects import Note
-from constellation.lateness import PATIENCE_MAX
 from constellation.registry import ActorSpec, AtStop
 from constellation.supervision.policy import WatchPolicy
 from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartHistory
+from constellation.supervision.silence import Silence, WaitedSeconds
 from messages.gossip import GossipLeave
 from messages.lifecycle import (
     ActorPing,
@@ -51,8 +49,6 @@ RECOVERED_S = 10.0
 FACING_TIMEOUT_S = 1.0
 LEAVE_TIMEOUT_S = 2.2  # gossip itself waits up to 2 s for its leave to spread
 END_TIMEOUT_S = 1.0
-TICK_INTERVAL_S = 0.05
-EXCUSED_MAX = PATIENCE_MAX - 1  # timeouts for which a silent process may wait for the processor
 
 Phase = Literal["waiting", "starting", "running", "ended"]
 Stage = Literal["up", "facing", "leaving", "ending", "stopped"]
@@ -84,9 +80,8 @@ class _Supervised:
     due_at_s: float = 0.0  # waiting: create then
     running_since_s: float = 0.0
     down_since_s: float | None = None  # None: it runs, and has for RECOVERED_S
-    heard_at_s: float = 0.0
+    silence: Silence = field(default_factory=Silence)
     pinged_at_s: float = 0.0
-    waited_s: float | None = None  # when it fell silent; None: it is not silent
     process_id: int = 0
     restart_count: int = 0
     given_up: bool = False
@@ -98,14 +93,14 @@ class _Supervised:
 class Watch:
     """All actors of one node.  `now_s` is monotonic seconds.
 
-    `waited_s` returns for how long a process has waited for the processor in its life.
+    `waited_s` says for how long a process has waited for the processor.
     """
 
     def __init__(
         self,
         actors: Sequence[ActorSpec],
         policy: WatchPolicy,
-        waited_s: Callable[[int], float] = lambda _: 0.0,
+        waited_s: WaitedSeconds = lambda _: 0.0,
     ) -> None:
         self.policy = policy
         self._waited_s = waited_s
@@ -136,8 +131,8 @@ class Watch:
         """`name` runs, and accepts messages."""
         entry = self.entries[name]
         entry.phase, entry.process_id = "running", process_id
-        entry.heard_at_s = entry.running_since_s = now_s
-        entry.waited_s = None
+        entry.running_since_s = now_s
+        entry.silence.end(now_s)
         if self._has_reported or any(one.phase != "running" for one in self.entries.values()):
             return []
         self._has_reported = True
@@ -145,8 +140,7 @@ class Watch:
 
     def heard(self, name: str, now_s: float) -> None:
         """`name` answered a ping."""
-        entry = self.entries[name]
-        entry.heard_at_s, entry.waited_s = now_s, None
+        self.entries[name].silence.end(now_s)
 
     def left(self, now_s: float) -> list[Effect]:
         """This node has left the cluster."""
@@ -202,10 +196,11 @@ class Watch:
         for name, entry in self.entries.items():
             if entry.phase == "waiting" and entry.due_at_s <= now_s:
                 entry.phase = "starting"
-                entry.heard_at_s = entry.pinged_at_s = now_s
+                entry.pinged_at_s = now_s
+                entry.silence.end(now_s)
                 effects.append(Create(name))
             else:
-                entry.heard_at_s += late_s  # its answers may wait in this process's inbox
+                entry.silence.excuse(late_s)
                 effects += self._patience(name, entry, now_s)
             effects += self._essential(name, entry, now_s)
         if any(isinstance(effect, Create) for effect in effects):
@@ -235,29 +230,15 @@ class Watch:
         timeout_s = self.policy.ping_interval_s + self.policy.ping_timeout_s
         if entry.phase == "starting":
             timeout_s = self.policy.start_timeout_s
-        if self._is_hung(entry, timeout_s, now_s):
-            silent_s = now_s - entry.heard_at_s
-            # It is killed again if its exit is not reported by then.
-            entry.heard_at_s, entry.waited_s = now_s, None
-            entry.killed_because = f"it did not answer for {silent_s:.0f} s"
+        timeout_s *= self._patience_factor
+        if entry.silence.is_hang(timeout_s, entry.process_id, self._waited_s, now_s):
+            entry.killed_because = f"it did not answer for {now_s - entry.silence.since_s:.0f} s"
+            entry.silence.end(now_s)  # it is killed again if its exit is not reported by then
             return [Note("actor_hung", {"name": name}, "warning"), End(name, by_force=True)]
         if entry.phase == "running" and now_s - entry.pinged_at_s >= self.policy.ping_interval_s:
             entry.pinged_at_s = now_s
             return [Tell(name, ActorPing(seq_no=0))]
         return []
-
-    def _is_hung(self, entry: _Supervised, timeout_s: float, now_s: float) -> bool:
-        """Return whether a process is silent for longer than waiting for the processor explains."""
-        silent_s = now_s - entry.heard_at_s
-        if silent_s <= 2 * self.policy.ping_interval_s:
-            return False
-        if entry.waited_s is None:
-            entry.waited_s = self._waited_s(entry.process_id)
-        timeout_s *= self._patience_factor
-        if silent_s <= timeout_s:
-            return False
-        excused_s = self._waited_s(entry.process_id) - entry.waited_s
-        return silent_s > timeout_s + min(excused_s, EXCUSED_MAX * timeout_s)
 
     # The end.
 

@@ -6,14 +6,19 @@ schema                 Traefik's configuration as data: keys, types, and their v
 label_tree             labels as a tree
 label_decode           decodes one element from its labels, by the schema
 labels                 everything that the labels of one container define
+known_labels           labels that are about no element, and those that are nearly known
+router_faults          what is wrong with a whole router
 rule                   checks router rules
+rule_matchers          the matchers of rules, and which values never match
 go_regexp              checks regular expressions
+outside                what labels name outside: other providers, plugins, addresses
 known_protocols        recognises databases by their image
 elements               elements, and the keys that say who wrote them
 rejection              what was left out, and what to do about it
 instance_plan          the elements of one instance
 owners                 whose labels an instance carries
 host_names             the part of a service in its host name
+hosts_allowed          which services may claim which host names
 naming                 names for elements that labels do not name
 
 From the elements of all instances to the body:
@@ -21,6 +26,7 @@ From the elements of all instances to the body:
 places                 how the instances of each node are reached, and whether they get requests
 trust                  which addresses a record of another node may lead to
 reach                  how one port of an instance is reached
+unreachable            why an instance cannot be reached, and what to write instead
 elsewhere              how an instance of another node is reached
 merging                one name that several instances define
 sharing                which instances share a service name of labels
@@ -38,6 +44,8 @@ hop                    requests that one node's Traefik passes on to another's
 middleware_passes      middlewares, and what each service means by a name
 router_passes          routers, and the middlewares that all of them share
 routers                one router as it is in the body
+claims                 which routers take requests for a host from those of another service
+claim_passes           warnings about them
 document               the canonical encoding of the body, in pieces
 dynamic_configuration  the body, and what was left out of it
 
@@ -58,6 +66,7 @@ views                  parts of the body for people
 secrecy                hides what may be a secret in what people see
 
 Traefik refuses a whole body for one unknown key or one empty object, and logs that only once.  So
-everything is checked before it reaches the body.  What fails a check is left out alone, and listed
-as a `Rejection`.
+everything is checked before it reaches the body.  What Traefik would refuse is left out alone, and
+listed as a `Rejection`.  What Traefik takes is sent; if it will not work as written, it is listed
+too, as a warning.
 """

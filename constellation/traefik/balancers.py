@@ -79,7 +79,9 @@ class Balancers:
             child = key._replace(variant=key.variant + AT + name)
             services.append({"name": child.body_name, "weight": self._weight(backend)})
             if backend.how == "ingress":
-                self._add_hop(child, balancer, [backend], name)
+                # Before 3.7 a middleware of the router names the service, whichever is chosen.
+                named = name if services_name_themselves(self._settings) else ""
+                self._add_hop(child, balancer, [backend], named)
             else:
                 self._add_balancer(child, balancer, [backend])
         made = {"services": services} | _propagated(balancer)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from constellation.settings.traefik import TraefikSettings
+from constellation.traefik.claims import Claims
 from constellation.traefik.dependencies import DependencyGraph
 from constellation.traefik.document import Document
 from constellation.traefik.elements import (
@@ -51,6 +52,7 @@ class Composition:
         middlewares: every middleware by the key that its owner means.
         rejections: what was left out, by the key that it belongs to.
         domain: of the default host names.
+        claims: which routers name which hosts.
         graph: which elements must be composed again when another one changes.
     """
 
@@ -64,6 +66,7 @@ class Composition:
         self.rejections: dict[ElementKey, tuple[Rejection, ...]] = {}
         self.graph = DependencyGraph()
         self.domain = domain
+        self.claims = Claims()
         self._groups: dict[ElementKey, tuple[Group, ...]] = {}  # of services
         self._regrouped: set[ElementKey] = set()  # those whose contributions changed since
         self._parts: dict[
@@ -117,6 +120,14 @@ class Composition:
         if not after:
             del self._groups[key]
         return before, after
+
+    def definers(self, key: ElementKey) -> tuple[Instance, ...]:
+        """Return the instances whose labels define the element `key` of the body, in order."""
+        owner = key.origin.owner
+        found = self.contributions.get(key.written, {})
+        return tuple(
+            sorted(one for one, made in found.items() if owner in {None, made.author.owner})
+        )
 
     def services_at(self, nodes: frozenset[str] | None) -> set[ElementKey]:
         """Return the services with an instance on one of `nodes`; None: all services."""
@@ -221,6 +232,11 @@ class Composition:
         self.rejections.pop(key, None)
         if rejected:
             self.rejections[key] = rejected
+
+    def parts_of(self, key: ElementKey) -> Parts:
+        """Return what `key` has in the document."""
+        found = self.document.section(key.protocol, key.section)
+        return {part: found[part.body_name] for part in self._parts.get(key, ())}
 
     def set_routed(self, key: ElementKey, routed: frozenset[Instance]) -> None:
         """Replace the instances that get the requests of the service `key`."""

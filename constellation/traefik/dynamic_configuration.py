@@ -18,6 +18,7 @@ from constellation.traefik.compose import compose
 from constellation.traefik.composition import Composition
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Owner
 from constellation.traefik.host_names import dns_labels
+from constellation.traefik.hosts_allowed import HostsAllowed
 from constellation.traefik.instance_plan import InstancePlan, plan_instance
 from constellation.traefik.naming import name_complaints, name_elements
 from constellation.traefik.owners import ONE_PROGRAM, Programs, author_of, programs
@@ -25,19 +26,25 @@ from constellation.traefik.places import Places, places
 from constellation.traefik.rejection import Rejection
 from messages.monitor import ServiceState
 
-REJECTED_MAX = 1000  # that are listed; `rejected_count` counts all
+REJECTED_MAX = 1000  # that are listed, of both kinds; the counts are of all
 
 
 @dataclass(frozen=True, slots=True)
 class DynamicConfiguration:
-    """One body, what it routes to, and what was left out of it."""
+    """One body, what it routes to, and what does not work as its labels ask."""
 
     body: bytes
     router_count: int
     service_count: int
     routed: frozenset[Instance]  # every instance that gets requests
     rejected: tuple[Rejection, ...]
-    rejected_count: int
+    rejected_count: int  # of what was left out
+    warned_count: int = 0  # of what is sent and will not work
+
+    @property
+    def fault_count(self) -> int:
+        """How many of both kinds there are."""
+        return self.rejected_count + self.warned_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class ConfigurationBuilder:
         self.composition = Composition(settings, domain)
         self.places: Places | None = None
         self._settings = settings
+        self._hosts_allowed = HostsAllowed(settings)
         self._domain = domain
         self._services: Mapping[str, Mapping[InstanceId, ServiceState]] = {}
         self._names: list[str] = []  # of services, in the order of the view
@@ -71,6 +79,7 @@ class ConfigurationBuilder:
         self._rejected_of: dict[
             Instance, tuple[Rejection, ...]
         ] = {}  # only of instances that have some
+        self._elsewhere_of: dict[Instance, tuple[Rejection, ...]] = {}  # as above
 
     def build(self, view: ClusterView) -> DynamicConfiguration:
         """Return the configuration for the cluster in `view`."""
@@ -118,6 +127,7 @@ class ConfigurationBuilder:
     def _plan_one(self, instance: Instance, state: ServiceState | None) -> set[ElementKey]:
         known = self._known.pop(instance, None)
         self._rejected_of.pop(instance, None)
+        self._elsewhere_of.pop(instance, None)
         before = known.contributions if known is not None else {}
         if state is None:
             return self.composition.contribute(instance, before, {})
@@ -132,15 +142,20 @@ class ConfigurationBuilder:
         else:
             plan = plan_instance(state, self._settings)
         named = name_elements(instance, author, plan, state.created_at_utc_s, label, self._domain)
+        kept, refused = self._hosts_allowed.restrict(instance, named.contributions)
         of_name = name_complaints(author, label, several, self._domain)
-        rejected = (*named.rejected, *(told.of(*instance.place) for told in of_name))
-        self._keep(instance, _Known(state, several, label, plan, named.contributions, rejected))
-        return self.composition.contribute(instance, before, named.contributions)
+        told = (complaint.of(*instance.place) for complaint in of_name)
+        rejected = (*named.rejected, *refused, *told)
+        self._keep(instance, _Known(state, several, label, plan, kept, rejected))
+        return self.composition.contribute(instance, before, kept)
 
     def _keep(self, instance: Instance, known: _Known) -> None:
         self._known[instance] = known
         if known.rejected:
             self._rejected_of[instance] = known.rejected
+        if known.plan.elsewhere:
+            elsewhere = known.plan.elsewhere
+            self._elsewhere_of[instance] = tuple(one.of(*instance.place) for one in elsewhere)
 
     def _configuration(self) -> DynamicConfiguration:
         document = self.composition.document
@@ -153,14 +168,17 @@ class ConfigurationBuilder:
             service_count=sum(map(len, services)),
             routed=self.composition.routed,
             rejected=rejected[:REJECTED_MAX],
-            rejected_count=len(rejected),
+            rejected_count=sum(not item.is_sent for item in rejected),
+            warned_count=sum(item.is_sent for item in rejected),
         )
 
     def _rejected(self) -> tuple[Rejection, ...]:
         found = {item for items in self._rejected_of.values() for item in items}
         for rejections in self.composition.rejections.values():
             found.update(rejections)
-        return tuple(sorted(found))
+        if self.places is not None and len(self.places.nodes) > 1:
+            found.update(item for items in self._elsewhere_of.values() for item in items)
+        return tuple(sorted(found, key=lambda item: (item.is_sent, item)))
 
 
 def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from constellation.traefik.rejection import Complaint
 from messages.monitor import Label
@@ -32,7 +32,10 @@ class LabelNode:
     def find(self, name: str) -> LabelNode | None:
         """Return the child called `name` in any case."""
         wanted = name.lower()
-        return next((child for child in self.children if child.name.lower() == wanted), None)
+        for child in self.children:
+            if child.name.lower() == wanted:
+                return child
+        return None
 
     def leaves(self) -> Iterable[tuple[str, LabelNode]]:
         """Yield every node below this one that has a value, with its lower-case path."""
@@ -58,15 +61,19 @@ def label_tree(labels: Iterable[Label], complaints: list[Complaint]) -> LabelNod
         node = _descend(root, parts[1:], label.name)
         if node.has_value:
             reason = "the label exists twice, in different case; the first one is used"
-            complaints.append(_complaint(label, reason, "remove one of them"))
+            remedy = "remove one of them"
+            complaints.append(replace(_complaint(label, reason, remedy), is_sent=True))
             continue
         node.value, node.has_value = label.value.strip(), True
     return root
 
 
 def _parts(name: str) -> list[str] | None:
-    parts: list[str] = []
-    for part in name.split("."):
+    parts = name.split(".")
+    if "[" not in name and "]" not in name:  # nearly always
+        return parts if all(parts) and 2 <= len(parts) <= DEPTH_MAX else None
+    given, parts = parts, []
+    for part in given:
         match = _PART.fullmatch(part)
         if match is None:
             return None

@@ -121,7 +121,7 @@ def _pages_elsewhere(
     if "errors" not in middleware.config or services_name_themselves(composition.settings):
         return []
     service = composition.services.get(middleware.references[0])
-    if service is None or not service.face.passes_on:
+    if service is None or not service.face.hop:
         return []
     warning = page_warning(key, middleware.references[0].name)
     return [warning.of(*one.instance.place) for one in group]

@@ -6,7 +6,7 @@ change.  To drop only the middleware would let in more than the router's owner i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,8 +88,3 @@ class _Walk:
             if wrong:
                 return wrong
         return ""
-
-
-def unique(names: Iterable[str]) -> list[str]:
-    """Return `names` in order, without repetitions."""
-    return list(dict.fromkeys(names))

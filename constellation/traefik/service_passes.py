@@ -75,7 +75,7 @@ def _compose(
         rejected += hop_warnings(group.key, balancer, found, settings, work.places)
         parts.update(made.parts)
         face = ServiceFace(
-            passes_on=made.passes_on,
+            hop=made.hop,
             fails_over=made.fails_over,
             whose=group.whose,
             middlewares=service.middlewares,

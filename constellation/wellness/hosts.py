@@ -49,12 +49,12 @@ def _with_times(what: str, actor: ActorStatus, fix: str) -> str:
 
 def parts_lost(facts: Facts) -> Iterator[Problem]:
     """Yield the parts of hosts that should work and do not."""
-    yield from _parts(facts, "lost", "does not work")
+    yield from _parts(facts, "lost", " does not work")
 
 
 def parts_absent(facts: Facts) -> Iterator[Problem]:
     """Note the parts that are absent, and not expected."""
-    yield from _parts(facts, "absent", "is absent")
+    yield from _parts(facts, "absent", "")
 
 
 def _parts(facts: Facts, state: PartState, what: str) -> Iterator[Problem]:
@@ -66,7 +66,7 @@ def _parts(facts: Facts, state: PartState, what: str) -> Iterator[Problem]:
             if part.state == state and not is_judged_elsewhere:
                 where.setdefault(part, []).append(status.node)
     for part, nodes in where.items():
-        text = because(f"{part.part} on {', '.join(nodes)} {what}", part.why, part.fix)
+        text = because(f"{part.part} on {', '.join(nodes)}{what}", part.why, part.fix)
         yield Problem("host", text)
 
 

@@ -106,7 +106,7 @@ def cluster_in_trouble() -> ClusterView:
 
 def statuses() -> tuple[NodeStatus, ...]:
     docker_away = part("docker", "lost", "connection refused", "start Docker")
-    no_dns = part("cloudflare", "absent", "this version keeps no DNS records", "set them yourself")
+    no_dns = part("dns", "absent", "DNS records are not managed", "set them yourself")
     return (
         status("beta", actor("gossip"), actor("docker"), parts=(no_dns, docker_away)),
         status(

@@ -298,7 +298,7 @@ def test_unknown_node_is_refused_with_the_known_ones(admin: Admin) -> None:
 
     (refusal,) = admin.told()
     assert (refusal.why, refusal.fix) == (
-        "no node is called delta", "the nodes are: alpha, beta, gamma",
+        "no node named delta", "the nodes are: alpha, beta, gamma",
     )  # fmt: skip
     assert changes(admin) == []
 

@@ -177,7 +177,7 @@ def test_order_with_an_unknown_name_is_refused_with_the_known_ones(admin: Admin)
 
     (refusal,) = admin.told()
     assert (refusal.why, refusal.fix) == (
-        "no node is called delta", "the nodes are: alpha, beta, gamma",
+        "no node named delta", "the nodes are: alpha, beta, gamma",
     )  # fmt: skip
     assert of_raft(admin, RaftOrder) == []
 

@@ -39,7 +39,7 @@ def test_request_of_another_node_is_answered_with_the_supervisors_status(admin: 
     assert isinstance(answer, NodeStatus)
     assert (answer.node, answer.agent_version) == ("alpha", __version__)
     assert answer.actors == OWN_ACTORS
-    assert [one.part for one in answer.parts] == ["cloudflare", "docker", "tailscale"]
+    assert [one.part for one in answer.parts] == ["dns", "docker", "tailscale"]
 
 
 def test_part_that_is_present_is_not_reported(admin: Admin) -> None:
@@ -266,7 +266,7 @@ def test_requests_are_counted_by_kind(admin: Admin) -> None:
     def count(kind: str) -> float:
         return admin.metric("constellation_admin_requests_total", kind=kind)
 
-    assert (count("StatusRequest"), count("NodesRequest"), count("NodeStatusRequest")) == (1, 2, 1)
+    assert (count("status"), count("nodes"), count("node_status")) == (1, 2, 1)
 
 
 def test_only_requests_and_answers_of_operators_cross_nodes() -> None:

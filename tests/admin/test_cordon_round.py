@@ -67,7 +67,7 @@ def test_order_is_passed_on_and_its_outcome_reported(one: CordonRound, node: str
 @pytest.mark.parametrize(
     ("node", "why", "fix"),
     [
-        ("eta", "no node is called eta", "the nodes are: alpha, beta, delta, epsilon, gamma, zeta"),
+        ("eta", "no node named eta", "the nodes are: alpha, beta, delta, epsilon, gamma, zeta"),
         ("delta", "it is dead and answers nobody", "repeat the order once its agent runs"),
         ("epsilon", "it has left the cluster", "repeat the order once its agent runs"),
         ("zeta", "the address of its agent is not known yet", "retry in a second"),
@@ -80,7 +80,7 @@ def test_node_that_cannot_carry_out_an_order_is_not_waited_for(
 ) -> None:
     refused = refusal(one.ordered("p", order(node, cordoned=cordoned), CLUSTER, 0.0))
 
-    assert refused.what == f"{node} was not {'cordoned' if cordoned else 'uncordoned'}"
+    assert refused.what == f"cannot {'cordon' if cordoned else 'uncordon'} {node}"
     assert refused.why == why
     assert fix in refused.fix
     assert one.tick(CLUSTER, TIMEOUT_S) == []
@@ -101,7 +101,7 @@ def test_refusal_by_the_node_is_reported_with_its_reason(one: CordonRound) -> No
         )
     )
 
-    assert (told.what, told.why, told.fix) == ("beta was not cordoned", "no space", "make room")
+    assert (told.what, told.why, told.fix) == ("cannot cordon beta", "no space", "make room")
 
 
 def test_silent_node_is_reported_after_the_timeout(one: CordonRound) -> None:
@@ -109,7 +109,7 @@ def test_silent_node_is_reported_after_the_timeout(one: CordonRound) -> None:
 
     assert one.tick(CLUSTER, 10.0 + TIMEOUT_S - 0.01) == []
     told = refusal(one.tick(CLUSTER, 10.0 + TIMEOUT_S))
-    assert told.what == "beta may or may not have been cordoned"
+    assert told.what == "it is not known whether the order took effect: cordon beta"
     assert "within 2 s" in told.why
     assert "repeat the order" in told.fix
     assert one.changed(carried_out(change), CLUSTER, 0.0) == [Unexpected()]

@@ -50,6 +50,7 @@ def events_of_gossip() -> list[EventRow]:
         {"events": tuple(MemberEvent(kind=kind, node="beta", ago_s=0.0) for kind in kinds)},
         {"nodes": (said("beta", cordoned=True),)},
         {"nodes": (said("beta"),)},
+        {"nodes": (said("beta", priority=1),)},
         *({"services": (service("api", "beta", health),)} for health in healths),
         {"removed": (RecordName(kind="service", node="beta", key="api"),)},
     )
@@ -86,13 +87,15 @@ def reports_of_troubles() -> list[ChangeReported]:
 # tests/leases/test_leases_actor.py and tests/gossip/test_gossip_actor.py show that these are
 # reported by the actors.
 OF_ACTORS = frozenset({"lease_lost", "keys_changed"})
+# tests/simulation/test_copies.py shows that the Raft host reports this one.
+OF_THE_HOST = frozenset({"raft_fell_back"})
 
 
 def test_every_name_has_a_producer() -> None:
     produced = {row.what for row in events_of_gossip()}
     produced |= {report.what for report in (*reports_of_raft(), *reports_of_troubles())}
 
-    assert produced | OF_ACTORS == VOCABULARY
+    assert produced | OF_ACTORS | OF_THE_HOST == VOCABULARY
 
 
 def test_reports_of_raft_are_shown_under_the_documented_names_and_in_their_colours() -> None:

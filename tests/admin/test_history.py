@@ -30,14 +30,22 @@ def told(history: History, now_s: float = 100.0) -> list[tuple[float, str, str, 
 def test_latest_event_comes_first_with_its_age() -> None:
     history = History(0.0)
 
-    history.add_cluster_change(KNOWN, delta(event("join", ago_s=1.0), event("update")), 10.0)
+    history.add_cluster_change(KNOWN, delta(event("join", ago_s=1.0)), 10.0)
     history.add_cluster_change(KNOWN, delta(event("failed")), 90.0)
 
-    assert told(history) == [
-        (10.0, "beta", "", "failed"),
-        (90.0, "beta", "", "update"),
-        (91.0, "beta", "", "join"),
-    ]
+    assert told(history) == [(10.0, "beta", "", "failed"), (91.0, "beta", "", "join")]
+
+
+def test_update_of_a_node_says_what_changed_and_is_no_event_if_nothing_did() -> None:
+    history = History(0.0)
+    before = view(members=members(beta="alive"), nodes=(said("beta"),))
+    after = said("beta", capabilities=("docker",), priority=10)
+
+    history.add_cluster_change(before, delta(event("update"), nodes=(said("beta"),)), 10.0)
+    history.add_cluster_change(before, delta(event("update"), nodes=(after,)), 20.0)
+
+    (row,) = history.report(30.0).events
+    assert (row.what, row.reason) == ("update", "priority 10, before 100, traefik does not work")
 
 
 def test_only_a_change_of_health_of_a_service_is_an_event() -> None:
@@ -75,7 +83,7 @@ def test_first_snapshot_has_no_events() -> None:
 def test_history_keeps_only_the_latest_events() -> None:
     history = History(0.0)
     for number in range(EVENTS_MAX + 7):
-        history.add_cluster_change(KNOWN, delta(event("update", node=f"n{number}")), float(number))
+        history.add_cluster_change(KNOWN, delta(event("join", node=f"n{number}")), float(number))
 
     rows = history.report(1000.0).events
     assert len(rows) == EVENTS_MAX

@@ -81,8 +81,8 @@ def test_disabled_tailscale_is_not_missing() -> None:
     assert "tailscale" not in missing(settings(tailscale={"enabled": False}))
 
 
-def test_cloudflare_is_always_missing_in_this_version() -> None:
-    found = missing(settings())["cloudflare"]
+def test_dns_is_always_missing_in_this_version() -> None:
+    found = missing(settings())["dns"]
 
-    assert "does not manage DNS records" in found.why
+    assert "DNS records are not managed" in found.why
     assert "*.<domain>" in found.fix

@@ -10,6 +10,7 @@ from thespian.actors import ActorAddress
 
 from actors.async_shell import AsyncShell, Reply
 from actors.shell import ShellActor
+from constellation.metrics.names import label_value
 from constellation.registry import ACTORS
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
@@ -39,7 +40,7 @@ def test_request_is_relayed_to_the_actor_that_answers_it(request_: OperatorReque
     (relayed,) = [one for one in admin.harness.sent_to("http") if isinstance(one, Relayed)]
     assert ActorRef.parse(relayed.asker) == OPERATOR.addressDetails
     assert decode(relayed.request) == request_
-    kind = type(request_).__name__
+    kind = label_value(type(request_))
     assert admin.metric("constellation_admin_requests_total", kind=kind) == 1
 
 

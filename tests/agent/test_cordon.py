@@ -190,7 +190,7 @@ def test_cordon_survives_its_actor_and_impossible_orders_are_refused_in_one_line
     unknown = alpha.run_command("cordon", "delta")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert unknown.stderr == (
-        "constellation: delta was not cordoned: no node is called delta; the nodes are: alpha, "
+        "constellation: cannot cordon delta: no node named delta; the nodes are: alpha, "
         "beta, gamma\n"
     )
     assert gamma.stop() == 0
@@ -202,4 +202,4 @@ def test_cordon_survives_its_actor_and_impossible_orders_are_refused_in_one_line
     os.kill(beta.process_id_of("admin"), signal.SIGSTOP)
     silent = alpha.run_command("uncordon", "beta")
     assert silent.returncode == 1
-    assert "beta may or may not have been uncordoned: its agent did not answer" in silent.stderr
+    assert "took effect: uncordon beta: its agent did not answer" in silent.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,11 +16,14 @@ from tempfile import gettempdir
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from actors.transport.process import running_processes, start_time_ticks, write_pid_file
+from constellation import __version__
 from rigs.agents import ROOT, Agent, agents
 from rigs.fixtures import MakeHosts
 from rigs.processes import Process, wait_until
+from rigs.prometheus import check_metrics
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -179,6 +183,42 @@ def test_check_validates_settings_without_starting(agent: Agent) -> None:
     assert agent.name in checked.stdout
 
 
+@pytest.mark.needs("prometheus")
+@pytest.mark.case("O16")
+def test_metrics_follow_the_conventions_of_prometheus(agent: Agent) -> None:
+    assert agent.run_command("status").returncode in {0, 2}  # counted by its kind
+    wait_until(
+        lambda: (
+            b'constellation_admin_requests_total{actor="admin",kind="status"}'
+            in agent.get("/metrics")[1]
+        ),
+        timeout_s=10,
+        what="the request in the metrics",
+    )
+    page = agent.get("/metrics")[1].decode()
+
+    assert check_metrics(page) == ""
+    families = [*text_string_to_metric_families(page)]
+    build = next(one for one in families if one.name == "constellation_build_info")
+    assert build.samples[0].labels["version"] == __version__
+    names = {sample.name for family in families for sample in family.samples}
+    assert {
+        name for name in names if name.endswith(("_created", "_in_total", "_out_total"))
+    } == set()
+    assert {
+        "constellation_gossip_received_bytes_total",
+        "constellation_gossip_sent_bytes_total",
+    } <= names
+    labels = {
+        f"{name}={value}"
+        for family in families
+        for sample in family.samples
+        for name, value in sample.labels.items()
+        if name not in {"le", "file", "version"}
+    }
+    assert {one for one in labels if not re.fullmatch("[a-z_]+=[a-z0-9_./-]*", one)} == set()
+
+
 def test_systemd_is_notified_of_ready_and_stopping(tmp_path: Path) -> None:
     notify = tmp_path / "notify.sock"
     with (
@@ -218,7 +258,7 @@ def test_agent_works_without_any_settings(make_hosts: MakeHosts, tmp_path: Path)
     addresses = {line.split()[4].rpartition(":")[0] for line in listening.splitlines()}
     assert addresses == {"127.0.0.1"}
     missing = [line for line in agent.log_text().splitlines() if "part_missing" in line]
-    for part in ("docker", "tailscale", "cloudflare"):
+    for part in ("docker", "tailscale", "dns"):
         assert sum(f'"part": "{part}"' in line for line in missing) == 1, part
     assert all('"fix": "' in line for line in missing)
     assert (tmp_path / "state" / "constellation" / "cluster_key").stat().st_mode & 0o077 == 0

@@ -157,6 +157,7 @@ def alert_expressions() -> list[str]:
     return [rule["expr"] for group in groups for rule in group["rules"]]
 
 
+@pytest.mark.case("O9")
 @pytest.mark.integration
 @pytest.mark.needs("prometheus")
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -300,3 +301,22 @@ def test_creation_is_spread_over_ticks() -> None:
     effects = watched.tick(0.0)
 
     assert sum(isinstance(effect, Create) for effect in effects) == CREATED_PER_TICK_MAX
+
+
+@pytest.mark.case("S13")
+@pytest.mark.parametrize(("waits", "is_killed"), [(0.95, False), (0.0, True)])
+def test_monitor_that_waits_for_the_processor_is_not_restarted_and_one_that_hangs_is(
+    waits: float, is_killed: bool
+) -> None:
+    now_s = 0.0
+    watched = roster(waited_s=lambda process_id: waits * now_s if process_id == 7 else 0.0)
+    watched.observed(observed("web"), 0.0)
+    watched.tick(0.0)
+    watched.started("web", 7, 0.0)
+
+    effects: list[Effect] = []
+    while now_s < 60.0:
+        now_s += 0.5
+        effects += watched.tick(now_s)
+
+    assert (End("web", by_force=True) in effects) is is_killed

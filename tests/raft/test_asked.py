@@ -119,7 +119,7 @@ def test_transfer_is_answered_when_that_node_leads() -> None:
     assert not orders.leads("c")
     (reply,) = orders.leads("b")
     assert isinstance(reply.message, RaftOrderDone)
-    assert reply.message.text == "b leads now"
+    assert reply.message.text == "b is now the leader"
 
 
 def test_order_that_takes_too_long_is_answered_with_where_to_look() -> None:

@@ -174,7 +174,7 @@ def test_transfer_is_done_when_that_node_leads() -> None:
 
     done = ordered(group, "transfer", to, at=group.leader)
 
-    assert (done.is_done, done.text) == (True, f"{to} leads now")
+    assert (done.is_done, done.text) == (True, f"{to} is now the leader")
     assert group.leader == to
 
 

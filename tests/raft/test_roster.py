@@ -35,7 +35,7 @@ def test_roster_has_all_nodes_that_have_published_their_state() -> None:
 
     roster = roster_of(view)
 
-    assert roster["a"] == RosterNode(True, "x", 7, True)
+    assert roster["a"] == RosterNode(True, "x", 7, True, "10.0.0.1")
     assert {name: one.is_living for name, one in roster.items()} == {
         "a": True,
         "b": True,

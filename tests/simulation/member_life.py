@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, get_args
 
+from constellation.effects import Send
 from constellation.errors import AdapterError
 from constellation.raft.asked import Reply
 from constellation.raft.batch import Batch
@@ -15,6 +16,7 @@ from constellation.raft.host import RaftHost
 from constellation.raft.member import MemberInput, RaftMember
 from constellation.raft.packets import unpack
 from messages.base import Message
+from messages.events import ChangeReported
 from messages.raft import RaftAppendResponse, RaftVoteResponse
 from messages.raft_member import LeasesRead, LeasesReadDone, RaftPacket, RaftPropose
 from tests.simulation.raft_disk import saved
@@ -154,6 +156,8 @@ class Life:
         self.host.saved(batch)
         if not self.serves:
             return  # such a batch only says so
+        sent = [one.message for one in batch.local if isinstance(one, Send)]
+        self.events += [one.what for one in sent if isinstance(one, ChangeReported)]
         checks, cluster_id = self.net.checks, self.member.identity.cluster_id
         if batch.applied:
             checks.applies(cluster_id, batch.applied)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from constellation.gossip import hearsay
+from constellation.gossip import hearsay, packets
 from constellation.gossip.member import Address
 from constellation.gossip.membership import Membership
 from constellation.gossip.packets import Alive
@@ -153,3 +155,29 @@ def test_name_that_a_liar_took_before_its_node_joins_is_free_for_it() -> None:
     net.start("n4", IPS[3], IPS[0])
 
     assert net.run(10, until=lambda: whole(net))
+
+
+@pytest.mark.case("S10")
+@pytest.mark.parametrize("incarnation", [1 << 31, (1 << 31) + 9, (1 << 32) - 2])
+@pytest.mark.parametrize("kind", ["suspect", "dead", "alive and dead"])
+def test_liar_declares_nobody_dead_however_high_the_incarnation(
+    incarnation: int, kind: str
+) -> None:
+    net, liar = lied_to(3)
+    victim = net.nodes[IPS[0]]
+    for step in range(20):
+        number = min(incarnation + step, (1 << 32) - 2)
+        said: list[packets.Packet] = []
+        if kind != "suspect":
+            said.append(packets.Dead(number, "n1", "n2"))
+        if kind != "dead":
+            said.insert(0, packets.Suspect(number, "n1", "n2"))
+        if kind.startswith("alive"):
+            claim = victim.swim.membership.me.claim
+            said.insert(0, replace(claim, incarnation=number))
+        liar.tell_packet(*map(packets.encode, said))
+        net.run(1)
+
+    assert net.run(20, until=lambda: whole(net))
+    say(net, IPS[0], "web", "healthy")
+    assert is_known_soon(net, "n1", "web", "healthy")

@@ -12,10 +12,9 @@ from constellation.registry import ACTORS, ActorSpec
 from constellation.supervision.policy import WatchPolicy
 from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
+from constellation.supervision.silence import EXCUSED_MAX
 from constellation.supervision.watch import (
-    EXCUSED_MAX,
     RECOVERED_S,
-    TICK_INTERVAL_S,
     Announce,
     Effect,
     Report,
@@ -25,6 +24,7 @@ from messages.gossip import GossipLeave
 from messages.lifecycle import ActorPing, ActorYield, SupervisorFailed, SupervisorStopped
 
 T = TypeVar("T")
+TICK_INTERVAL_S = 0.05
 RESTART = RestartPolicy(backoff_min_s=0.2, backoff_max_s=4.0, count_max=3, period_s=60.0)
 POLICY = WatchPolicy(RESTART, ping_interval_s=2.0, ping_timeout_s=10.0, start_timeout_s=15.0)
 NAMES = ("gossip", "http", "docker")

@@ -170,6 +170,11 @@ def test_the_hop_carries_what_the_scheme_of_the_container_needs(
 
     assert urls(there["services"]["web"]) == [f"{hop}://10.0.0.2:9000"]
     assert urls(here["services"]["_from.web._of.web"]) == [f"{scheme}://172.17.0.2:80"]
+    if version == "3.7":
+        (name,) = there["routers"]["web.example.org"]["middlewares"]
+        retry = there["middlewares"][name]["retry"]
+        assert retry["status"] == ["502", "504"]
+        assert retry.get("disableRetryOnNetworkError", False) == (hop == "h2c")
 
 
 def urls(found: dict[str, Any]) -> list[str]:

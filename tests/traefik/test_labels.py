@@ -39,7 +39,7 @@ def test_a_switch_that_is_off_or_unreadable_keeps_a_container_private(
         "traefik.http.routes.x.rule",
         "traefik.udp.middlewares.m.x",
         "traefik.http.routers.x.rle",
-        "traefik.http.routers.a b.rule",
+        "traefik.http.routers.a`b.rule",
         "traefik.http.services.s.weighted.services",
         "traefik.docker.netwrk",
         "traefik.htp.routers.x.rule",
@@ -104,4 +104,4 @@ def test_a_rejection_names_the_label_of_the_option() -> None:
     asked = read(RULE | {"traefik.http.routers.x.EntryPoints": "web"}).of("http", "routers")["x"]
 
     assert asked.label_of("entryPoints") == "traefik.http.routers.x.EntryPoints"
-    assert asked.label_of("tls") == asked.label
+    assert asked.label_of("tls") == asked.node.label

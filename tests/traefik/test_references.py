@@ -65,9 +65,12 @@ def test_a_router_to_a_missing_service_is_left_out(said: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "names"),
-    [("m", ["m"]), ("m@docker", ["m"]), ("m,gzip@file,m", ["m", "gzip@file"])],
+    [("m", ["m"]), ("m@docker", ["m"]), ("m,gzip@file,m", ["m", "gzip@file", "m"])],
 )
-def test_a_middleware_is_found_with_at_docker_and_used_once(said: str, names: list[str]) -> None:
+@pytest.mark.case("R17")
+def test_a_middleware_is_found_with_at_docker_and_used_as_often_as_it_is_named(
+    said: str, names: list[str]
+) -> None:
     made = build(
         router(http__routers__x__middlewares=said, http__middlewares__m__addprefix__prefix="/a")
     )

@@ -236,9 +236,7 @@ def test_departed_nodes_are_notes_and_absent_parts_are_listed_once_apart() -> No
     verdict = judge(facts(view(members=members(beta="alive", gamma="left")), answered))
 
     assert verdict.notes_on() == ("node gamma has left the cluster",)
-    assert [one.text for one in verdict.absent] == [
-        "docker on alpha, beta is absent: no socket; install it"
-    ]
+    assert [one.text for one in verdict.absent] == ["docker on alpha, beta: no socket; install it"]
 
 
 def test_cordoned_nodes_are_notes_with_the_effect_and_the_remedy() -> None:

@@ -10,7 +10,9 @@ REPLICA = """
 """
 
 
-def balancers(name: str, *services: str, exposed: tuple[str, ...] = ("80/tcp",)) -> Setup:
+def balancers(
+    name: str, *services: str, exposed: tuple[str, ...] = ("80/tcp",), is_asked: bool = True
+) -> Setup:
     """Return a set-up with a router for each service, each of lines of `option=value`.
 
     Both are called `name-1`, `name-2`, and so on.
@@ -25,7 +27,7 @@ def balancers(name: str, *services: str, exposed: tuple[str, ...] = ("80/tcp",))
             for line in options.splitlines()
             if line.strip()
         ]
-    return one(name, "\n".join(lines), *exposed)
+    return Setup(name, (container(name, "\n".join(lines), *exposed),), is_asked=is_asked)
 
 
 SERVICES = (
@@ -111,6 +113,7 @@ SERVICES = (
         passivehealthcheck.failurewindow=30s
         passivehealthcheck.maxfailedattempts=4
         """,
+        is_asked=False,  # Traefik checks after the first interval
     ),
     balancers(
         "balancers",
@@ -154,7 +157,7 @@ Host(`replicas-at-two-ports.example.org`)
     ),
     Setup(
         "stopped",
-        (container("stopped", "traefik.docker.allownonrunning=true", is_stopped=True),),
+        (container("stopped", "traefik.docker.allownonrunning=true", condition="stopped"),),
     ),
     Setup(
         "networks",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.traefik.compatibility.setups import Setup, container, one
 
 TCP_REPLICA = """
@@ -61,30 +63,33 @@ STREAMS = (
         """,
         "443/tcp",
     ),
-    one(
-        "tcp-options",
-        """
-        traefik.tcp.routers.tcp-options-a.rule=HostSNI(`*`)
-        traefik.tcp.routers.tcp-options-a.entrypoints=tcp-c
-        traefik.tcp.routers.tcp-options-a.service=tcp-options-a
-        traefik.tcp.services.tcp-options-a.loadbalancer.terminationdelay=200
-        traefik.tcp.services.tcp-options-a.loadbalancer.proxyprotocol.version=1
-        traefik.tcp.routers.tcp-options-b.rule=HostSNI(`b.options.example.org`)
-        traefik.tcp.routers.tcp-options-b.entrypoints=tls
-        traefik.tcp.routers.tcp-options-b.tls=true
-        traefik.tcp.routers.tcp-options-b.service=tcp-options-b
-        traefik.tcp.services.tcp-options-b.loadbalancer.proxyprotocol=true
-        traefik.tcp.routers.tcp-options-c.rule=HostSNI(`c.options.example.org`)
-        traefik.tcp.routers.tcp-options-c.entrypoints=tls
-        traefik.tcp.routers.tcp-options-c.tls=true
-        traefik.tcp.routers.tcp-options-c.service=tcp-options-c
-        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.send=PING
-        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.expect=PONG
-        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.port=6380
-        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.interval=30s
-        traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.timeout=2s
-        """,
-        "6379/tcp",
+    replace(  # Traefik checks after the first interval
+        one(
+            "tcp-options",
+            """
+            traefik.tcp.routers.tcp-options-a.rule=HostSNI(`*`)
+            traefik.tcp.routers.tcp-options-a.entrypoints=tcp-c
+            traefik.tcp.routers.tcp-options-a.service=tcp-options-a
+            traefik.tcp.services.tcp-options-a.loadbalancer.terminationdelay=200
+            traefik.tcp.services.tcp-options-a.loadbalancer.proxyprotocol.version=1
+            traefik.tcp.routers.tcp-options-b.rule=HostSNI(`b.options.example.org`)
+            traefik.tcp.routers.tcp-options-b.entrypoints=tls
+            traefik.tcp.routers.tcp-options-b.tls=true
+            traefik.tcp.routers.tcp-options-b.service=tcp-options-b
+            traefik.tcp.services.tcp-options-b.loadbalancer.proxyprotocol=true
+            traefik.tcp.routers.tcp-options-c.rule=HostSNI(`c.options.example.org`)
+            traefik.tcp.routers.tcp-options-c.entrypoints=tls
+            traefik.tcp.routers.tcp-options-c.tls=true
+            traefik.tcp.routers.tcp-options-c.service=tcp-options-c
+            traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.send=PING
+            traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.expect=PONG
+            traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.port=6380
+            traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.interval=30s
+            traefik.tcp.services.tcp-options-c.loadbalancer.healthcheck.timeout=2s
+            """,
+            "6379/tcp",
+        ),
+        is_asked=False,
     ),
     one(
         "tcp-middlewares",

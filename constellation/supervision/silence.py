@@ -1,0 +1,48 @@
+"""How long a process may be silent before it counts as hung.
+
+Starved is not hung: the time that a silent process has waited for the processor is excused, up to a
+limit.  A restart would only add to the load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from constellation.lateness import PATIENCE_MAX
+
+EXCUSED_MAX = PATIENCE_MAX - 1  # timeouts for which a process may wait for the processor
+SUSPECTED_AFTER = 1 / 3  # of its timeout; from then on its waiting is measured
+
+# Returns for how many seconds a process, given by its id, has waited for the processor in its life.
+WaitedSeconds = Callable[[int], float]
+
+
+@dataclass(slots=True)
+class Silence:
+    """The silence of one process.  `now_s` is monotonic seconds."""
+
+    since_s: float = 0.0
+    _waited_s: float | None = None  # when it was first suspected; None: it is not suspected
+
+    def end(self, now_s: float) -> None:
+        """It was heard."""
+        self.since_s, self._waited_s = now_s, None
+
+    def excuse(self, late_s: float) -> None:
+        """Who listens has not run for so long: answers may wait in its inbox."""
+        self.since_s += late_s
+
+    def is_hang(
+        self, timeout_s: float, process_id: int, waited_s: WaitedSeconds, now_s: float
+    ) -> bool:
+        """Return whether it lasts longer than waiting for the processor explains."""
+        silent_s = now_s - self.since_s
+        if silent_s <= timeout_s * SUSPECTED_AFTER:
+            return False
+        if self._waited_s is None:
+            self._waited_s = waited_s(process_id)
+        if silent_s <= timeout_s:
+            return False
+        excused_s = waited_s(process_id) - self._waited_s
+        return silent_s > timeout_s + min(excused_s, EXCUSED_MAX * timeout_s)

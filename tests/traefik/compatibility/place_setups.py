@@ -1,0 +1,229 @@
+"""Where containers are: networks, ports, and what state they are in."""
+
+from __future__ import annotations
+
+from tests.traefik.compatibility.setups import member, several, single
+
+TWO = ("place-front", "place-back")
+
+PLACES = (
+    single("one-network", "routers.~.rule=Host(`~.example.org`)", networks=("one-network",)),
+    single(
+        "network-by-label",
+        """
+        traefik.docker.network=place-back
+        routers.~.rule=Host(`~.example.org`)
+        """,
+        networks=TWO,
+    ),
+    single(
+        "network-unknown",
+        """
+        traefik.docker.network=nowhere
+        routers.~.rule=Host(`~.example.org`)
+        """,
+        networks=("one-network",),
+    ),
+    single(
+        "network-short-name",  # Compose calls it place_front
+        """
+        traefik.docker.network=front
+        com.docker.compose.project=place
+        com.docker.compose.service=~
+        routers.~.rule=Host(`~.example.org`)
+        """,
+        networks=("place_front",),
+    ),
+    single(
+        "network-upper-key",
+        """
+        traefik.Docker.Network=place-back
+        routers.~.rule=Host(`~.example.org`)
+        """,
+        networks=("place-back",),
+    ),
+    single(
+        "exposes-nothing",
+        "routers.~.rule=Host(`~.example.org`)",
+        "",
+        is_accepted=False,
+        is_routed=False,
+    ),
+    single(
+        "exposes-nothing-but-names-a-port",
+        """
+        routers.~.rule=Host(`~.example.org`)
+        services.~.loadbalancer.server.port=8080
+        """,
+        "",
+        listens=(8080,),
+    ),
+    single("exposes-udp-only", "routers.~.rule=Host(`~.example.org`)", "53/udp", is_published=True),
+    single(
+        "exposes-several",
+        "routers.~.rule=Host(`~.example.org`)",
+        "443/tcp",
+        "8080/tcp",
+        "81/tcp",
+        is_published=True,
+    ),
+    single("exposes-ssh-and-web", "routers.~.rule=Host(`~.example.org`)", "22/tcp", "8080/tcp"),
+    single("exposes-mail-only", "routers.~.rule=Host(`~.example.org`)", "25/tcp"),
+    single(
+        "named-ssh-port",
+        """
+        routers.~.rule=Host(`~.example.org`)
+        services.~.loadbalancer.server.port=22
+        """,
+        "22/tcp",
+    ),
+    single(
+        "published-to-loopback",
+        "routers.~.rule=Host(`~.example.org`)",
+        is_published=True,
+        published_at="127.0.0.1",
+    ),
+    single(
+        "published-everywhere",
+        "routers.~.rule=Host(`~.example.org`)",
+        is_published=True,
+        published_at="0.0.0.0",
+    ),
+    single(
+        "published-and-another-port-named",
+        """
+        routers.~.rule=Host(`~.example.org`)
+        services.~.loadbalancer.server.port=9000
+        """,
+        "80/tcp",
+        is_published=True,
+        listens=(80, 9000),
+    ),
+    single(
+        "url-instead-of-port",
+        """
+        routers.~.rule=Host(`~.example.org`)
+        services.~.loadbalancer.server.url=http://127.0.0.1:1/
+        """,
+        "",
+    ),
+    single(
+        "url-and-port",
+        """
+        routers.~.rule=Host(`~.example.org`)
+        services.~.loadbalancer.server.url=http://127.0.0.1:1/
+        services.~.loadbalancer.server.port=80
+        """,
+        is_accepted=False,
+        is_routed=False,
+    ),
+    several(
+        "borrowed-network",
+        member(
+            "borrowed-network",
+            "vpn",
+            "traefik.enable=false",
+            "8080/tcp",
+            is_published=True,
+            listens=(),
+            is_watched=False,
+        ),
+        member(
+            "borrowed-network",
+            "app",
+            """
+            routers.~.rule=Host(`~.example.org`)
+            services.~.loadbalancer.server.port=8080
+            """,
+            "",
+            shares="borrowed-network-vpn",
+            listens=(8080,),
+        ),
+    ),
+    several(
+        "host-network-without-a-port",
+        member(
+            "host-network-without-a-port",
+            "a",
+            "routers.~.rule=Host(`~.example.org`)",
+            "",
+            on_host_network=True,
+        ),
+        is_routed=False,
+        is_accepted=False,
+    ),
+    single(
+        "no-network",
+        "routers.~.rule=Host(`~.example.org`)",
+        networks=("none",),
+        is_accepted=False,
+        is_routed=False,
+    ),
+    single("paused", "routers.~.rule=Host(`~.example.org`)", condition="paused", is_routed=False),
+    single(
+        "stopped-for-good",
+        "routers.~.rule=Host(`~.example.org`)",
+        condition="stopped",
+        is_routed=False,
+    ),
+    single("created", "routers.~.rule=Host(`~.example.org`)", condition="created", is_routed=False),
+    single("healthy", "routers.~.rule=Host(`~.example.org`)", check="healthy"),
+    single(
+        "unhealthy-with-router",
+        """
+        routers.~.rule=Host(`~.example.org`)
+        services.~.loadbalancer.server.port=80
+        """,
+        check="unhealthy",
+    ),
+    single("starting-with-router", "routers.~.rule=Host(`~.example.org`)", check="starting"),
+    several(
+        "starting-replica",
+        member(
+            "starting-replica",
+            "a",
+            "routers.~.rule=Host(`~.example.org`)\n\
+services.~.loadbalancer.server.port=80",
+            check="healthy",
+        ),
+        member(
+            "starting-replica",
+            "b",
+            "routers.~.rule=Host(`~.example.org`)\n\
+services.~.loadbalancer.server.port=80",
+            check="starting",
+        ),
+    ),
+    several(
+        "stopped-replica",
+        member(
+            "stopped-replica",
+            "a",
+            "routers.~.rule=Host(`~.example.org`)\n\
+services.~.loadbalancer.server.port=80",
+        ),
+        member(
+            "stopped-replica",
+            "b",
+            "routers.~.rule=Host(`~.example.org`)\n\
+services.~.loadbalancer.server.port=80",
+            condition="stopped",
+        ),
+    ),
+    several(
+        "paused-replica",
+        member(
+            "paused-replica",
+            "a",
+            "routers.~.rule=Host(`~.example.org`)\n\
+services.~.loadbalancer.server.port=80",
+        ),
+        member(
+            "paused-replica",
+            "b",
+            "routers.~.rule=Host(`~.example.org`)\n\
+services.~.loadbalancer.server.port=80",
+            condition="paused",
+        ),
+    ),
+)
