@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,9 +10,12 @@ from constellation.near_names import did_you_mean
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.elements import Protocol
 from constellation.traefik.rule import http_rule_faults, tcp_rule_faults
-from constellation.traefik.schema.kinds import Fault
+from constellation.traefik.schema.kinds import Fault, is_available
 
 OptionFault = tuple[str, Fault]  # the option, and what is wrong with it
+
+WILDCARDS_SINCE = "3.7"
+_WILDCARD = re.compile(r"(?i:\b(Host(?:SNI)?))\(\s*[`\"]\*(\.[^`\"]+)[`\"]")
 
 _LISTED = "add it there if Traefik has it, or correct the label"
 
@@ -22,6 +26,7 @@ def router_faults(
     """Return everything that is wrong with a router."""
     return [
         *(("rule", fault) for fault in _rule(protocol, config)),
+        *(("rule", fault) for fault in _wildcards(config, settings)),
         *_entry_points(protocol, config, settings),
         *_cert_resolver(config, settings),
     ]
@@ -34,6 +39,19 @@ def _rule(protocol: Protocol, config: Mapping[str, Any]) -> list[Fault]:
     if protocol == "tcp":
         return tcp_rule_faults(rule, is_v2=syntax == "v2", has_tls="tls" in config)
     return []
+
+
+def _wildcards(config: Mapping[str, Any], settings: TraefikSettings) -> Iterator[Fault]:
+    if is_available(WILDCARDS_SINCE, settings.version):
+        return
+    for matcher, host in _WILDCARD.findall(config.get("rule", "")):
+        reason = (
+            f"{matcher} matches no host with a * before Traefik {WILDCARDS_SINCE}, and "
+            f"traefik.version is {settings.version}"
+        )
+        pattern = f"^[^.]+{re.escape(host)[:64]}$"
+        remedy = f"write {matcher}Regexp(`{pattern}`), or set traefik.version to {WILDCARDS_SINCE}"
+        yield Fault(reason, remedy, is_sent=True)
 
 
 def _entry_points(

@@ -217,6 +217,15 @@ def test_a_resolver_that_is_not_in_the_settings_is_sent_with_a_warning() -> None
     assert "serves its own certificate" in warned(configuration).reason
 
 
+@pytest.mark.case("R5")
+def test_a_wildcard_is_warned_of_if_the_oldest_traefik_never_matches_it() -> None:
+    labels = {ROUTER + "rule": "Host(`*.example.org`)"}
+
+    found = warned(made(labels, {"version": "3.6"}))
+    assert found.remedy.startswith("write HostRegexp(`^[^.]+\\.example\\.org$`)")
+    assert made(labels, {"version": "3.7"}).rejected == ()
+
+
 def test_a_rule_in_the_syntax_of_version_2_is_sent_if_the_router_says_so() -> None:
     rule = "Host(`a.example.org`, `b.example.org`)"
     configuration = made({ROUTER + "rule": rule, ROUTER + "rulesyntax": "v2"})
