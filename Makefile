@@ -2,7 +2,7 @@
 # A step prints one line; its full output is in build/log/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup components lint test test-fast fuzz sim sim-all compat overload verdicts mutants plot-gossip demo bench scenarios cases settings lock clean
+.PHONY: help setup runtime components lint test test-fast fuzz sim sim-all compat overload verdicts mutants plot-gossip demo bench scenarios cases settings lock clean
 
 PYTHON ?=
 WORKERS ?= 2
@@ -37,7 +37,10 @@ test: components lint  ## lint, and run all tests on two workers; WORKERS=4; PYT
 test-fast: setup  ## run the tests that need nothing outside the process
 	@$(RUN) -m pytest -m "not integration" $(PARALLEL) $(PYTEST_ARGS)
 
-demo: setup  ## run three agents and Traefik on this machine; CHECK=1 without waiting for a person
+runtime:
+	@$(STEP) runtime scripts/setup_venv.sh run
+
+demo: runtime  ## run three agents and Traefik on this machine; CHECK=1 without waiting for a person
 	@$(STEP) traefik scripts/components.sh traefik
 	@$(RUN) -m demo $(if $(CHECK),--check)
 

@@ -111,7 +111,8 @@ def allowed(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return "list" + _range(schema, "minItems", "maxItems", " entries")
     if schema.get("type") == "object":
-        return "table of texts"
+        of_lists = schema["additionalProperties"].get("type") == "array"
+        return "table of lists" if of_lists else "table of texts"
     words = KINDS[schema["type"]] + _range(schema, "minimum", "maximum", "")
     if "exclusiveMinimum" in schema:
         words += f" above {schema['exclusiveMinimum']:g}"

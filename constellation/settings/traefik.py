@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from constellation.settings.types import Group
 from constellation.traefik.schema.checks import breaker_expression
+
+_HOST_PATTERN = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
+_WHO = re.compile(r"[^@\s]{1,128}|[^@\s]{0,128}@[^@\s]{1,63}")
 
 
 class TraefikSettings(Group):
@@ -33,6 +37,12 @@ class TraefikSettings(Group):
     )
     plugins: tuple[str, ...] = Field(
         (), description="middleware plugins of Traefik that labels may name"
+    )
+    hosts_allowed: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="who may claim a host name: a table from 'app.example.org', '*.example.org' or "
+        "'*' to a list of services, nodes ('@alpha') or both ('app@alpha'); others are left out.  "
+        "The most specific name counts; a host that is not in the table is free",
     )
     providers: tuple[str, ...] = Field(
         ("file", "internal"),
@@ -110,6 +120,19 @@ class TraefikSettings(Group):
         "on an address that only nodes of the cluster reach",
     )
 
+    @field_validator("hosts_allowed")
+    @classmethod
+    def check_hosts_allowed(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Refuse what is no host name, and write host names in lower case."""
+        lower = {pattern.lower().rstrip("."): allowed for pattern, allowed in value.items()}
+        for pattern, allowed in lower.items():
+            if not _HOST_PATTERN.fullmatch(pattern):
+                raise ValueError(f"{pattern!r:.80} is no host name, *.domain or *")
+            for who in allowed:
+                if not _WHO.fullmatch(who):
+                    raise ValueError(f"{who!r:.80} is no service, @node or service@node")
+        return lower
+
     @field_validator("circuit_breaker")
     @classmethod
     def check_circuit_breaker(cls, value: str) -> str:
@@ -132,6 +155,11 @@ class TraefikSettings(Group):
     def says_it_reaches_containers(self) -> bool:
         """Whether an operator says so, which then holds whatever Docker says of itself."""
         return self.reaches_containers and "reaches_containers" in self.model_fields_set
+
+    @property
+    def offered_ingress_port(self) -> int:
+        """The ingress port for other nodes; 0 if it would lead to no container."""
+        return self.ingress_port if self.reaches_containers else 0
 
     @property
     def all_entry_points(self) -> frozenset[str]:

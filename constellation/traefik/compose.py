@@ -11,13 +11,14 @@ changes that led to it.  A new feature adds its pass to `PASSES`.
     middlewares  definitions, services      -> middlewares in the document
     routers      services, middlewares      -> routers in the document
     common       routers                    -> the middlewares that all HTTP routers share
+    claims       routers                    -> warnings about hosts of other services
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from constellation.traefik import middleware_passes, router_passes, service_passes
+from constellation.traefik import claim_passes, middleware_passes, router_passes, service_passes
 from constellation.traefik.composition import Composition
 from constellation.traefik.elements import ElementKey
 from constellation.traefik.places import Places
@@ -34,6 +35,7 @@ PASSES: tuple[Pass, ...] = (
     middleware_passes.middlewares,
     router_passes.routers,
     router_passes.common,
+    claim_passes.claims,
 )
 
 

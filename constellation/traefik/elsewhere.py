@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from constellation.traefik.elements import ElementKey, Wish
 from constellation.traefik.places import Places
 from constellation.traefik.reach import Place, Reached, reach
@@ -19,24 +21,38 @@ def reach_elsewhere(
     place, trust = places.of(node).place, places.trust
     if wish.url:
         return _by_url(key, wish.url, node, place, trust)
-    wrong = {
-        endpoint: why
+    of_container = state.source == "docker"
+    wrong = [
+        (endpoint, why)
         for endpoint in state.endpoints
-        if endpoint.host and (why := _wrong_with(endpoint, state, node, trust))
-    }
+        if endpoint.host
+        and (why := trust.wrong_with(endpoint.host, node, of_container=of_container))
+    ]
     if not wrong:
         return reach(state, wish, key.protocol, place)
-    trusted = tuple(endpoint for endpoint in state.endpoints if endpoint not in wrong)
+    return _without(wrong, key, state, wish, node, place)
+
+
+def _without(
+    wrong: Sequence[tuple[Endpoint, str]],
+    key: ElementKey,
+    state: ServiceState,
+    wish: Wish,
+    node: str,
+    place: Place,
+) -> Reached | Complaint:
+    """Return how to reach an instance if some of its endpoints are not believed."""
+    disbelieved = [endpoint for endpoint, _ in wrong]
+    trusted = tuple(one for one in state.endpoints if one not in disbelieved)
     known = state.model_copy(update={"endpoints": trusted})
     reached = reach(known, wish, key.protocol, place)
-    named = next((one for one in wrong if is_name(one.host)), None)
+    named = next((one for one in disbelieved if is_name(one.host)), None)
     if isinstance(reached, Complaint) and named is not None:
         reached = _by_ingress(key, named.scheme or "http", named.host, place)
     if isinstance(reached, Complaint) and named is None:
-        endpoint, why = next(iter(wrong.items()))
+        endpoint, why = wrong[0]
         reason = f"its record names the address {endpoint.host[:64]}, which {why}"
-        remedy = f"publish the port on the address of {node}; {_LIES.format(node)}"
-        return Complaint("", reason, remedy)
+        return Complaint("", reason, f"{_remedy(state, node)}; {_LIES.format(node)}")
     return reached
 
 
@@ -44,14 +60,16 @@ def needs_hop(reached: Reached, state: ServiceState, node: str, places: Places) 
     """Return whether others reach an instance on `node`, this one, only through its Traefik."""
     if reached.how in {"container", "ingress"}:
         return reached.how == "container"
-    host = host_of_url(reached.address if reached.how == "url" else f"//{reached.address}")
-    of_container = reached.how == "published" and state.source == "docker"
-    return bool(places.trust.wrong_with(host, node, of_container=of_container))
+    if reached.how == "url":
+        return bool(places.trust.wrong_with(host_of_url(reached.address), node, of_container=False))
+    host = reached.address.rpartition(":")[0].strip("[]")
+    return bool(places.trust.wrong_with(host, node, of_container=state.source == "docker"))
 
 
-def _wrong_with(endpoint: Endpoint, state: ServiceState, node: str, trust: Trust) -> str:
-    of_container = state.source == "docker"
-    return trust.wrong_with(endpoint.host, node, of_container=of_container)
+def _remedy(state: ServiceState, node: str) -> str:
+    if state.source == "docker":
+        return f"publish the port on the address of {node}"
+    return "define the service on the node that has this address"
 
 
 def _by_url(

@@ -71,7 +71,8 @@ def _trust(view: ClusterView) -> Trust:
         return Trust({}, is_one_host=True)
     owners: dict[str, set[str]] = {}
     for name, address in found.items():
-        owners.setdefault(str(address), set()).add(name)
+        if address is not None:
+            owners.setdefault(str(address), set()).add(name)
     return Trust({one: frozenset(names) for one, names in owners.items()}, is_one_host=False)
 
 

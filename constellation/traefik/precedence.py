@@ -20,10 +20,15 @@ from constellation.traefik.rule_match import Match, evaluate
 # are always fast are tried: with few alternatives, and without nested repetition.
 PATTERNS_TRIED_MAX = 256
 _ATOM = re.compile(r"\\.|\[(?:\\.|[^\]])+\]")
+# In a set of characters, what a later Python may read as an operation on sets.
+_SET_OPERATION = re.compile(r"\[\^?\[|--|&&|~~|\|\|")
 _REPEATED_GROUP = re.compile(r"\)[*+?{]")
 _REPEAT = re.compile(r"[*+{]|(?<!\()\?")
 _REPEATS_MAX, _ALTERNATIVES_MAX = 2, 3
 _NAMES_HOST = re.compile(r"(?i)\bhost(?:sni)?(?:regexp)?\s*\(")
+
+# What lets a rule match hosts that it does not name: no host, a pattern, a negation, an "or".
+_MATCHES_UNNAMED = re.compile(r"(?is)^(?!.*\bhost(?:sni)?\s*\()|regexp\s*\(|[!*]|\|\|")
 
 Routers = Iterable[tuple[ElementKey, Mapping[str, Any]]]
 
@@ -62,12 +67,18 @@ class HostMatcher:
             names_host = _NAMES_HOST.search(rule) is not None
             if key.origin.writer == AGENT.writer or (key.protocol != "http" and not names_host):
                 continue
-            match = evaluate(rule_as_written(rule), self._matches)
+            match = self._match(rule)
             if match is not False:
                 priority = config.get("priority") or len(rule.encode())
                 found.append((priority, key, config, match is True))
         found.sort(key=lambda one: (one[1].protocol, -one[0], one[1].body_name))
         return _in_order(found)
+
+    def _match(self, rule: str) -> Match:
+        written = rule_as_written(rule)
+        if _MATCHES_UNNAMED.search(written) is None and self._host not in written.lower():
+            return False  # nearly every rule in a large cluster: not worth evaluating
+        return evaluate(written, self._matches)
 
     def _matches(self, name: str, values: Sequence[str]) -> Match:
         value = values[0].lower() if values else ""
@@ -100,7 +111,8 @@ def _is_host(value: str, host: str) -> bool:
 def _is_quick(pattern: str) -> bool:
     bare = _ATOM.sub("x", pattern)
     return (
-        not _REPEATED_GROUP.search(bare)
+        not _SET_OPERATION.search(pattern)
+        and not _REPEATED_GROUP.search(bare)
         and len(_REPEAT.findall(bare)) <= _REPEATS_MAX
         and bare.count("|") <= _ALTERNATIVES_MAX
     )
@@ -117,7 +129,7 @@ def _in_order(
             for entry_point in config.get("entryPoints") or ("",)
         ]
         earlier = [winners[group] for group in groups if group in winners]
-        others = [one for one in earlier if one[1].written != key.written]
+        others = [one for one in earlier if one[1]._replace(variant="") != key._replace(variant="")]
         is_last = len(others) == len(groups)
         lost = [winner for won, winner in others if won > priority]
         tied = [winner for won, winner in others if won == priority]

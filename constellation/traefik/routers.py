@@ -8,7 +8,7 @@ from typing import Any
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.elements import AGENT, ElementKey, Parts
 from constellation.traefik.hop import TO, services_name_themselves
-from constellation.traefik.service_parts import FAILOVER, ServiceFace
+from constellation.traefik.service_parts import FAILOVER, Hop, ServiceFace
 
 # Middlewares of all HTTP routers; a name from labels has no dot.
 RETRY = "constellation.retry"
@@ -18,6 +18,11 @@ BREAKER = "constellation.circuit-breaker"
 # container has just died, but also if the service is too slow, so 504 is retried only for a while.
 RETRY_PASSED_ON = "constellation.retry-passed-on"
 _PASSED_ON_AGAIN_WITHIN_S = 10
+
+# Replaces it if the hop is HTTP/2.  There an answer may arrive before Traefik notes that it has
+# sent the request; it would take that for a network error and send the request again.  So only the
+# status counts, which also says that an ingress does not respond.
+RETRY_OVER_HTTP2 = "constellation.retry-over-http2"
 
 # Traefik refuses an empty object and ignores the body `{}`.  The only way to say "no routers" is a
 # middleware that nothing uses.
@@ -48,8 +53,8 @@ def router_parts(
         return {key: made}
     names = [*middlewares]
     if face is not None:
-        names += common_middlewares(settings, passes_on=face.passes_on)
-        if face.passes_on and not services_name_themselves(settings):
+        names += common_middlewares(settings, face.hop)
+        if face.hop and not services_name_themselves(settings):
             names.append(TO + service)
     made = {**config, "service": service}
     if "entryPoints" not in made and settings.http_entry_points:
@@ -85,12 +90,13 @@ def rule_as_written(rule: str) -> str:
     return rule
 
 
-def common_middlewares(settings: TraefikSettings, *, passes_on: bool) -> Iterable[str]:
+def common_middlewares(settings: TraefikSettings, hop: Hop) -> Iterable[str]:
     """Return the names of the middlewares of all HTTP routers, the outermost first."""
     if settings.circuit_breaker:
         yield BREAKER
     if settings.retry_attempts:
-        yield RETRY_PASSED_ON if passes_on and settings.version == "3.7" else RETRY
+        retries: dict[Hop, str] = {"": RETRY, "http": RETRY_PASSED_ON, "h2c": RETRY_OVER_HTTP2}
+        yield retries[hop] if settings.version == "3.7" else RETRY
 
 
 def common_parts(settings: TraefikSettings) -> Parts:
@@ -101,12 +107,10 @@ def common_parts(settings: TraefikSettings) -> Parts:
         BREAKER: {"circuitBreaker": {"expression": settings.circuit_breaker}},
         RETRY: {"retry": retry},
         RETRY_PASSED_ON: {"retry": {**retry, **again}},
+        RETRY_OVER_HTTP2: {"retry": {**retry, **again, "disableRetryOnNetworkError": True}},
     }
-    names = {
-        name
-        for passes_on in (False, True)
-        for name in common_middlewares(settings, passes_on=passes_on)
-    }
+    hops: tuple[Hop, ...] = ("", "http", "h2c")
+    names = {name for hop in hops for name in common_middlewares(settings, hop)}
     return {ElementKey("http", "middlewares", name, AGENT): made[name] for name in sorted(names)}
 
 

@@ -7,9 +7,9 @@ instances while there are any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.balancers import (
@@ -20,7 +20,7 @@ from constellation.traefik.balancers import (
     is_choosing,
     local_weight_of,
 )
-from constellation.traefik.elements import ElementKey, Instance, Parts, Protocol
+from constellation.traefik.elements import ElementKey, Instance, Parts, Protocol, Whose
 from constellation.traefik.hop import receives, receiving_parts
 from constellation.traefik.places import Places
 from constellation.traefik.service_servers import Backend, Backends
@@ -33,18 +33,21 @@ _FAILOVER_STATUS = ["502", "503", "504"]
 _FAILOVER_BODY_BYTES_MAX = 2 << 20
 
 
+Hop = Literal["", "http", "h2c"]
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceParts:
     """A service with all elements that it needs.
 
     Attributes:
         parts: these elements.
-        passes_on: some of its instances are reached through another node's Traefik.
+        hop: the scheme of the hop to instances that need it; empty: there are none.
         fails_over: each router to it has a second one, to the service with `FAILOVER`.
     """
 
     parts: Parts
-    passes_on: bool = False
+    hop: Hop = ""
     fails_over: bool = False
 
 
@@ -53,16 +56,16 @@ class ServiceFace:
     """Everything that routers may see of a service.  If it changes, they are composed again.
 
     Attributes:
-        passes_on: see `ServiceParts`.
+        hop: see `ServiceParts`.
         fails_over: see `ServiceParts`.
-        owner: the service whose labels define it.
+        whose: whose labels define it.
         middlewares: names in its owner's labels, which are put into every router to it.
         routed: instances whose labels are about routing, so no default router leads to them.
     """
 
-    passes_on: bool
+    hop: Hop
     fails_over: bool
-    owner: str
+    whose: Whose
     middlewares: tuple[str, ...]
     routed: tuple[Instance, ...]
 
@@ -108,7 +111,14 @@ def http_parts(
             name = instance_name(one)
             child = key._replace(variant=AT + name)
             made.parts.update(receiving_parts(child, balancer, [one], settings, places, name))
-    return ServiceParts(made.parts, any(one.how == "ingress" for one in far), fails_over)
+    return ServiceParts(made.parts, _hop(far), fails_over)
+
+
+def _hop(far: Iterable[Backend]) -> Hop:
+    schemes = {one.reached.scheme for one in far if one.reached and one.how == "ingress"}
+    if not schemes:
+        return ""
+    return "h2c" if "h2c" in schemes else "http"
 
 
 def _failover(

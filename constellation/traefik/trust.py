@@ -20,6 +20,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -58,18 +59,31 @@ class Trust:
 
     def wrong_with(self, host: str, node: str, *, of_container: bool) -> str:
         """Return why the record of `node` must not lead to the address `host`; empty: it may."""
-        address = address_of(host)
-        if address is None:
+        known = _known(host)
+        if known is None:
             return "is not an address"
-        if address.is_loopback and self.is_one_host:
+        if known.is_loopback and self.is_one_host:
             return ""
-        if meaning := special_meaning(address):
-            return meaning
-        owners = self.addresses.get(str(address), frozenset())
-        if owners and node not in owners:
-            return f"belongs to {min(owners)}"
+        owners = self.addresses.get(known.text, frozenset())
+        if known.meaning or (owners and node not in owners):
+            return known.meaning or f"belongs to {min(owners)}"
         is_known = bool(owners) or self.is_one_host  # a host may have other addresses
         return f"is not the address of {node}" if of_container and not is_known else ""
+
+
+class _Known(NamedTuple):
+    text: str
+    meaning: str
+    is_loopback: bool
+
+
+@lru_cache(maxsize=4096)
+def _known(host: str) -> _Known | None:
+    """Return what is known of an address, because nearly all are asked for again and again."""
+    address = address_of(host)
+    if address is None:
+        return None
+    return _Known(str(address), special_meaning(address), address.is_loopback)
 
 
 @lru_cache(maxsize=4096)
@@ -92,7 +106,6 @@ def _compatible(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return ipaddress.IPv4Address(inside) if is_embedded else None
 
 
-@lru_cache(maxsize=4096)
 def special_meaning(address: Address) -> str:
     """Return what `address` means on every host; empty: it is an ordinary address."""
     if address.is_loopback:

@@ -272,8 +272,8 @@ def test_instances_of_a_router_that_gets_no_requests_are_no_reason_to_complain()
     seen = view(on("alpha", ill), routed("Host(`a.example.net`)", "new"))
 
     assert explained("a.example.net", seen).degraded == ()
-    (line,) = explained("old", seen).degraded
-    assert line == "old answers 503: no instance of old.example.org gets requests"
+    line = "old answers 503: no instance of old.example.org gets requests"
+    assert line in explained("old", seen).degraded
 
 
 def test_routers_of_one_priority_are_noted() -> None:
@@ -370,3 +370,12 @@ def test_service_without_a_default_host_is_found_by_it() -> None:
     assert told.found
     assert told.degraded == ("no router matches web.example.org: Traefik answers 404",)
     assert [route.router for route in told.routes] == ["web"]
+
+
+def test_routers_of_one_name_that_were_kept_apart_are_noted_too() -> None:
+    pasted: dict[str, Any] = {"http__routers__app__rule": "Host(`a.example.net`)"}
+    seen = view(on("alpha", state("x", **pasted)), on("alpha", state("y", **pasted)))
+
+    told = explained("a.example.net", seen)
+
+    assert [note for note in told.notes if "chooses one of them" in note] != []
