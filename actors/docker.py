@@ -129,6 +129,7 @@ class DockerActor(AsyncShell):
     async def _session(self) -> None:
         """Follow Docker until the connection ends or its events stall."""
         self._engine = await in_thread(self._connect)
+        self._inspecting = set()  # what the last connection does not answer is asked again
         try:
             # First the stream, then the listing: what happens in between is seen twice, not never.
             stream = await in_thread(self._engine.open_events)
@@ -217,6 +218,7 @@ class DockerActor(AsyncShell):
         self._list_due.clear()
 
     async def _inspect(self, engine: Engine, container_id: str) -> None:
+        inspecting = self._inspecting
         async with self._slots:
             since = self.inventory.sequence
             answer = self._ask_about(engine, container_id)
@@ -226,10 +228,10 @@ class DockerActor(AsyncShell):
         except AdapterError as error:
             self._errors.labels("inspect").inc()
             log.warning("container_not_inspected", container=container_id[:12], why=error.why)
-            self.inventory.not_inspected(container_id)
+            self._perform(self.inventory.not_inspected(container_id, self.now_s()))
             return
         finally:
-            self._inspecting.discard(container_id)
+            inspecting.discard(container_id)
         self._perform(self.inventory.inspected(container_id, found, since, self.now_s()))
         if self.inventory.containers and not self._is_expected:
             self._is_expected = True

@@ -74,13 +74,13 @@ class Narrator:
             self._console.print(f"[dim]{text}[/dim]", end="")
             input()
 
-    def end(self, *, requests: int, failed: int, failed_first_second: int) -> None:
+    def end(self, *, requests: int, failed: int, failed_at_kills: int) -> None:
         """Print the summary."""
         if not self.check:
             lost = (
                 "none failed"
-                if not failed + failed_first_second
-                else (f"{failed_first_second} failed within a second of a kill, {failed} later")
+                if not failed + failed_at_kills
+                else (f"{failed_at_kills} failed just after a kill, {failed} later")
             )
             self._console.print(f"\n[bold]{requests:,} requests meanwhile; {lost}.[/bold]")
             return
@@ -88,7 +88,7 @@ class Narrator:
         word = "ok" if failed == 0 else "FAILED"
         self._print(
             f"demo: {word} requests={requests} failed={failed} "
-            f"failed_within_1_s_of_a_kill={failed_first_second} {steps_ms}"
+            f"failed_at_kills={failed_at_kills} {steps_ms}"
         )
 
     @staticmethod

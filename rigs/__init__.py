@@ -22,6 +22,7 @@ http_backend     a small HTTP service, as a script of its own
 
 What they are made of:
 processes        a program in its own session, awaited and stopped by process id
+patience         time limits that grow with the slowness of the machine
 claims           names that one process of this machine holds at a time
 ports            unused TCP and UDP ports
 loopback         unused addresses of 127.0.0.0/8

@@ -1,5 +1,7 @@
 """An agent whose disk fails to sync while the file named in SYNC_FAILS_FILE exists.
 
+If that file holds `hang`, a sync does not return until the file is removed.
+
 python -m rigs.failing_disk --config FILE
 """
 
@@ -8,17 +10,22 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from constellation.start import main
 
 FILE_VARIABLE = "SYNC_FAILS_FILE"
+HANG = "hang"
 
 
 def _fdatasync(fd: Any) -> None:
-    if Path(os.environ[FILE_VARIABLE]).exists():
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    file = Path(os.environ[FILE_VARIABLE])
+    while file.exists():
+        if file.read_text() != HANG:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        time.sleep(0.05)
     _real_fdatasync(fd)
 
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from rigs import patience
 from rigs.ports import answers
 
 POLL_INTERVAL_S = 0.02
@@ -27,11 +28,12 @@ def wait_until(
     condition: Callable[[], object], *, timeout_s: float, what: str | Callable[[], str]
 ) -> None:
     """Return as soon as `condition()` is true; AssertionError that names `what` at the timeout."""
-    deadline_s = time.monotonic() + timeout_s
+    began_s = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline_s:
+        limit_s = timeout_s * patience.current.factor
+        if time.monotonic() > began_s + limit_s and not patience.current.grow():
             raise AssertionError(
-                f"not within {timeout_s:g} s: {what if isinstance(what, str) else what()}"
+                f"not within {limit_s:.3g} s: {what if isinstance(what, str) else what()}"
             )
         time.sleep(POLL_INTERVAL_S)
 

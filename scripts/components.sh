@@ -17,7 +17,7 @@ unavailable() { # unavailable COMPONENT HINT
 }
 
 pip_install() {
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$@"
+    .venv/bin/python -m pip install --progress-bar off --disable-pip-version-check --no-input "$@"
 }
 
 apt() {

@@ -1,10 +1,16 @@
 #!/bin/sh
-# Create .venv with the project and its locked dependencies; do nothing if it is up to date.
+# setup_venv.sh [run]: create .venv with the project and its locked dependencies; do nothing if it is
+# up to date.  With `run`, only what the agent and the demo need, without the tools of developers.
 set -eu
 cd "$(dirname "$0")/.."
 
-stamp=".venv/installed-$(cat pyproject.toml setup.cfg requirements.lock scripts/setup_venv.sh | cksum | tr ' ' '-')"
-if [ -e "$stamp" ]; then
+state="$(cat pyproject.toml setup.cfg requirements.lock scripts/setup_venv.sh | cksum | tr ' ' '-')"
+if [ "${1:-}" = run ]; then
+    stamp=".venv/installed-run-$state" packages=.
+else
+    stamp=".venv/installed-$state" packages='.[dev]'
+fi
+if [ -e "$stamp" ] || [ -e ".venv/installed-$state" ]; then
     exit 0
 fi
 
@@ -24,10 +30,11 @@ if [ ! -x .venv/bin/python ]; then
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         complain "$python cannot create virtual environments: on Debian and Ubuntu, run apt-get install python3-venv"
     rm -rf .venv
+    echo "creating .venv with $python"
     "$python" -m venv .venv
 fi
-pip="env PIP_CONSTRAINT=requirements.lock .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input"
-$pip --editable '.[dev]' ||
+pip="env PIP_CONSTRAINT=requirements.lock .venv/bin/python -m pip install --progress-bar off --disable-pip-version-check --no-input"
+$pip --editable "$packages" ||
     complain "the packages cannot be installed: fix the cause that pip printed above, then run make again"
-rm -f .venv/installed-*
+rm -f .venv/installed-*  # of other states; tools of developers stay installed
 : >"$stamp"

@@ -199,6 +199,16 @@ def test_directory_that_a_user_may_not_create_is_refused_in_one_line(tmp_path: P
     assert "or set data_dir" in line
 
 
+@pytest.mark.case("C2", "S6")
+def test_lock_file_that_is_a_link_is_neither_followed_nor_created(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / LOCK_NAME).symlink_to(tmp_path / "elsewhere")
+
+    assert f"{LOCK_NAME} is a symbolic link" in refusal(tmp_path / "data")
+
+    assert not (tmp_path / "elsewhere").exists()
+
+
 @pytest.mark.case("O13")
 def test_refused_start_leaves_no_directory_behind(tmp_path: Path) -> None:
     (tmp_path / "file").touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -14,6 +15,7 @@ from actors.start_checks import check_start
 from constellation.errors import AdapterError, ConfigError
 from constellation.settings.agent import Settings
 from constellation.settings.listeners import Listener
+from constellation.start import EXIT_CANNOT_RUN, main
 from rigs.loopback import loopback_addresses
 
 KEY = "k" * 40
@@ -200,6 +202,32 @@ def test_full_disk_is_found_before_the_first_start_only(
 def test_own_addresses_are_told_from_foreign_ones(address: str) -> None:
     assert is_own_address(address)
     assert not is_own_address(FOREIGN)
+
+
+@pytest.mark.case("C2")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.ELOOP, errno.EBUSY])
+@pytest.mark.parametrize("named", [True, False])
+def test_failure_that_nothing_describes_is_one_line_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    *,
+    number: int,
+    named: bool,
+) -> None:
+    def fail(_: Settings) -> None:
+        words = (os.strerror(number), str(tmp_path / "lost")) if named else (os.strerror(number),)
+        raise OSError(number, *words)
+
+    monkeypatch.setattr("constellation.start.refuse_files", fail)
+    monkeypatch.setattr("constellation.start._limit_resources", lambda: None)  # of this process
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+
+    assert main(["--set", f"data_dir={tmp_path}/data"]) == EXIT_CANNOT_RUN
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert os.strerror(number) in line
+    assert ("/lost cannot be used: " if named else "this agent does not start: ") in line
 
 
 def test_kind_of_a_problem_tells_the_setting_from_the_machine(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 def docker_failure(endpoint: DockerEndpoint, what: str, error: BaseException) -> AdapterError:
     """Return the error of the request `what`, e.g. 'connect', in words."""
     why, fix = _cause(endpoint, error)
+    if what == "connect":
+        return AdapterError(f"cannot connect to Docker at {endpoint}", why=why, fix=fix)
     return AdapterError(f"Docker at {endpoint} did not answer ({what})", why=why, fix=fix)
 
 
@@ -57,7 +59,7 @@ def _known_cause(endpoint: DockerEndpoint, error: BaseException) -> tuple[str, s
         case requests.HTTPError():
             return _of_answer(error)
         case FileNotFoundError():
-            return f"the socket {endpoint} does not exist", START
+            return "the socket does not exist", START
         case ConnectionRefusedError():
             return _refused(endpoint)
         case PermissionError():

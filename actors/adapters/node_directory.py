@@ -16,6 +16,7 @@ from constellation.errors import AdapterError
 
 LOCK_NAME = "agent.lock"
 _PROCESS_ID_CHARACTERS = 10  # a fixed width, so that the file never has to be truncated
+_OPEN_LOCK = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _FLOCK = struct.Struct("@hhqqi")  # type, whence, start, length, process id; in Linux' struct flock
 
 
@@ -77,6 +78,7 @@ def directory_problems(data_dir: str, runtime_dir: str | None) -> Iterator[Adapt
     data, runtime = paths(data_dir, runtime_dir)
     try:
         _named("data_dir", data, check_private_directory)
+        _check_lock(data / LOCK_NAME)
     except AdapterError as error:
         yield error
         if runtime.is_relative_to(data):
@@ -111,11 +113,25 @@ def _no_space(file: Path) -> AdapterError:
     return disk_error(f"{file} cannot be created", error, file)
 
 
+def _check_lock(path: Path) -> None:
+    """Check that the lock file can be opened, if there is one.
+
+    Raises:
+        AdapterError: it cannot, for example because another user's agent has created it.
+    """
+    try:
+        os.close(os.open(path, _OPEN_LOCK))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise disk_error(f"{path} cannot be opened", error, path) from error
+
+
 def lock_holder(data_dir: str) -> int | None:
     """Return the process of the agent that uses this data directory; None: no one is known to."""
     path = Path(data_dir) / LOCK_NAME
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        lock = os.open(path, _OPEN_LOCK)
     except OSError:
         return None  # there is none, or it is reported when the directory is examined
     try:
@@ -154,7 +170,7 @@ def _lock(data_dir: Path) -> int:
     """Return the open lock file.  One that exists already needs no space on the disk."""
     path = data_dir / LOCK_NAME
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        lock = os.open(path, _OPEN_LOCK | os.O_CREAT, 0o600)
     except OSError as error:
         raise disk_error(f"{path} cannot be opened", error, path) from error
     try:

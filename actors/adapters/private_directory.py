@@ -116,7 +116,7 @@ def _check_last(path: Path, *, change: bool) -> None:
     found, user = path.lstat(), os.geteuid()
     if found.st_uid not in {0, user}:
         why = f"it belongs to another user (id {found.st_uid})"
-        raise _refused(path, why, f"give it to user id {user}")
+        raise _refused(path, why, f"run as that user, or give it to user id {user}")
     if not found.st_mode & _WRITE_BY_OTHERS:
         return
     is_shared = bool(found.st_mode & stat.S_ISVTX) or found.st_uid != user or any(path.iterdir())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
-from constellation.cluster_view import ClusterView
 from constellation.settings.agent import Settings
+from constellation.traefik.dynamic_configuration import DynamicConfiguration
 from constellation.traefik.own_traefik import OwnTraefik
 from constellation.traefik.provider import TraefikProvider
 from constellation.traefik.settling import Phase
@@ -14,6 +15,7 @@ from constellation.wellness.routes import counts_of
 from messages.routes import UNSERVED_MAX, RoutesHealth, UnservedRow
 from messages.wellness import ClusterJudged
 
+LOOKS_SHARE = 30  # looks take at most this part of the time: in a large cluster they are long
 _CLIENTS = ("Go-http-client/", "Traefik")  # as Traefik's HTTP provider calls itself
 
 
@@ -35,8 +37,9 @@ class HttpWellness:
         self.judged = ClusterJudged(problems=(), unlisted=0)
         self._provider = provider
         self._is_behind = is_behind
-        self._built_for: tuple[object, ClusterView] | None = None
         self._unserved: list[UnservedRow] = []
+        self._looked_at: tuple[object, object] = (None, None)  # configuration and view
+        self._look_again_at_s = 0.0
 
     def polled(self, user_agent: str, now_s: float, *, was_served: bool) -> None:
         """`/api/dynamic` was read; only Traefik's own reads count."""
@@ -44,14 +47,12 @@ class HttpWellness:
             self.traefik.polled(now_s, was_served=was_served)
 
     def routes(self, *, is_building: bool) -> RoutesHealth:
-        """Return how this node routes.  During a build the rows of the last one are told."""
+        """Return how this node routes.  During a build the rows of the last look are told."""
         provider = self._provider
         configuration, body = provider.configuration, provider.body
         rejected = configuration.rejected if configuration is not None else ()
-        state = (configuration, provider.view)
-        if not is_building and configuration is not None and self._built_for != state:
-            self._unserved = unserved(provider.composition, provider.view, rejected)
-            self._built_for = state
+        if configuration is not None and not is_building:
+            self._look(configuration, time.monotonic())
         return RoutesHealth(
             has_traefik=self.traefik.is_expected,
             has_body=body is not None,
@@ -60,6 +61,18 @@ class HttpWellness:
             unserved_total=len(self._unserved),
             **counts_of(rejected),
         )
+
+    def _look(self, configuration: DynamicConfiguration, now_s: float) -> None:
+        """Look for instances without requests, if something has changed; not all the time."""
+        provider = self._provider
+        before, now = self._looked_at, (configuration, provider.view)
+        is_same = before[0] is now[0] and before[1] is now[1]
+        if is_same or now_s < self._look_again_at_s:
+            return
+        self._unserved = unserved(provider.composition, provider.view, configuration.rejected)
+        self._looked_at = now
+        took_s = time.monotonic() - now_s
+        self._look_again_at_s = now_s + LOOKS_SHARE * took_s
 
     def problems(self) -> list[str]:
         """Return what is wrong, for `/health`: first what this process itself knows."""

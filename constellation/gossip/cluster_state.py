@@ -31,6 +31,8 @@ from messages.base import Message
 from messages.gossip import RecordKind, StateRecord
 
 FLOORS_MAX = 4096
+MISSED_LASTS_S = 8.0  # a node that joins refuses some for a moment, until it has heard the authors
+MISSED_PAUSE_S = 60.0
 REFUSED_SHOWN_S = 120.0  # an author that is refused again within this time still has no room
 
 
@@ -70,8 +72,9 @@ class ClusterState:
         self._floors: dict[str, _Floor] = {}
         self.missed = False  # records of an author that may become a member were refused
         self.refused_members: dict[str, float] = {}  # that had no room lately, and when
-        self.missed_lately = False
         self._missed_at_s = float("-inf")
+        self._missed_since_s = 0.0
+        self.is_missing = False  # such records are refused for some time now
         self.repeated = 0  # records that were known already or older than the known ones
 
     def publish(self, kind: RecordKind, key: str, value: Message, now_s: float) -> Outcome:
@@ -153,7 +156,9 @@ class ClusterState:
 
     def _forget_authors(self, living: frozenset[str], now_s: float) -> None:
         """Forget what is kept of authors that have no records left, or were refused long ago."""
-        self.missed_lately = now_s - self._missed_at_s <= REFUSED_SHOWN_S
+        lasts_s = self._missed_at_s - self._missed_since_s
+        is_recent = now_s - self._missed_at_s <= REFUSED_SHOWN_S
+        self.is_missing = is_recent and lasts_s >= MISSED_LASTS_S
         authors = set(self.table.authors)
         for author in set(self.authorship.authors) - living - authors:
             self.authorship.forget(author)
@@ -201,6 +206,8 @@ class ClusterState:
         if self.table.room.is_member(author):
             self.refused_members[author] = now_s
         else:
+            if now_s - self._missed_at_s > MISSED_PAUSE_S:
+                self._missed_since_s = now_s
             self.missed, self._missed_at_s = True, now_s
         return "limit"
 

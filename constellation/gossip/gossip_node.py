@@ -422,6 +422,8 @@ class GossipNode:
 
     def _send_direct(self, now_s: float) -> list[Effect]:
         """Send what is due over TCP; begin with an exchange where UDP has just been lost."""
+        if not self.swim.paths.has_doubts and self._direct.due_s is None:
+            return []
         newly = self.swim.paths.take_newly_lost()
         strangers = self.swim.outbox.strangers
         to = [one for one in self.swim.paths.over_tcp if one not in strangers]
@@ -450,10 +452,10 @@ class GossipNode:
         """Send the records that are too large for a packet to random members, over TCP."""
         strangers = self.swim.outbox.strangers
         targets = [one for one in self.swim.gossip_targets(now_s) if one.address not in strangers]
-        limit = self.swim.outbox.transmits_max
+        limit, own = self.swim.outbox.transmits_max, self.swim.outbox.own_transmits
         effects: list[Effect] = []
         for member in targets:
-            batch = self._large.take_parts(LARGE_BATCH_BYTES, limit=limit)
+            batch = self._large.take_parts(LARGE_BATCH_BYTES, limit=limit, first_limit=own)
             if batch:
                 effects.append(SendStream(member.address, record_codec.pack_records(batch)))
         self._large_due_s = now_s + LARGE_INTERVAL_S if len(self._large) and targets else None

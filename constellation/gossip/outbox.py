@@ -148,6 +148,11 @@ class Outbox:
         """How many times each broadcast is sent."""
         return transmits_max(self._policy.retransmit_multiplier, self.member_count)
 
+    @property
+    def own_transmits(self) -> int:
+        """How many times this node sends its own news at least."""
+        return min(OWN_TRANSMITS_MAX, self.member_count - 1)
+
     def send(self, to: Address, *parts: bytes) -> None:
         """Send `parts`, and as many broadcasts as fit beside them (SWIM §4.1).
 
@@ -166,7 +171,7 @@ class Outbox:
         """Return broadcasts for `to` that fit in a packet beside `parts`; count them as sent."""
         used = COMPOUND_HEADER_BYTES + sum(len(part) + PART_OVERHEAD_BYTES for part in parts)
         budget, limit = self._policy.packet_bytes_max - used, self.transmits_max
-        own_limit = min(OWN_TRANSMITS_MAX, self.member_count - 1)
+        own_limit = self.own_transmits
         room = COMPOUND_PARTS_MAX - len(parts)
         queues = [self.membership] if to in self.strangers else [self.membership, self.user]
         # Neither may delay the other for long: a member that lies could keep one of them full.

@@ -52,6 +52,11 @@ class Paths:
         self.newly_lost: list[Address] = []  # since the caller looked
 
     @property
+    def has_doubts(self) -> bool:
+        """The direct ack of a member stayed out."""
+        return bool(self._doubts)
+
+    @property
     def over_tcp(self) -> list[Address]:
         """The members that are told news over TCP.  Safe to ask in another thread."""
         return [to for to, doubt in list(self._doubts.items()) if doubt.unanswered >= LOST]

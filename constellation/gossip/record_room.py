@@ -17,6 +17,7 @@ MEMBERS_BYTES_MAX = 16 << 20
 SHARES_MIN = 4  # the share of a living member is never larger than a quarter
 STRANGERS_MAX = 64  # authors that never were members
 STRANGERS_BYTES_MAX = 2 << 20
+STRANGERS_RECORDS_MAX = 256  # readers see them, as services of nodes that are not known
 LOST_MAX = 1024  # members that are gone and still count as members
 
 
@@ -28,8 +29,10 @@ class RecordRoom:
         self._living: frozenset[str] = frozenset()
         self._members: dict[str, None] = {}  # living or lost; those seen last come last
         self._bytes: dict[str, int] = {}
+        self._records: dict[str, int] = {}
         self._member_bytes = 0
         self._stranger_bytes = 0
+        self._stranger_records = 0
 
     @property
     def strangers(self) -> tuple[str, ...]:
@@ -51,8 +54,9 @@ class RecordRoom:
         for name in list(self._members)[: max(0, len(self._members) - LOST_MAX - len(living))]:
             del self._members[name]
         self._member_bytes = sum(self._bytes.get(name, 0) for name in self._members)
-        own_bytes = self._bytes.get(self._own, 0)
-        self._stranger_bytes = sum(self._bytes.values()) - self._member_bytes - own_bytes
+        strangers = self.strangers
+        self._stranger_bytes = sum(self._bytes[name] for name in strangers)
+        self._stranger_records = sum(self._records[name] for name in strangers)
 
     def add_living(self, name: str) -> None:
         """Note that one more member is living."""
@@ -61,7 +65,8 @@ class RecordRoom:
 
     def has_any(self, author: str) -> bool:
         """Return whether any record of `author` can fit, before it is checked further."""
-        return self.is_member(author) or author in self._bytes or self._has_stranger_room(1, author)
+        is_known = self.is_member(author) or author in self._bytes
+        return is_known or self._has_stranger_room(author, 1, 1)
 
     def fits(self, author: str, grown_bytes: int, records: int) -> bool:
         """Return whether `author` may have `grown_bytes` more, and `records` records then."""
@@ -71,24 +76,27 @@ class RecordRoom:
         if records > AUTHOR_RECORDS_MAX or before + grown_bytes > AUTHOR_BYTES_MAX:
             return False
         if author not in self._members:
-            return self._has_stranger_room(grown_bytes, author)
+            more = records - self._records.get(author, 0)
+            return self._has_stranger_room(author, grown_bytes, more)
         share = MEMBERS_BYTES_MAX // max(SHARES_MIN, len(self._living))
         is_within_share = author in self._living and before + grown_bytes <= share
         return is_within_share or self._member_bytes + grown_bytes <= MEMBERS_BYTES_MAX
 
-    def _has_stranger_room(self, grown_bytes: int, author: str) -> bool:
+    def _has_stranger_room(self, author: str, grown_bytes: int, more_records: int) -> bool:
         if author not in self._bytes and len(self.strangers) >= STRANGERS_MAX:
+            return False
+        if self._stranger_records + more_records > STRANGERS_RECORDS_MAX:
             return False
         return self._stranger_bytes + grown_bytes <= STRANGERS_BYTES_MAX
 
-    def grow(self, author: str, grown_bytes: int) -> None:
-        """Count bytes that `author` has more, or, if negative, fewer."""
-        left = self._bytes.get(author, 0) + grown_bytes
-        if left:
-            self._bytes[author] = left
-        else:
-            self._bytes.pop(author, None)
+    def grow(self, author: str, grown_bytes: int, more_records: int) -> None:
+        """Count what `author` has more, or, if negative, less."""
+        self._bytes[author] = self._bytes.get(author, 0) + grown_bytes
+        self._records[author] = self._records.get(author, 0) + more_records
+        if not self._records[author]:
+            del self._records[author], self._bytes[author]
         if author in self._members:
             self._member_bytes += grown_bytes
         elif author != self._own:
             self._stranger_bytes += grown_bytes
+            self._stranger_records += more_records

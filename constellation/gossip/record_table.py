@@ -91,7 +91,7 @@ class RecordTable:
             if not self._drop_oldest_tombstone(author, older_than=stored, but=record_id):
                 return None
         self._authors.setdefault(author, {})[record_id] = stored
-        self.room.grow(author, grown)
+        self.room.grow(author, grown, int(before is None))
         self._digests.pop(author, None)
         return stored
 
@@ -109,7 +109,7 @@ class RecordTable:
     def drop(self, author: str, record_id: RecordId) -> None:
         """Remove one record."""
         stored = self._authors[author].pop(record_id)
-        self.room.grow(author, -len(stored.encoded))
+        self.room.grow(author, -len(stored.encoded), -1)
         self._digests.pop(author, None)
         if not self._authors[author]:
             del self._authors[author]

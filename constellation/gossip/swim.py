@@ -344,7 +344,8 @@ class SwimNode:
         target, wrapped = self.members.next_to_probe(but=self.node_name)
         if wrapped:
             self.membership.reap(now_s)
-        self.paths.on_probe_interval(one.address for one in self.members if one.is_living)
+        if self.paths.has_doubts:
+            self.paths.on_probe_interval(one.address for one in self.members if one.is_living)
         interval_s = self.policy.probe_interval_s * self.prober.awareness.local_health_multiplier
         self._timers.set(Alarm.PROBE, now_s + interval_s)
         if target is not None and not (self.membership.leaving or self.name_taken):

@@ -131,14 +131,14 @@ def _records(node: GossipNode) -> Iterator[Trouble]:
             f"it has more than a node may have: {limits}",
             f"run fewer services on {author}; if it has few, a node with the gossip key lies",
         )
-    if state.missed_lately:
+    if state.is_missing:
         yield trouble(
             "record",
             "",
             "records of nodes that are no members are refused",
             f"at most {STRANGERS_MAX} such nodes have room here; members are not affected",
-            "if no large cluster has just restarted, a node with the gossip key lies: look for it, "
-            "and then rotate the keys and the cluster key",
+            "a node with the gossip key lies: look for it, and then rotate the keys and the "
+            "cluster key",
         )
 
 

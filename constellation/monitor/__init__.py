@@ -12,6 +12,7 @@ not_inspectable    containers whose inspection does not answer in time
 row_inspection     a row of a listing in place of an inspection that does not answer
 watch_labels       whether labels ask that a container is watched, and labels that nearly do
 unwatched          containers that ask for routes and are not watched
+complaints         what is logged about containers, once for each
 troubles           what does not work with the containers of this host, for people
 renames            running containers that were renamed a moment ago
 docker_event       one event of the Docker Engine

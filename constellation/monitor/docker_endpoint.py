@@ -55,6 +55,7 @@ def docker_endpoint(text: str, *, has_tls: bool = False) -> DockerEndpoint:
     Raises:
         ValueError: the agent cannot use it; the text says why, and what to write.
     """
+    text = text.strip()
     scheme, separator, rest = text.partition("://")
     if not separator:
         return _of_path(text)

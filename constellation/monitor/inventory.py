@@ -15,9 +15,9 @@ from typing import Any
 
 from constellation.effects import Note, Send
 from constellation.monitor.claims import winning_claim
+from constellation.monitor.complaints import Complaints
 from constellation.monitor.container import (
     CHECKS,
-    LABEL_VALUE_BYTES_MAX,
     Container,
     Unreadable,
     read_container,
@@ -26,10 +26,10 @@ from constellation.monitor.container_row import ContainerRow, read_rows
 from constellation.monitor.docker_event import ContainerEvent
 from constellation.monitor.draining import Draining
 from constellation.monitor.engine_facts import unreached_why
+from constellation.monitor.network_lender import does_not_run
 from constellation.monitor.not_inspectable import NotInspectable
 from constellation.monitor.published_ports import PublishPolicy
 from constellation.monitor.renames import Renames
-from constellation.monitor.role import PRIMARY_LABEL
 from constellation.monitor.service_name import within_limit
 from constellation.monitor.stop_signal import signal_number
 from constellation.monitor.unwatched import UnwatchedContainers
@@ -107,11 +107,12 @@ class Inventory:
         self._pending: set[str] = set()  # to be inspected
         self._not_inspectable = NotInspectable()
         self.unreadable: dict[str, Unreadable] = {}
+        self.refused: dict[str, str] = {}  # names of containers above the limit
         self.unwatched = UnwatchedContainers(policy.watch)
         self._draining = Draining()
         self._renames = Renames()
         self._stopped_at_s: dict[str, float] = {}
-        self._noted: set[tuple[str, ...]] = set()  # complaints made, so that each is made once
+        self._complaints = Complaints()
 
     @property
     def complete(self) -> bool:
@@ -216,22 +217,22 @@ class Inventory:
         if isinstance(container, Unreadable):
             self.containers.pop(container_id, None)
             self.unreadable[container_id] = container
-            why = {"container": container.name, "why": container.why}
-            complaint = self._complain("container_unreadable", container_id, why)
-            return [*complaint, *self._changes(now_s)]
+            return [*self._complaints.unreadable(container), *self._changes(now_s)]
         self.unreadable.pop(container_id, None)
         if any(self._has_event_after(since, lender) for lender in container.lenders):
             return self._inspect(container_id)
         if container_id not in self.containers and self._is_full:
             return self._refuse(container_id, container.name)
         named = self._with_own_name(container)
+        self.refused.pop(container_id, None)
         self.containers[container_id] = self._draining.marked(named, now_s)
-        return [*self._left_out(container), *self._unknown_role(container), *self._changes(now_s)]
+        return [*self._complaints.about(container), *self._changes(now_s)]
 
-    def not_inspected(self, container_id: str) -> None:
-        """Handle a failed `Inspect`: the next listing repeats it, unless it was overdue."""
+    def not_inspected(self, container_id: str, now_s: float) -> list[Effect]:
+        """Handle a failed `Inspect`: it is repeated with the next listing, and then more seldom."""
         if container_id not in self._not_inspectable:
             self._rows.pop(container_id, None)
+        return self.overdue(container_id, now_s)
 
     def overdue(self, container_id: str, now_s: float) -> list[Effect]:
         """Handle an `Inspect` without a response in time: a listing says what is known."""
@@ -239,8 +240,9 @@ class Inventory:
             return []
         known = self.containers.get(container_id)
         name = known.name if known else container_id[:12]
+        is_read = container_id in self._not_inspectable.read
         self._not_inspectable.add(container_id, name, now_s)
-        return [ListSoon()]
+        return [] if is_read else [ListSoon()]
 
     def listed(self, found: Iterable[Mapping[str, Any]], since: int, now_s: float) -> list[Effect]:
         """Handle a listing (`GET /containers/json?all=1`) that was requested at `since`."""
@@ -324,8 +326,7 @@ class Inventory:
                 continue
             named = self._with_own_name(container.known_by_row(known))
             self.containers[container_id] = self._draining.marked(named, now_s)
-            fields = {"container": container.name, "fix": "restart it, or Docker"}
-            effects += self._complain("container_not_inspectable", container_id, fields)
+            effects += self._complaints.not_inspectable(container)
         return [*self._changes(now_s), *effects]
 
     def _lender_event(self, event: ContainerEvent) -> list[Effect]:
@@ -339,7 +340,7 @@ class Inventory:
                 continue
             if event.action in {"die", "destroy"}:
                 lender = name or event.container_id[:12]
-                why = f"it uses the network of {lender}, which does not run"
+                why = "; ".join(does_not_run(lender, container.name))
                 self.containers[container_id] = container.cut_off(why)
             effects += self._inspect(container_id)
         return effects
@@ -349,7 +350,13 @@ class Inventory:
         return len(self.containers) >= self.policy.containers_max
 
     def _known(self) -> set[str]:
-        return self.containers.keys() | self._rows.keys() | self._pending | self.unreadable.keys()
+        return (
+            self.containers.keys()
+            | self._rows.keys()
+            | self._pending
+            | self.unreadable.keys()
+            | self.refused.keys()
+        )
 
     def _inspect(self, container_id: str) -> list[Effect]:
         self._pending.add(container_id)
@@ -382,38 +389,14 @@ class Inventory:
         self._rows[row.container_id] = row.fingerprint
         return self._inspect(row.container_id)
 
-    def _left_out(self, container: Container) -> list[Effect]:
-        if not container.labels_left_out:
-            return []
-        fields = {
-            "container": container.name,
-            "labels": container.labels_left_out[:8],
-            "count": len(container.labels_left_out),
-            "limit_bytes": LABEL_VALUE_BYTES_MAX,
-            "fix": "use fewer and shorter labels",
-        }
-        return self._complain("container_labels_left_out", container.container_id, fields)
-
-    def _unknown_role(self, container: Container) -> list[Effect]:
-        if not container.is_role_unknown:
-            return []
-        fields = {
-            "container": container.name,
-            "label": PRIMARY_LABEL,
-            "fix": "set it to true, false or health",
-        }
-        return self._complain("container_role_unknown", container.container_id, fields)
-
     def _refuse(self, container_id: str, name: str) -> list[Effect]:
-        fields = {
-            "container": name,
-            "limit": self.policy.containers_max,
-            "fix": "watch fewer containers, see docker.watch",
-        }
-        return self._complain("container_refused", container_id, fields)
+        if len(self.refused) < CONTAINERS_MAX:
+            self.refused[container_id] = name
+        return [*self._complaints.refused(container_id, name, self.policy.containers_max)]
 
     def _forget(self, container_id: str, now_s: float) -> list[Effect]:
         self.containers.pop(container_id, None)
+        self.refused.pop(container_id, None)
         self._rows.pop(container_id, None)
         self._pending.discard(container_id)
         self._not_inspectable.discard(container_id)
@@ -421,7 +404,7 @@ class Inventory:
         self.unreadable.pop(container_id, None)
         self._stopped_at_s.pop(container_id, None)
         self._draining.end(container_id)
-        self._noted = {complaint for complaint in self._noted if complaint[1] != container_id}
+        self._complaints.forget(container_id)
         return self._changes(now_s)
 
     def _changes(self, now_s: float) -> list[Effect]:
@@ -469,9 +452,3 @@ class Inventory:
             return container
         name = within_limit(f"{seen.key}@docker")
         return replace(container, observation=seen.model_copy(update={"name": name}))
-
-    def _complain(self, event: str, container_id: str, fields: dict[str, Any]) -> list[Effect]:
-        if (event, container_id) in self._noted or len(self._noted) > 4 * CONTAINERS_MAX:
-            return []
-        self._noted.add((event, container_id))
-        return [Note(event, fields, "warning")]

@@ -84,7 +84,8 @@ def bound_to_this_host(ports: Mapping[str, Any], policy: PublishPolicy) -> dict[
         if policy.host_for(address):
             elsewhere.add(port)
         else:
-            here[port] = f"{address}:{binding['HostPort']}"
+            shown = f"[{address}]" if ":" in address else address
+            here[port] = f"{shown}:{binding['HostPort']}"
     return {port: here[port] for port in sorted(here.keys() - elsewhere)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from constellation.admin.words import counted
 from constellation.monitor.inventory import Inventory
 from constellation.monitor.watch_labels import NotWatched
 from constellation.traefik.host_names import dns_label
@@ -25,12 +26,21 @@ def docker_troubles(inventory: Inventory, domain: str) -> TroublesReported:
 
 def _troubles(inventory: Inventory, domain: str) -> Iterator[Trouble]:
     for name in inventory.not_inspectable:
-        why = "Docker does not answer when asked about it; what its list of containers says is used"
+        why = "Docker gives no answer about it; what its list of containers says is used"
         fix = "restart the container, or Docker"
         yield _of_container(name, "cannot be inspected", why, fix)
     for container in inventory.unreadable.values():
         fix = "remove it, or report this as a fault of the agent"
         yield _of_container(container.name, "is not published", container.why, fix)
+    for name in inventory.refused.values():
+        most = counted(inventory.policy.containers_max, "container")
+        why = f"at most {most} of a node can be watched"
+        yield _of_container(name, "is not watched", why, "watch fewer, see docker.watch")
+    for known in inventory.containers.values():
+        if known.labels_left_out:
+            why = f"they are too long, or too many: {', '.join(known.labels_left_out)}"
+            fix = "use fewer and shorter labels"
+            yield _of_container(known.name, "has labels that are left out", why, fix)
     for name, found in inventory.unwatched.by_name.items():
         yield _not_watched(name, found, domain)
 

@@ -27,7 +27,8 @@ _QUOTED = re.compile(r"""[`"]([^`"]+)[`"]""")
 # `- "traefik.enable: true"` in a list of YAML is a label with that name, and no value.
 _VALUE_IN_NAME = re.compile(r"\s*[:= ]\s*")
 _NAME_CHARACTERS_MAX = 32  # longer ones are near none of these
-_LIKENESS_MIN = 0.9  # a letter or two; constellation.name is 0.895 like constellation.enable
+# A letter or two.  Less would take constellation.name for constellation.enable.
+_LIKENESS_MIN = {TRAEFIK_ENABLE: 0.84, ENABLE: 0.9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,12 @@ def _meant(name: str) -> tuple[str, str]:
     if len(name) > _NAME_CHARACTERS_MAX:
         return "", ""
     bare, *value = _VALUE_IN_NAME.split(name.strip(), maxsplit=1)
-    near = nearest(bare, ENABLE_LABELS, _LIKENESS_MIN)
+    near = next((label for label in ENABLE_LABELS if _is_near(bare, label)), "")
     return near, value[0] if near and value else ""
+
+
+def _is_near(name: str, label: str) -> bool:
+    return bool(nearest(name, (label,), _LIKENESS_MIN[label]))
 
 
 def _hosts(labels: Mapping[str, str]) -> tuple[str, ...]:

@@ -78,6 +78,11 @@ def checked_host_port(value: str) -> str:
     """
     host, _, port = value.rpartition(":")
     if is_host(host) and _PORT.fullmatch(port) and 0 < int(port) <= PORT_MAX:
+        if _is_unspecified(host):
+            raise ValueError(
+                f"{value} stands for every address of a host, and is not host:port of one: write "
+                "the address at which it is reached"
+            )
         return value
     raise ValueError(f"{value!r:.80} is not host:port, {_host_port_hint(value)}")
 
@@ -124,8 +129,7 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def is_unspecified(host: str) -> bool:
-    """Return whether `host` of a 'host:port' stands for every address of a host."""
+def _is_unspecified(host: str) -> bool:
     bare = host.strip("[]")
     return _is_ip(bare) and ipaddress.ip_address(bare).is_unspecified
 

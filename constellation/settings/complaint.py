@@ -70,6 +70,10 @@ def complaint(error: ErrorDetails, origins: Mapping[str, str], names: SettingNam
 def _problem(error: ErrorDetails, name: str, names: SettingNames) -> str:
     if error["type"] == "extra_forbidden":
         return why_unknown_in_list(name, names)
+    if error["type"] == "tuple_type" and isinstance(error["input"], Mapping):
+        return f"must be a list of tables: in TOML, write [[{name}]] above each"
+    if error["type"] == "float_parsing" and name.endswith("_s"):
+        return "must be a number of seconds, without a unit"
     if error["type"] in _WORDS:
         return _WORDS[error["type"]].format(**error.get("ctx", {}))
     return " ".join(error["msg"].removeprefix("Value error, ").split())

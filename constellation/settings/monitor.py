@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from constellation.monitor.health import HealthPolicy
-from constellation.settings.addresses import is_unspecified
 from constellation.settings.label_texts import label_texts
 from constellation.settings.types import Group, HostPort, Name
 
@@ -40,14 +39,6 @@ class StaticService(Group):
                 "with check = 'tcp' and the label "
                 "traefik.http.services.NAME.loadbalancer.server.scheme=https"
             )
-        return value
-
-    @field_validator("address")
-    @classmethod
-    def check_one_host(cls, value: str) -> str:
-        """Refuse an address that is of no host."""
-        if is_unspecified(value.rpartition(":")[0]):
-            raise ValueError(f"{value} stands for every address: write one of this node's")
         return value
 
     @field_validator("labels", mode="before")

@@ -44,6 +44,11 @@ class TraefikSettings(Group):
         "'*' to a list of services, nodes ('@alpha') or both ('app@alpha'); others are left out.  "
         "The most specific name counts; a host that is not in the table is free",
     )
+    providers: tuple[str, ...] = Field(
+        ("file", "internal"),
+        description="providers of Traefik besides this one, to whose elements labels may refer, "
+        "such as auth@file",
+    )
     default_routes: Literal["unrouted", "all", "none"] = Field(
         "unrouted",
         description="which services get the default hosts <service>.<domain> and "
@@ -133,7 +138,7 @@ class TraefikSettings(Group):
     def check_circuit_breaker(cls, value: str) -> str:
         """Refuse an expression that would disable every router."""
         if value and (wrong := breaker_expression(value)):
-            raise ValueError(wrong)
+            raise ValueError(f"{wrong.reason}: {wrong.remedy}")
         return value
 
     @model_validator(mode="after")

@@ -25,6 +25,9 @@ _REPEAT = re.compile(r"[*+{]|(?<!\()\?")
 _REPEATS_MAX, _ALTERNATIVES_MAX = 2, 3
 _NAMES_HOST = re.compile(r"(?i)\bhost(?:sni)?(?:regexp)?\s*\(")
 
+# What lets a rule match hosts that it does not name: no host, a pattern, a negation, an "or".
+_MATCHES_UNNAMED = re.compile(r"(?is)^(?!.*\bhost(?:sni)?\s*\()|regexp\s*\(|[!*]|\|\|")
+
 Routers = Iterable[tuple[ElementKey, Mapping[str, Any]]]
 
 
@@ -62,12 +65,18 @@ class HostMatcher:
             names_host = _NAMES_HOST.search(rule) is not None
             if key.origin.writer == AGENT.writer or (key.protocol != "http" and not names_host):
                 continue
-            match = evaluate(rule_as_written(rule), self._matches)
+            match = self._match(rule)
             if match is not False:
                 priority = config.get("priority") or len(rule.encode())
                 found.append((priority, key, config, match is True))
         found.sort(key=lambda one: (one[1].protocol, -one[0], one[1].body_name))
         return _in_order(found)
+
+    def _match(self, rule: str) -> Match:
+        written = rule_as_written(rule)
+        if _MATCHES_UNNAMED.search(written) is None and self._host not in written.lower():
+            return False  # nearly every rule in a large cluster: not worth evaluating
+        return evaluate(written, self._matches)
 
     def _matches(self, name: str, values: Sequence[str]) -> Match:
         value = values[0].lower() if values else ""

@@ -26,23 +26,22 @@ def unserved(
     """Return the instances that should get requests and do not, by name."""
     served, left_out = _reached(composition, view)
     reasons = _reasons(rejected)
-    wanting = {
-        instance
-        for key, found in composition.contributions.items()
-        if key.section == "routers"
-        for instance in found
-    }
+    wanting: set[Instance] = set()
+    for key, found in composition.contributions.items():
+        if key.section == "routers":
+            wanting.update(found)
     rows = []
-    for service, node, state in view.instances():
-        instance = Instance(service, node, state.key)
-        if instance in served or not view.is_routable(node, state):
-            continue
-        why = left_out.get(instance) or reasons.get((service, node))
-        if why is None and instance in wanting:
-            why = _NO_ROUTER
-        if why:
-            rows.append(UnservedRow(service=service, node=node, name=state.key, why=why))
-    return rows
+    for service, instances in view.services.items():
+        for (node, name), state in instances.items():
+            instance = Instance(service, node, name)
+            if instance in served or not view.is_routable(node, state):
+                continue
+            why = left_out.get(instance) or reasons.get((service, node))
+            if why is None and instance in wanting:
+                why = _NO_ROUTER
+            if why:
+                rows.append(UnservedRow(service=service, node=node, name=name, why=why))
+    return sorted(rows, key=lambda row: (row.service, row.node, row.name))
 
 
 def _reached(

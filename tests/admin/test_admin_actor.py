@@ -73,6 +73,17 @@ def test_docker_is_a_capability_while_it_is_connected(admin: Admin) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.case("O5")
+def test_traefik_is_a_capability_only_while_it_works() -> None:
+    configured = Admin(traefik={"ingress_port": 7948})
+    for state in ("lost", "present"):
+        configured.harness.deliver(part("traefik", state))
+
+    assert [state.capabilities for state in configured.published() if state] == [
+        ("traefik",), (), ("traefik",),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["gossip", "raft", "leases"])
 def test_actor_that_runs_on_every_node_is_no_capability(admin: Admin, name: str) -> None:
     admin.harness.deliver(part(name, "present"))

@@ -11,6 +11,7 @@ import pytest
 
 from messages.raft_member import RaftPropose
 from rigs.agents import Agent, agents, start_all
+from rigs.failing_disk import HANG
 from rigs.processes import wait_until
 from rigs.raft_lab import (
     client_of,
@@ -75,6 +76,30 @@ def test_leader_whose_sync_fails_is_replaced_and_rejoins_once_the_disk_works(
     wait_until(lambda: "raft" not in problems(old), timeout_s=10, what="nothing to act on")
     (refused, *_) = old.events("raft_refuses")
     assert refused["fix"]
+
+
+@pytest.mark.case("S4")
+def test_leader_whose_disk_hangs_says_so_and_so_do_all_others(
+    three: list[Agent], tmp_path: Path
+) -> None:
+    old = wait_for_leader(three)
+    others = [agent for agent in three if agent is not old]
+    failing = tmp_path / f"{old.name}-fails"
+    failing.write_text(HANG)
+
+    wait_for_leader(three, among=others)
+    for agent in three:
+        wait_for_problem(agent, "the disk has not answered for 5 s")
+        wait_until(
+            lambda agent=agent: "the disk has not answered" in str(agent.health().get("problems")),  # type: ignore[misc]
+            timeout_s=20,
+            what=f"/health of {agent.name}",
+        )
+        assert agent.run_command("raft").returncode == agent.run_command("status").returncode == 2
+    assert "start its agent" not in problems(others[0])
+    assert old.events("actor_hung") == []
+    failing.unlink()
+    wait_until(lambda: "raft" not in problems(old).lower(), timeout_s=20, what="no problem")
 
 
 def test_flipped_bit_is_refused_with_what_to_do_and_the_others_decide_without_it(

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from actors import node
 from actors.adapters.gossip_memory import GossipMemory, Remembered
 from actors.adapters.keyring_file import KeyringFile
 from actors.gossip import GossipActor
 from constellation.errors import AdapterError
+from constellation.gossip.keyring_seal import key_id, seal_keyring
 from constellation.gossip.security import Keyring
 from constellation.settings.agent import Settings
 from constellation.settings.gossip import GossipSettings
 from messages.admin import PartReported
+from messages.events import ChangeReported
 from messages.gossip import (
     ClusterChanged,
     ClusterSubscribe,
@@ -28,6 +31,7 @@ from messages.gossip import (
 from messages.keyring import KeyringOrder, KeyringOrderDone
 from messages.monitor import Label, ServiceState
 from messages.tailscale import SeedsFound
+from messages.wellness import TroublesReported
 from tests.harness import Harness, messages_of
 
 Start = Callable[..., Harness[GossipActor]]
@@ -181,6 +185,43 @@ def test_order_about_keys_is_answered_with_its_number(start: Start) -> None:
     (done,) = messages_of(KeyringOrderDone, alpha.sent)
     assert (done.number, done.state.node) == (7, "alpha")
     assert "install it on all nodes first" in done.state.problem
+
+
+@pytest.mark.case("O2")
+def test_each_change_of_the_keys_is_an_event(start: Start) -> None:
+    alpha = start("alpha", free_port("127.0.0.1"))
+    alpha.pump_until(lambda: alpha.actor.keys is not None)
+    ring = seal_keyring(Keyring((b"x" * 32,)), node.cluster_key(), nonce=b"n" * 12)
+    install = KeyringOrder(action="install", sealed_keys=ring)
+
+    for order in (install, install, KeyringOrder(action="list")):
+        alpha.deliver(order)
+    alpha.pump_until(lambda: len(messages_of(KeyringOrderDone, alpha.sent)) == 3)
+
+    (event,) = messages_of(ChangeReported, alpha.sent)
+    assert (event.what, event.node) == ("keys_changed", "alpha")
+    assert key_id(b"x" * 32) in event.reason
+
+
+@pytest.mark.case("O14")
+def test_members_report_a_second_node_of_one_name_also_to_an_admin_that_starts(
+    start: Start,
+) -> None:
+    alpha, _ = pair(start)
+    assert alpha.actor.transport is not None
+    start("beta", free_port("127.0.0.2"), alpha.actor.transport.node.address.port,
+          address="127.0.0.2")  # fmt: skip
+
+    def reported() -> list[str]:
+        reports = messages_of(TroublesReported, alpha.sent)
+        return [one.what for one in reports[-1].troubles] if reports else []
+
+    alpha.pump_until(lambda: reported() == ["two nodes are called beta"])
+    assert [one.what for one in messages_of(ChangeReported, alpha.sent)] == ["name_conflict"]
+    before = len(alpha.sent)
+    alpha.neighbours("admin", generation=1)
+    alpha.pump_until(lambda: bool(messages_of(TroublesReported, alpha.sent[before:])))
+    assert reported() == ["two nodes are called beta"]
 
 
 def test_node_without_its_data_directory_reports_why_it_waits_and_then_joins(

@@ -16,6 +16,7 @@ from constellation.gossip.record_room import (
     MEMBERS_BYTES_MAX,
     STRANGERS_BYTES_MAX,
     STRANGERS_MAX,
+    STRANGERS_RECORDS_MAX,
     RecordRoom,
 )
 from constellation.gossip.record_table import RecordId
@@ -36,7 +37,7 @@ def room() -> RecordRoom:
 def fill(made: RecordRoom, *authors: str, each: int) -> None:
     for author in authors:
         assert made.fits(author, each, 1)
-        made.grow(author, each)
+        made.grow(author, each, 1)
 
 
 @pytest.mark.case("S1")
@@ -67,6 +68,12 @@ def test_authors_that_are_no_members_have_little_room_and_take_none_from_members
 
     assert not made.has_any("nobody")
     assert not made.fits("nobody0", 1, 1)
+    made = room()
+    for number in range(STRANGERS_RECORDS_MAX):
+        assert made.fits("talker", 1, number + 1)
+        made.grow("talker", 1, 1)
+    assert not made.fits("talker", 1, STRANGERS_RECORDS_MAX + 1)
+    assert made.fits("talker", 1, STRANGERS_RECORDS_MAX)  # a change of one that it has
     fill(made, "n0", "n1", "n2", "n3", each=AUTHOR_BYTES_MAX)
 
 

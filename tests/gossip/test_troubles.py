@@ -128,10 +128,10 @@ def test_node_that_was_renamed_joins_once_its_old_name_is_gone() -> None:
 def test_refused_records_are_told_by_author_until_they_fit() -> None:
     net = three()
     liar = Liar(net, IPS[2])
-    for number in range(100):
+    for number in range(120):
         liar.tell_records(liar.record(f"nobody{number}", "x"))
         liar.tell_records(liar.record("n3", f"s{number}", LARGE))
-    net.run(2)
+        net.run(0.2)
 
     whats = [one.what for one in told(net.nodes[IPS[0]], net)]
     assert whats == [

@@ -186,7 +186,14 @@ class FakeDocker:
         self._starts += 1
         found = self._containers[container_id]
         started_at = f"2026-01-01T12:{self._starts // 60:02}:{self._starts % 60:02}.5Z"
-        self._set(container_id, Status="running", Running=True, ExitCode=0, StartedAt=started_at)
+        self._set(
+            container_id,
+            Status="running",
+            Running=True,
+            Paused=False,
+            ExitCode=0,
+            StartedAt=started_at,
+        )
         if found["HostConfig"]["NetworkMode"] == "default":
             bridge = {"IPAddress": f"172.17.0.{self._starts % 250 + 2}", "Driver": "bridge"}
             found["NetworkSettings"] = {

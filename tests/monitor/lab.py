@@ -82,6 +82,9 @@ class Lab:
         since = self.inventory.sequence
         self.perform(self.inventory.listed(self.docker.rows(), since, self.now_s))
 
+    def settle_names(self) -> None:
+        self.perform(self.inventory.names_settled(self.now_s))
+
     def settle(self) -> None:
         self.hear()
         self.inspect()

@@ -209,6 +209,26 @@ class TestBehindAProxy:
             with pytest.raises(AdapterError, match=r"/version was refused with code 403"):
                 connected(port)
 
+    def test_agent_does_without_what_a_proxy_may_forbid(
+        self, docker_engine: PrivateDocker, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        port = free_port()
+        container = docker_engine.run("behind-a-strict-proxy")
+        forbidden = ("/info", "/networks")
+        with socket_proxy(docker_engine.socket, port, forbidden=forbidden):
+            engine = connected(port)
+            facts = engine.info(), engine.info()
+            found = engine.inspect(container.id)
+            engine.close()
+        container.remove(force=True)
+
+        assert facts == ({}, {})
+        assert found is not None
+        assert "Driver" not in found["NetworkSettings"]["Networks"]["bridge"]
+        said = capsys.readouterr().out
+        assert said.count("/info was refused with code 403") == 1
+        assert said.count("/networks was refused with code 403") == 1
+
     def test_mismatched_tls_is_said_in_words(
         self, docker_engine: PrivateDocker, certificates: Certificates
     ) -> None:
@@ -232,7 +252,7 @@ def test_away_docker_over_tcp_is_said_in_words(monkeypatch: pytest.MonkeyPatch) 
     def unknown(*_: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    with pytest.raises(AdapterError, match=rf"tcp://127.0.0.1:{port} .*nobody listens there"):
+    with pytest.raises(AdapterError, match=rf"127.0.0.1:{port}: nobody listens there"):
         connected(port)
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(AdapterError, match=r"the name proxy\.invalid is not known here"):

@@ -169,7 +169,10 @@ def test_closing_a_stream_ends_its_reader(host: Host) -> None:
 
 
 def test_absent_docker_daemon_is_one_clear_error() -> None:
-    with pytest.raises(AdapterError, match="sock does not exist; start Docker"):
+    with pytest.raises(
+        AdapterError,
+        match="sock: the socket does not exist; start Docker",
+    ):
         DockerEngine(DockerSettings(socket="/nonexistent/docker.sock"))
 
 

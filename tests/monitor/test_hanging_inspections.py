@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from actors.docker import HANGING_MAX
 from constellation.monitor.container import Container, read_container
 from constellation.monitor.container_row import read_row
+from constellation.monitor.not_inspectable import AGAIN_S
 from constellation.monitor.published_ports import PublishPolicy
 from constellation.monitor.row_inspection import row_inspection
 from messages.wellness import TroublesReported
@@ -180,6 +181,26 @@ def test_row_follows_the_life_of_a_container_that_does_not_answer() -> None:
     assert lab.told == {}
     assert lab.unreported == []
     assert lab.inventory.not_inspectable == ()
+
+
+@pytest.mark.case("D5")
+def test_container_whose_inspection_fails_is_known_by_its_row_and_asked_about_again() -> None:
+    lab = Lab()
+    web = lab.docker.run("web", ports={80: 8080})
+    lab.look()
+    asked = 0
+    for _ in range(20):
+        if web in lab.wanted:
+            asked += 1
+            lab.wanted.clear()
+            lab.perform(lab.inventory.not_inspected(web, lab.now_s))
+        lab.now_s += AGAIN_S / 4
+        lab.look()
+
+    assert lab.told["web"].endpoints
+    assert [lab.inventory.complete] == [True]
+    assert 5 <= asked <= 7
+    assert lab.listings_due == 1
 
 
 # The actor.

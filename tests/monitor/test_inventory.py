@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from constellation.monitor.network_lender import lent_network
+from constellation.monitor.renames import SETTLE_S_MAX
 from tests.monitor.lab import Lab
 
 
@@ -168,7 +172,8 @@ def test_failed_inspection_is_repeated() -> None:
     lab = Lab()
     lab.docker.run("web")
     lab.look()
-    lab.inventory.not_inspected(lab.wanted.pop())
+    lab.perform(lab.inventory.not_inspected(lab.wanted.pop(), lab.now_s))
+    assert lab.listings_due == 1
 
     lab.look()
     lab.inspect()
@@ -261,46 +266,103 @@ def test_unwatched_containers_leave_no_trace() -> None:
 def test_churn_leaves_no_trace() -> None:
     lab = Lab()
     for number in range(50):
-        lab.docker.remove(lab.docker.run(f"web{number}"))
+        web = lab.docker.run(f"web{number}")
+        typo = lab.docker.run(f"typo{number}", labels={"constellation.enable": "ture"})
+        lab.hear()
+        lab.perform(lab.inventory.overdue(web, lab.now_s))
+        lab.look()
+        lab.docker.rename(web, f"renamed{number}")
+        lab.docker.remove(web)
+        lab.docker.remove(typo)
     lab.settle()
     lab.look()
 
+    owners = [
+        lab.inventory,
+        *(one for one in vars(lab.inventory).values() if hasattr(one, "__dict__")),
+    ]
     sizes = {
-        name: len(value)
-        for name, value in vars(lab.inventory).items()
+        (type(owner).__name__, name): len(value)
+        for owner in owners
+        for name, value in vars(owner).items()
         if isinstance(value, dict | set)
     }
+    assert len({owner for owner, _ in sizes}) > 3
     assert not any(sizes.values()), sizes
 
 
-ACTIONS = st.sampled_from(["run", "kill", "pause", "remove", "mute", "hear", "inspect", "look"])
+ACTIONS = st.sampled_from(
+    [
+        *("run", "borrow", "kill", "start_again", "pause", "remove", "rename"),
+        *("mute", "hear", "inspect", "look", "hang", "settle_names"),
+    ]
+)
 
 
-@settings(max_examples=200)
-@given(st.lists(st.tuples(ACTIONS, st.integers(0, 5)), max_size=40))
-def test_reported_state_converges_to_the_actual_state(story: list[tuple[str, int]]) -> None:
-    lab = Lab()
-    living: list[str] = []
-    for action, number in story:
-        chosen = living[number] if number < len(living) else None
+class Story:
+    """What happens to some containers, and what the inventory is told of it."""
+
+    def __init__(self) -> None:
+        self.lab = Lab()
+        self.living: list[str] = []
+        self._names = itertools.count()
+
+    def happens(self, action: str, number: int) -> None:
+        chosen = self.living[number] if number < len(self.living) else ""
         if action == "run":
-            living.append(lab.docker.run(f"web{len(lab.docker.rows())}-{lab.now_s}"))
-        elif action in {"kill", "pause"} and chosen:
-            getattr(lab.docker, action)(chosen)
-        elif action == "remove" and chosen:
-            lab.docker.remove(chosen)
-            living.remove(chosen)
+            self._run("")
+        elif action in {"hear", "inspect", "look", "settle_names"}:
+            getattr(self.lab, action)()
         elif action == "mute":
-            lab.docker.mute()
-        elif action in {"hear", "inspect", "look"}:
-            getattr(lab, action)()
-        lab.now_s += 0.1
+            self.lab.docker.mute()
+        elif chosen:
+            self._happens_to(chosen, action)
+        self.lab.now_s += 0.1
 
-    lab.settle()
-    lab.look()
-    lab.inspect()
+    def _happens_to(self, chosen: str, action: str) -> None:
+        if action == "borrow":
+            self._run(chosen)
+        elif action == "rename":
+            self.lab.docker.rename(chosen, f"web{next(self._names)}")
+        elif action == "remove":
+            self.lab.docker.remove(chosen)
+            self.living.remove(chosen)
+        elif action == "hang":
+            if chosen in self.lab.wanted:
+                self.lab.perform(self.lab.inventory.overdue(chosen, self.lab.now_s))
+        else:
+            getattr(self.lab.docker, action)(chosen)
 
-    rows = lab.docker.rows()
-    is_running = {row["Id"]: row["State"] == "running" for row in rows}
-    assert {seen.instance: seen.running for seen in lab.told.values()} == is_running
+    def _run(self, network_of: str) -> None:
+        name = f"web{next(self._names)}"
+        self.living.append(self.lab.docker.run(name, network_of=network_of))
+
+    def ends(self) -> None:
+        """Deliver everything that is still to be told."""
+        self.lab.settle()
+        self.lab.look()
+        self.lab.inspect()
+        self.lab.now_s += SETTLE_S_MAX
+        self.lab.settle_names()
+        self.lab.inspect()
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(ACTIONS, st.integers(0, 5)), max_size=40))
+def test_reported_state_converges_to_the_actual_state(actions: list[tuple[str, int]]) -> None:
+    story = Story()
+    for action, number in actions:
+        story.happens(action, number)
+    story.ends()
+
+    lab, rows = story.lab, story.lab.docker.rows()
+    assert {name: (seen.instance, seen.running) for name, seen in lab.told.items()} == {
+        row["Names"][0].lstrip("/"): (row["Id"], row["State"] == "running") for row in rows
+    }
+    for seen in lab.told.values():
+        found = lab.docker.inspection(seen.instance)
+        assert found is not None
+        lent = lent_network(found)
+        if lent is not None and seen.running:
+            assert (seen.check == "failing") == bool(lent.problem)
     assert lab.inventory.complete

@@ -94,6 +94,9 @@ def test_what_is_not_watched_is_told_unless_it_says_no(name: str) -> None:
         ("traefic.enable", "traefik.enable"),
         ("treafik.enable", "traefik.enable"),
         ("Traefik_Enable", "traefik.enable"),
+        ("treafik.enabled", "traefik.enable"),
+        ("com.traefik.enable", "traefik.enable"),
+        ("traefik.http.enable", "traefik.enable"),
         ("traefikenable", "traefik.enable"),
         ("constellation.enabled", "constellation.enable"),
         ("constelation.enable", "constellation.enable"),
@@ -113,7 +116,7 @@ def test_near_miss_names_the_label_that_was_meant(label: str, meant: str) -> Non
     "labels",
     [
         {},
-        {"com.example.enable": "yes"},
+        {"com.example.enable": "yes", "traefik.docker.network": "web"},
         {"watchtower.enable": "true", "traefik.tags": "x", "traefik.port": "80"},
         {"traefik.enable": "false", RULE: "Host(`a.example`)"},
         {"traefik.enable": "ture", "constellation.enable": "true"},
@@ -213,3 +216,21 @@ def test_number_of_troubles_is_limited() -> None:
 
     report: Any = docker_troubles(lab.inventory, "home.example")
     assert (len(report.troubles), report.unlisted) == (TROUBLES_MAX, 5)
+
+
+@pytest.mark.case("O6")
+def test_what_is_above_a_limit_is_told() -> None:
+    lab = Lab(containers_max=1)
+    rule = {"traefik.http.routers.web.rule": "Host(`" + "a" * 5000 + "`)"}
+    lab.docker.run("web", labels=rule)
+    more = lab.docker.run("more")
+    lab.look()
+    lab.inspect()
+
+    told = troubles(lab)
+    assert told["web"].what == "container web has labels that are left out"
+    assert "traefik.http.routers.web.rule" in told["web"].why
+    assert told["more"].why == "at most 1 container of a node can be watched"
+    lab.docker.remove(more)
+    lab.look()
+    assert troubles(lab).keys() == {"web"}

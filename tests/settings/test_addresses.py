@@ -68,6 +68,16 @@ def test_what_is_no_host_and_port_is_refused_with_the_form_that_was_meant(
     assert hint in said
 
 
+@pytest.mark.case("C7")
+@pytest.mark.parametrize("name", ["gossip.seeds", "actors.leaders"])
+def test_list_of_addresses_is_checked_too(name: str) -> None:
+    for address, hint in (("0.0.0.0:1", "every address"), ("http://a:1", "without a scheme: a:1")):
+        said = said_of(f'{name}=["10.0.0.1:1", "{address}"]')
+
+        assert said.startswith(f"{name}[1] by --set: ")
+        assert hint in said
+
+
 @given(st.text(alphabet=":/[]@.%a1 -", max_size=20))
 def test_any_text_is_taken_or_refused(text: str) -> None:
     try:

@@ -59,6 +59,8 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ('gossip.seeds=["a:1", "b"]', ["gossip.seeds[1] by --set: 'b' is not host:port"]),
         ('gossip.seeds=["a:²"]', ["gossip.seeds[0] by --set: 'a:²' is not host:port"]),
         ("static_services=[3]", ["static_services[0] by --set: must be a table"]),
+        ("static_services={}", ["must be a list of tables: in TOML, write [[static_services]]"]),
+        ("metrics_interval_s=2s", ["must be a number of seconds, without a unit (it is '2s')"]),
         (
             'static_services=[{"name": "a", "address": "1:2"}, {"name": "b"}]',
             ["static_services[1].address by --set: it is required here"],

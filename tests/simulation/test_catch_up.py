@@ -6,6 +6,7 @@ import pytest
 
 from constellation.gossip import catch_up
 from constellation.gossip.outbox import OpenPushPull
+from constellation.gossip.troubles import troubles_of
 from messages.gossip import RecordPublish
 from messages.monitor import ServiceState
 from tests.simulation.network import SimNetwork
@@ -85,3 +86,16 @@ def test_member_that_takes_no_records_gets_no_extra_push_pull() -> None:
         asked += [effect for effect in node.on_time(now_s) if isinstance(effect, OpenPushPull)]
 
     assert [effect.to for effect in asked] == [others[0]] * catch_up.EXCHANGES
+
+
+def test_node_that_joins_has_all_records_soon_and_complains_of_none() -> None:
+    """It must hear the members first: until then their records are those of strangers."""
+    net = started(5)
+    publish_all(net)
+    assert net.run(40, until=lambda: is_equal(net))
+
+    joined = net.start("late", "10.0.0.99", "10.0.0.1")
+
+    assert net.run(3, until=lambda: joined.state.table.count == NODES * SERVICES_EACH)
+    net.run(20)
+    assert troubles_of(joined, net.now_s) == []

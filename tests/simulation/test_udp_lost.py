@@ -61,6 +61,22 @@ def test_death_is_known_everywhere_soon_though_udp_does_not_pass(where: str, mem
     deaths_are_known(1, where, members)
 
 
+@pytest.mark.case("S2")
+@pytest.mark.parametrize("members", [2, 5])
+def test_nodes_that_never_had_udp_find_each_other_and_tell_news_over_tcp(members: int) -> None:
+    net = SimNetwork(seed=6, trip_s=0.002)
+    ips = IPS[:members]
+    for ip, to in permutations(ips, 2):
+        net.cut_udp(ip, to)
+    cluster(net, ips)
+
+    assert net.run(60, until=lambda: whole(net))
+    net.run(SETTLED_S)
+    assert whole(net)
+    for ip in ips:
+        assert is_told_soon(net, ip, "web", "healthy"), f"healthy of {ip}"
+
+
 def test_planted_fault_of_news_over_udp_alone_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Paths, "over_tcp", property(lambda self: []))
 
@@ -77,6 +93,7 @@ def test_members_at_both_ends_name_the_pair_and_its_direction_until_udp_passes_a
     assert [(one.name, one.is_heard) for one in beta.lost(net.now_s)] == [("n1", True)]
     assert list(net.nodes[IPS[2]].swim.paths.lost(net.now_s)) == []
 
+    say(net, IPS[0], "web", "healthy")  # what waits for TCP must not wait for ever
     net.heal()
     net.run(3)
 

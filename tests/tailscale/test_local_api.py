@@ -12,7 +12,7 @@ from actors.adapters.tailscale import ask_tailscale
 from constellation.errors import AdapterError
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.condition import TailscaleCondition, condition_of
-from constellation.tailscale.seeds import SeedPolicy, seed_hosts
+from constellation.tailscale.seeds import SeedPolicy, seed_hosts, seed_troubles
 from constellation.tailscale.tailnet import Tailnet
 from rigs.availability import ComponentUnavailableError
 from rigs.needs import give_up
@@ -228,16 +228,30 @@ def test_peer_is_a_seed_by_tag_or_name(lab: Lab) -> None:
         assert seed_hosts(found, policy, own) == ((peer,) if is_seed else ()), policy
 
 
-@pytest.mark.parametrize("trouble", ["peer_stops", "peer_expires"])
-def test_peer_that_cannot_answer_is_not_a_seed(lab: Lab, trouble: str) -> None:
+@pytest.mark.case("C4")
+@pytest.mark.parametrize(
+    ("happens", "is_tried", "words"),
+    [
+        ("peer_stops", True, "1 tagged machine of the tailnet, none online"),
+        ("peer_expires", False, "1 tagged machine of the tailnet with an expired key"),
+    ],
+)
+def test_peer_that_is_unlikely_to_answer_is_told_and_tried_only_if_it_may(
+    lab: Lab, happens: str, is_tried: bool, words: str
+) -> None:
     own = lab.join(TAG)
     peer = lab.peer_joins(TAG)
 
     def seeds() -> tuple[str, ...]:
         return seed_hosts(ask(lab), SeedPolicy(), own)
 
+    def told() -> list[str]:
+        return [one.what for one in seed_troubles(ask(lab), SeedPolicy(), own)]
+
     wait_until(lambda: seeds() == (peer,), timeout_s=20, what="the peer")
+    assert told() == []
 
-    getattr(lab, trouble)()
+    getattr(lab, happens)()
 
-    wait_until(lambda: seeds() == (), timeout_s=60, what=lambda: f"no seeds: {seeds()}")
+    wait_until(lambda: told() == [words], timeout_s=60, what=lambda: f"{words}: {told()}")
+    assert seeds() == ((peer,) if is_tried else ())

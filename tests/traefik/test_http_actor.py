@@ -35,8 +35,10 @@ from messages.routes import (
     NodeTrouble,
     RejectedReport,
     RejectedRequest,
+    RoutesHealth,
+    RoutesHealthRequest,
 )
-from messages.wellness import Trouble
+from messages.wellness import ClusterJudged, Trouble
 from tests.harness import Harness, messages_of
 from tests.traefik.builders import on, snapshot, state
 from tests.traefik.conftest import connects, free_port, wait_until
@@ -242,6 +244,42 @@ def test_container_that_is_not_watched_is_listed_as_rejected(start: Start) -> No
     assert (row.service, row.node, rejected.total) == ("blog", "beta", 1)
     assert row.reason == "container blog is not watched: its label traefik.enable is 'ture'"
     assert rejected.degraded == ("1 container without routes by mistake",)
+
+
+@pytest.mark.case("O5")
+def test_admin_gets_what_is_not_routed_and_whether_traefik_works(start: Start) -> None:
+    harness = start(traefik=TraefikSettings(settle_s=0.3, ingress_port=free_port()))
+    harness.neighbours("admin")
+    wrong: dict[str, Any] = {"http__routers__r__rule": "Host(`a.example.net`"}
+    harness.deliver(snapshot(on("alpha", state(**wrong)), on("alpha", state("ok"))))
+    wait_until(lambda: "ok.localhost" in hosts(harness))
+
+    harness.deliver(RoutesHealthRequest())
+    harness.pump_until(lambda: bool(messages_of(RoutesHealth, harness.sent)))
+    harness.pump_until(lambda: any(part.state == "lost" for part in of_traefik(harness)))
+
+    (told,) = messages_of(RoutesHealth, harness.sent)
+    assert [(row.service, row.node) for row in told.unserved] == [("web", "alpha")]
+    assert (told.has_traefik, told.is_settled, told.rejected_count) == (True, True, 1)
+    (*_, lost) = of_traefik(harness)
+    assert lost.why.endswith("does not answer: connection refused")
+
+
+def test_health_has_the_problems_that_admin_has_judged(start: Start) -> None:
+    harness = start()
+
+    harness.deliver(ClusterJudged(problems=("node beta is dead",), unlisted=3))
+    wait_until(lambda: "beta" in get(harness, "/health")[1].decode())
+
+    fields = json.loads(get(harness, "/health")[1])
+    assert fields["status"] == "degraded"
+    assert fields["problems"][-2:] == [
+        "node beta is dead", "3 more: see `constellation status`",
+    ]  # fmt: skip
+
+
+def of_traefik(harness: Harness[HttpActor]) -> list[PartReported]:
+    return [one for one in messages_of(PartReported, harness.sent) if one.part == "traefik"]
 
 
 def test_a_missed_change_leads_to_a_new_subscription(start: Start) -> None:
