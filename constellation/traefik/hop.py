@@ -124,7 +124,7 @@ def not_here_parts(settings: TraefikSettings, places: Places) -> Parts:
 
 def receives(settings: TraefikSettings, places: Places) -> bool:
     """Return whether other nodes may pass requests on to this one."""
-    return bool(settings.ingress_port and places.peers)
+    return bool(settings.offered_ingress_port and places.peers)
 
 
 def _from_peers(
