@@ -2,7 +2,7 @@
 # A step prints one line; its full output is in build/log/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime components lint test test-fast fuzz sim sim-all compat overload mutants plot-gossip demo bench scenarios cases settings lock clean
+.PHONY: help setup runtime components lint test test-fast fuzz sim sim-all compat overload verdicts mutants plot-gossip demo bench scenarios cases settings lock clean
 
 PYTHON ?=
 WORKERS ?= 2
@@ -73,6 +73,9 @@ sim-all: setup  ## run every simulation with many seeds; SEEDS=100
 
 overload: setup  ## run three agents on a machine that is busy with something else; LOAD=30 SECONDS=60
 	@$(RUN) -m tests.agent.overload_campaign --load $(or $(LOAD),30) --seconds $(or $(SECONDS),60)
+
+verdicts: setup  ## ask Traefik what it makes of every value that labels may have; rewrites the table that tests compare with
+	@$(RUN) -m tests.traefik.verdicts
 
 mutants: setup  ## plant faults in the cores, list what no fast test catches; PACKAGE=raft COUNT=60 SEED=1
 	@$(STEP) mutmut env PIP_CONSTRAINT=requirements.lock $(RUN) -m pip install --quiet \

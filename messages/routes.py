@@ -55,7 +55,7 @@ class RejectionRow(Message):
     reason: str
     remedy: str
     is_sent: bool = Field(
-        default=False, description="sent to Traefik, but will not work; otherwise left out"
+        default=False, description="sent, but will not work as written; otherwise left out"
     )
 
 

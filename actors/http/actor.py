@@ -211,7 +211,8 @@ class HttpActor(AsyncLeaseHolderShell):
         new = sorted(set(rejected) - self._logged_rejected)
         self._logged_rejected = frozenset(rejected)
         for item in new[:REJECTED_LOGGED_MAX]:
-            log.warning("route_left_out", **asdict(item.shown()))
+            event = "label_will_not_work" if item.is_sent else "route_left_out"
+            log.warning(event, **asdict(item.shown()))
         if len(new) > REJECTED_LOGGED_MAX:
             rest = len(new) - REJECTED_LOGGED_MAX
             log.warning("more_routes_left_out", count=rest, see="constellation rejected")

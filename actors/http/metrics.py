@@ -55,6 +55,11 @@ class HttpMetrics:
             "Labels and instances left out of the configuration; listed at /api/rejected",
             registry=registry,
         )
+        self.warned = Gauge(
+            "constellation_traefik_warned",
+            "Labels that are sent but will not work; listed at /api/rejected",
+            registry=registry,
+        )
         self.build_s = Histogram(
             "constellation_traefik_build_seconds",
             "Time to build the configuration",
@@ -85,3 +90,4 @@ class HttpMetrics:
         self.routers.set(configuration.router_count)
         self.services.set(configuration.service_count)
         self.rejected.set(configuration.rejected_count)
+        self.warned.set(configuration.warned_count)

@@ -26,7 +26,7 @@ JSON = "application/json"
 PATHS = {
     "/api/dynamic": "dynamic configuration, for Traefik's HTTP provider",
     **{path: f"its {section} of {protocol.upper()}" for path, (protocol, section) in VIEWS.items()},
-    "/api/rejected": "labels and services that were left out, and why",
+    "/api/rejected": "labels and services that were left out or will not work, and why",
     "/health": "the state of this node",
     "/metrics": "metrics of all actors, for Prometheus",
 }

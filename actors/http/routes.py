@@ -35,7 +35,7 @@ def answer(
 def _rejected(pages: HttpPages, troubles: Sequence[NodeTrouble]) -> RejectedReport:
     configuration = pages.provider.configuration
     rejected = configuration.rejected if configuration is not None else ()
-    total = configuration.rejected_count if configuration is not None else 0
+    total = configuration.fault_count if configuration is not None else 0
     counts = [*rejected_texts(pages.wellness.routes(is_building=False))]
     mistaken = [told for told in troubles if not told.trouble.is_note]
     if mistaken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -21,8 +21,7 @@ def explain_text(report: ExplainReport) -> RenderableType:
         parts.append(bullets(report.degraded, mark="!", style="yellow"))
     for route in report.routes:
         parts += ["", *_route(route)]
-    if report.rejected:
-        parts += ["", "Left out:", _rejections(report.rejected)]
+    parts += _both_kinds(report.rejected)
     if report.notes:
         parts += ["", "Notes:", bullets(report.notes, mark="-", style="dim")]
     parts += ["", Text(_about_traefik(report), style="dim")]
@@ -88,27 +87,32 @@ def _backends(backends: Iterable[BackendRow]) -> Table:
 
 
 def rejected_text(report: RejectedReport) -> RenderableType:
-    """Return how much was left out, and a row for each."""
+    """Return how much was left out or will not work, and a row for each."""
     if not report.rejected and not report.degraded:
         return Text.assemble(
             ("all is well", "bold green"),
-            f": nothing was left out of the routes (as {plain(report.self_node)} sees it)",
+            f": every label works as written (as {plain(report.self_node)} sees it)",
         )
     parts: list[RenderableType] = [bullets(report.degraded, mark="!", style="yellow")]
-    if report.rejected:
-        parts += ["", _rejections(report.rejected)]
+    parts += _both_kinds(report.rejected)
     if report.total > len(report.rejected):
         parts += ["", f"These are the first {len(report.rejected)}; /api/rejected lists more."]
     return Group(*parts)
 
 
+def _both_kinds(rejected: Sequence[RejectionRow]) -> Iterable[RenderableType]:
+    """Yield what was left out, then what is sent but will not work, each below its heading."""
+    for is_sent, heading in ((False, "Left out:"), (True, "Sent, but will not work as written:")):
+        if found := [row for row in rejected if row.is_sent == is_sent]:
+            yield from ("", heading, _rejections(found))
+
+
 def _rejections(rejected: Iterable[RejectionRow]) -> RenderableType:
-    """Return what was left out, why, and the remedy: in lines, because all of it is long."""
+    """Return what does not work, why, and the remedy: in lines, because all of it is long."""
     lines: list[RenderableType] = []
     for row in rejected:
         about = f"  {plain(row.service)} on {plain(row.node)}"
         label = f": {plain(row.label)}" if row.label else ""
-        label += " (sent, but will not work)" if row.is_sent else ""
         lines.append(Text.assemble((about, "bold"), label))
         lines.append(Padding(Text(plain(row.reason)), (0, 0, 0, 4)))
         lines.append(Padding(Text(f"-> {plain(row.remedy)}"), (0, 0, 0, 4)))

@@ -30,7 +30,7 @@ class ContainerNetwork:
         container_host: its own address, which its host reaches; empty: none.
         notes: why ports are not reached as usual.
         lenders: ids of the containers whose network it uses.
-        cut_off_why: why it has no network although it runs; empty: it has.
+        cut_off_why: why it has no network although it runs, and the remedy; empty: it has.
     """
 
     names: tuple[str, ...]
@@ -66,7 +66,7 @@ def container_network(
         container_host="" if policy.unreached_why else address.host,
         notes=tuple(_notes(lent, address, ports, policy))[:REACH_NOTES_MAX],
         lenders=lent.lenders if lent else (),
-        cut_off_why=lent.problem if lent else "",
+        cut_off_why=f"{lent.problem}; {lent.remedy}" if lent and lent.problem else "",
     )
 
 

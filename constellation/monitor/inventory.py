@@ -26,6 +26,7 @@ from constellation.monitor.container_row import ContainerRow, read_rows
 from constellation.monitor.docker_event import ContainerEvent
 from constellation.monitor.draining import Draining
 from constellation.monitor.engine_facts import unreached_why
+from constellation.monitor.network_lender import does_not_run
 from constellation.monitor.not_inspectable import NotInspectable
 from constellation.monitor.published_ports import PublishPolicy
 from constellation.monitor.renames import Renames
@@ -339,7 +340,7 @@ class Inventory:
                 continue
             if event.action in {"die", "destroy"}:
                 lender = name or event.container_id[:12]
-                why = f"it uses the network of {lender}, which does not run"
+                why = "; ".join(does_not_run(lender, container.name))
                 self.containers[container_id] = container.cut_off(why)
             effects += self._inspect(container_id)
         return effects

@@ -85,6 +85,12 @@ def lent_network(found: Inspected) -> LentNetwork | None:
     return LentNetwork(ids, name, chain[-1]["found"], problem, remedy)
 
 
+def does_not_run(lender: str, borrower: str) -> tuple[str, str]:
+    """Return why the borrower has no network while the lender is down, and the remedy."""
+    why = f"it uses the network of {lender}, which does not run"
+    return why, f"start {lender}, then restart {borrower}"
+
+
 def _problem(borrower: Inspected, chain: list[dict[str, Any]]) -> tuple[str, str]:
     for one in chain:
         lender = one["found"]
@@ -97,8 +103,7 @@ def _problem(borrower: Inspected, chain: list[dict[str, Any]]) -> tuple[str, str
             return why, fix
         name = _name(lender)
         if not _is_running(lender):
-            why = f"it uses the network of {name}, which does not run"
-            return why, f"start {name}, then restart {_name(borrower)}"
+            return does_not_run(name, _name(borrower))
         if _is_running(borrower) and _started_at(lender) > _started_at(borrower):
             why = f"it has no network since {name}, whose network it uses, was started again"
             return why, f"restart {_name(borrower)}"

@@ -44,6 +44,11 @@ class TraefikSettings(Group):
         "'*' to a list of services, nodes ('@alpha') or both ('app@alpha'); others are left out.  "
         "The most specific name counts; a host that is not in the table is free",
     )
+    providers: tuple[str, ...] = Field(
+        ("file", "internal"),
+        description="providers of Traefik besides this one, to whose elements labels may refer, "
+        "such as auth@file",
+    )
     default_routes: Literal["unrouted", "all", "none"] = Field(
         "unrouted",
         description="which services get the default hosts <service>.<domain> and "
@@ -133,7 +138,7 @@ class TraefikSettings(Group):
     def check_circuit_breaker(cls, value: str) -> str:
         """Refuse an expression that would disable every router."""
         if value and (wrong := breaker_expression(value)):
-            raise ValueError(wrong)
+            raise ValueError(f"{wrong.reason}: {wrong.remedy}")
         return value
 
     @model_validator(mode="after")
@@ -150,6 +155,11 @@ class TraefikSettings(Group):
     def says_it_reaches_containers(self) -> bool:
         """Whether an operator says so, which then holds whatever Docker says of itself."""
         return self.reaches_containers and "reaches_containers" in self.model_fields_set
+
+    @property
+    def offered_ingress_port(self) -> int:
+        """The ingress port for other nodes; 0 if it would lead to no container."""
+        return self.ingress_port if self.reaches_containers else 0
 
     @property
     def all_entry_points(self) -> frozenset[str]:

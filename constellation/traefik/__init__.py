@@ -6,12 +6,17 @@ schema                 Traefik's configuration as data: keys, types, and their v
 label_tree             labels as a tree
 label_decode           decodes one element from its labels, by the schema
 labels                 everything that the labels of one container define
+known_labels           labels that are about no element, and those that are nearly known
+router_faults          what is wrong with a whole router
 rule                   checks router rules
+rule_matchers          the matchers of rules, and which values never match
 go_regexp              checks regular expressions
+outside                what labels name outside: other providers, plugins, addresses
 known_protocols        recognises databases by their image
 elements               elements, and the keys that say who wrote them
 rejection              what was left out, and what to do about it
 instance_plan          the elements of one instance
+owners                 whose labels an instance carries
 host_names             the part of a service in its host name
 hosts_allowed          which services may claim which host names
 naming                 names for elements that labels do not name
@@ -21,8 +26,10 @@ From the elements of all instances to the body:
 places                 how the instances of each node are reached, and whether they get requests
 trust                  which addresses a record of another node may lead to
 reach                  how one port of an instance is reached
+unreachable            why an instance cannot be reached, and what to write instead
 elsewhere              how an instance of another node is reached
 merging                one name that several instances define
+sharing                which instances share a service name of labels
 references             references between elements, and which are missing
 dependencies           which elements must be composed again when another one changes
 composition            the tables of everything that is composed
@@ -59,6 +66,7 @@ views                  parts of the body for people
 secrecy                hides what may be a secret in what people see
 
 Traefik refuses a whole body for one unknown key or one empty object, and logs that only once.  So
-everything is checked before it reaches the body.  What fails a check is left out alone, and listed
-as a `Rejection`.
+everything is checked before it reaches the body.  What Traefik would refuse is left out alone, and
+listed as a `Rejection`.  What Traefik takes is sent; if it will not work as written, it is listed
+too, as a warning.
 """

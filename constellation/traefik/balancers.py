@@ -79,7 +79,9 @@ class Balancers:
             child = key._replace(variant=key.variant + AT + name)
             services.append({"name": child.body_name, "weight": self._weight(backend)})
             if backend.how == "ingress":
-                self._add_hop(child, balancer, [backend], name)
+                # Before 3.7 a middleware of the router names the service, whichever is chosen.
+                named = name if services_name_themselves(self._settings) else ""
+                self._add_hop(child, balancer, [backend], named)
             else:
                 self._add_balancer(child, balancer, [backend])
         made = {"services": services} | _propagated(balancer)
@@ -110,11 +112,12 @@ class Balancers:
         backends: Sequence[Backend],
         instance: str = "",
     ) -> None:
-        naming = naming_parts(key, instance)
+        names_itself = services_name_themselves(self._settings)
+        naming = naming_parts(key, instance if names_itself else "")
         self.parts.update(naming)
-        service = key._replace(variant="").body_name
+        service = key._replace(variant="").full_name
         self._add_balancer(key, balancer_of_hop(balancer, service, instance), backends)
-        if services_name_themselves(self._settings):
+        if names_itself:
             names = [one.body_name for one in naming]
             self.parts[key] = {**self.parts[key], "middlewares": names}
 

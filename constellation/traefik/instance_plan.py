@@ -23,18 +23,23 @@ from constellation.traefik.elements import (
 )
 from constellation.traefik.known_protocols import KnownProtocol, known_protocol
 from constellation.traefik.labels import Asked, TraefikLabels, read_labels
+from constellation.traefik.outside import (
+    bare_names,
+    foreign_names,
+    own_name,
+    unknown_plugin,
+    unknown_provider,
+)
 from constellation.traefik.reach import serves_no_http
 from constellation.traefik.rejection import Complaint
-from constellation.traefik.rule import RuleError, check_rule, check_tcp_rule
+from constellation.traefik.router_faults import router_faults
+from constellation.traefik.schema.addresses import INSTEAD
+from constellation.traefik.schema.kinds import Fault
 from messages.monitor import ServiceState
 
 IMPLIED = ""  # the service of an instance whose labels define none
 COMPLAINTS_MAX = 32  # of one instance
-OWN_PROVIDERS = (
-    "docker",
-    "swarm",
-    "http",
-)  # x@docker means what labels define, so this provider has it
+EMPTY: tuple[object, ...] = ("", [])  # labels without a value
 
 _IN_SERVER = {"http": ("weight", "preservePath"), "tcp": ("tls",), "udp": ()}
 
@@ -47,13 +52,15 @@ class InstancePlan:
         elements: by their names in labels; the implied service is called "".
         default_service: the service of its default HTTP routers; None: it has no such router.
         known_protocol: the protocol of its default TCP router; None: it has no such router.
-        complaints: what was left out, and why.
+        complaints: what was left out or will not work, and why.
+        elsewhere: what will not work on other nodes, if the cluster has any.
     """
 
     elements: tuple[tuple[ElementKey, Element], ...] = ()
     default_service: str | None = None
     known_protocol: KnownProtocol | None = None
     complaints: tuple[Complaint, ...] = ()
+    elsewhere: tuple[Complaint, ...] = ()
 
 
 def plan_instance(state: ServiceState, settings: TraefikSettings) -> InstancePlan:
@@ -77,6 +84,7 @@ class _Planner:
 
     def plan(self) -> InstancePlan:
         known = self._known_protocol()
+        self._check_providers()
         for protocol in ("http", "tcp", "udp"):
             if self._labels.asks_for(protocol) or (protocol == "http" and self._serves_http()):
                 self._services(protocol)
@@ -94,7 +102,29 @@ class _Planner:
             # A label that cannot be read may have been meant to guard the port.
             known_protocol=None if self._labels.mentions("tcp") else known,
             complaints=_the_first(self._complaints),
+            elsewhere=_the_first(self._elsewhere()),
         )
+
+    def _check_providers(self) -> None:
+        """Warn of names of providers that Traefik is not known to have."""
+        for elements in self._labels.asked.values():
+            for asked in elements.values():
+                for option, name in foreign_names(asked.config or {}):
+                    if fault := unknown_provider(name, self._settings):
+                        self._complain(asked, option, fault)
+
+    def _elsewhere(self) -> list[Complaint]:
+        """Return the warnings of addresses that only the own node knows."""
+        return [
+            Complaint(
+                asked.label_of(name.option),
+                f"other nodes do not know {name.host!r}, and each node's Traefik asks for it",
+                INSTEAD,
+                is_sent=True,
+            )
+            for asked in self._labels.of("http", "middlewares").values()
+            for name in bare_names(asked.config or {})
+        ]
 
     def _is_routed(self, protocol: Protocol) -> bool:
         """Return whether default routers must not lead here, as they have no middlewares."""
@@ -132,13 +162,10 @@ class _Planner:
                 continue
             plugins = asked.config.get("plugin", {})
             unknown = sorted(set(plugins) - set(self._settings.plugins))
+            for plugin in unknown:
+                fault = unknown_plugin(plugin, self._settings)
+                self._complain(asked, f"plugin.{plugin}", fault)
             if unknown:
-                self._complain(
-                    asked,
-                    "",
-                    f"the plugin {unknown[0][:64]!r} is not in the setting traefik.plugins",
-                    "add it there if Traefik has it, or correct the label",
-                )
                 continue
             key = ElementKey(protocol, "middlewares", name)
             self._elements[key] = Middleware(_with_own_names(asked.config))
@@ -147,12 +174,16 @@ class _Planner:
         for name, asked in self._labels.of(protocol, "routers").items():
             if asked.config is None:
                 continue
-            config = dict(asked.config)
+            config = {option: value for option, value in asked.config.items() if value not in EMPTY}
             service = self._service_of(protocol, asked, own_name(config.pop("service", "")))
-            if service is None or not self._is_right(protocol, asked, config):
+            faults = router_faults(protocol, config, self._settings)
+            for option, fault in faults:
+                self._complain(asked, option, fault)
+            if service is None or any(not fault.is_sent for _, fault in faults):
                 continue
             middlewares = tuple(own_name(ref) for ref in config.pop("middlewares", ()))
-            config.pop("ruleSyntax", None)  # the rule is v3 in any case
+            if config.get("ruleSyntax") != "v2":
+                config.pop("ruleSyntax", None)
             key = ElementKey(protocol, "routers", name)
             self._elements[key] = Router(config, service, middlewares)
 
@@ -163,53 +194,10 @@ class _Planner:
         services = self._labels.of(protocol, "services")
         if len(services) > 1:
             reason = "several services are defined, and the router does not name one"
-            self._complain(asked, "", reason, "add the option service to the router")
+            fault = Fault(reason, "add the option service to the router")
+            self._complain(asked, "", fault)
             return None
         return next(iter(services), IMPLIED)
-
-    def _is_right(self, protocol: Protocol, asked: Asked, config: dict[str, Any]) -> bool:
-        """Check a whole router, also against what Traefik's static configuration defines."""
-        rule, tls = config.get("rule", ""), config.get("tls")
-        try:
-            if protocol == "http" and rule:
-                check_rule(rule)
-            if protocol == "tcp":
-                check_tcp_rule(rule, has_tls=tls is not None)
-        except RuleError as error:
-            remedy = "see Traefik's documentation of rules, e.g. Host(`app.example.org`)"
-            reason = f"Traefik cannot parse this rule: {error}"
-            self._complain(asked, "rule", reason, remedy)
-            return False
-        entry_points = config.get("entryPoints", ())
-        unknown = sorted(set(entry_points) - self._settings.all_entry_points)
-        if unknown:
-            reason = (
-                f"the entry point {unknown[0][:64]!r} is not in the setting traefik.entry_points"
-            )
-            remedy = "add it there if Traefik has it, or correct the label"
-            self._complain(asked, "entryPoints", reason, remedy)
-            return False
-        if protocol == "udp" and not entry_points:
-            reason = "it names no entry point, so it would take all UDP traffic"
-            self._complain(asked, "", reason, "add the option entrypoints to the router")
-            return False
-        if protocol == "tcp" and tls is None and not entry_points:
-            reason = "it names no entry point and has no TLS, so it would take all HTTP traffic"
-            self._complain(asked, "rule", reason, "add the option entrypoints to the router")
-            return False
-        of_http = sorted(set(entry_points) & set(self._settings.http_entry_points))
-        if protocol == "tcp" and tls is None and of_http:
-            reason = f"it has no TLS, so it would take all HTTP traffic on {of_http[0][:64]!r}"
-            remedy = "name an entry point that HTTP routers do not use, or add TLS"
-            self._complain(asked, "entryPoints", reason, remedy)
-            return False
-        resolver = (tls or {}).get("certResolver", "")
-        if resolver and resolver not in self._settings.cert_resolvers:
-            reason = f"the resolver {resolver[:64]!r} is not in the setting traefik.cert_resolvers"
-            remedy = "add it there if Traefik has it, or correct the label"
-            self._complain(asked, "tls.certResolver", reason, remedy)
-            return False
-        return True
 
     def _default_service(self) -> str | None:
         """Return the service of the default HTTP routers; None: there are no such routers."""
@@ -230,22 +218,21 @@ class _Planner:
             self._complaints.append(Complaint("traefik.http.services", reason, remedy))
         return None
 
-    def _complain(self, asked: Asked, option: str, reason: str, remedy: str) -> None:
-        self._complaints.append(Complaint(asked.label_of(option), reason, remedy))
+    def _complain(self, asked: Asked, option: str, fault: Fault) -> None:
+        label = asked.label_of(option)
+        self._complaints.append(Complaint(label, fault.reason, fault.remedy, fault.is_sent))
 
 
 def _the_first(complaints: Sequence[Complaint]) -> tuple[Complaint, ...]:
-    """Return the first complaints, so that one container cannot fill the list."""
+    """Return the first complaints, so that one container cannot fill the list.
+
+    What is left out comes before what is only warned of.
+    """
+    complaints = sorted(complaints, key=lambda complaint: complaint.is_sent)
     if len(complaints) <= COMPLAINTS_MAX:
         return tuple(complaints)
-    rest = f"{len(complaints) - COMPLAINTS_MAX} more of its labels were left out"
+    rest = f"{len(complaints) - COMPLAINTS_MAX} more of its labels do not work"
     return (*complaints[:COMPLAINTS_MAX], Complaint("", rest, "correct the listed ones first"))
-
-
-def own_name(reference: str) -> str:
-    """Return `reference` without its provider if that provider reads labels, as this one does."""
-    name, _, provider = reference.partition("@")
-    return name if provider in OWN_PROVIDERS else reference
 
 
 def _with_own_names(config: dict[str, Any]) -> dict[str, Any]:
@@ -263,7 +250,7 @@ def _split_service(protocol: Protocol, asked: dict[str, Any], label: str) -> Ser
     balancer = dict(asked.get("loadBalancer", {}))
     server = balancer.pop("server", {})
     wish = Wish(
-        port=int(server.get("port", 0)),
+        port=int(server.get("port") or 0),
         scheme=server.get("scheme", ""),
         url=server.get("url", ""),
         label=label,

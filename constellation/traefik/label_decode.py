@@ -2,18 +2,21 @@
 
 The result goes into the body as it is.  Everything that the configured version of Traefik would
 refuse, when it parses the body or when it builds the element, is refused here, with the label.
+What Traefik takes is taken, with a warning if it will not work as written.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
+from constellation.near_names import did_you_mean, nearest
 from constellation.traefik.label_tree import SHOWN_CHARACTERS_MAX, LabelNode
+from constellation.traefik.rejection import Complaint
 from constellation.traefik.schema.kinds import (
     Anything,
     Duration,
+    Fault,
     Field,
     Flag,
     Kind,
@@ -37,72 +40,90 @@ _SECONDS_DIGITS_MAX = 9
 _DURATION_CHARACTERS_MAX = 24
 # Traefik joins lists by this mark internally, so a value that contains it is misread.
 _LIST_MARK = "║"
+_EMPTY: tuple[object, ...] = ("", [])  # values of labels without a value
 _NAME_CHARACTERS_MAX = 256  # YAML allows 1,024 for a key
 
 
 class DecodeError(ValueError):
-    """A label cannot be used.  `too_new`: a later version of Traefik accepts it."""
+    """A label cannot be used."""
 
-    def __init__(self, label: str, reason: str, remedy: str, *, too_new: bool = False) -> None:
-        super().__init__(reason)
-        self.label = label[:SHOWN_CHARACTERS_MAX]
-        self.reason = reason
-        self.remedy = remedy
-        self.too_new = too_new
+    def __init__(self, label: str, fault: Fault) -> None:
+        super().__init__(fault.reason)
+        self.label = label
+        self.fault = fault
 
 
 class LabelDecoder:
-    """Decodes elements for one version of Traefik.
+    """Decodes elements for one version of Traefik.  What is wrong goes to `complaints`.
 
-    A key that was introduced after `version` is an error; with `pass_over` it is left out instead,
-    and its error is added to that list.
+    A key that was introduced after `version` is an error; with `passes_over` only that key is left
+    out.
     """
 
-    def __init__(self, version: str, pass_over: list[DecodeError] | None = None) -> None:
+    def __init__(
+        self, version: str, complaints: list[Complaint], *, passes_over: bool = False
+    ) -> None:
         self._version = version
-        self._pass_over = pass_over
+        self._complaints = complaints
+        self._passes_over = passes_over
+        self._faults_count = 0  # of labels for which the element is left out
 
-    def element(self, struct: Struct, node: LabelNode) -> dict[str, Any]:
-        """Return the element at `node`.
+    def element(self, struct: Struct, node: LabelNode) -> dict[str, Any] | None:
+        """Return the element at `node`; None if one of its labels makes Traefik refuse it.
 
-        Raises:
-            DecodeError: one of its labels is not what `struct` says.
+        All labels are read in any case, so that all faults are found at once.
         """
+        self._faults_count = 0
         if not node.children:
-            raise DecodeError(node.label, "it has no options", "add an option below it")
-        return self._struct(struct, node)
+            self._add(node.label, Fault("it has no options", "add an option below it"))
+            return None
+        values = self._struct(struct, node)
+        return None if self._faults_count else values
+
+    def _add(self, label: str, fault: Fault) -> None:
+        self._faults_count += not fault.is_sent
+        label = label[:SHOWN_CHARACTERS_MAX]
+        self._complaints.append(Complaint(label, fault.reason, fault.remedy, fault.is_sent))
 
     def _struct(self, struct: Struct, node: LabelNode) -> dict[str, Any]:
+        faults_count = self._faults_count
+        values = self._values(struct, node)
+        if self._faults_count > faults_count:
+            return values
+        # Traefik takes `path: ""`, but no object without options.
+        has_value = [name for name, value in values.items() if value not in _EMPTY]
+        if has_value:
+            values = {name: values[name] for name in has_value}
+        for field in struct.fields:
+            if field.required and field.name not in has_value:
+                reason = f"the option {field.name} is missing"
+                self._add(node.label, Fault(reason, f"add {field.name}"))
+        if fault := struct.check(values):
+            self._add(node.label, fault)
+        return values
+
+    def _values(self, struct: Struct, node: LabelNode) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for child in node.children:
             field = struct.find(child.name)
             if field is None:
-                known = ", ".join(field.name for field in struct.fields)
-                reason = f"Traefik has no option {child.name[:64]!r} here"
-                raise DecodeError(child.label, reason, f"use one of {known[:400]}")
-            if not self._has(field, child):
-                continue
-            value = self._field(field, child)
-            if value is not None:
-                values[field.name] = value
-        missing = [
-            field.name for field in struct.fields if field.required and field.name not in values
-        ]
-        if missing:
-            raise DecodeError(
-                node.label, f"the option {missing[0]} is missing", f"add {missing[0]}"
-            )
-        if wrong := struct.check(values):
-            raise DecodeError(node.label, wrong, "see Traefik's documentation of this element")
+                self._add(child.label, _unknown(struct, child))
+            elif self._has(field, child):
+                try:
+                    value = self._field(field, child)
+                except DecodeError as error:
+                    self._add(error.label, error.fault)
+                else:
+                    if value is not None:
+                        values[field.name] = value
         return values
 
     def _has(self, field: Field, node: LabelNode) -> bool:
         if is_available(field.since, self._version):
             return True
-        error = _too_new(node, f"{field.name} was introduced", field.since, self._version)
-        if self._pass_over is None:
-            raise error
-        self._pass_over.append(error)
+        fault = _too_new(f"{field.name} was introduced", field.since, self._version)
+        self._add(node.label, fault)
+        self._faults_count -= self._passes_over
         return False
 
     def _field(self, field: Field, node: LabelNode) -> Any:
@@ -110,11 +131,8 @@ class LabelDecoder:
         if isinstance(field.kind, Struct | Rows | Table | Anything):
             return self._composed(field, node)
         if node.children:
-            raise DecodeError(
-                node.children[0].label,
-                f"{field.name} has no options",
-                "remove what follows its name",
-            )
+            reason = f"{field.name} has no options"
+            raise DecodeError(node.children[0].label, Fault(reason, "remove what follows its name"))
         return self._single(field.kind, node)
 
     def _composed(self, field: Field, node: LabelNode) -> Any:
@@ -124,8 +142,7 @@ class LabelDecoder:
             if field.may_be_empty:
                 return {}
             reason = f"{field.name} needs an option"
-            raise DecodeError(node.label, reason, "add an option below it")
-        passed_over_count = len(self._pass_over or ())
+            raise DecodeError(node.label, Fault(reason, "add an option below it"))
         match field.kind:
             case Rows(row):
                 values: Any = [self._row(row, child) for child in node.children]
@@ -136,18 +153,15 @@ class LabelDecoder:
             case _:
                 values = _anything(node)
                 if not isinstance(values, dict):
-                    raise DecodeError(
-                        node.label, "an index is not allowed here", "use a name instead of [0]"
-                    )
-        if not values and len(self._pass_over or ()) > passed_over_count:
-            return None
+                    fault = Fault("an index is not allowed here", "use a name instead of [0]")
+                    raise DecodeError(node.label, fault)
         if not values and not field.may_be_empty:
-            raise DecodeError(node.label, f"{field.name} has no values", "give its options a value")
+            return None  # its options are wrong, or switched off
         return values
 
     def _row(self, row: Struct, node: LabelNode) -> dict[str, Any]:
         if not re.fullmatch(r"\[\d{1,4}\]", node.name):
-            raise DecodeError(node.label, "an index is missing", "write [0]")
+            raise DecodeError(node.label, Fault("an index is missing", "write [0]"))
         return self._struct(row, node)
 
     def _table(self, table: Table, node: LabelNode) -> dict[str, Any]:
@@ -155,36 +169,111 @@ class LabelDecoder:
         for child in node.children:
             if child.children:
                 reason = f"{child.name[:64]!r} has no options"
-                raise DecodeError(child.children[0].label, reason, "remove what follows its name")
-            if wrong := table.name_check(child.name):
-                raise DecodeError(child.label, wrong, "correct the name")
-            value = self._single(table.value, child)
-            values[child.name] = "" if value is None else value
+                self._add(child.children[0].label, Fault(reason, "remove what follows its name"))
+                continue
+            if fault := table.name_check(child.name):
+                self._add(child.label, fault)
+            try:
+                value = self._single(table.value, child)
+            except DecodeError as error:
+                self._add(error.label, error.fault)
+            else:
+                values[child.name] = value
         return values
 
     def _single(self, kind: Kind, node: LabelNode) -> Any:
-        text, label = node.value, node.label
+        text = node.value
+        if not _is_unicode(text):
+            raise DecodeError(node.label, Fault("it has a character that is not valid in Unicode"))
         match kind:
             case Flag():
                 if text not in BOOLEANS:
-                    reason = f"{text[:64]!r} is neither true nor false"
-                    raise DecodeError(label, reason, "write true or false")
+                    raise DecodeError(node.label, no_boolean(text))
                 return BOOLEANS[text]
-            case Whole(at_least, at_most):
-                return _whole(text, at_least, at_most, label)
+            case Whole():
+                return self._whole(kind, node)
             case Duration():
-                return _duration(text, kind, label)
-            case Texts(check, at_least):
-                return _texts(text, check, at_least, label)
-            case Text(check, since):
+                return self._duration(kind, node)
+            case Texts():
+                return self._texts(kind, node)
+            case Text(check, since, form):
+                text = form(text)
                 if not text:
-                    return None
-                _checked(text, check, label)
+                    return text
+                self._check(check(text), node)
                 if not is_available(came := dict(since).get(text, "3.0"), self._version):
-                    raise _too_new(node, f"{text} was introduced", came, self._version)
+                    fault = _too_new(f"{text} was introduced", came, self._version)
+                    raise DecodeError(node.label, fault)
                 return text
             case _:
                 raise AssertionError(kind)  # `_composed` decodes these
+
+    def _check(self, fault: Fault | None, node: LabelNode) -> None:
+        """Add a warning.
+
+        Raises:
+            DecodeError: Traefik refuses the value.
+        """
+        if fault is None:
+            return
+        if not fault.is_sent:
+            raise DecodeError(node.label, fault)
+        self._add(node.label, fault)
+
+    def _whole(self, kind: Whole, node: LabelNode) -> int:
+        text = node.value
+        is_number = re.fullmatch(r"[+-]?[0-9]{1,19}", text)
+        if not is_number or not kind.at_least <= int(text) <= kind.at_most:
+            reason = f"{text[:64]!r} is not an integer from {kind.at_least} to {kind.at_most}"
+            raise DecodeError(node.label, Fault(reason))
+        self._check(kind.check(int(text)), node)
+        low, high = kind.useful
+        if not low <= int(text) <= high:
+            remedy = f"write a number from {low} to {high}" if high < 2**63 - 1 else ""
+            remedy = remedy or f"write a number that is at least {low}"
+            self._add(node.label, Fault(f"with {text}, {kind.otherwise}", remedy, is_sent=True))
+        return int(text)
+
+    def _duration(self, kind: Duration, node: LabelNode) -> str:
+        text = _go_duration(node.value, node.label)
+        is_zero = not re.search(r"[1-9]", text)
+        is_short = text.startswith("-") and not is_zero
+        if kind.useful == "any" or not (is_short or (is_zero and kind.useful == "positive")):
+            return text
+        fault = Fault(f"with {text}, {kind.otherwise}", "use a longer duration", is_sent=True)
+        if not kind.otherwise:
+            fault = Fault(f"{text!r} is too short", "use a longer duration")
+        self._check(fault, node)
+        return text
+
+    def _texts(self, kind: Texts, node: LabelNode) -> list[str]:
+        text = node.value
+        items = [part.strip() for part in text.split(",")] if text else []
+        faults = [_marked(item) or kind.check(item) for item in items]
+        for fault in dict.fromkeys(faults):
+            if fault is not None:
+                self._add(node.label, fault)
+        if len(items) < kind.at_least:
+            raise DecodeError(node.label, Fault("it has no value", "give it a value"))
+        return items
+
+
+def _unknown(struct: Struct, node: LabelNode) -> Fault:
+    known = [field.name for field in struct.fields]
+    reason = f"Traefik has no option {node.name[:64]!r} here"
+    return Fault(reason, did_you_mean(node.name, known, f"use one of {', '.join(known)[:400]}"))
+
+
+def _is_unicode(text: str) -> bool:
+    return not re.search("[\ud800-\udfff]", text)
+
+
+def no_boolean(text: str) -> Fault:
+    """Return the fault of a switch that is neither true nor false."""
+    near = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(text.lower(), "")
+    near = near or nearest(text, ("true", "false"))
+    remedy = f"write {near}" if near else "write true or false"
+    return Fault(f"{text[:64]!r} is neither true nor false", remedy)
 
 
 def _is_off(node: LabelNode) -> bool:
@@ -195,66 +284,44 @@ def _is_off(node: LabelNode) -> bool:
     if not node.value or node.value.lower() == "true":
         return False
     if BOOLEANS.get(node.value, True):
-        reason = f"{node.value[:64]!r} is neither true nor false"
-        raise DecodeError(node.label, reason, "write true or false")
+        raise DecodeError(node.label, no_boolean(node.value))
     return True
 
 
-def _too_new(node: LabelNode, what: str, since: str, version: str) -> DecodeError:
+def _too_new(what: str, since: str, version: str) -> Fault:
     reason = f"{what} in Traefik {since}, and traefik.version is {version}"
     remedy = f"set traefik.version to {since} when every Traefik has it, or remove the label"
-    return DecodeError(node.label, reason, remedy, too_new=True)
+    return Fault(reason, remedy)
 
 
-def _checked(text: str, check: Callable[[str], str], label: str) -> str:
-    if wrong := check(text):
-        raise DecodeError(label, wrong, "correct the value")
-    return text
-
-
-def _whole(text: str, at_least: int, at_most: int, label: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,19}", text) or not at_least <= int(text) <= at_most:
-        reason = f"{text[:64]!r} is not an integer from {at_least} to {at_most}"
-        raise DecodeError(label, reason, "correct the value")
-    return int(text)
-
-
-def _duration(text: str, kind: Duration, label: str) -> str:
+def _go_duration(text: str, label: str) -> str:
     if re.fullmatch(rf"[+-]?[0-9]{{1,{_SECONDS_DIGITS_MAX}}}", text):
         text = f"{int(text)}s"
     if len(text) > _DURATION_CHARACTERS_MAX or not _DURATION.fullmatch(text):
-        raise DecodeError(
-            label, f"{text[:64]!r} is not a duration", "write one such as 500ms or 1m30s"
-        )
-    is_zero = not re.search(r"[1-9]", text)
-    if (text.startswith("-") and not kind.may_be_negative) or (is_zero and not kind.may_be_zero):
-        raise DecodeError(label, f"{text!r} is too short", "use a longer duration")
+        fault = Fault(f"{text[:64]!r} is not a duration", "write one such as 500ms or 1m30s")
+        raise DecodeError(label, fault)
     numbers = re.findall(r"([0-9.]+)([a-zµ]+)", text)
     if sum(float(number) * _UNITS_NS[unit] for number, unit in numbers) > _DURATION_NS_MAX:
-        raise DecodeError(label, f"{text!r} is too long", "use a shorter duration")
+        raise DecodeError(label, Fault(f"{text!r} is too long", "use a shorter duration"))
     return text
 
 
-def _texts(text: str, check: Callable[[str], str], at_least: int, label: str) -> list[str] | None:
-    items = [part.strip() for part in text.split(",")] if text else []
-    for item in items:
-        _checked(_without_mark(item, label), check, label)
-    if len(items) < at_least:
-        raise DecodeError(label, "it has no value", "give it a value")
-    return items or None
-
-
-def _without_mark(text: str, label: str) -> str:
+def _marked(text: str) -> Fault | None:
     if _LIST_MARK in text:
-        raise DecodeError(label, f"Traefik uses {_LIST_MARK!r} internally", "use another character")
-    return text
+        return Fault(f"Traefik uses {_LIST_MARK!r} internally", "use another character")
+    return None
 
 
 def _anything(node: LabelNode) -> Any:
     if len(node.name) > _NAME_CHARACTERS_MAX:
-        raise DecodeError(node.label, "a name in it is too long", "use a shorter name")
+        raise DecodeError(node.label, Fault("a name in it is too long", "use a shorter name"))
     if not node.children:
-        return _without_mark(node.value, node.label)
+        fault = _marked(node.value)
+        if not _is_unicode(node.value):
+            fault = Fault("it has a character that is not valid in Unicode")
+        if fault is not None:
+            raise DecodeError(node.label, fault)
+        return node.value
     if all(child.name.startswith("[") for child in node.children):
         return [_anything(child) for child in node.children]
     return {child.name: _anything(child) for child in node.children}

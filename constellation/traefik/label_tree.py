@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from constellation.traefik.rejection import Complaint
 from messages.monitor import Label
@@ -58,7 +58,8 @@ def label_tree(labels: Iterable[Label], complaints: list[Complaint]) -> LabelNod
         node = _descend(root, parts[1:], label.name)
         if node.has_value:
             reason = "the label exists twice, in different case; the first one is used"
-            complaints.append(_complaint(label, reason, "remove one of them"))
+            remedy = "remove one of them"
+            complaints.append(replace(_complaint(label, reason, remedy), is_sent=True))
             continue
         node.value, node.has_value = label.value.strip(), True
     return root

@@ -10,8 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from constellation.near_names import did_you_mean
 from constellation.traefik.elements import Protocol, Section
-from constellation.traefik.label_decode import BOOLEANS, DecodeError, LabelDecoder
+from constellation.traefik.known_labels import PROTOCOLS, SWITCH, other_complaints
+from constellation.traefik.known_protocols import LABEL as PROTOCOL_LABEL
+from constellation.traefik.label_decode import BOOLEANS, LabelDecoder, no_boolean
 from constellation.traefik.label_tree import SHOWN_CHARACTERS_MAX, LabelNode, label_tree
 from constellation.traefik.rejection import Complaint
 from constellation.traefik.schema.http import ROUTER, SERVICE
@@ -27,10 +30,10 @@ from constellation.traefik.schema.stream import (
 from messages.monitor import Label
 
 NAMED_MAX = 64  # routers, services or middlewares of one container, for each protocol
-SWITCH = "constellation.http"
-KNOWN_PROTOCOL = "constellation.tcp"
+NAME_CHARACTERS_MAX = 128
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Traefik takes more, but a name must also fit into a header, a rule and a list.
+_NAME = re.compile(rf"[\w-]([\w +:~/-]{{0,{NAME_CHARACTERS_MAX - 2}}}[\w-])?")
 _STRUCTS: dict[tuple[Protocol, Section], Struct] = {
     ("http", "routers"): ROUTER,
     ("http", "services"): SERVICE,
@@ -41,8 +44,6 @@ _STRUCTS: dict[tuple[Protocol, Section], Struct] = {
     ("udp", "routers"): UDP_ROUTER,
     ("udp", "services"): UDP_SERVICE,
 }
-# Labels of the container as a whole.  The container's monitor evaluates its network.
-_OF_CONTAINER = frozenset({"enable", "docker.network", "docker.lbswarm", "docker.allownonrunning"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +106,13 @@ def read_labels(labels: Iterable[Label], version: str) -> TraefikLabels:
     complaints: list[Complaint] = []
     tree = label_tree(labels, complaints)
     asked: dict[tuple[Protocol, Section], dict[str, Asked]] = {}
-    for protocol_node in tree.children:
-        if protocol_node.name.lower() not in {"http", "tcp", "udp"}:
-            continue
-        if protocol_node.has_value:
-            complaints.append(_no_such_label(protocol_node.label))
-        for section_node in protocol_node.children:
-            part = protocol_node.name.lower(), section_node.name.lower()
-            if part in _STRUCTS and not section_node.has_value:
-                asked[part] = _read_section(section_node, _STRUCTS[part], version, complaints)
-            else:
-                complaints.append(_no_such_label(section_node.label))
+    for node in tree.children:
+        if node.name.lower() in PROTOCOLS:
+            _read_protocol(node, version, asked, complaints)
+    is_enabled = _is_enabled(tree, labels, complaints)
+    complaints += other_complaints(tree, labels)
     return TraefikLabels(
-        _is_enabled(tree, labels, complaints),
+        is_enabled,
         _known_protocol(labels),
         asked,
         tuple(complaints),
@@ -125,15 +120,52 @@ def read_labels(labels: Iterable[Label], version: str) -> TraefikLabels:
     )
 
 
+def _read_protocol(
+    protocol: LabelNode,
+    version: str,
+    asked: dict[tuple[Protocol, Section], dict[str, Asked]],
+    complaints: list[Complaint],
+) -> None:
+    name = protocol.name.lower()
+    sections = [section for of, section in _STRUCTS if of == name]
+    listed = f"use traefik.{name}.{' or '.join(sections)}"
+    if protocol.has_value:
+        complaints.append(_complaint(protocol, "it names no router and no service", listed))
+    for section in protocol.children:
+        part = name, section.name.lower()
+        if part not in _STRUCTS:
+            reason = f"traefik.{name} has no {section.name[:64]!r}"
+            remedy = did_you_mean(section.name, sections, _ELSEWHERE.get(part[1], listed))
+            complaints.append(_complaint(section, reason, remedy))
+            continue
+        if section.has_value:
+            remedy = f"write a name and an option after {part[1]}"
+            complaints.append(_complaint(section, "it names no element", remedy))
+        asked[part] = _read_section(section, _STRUCTS[part], version, complaints)
+
+
+# What labels cannot define, in Traefik neither.
+_ELSEWHERE = dict.fromkeys(("serverstransports", "models"), "define it in a file of Traefik")
+
+
 def _read_section(
     section: LabelNode, struct: Struct, version: str, complaints: list[Complaint]
 ) -> dict[str, Asked]:
     found: dict[str, Asked] = {}
     for node in section.children:
+        with_dots = _dotted(node, struct)
+        for dotted in with_dots:
+            reason = f"names have no dots: Traefik reads {node.name[:64]!r} as the name"
+            remedy = f"call it {dotted.name.replace('.', '-')[:64]}"
+            complaints.append(_complaint(dotted, reason, remedy))
+            found[dotted.name] = Asked(dotted.label, None, {})
         name = node.name
+        if with_dots and not node.children:
+            continue
         if not _NAME.fullmatch(name):
             reason = f"{name[:64]!r} is not a valid name"
-            complaints.append(_complaint(node, reason, "use 1 to 64 of a-z, 0-9, '-' and '_'"))
+            remedy = f"use 1 to {NAME_CHARACTERS_MAX} of a-z, 0-9, '-' and '_'"
+            complaints.append(_complaint(node, reason, remedy))
         elif len(found) >= NAMED_MAX:
             complaints.append(
                 _complaint(node, f"more than {NAMED_MAX} are defined", "define fewer")
@@ -141,24 +173,38 @@ def _read_section(
         else:
             # A service works without an option that its Traefik does not have yet.  A router or a
             # middleware without an option could let in more than its owner wrote.
-            passed_over: list[DecodeError] | None = None
-            if section.name.lower() == "services":
-                passed_over = []
-            config = _read_element(node, struct, LabelDecoder(version, passed_over), complaints)
-            complaints += [_of_error(error) for error in passed_over or ()]
+            is_service = section.name.lower() == "services"
+            decoder = LabelDecoder(version, complaints, passes_over=is_service)
             labels = {path: leaf.label for path, leaf in node.leaves()}
-            found[name] = Asked(node.label, config, labels)
+            found[name] = Asked(node.label, decoder.element(struct, node), labels)
     return found
 
 
-def _read_element(
-    node: LabelNode, struct: Struct, decoder: LabelDecoder, complaints: list[Complaint]
-) -> dict[str, Any] | None:
-    try:
-        return decoder.element(struct, node)
-    except DecodeError as error:
-        complaints.append(_of_error(error))
-        return None
+def _dotted(node: LabelNode, struct: Struct) -> list[LabelNode]:
+    """Take what belongs to names with dots out of `node`; return each, with its whole name."""
+    found = []
+    for child in [*node.children]:
+        if struct.find(child.name) is None and _has_option(child, struct):
+            node.children.remove(child)
+            found += _whole_names(node.name, child, struct)
+    return found
+
+
+def _has_option(node: LabelNode, struct: Struct) -> bool:
+    return any(
+        struct.find(child.name) is not None or _has_option(child, struct) for child in node.children
+    )
+
+
+def _whole_names(before: str, node: LabelNode, struct: Struct) -> list[LabelNode]:
+    name = f"{before}.{node.name}"
+    found = []
+    if any(struct.find(child.name) is not None for child in node.children):
+        found.append(LabelNode(name, node.label))
+    for child in node.children:
+        if struct.find(child.name) is None and _has_option(child, struct):
+            found += _whole_names(name, child, struct)
+    return found
 
 
 def _is_enabled(tree: LabelNode, labels: Iterable[Label], complaints: list[Complaint]) -> bool:
@@ -172,33 +218,16 @@ def _is_enabled(tree: LabelNode, labels: Iterable[Label], complaints: list[Compl
     ]
     for label, value in switches:
         if value not in BOOLEANS:
-            reason = f"{value[:64]!r} is neither true nor false"
-            complaints.append(Complaint(label, reason, "write true or false"))
-    for node in tree.children:
-        if node.name.lower() in {"http", "tcp", "udp"}:
-            continue
-        paths = [path for path, _ in node.leaves()]
-        paths = [f"{node.name.lower()}.{path}" for path in paths]
-        if node.has_value:
-            paths.append(node.name.lower())
-        if any(path not in _OF_CONTAINER for path in paths):
-            complaints.append(_no_such_label(node.label))
+            fault = no_boolean(value)
+            complaints.append(Complaint(label, fault.reason, fault.remedy))
     return all(BOOLEANS.get(value, False) for _, value in switches)
 
 
 def _known_protocol(labels: Iterable[Label]) -> str:
     for label in labels:
-        if label.name.lower() == KNOWN_PROTOCOL:
+        if label.name.lower() == PROTOCOL_LABEL:
             return label.value.strip().lower()
     return ""
-
-
-def _no_such_label(label: str) -> Complaint:
-    return Complaint(label[:SHOWN_CHARACTERS_MAX], "unknown label", "correct its name")
-
-
-def _of_error(error: DecodeError) -> Complaint:
-    return Complaint(error.label, error.reason, error.remedy)
 
 
 def _complaint(node: LabelNode, reason: str, remedy: str) -> Complaint:

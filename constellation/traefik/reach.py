@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from constellation.traefik.elements import Protocol, Wish
 from constellation.traefik.rejection import Complaint
+from constellation.traefik.unreachable import mistaken_port, why_unreached
 from messages.monitor import Endpoint, ServiceState
 
 How = Literal["published", "container", "ingress", "url"]
@@ -84,6 +85,8 @@ def reach(state: ServiceState, wish: Wish, protocol: Protocol, place: Place) -> 
     """
     if wish.url:
         return Reached(wish.url, "", "url")
+    if port := mistaken_port(state, wish, protocol):
+        wish = replace(wish, port=port)
     carrier = "udp" if protocol == "udp" else "tcp"
     published = sorted(
         (
@@ -101,7 +104,7 @@ def reach(state: ServiceState, wish: Wish, protocol: Protocol, place: Place) -> 
             return Complaint("", reason, "publish the port on an address that other nodes reach")
         scheme = (wish.scheme or endpoint.scheme or "http") if protocol == "http" else ""
         return Reached(f"{host}:{endpoint.port}", scheme, "published")
-    return _unpublished(state, wish, protocol, place, published)
+    return _unpublished(state, wish, protocol, place)
 
 
 def _chosen(published: Sequence[Endpoint], wish: Wish, protocol: Protocol) -> Endpoint | None:
@@ -121,7 +124,6 @@ def _unpublished(
     wish: Wish,
     protocol: Protocol,
     place: Place,
-    published: Iterable[Endpoint],
 ) -> Reached | Complaint:
     port = wish.port or _exposed_port(state, wish, protocol)
     host = _url_host(state.container_host) if port and state.container_host else None
@@ -130,9 +132,8 @@ def _unpublished(
         return Reached(f"{host}:{port}", scheme, "container")
     if host and place.ingress and protocol == "http":
         return place.hop(wish.scheme)
-    return _noted(state, wish, port) or _nothing_published(
-        published, wish, protocol, in_container=bool(host)
-    )
+    noted = _noted(state, wish, port)
+    return noted or why_unreached(state, wish, protocol, has_ingress=bool(place.ingress))
 
 
 def doubt(state: ServiceState, reached: Reached) -> Complaint | None:
@@ -159,27 +160,6 @@ def _exposed_port(state: ServiceState, wish: Wish, protocol: Protocol) -> int:
     if protocol == "http" and not wish.scheme:
         ports -= NOT_HTTP_PORTS
     return min(ports, default=0)
-
-
-def _nothing_published(
-    published: Iterable[Endpoint], wish: Wish, protocol: Protocol, *, in_container: bool
-) -> Complaint:
-    ports = sorted({endpoint.container_port for endpoint in published})
-    carrier = "UDP" if protocol == "udp" else "TCP"
-    what = {"http": "speaks HTTP", "tcp": "it listens on", "udp": "it listens on"}[protocol]
-    also = ""
-    if protocol == "http" and in_container:
-        also = ", or set traefik.ingress_port on its node"
-    if wish.port:
-        others = f"; published: {', '.join(map(str, ports[:8]))}" if ports else ""
-        reason = f"port {wish.port} of the container is not published{others}"
-        remedy = f"publish {carrier} port {wish.port} on the host{also}"
-        return Complaint(wish.label, reason, remedy)
-    if ports:
-        remedy = "name the port in the label loadbalancer.server.port, if one speaks HTTP"
-        return Complaint("", "none of its published ports is known to speak HTTP", remedy)
-    reason = f"no {carrier} port is published"
-    return Complaint("", reason, f"publish the port that {what}{also}")
 
 
 @lru_cache(maxsize=4096)

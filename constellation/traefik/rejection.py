@@ -1,7 +1,7 @@
 """What does not work as its labels ask, and what to do about it.
 
 A rejection is left out of the body, because Traefik would refuse the body or that element.  A
-warning is sent as it is, because Traefik accepts it, although no request will succeed.
+warning is sent, because Traefik takes it, although it will not work as written.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from typing import Any
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.elements import AGENT, ElementKey, Parts
 from constellation.traefik.hop import TO, services_name_themselves
-from constellation.traefik.references import unique
 from constellation.traefik.service_parts import FAILOVER, Hop, ServiceFace
 
 # Middlewares of all HTTP routers; a name from labels has no dot.
@@ -61,7 +60,7 @@ def router_parts(
     if "entryPoints" not in made and settings.http_entry_points:
         made["entryPoints"] = list(settings.http_entry_points)
     if names:
-        made["middlewares"] = unique(names)
+        made["middlewares"] = names
     if face is None or not face.fails_over:
         return {key: made}
     return _split(key, made)

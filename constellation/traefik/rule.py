@@ -1,103 +1,150 @@
 """Checks router rules (Traefik documentation, "Rules & Priority", v3).
 
 A rule that Traefik cannot parse disables its router, and Traefik logs an error at every change of
-the configuration.  So rules are parsed here first:
+the configuration.  One that never matches answers 404, and Traefik says nothing.  So rules are
+parsed here first.  Traefik reads a rule as an expression of Go:
 
     rule   = and { "||" and }        and  = not { "&&" not }
-    not    = "!" not | "(" rule ")" | matcher "(" string { "," string } ")"
-    string = "`" ... "`" | '"' ... '"'
+    not    = "!" not | "(" rule ")" | matcher "(" string { "," string } [ "," ] ")"
+    string = "`" ... "`" | '"' ... '"', with the escapes of Go
 
-Matchers may also be written in lower or upper case only.  A line break is allowed except after a
-value or a closing parenthesis.  Deviation: some rules that Traefik accepts are refused, such as
-escapes in double quotes.
+Matchers may also be written in lower or upper case only, or with a capital first letter only.  A
+line break is allowed except after a value or a closing parenthesis.  One wrong half of `||`
+disables the router in Traefik too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from constellation.traefik.go_regexp import is_regexp
-from constellation.traefik.schema.checks import network
+from constellation.near_names import nearest
+from constellation.traefik.rule_matchers import (
+    FORMER_MATCHERS,
+    HTTP_MATCHERS,
+    HTTP_MATCHERS_V2,
+    TCP_MATCHERS,
+    TCP_MATCHERS_V2,
+    Matcher,
+    joined_values,
+)
+from constellation.traefik.schema.kinds import Fault
 
 RULE_CHARACTERS_MAX = 4096
 NESTING_MAX = 16
+FAULTS_MAX = 16
+EXAMPLE = "see Traefik's documentation of rules, e.g. Host(`app.example.org`)"
 
+_ESCAPE = r"\\(?:[abfnrtv\\\"]|[0-3][0-7]{2}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})"
 _TOKEN = re.compile(
-    r"""[ \t\r]*(?:(?P<string>`[^`\n]*`|"[^"\\\n]*")|(?P<word>[A-Za-z]+)"""
-    r"""|(?P<mark>&&|\|\||[!(),]))"""
+    rf"""(?P<string>`[^`]*`|"(?:[^"\\\n]|{_ESCAPE})*")|(?P<word>[A-Za-z]+)"""
+    r"""|(?P<mark>&&|\|\||[!(),])"""
 )
 _GOES_ON = frozenset({"&&", "||", "!", "(", ","})
-_LINES = re.compile(r"[ \t\r\n]*")
-_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]{1,128}")
-_METHOD = re.compile(r"[A-Za-z]{1,32}")
-_QUERY = re.compile(r"[\x21-\x7e]{1,256}")
-_TEXT = re.compile(r"[\x20-\x7e]{1,1024}")
-_PATH = re.compile(r"/[\x21-\x7e]{0,1023}")
+_SPACES = re.compile(r"(?:[ \t\r]|/\*[^\n]*?\*/|//[^\n]*)*")
+_LINES = re.compile(r"(?:[ \t\r\n]|/\*.*?\*/|//[^\n]*)*", re.DOTALL)
+_ESCAPED = re.compile(_ESCAPE)
+_SIMPLE_ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, '"': 34}
 
 
-class RuleError(ValueError):
-    """Traefik cannot parse the rule; the text says where and why."""
+class RuleSyntaxError(ValueError):
+    """Traefik cannot parse the rule."""
+
+    def __init__(self, reason: str, remedy: str = EXAMPLE) -> None:
+        super().__init__(reason)
+        self.fault = Fault(f"Traefik cannot parse this rule: {reason}", remedy)
 
 
-def check_rule(rule: str) -> None:
-    """Check the rule of an HTTP router.
+def http_rule_faults(rule: str, *, is_v2: bool = False) -> list[Fault]:
+    """Return everything that is wrong with the rule of an HTTP router.
 
-    Raises:
-        RuleError: Traefik cannot parse it, or it exceeds the limits here.
+    `is_v2`: Traefik reads it in the syntax of version 2, because the router's option says so.
     """
-    _check(rule, _MATCHERS)
+    return _faults(rule, HTTP_MATCHERS_V2 if is_v2 else HTTP_MATCHERS, TCP_MATCHERS)
 
 
-def check_tcp_rule(rule: str, *, has_tls: bool) -> None:
-    """Check the rule of a TCP router.
+def tcp_rule_faults(rule: str, *, has_tls: bool, is_v2: bool = False) -> list[Fault]:
+    """Return everything that is wrong with the rule of a TCP router.
 
-    Without TLS a client sends no host name, so a rule that matches one is refused, as by Traefik.
-
-    Raises:
-        RuleError: Traefik cannot parse or use it, or it exceeds the limits here.
+    Without TLS a client sends no host name, so Traefik refuses a rule that asks for one.
     """
-    _check(rule, _TCP_MATCHERS)
-    if not has_tls and _HOST_SNI_NAME.search(rule):
-        raise RuleError(
-            "HostSNI with a name needs TLS on the router; without TLS, use HostSNI(`*`)"
-        )
+    if not rule:
+        remedy = "add the option rule, e.g. HostSNI(`*`)"
+        return [Fault("it has no rule, which a TCP router needs", remedy)]
+    faults = _faults(rule, TCP_MATCHERS_V2 if is_v2 else TCP_MATCHERS, HTTP_MATCHERS)
+    first = _HOST_SNI_NAME.search(rule)  # Traefik looks at the first one only
+    if not has_tls and first is not None and first[1] != "*":
+        reason = "HostSNI with a name needs TLS on the router"
+        faults.append(Fault(reason, "add tls=true to the router, or use HostSNI(`*`)"))
+    return faults
 
 
-def _check(rule: str, matchers: Mapping[str, tuple[Callable[[str], bool], ...]]) -> None:
+def _faults(
+    rule: str, matchers: Mapping[str, Matcher], others: Mapping[str, Matcher]
+) -> list[Fault]:
     if len(rule) > RULE_CHARACTERS_MAX:
-        raise RuleError(f"it has {len(rule)} characters, the limit is {RULE_CHARACTERS_MAX}")
-    parser = _Parser(_tokens(rule), matchers)
-    parser.alternatives(0)
-    if parser.position < len(parser.tokens):
-        raise RuleError(f"unexpected {parser.peek()[:64]} after the end of the rule")
+        reason = f"it has {len(rule)} characters, the limit is {RULE_CHARACTERS_MAX}"
+        return [Fault(reason, "write several routers")]
+    try:
+        parser = _Parser(_tokens(rule), matchers, others)
+        parser.parse()
+    except RuleSyntaxError as error:
+        return [error.fault]
+    return list(dict.fromkeys(parser.faults))[:FAULTS_MAX]
 
 
 def _tokens(rule: str) -> list[str]:
     tokens: list[str] = []
     rule = rule.strip(" \t\r\n")
     position, end = 0, len(rule)
-    while position < end:
-        if tokens and tokens[-1] in _GOES_ON:
-            position = _LINES.match(rule, position).end()  # type: ignore[union-attr]
+    while True:
+        goes_on = not tokens or tokens[-1] in _GOES_ON
+        position = (_LINES if goes_on else _SPACES).match(rule, position).end()  # type: ignore[union-attr]
+        if position >= end:
+            return tokens
         match = _TOKEN.match(rule, position)
         if match is None:
-            raise RuleError(f"syntax error at {rule[position : position + 20]!r}")
-        tokens.append(match.group().strip())
+            rest = rule[position : position + 20]
+            raise RuleSyntaxError(f"syntax error at {rest!r}", _instead(rule, rest))
+        tokens.append(match.group())
         position = match.end()
-    return tokens
+
+
+def _instead(rule: str, rest: str) -> str:
+    """Return what to write instead of what is no Go expression."""
+    if rest.startswith(("'", "\u2018", "\u2019", "\u201c", "\u201d")):
+        return "write values in backticks, e.g. Host(`app.example.org`)"
+    if rest.startswith(("&", "|")):
+        return f"write {rest[0] * 2}"
+    if former := re.match(r"(\w+)\s*:\s*([^;]*)", rule):
+        return f"only Traefik 1 knows this form: write {former[1]}(`{former[2][:64]}`)"
+    if rest.startswith("\n"):
+        return "a line goes on only after an operator: put && and || at the end of the line"
+    return EXAMPLE
+
+
+def _joint(found: str) -> str:
+    joints = {"and": "write &&", "or": "write ||", "not": "write !"}
+    return joints.get(found.lower(), "join matchers with && or ||")
 
 
 class _Parser:
-    """Recursive descent over the tokens of one rule."""
+    """Recursive descent over the tokens of one rule; faults of matchers do not end it."""
 
     def __init__(
-        self, tokens: list[str], matchers: Mapping[str, tuple[Callable[[str], bool], ...]]
+        self, tokens: list[str], matchers: Mapping[str, Matcher], others: Mapping[str, Matcher]
     ) -> None:
         self.tokens = tokens
-        self.matchers = matchers
         self.position = 0
+        self.faults: list[Fault] = []
+        self._matchers = matchers
+        self._others = others
+
+    def parse(self) -> None:
+        self.alternatives(0)
+        if self.position < len(self.tokens):
+            found = self.peek()
+            raise RuleSyntaxError(f"unexpected {found[:64]} after its end", _joint(found))
 
     def peek(self) -> str:
         return self.tokens[self.position] if self.position < len(self.tokens) else "its end"
@@ -109,11 +156,11 @@ class _Parser:
 
     def expect(self, mark: str) -> None:
         if (found := self.next_token()) != mark:
-            raise RuleError(f"{mark!r} expected, found {found[:64]}")
+            raise RuleSyntaxError(f"{mark!r} expected, found {found[:64]}")
 
     def alternatives(self, depth: int) -> None:
         if depth > NESTING_MAX:
-            raise RuleError(f"it is nested deeper than {NESTING_MAX} levels")
+            raise RuleSyntaxError(f"it is nested deeper than {NESTING_MAX} levels")
         self.operand(depth)
         while self.peek() in {"&&", "||"}:
             self.next_token()
@@ -130,61 +177,86 @@ class _Parser:
         self.matcher(self.next_token())
 
     def matcher(self, name: str) -> None:
-        right = _SPELLINGS.get(name, name)
-        checks = self.matchers.get(right)
-        if checks is None:
-            raise RuleError(f"unknown matcher {name[:64]}; use one of {', '.join(self.matchers)}")
         self.expect("(")
-        arguments = [self.argument(name)]
-        while self.peek() == ",":
+        values: list[str] = []
+        while self.peek() != ")":
+            values.append(self.value(name))
+            if self.peek() != ",":
+                break
             self.next_token()
-            arguments.append(self.argument(name))
         self.expect(")")
-        if len(arguments) not in {len(checks), _MATCHERS_ALSO.get(right)}:
-            raise RuleError(f"{name} takes {len(checks)} values, found {len(arguments)}")
-        for check, argument in zip(checks, arguments, strict=False):
-            if not check(argument):
-                raise RuleError(f"{name} cannot match {argument[:64]!r}")
+        right = _SPELLINGS.get(name, name)
+        matcher = self._matchers.get(right)
+        if matcher is None:
+            self.faults.append(self._unknown(name, values))
+        else:
+            self.faults += _value_faults(right, matcher, values)
 
-    def argument(self, name: str) -> str:
+    def value(self, name: str) -> str:
         token = self.next_token()
         if token[0] not in '`"':
-            raise RuleError(f"{name} needs a value in backticks, found {token[:64]}")
-        return token[1:-1]
+            remedy = f"write {name[:64]}(`{token[:64]}`)" if token.isalnum() else EXAMPLE
+            raise RuleSyntaxError(f"{name[:64]} needs a value in backticks", remedy)
+        return _unquoted(token)
+
+    def _unknown(self, name: str, values: list[str]) -> Fault:
+        known = ", ".join(self._matchers)
+        reason = f"Traefik has no matcher {name[:64]} here"
+        if former := FORMER_MATCHERS.get(name.lower()):
+            return Fault(f"Traefik 3 has no matcher {name[:64]}", f"write {former}")
+        if other := nearest(name, (*self._matchers, *self._others)):
+            if other in self._matchers:
+                value = f"(`{values[0][:64]}`)" if len(values) == 1 else ""
+                return Fault(reason, f"did you mean {other}{value}?")
+            return Fault(f"{reason}: it is one of {_kind(self._others)}", f"use one of {known}")
+        return Fault(reason, f"use one of {known}")
 
 
-def _is_network(text: str) -> bool:
-    return not network(text)
+def _kind(matchers: Mapping[str, Matcher]) -> str:
+    return "TCP routers" if matchers is TCP_MATCHERS else "HTTP routers"
 
 
-def _spellings(name: str) -> tuple[str, str, str]:
-    return name, name.lower(), name.upper()
+def _value_faults(name: str, matcher: Matcher, values: list[str]) -> list[Fault]:
+    most = len(matcher.values)
+    if "" in values:
+        return [Fault(f"{name} has an empty value", "give it a value")]
+    together = matcher.check(values) if values else None
+    checks = matcher.values
+    if matcher.takes_more and values:
+        checks = (*checks, *checks[-1:] * (len(values) - most))
+    if not len(checks) - matcher.optional <= len(values) <= len(checks):
+        reason = f"{name} takes {most} value{'s' if most > 1 else ''}, found {len(values)}"
+        remedy = f"write {joined_values(name, values)}" if most == 1 and values else EXAMPLE
+        return [Fault(reason, together.remedy if together else remedy)]
+    if together:
+        return [together]
+    found = (check(value) for check, value in zip(checks, values, strict=False))
+    return [fault for fault in found if fault is not None]
 
 
-def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    return lambda text: pattern.fullmatch(text) is not None
+def _unquoted(token: str) -> str:
+    if token[0] == "`":
+        return token[1:-1].replace("\r", "")
+    return _ESCAPED.sub(_unescaped, token[1:-1])
 
 
-_MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
-    "Host": (_matches(_HOST),),
-    "HostRegexp": (is_regexp,),
-    "Path": (_matches(_PATH),),
-    "PathPrefix": (_matches(_PATH),),
-    "PathRegexp": (is_regexp,),
-    "Method": (_matches(_METHOD),),
-    "Header": (_matches(_HEADER), _matches(_TEXT)),
-    "HeaderRegexp": (_matches(_HEADER), is_regexp),
-    "Query": (_matches(_QUERY), _matches(_TEXT)),
-    "QueryRegexp": (_matches(_QUERY), is_regexp),
-    "ClientIP": (_is_network,),
+def _unescaped(found: re.Match[str]) -> str:
+    """Return the character of an escape; a byte that is no character of its own is replaced."""
+    escape = found.group()[1:]
+    if escape in _SIMPLE_ESCAPES:
+        return chr(_SIMPLE_ESCAPES[escape])
+    code = int(escape, 8) if escape[0].isdigit() else int(escape[1:], 16)
+    is_byte = escape[0] not in "uU"
+    if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
+        raise RuleSyntaxError(f"no character has the escape \\{escape}")
+    return "\ufffd" if is_byte and code > 127 else chr(code)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    return name, name.lower(), name.upper(), name.capitalize()
+
+
+_HOST_SNI_NAME = re.compile(r"(?<!!)\bHostSNI\s*\(\s*[`\"]([^`\"]*)", re.IGNORECASE)
+_SPELLINGS = {
+    spelt: right for right in (*HTTP_MATCHERS, *TCP_MATCHERS) for spelt in _spellings(right)
 }
-_MATCHERS_ALSO = {"Query": 1, "QueryRegexp": 1}  # the value is optional
-
-_HOST_SNI_NAME = re.compile(r"HostSNIRegexp\s*\(|HostSNI\s*\(\s*[`\"](?!\*[`\"])", re.IGNORECASE)
-_TCP_MATCHERS: dict[str, tuple[Callable[[str], bool], ...]] = {
-    "HostSNI": (lambda text: text == "*" or _HOST.fullmatch(text) is not None,),
-    "HostSNIRegexp": (is_regexp,),
-    "ClientIP": (_is_network,),
-    "ALPN": (lambda text: text != "acme-tls/1" and _QUERY.fullmatch(text) is not None,),
-}
-_SPELLINGS = {spelt: right for right in (*_MATCHERS, *_TCP_MATCHERS) for spelt in _spellings(right)}

@@ -11,6 +11,7 @@ from constellation.traefik.elsewhere import needs_hop, reach_elsewhere
 from constellation.traefik.places import Places
 from constellation.traefik.reach import How, Reached, doubt, reach
 from constellation.traefik.rejection import Complaint, Rejection
+from constellation.traefik.unreachable import mistaken_port_warning
 from messages.monitor import ServiceState
 
 States = Mapping[str, Mapping[InstanceId, ServiceState]]
@@ -85,6 +86,8 @@ def backends(
         assert isinstance(service, Service)
         state = states[instance.service][instance.id]
         place = places.of(instance.node)
+        if warning := mistaken_port_warning(state, service.wish, key.protocol):
+            rejected.append(warning.of(*instance.place))
         is_local = instance.node == places.self_node
         if is_local or place.left_out:  # what is left out is not reached, only explained
             reached = reach(state, service.wish, key.protocol, place.place)

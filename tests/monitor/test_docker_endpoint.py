@@ -209,6 +209,26 @@ class TestBehindAProxy:
             with pytest.raises(AdapterError, match=r"/version was refused with code 403"):
                 connected(port)
 
+    def test_agent_does_without_what_a_proxy_may_forbid(
+        self, docker_engine: PrivateDocker, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        port = free_port()
+        container = docker_engine.run("behind-a-strict-proxy")
+        forbidden = ("/info", "/networks")
+        with socket_proxy(docker_engine.socket, port, forbidden=forbidden):
+            engine = connected(port)
+            facts = engine.info(), engine.info()
+            found = engine.inspect(container.id)
+            engine.close()
+        container.remove(force=True)
+
+        assert facts == ({}, {})
+        assert found is not None
+        assert "Driver" not in found["NetworkSettings"]["Networks"]["bridge"]
+        said = capsys.readouterr().out
+        assert said.count("/info was refused with code 403") == 1
+        assert said.count("/networks was refused with code 403") == 1
+
     def test_mismatched_tls_is_said_in_words(
         self, docker_engine: PrivateDocker, certificates: Certificates
     ) -> None:

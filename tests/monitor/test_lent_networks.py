@@ -142,7 +142,9 @@ def test_borrower_gets_no_requests_while_the_lender_is_down() -> None:
 
     for seen in (at_once, lab.told["web"]):
         assert (seen.running, seen.check) == (True, "failing")
-        assert seen.detail == "it uses the network of vpn, which does not run"
+        assert seen.detail == (
+            "it uses the network of vpn, which does not run; start vpn, then restart web"
+        )
         # Its route stays, and answers 503.
         assert seen.endpoints == before
     assert lab.unreported == []

@@ -96,6 +96,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "origins": ("https://a.example.org",),
     "proxyprotocol.version": ("1", "2"),
     "headers.stsseconds": ("1",),
+    "amount": ("1",),
     "signinurl": ("http://127.0.0.1:1/in",),
 }
 # Options that name a file that must exist, which these tests do not create.
@@ -106,6 +107,8 @@ ALSO: Mapping[str, tuple[str, ...]] = {
     "digestauth.": ("digestAuth.users",),
     "errors.": ("errors.status",),
     "redis.": ("rateLimit.redis.endpoints",),
+    "forwardauth.": ("forwardAuth.address",),
+    "inflightreq.": ("inFlightReq.amount",),
     "disableretryonnetworkerror": ("retry.status",),
     "forceslash": ("stripPrefix.prefixes",),
 }

@@ -86,7 +86,7 @@ BROKEN = (
     {"udp.routers.broken.rule": "x"},
     {"http": "x"},
     {"http.routers": "x"},
-    {"http.routers.a b.rule": "Host(`a`)"},
+    {"http.routers.a`b.rule": "Host(`a`)"},
     {"enable": "perhaps"},
 )
 

@@ -193,7 +193,7 @@ def test_a_service_that_does_not_speak_http_gets_no_router(service_state: Servic
         (
             state("bad", http__services__x__loadbalancer__server__port="http"),
             "traefik.http.services.x.loadbalancer.server.port",
-            "it is not a port",
+            "is not a port",
         ),
         (
             state("bad", http__services__x__loadbalancer__server__port="81"),
@@ -222,7 +222,6 @@ def test_a_broken_instance_affects_no_other(broken: ServiceState, label: str, re
         ({"rule": "Host(`a`)", "priority": "high"}, "priority"),
         ({"rule": "Host(`a`)", "entrypoints": "nowhere"}, "entrypoints"),
         ({"rule": "Host(`a`)", "service": "other"}, "service"),
-        ({"rule": "Host(`a`)", "tls__certresolver": "le"}, "tls.certresolver"),
     ],
 )
 def test_a_broken_router_is_left_out_without_a_replacement(
@@ -288,13 +287,6 @@ def test_conflicting_definitions_of_a_router_resolve_to_the_newest_deployment() 
     assert [(item.node, item.label) for item in made.rejected] == [
         ("beta", "traefik.http.routers.x")
     ]
-
-
-def test_an_exact_host_name_comes_before_a_converted_one() -> None:
-    made = build(view(on("alpha", state("my_app")), on("alpha", state("my-app"))))
-
-    assert set(servers(made)) == {"my-app.example.org", "my-app.alpha.example.org"}
-    assert [item.service for item in made.rejected] == ["my_app"]
 
 
 def test_a_cluster_without_services_has_a_body_that_is_not_empty() -> None:

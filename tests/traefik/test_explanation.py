@@ -20,7 +20,7 @@ from tests.traefik.builders import endpoint, member, node_state, on, snapshot, s
 ROUTED: dict[str, Any] = {
     "http__routers__App__rule": "Host(`app.example.net`) && PathPrefix(`/x`)",
     "http__routers__App__middlewares": "auth",
-    "http__middlewares__auth__basicauth__users": "joe:hash",
+    "http__middlewares__auth__basicauth__users": "joe:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/",
 }
 
 
@@ -307,7 +307,7 @@ def test_host_that_only_a_rejected_label_names_is_found_with_the_reason() -> Non
     assert nowhere == "no router matches blog.example.net: Traefik answers 404"
     assert why.startswith(
         "the label traefik.http.routers.blog.rule of blog on alpha asks for blog.example.net, but "
-        "is rejected: Traefik cannot parse this rule"
+        "is rejected: Path needs a path that starts with"
     )
     assert [row.service for row in told.rejected] == ["blog"]
     assert not [note for note in told.notes if "similar" in note]
@@ -370,3 +370,12 @@ def test_service_without_a_default_host_is_found_by_it() -> None:
     assert told.found
     assert told.degraded == ("no router matches web.example.org: Traefik answers 404",)
     assert [route.router for route in told.routes] == ["web"]
+
+
+def test_routers_of_one_name_that_were_kept_apart_are_noted_too() -> None:
+    pasted: dict[str, Any] = {"http__routers__app__rule": "Host(`a.example.net`)"}
+    seen = view(on("alpha", state("x", **pasted)), on("alpha", state("y", **pasted)))
+
+    told = explained("a.example.net", seen)
+
+    assert [note for note in told.notes if "chooses one of them" in note] != []

@@ -39,7 +39,7 @@ def test_a_switch_that_is_off_or_unreadable_keeps_a_container_private(
         "traefik.http.routes.x.rule",
         "traefik.udp.middlewares.m.x",
         "traefik.http.routers.x.rle",
-        "traefik.http.routers.a b.rule",
+        "traefik.http.routers.a`b.rule",
         "traefik.http.services.s.weighted.services",
         "traefik.docker.netwrk",
         "traefik.htp.routers.x.rule",

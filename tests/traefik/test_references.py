@@ -65,9 +65,12 @@ def test_a_router_to_a_missing_service_is_left_out(said: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "names"),
-    [("m", ["m"]), ("m@docker", ["m"]), ("m,gzip@file,m", ["m", "gzip@file"])],
+    [("m", ["m"]), ("m@docker", ["m"]), ("m,gzip@file,m", ["m", "gzip@file", "m"])],
 )
-def test_a_middleware_is_found_with_at_docker_and_used_once(said: str, names: list[str]) -> None:
+@pytest.mark.case("R17")
+def test_a_middleware_is_found_with_at_docker_and_used_as_often_as_it_is_named(
+    said: str, names: list[str]
+) -> None:
     made = build(
         router(http__routers__x__middlewares=said, http__middlewares__m__addprefix__prefix="/a")
     )
@@ -139,7 +142,7 @@ def chain(*names: str) -> Middleware:
         ({"a": chain("b")}, "'b' is not defined"),
         ({"a": chain("a")}, "'a' contains itself"),
         ({"a": chain("b"), "b": chain("c"), "c": chain("a")}, "contains itself"),
-        ({"a": Middleware({"errors": {"service": "s"}})}, "service 's' is not defined"),
+        ({"a": Middleware({"errors": {"service": "s"}})}, "no service s"),
         ({}, "'a' is not defined"),
         (
             {"a": chain("0")}
@@ -159,7 +162,9 @@ def test_a_missing_reference_of_a_middleware_is_named(
         for name, one in middlewares.items()
     }
 
-    found = missing_of(ElementKey("http", "middlewares", "a"), by_key, lambda _: False)
+    found = missing_of(
+        ElementKey("http", "middlewares", "a"), by_key, lambda key: f"no service {key.name}"
+    )
 
     assert wrong in found
     assert bool(found) is bool(wrong)

@@ -20,7 +20,10 @@ AUTH = "http__middlewares__auth__"
 def guarded(
     service: str, *, auth: str | None = "basicauth__users", **more: Any
 ) -> NodeServiceState:
-    values = {"basicauth__users": "joe:hash", "addprefix__prefix": "/x"}
+    values = {
+        "basicauth__users": "joe:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/",
+        "addprefix__prefix": "/x",
+    }
     labels: dict[str, Any] = {
         f"http__routers__{service}__rule": f"Host(`{service}.example.net`)",
         f"http__routers__{service}__middlewares": "auth",
@@ -44,7 +47,9 @@ def test_a_router_uses_the_middlewares_of_its_own_labels() -> None:
     found = http(made(guarded("grafana"), guarded("stranger", auth="addprefix__prefix")))
 
     first, *_ = found["routers"]["grafana"]["middlewares"]
-    assert found["middlewares"][first] == {"basicAuth": {"users": ["joe:hash"]}}
+    assert found["middlewares"][first] == {
+        "basicAuth": {"users": ["joe:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/"]}
+    }
     other, *_ = found["routers"]["stranger"]["middlewares"]
     assert found["middlewares"][other] == {"addPrefix": {"prefix": "/x"}}
     assert "auth" not in found["middlewares"]
@@ -144,7 +149,7 @@ def owner_of_s(middlewares: str, **more: Any) -> NodeServiceState:
     labels: dict[str, Any] = {
         "http__services__s__loadbalancer__server__port": "80",
         "http__services__s__middlewares": middlewares,
-        AUTH + "basicauth__users": "joe:hash",
+        AUTH + "basicauth__users": "joe:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/",
         **more,
     }
     return on("alpha", state("service-owner", **labels))
@@ -156,7 +161,7 @@ def guards(configuration: DynamicConfiguration, router: str = "r") -> list[Any]:
     return [found["middlewares"][name] for name in found["routers"][router]["middlewares"]][:-1]
 
 
-BASIC = {"basicAuth": {"users": ["joe:hash"]}}
+BASIC = {"basicAuth": {"users": ["joe:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/"]}}
 
 
 def test_a_service_uses_the_middlewares_of_its_owner_not_of_the_router_owner() -> None:

@@ -145,9 +145,9 @@ def keys_of_schema(struct: Struct) -> Iterator[tuple[str, str]]:
             {
                 "loadBalancer.server.port": "3.0",
                 "loadBalancer.server.scheme": "3.0",
-                "loadBalancer.server.url": "3.4",
+                "loadBalancer.server.url": "3.0",
                 "loadBalancer.server.weight": "3.0",
-                "loadBalancer.server.preservePath": "3.4",
+                "loadBalancer.server.preservePath": "3.2",
                 "middlewares": "3.0",
             },
         ),

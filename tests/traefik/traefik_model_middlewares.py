@@ -34,11 +34,11 @@ class ReplacePathRegex(Element):
 
 
 class Chain(Element):
-    middlewares: Annotated[Items, Field(min_length=1)]
+    middlewares: Items = []
 
 
 class IpStrategy(Element):
-    depth: Annotated[int, Field(ge=0)] = 0
+    depth: Int = 0
     excludedIPs: Items = []
     ipv6Subnet: Annotated[int, Field(gt=0, le=128), Since("3.2")] = 64
 
@@ -49,7 +49,7 @@ class IpWhiteList(Element):
 
 
 class IpAllowList(IpWhiteList):
-    rejectStatusCode: Annotated[int, Field(ge=100, lt=512)] = 403
+    rejectStatusCode: Annotated[int, Field(ge=0, lt=512)] = 403
 
 
 class Headers(Element):
@@ -140,9 +140,9 @@ class Redis(Element):
 
 
 class RateLimit(Element):
-    average: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    average: Int = 0
     period: Duration = "1s"
-    burst: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    burst: Int = 1
     sourceCriterion: SourceCriterion | None = None
     redis: Annotated[Redis | None, Since("3.4")] = None
 
@@ -202,13 +202,13 @@ class CircuitBreaker(Element):
     checkPeriod: Duration = "100ms"
     fallbackDuration: Duration = "10s"
     recoveryDuration: Duration = "10s"
-    responseCode: Annotated[int, Field(ge=100, le=999)] = 503
+    responseCode: Int = 503
 
 
 class Compress(Element):
     excludedContentTypes: Items = []
     includedContentTypes: Items = []
-    minResponseBodyBytes: Annotated[int, Field(ge=0)] = 1024
+    minResponseBodyBytes: Int = 1024
     encodings: Annotated[list[Literal["gzip", "br", "zstd"]], Since("3.2")] = []
     # Available from 3.0.4 on.
     defaultEncoding: Annotated[Literal["gzip", "br", "zstd"], Since("3.1")] = "gzip"

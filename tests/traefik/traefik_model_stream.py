@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ class TcpRouter(Element):
     middlewares: Items = []
     service: str = ""
     rule: str = ""
-    ruleSyntax: Literal["v3"] = "v3"
+    ruleSyntax: str = "v3"
     priority: Annotated[int, Field(gt=-(2**63) + 1000, lt=2**63 - 1 - 1000)] = 0
     tls: Annotated[TcpTls | None, AllowEmpty()] = None
 
@@ -38,7 +38,7 @@ class ProxyProtocol(Element):
 
 
 class TcpHealthCheck(Element):
-    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    port: Int = 0
     send: str = ""
     expect: str = ""
     interval: Duration = "30s"

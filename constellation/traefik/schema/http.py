@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from constellation.traefik.schema import checks
+from constellation.traefik.schema.addresses import server_url
 from constellation.traefik.schema.kinds import (
     Duration,
     Field,
@@ -16,12 +17,10 @@ from constellation.traefik.schema.kinds import (
     fields,
 )
 
-SCHEMES = ("http", "https", "h2c")
-
 # Traefik keeps the highest thousand for itself.
 PRIORITY = Whole(at_least=-(2**63) + 1001, at_most=2**63 - 1 - 1001)
 
-_DOMAIN = Struct((Field("main", Text(checks.not_empty)), Field("sans", Texts(checks.not_empty))))
+_DOMAIN = Struct((Field("main", Text()), Field("sans", Texts(checks.not_empty))))
 
 TLS_FIELDS = (
     Field("options", Text(checks.tls_options)),
@@ -32,55 +31,83 @@ TLS_FIELDS = (
 _OBSERVABILITY = Struct(
     (
         *fields(Flag(), "accessLogs", "metrics", "tracing"),
-        Field("traceVerbosity", Text(checks.one_of("minimal", "detailed")), since="3.5"),
+        Field(
+            "traceVerbosity",
+            Text(checks.best_one_of("Traefik uses minimal", "minimal", "detailed")),
+            since="3.5",
+        ),
     )
 )
+
+RULE_SYNTAX = Text(checks.best_one_of("Traefik reads the rule as v3", "v3", "v2"))
 
 ROUTER = Struct(
     (
         Field("entryPoints", Texts(checks.not_empty)),
-        Field("middlewares", Texts(checks.not_empty)),
+        Field("middlewares", Texts(checks.named)),
         Field("service", Text()),
         Field("rule", Text()),
-        Field("ruleSyntax", Text(checks.one_of("v3"))),
+        Field("ruleSyntax", RULE_SYNTAX),
         Field("priority", PRIORITY),
         Field("tls", Struct(TLS_FIELDS), may_be_empty=True),
         Field("observability", _OBSERVABILITY, since="3.3"),
     )
 )
 
-# `port` and `scheme` say how the container is reached; the others become part of the server.
+
+def _scheme_form(text: str) -> str:
+    return text.lower().removesuffix("://")
+
+
+# `port`, `scheme` and `url` say how the container is reached; the others become part of the server.
 SERVER = Struct(
     (
         Field("port", Text(checks.port_text)),
-        Field("scheme", Text(checks.one_of(*SCHEMES))),
-        Field("url", Text(checks.http_url), since="3.4"),
-        Field("weight", Whole(at_least=0, at_most=2**31 - 1)),
-        Field("preservePath", Flag(), since="3.4"),
+        Field("scheme", Text(checks.url_scheme, form=_scheme_form)),
+        Field("url", Text(server_url)),
+        Field("weight", Whole(useful=(0, 2**63 - 1), otherwise="the server gets no requests")),
+        Field("preservePath", Flag(), since="3.2"),
     )
 )
 
 _COOKIE = Struct(
     (
-        Field("name", Text(checks.header_name)),
+        Field("name", Text()),
         *fields(Flag(), "secure", "httpOnly"),
-        Field("sameSite", Text(checks.one_of("none", "lax", "strict"))),
+        Field(
+            "sameSite",
+            Text(checks.best_one_of("Traefik ignores it", "none", "lax", "strict"), form=str.lower),
+        ),
         Field("maxAge", Whole()),
         Field("path", Text(), since="3.3"),
         Field("domain", Text(), since="3.4"),
     )
 )
 
+_STATUS = Whole(useful=(100, 599), otherwise="no response has that status")
+_DEFAULT_DURATION = Duration("positive")
+
 _HEALTH_CHECK = Struct(
     (
-        Field("scheme", Text(checks.one_of("http", "https"))),
-        Field("mode", Text(checks.one_of("http", "grpc"))),
+        Field(
+            "scheme",
+            Text(
+                checks.best_one_of(
+                    "every check fails, so no server gets requests", "http", "https"
+                ),
+                form=str.lower,
+            ),
+        ),
+        Field(
+            "mode",
+            Text(checks.best_one_of("Traefik uses http", "http", "grpc"), form=str.lower),
+        ),
         Field("path", Text()),
         Field("method", Text(checks.header_name)),
-        Field("status", Whole(at_least=100, at_most=599)),
-        Field("port", Whole(at_least=1, at_most=65535)),
-        *fields(Duration(may_be_zero=False), "interval", "timeout"),
-        Field("unhealthyInterval", Duration(may_be_zero=False), since="3.5"),
+        Field("status", _STATUS),
+        Field("port", Whole(useful=(0, 65535), otherwise="every check fails")),
+        *fields(_DEFAULT_DURATION, "interval", "timeout"),
+        Field("unhealthyInterval", _DEFAULT_DURATION, since="3.5"),
         Field("hostname", Text()),
         Field("followRedirects", Flag()),
         Field("headers", Table(Text(checks.header_value), checks.header_name)),
@@ -89,8 +116,11 @@ _HEALTH_CHECK = Struct(
 
 _PASSIVE_HEALTH_CHECK = Struct(
     (
-        Field("failureWindow", Duration(may_be_zero=False)),
-        Field("maxFailedAttempts", Whole(at_least=1, at_most=2**31 - 1)),
+        Field("failureWindow", Duration(otherwise="no failure is counted")),
+        Field(
+            "maxFailedAttempts",
+            Whole(useful=(1, 2**31 - 1), otherwise="every failure is one too many"),
+        ),
     )
 )
 
@@ -106,10 +136,7 @@ _LOAD_BALANCER = Struct(
         Field("healthCheck", _HEALTH_CHECK),
         Field("passiveHealthCheck", _PASSIVE_HEALTH_CHECK, since="3.6"),
         Field("passHostHeader", Flag()),
-        Field(
-            "responseForwarding",
-            Struct((Field("flushInterval", Duration(may_be_negative=True)),)),
-        ),
+        Field("responseForwarding", Struct((Field("flushInterval", Duration("any")),))),
         Field("serversTransport", Text(checks.provided)),
     )
 )
@@ -118,6 +145,6 @@ SERVICE = Struct(
     (
         Field("loadBalancer", _LOAD_BALANCER),
         # Traefik has it since 3.7; here it becomes part of routers, which all versions take.
-        Field("middlewares", Texts(checks.not_empty)),
+        Field("middlewares", Texts(checks.named)),
     )
 )

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 VERSIONS = ("3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7")
 OLDEST = VERSIONS[0]
 
-TextCheck = Callable[[str], str]  # returns what is wrong, empty: nothing
-StructCheck = Callable[[Mapping[str, Any]], str]
+
+class Fault(NamedTuple):
+    """What is wrong with a value, and what to do about it.
+
+    `is_sent`: Traefik takes the value, but it will not work as written.  Otherwise Traefik leaves
+    out the element, or the whole body.
+    """
+
+    reason: str
+    remedy: str = "correct the value"
+    is_sent: bool = False
+
+
+TextCheck = Callable[[str], Fault | None]
+StructCheck = Callable[[Mapping[str, Any]], Fault | None]
 
 
 def is_available(since: str, version: str) -> bool:
@@ -22,17 +35,25 @@ def is_available(since: str, version: str) -> bool:
     return VERSIONS.index(since) <= VERSIONS.index(version)
 
 
-def accept_any(_: str) -> str:
-    """Find nothing wrong with any text."""
-    return ""
+def accept_any(_: object) -> None:
+    """Find nothing wrong with any value."""
+
+
+def as_written(text: str) -> str:
+    """Send a text as it is written."""
+    return text
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string; `check` is what must be right of it.  `since`: values that came later."""
+    """A string; `check` is what must be right of it.
+
+    `since`: values that came later.  `form`: the form in which it is sent, and checked.
+    """
 
     check: TextCheck = accept_any
     since: tuple[tuple[str, str], ...] = ()
+    form: Callable[[str], str] = as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +63,28 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number from `at_least` to `at_most`."""
+    """A whole number from `at_least` to `at_most`: Traefik refuses others.
+
+    `useful`: the numbers that mean something.  `otherwise` is what Traefik does with the others.
+    """
 
     at_least: int = -(2**63)
     at_most: int = 2**63 - 1
+    useful: tuple[int, int] = (-(2**63), 2**63 - 1)
+    otherwise: str = "it has no effect"
+    check: Callable[[int], Fault | None] = accept_any
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration as Go writes one ("1m30s"), or a number of seconds."""
+    """A duration as Go writes one ("1m30s"), or a number of seconds.
 
-    may_be_negative: bool = False
-    may_be_zero: bool = True
+    `useful`: "positive", "zero" or longer, or "any".  `otherwise` is what Traefik does with others;
+    empty: it refuses them.
+    """
+
+    useful: Literal["positive", "zero", "any"] = "zero"
+    otherwise: str = "Traefik uses its default instead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +108,7 @@ class Struct:
     """Values by names that are given.  `check` is what must be right of them together."""
 
     fields: tuple[Field, ...]
-    check: StructCheck = lambda _: ""
+    check: StructCheck = accept_any
 
     def find(self, name: str) -> Field | None:
         """Return the field called `name` in any case."""

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from constellation.traefik.schema import checks
+from constellation.traefik.schema.addresses import http_address
 from constellation.traefik.schema.kinds import (
     Anything,
     Duration,
+    Fault,
     Field,
     Flag,
     Struct,
+    StructCheck,
     Table,
     Text,
     Texts,
@@ -22,11 +25,16 @@ from constellation.traefik.schema.kinds import (
     fields,
 )
 
-_NOT_NEGATIVE = Whole(at_least=0)
-_CONNECTIONS = Whole(at_least=0, at_most=10_000)  # Traefik reserves them: of 2**63 it panics
+_NOT_NEGATIVE = Whole(useful=(0, 2**63 - 1))
+_SIZE = Whole(at_least=0)
+_BODY_LIMIT = Whole(useful=(-1, 2**63 - 1), otherwise="there is no limit")
+_CONNECTIONS = Whole(
+    at_least=0, at_most=10_000
+)  # Traefik reserves them: of 2**63, or -1, it panics
+_STATUS = Whole(useful=(100, 599), otherwise="no response can have that status")
 _HEADER_NAMES = Texts(checks.header_name)
 _HEADERS = Table(Text(checks.header_value), checks.header_name)
-_TEXT = Text(checks.not_empty)
+_DEFAULT_DURATION = Duration("positive")
 _REGEXP = Text(checks.regexp)
 
 _IP_STRATEGY = Struct(
@@ -52,7 +60,7 @@ _CLIENT_TLS = Struct((*_TLS_FIELDS, Field("caOptional", Flag())))
 _RATE_LIMIT = Struct(
     (
         Field("average", _NOT_NEGATIVE),
-        Field("period", Duration()),
+        Field("period", Duration(otherwise="")),
         Field("burst", _NOT_NEGATIVE),
         Field("sourceCriterion", _SOURCE_CRITERION),
         Field(
@@ -62,7 +70,8 @@ _RATE_LIMIT = Struct(
                     Field("endpoints", Texts(checks.not_empty)),
                     Field("tls", Struct(_TLS_FIELDS)),
                     *fields(Text(), "username", "password"),
-                    *fields(_CONNECTIONS, "db", "poolSize", "minIdleConns", "maxActiveConns"),
+                    Field("db", Whole()),
+                    *fields(_CONNECTIONS, "poolSize", "minIdleConns", "maxActiveConns"),
                     *fields(Duration(), "readTimeout", "writeTimeout", "dialTimeout"),
                 )
             ),
@@ -117,30 +126,39 @@ _HEADERS_MIDDLEWARE = Struct(
     check=checks.says_something,
 )
 
+
+def _forward_auth_check(values: Mapping[str, Any]) -> Fault | None:
+    if values.get("address"):
+        return None
+    return checks.warning("it has no address, so every request fails", "add address")
+
+
 _FORWARD_AUTH = Struct(
     (
-        Field("address", Text(checks.http_url), required=True),
+        Field("address", Text(http_address)),
         Field("tls", _CLIENT_TLS),
         Field("trustForwardHeader", Flag()),
         Field("authResponseHeaders", _HEADER_NAMES),
         Field("authResponseHeadersRegex", _REGEXP),
         Field("authRequestHeaders", _HEADER_NAMES),
-        Field("maxResponseBodySize", Whole(at_least=-1), since="3.7"),
+        Field("maxResponseBodySize", _BODY_LIMIT, since="3.7"),
         Field("addAuthCookiesToResponse", Texts(checks.not_empty)),
         Field("headerField", Text(checks.header_name), since="3.2"),
         Field("forwardBody", Flag(), since="3.3"),
-        Field("maxBodySize", Whole(at_least=-1), since="3.3"),
+        Field("maxBodySize", _BODY_LIMIT, since="3.3"),
         Field("preserveLocationHeader", Flag(), since="3.3"),
         Field("preserveRequestMethod", Flag(), since="3.4"),
         Field("authSigninURL", Text(), since="3.7"),
-    )
+    ),
+    check=_forward_auth_check,
 )
 
 
-def _compress_check(values: Mapping[str, Any]) -> str:
-    default, encodings = values.get("defaultEncoding"), values.get("encodings", _ENCODINGS)
+def _compress_check(values: Mapping[str, Any]) -> Fault | None:
+    default, encodings = values.get("defaultEncoding"), values.get("encodings") or _ENCODINGS
     if default and default not in encodings:
-        return f"the default encoding {default} is not among the encodings"
+        reason = f"the default encoding {default} is not among the encodings"
+        return Fault(reason, "add it to the encodings")
     return checks.at_most_one_of("excludedContentTypes", "includedContentTypes")(values)
 
 
@@ -156,19 +174,26 @@ _COMPRESS = Struct(
     check=_compress_check,
 )
 
+
+def _errors_check(values: Mapping[str, Any]) -> Fault | None:
+    if values.get("status"):
+        return None
+    return checks.warning("it has no status, so it never replaces a response", "add status")
+
+
 _ERRORS = Struct(
     (
         Field("status", Texts(checks.status_range)),
         Field(
             "statusRewrites",
-            Table(Whole(at_least=100, at_most=599), checks.status_range),
+            Table(_STATUS, checks.status_range),
             since="3.4",
         ),
-        Field("service", _TEXT, required=True),
+        Field("service", Text(), required=True),
         Field("query", Text()),
         Field("errorRequestHeaders", _HEADER_NAMES, since="3.7"),
     ),
-    check=checks.some_of("status"),
+    check=_errors_check,
 )
 
 _NAME_PARTS = ("country", "province", "locality", "organization", "commonName", "serialNumber")
@@ -195,18 +220,19 @@ _PASS_TLS_CLIENT_CERT = Struct(
 )
 
 
-def _retry_check(values: Mapping[str, Any]) -> str:
+def _retry_check(values: Mapping[str, Any]) -> Fault | None:
     if values.get("disableRetryOnNetworkError") and not values.get("status"):
-        return "it retries neither on network errors nor on a status"
-    return ""
+        reason = "it retries neither on network errors nor on a status"
+        return Fault(reason, "add status")
+    return None
 
 
 _RETRY = Struct(
     (
-        Field("attempts", Whole(at_least=1, at_most=2**31 - 1), required=True),
-        Field("initialInterval", Duration()),
-        Field("timeout", Duration(), since="3.7"),
-        Field("maxRequestBodyBytes", Whole(at_least=-1), since="3.7"),
+        Field("attempts", Whole(at_least=1), required=True),
+        Field("initialInterval", Duration(otherwise="it retries at once")),
+        Field("timeout", Duration(otherwise="there is no timeout"), since="3.7"),
+        Field("maxRequestBodyBytes", _BODY_LIMIT, since="3.7"),
         Field("status", Texts(checks.status_range), since="3.7"),
         *fields(Flag(), "disableRetryOnNetworkError", "retryNonIdempotentMethod", since="3.7"),
     ),
@@ -216,13 +242,13 @@ _RETRY = Struct(
 _CIRCUIT_BREAKER = Struct(
     (
         Field("expression", Text(checks.breaker_expression), required=True),
-        *fields(Duration(may_be_zero=False), "checkPeriod", "fallbackDuration", "recoveryDuration"),
-        Field("responseCode", Whole(at_least=100, at_most=599)),
+        *fields(_DEFAULT_DURATION, "checkPeriod", "fallbackDuration", "recoveryDuration"),
+        Field("responseCode", _STATUS),
     )
 )
 
 
-def _auth(user: Texts) -> Struct:
+def _auth(user: Texts, check: StructCheck) -> Struct:
     return Struct(
         (
             Field("users", user),
@@ -230,27 +256,42 @@ def _auth(user: Texts) -> Struct:
             Field("removeHeader", Flag()),
             Field("headerField", Text(checks.header_name)),
         ),
-        check=checks.some_of("users", "usersFile"),
+        check=check,
     )
 
 
+def _digest_check(values: Mapping[str, Any]) -> Fault | None:
+    if values.get("users") or values.get("usersFile"):
+        return None
+    return checks.warning("it has no users, so nobody can log in", "add users")
+
+
+def _in_flight_check(values: Mapping[str, Any]) -> Fault | None:
+    if "amount" in values:
+        return None
+    return checks.warning("it has no amount, so every request is answered 429", "add amount")
+
+
+_AMOUNT = Whole(useful=(1, 2**63 - 1), otherwise="every request is answered 429")
+_redirect_scheme = checks.best_one_of("no browser follows it", "https", "http", "wss", "ws")
+
 _NETWORKS = Field("sourceRange", Texts(checks.network, at_least=1), required=True)
 _STRATEGY = Field("ipStrategy", _IP_STRATEGY, may_be_empty=True)
-_REPLACE = (Field("regex", _REGEXP, required=True), Field("replacement", Text()))
+_REPLACE = (Field("regex", _REGEXP), Field("replacement", Text()))
 
 MIDDLEWARE = Struct(
     (
-        Field("addPrefix", Struct((Field("prefix", _TEXT, required=True),))),
+        Field("addPrefix", Struct((Field("prefix", Text(), required=True),))),
         Field(
             "stripPrefix",
             Struct((Field("prefixes", Texts(checks.not_empty)), Field("forceSlash", Flag()))),
         ),
-        Field("stripPrefixRegex", Struct((Field("regex", Texts(checks.regexp, at_least=1)),))),
-        Field("replacePath", Struct((Field("path", _TEXT, required=True),))),
+        Field("stripPrefixRegex", Struct((Field("regex", Texts(checks.regexp)),))),
+        Field("replacePath", Struct((Field("path", Text()),))),
         Field("replacePathRegex", Struct(_REPLACE)),
         Field(
             "chain",
-            Struct((Field("middlewares", Texts(checks.not_empty, at_least=1), required=True),)),
+            Struct((Field("middlewares", Texts(checks.named)),)),
         ),
         Field("ipWhiteList", Struct((_NETWORKS, _STRATEGY))),
         Field(
@@ -259,7 +300,7 @@ MIDDLEWARE = Struct(
                 (
                     _NETWORKS,
                     _STRATEGY,
-                    Field("rejectStatusCode", Whole(at_least=100, at_most=511)),
+                    Field("rejectStatusCode", Whole(check=checks.known_status)),
                 )
             ),
         ),
@@ -271,22 +312,23 @@ MIDDLEWARE = Struct(
             "redirectScheme",
             Struct(
                 (
-                    Field("scheme", _TEXT, required=True),
-                    Field("port", Text(checks.port_text)),
+                    Field("scheme", Text(_redirect_scheme), required=True),
+                    Field("port", Text(checks.redirect_port)),
                     Field("permanent", Flag()),
                 )
             ),
         ),
-        Field("basicAuth", _auth(Texts(checks.basic_user))),
-        Field("digestAuth", _auth(Texts(checks.digest_user))),
+        Field("basicAuth", _auth(Texts(checks.basic_user), checks.some_of("users", "usersFile"))),
+        Field("digestAuth", _auth(Texts(checks.digest_user), _digest_check)),
         Field("forwardAuth", _FORWARD_AUTH),
         Field(
             "inFlightReq",
             Struct(
                 (
-                    Field("amount", Whole(at_least=1), required=True),
+                    Field("amount", _AMOUNT),
                     Field("sourceCriterion", _SOURCE_CRITERION),
-                )
+                ),
+                check=_in_flight_check,
             ),
         ),
         Field(
@@ -294,7 +336,7 @@ MIDDLEWARE = Struct(
             Struct(
                 (
                     *fields(
-                        _NOT_NEGATIVE,
+                        _SIZE,
                         "maxRequestBodyBytes",
                         "maxResponseBodyBytes",
                         "memRequestBodyBytes",

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from constellation.traefik.schema import checks
-from constellation.traefik.schema.http import PRIORITY, TLS_FIELDS
+from constellation.traefik.schema.http import PRIORITY, RULE_SYNTAX, TLS_FIELDS
 from constellation.traefik.schema.kinds import Duration, Field, Flag, Struct, Text, Texts, Whole
-
-_PAYLOAD_CHARACTERS_MAX = 1024
-
-
-def _payload(text: str) -> str:
-    size = len(text)
-    return "" if size <= _PAYLOAD_CHARACTERS_MAX else f"it has {size} characters, 1024 are allowed"
-
 
 TCP_ROUTER = Struct(
     (
         Field("entryPoints", Texts(checks.not_empty)),
-        Field("middlewares", Texts(checks.not_empty)),
+        Field("middlewares", Texts(checks.named)),
         Field("service", Text()),
         Field("rule", Text()),
-        Field("ruleSyntax", Text(checks.one_of("v3"))),
+        Field("ruleSyntax", RULE_SYNTAX),
         Field("priority", PRIORITY),
         Field("tls", Struct((Field("passthrough", Flag()), *TLS_FIELDS)), may_be_empty=True),
     )
@@ -30,12 +22,12 @@ TCP_SERVER = Struct((Field("port", Text(checks.port_text)), Field("tls", Flag())
 
 _TCP_HEALTH_CHECK = Struct(
     (
-        Field("port", Whole(at_least=1, at_most=65535)),
-        Field("send", Text(_payload)),
-        Field("expect", Text(_payload)),
-        Field("interval", Duration(may_be_zero=False)),
-        Field("unhealthyInterval", Duration(may_be_zero=False)),
-        Field("timeout", Duration(may_be_zero=False)),
+        Field("port", Whole(useful=(0, 65535), otherwise="every check fails")),
+        Field("send", Text()),
+        Field("expect", Text()),
+        Field("interval", Duration("positive")),
+        Field("unhealthyInterval", Duration("positive")),
+        Field("timeout", Duration("positive")),
     )
 )
 
@@ -50,7 +42,7 @@ TCP_SERVICE = Struct(
                     Field("server", TCP_SERVER),
                     Field("serversTransport", Text(checks.provided)),
                     Field("proxyProtocol", _PROXY_PROTOCOL, may_be_empty=True),
-                    Field("terminationDelay", Whole(at_least=-1, at_most=2**31 - 1)),
+                    Field("terminationDelay", Whole()),
                     Field("healthCheck", _TCP_HEALTH_CHECK, since="3.6", may_be_empty=True),
                 )
             ),
@@ -60,9 +52,11 @@ TCP_SERVICE = Struct(
 
 _NETWORKS = Struct((Field("sourceRange", Texts(checks.network, at_least=1), required=True),))
 
+_CONNECTIONS = Whole(useful=(1, 2**63 - 1), otherwise="every connection is refused")
+
 TCP_MIDDLEWARE = Struct(
     (
-        Field("inFlightConn", Struct((Field("amount", Whole(at_least=1), required=True),))),
+        Field("inFlightConn", Struct((Field("amount", _CONNECTIONS),))),
         Field("ipAllowList", _NETWORKS),
         Field("ipWhiteList", _NETWORKS),
     ),
