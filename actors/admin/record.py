@@ -113,7 +113,7 @@ class RecordDesk(Desk):
             address=settings.bind_address,
             gossip_port=settings.gossip.port,
             actor_port=settings.actors.port,
-            ingress_port=settings.traefik.ingress_port,
+            ingress_port=settings.traefik.offered_ingress_port,
             priority=settings.priority,
             cordoned=self.cordon.cordoned,
             cordon_reason=self.cordon.reason,

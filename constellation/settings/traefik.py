@@ -157,6 +157,11 @@ class TraefikSettings(Group):
         return self.reaches_containers and "reaches_containers" in self.model_fields_set
 
     @property
+    def offered_ingress_port(self) -> int:
+        """The ingress port for other nodes; 0 if it would lead to no container."""
+        return self.ingress_port if self.reaches_containers else 0
+
+    @property
     def all_entry_points(self) -> frozenset[str]:
         """Every entry point that labels may name."""
         return frozenset((*self.http_entry_points, *self.entry_points))

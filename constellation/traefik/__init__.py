@@ -16,6 +16,7 @@ known_protocols        recognises databases by their image
 elements               elements, and the keys that say who wrote them
 rejection              what was left out, and what to do about it
 instance_plan          the elements of one instance
+owners                 whose labels an instance carries
 host_names             the part of a service in its host name
 hosts_allowed          which services may claim which host names
 naming                 names for elements that labels do not name
@@ -28,6 +29,7 @@ reach                  how one port of an instance is reached
 unreachable            why an instance cannot be reached, and what to write instead
 elsewhere              how an instance of another node is reached
 merging                one name that several instances define
+sharing                which instances share a service name of labels
 references             references between elements, and which are missing
 dependencies           which elements must be composed again when another one changes
 composition            the tables of everything that is composed

@@ -112,11 +112,12 @@ class Balancers:
         backends: Sequence[Backend],
         instance: str = "",
     ) -> None:
-        naming = naming_parts(key, instance)
+        names_itself = services_name_themselves(self._settings)
+        naming = naming_parts(key, instance if names_itself else "")
         self.parts.update(naming)
-        service = key._replace(variant="").body_name
+        service = key._replace(variant="").full_name
         self._add_balancer(key, balancer_of_hop(balancer, service, instance), backends)
-        if services_name_themselves(self._settings):
+        if names_itself:
             names = [one.body_name for one in naming]
             self.parts[key] = {**self.parts[key], "middlewares": names}
 

@@ -67,11 +67,11 @@ class _Owners(Mapping[ElementKey, tuple[Instance, ...]]):
     """The instances whose labels define each router."""
 
     def __init__(self, composition: Composition) -> None:
+        self._composition = composition
         self._contributions = composition.contributions
 
     def __getitem__(self, key: ElementKey) -> tuple[Instance, ...]:
-        found = self._contributions.get(key.written, {})
-        return tuple(sorted(one for one in found if key.origin.service in {"", one.service}))
+        return self._composition.definers(key)
 
     def __iter__(self) -> Iterator[ElementKey]:
         return iter(self._contributions)

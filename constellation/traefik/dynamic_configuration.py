@@ -7,6 +7,7 @@ sorted, and so is every list whose order has no meaning.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import compress
 from operator import is_not
@@ -15,11 +16,12 @@ from constellation.cluster_view import ClusterView, InstanceId
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.compose import compose
 from constellation.traefik.composition import Composition
-from constellation.traefik.elements import Contribution, ElementKey, Instance
-from constellation.traefik.host_names import dns_label, dns_labels
+from constellation.traefik.elements import Contribution, ElementKey, Instance, Owner
+from constellation.traefik.host_names import dns_labels
 from constellation.traefik.hosts_allowed import HostsAllowed
 from constellation.traefik.instance_plan import InstancePlan, plan_instance
-from constellation.traefik.naming import name_elements
+from constellation.traefik.naming import name_complaints, name_elements
+from constellation.traefik.owners import ONE_PROGRAM, Programs, author_of, programs
 from constellation.traefik.places import Places, places
 from constellation.traefik.rejection import Rejection
 from messages.monitor import ServiceState
@@ -50,6 +52,8 @@ class _Known:
     """One instance as of the last build."""
 
     state: ServiceState
+    programs: Programs  # of its service
+    label: str  # in its host name
     plan: InstancePlan
     contributions: Mapping[ElementKey, Contribution]
     rejected: tuple[Rejection, ...]
@@ -69,7 +73,8 @@ class ConfigurationBuilder:
         self._domain = domain
         self._services: Mapping[str, Mapping[InstanceId, ServiceState]] = {}
         self._names: list[str] = []  # of services, in the order of the view
-        self._labels: dict[str, str] = {}  # the part of each service in its host name
+        self._programs: dict[str, Programs] = {}  # only of services that have several
+        self._labels: dict[Owner, str] = {}  # the part of each owner in its host name
         self._known: dict[Instance, _Known] = {}
         self._rejected_of: dict[
             Instance, tuple[Rejection, ...]
@@ -79,50 +84,69 @@ class ConfigurationBuilder:
     def build(self, view: ClusterView) -> DynamicConfiguration:
         """Return the configuration for the cluster in `view`."""
         now = places(view, self._settings)
-        labels, names = self._labels, list(view.services)
-        if names != self._names:
-            labels = dns_labels(sorted(names))
-        dirty = self._plan_changed(view, labels)
+        dirty = self._plan_changed(view)
         if self.places is not None and now != self.places:
             dirty |= self.composition.services_at(self.places.changed(now))
         self.places, self._services = now, view.services
-        self._labels, self._names = labels, names
         compose(self.composition, dirty, view.services, now)
         return self._configuration()
 
-    def _plan_changed(self, view: ClusterView, labels: Mapping[str, str]) -> set[ElementKey]:
+    def _plan_changed(self, view: ClusterView) -> set[ElementKey]:
         """Plan the instances that changed; return the keys to compose again."""
+        changed = _differing(self._services, view.services)
+        changed |= self._name_services(view, changed)
         dirty: set[ElementKey] = set()
-        for service in _differing(self._services, view.services, self._labels, labels):
+        for service in changed:
             before = self._services.get(service, {})
             after = view.services.get(service, {})
-            label = labels.get(service, "")
             for one in before.keys() | after.keys():
-                dirty |= self._plan_one(Instance(service, *one), after.get(one), label)
+                dirty |= self._plan_one(Instance(service, *one), after.get(one))
         return dirty
 
-    def _plan_one(
-        self, instance: Instance, state: ServiceState | None, label: str
-    ) -> set[ElementKey]:
+    def _name_services(self, view: ClusterView, changed: AbstractSet[str]) -> set[str]:
+        """Tell apart what has one name; return the services that have another host name now."""
+        known, names = dict(self._programs), list(view.services)
+        for service in changed:
+            known.pop(service, None)
+            found = programs(view.services.get(service, {}))
+            if found != ONE_PROGRAM:
+                known[service] = found
+        if (known, names) == (self._programs, self._names):
+            return set()
+        before, self._programs, self._names = self._labels, known, names
+        others = [
+            Owner(service, program)
+            for service, several in known.items()
+            for program in {*several.others.values()}
+        ]
+        self._labels = dns_labels([*map(Owner, names), *others])
+        return {
+            owner.service for owner, label in self._labels.items() if before.get(owner) != label
+        }
+
+    def _plan_one(self, instance: Instance, state: ServiceState | None) -> set[ElementKey]:
         known = self._known.pop(instance, None)
         self._rejected_of.pop(instance, None)
         self._elsewhere_of.pop(instance, None)
         before = known.contributions if known is not None else {}
         if state is None:
             return self.composition.contribute(instance, before, {})
+        several = self._programs.get(instance.service, ONE_PROGRAM)
+        author = author_of(instance, state, several)
+        label = self._labels[author.owner]
         if known is not None and known.state is state:
             plan = known.plan
-            if label == self._labels.get(instance.service):
+            if (known.label, known.programs) == (label, several):
                 self._keep(instance, known)
                 return set()
         else:
             plan = plan_instance(state, self._settings)
-        named = name_elements(instance, plan, state.created_at_utc_s, label, self._domain)
+        named = name_elements(instance, author, plan, state.created_at_utc_s, label, self._domain)
         kept, refused = self._hosts_allowed.restrict(instance, named.contributions)
-        rejected = (*named.rejected, *refused)
-        if not label:
-            rejected = (*rejected, self._no_name(instance))
-        self._keep(instance, _Known(state, plan, kept, rejected))
+        of_name = name_complaints(author, label, several, self._domain)
+        told = (complaint.of(*instance.place) for complaint in of_name)
+        rejected = (*named.rejected, *refused, *told)
+        self._keep(instance, _Known(state, several, label, plan, kept, rejected))
         return self.composition.contribute(instance, before, kept)
 
     def _keep(self, instance: Instance, known: _Known) -> None:
@@ -132,14 +156,6 @@ class ConfigurationBuilder:
         if known.plan.elsewhere:
             elsewhere = known.plan.elsewhere
             self._elsewhere_of[instance] = tuple(one.of(*instance.place) for one in elsewhere)
-
-    def _no_name(self, instance: Instance) -> Rejection:
-        reason = f"the name {instance.service[:64]!r} cannot be part of a host name"
-        if taken := dns_label(instance.service):
-            reason = f"another service has the host name {taken!r}"
-        return Rejection(
-            *instance.place, "", reason, "rename the service, using only a-z, 0-9 and '-'"
-        )
 
     def _configuration(self) -> DynamicConfiguration:
         document = self.composition.document
@@ -165,13 +181,8 @@ class ConfigurationBuilder:
         return tuple(sorted(found, key=lambda item: (item.is_sent, item)))
 
 
-def _differing(
-    before: Mapping[str, object],
-    after: Mapping[str, object],
-    labels_before: Mapping[str, str],
-    labels: Mapping[str, str],
-) -> set[str]:
-    """Return the services that were added, removed or changed, or have another host name.
+def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
+    """Return the services that were added, removed or changed.
 
     Mappings of instances are compared by identity: an unchanged service keeps its mapping.
     """
@@ -179,7 +190,4 @@ def _differing(
         return set(compress(after, map(is_not, before.values(), after.values())))
     known = before.get
     found = {service for service, instances in after.items() if known(service) is not instances}
-    found |= before.keys() - after.keys()
-    if labels is not labels_before:
-        found |= {name for name, label in labels.items() if labels_before.get(name) != label}
-    return found
+    return found | (before.keys() - after.keys())

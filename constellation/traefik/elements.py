@@ -15,17 +15,34 @@ Section = Literal["routers", "services", "middlewares"]
 Writer = Literal["labels", "host", "entry point", "agent"]
 
 
+class Owner(NamedTuple):
+    """Whose labels: all instances of a service, or a whole stack.
+
+    Attributes:
+        service: its name; empty: the whole stack.
+        program: tells apart different programs that have one service name (see `owners`); empty:
+            the one that keeps the name.
+        stack: the Docker Compose project, for a whole stack.
+    """
+
+    service: str
+    program: str = ""
+    stack: str = ""
+
+
 class Origin(NamedTuple):
     """Who wrote an element.
 
     Attributes:
         writer: `labels` of containers; `host`, made for the host name of a service; `entry point`,
             the default TCP router of a whole entry point; `agent`, Constellation's own.
-        service: whose labels alone mean this element; empty: all that use its name mean it.
+        owner: whose labels alone mean this element; None: all that use its name mean it.
+        is_plain: its name in the body does not show the owner, because no other has the name.
     """
 
     writer: Writer
-    service: str = ""
+    owner: Owner | None = None
+    is_plain: bool = False
 
     @property
     def is_default(self) -> bool:
@@ -41,6 +58,7 @@ AGENT = Origin("agent")
 # Parts of names in the body.  A name from labels has no dot, and a host name no underscore.
 _BEFORE_ENTRY_POINT = "_default."
 _BEFORE_SERVICE = "._of."
+_BEFORE_STACK = "._in."
 
 
 class ElementKey(NamedTuple):
@@ -60,29 +78,58 @@ class ElementKey(NamedTuple):
     @property
     def body_name(self) -> str:
         """The name in the body; no two keys of one section have the same."""
-        writer, service = self.origin
+        writer, owner, is_plain = self.origin
         name = _BEFORE_ENTRY_POINT + self.name if writer == "entry point" else self.name
-        if service:
-            name = f"{name}{_BEFORE_SERVICE}{as_name(service)}"
+        if owner is not None and not is_plain:
+            name += _suffix(owner)
         return name + self.variant
 
-    def meant_by(self, service: str) -> ElementKey:
-        """Return the key of what the labels of `service` alone mean by this name."""
-        return self._replace(origin=self.origin._replace(service=service))
+    @property
+    def full_name(self) -> str:
+        """The name with its owner, which means the same on all nodes, whatever each of them knows.
+
+        Whether another owner has the name, nodes learn at different times.
+        """
+        writer, owner, _ = self.origin
+        if writer == "host" and owner is not None and not owner.program:
+            # A host name that is spelled as a service is never another one's.
+            is_exact = self.name.partition(".")[0] == owner.service
+            return self._replace(origin=Origin(writer, owner, is_exact)).body_name
+        return self._replace(origin=Origin(writer, owner)).body_name
+
+    def meant_by(self, owner: Owner, *, is_plain: bool = False) -> ElementKey:
+        """Return the key of what the labels of `owner` alone mean by this name."""
+        origin = Origin(self.origin.writer, owner, is_plain)
+        return ElementKey(self.protocol, self.section, self.name, origin, self.variant)
 
     @property
     def written(self) -> ElementKey:
         """The key under which instances contribute the element."""
-        if not self.origin.service and not self.variant:
+        if self.origin.owner is None and not self.variant:
             return self
-        return self._replace(origin=self.origin._replace(service=""), variant="")
+        return self._replace(origin=Origin(self.origin.writer), variant="")
 
 
-def as_name(service: str) -> str:
-    """Return `service` if it can be part of a name in the body, else a digest of it."""
-    if NAME_PATTERN.fullmatch(service):
-        return service
-    return hashlib.blake2b(service.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+def _suffix(owner: Owner) -> str:
+    """Return the part of a name that shows the owner."""
+    if owner.program:
+        return f"{_BEFORE_SERVICE}_{digest(owner.service, owner.program)}"
+    before = _BEFORE_SERVICE if owner.service else _BEFORE_STACK
+    return before + as_name(owner.service or owner.stack)
+
+
+def as_name(text: str) -> str:
+    """Return `text` if it can be part of a name in the body, else a digest, which begins with '_'.
+
+    No name begins so.
+    """
+    return text if NAME_PATTERN.fullmatch(text) else f"_{digest(text)}"
+
+
+def digest(*parts: str) -> str:
+    """Return 16 hexadecimal digits that differ for different `parts`."""
+    text = "\0".join(parts).encode(errors="surrogatepass")
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 class Instance(NamedTuple):
@@ -154,13 +201,38 @@ class Router:
 Element = Router | Service | Middleware
 
 
+class Author(NamedTuple):
+    """Whose labels the labels of one instance are.
+
+    Attributes:
+        owner: the instance's service.
+        stack: its Docker Compose project; empty: none.
+        is_disputed: another program has the same service name.
+    """
+
+    owner: Owner
+    stack: str = ""
+    is_disputed: bool = False
+
+
+Site = tuple[str, str]  # a stack on a node
+
+
+class Whose(NamedTuple):
+    """Whose names are meant, to find what they name: an owner, and its stacks on nodes."""
+
+    owner: Owner
+    sites: frozenset[Site]
+
+
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """An element, and the instance that contributes it."""
+    """An element, the instance that contributes it, and whose labels these are."""
 
     instance: Instance
     created_at_utc_s: float
     element: Element
+    author: Author
 
     @property
     def seniority(self) -> tuple[float, Instance]:

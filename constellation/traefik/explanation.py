@@ -146,7 +146,7 @@ class _Explainer:
         return {
             (one.service, one.node, key.name.lower())
             for key in self._candidates
-            for one in self._contributors(key)
+            for one in self._composition.definers(key)
         }
 
     def _by_default_host(self) -> set[str]:
@@ -179,18 +179,13 @@ class _Explainer:
         return any(key._replace(variant="") in led for key in found)
 
     def _definers(self, key: ElementKey) -> set[str]:
-        return {instance.service.lower() for instance in self._contributors(key)}
-
-    def _contributors(self, router: ElementKey) -> list[Instance]:
-        """Return the instances whose labels define `router`."""
-        found = self._composition.contributions.get(router.written, {})
-        return [one for one in found if router.origin.service in {"", one.service}]
+        return {instance.service.lower() for instance in self._composition.definers(key)}
 
     def _services(self, keys: Iterable[ElementKey]) -> set[str]:
         """Return the names of the services that the subject is about."""
         found = {name for name in self._view.services if name.lower() == self._subject}
         for key in keys:
-            found |= {instance.service for instance in self._contributors(key)}
+            found |= {instance.service for instance in self._composition.definers(key)}
             for backend in self._backends(key):
                 found.add(backend.instance.service)
         return found
@@ -206,7 +201,7 @@ class _Explainer:
 
     def _route(self, key: ElementKey) -> RouteRow:
         config = self._config(key)
-        definers = self._contributors(key)
+        definers = self._composition.definers(key)
         service = str(config["service"])
         weights = self._weights(key.protocol, service)
         candidate = self._candidates.get(key)
@@ -277,7 +272,9 @@ class _Explainer:
 
     def _routed_to(self, route: RouteRow) -> set[str]:
         key = self._composition.document.key_of(route.protocol, "routers", route.router)
-        definers = {one.service for one in self._contributors(key)} if key is not None else set()
+        definers = (
+            {one.service for one in self._composition.definers(key)} if key is not None else set()
+        )
         return definers | {backend.service for backend in route.backends}
 
     def _without_route(self, service: str) -> Iterator[str]:

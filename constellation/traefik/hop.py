@@ -1,6 +1,7 @@
 """The hop: a request for an instance that publishes no port goes through the Traefik of its node.
 
-The sender names the service in a header, and also the instance if the cookie or the hash of the
+The sender names the service and its owner in a header, because nodes learn at different times that
+another stack uses the name, and also the instance if the cookie or the hash of the
 client has chosen one.  From Traefik 3.7 on the service itself does that, so that whatever leads to
 it can use it: routers, pages for errors, mirrors and weighted services of other providers.  Before
 3.7 a middleware of each router does it.
@@ -45,9 +46,9 @@ def services_name_themselves(settings: TraefikSettings) -> bool:
 
 def naming_parts(service: ElementKey, instance: str = "") -> Parts:
     """Return the middleware that names `service`, and `instance` if it is not empty."""
-    whole = service._replace(variant="").body_name
-    headers = {SERVICE_HEADER: whole} | ({INSTANCE_HEADER: instance} if instance else {})
-    name = TO + (service.body_name if instance else whole)
+    whole = service._replace(variant="")
+    headers = {SERVICE_HEADER: whole.full_name} | ({INSTANCE_HEADER: instance} if instance else {})
+    name = TO + (service.body_name if instance else whole.body_name)
     key = ElementKey("http", "middlewares", name, AGENT)
     return {key: {"headers": {"customRequestHeaders": headers}}}
 
@@ -86,8 +87,8 @@ def receiving_parts(
     The sender has applied the middlewares, and has evaluated the sticky cookie: a second cookie
     with the same name would replace it.
     """
-    name = FROM + key.body_name
-    asked = f"Header(`{SERVICE_HEADER}`, `{key._replace(variant='').body_name}`)"
+    name = FROM + key.full_name
+    asked = f"Header(`{SERVICE_HEADER}`, `{key._replace(variant='').full_name}`)"
     if instance:
         asked = f"{asked} && Header(`{INSTANCE_HEADER}`, `{instance}`)"
     servers = {one.address: {"url": one.address, **one.options} for one in inside}
@@ -123,7 +124,7 @@ def not_here_parts(settings: TraefikSettings, places: Places) -> Parts:
 
 def receives(settings: TraefikSettings, places: Places) -> bool:
     """Return whether other nodes may pass requests on to this one."""
-    return bool(settings.ingress_port and places.peers)
+    return bool(settings.offered_ingress_port and places.peers)
 
 
 def _from_peers(

@@ -2,24 +2,46 @@
 
 Names in labels were chosen for one host, and two hosts' "auth" meet in a cluster.  A router must
 not be guarded or led by what the labels of another service define under the same name, so
-instances are grouped by service first.  Health plays no part: an element must not change its
-meaning because an instance is unhealthy.
+instances are grouped by owner first.  Only a service is shared by a whole stack on a node, as that
+is how blue and green are labelled.  Health plays no part: an element must not change its meaning
+because an instance is unhealthy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from constellation.traefik.elements import Contribution, Element, ElementKey, Service
+from constellation.traefik.elements import (
+    Contribution,
+    Element,
+    ElementKey,
+    Owner,
+    Service,
+    Site,
+    Whose,
+)
 from constellation.traefik.rejection import Rejection
 
 
-def by_service(contributions: Iterable[Contribution]) -> dict[str, list[Contribution]]:
-    """Return `contributions` by their service, sorted by instance."""
-    found: dict[str, list[Contribution]] = {}
+def by_owner(contributions: Collection[Contribution]) -> dict[Owner, list[Contribution]]:
+    """Return `contributions` by their owner, sorted by instance."""
+    if len(contributions) == 1:  # nearly always
+        return {one.author.owner: [one] for one in contributions}
+    found: dict[Owner, list[Contribution]] = {}
     for contribution in sorted(contributions, key=lambda one: one.instance):
-        found.setdefault(contribution.instance.service, []).append(contribution)
+        found.setdefault(contribution.author.owner, []).append(contribution)
     return found
+
+
+def whose(group: Iterable[Contribution]) -> Whose:
+    """Return whose names the contributions of one owner mean."""
+    group = tuple(group)
+    return Whose(group[0].author.owner, sites_of(group))
+
+
+def sites_of(group: Iterable[Contribution]) -> frozenset[Site]:
+    """Return the stacks on nodes to which `group` belongs."""
+    return frozenset([(one.author.stack, one.instance.node) for one in group if one.author.stack])
 
 
 def winner_of(key: ElementKey, contributions: Iterable[Contribution]) -> Contribution:

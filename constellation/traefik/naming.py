@@ -13,6 +13,7 @@ from constellation.settings.types import NAME_PATTERN
 from constellation.traefik.elements import (
     ENTRY_POINT,
     HOST,
+    Author,
     Contribution,
     Element,
     ElementKey,
@@ -21,9 +22,10 @@ from constellation.traefik.elements import (
     Router,
     Service,
 )
-from constellation.traefik.host_names import HOST_NAME_CHARACTERS_MAX
+from constellation.traefik.host_names import HOST_NAME_CHARACTERS_MAX, dns_label
 from constellation.traefik.instance_plan import IMPLIED, InstancePlan
-from constellation.traefik.rejection import Rejection
+from constellation.traefik.owners import Programs
+from constellation.traefik.rejection import Complaint, Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,14 @@ class Named:
 
 
 def name_elements(
-    instance: Instance, plan: InstancePlan, created_at_utc_s: float, label: str, domain: str
+    instance: Instance,
+    author: Author,
+    plan: InstancePlan,
+    created_at_utc_s: float,
+    label: str,
+    domain: str,
 ) -> Named:
-    """Return the contributions of `instance`.
+    """Return the contributions of `instance`, with the labels of `author`.
 
     `label` is the service's part of a host name.  If it is empty, the instance contributes only
     the elements that its labels name.
@@ -56,9 +63,40 @@ def name_elements(
         config = {"rule": "HostSNI(`*`)", "entryPoints": [entry_point]}
         made[ElementKey("tcp", "routers", entry_point, ENTRY_POINT)] = Router(config, host)
     contributions = {
-        key: Contribution(instance, created_at_utc_s, element) for key, element in made.items()
+        key: Contribution(instance, created_at_utc_s, element, author)
+        for key, element in made.items()
     }
     return Named(contributions, tuple(rejected))
+
+
+def name_complaints(
+    author: Author, label: str, several: Programs, domain: str
+) -> Iterator[Complaint]:
+    """Yield what is unusual about the host name of an instance; `label` is its first part."""
+    service, program, _ = author.owner
+    if label == service and not program:
+        return
+    host, shown = f"{label}.{domain}", repr(service[:64])
+    remedy = "set the label constellation.service to a name of a-z, 0-9 and '-', at most 63"
+    if not label:
+        yield Complaint("", f"the service name {shown} cannot be part of a host name", remedy)
+    elif program:
+        others = ", ".join(
+            repr(one) if one else "one without an image" for one in sorted(several.kept)
+        )
+        yield Complaint(
+            "",
+            f"the service name {shown} means another program elsewhere, {others}; this one, "
+            f"{program[:64]!r}, is a service of its own, at {host}",
+            "set the label constellation.service: to the same name if they are one service, else "
+            "to different names",
+            is_sent=True,
+        )
+    elif label != (taken := dns_label(service)):
+        reason = f"another service has the host name {taken}.{domain}"
+        if not taken:
+            reason = f"the service name {shown} does not fit into a host name"
+        yield Complaint("", f"{reason}; this one is at {host}", remedy, is_sent=True)
 
 
 def _elements(plan: InstancePlan, host: str) -> Iterator[tuple[ElementKey, Element]]:

@@ -18,10 +18,10 @@ CHAIN_SIZE_MAX = 256  # with repetitions: Traefik builds a middleware again for 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedMiddleware:
-    """A middleware as its service means it.
+    """A middleware as its owner means it.
 
-    `references` are the middlewares and services that it names; those in a chain are already
-    written into `config` with their names in the body.
+    `references` are the middlewares and services that it names, which are already written into
+    `config` with their names in the body.
     """
 
     config: Mapping[str, Any]
@@ -49,10 +49,10 @@ def references_of(protocol: Protocol, middleware: Middleware) -> tuple[ElementKe
 def missing_of(
     key: ElementKey,
     middlewares: Mapping[ElementKey, ResolvedMiddleware],
-    has_service: Callable[[str], bool],
+    service_missing: Callable[[ElementKey], str],
 ) -> str:
     """Return why the middleware `key` cannot be used; empty: it can."""
-    return _Walk(middlewares, has_service).missing_of(key, ())
+    return _Walk(middlewares, service_missing).missing_of(key, ())
 
 
 class _Walk:
@@ -61,10 +61,10 @@ class _Walk:
     def __init__(
         self,
         middlewares: Mapping[ElementKey, ResolvedMiddleware],
-        has_service: Callable[[str], bool],
+        service_missing: Callable[[ElementKey], str],
     ) -> None:
         self._middlewares = middlewares
-        self._has_service = has_service
+        self._service_missing = service_missing
         self._met = 0
 
     def missing_of(self, key: ElementKey, path: tuple[ElementKey, ...]) -> str:
@@ -82,19 +82,9 @@ class _Walk:
             if is_foreign(reference.name):
                 continue
             if reference.section == "services":
-                if not self._has_service(reference.name):
-                    name = repr(reference.name[:64])
-                    return f"the service {name} is not defined, or was left out"
-            elif wrong := self.missing_of(reference, (*path, key)):
+                wrong = self._service_missing(reference)
+            else:
+                wrong = self.missing_of(reference, (*path, key))
+            if wrong:
                 return wrong
         return ""
-
-
-def with_services(
-    middleware: ResolvedMiddleware, resolve: Callable[[str], str]
-) -> Mapping[str, Any]:
-    """Return the middleware's configuration with its service named as in the body."""
-    if "errors" not in middleware.config:
-        return middleware.config
-    errors = middleware.config["errors"]
-    return {"errors": {**errors, "service": resolve(errors["service"])}}

@@ -10,10 +10,12 @@ from constellation.traefik.elements import (
     Contribution,
     ElementKey,
     Instance,
+    Owner,
     Parts,
     Router,
+    Whose,
 )
-from constellation.traefik.merging import by_service, conflicts, winner_of
+from constellation.traefik.merging import by_owner, conflicts, whose, winner_of
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.routers import NOTHING, common_parts, router_parts
@@ -39,54 +41,57 @@ def common(composition: Composition, work: Work) -> None:
 
 
 def _compose(composition: Composition, key: ElementKey) -> None:
-    made: dict[str, Parts] = {}
+    made: dict[Owner, Parts] = {}
     rejected: list[Rejection] = []
     needs: frozenset[ElementKey] = frozenset()
-    for service, group in _groups(key, composition.contributions_to(key)).items():
+    for owner, group in _groups(key, composition.contributions_to(key)).items():
         winner = winner_of(key, group)
         assert isinstance(winner.element, Router)
         rejected += conflicts(key, group, winner)
-        router = _Router(composition, key, winner.element, winner.instance.service)
+        own = (one for one in group if one.author.owner == owner)
+        router = _Router(composition, key, winner.element, whose(own))
         needs |= router.needs()
         if wrong := router.missing():
             rejected += _left_out(key, group, *wrong)
         elif (routed := router.routed_instead()) is not None:
             rejected += [_no_default_router(key, one, routed) for one in group]
         else:
-            made[service] = router.parts()
+            made[owner] = router.parts()
     composition.graph.set_needs(key, needs)
     composition.put(key, _apart(made), tuple(rejected))
 
 
 def _groups(
     key: ElementKey, contributions: Sequence[Contribution]
-) -> Mapping[str, Sequence[Contribution]]:
-    """Return the contributions to each router: one router for each service, or entry point."""
+) -> Mapping[Owner, Sequence[Contribution]]:
+    """Return the contributions to each router: one router for each owner, or entry point."""
     if key.origin.writer == "entry point" and contributions:
-        return {winner_of(key, contributions).instance.service: contributions}
-    return by_service(contributions)
+        return {winner_of(key, contributions).author.owner: contributions}
+    return by_owner(contributions)
 
 
 class _Router:
-    """One router, with its names resolved as the service `owner` means them."""
+    """One router, with its names resolved as the labels of `owner` mean them."""
 
     def __init__(
-        self, composition: Composition, key: ElementKey, router: Router, owner: str
+        self, composition: Composition, key: ElementKey, router: Router, owner: Whose
     ) -> None:
         self._composition = composition
         self._key = key
         self._router = router
         self._owner = owner
-        self._service = composition.find_service(key.protocol, router.service)
+        self._service: ElementKey | None = None  # None: another provider's
         self._to: ComposedService | None = None
         named = [(name, owner) for name in router.middlewares]
-        if self._service is not None:
-            self._to = composition.services[self._service]
+        if not is_foreign(router.service):
+            self._service = composition.find_service(key.protocol, router.service, owner)
+            self._to = composition.services.get(self._service)
+        if self._to is not None:
             # The middlewares of a service are resolved for its own owner, not the router's.
-            named += [(name, self._to.face.owner) for name in self._to.face.middlewares]
+            named += [(name, self._to.face.whose) for name in self._to.face.middlewares]
         self._named = named
         self._middlewares = [
-            composition.find_middleware(key.protocol, name, whose) for name, whose in named
+            composition.find_middleware(key.protocol, name, of) for name, of in named
         ]
 
     def needs(self) -> frozenset[ElementKey]:
@@ -98,9 +103,10 @@ class _Router:
 
     def missing(self) -> tuple[str, str] | None:
         """Return the option with a missing reference, and the reason; None: nothing is missing."""
-        name = self._router.service
-        if self._service is None and not is_foreign(name):
-            return "service", f"its service {name[:64]!r} is not defined, or was left out"
+        if self._service is not None and (
+            wrong := self._composition.service_missing(self._service)
+        ):
+            return "service", wrong
         for key in self._middlewares:
             if not is_foreign(key.name) and (wrong := self._composition.missing_of(key)):
                 return "middlewares", wrong
@@ -111,7 +117,7 @@ class _Router:
         if self._to is None or not self._key.origin.is_default:
             return None
         routed = self._to.face.routed
-        return next((one for one in routed if one.service == self._owner), None)
+        return next((one for one in routed if one.service == self._owner.owner.service), None)
 
     def parts(self) -> Parts:
         """Return the router as it is in the document."""
@@ -125,14 +131,14 @@ class _Router:
         )
 
 
-def _apart(made: Mapping[str, Parts]) -> Parts:
-    """Return one router for all services if their routers are equal, else one for each."""
+def _apart(made: Mapping[Owner, Parts]) -> Parts:
+    """Return one router for all owners if their routers are equal, else one for each."""
     meanings = list(made.values())
     if all(parts == meanings[0] for parts in meanings):
         return meanings[0] if meanings else {}
     return {
-        part.meant_by(service): config
-        for service, parts in made.items()
+        part.meant_by(owner): config
+        for owner, parts in made.items()
         for part, config in parts.items()
     }
 

@@ -20,7 +20,7 @@ from constellation.traefik.balancers import (
     is_choosing,
     local_weight_of,
 )
-from constellation.traefik.elements import ElementKey, Instance, Parts, Protocol
+from constellation.traefik.elements import ElementKey, Instance, Parts, Protocol, Whose
 from constellation.traefik.hop import receives, receiving_parts
 from constellation.traefik.places import Places
 from constellation.traefik.service_servers import Backend, Backends
@@ -58,14 +58,14 @@ class ServiceFace:
     Attributes:
         hop: see `ServiceParts`.
         fails_over: see `ServiceParts`.
-        owner: the service whose labels define it.
+        whose: whose labels define it.
         middlewares: names in its owner's labels, which are put into every router to it.
         routed: instances whose labels are about routing, so no default router leads to them.
     """
 
     hop: Hop
     fails_over: bool
-    owner: str
+    whose: Whose
     middlewares: tuple[str, ...]
     routed: tuple[Instance, ...]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from constellation.traefik.composition import ComposedService, Composition
-from constellation.traefik.elements import ElementKey, Instance, Service
+from constellation.traefik.elements import ElementKey, Instance, Owner, Parts, Service
 from constellation.traefik.hop import NOT_HERE, not_here_parts
 from constellation.traefik.hop_warnings import hop_warnings
-from constellation.traefik.merging import conflicts, winner_of
+from constellation.traefik.rejection import Rejection
 from constellation.traefik.service_parts import ServiceFace, service_parts
 from constellation.traefik.service_servers import backends
+from constellation.traefik.sharing import Group, Meaning
 from constellation.traefik.work import Work
 
 
@@ -18,53 +21,68 @@ def ingress(composition: Composition, work: Work) -> None:
 
 
 def services(composition: Composition, work: Work) -> None:
-    """Contributions, states and places -> services with their servers.
+    """Contributions, states and places -> what each owner means by a name, with its servers.
 
-    If a service is added or removed or its face changes, everything that depends on it is added
-    to the work.
+    If a service is added or removed, or its meaning or face changes, everything that depends on it
+    is added to the work.
     """
     changed = []
     for key in work.keys("services"):
-        before = composition.services.pop(key, None)
-        after = _compose(composition, key, work)
-        if after is not None:
-            composition.services[key] = after
-        if (before and before.face) != (after and after.face):
+        before, groups = composition.regroup(key, work.states)
+        faces = {
+            group.key: made.face
+            for group in before
+            if (made := composition.services.pop(group.key, None))
+        }
+        faces_after = _compose(composition, key, groups, work)
+        is_same = groups is before or (
+            len(groups) == len(before) and _meanings(groups) == _meanings(before)
+        )
+        if not is_same or faces_after != faces:
             changed.append(key)
+        if not is_same:
+            composition.meanings.pop(key, None)
+            if groups:
+                composition.meanings[key] = _meanings(groups)
     work.add(composition.graph.affected_by(changed))
 
 
-def _compose(composition: Composition, key: ElementKey, work: Work) -> ComposedService | None:
-    """Put one service into the document; None if it has no instance that can be reached."""
-    contributions = composition.contributions_to(key)
-    if not contributions:
-        composition.set_routed(key, frozenset())
-        composition.put(key, {})
-        return None
-    winner = winner_of(key, contributions)
-    service = winner.element
-    assert isinstance(service, Service)
-    found = backends(key, contributions, work.states, work.places)
-    rejected = (*found.rejected, *conflicts(key, contributions, winner))
-    composition.set_routed(key, frozenset(backend.instance for backend in found.serving))
-    if not found.exist:
-        composition.put(key, {}, rejected)
-        return None
+def _meanings(groups: Sequence[Group]) -> Mapping[Owner, Meaning]:
+    if len(groups) == 1:
+        return groups[0].meanings
+    return {owner: meaning for group in groups for owner, meaning in group.meanings.items()}
+
+
+def _compose(
+    composition: Composition, key: ElementKey, groups: Sequence[Group], work: Work
+) -> dict[ElementKey, ServiceFace]:
+    """Put the services of one name into the document; return what routers see of them."""
+    parts: Parts = {}
+    rejected: list[Rejection] = []
+    routed: list[Instance] = []
+    faces: dict[ElementKey, ServiceFace] = {}
     settings = composition.settings
-    made = service_parts(key, service.config, found, settings, work.places)
-    balancer = service.config["loadBalancer"]
-    warned = hop_warnings(key, balancer, found, settings, work.places)
-    composition.put(key, made.parts, (*rejected, *warned))
-    routed: list[Instance] = [
-        one.instance
-        for one in contributions
-        if isinstance(one.element, Service) and one.element.is_routed
-    ]
-    face = ServiceFace(
-        hop=made.hop,
-        fails_over=made.fails_over,
-        owner=winner.instance.service,
-        middlewares=service.middlewares,
-        routed=tuple(sorted(routed)),
-    )
-    return ComposedService(found, face)
+    for group in groups:
+        service = group.winner.element
+        assert isinstance(service, Service)
+        found = backends(group.key, group.members, work.states, work.places)
+        rejected += (*found.rejected, *group.rejected)
+        routed += (backend.instance for backend in found.serving)
+        if not found.exist:
+            continue  # none of them can be reached
+        made = service_parts(group.key, service.config, found, settings, work.places)
+        balancer = service.config["loadBalancer"]
+        rejected += hop_warnings(group.key, balancer, found, settings, work.places)
+        parts.update(made.parts)
+        face = ServiceFace(
+            hop=made.hop,
+            fails_over=made.fails_over,
+            whose=group.whose,
+            middlewares=service.middlewares,
+            routed=group.routed,
+        )
+        faces[group.key] = face
+        composition.services[group.key] = ComposedService(found, face)
+    composition.set_routed(key, frozenset(routed))
+    composition.put(key, parts, tuple(rejected))
+    return faces

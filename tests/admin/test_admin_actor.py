@@ -64,6 +64,15 @@ def test_record_holds_the_settings() -> None:
     assert state.started_at_utc_s > 0
 
 
+def test_a_traefik_that_reaches_no_container_is_no_ingress() -> None:
+    admin = Admin(traefik={"ingress_port": 1003, "reaches_containers": False})
+
+    (state,) = admin.published()
+
+    assert state is not None
+    assert state.ingress_port == 0
+
+
 def test_docker_is_a_capability_while_it_is_connected(admin: Admin) -> None:
     for state in ("absent", "present", "present", "lost"):
         admin.harness.deliver(part("docker", state))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from constellation.traefik.explanation import Explanation
 from tests.simulation.explained_cluster import DOMAIN, PATH, Box, Cluster
-from tests.simulation.explained_lab import Answer, Lab, Routes
+from tests.simulation.explained_lab import Answer, Routes
+
+Ask = Callable[[str, str, str, str], Answer]  # node, host, path, entry point
 
 REQUESTS = 6  # of one kind, to meet all servers
 
@@ -23,24 +26,26 @@ class Asked:
 
 def hosts_of(cluster: Cluster, routes: Routes) -> Iterator[Asked]:
     """Yield the host names that labels ask for, and those of services without routers."""
-    for host in sorted({host for box in cluster.boxes for host in box.hosts}):
-        boxes = tuple(box for box in cluster.boxes if host in box.hosts)
+    wanted = [box for box in cluster.boxes if box.labels["traefik.enable"] != "false"]
+    for host in sorted({host for box in wanted for host in box.hosts}):
+        boxes = tuple(box for box in wanted if host in box.hosts)
         requests = sorted(set(_requests(host, boxes))) or [("/", "web")]
         yield Asked(host, boxes, tuple(requests))
     for host in sorted(_default_hosts(routes)):
         yield Asked(host, (), (("/", "web"),))
 
 
-def contradictions(cluster: Cluster, lab: Lab, routes: Routes) -> Iterator[str]:
+def contradictions(cluster: Cluster, ask: Ask, routes: Routes) -> Iterator[str]:
     """Yield where `explain` on one node contradicts what requests to its Traefik get."""
     for asked in hosts_of(cluster, routes):
         answers = {
-            lab.ask(routes.node.name, asked.host, path, entry_point)
+            ask(routes.node.name, asked.host, path, entry_point)
             for path, entry_point in asked.requests
             for _ in range(REQUESTS)
         }
         told = routes.explain(asked.host)
-        for found in (*_of_failures(asked, answers, told), *_of_strangers(asked, answers)):
+        wrong = [*_of_failures(asked, answers, told), *_of_strangers(asked, answers)]
+        for found in (*wrong, *_of_status(cluster, routes, asked, answers)):
             got = ", ".join(sorted(f"{one.status} {one.by}".strip() for one in answers))
             said = "; ".join((*told.degraded, *told.notes))
             listed = "; ".join(f"{row.service} {row.label}: {row.reason}" for row in told.rejected)
@@ -51,14 +56,29 @@ def contradictions(cluster: Cluster, lab: Lab, routes: Routes) -> Iterator[str]:
 
 
 def _of_failures(asked: Asked, answers: set[Answer], told: Explanation) -> Iterator[str]:
-    enabled = [box for box in asked.boxes if box.is_enabled]
     if any(answer.is_failure for answer in answers):
         if not told.degraded:
             yield "a request fails and nothing is said"
-        elif enabled and not _names(told) & {box.name for box in enabled}:
-            yield f"none of the containers that ask for it is named: {[b.name for b in enabled]}"
+        elif asked.boxes and not any(_is_named(box, told) for box in asked.boxes):
+            names = [box.name for box in asked.boxes]
+            yield f"none of the containers that ask for it is named: {names}"
+    elif any("chooses one of them" in note for note in told.notes):
+        return  # the other one may fail
     elif wrong := [line for line in told.degraded if _is_about_requests(line)]:
         yield f"all requests succeed and it says {wrong}"
+
+
+def _of_status(
+    cluster: Cluster, routes: Routes, asked: Asked, answers: set[Answer]
+) -> Iterator[str]:
+    """Yield if a host fails whose container should serve, and status says that all is well."""
+    serving = {node.name for node in cluster.living if not node.cordoned}
+    is_meant = any(
+        box.status == "running" and box.node in serving and "constellation.http" not in box.labels
+        for box in asked.boxes
+    )
+    if is_meant and any(answer.is_failure for answer in answers) and not routes.status():
+        yield "a request fails and status says that all is well"
 
 
 def _of_strangers(asked: Asked, answers: set[Answer]) -> Iterator[str]:
@@ -69,17 +89,22 @@ def _of_strangers(asked: Asked, answers: set[Answer]) -> Iterator[str]:
                 yield f"{answer.by} answered, which does not ask for it"
 
 
-def _names(told: Explanation) -> set[str]:
-    """Return the containers that an explanation names as a service or an instance."""
-    rows = [(backend.service, backend) for route in told.routes for backend in route.backends]
-    named = {service for service, _ in rows} | {row.service for row in told.rejected}
-    named |= {text.partition(" on ")[0] for route in told.routes for text in route.defined_by}
-    named |= {line.partition(" on ")[0] for line in told.notes}
-    return named
+def _is_named(box: Box, told: Explanation) -> bool:
+    """Return whether an explanation names a container, or its service."""
+    rows = [backend for route in told.routes for backend in route.backends]
+    named = {name for row in rows for name in (row.service, row.instance)}
+    named |= {row.service for row in told.rejected}
+    texts = (*told.degraded, *told.notes, *(text for one in told.routes for text in one.defined_by))
+    return bool({box.name, box.service} & named) or any(
+        re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)
+        for text in texts
+        for name in (box.name, box.service)
+    )
 
 
 def _is_about_requests(line: str) -> bool:
-    return "left out" not in line
+    """Return whether a line says that requests for the host fail."""
+    return " answers " in line or "Traefik answers" in line
 
 
 def _requests(host: str, boxes: tuple[Box, ...]) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from constellation.monitor.service_name import service_name
 from constellation.settings.traefik import TraefikSettings
 
 DOMAIN = "home.example"
@@ -49,9 +50,9 @@ class Box:
         return [host for value in self.labels.values() for host in HOST.findall(value)]
 
     @property
-    def is_enabled(self) -> bool:
-        """Its labels say so in a way that Traefik reads."""
-        return self.labels.get("traefik.enable", "").lower() == "true"
+    def service(self) -> str:
+        """The service of which it is an instance."""
+        return service_name(self.name, self.labels)
 
 
 @dataclass(frozen=True, slots=True)

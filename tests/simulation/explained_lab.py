@@ -14,7 +14,7 @@ import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,9 +23,17 @@ from constellation.cluster_view import ClusterView
 from constellation.monitor.health import ServiceHealth
 from constellation.monitor.inventory import Inspect, Inventory, InventoryPolicy
 from constellation.monitor.published_ports import PublishPolicy
+from constellation.monitor.troubles import docker_troubles
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.explanation import Explanation, explain
+from constellation.traefik.unserved import unserved
+from constellation.wellness.facts import Facts
+from constellation.wellness.judgement import judge
+from constellation.wellness.routes import counts_of
+from constellation.wellness.troubles import about
+from messages.admin import NodeStatus
 from messages.gossip import ClusterMember, NamedNodeState, NodeServiceState, NodeState
+from messages.routes import UNSERVED_MAX, RoutesHealth
 from rigs.ports import free_ports
 from rigs.processes import wait_until
 from rigs.traefik import Traefik, traefik
@@ -43,8 +51,8 @@ ENTRY_POINTS = ("websecure", "constellation")
 # What the agents make of a cluster.
 
 
-def states_of(node: Node, boxes: Sequence[Box]) -> list[NodeServiceState]:
-    """Return the states that the agent of `node` publishes."""
+def inventory_of(node: Node, boxes: Sequence[Box]) -> Inventory:
+    """Return what the agent of `node` knows of its containers."""
     policy = InventoryPolicy(publish=PublishPolicy(node.address, node.address))
     inventory = Inventory(policy)
     own = {box.name: box for box in boxes if box.node == node.name}
@@ -52,41 +60,79 @@ def states_of(node: Node, boxes: Sequence[Box]) -> list[NodeServiceState]:
         if isinstance(effect, Inspect):
             found = _inspection(own[effect.container_id])
             inventory.inspected(effect.container_id, found, inventory.sequence, 0.0)
+    return inventory
+
+
+def states_of(node: Node, inventory: Inventory) -> list[NodeServiceState]:
+    """Return the states that the agent of `node` publishes."""
     return [
         NodeServiceState(node=node.name, state=ServiceHealth().step(seen).state(seen))
         for seen in inventory.everything().observations
     ]
 
 
-def view_of(cluster: Cluster, node: Node) -> ClusterView:
-    """Return the cluster as the agent of `node` sees it."""
-    told = snapshot(
-        *(state for other in cluster.nodes for state in states_of(other, cluster.boxes)),
-        self_node=node.name,
-        members=tuple(_member(other, node) for other in cluster.nodes),
-        nodes=tuple(_node_state(other) for other in cluster.nodes),
-    )
-    return ClusterView().apply(told)
-
-
 @dataclass
 class Routes:
-    """What the agent of one node makes of a cluster."""
+    """What the agent of one node makes of a cluster.
+
+    `statuses` are those of all living nodes.
+    """
 
     node: Node
     view: ClusterView
     builder: ConfigurationBuilder
     made: DynamicConfiguration
+    statuses: Sequence[NodeStatus] = ()
 
     def explain(self, host: str) -> Explanation:
         """Return what `constellation explain` tells of a host name on this node."""
-        return explain(host, self.builder.composition, self.view, self.made.rejected, lambda _: 0.0)
+        troubles = tuple(about(host, self.statuses))
+        rejected = self.made.rejected
+        return explain(host, self.builder.composition, self.view, rejected, lambda _: 0.0, troubles)
+
+    def status(self) -> tuple[str, ...]:
+        """Return what `constellation status` tells on this node; empty: all is well."""
+        return judge(Facts.of(self.node.name, self.view, self.statuses)).degraded()
+
+    def own_status(self, inventory: Inventory) -> NodeStatus:
+        """Return what this node tells the others of itself."""
+        rejected = self.made.rejected
+        found = unserved(self.builder.composition, self.view, rejected)
+        return NodeStatus(
+            node=self.node.name,
+            agent_version="",
+            uptime_s=1.0,
+            actors=(),
+            troubles=docker_troubles(inventory, DOMAIN).troubles,
+            routes=RoutesHealth(
+                has_traefik=True,
+                has_body=True,
+                is_settled=True,
+                unserved=tuple(found[:UNSERVED_MAX]),
+                unserved_total=len(found),
+                **counts_of(rejected),
+            ),
+        )
 
 
-def routes_of(cluster: Cluster, node: Node) -> Routes:
-    """Build the body of one node."""
+def routes_of(cluster: Cluster) -> list[Routes]:
+    """Build the body of each living node."""
+    inventories = {node: inventory_of(node, cluster.boxes) for node in cluster.nodes}
+    states = [one for node in cluster.nodes for one in states_of(node, inventories[node])]
+    made = [_routes_of(cluster, node, states) for node in cluster.living]
+    statuses = [routes.own_status(inventories[routes.node]) for routes in made]
+    return [replace(routes, statuses=statuses) for routes in made]
+
+
+def _routes_of(cluster: Cluster, node: Node, states: Sequence[NodeServiceState]) -> Routes:
+    told = snapshot(
+        *states,
+        self_node=node.name,
+        members=tuple(_member(other, node) for other in cluster.nodes),
+        nodes=tuple(_node_state(cluster, other) for other in cluster.nodes),
+    )
+    view = ClusterView().apply(told)
     builder = ConfigurationBuilder(settings=cluster.settings(node), domain=DOMAIN)
-    view = view_of(cluster, node)
     return Routes(node, view, builder, builder.build(view))
 
 
@@ -101,12 +147,12 @@ def _member(node: Node, seen_by: Node) -> ClusterMember:
     )
 
 
-def _node_state(node: Node) -> NamedNodeState:
+def _node_state(cluster: Cluster, node: Node) -> NamedNodeState:
     state = NodeState(
         address=node.address,
         gossip_port=7946,
         actor_port=7947,
-        ingress_port=node.ingress_port,
+        ingress_port=cluster.settings(node).offered_ingress_port,
         cordoned=node.cordoned,
     )
     return NamedNodeState(node=node.name, state=state)
@@ -245,7 +291,7 @@ class Lab:
         """Give each living node's Traefik its body; return the routes by node."""
         self.containers.become(cluster.boxes)
         self.round += 1
-        made = {node.name: routes_of(cluster, node) for node in cluster.living}
+        made = {routes.node.name: routes for routes in routes_of(cluster)}
         for name, routes in made.items():
             self.sources[name].body = self._body(cluster, routes)
         for name in made:

@@ -25,7 +25,7 @@ def test_explain_never_contradicts_what_a_request_gets(running: Lab, sim_seed: i
     found = [
         line
         for routes in running.take(cluster).values()
-        for line in contradictions(cluster, running, routes)
+        for line in contradictions(cluster, running.ask, routes)
     ]
 
     if found:

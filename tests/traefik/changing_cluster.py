@@ -48,8 +48,12 @@ LABELS: dict[str, tuple[str, ...]] = {
     "traefik.enable": ("true", "false", "perhaps"),
     "constellation.http": ("true", "false"),
     "constellation.tcp": ("redis", "none", "smtp"),
+    "constellation.service": ("named",),
+    "com.docker.compose.project": ("one", "two"),
 }
-LIKELY = tuple(name for name in LABELS if ".http.r" in name or ".http.s" in name or ".m." in name)
+LIKELY_PARTS = (".http.r", ".http.s", ".m.", "compose")
+LIKELY = tuple(name for name in LABELS if any(part in name for part in LIKELY_PARTS))
+IMAGES = ("", "app:1", "app:2", "other")
 HEALTHS: tuple[Health, ...] = ("healthy", "unhealthy", "starting", "stopped")
 LIVINGS: tuple[MemberState | None, ...] = ("alive", "suspect", "dead", "left", None)
 SETTINGS = tuple(
@@ -201,7 +205,7 @@ class ChangingCluster:
             health="healthy",
             source="docker",
             instance="c1",
-            image="redis:7" if service == "cache" else "",
+            image="redis:7" if service == "cache" else self._random.choice(IMAGES),
             labels=_labels({name: self._random.choice(LABELS[name]) for name in names}),
             endpoints=(_endpoint(80), _endpoint(6379)),
             exposed_ports=(80,),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constellation.traefik.document import Document, canonical
-from constellation.traefik.elements import ElementKey, Instance
+from constellation.traefik.elements import ElementKey, Instance, Owner
 from constellation.traefik.last_good import LastGood
 
 KEYS = [
@@ -17,7 +17,7 @@ KEYS = [
     for protocol in ("http", "tcp")
     for section in ("middlewares", "routers", "services")
     for name in ("a", "b.c", "é", "z")
-] + [ElementKey("http", "routers", "a").meant_by(service) for service in ("web", "été")]
+] + [ElementKey("http", "routers", "a").meant_by(Owner(service)) for service in ("web", "été")]
 CHANGES = st.lists(st.tuples(st.sampled_from(KEYS), st.none() | st.integers(0, 3)), max_size=30)
 
 

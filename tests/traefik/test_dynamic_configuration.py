@@ -289,13 +289,6 @@ def test_conflicting_definitions_of_a_router_resolve_to_the_newest_deployment() 
     ]
 
 
-def test_an_exact_host_name_comes_before_a_converted_one() -> None:
-    made = build(view(on("alpha", state("my_app")), on("alpha", state("my-app"))))
-
-    assert set(servers(made)) == {"my-app.example.org", "my-app.alpha.example.org"}
-    assert [item.service for item in made.rejected] == ["my_app"]
-
-
 def test_a_cluster_without_services_has_a_body_that_is_not_empty() -> None:
     made = build(view())
 

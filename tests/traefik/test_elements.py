@@ -10,10 +10,12 @@ from constellation.traefik.elements import (
     HOST,
     LABELS,
     ElementKey,
+    Owner,
     Section,
 )
 
 ROUTERS: Section = "routers"
+SHOP = Owner("shop")
 
 
 def test_a_name_in_the_body_shows_writer_service_and_variant() -> None:
@@ -23,7 +25,7 @@ def test_a_name_in_the_body_shows_writer_service_and_variant() -> None:
         ElementKey("tcp", ROUTERS, "redis", ENTRY_POINT): "_default.redis",
         ElementKey("http", ROUTERS, "_from.web", AGENT): "_from.web",
         ElementKey("http", ROUTERS, "web", variant="._failover"): "web._failover",
-        ElementKey("http", ROUTERS, "web", variant="._failover").meant_by("shop"): (
+        ElementKey("http", ROUTERS, "web", variant="._failover").meant_by(SHOP): (
             "web._of.shop._failover"
         ),
     }
@@ -33,10 +35,13 @@ def test_a_name_in_the_body_shows_writer_service_and_variant() -> None:
 
 def test_no_two_keys_of_labels_have_the_same_name_in_the_body() -> None:
     """A service's name may have any characters, those that mark it in the body included."""
-    services = ("", "shop", "Shop", "shop._failover", "été", "a._of.b", "b")
+    services = ("shop", "Shop", "shop._failover", "été", "a._of.b", "b")
+    owners = [None, *product(services, ("", "nginx")), *(("", "", stack) for stack in services)]
     keys = [
-        ElementKey("http", ROUTERS, name, LABELS._replace(service=service), variant)
-        for name, service, variant in product(("web", "Web", "a"), services, ("", "._failover"))
+        ElementKey(
+            "http", ROUTERS, name, LABELS._replace(owner=Owner(*owner) if owner else None), variant
+        )
+        for name, owner, variant in product(("web", "Web", "a"), owners, ("", "._failover"))
     ]
 
     assert len({key.body_name for key in keys}) == len(keys)
@@ -47,4 +52,4 @@ def test_written_returns_the_key_that_instances_contribute() -> None:
         contributed = ElementKey("http", ROUTERS, "x", origin)
 
         assert contributed.written == contributed
-        assert contributed.meant_by("shop")._replace(variant="._failover").written == contributed
+        assert contributed.meant_by(SHOP)._replace(variant="._failover").written == contributed

@@ -370,3 +370,12 @@ def test_service_without_a_default_host_is_found_by_it() -> None:
     assert told.found
     assert told.degraded == ("no router matches web.example.org: Traefik answers 404",)
     assert [route.router for route in told.routes] == ["web"]
+
+
+def test_routers_of_one_name_that_were_kept_apart_are_noted_too() -> None:
+    pasted: dict[str, Any] = {"http__routers__app__rule": "Host(`a.example.net`)"}
+    seen = view(on("alpha", state("x", **pasted)), on("alpha", state("y", **pasted)))
+
+    told = explained("a.example.net", seen)
+
+    assert [note for note in told.notes if "chooses one of them" in note] != []

@@ -113,12 +113,15 @@ def test_a_session_holds_one_of_several_instances_of_another_node() -> None:
         name = f"web._at.beta.web-{n}"
         (naming,) = there["services"][name]["middlewares"]
         headers = there["middlewares"][naming]["headers"]["customRequestHeaders"]
-        assert headers["X-Constellation-Service"] == "web"
-        rule = here["routers"][f"_from.{name}"]["rule"]
+        assert headers["X-Constellation-Service"] == "web._of.web"
+        received = f"_from.web._of.web._at.beta.web-{n}"
+        rule = here["routers"][received]["rule"]
         for header, value in headers.items():
             assert f"Header(`{header}`, `{value}`)" in rule
-        assert urls(here["services"][f"_from.{name}"]) == [f"http://172.17.0.{n}:80"]
-    assert len(urls(here["services"]["_from.web"])) == 2  # for a sender that names no instance
+        assert urls(here["services"][received]) == [f"http://172.17.0.{n}:80"]
+    assert (
+        len(urls(here["services"]["_from.web._of.web"])) == 2
+    )  # for a sender that names no instance
 
 
 @pytest.mark.case("R14")
@@ -166,7 +169,7 @@ def test_the_hop_carries_what_the_scheme_of_the_container_needs(
     here = build(on("alpha", hidden(**labels)), version=version, ingress_port=9000)
 
     assert urls(there["services"]["web"]) == [f"{hop}://10.0.0.2:9000"]
-    assert urls(here["services"]["_from.web"]) == [f"{scheme}://172.17.0.2:80"]
+    assert urls(here["services"]["_from.web._of.web"]) == [f"{scheme}://172.17.0.2:80"]
     if version == "3.7":
         (name,) = there["routers"]["web.example.org"]["middlewares"]
         retry = there["middlewares"][name]["retry"]
@@ -231,3 +234,23 @@ def test_a_health_check_that_other_nodes_do_not_make_is_warned_of() -> None:
     assert warned(there) == [("web on beta", "healthcheck")]
     assert warned(there, self_node="beta") == []
     assert warned(on("beta", hidden(**service(healthcheck__path="/up")))) == []
+
+
+@pytest.mark.case("R1")
+def test_a_node_that_does_not_know_of_another_stack_yet_reaches_the_right_one() -> None:
+    def node_of(me: str, *services: NodeServiceState) -> dict[str, Any]:
+        return build(*services, version="3.7", self_node=me, ingress_port=9000)
+
+    labels: dict[str, Any] = {"http__services__app__loadbalancer__server__port": "80"}
+    photos, uptime = (
+        on(node, hidden(**labels).model_copy(update={"service": name, "name": name}))
+        for name, node in (("photos", "beta"), ("uptime", "alpha"))
+    )
+    behind = node_of("gamma", photos)
+    here = node_of("beta", photos, uptime)
+
+    (naming,) = behind["services"]["app"]["middlewares"]
+    asked = behind["middlewares"][naming]["headers"]["customRequestHeaders"]
+    rules = [one["rule"] for name, one in here["routers"].items() if name.startswith("_from.app")]
+    assert len(rules) == 1
+    assert f"`{asked['X-Constellation-Service']}`" in rules[0]

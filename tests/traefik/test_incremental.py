@@ -12,9 +12,9 @@ import pytest
 from constellation.cluster_view import ClusterView
 from constellation.traefik.composition import Composition
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
-from constellation.traefik.elements import Contribution, ElementKey, Middleware, Router, Service
+from constellation.traefik.elements import Contribution, ElementKey, Middleware, Owner, Router
 from constellation.traefik.explanation import explain
-from constellation.traefik.merging import by_service, winner_of
+from constellation.traefik.merging import by_owner, whose, winner_of
 from messages.gossip import ClusterChanged
 from messages.monitor import Label, ServiceState
 from tests.traefik.builders import on, snapshot, state
@@ -154,36 +154,37 @@ def test_a_middleware_in_a_router_is_the_one_that_its_owner_defines(sim_seed: in
 
 def middlewares_in_use(
     composition: Composition, body: dict[str, Any]
-) -> Iterator[tuple[str, str, list[Any]]]:
+) -> Iterator[tuple[Owner, str, list[Any]]]:
     """Yield owner and name of each middleware that a router needs, and all that it has."""
     for body_name, config in body["http"].get("routers", {}).items():
         key = composition.document.key_of("http", "routers", body_name)
         assert key is not None
         left_out = {item.service for item in composition.rejections.get(key.written, ())}
         used = [body["http"]["middlewares"].get(name) for name in config.get("middlewares", [])]
-        for group in by_service(composition.contributions_to(key.written)).values():
+        for group in by_owner(composition.contributions_to(key.written)).values():
             winner = winner_of(key, group)
-            service = winner.instance.service
-            if key.origin.service in {"", service} and service not in left_out:
-                for owner, name in needed_by(composition, winner):
+            owner = winner.author.owner
+            if key.origin.owner in {None, owner} and owner.service not in left_out:
+                for owner, name in needed_by(composition, winner, group):
                     yield owner, name, used
 
 
-def needed_by(composition: Composition, router: Contribution) -> Iterator[tuple[str, str]]:
+def needed_by(
+    composition: Composition, router: Contribution, group: list[Contribution]
+) -> Iterator[tuple[Owner, str]]:
     """Yield owner and name of the middlewares of a router and of its service."""
     assert isinstance(router.element, Router)
-    yield from ((router.instance.service, name) for name in router.element.middlewares)
-    service = composition.find_service("http", router.element.service)
-    if service is not None:
-        definer = winner_of(service, composition.contributions_to(service))
-        assert isinstance(definer.element, Service)
-        yield from ((definer.instance.service, name) for name in definer.element.middlewares)
+    yield from ((router.author.owner, name) for name in router.element.middlewares)
+    service = composition.find_service("http", router.element.service, whose(group))
+    if service in composition.services:
+        face = composition.services[service].face
+        yield from ((face.whose.owner, name) for name in face.middlewares)
 
 
-def definition_of(composition: Composition, owner: str, name: str) -> Any:
+def definition_of(composition: Composition, owner: Owner, name: str) -> Any:
     """Return the definition in the labels of `owner`; None: none, or one that names others."""
     key = ElementKey("http", "middlewares", name)
-    own = by_service(composition.contributions_to(key)).get(owner)
+    own = by_owner(composition.contributions_to(key)).get(owner)
     if own is None:
         return None
     definition = winner_of(key, own).element

@@ -7,10 +7,12 @@ from typing import Any
 
 from constellation.traefik.elements import (
     ENTRY_POINT,
+    Author,
     Contribution,
     Element,
     ElementKey,
     Instance,
+    Owner,
     Router,
     Service,
     Wish,
@@ -21,7 +23,9 @@ KEY = ElementKey("http", "routers", "x")
 
 
 def brings(element: Element, node: str = "alpha", created_at_utc_s: float = 0.0) -> Contribution:
-    return Contribution(Instance("web", node, "web"), created_at_utc_s, element)
+    return Contribution(
+        Instance("web", node, "web"), created_at_utc_s, element, Author(Owner("web"))
+    )
 
 
 def router(rule: str) -> Router:
@@ -42,8 +46,12 @@ def test_two_deployments_in_the_same_second_have_the_same_winner_everywhere() ->
 
 def test_an_entry_point_for_one_service_is_not_taken_over_by_a_later_deployment() -> None:
     key = ElementKey("tcp", "routers", "redis", ENTRY_POINT)
-    first = Contribution(Instance("cache", "beta", "cache"), 1.0, Router({}, "cache"))
-    later = Contribution(Instance("queue", "alpha", "queue"), 2.0, Router({}, "queue"))
+    first = Contribution(
+        Instance("cache", "beta", "cache"), 1.0, Router({}, "cache"), Author(Owner("cache"))
+    )
+    later = Contribution(
+        Instance("queue", "alpha", "queue"), 2.0, Router({}, "queue"), Author(Owner("queue"))
+    )
 
     assert winner_of(key, [later, first]) == first
     (told,) = conflicts(key, [later, first], first)

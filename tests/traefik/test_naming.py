@@ -9,7 +9,7 @@ import pytest
 
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
-from constellation.traefik.elements import Instance
+from constellation.traefik.elements import Author, Instance, Owner
 from constellation.traefik.instance_plan import plan_instance
 from constellation.traefik.naming import name_elements
 from messages.gossip import NodeServiceState
@@ -121,7 +121,9 @@ def test_an_instance_without_a_host_name_contributes_only_what_its_labels_name(
         TraefikSettings(entry_points=("redis",)),
     )
 
-    named = name_elements(Instance("web", "alpha", "web"), plan, 0.0, "", "example.org")
+    named = name_elements(
+        Instance("web", "alpha", "web"), Author(Owner("web")), plan, 0.0, "", "example.org"
+    )
 
     found = {f"{key.protocol} {key.section} {key.name}" for key in named.contributions}
     assert (found, named.rejected) == (expected, ())

@@ -142,7 +142,7 @@ def chain(*names: str) -> Middleware:
         ({"a": chain("b")}, "'b' is not defined"),
         ({"a": chain("a")}, "'a' contains itself"),
         ({"a": chain("b"), "b": chain("c"), "c": chain("a")}, "contains itself"),
-        ({"a": Middleware({"errors": {"service": "s"}})}, "service 's' is not defined"),
+        ({"a": Middleware({"errors": {"service": "s"}})}, "no service s"),
         ({}, "'a' is not defined"),
         (
             {"a": chain("0")}
@@ -162,7 +162,9 @@ def test_a_missing_reference_of_a_middleware_is_named(
         for name, one in middlewares.items()
     }
 
-    found = missing_of(ElementKey("http", "middlewares", "a"), by_key, lambda _: False)
+    found = missing_of(
+        ElementKey("http", "middlewares", "a"), by_key, lambda key: f"no service {key.name}"
+    )
 
     assert wrong in found
     assert bool(found) is bool(wrong)

@@ -144,7 +144,7 @@ def test_a_passed_on_request_gets_no_second_sticky_cookie() -> None:
     made = build(on("alpha", hidden(**labels)), ingress_port=9000)
 
     assert "sticky" in made["services"]["web"]["weighted"]
-    assert "sticky" not in made["services"]["_from.web"]["loadBalancer"]
+    assert "sticky" not in made["services"]["_from.web._of.web"]["loadBalancer"]
 
 
 def test_a_node_without_ingress_accepts_no_passed_on_requests() -> None:
@@ -154,7 +154,7 @@ def test_a_node_without_ingress_accepts_no_passed_on_requests() -> None:
 @pytest.mark.parametrize(
     ("label", "check"),
     [
-        ("path", {"path": "/up", "headers": {SERVICE_HEADER: "web"}}),
+        ("path", {"path": "/up", "headers": {SERVICE_HEADER: "web._of.web"}}),
         ("port", None),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 import time
@@ -20,6 +21,7 @@ from tests.traefik.compatibility.containers import remove_all, run_all
 from tests.traefik.compatibility.normal import SERVICES, DefaultNames, Places, Routes, normal
 from tests.traefik.compatibility.requests import Answers, Probe, ask_all, probes
 from tests.traefik.compatibility.setups import Container, Setup
+from tests.traefik.compatibility.table import LAST
 
 DOMAIN = "localhost"
 TCP_ENTRY_POINTS = ("websecure", "tls", *(f"tcp-{letter}" for letter in "abcdefgh"))
@@ -66,19 +68,46 @@ class Sides:
     their_answers: dict[str, dict[str, Answers]]  # by set-up, by request
     our_answers: dict[str, dict[str, Answers]]
 
+    def joined(self, other: Sides) -> Sides:
+        """Return both, of different set-ups; `raw` and `places` are those of `other` alone."""
+        return Sides(
+            raw=other.raw,
+            theirs=_joined(self.theirs, other.theirs),
+            ours=_joined(self.ours, other.ours),
+            places=other.places,
+            their_complaints=self.their_complaints + other.their_complaints,
+            our_complaints=self.our_complaints + other.our_complaints,
+            our_empty_servers=self.our_empty_servers + other.our_empty_servers,
+            rejected=self.rejected + other.rejected,
+            their_answers={**self.their_answers, **other.their_answers},
+            our_answers={**self.our_answers, **other.our_answers},
+        )
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {kind: {**(one.get(kind) or {}), **(other.get(kind) or {})} for kind in {*one, *other}}
+
 
 def containers(setups: Iterable[Setup]) -> list[Container]:
     """Return the containers of all set-ups."""
     return [container for setup in setups for container in setup.containers]
 
 
-def both_sides(engine: PrivateDocker, directory: Path, setups: Sequence[Setup]) -> Sides:
+def both_sides(engine: PrivateDocker, directory: Path, batches: Sequence[Sequence[Setup]]) -> Sides:
+    """Return both sides of all set-ups, one batch after another."""
+    found = (
+        _of_batch(engine, directory / str(number), batch) for number, batch in enumerate(batches)
+    )
+    return functools.reduce(Sides.joined, found)
+
+
+def _of_batch(engine: PrivateDocker, directory: Path, setups: Sequence[Setup]) -> Sides:
     """Run set-ups, two Traefiks and an agent; return their routes.
 
     The last container is started once all else is there: both Traefiks then read everything
     anew, and what they log from then on has nothing to do with the order of things at the start.
     """
-    everything = containers(setups)
+    everything = containers([*setups, LAST])
     *first, last = everything
     with contextlib.ExitStack() as stack:
         stack.callback(remove_all, engine)
@@ -157,11 +186,12 @@ def wait_for_file(side: Traefik) -> None:
     )
 
 
-def watched_count(some: Iterable[Container]) -> int:
-    """Return how many containers the agent watches: not the jobs of Compose."""
-    enabled = [one for one in some if one.labels.get("traefik.enable", "").lower() in TRUE]
+def instances_of(some: Iterable[Container]) -> int:
+    """Return how many are instances: not the jobs of Compose, nor what was never started."""
+    started = [one for one in some if one.condition != "created"]
+    enabled = [one for one in started if one.labels.get("traefik.enable", "").lower() in TRUE]
     jobs = [one for one in enabled if one.labels.get("com.docker.compose.oneoff") == "True"]
-    return sum(one.is_watched or (one in enabled and one not in jobs) for one in some)
+    return sum(one.is_watched or (one in enabled and one not in jobs) for one in started)
 
 
 def settings(engine: PrivateDocker) -> dict[str, Any]:
@@ -198,6 +228,7 @@ def ports() -> dict[str, int]:
 
 def static(directory: Path, at: Mapping[str, int]) -> list[str]:
     """Return the static configuration of a Traefik with its entry points `at` these ports."""
+    directory.mkdir(exist_ok=True)
     file = directory / "file.yaml"
     file.write_text(json.dumps(FILE))  # JSON is YAML
     entry_points = [
@@ -240,7 +271,7 @@ def empty_servers(raw: dict[str, Any]) -> list[str]:
 
 def body_at_rest(agent: Agent, some: Sequence[Container]) -> dict[str, Any]:
     """Return the agent's body when it knows the health of all and the body no longer changes."""
-    wanted = watched_count(some)
+    wanted = instances_of(some)
     wait_until(
         lambda: instances_count(agent) == wanted,
         timeout_s=180,

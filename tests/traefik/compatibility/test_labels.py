@@ -14,7 +14,7 @@ from tests.traefik.compatibility.expected import AS_TRAEFIK, EXPECTED, NOT_LISTE
 from tests.traefik.compatibility.normal import KINDS, DefaultNames, differences, normal
 from tests.traefik.compatibility.rig import Sides, both_sides
 from tests.traefik.compatibility.setups import Setup
-from tests.traefik.compatibility.table import SETUPS, chosen
+from tests.traefik.compatibility.table import FIRST, SETUPS, batches
 
 pytestmark = [
     pytest.mark.xdist_group("docker engine"),
@@ -27,7 +27,8 @@ pytestmark = [
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "setup" in metafunc.fixturenames:
-        setups = chosen(everything=metafunc.config.getoption("--all-setups"))
+        chosen = batches(everything=metafunc.config.getoption("--all-setups"))
+        setups = [setup for batch in chosen for setup in batch]
         metafunc.parametrize("setup", setups, ids=lambda setup: setup.name)
 
 
@@ -38,8 +39,8 @@ def sides(
     pytestconfig: pytest.Config,
 ) -> Sides:
     private_engine.remove_all()
-    setups = chosen(everything=pytestconfig.getoption("--all-setups"))
-    return both_sides(private_engine, tmp_path_factory.mktemp("labels"), setups)
+    chosen = batches(everything=pytestconfig.getoption("--all-setups"))
+    return both_sides(private_engine, tmp_path_factory.mktemp("labels"), chosen)
 
 
 @pytest.mark.scenario(27)
@@ -172,8 +173,9 @@ def test_a_planted_difference_is_reported_for_its_setup_only(sides: Sides, plant
     changed = normal(raw, "docker", sides.places, DefaultNames())
 
     assert {
-        name: differences(part(sides.theirs, name), part(changed, name)) != "" for name in SETUPS
-    } == {name: name == setup for name in SETUPS}
+        one.name: differences(part(sides.theirs, one.name), part(changed, one.name)) != ""
+        for one in FIRST
+    } == {one.name: one.name == setup for one in FIRST}
 
 
 def test_the_comparison_covers_every_kind_of_element(sides: Sides) -> None:
