@@ -270,7 +270,8 @@ class GossipActor(AsyncShell):
         if report is not None:
             self.post_soon("admin", report)
         for event in events:
-            self.perform(Note(event.what, {"of": event.node, "why": event.reason}, "warning"))
+            level = "info" if event.what == "path_restored" else "warning"
+            self.perform(Note(event.what, {"of": event.node, "why": event.reason}, level))
             self.post_soon("admin", event)
         return [ip for ip, _ in foreign]
 

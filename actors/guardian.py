@@ -12,6 +12,8 @@ from __future__ import annotations
 import gc
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from setproctitle import setproctitle
 
@@ -29,6 +31,28 @@ from constellation.supervision.restart import RestartHistory
 log = get_logger(__name__)
 
 EXIT_GIVEN_UP = 1
+
+
+def end_earlier_run(directories: NodeDirectories) -> None:
+    """End the processes that an earlier run of this node has left, which may use its ports.
+
+    Raises:
+        AdapterError: one of them does not end.
+    """
+    with _in_runtime_dir(directories):
+        leftovers = end_leftovers(directories.runtime_dir)
+    if leftovers:
+        log.warning("leftovers_ended", process_ids=leftovers)
+
+
+@contextmanager
+def _in_runtime_dir(directories: NodeDirectories) -> Iterator[None]:
+    runtime_dir = directories.runtime_dir
+    try:
+        yield
+    except OSError as error:
+        what = f"the processes of this node cannot be started in {runtime_dir}"
+        raise disk_error(what, error, runtime_dir / "agent") from error
 
 
 class Guardian:
@@ -73,15 +97,9 @@ class Guardian:
                 return 0 if self._signalled else EXIT_GIVEN_UP
 
     def _start_life(self) -> NodeLife:
-        runtime_dir = self.directories.runtime_dir
-        try:
-            leftovers = end_leftovers(runtime_dir)
-            if leftovers:
-                log.warning("leftovers_ended", process_ids=leftovers)
+        end_earlier_run(self.directories)
+        with _in_runtime_dir(self.directories):
             return NodeLife(self.settings, self.directories)
-        except OSError as error:
-            what = f"the processes of this node cannot be started in {runtime_dir}"
-            raise disk_error(what, error, runtime_dir / "agent") from error
 
     def _on_ready(self, missing: tuple[str, ...]) -> None:
         notify_systemd("READY=1")

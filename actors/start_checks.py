@@ -1,6 +1,7 @@
 """What the start would refuse on this machine: found out without creating or changing anything.
 
-The start runs the same checks before it creates its first file, so a refusal leaves nothing behind.
+The start runs the same checks.  A refusal leaves nothing behind: until all are passed, the start
+has created only directories and their lock, which it removes.
 """
 
 from __future__ import annotations
@@ -11,9 +12,16 @@ from dataclasses import dataclass
 from actors.adapters.cluster_key import check_cluster_key
 from actors.adapters.docker_tls import check_docker_tls
 from actors.adapters.listening import listening_problem
-from actors.adapters.node_directory import directory_problems, in_use, lock_holder, space_problems
+from actors.adapters.node_directory import (
+    directory_problems,
+    in_use,
+    lock_holder,
+    paths,
+    space_problems,
+)
 from actors.adapters.node_identity import check_identity
 from actors.adapters.tailnet_address import with_tailnet_address_here
+from actors.transport.process import running_processes
 from constellation.errors import AdapterError, ConfigError, ConstellationError
 from constellation.settings.agent import Settings
 
@@ -41,8 +49,15 @@ def check_start(settings: Settings) -> StartCheck:
     except (AdapterError, ConfigError) as error:
         found.append(error)
     else:
-        found += address_problems(settings, with_ports=holder is None)
+        is_running = holder is not None or (not found and _has_leftovers(settings))
+        found += address_problems(settings, with_ports=not is_running)
     return StartCheck(tuple(found), holder)
+
+
+def _has_leftovers(settings: Settings) -> bool:
+    """Return whether an earlier run has left processes, which the next start ends."""
+    _, runtime_dir = paths(settings.data_dir, settings.runtime_dir)
+    return runtime_dir.is_dir() and bool(running_processes(runtime_dir))
 
 
 def refuse_files(settings: Settings) -> None:

@@ -21,7 +21,7 @@ from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.node_identity import load_identity
 from actors.adapters.parts import find_missing
 from actors.adapters.tailnet_address import wait_for_tailnet_address
-from actors.guardian import Guardian
+from actors.guardian import Guardian, end_earlier_run
 from actors.start_checks import check_start, refuse_addresses, refuse_files
 from constellation import __version__
 from constellation.errors import AdapterError, ConfigError, ConstellationError
@@ -75,9 +75,10 @@ def _run(settings: Settings) -> int:
     configure_logging(form=_form(settings.log), level=settings.log.level, node=settings.node_name)
     refuse_files(settings)
     settings = wait_for_tailnet_address(settings, say=_say_waiting)
-    refuse_addresses(settings)
     directories = NodeDirectories(settings.data_dir, settings.runtime_dir)
     try:
+        end_earlier_run(directories)
+        refuse_addresses(settings)
         node.set_settings(settings)
         node.set_cluster_key(load_cluster_key(settings))
         load_identity(settings)  # made or refused here, where a person looks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 import subprocess
@@ -221,8 +222,33 @@ def test_refused_start_leaves_no_directory_behind(tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
 
     NodeDirectories(str(tmp_path / "b"), None).unlock()
-    NodeDirectories(str(tmp_path / "b"), None).discard()  # that was there before
-    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == [LOCK_NAME, "run"]
+    NodeDirectories(str(tmp_path / "b"), None).discard()  # of directories that were there before
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["run"]
+
+    (tmp_path / "b" / "node_identity").touch()
+    NodeDirectories(str(tmp_path / "b"), None).discard()  # of an agent that has run
+    assert (tmp_path / "b" / LOCK_NAME).exists()
+
+
+def test_lock_file_that_is_removed_before_it_is_locked_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.lockf
+    seen: list[int] = []
+
+    def lockf(lock: int, operation: int) -> None:
+        if not seen:
+            (tmp_path / LOCK_NAME).unlink()
+        seen.append(lock)
+        real(lock, operation)
+
+    monkeypatch.setattr(fcntl, "lockf", lockf)
+
+    directories = NodeDirectories(str(tmp_path), None)
+
+    assert len(seen) == 2
+    assert f"(process {os.getpid()})" in locked_by_another(tmp_path)
+    directories.unlock()
 
 
 def test_lock_is_seen_without_being_taken(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from actors.adapters.listening import is_own_address, listening_problem
 from actors.adapters.node_directory import NodeDirectories
 from actors.start_checks import check_start
+from actors.transport.process import write_pid_file
 from constellation.errors import AdapterError, ConfigError
 from constellation.settings.agent import Settings
 from constellation.settings.listeners import Listener
@@ -166,6 +167,17 @@ def test_agent_that_runs_is_no_problem_and_its_ports_are_not_tried(
         checked = check_start(given)
 
     assert (checked.problems, checked.holder) == ((), 4711)
+
+
+@pytest.mark.case("O11")
+def test_ports_of_processes_that_the_start_ends_are_not_tried(tmp_path: Path, address: str) -> None:
+    given = settings(tmp_path, address)
+    runtime_dir = tmp_path / "data" / "run"
+    runtime_dir.mkdir(parents=True, mode=0o700)
+    write_pid_file(runtime_dir, "0a1b2c-1")  # of this process, which runs
+
+    with socket.create_server((address, given.gossip.port)):
+        assert problems(given) == []
 
 
 def test_tailnet_address_that_is_not_there_is_found(tmp_path: Path) -> None:

@@ -52,16 +52,20 @@ class NodeDirectories:
             self._lock = None
 
     def discard(self) -> None:
-        """Remove the directories that this start created, as far as they are empty; unlock.
-
-        The lock file goes only with its directory: another agent may be about to lock it.
-        """
-        if self.data_dir in self._made:
-            (self.data_dir / LOCK_NAME).unlink(missing_ok=True)
+        """Remove what this start created, unless something has been saved there; unlock."""
+        self._remove_lock_file()
         for directory in reversed(self._made):
             with contextlib.suppress(OSError):  # it is not empty: something of use was saved
                 directory.rmdir()
         self.unlock()
+
+    def _remove_lock_file(self) -> None:
+        """Remove the lock file, if this start holds it and nothing has been saved beside it."""
+        if self._lock is None:
+            return
+        with contextlib.suppress(OSError):  # it is of no harm
+            if {path.name for path in self.data_dir.iterdir()} <= {LOCK_NAME, "run"}:
+                (self.data_dir / LOCK_NAME).unlink()
 
     def _make(self, path: Path) -> None:
         make_private_directory(path, self._made)
@@ -181,6 +185,9 @@ def _lock(data_dir: Path) -> int:
         if error.errno not in {errno.EACCES, errno.EAGAIN}:
             raise disk_error(f"{path} cannot be locked", error, path) from error
         raise in_use(data_dir, holder) from error
+    if not os.fstat(lock).st_nlink:  # a start that was refused has removed it meanwhile
+        os.close(lock)
+        return _lock(data_dir)
     with contextlib.suppress(OSError):  # only informative: a full disk must not prevent the start
         os.pwrite(lock, f"{os.getpid():<{_PROCESS_ID_CHARACTERS}}\n".encode(), 0)
     return lock

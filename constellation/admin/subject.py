@@ -24,6 +24,7 @@ def subject_of(text: str) -> str:
         host = host.rpartition("@")[2]  # without the user
     if not host.endswith("]") and (host.count(":") == 1 or host.startswith("[")):
         host = _PORT.sub("", host)
+    host = host.rstrip(".")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     return _in_ascii(host).lower().rstrip(".")

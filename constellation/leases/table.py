@@ -96,7 +96,7 @@ class LeaseTable:
             case LeaseRenew():
                 return self._renew(index, command)
             case LeaseRelease(name=name, fencing_token=token):
-                return self._free(name, token, "its holder gave it back")
+                return self._free(name, token, "its holder released it")
             case LeaseExpire(name=name, fencing_token=token, renewed_index=renewed_index):
                 held = self._leases.get(name)
                 if held is None or held.renewed_index > renewed_index:

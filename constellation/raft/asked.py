@@ -169,10 +169,7 @@ def already_done(order: RaftOrder, leader: str, configuration: Configuration) ->
 
 _TEXTS = {
     "add": lambda order: f"{order.node} is now a member; it becomes a voter if one is needed",
-    "remove": lambda order: (
-        f"{order.node} is no longer a member; it stays out until `constellation raft add "
-        f"{order.node}`"
-    ),
+    "remove": lambda order: f"{order.node} is no longer a member",
     "promote": lambda order: f"{order.node} is now a voter",
     "demote": lambda order: (
         f"{order.node} is now a non-voting member; `constellation raft promote {order.node}` makes "

@@ -104,7 +104,7 @@ class Bootstrap:
         if count < self._expect:
             return (
                 f"{count} of {self._expect} nodes that begin the cluster are up",
-                "start the others, or see with `constellation nodes` why they are not found",
+                "start those that do not run; `constellation status` says what keeps others away",
             )
         return "", ""
 

@@ -237,7 +237,9 @@ class RaftNode:
             return  # it would only depose a live leader (thesis §4.2.3)
         if not request.pre_vote and request.term > self.state.term:
             # The election timer keeps running: otherwise later terms could delay every election.
-            self._enter_later_term(request.term, now_s, why=f"{request.candidate} stands")
+            self._enter_later_term(
+                request.term, now_s, why=f"{request.candidate} stands for election"
+            )
         self._election.on_request(request, now_s)
 
     def _on_vote_response(self, answer: RaftVoteResponse, now_s: float) -> None:

@@ -27,6 +27,7 @@ from constellation.settings.names import SettingNames, is_secret, names_of, show
 
 PREFIX = "CONSTELLATION_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+FILE_CHARACTERS_MAX = 1 << 20
 _OTHERS = 0o007
 
 
@@ -138,7 +139,8 @@ def _text_of(file: str, named_by: str) -> tuple[str, int]:
         with Path(file).open(
             encoding="utf-8-sig"
         ) as opened:  # some editors write a byte order mark
-            text, mode = opened.read(), os.fstat(opened.fileno()).st_mode
+            mode = os.fstat(opened.fileno()).st_mode
+            text = opened.read(FILE_CHARACTERS_MAX + 1)
     except UnicodeDecodeError:
         raise ConfigError(f"settings file {file} is not UTF-8 text; save it as UTF-8") from None
     except (OSError, ValueError) as error:
@@ -147,6 +149,11 @@ def _text_of(file: str, named_by: str) -> tuple[str, int]:
             f"settings file {file} cannot be read: {why}; correct the path in {named_by}, or let "
             "this user read it"
         ) from None
+    if len(text) > FILE_CHARACTERS_MAX:
+        raise ConfigError(
+            f"settings file {file} has more than {FILE_CHARACTERS_MAX} characters; correct the "
+            f"path in {named_by}"
+        )
     if not file.endswith(SUFFIXES):
         raise ConfigError(f"settings file {file}: its name must end in .toml, .yaml or .yml")
     return text, mode

@@ -107,6 +107,8 @@ class _Planner:
 
     def _check_providers(self) -> None:
         """Warn of names of providers that Traefik is not known to have."""
+        if not any("@" in label.value for label in self._state.labels):
+            return  # nearly always
         for elements in self._labels.asked.values():
             for asked in elements.values():
                 for option, name in foreign_names(asked.config or {}):

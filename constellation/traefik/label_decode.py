@@ -40,6 +40,7 @@ _SECONDS_DIGITS_MAX = 9
 _DURATION_CHARACTERS_MAX = 24
 # Traefik joins lists by this mark internally, so a value that contains it is misread.
 _LIST_MARK = "║"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _EMPTY: tuple[object, ...] = ("", [])  # values of labels without a value
 _NAME_CHARACTERS_MAX = 256  # YAML allows 1,024 for a key
 
@@ -265,7 +266,7 @@ def _unknown(struct: Struct, node: LabelNode) -> Fault:
 
 
 def _is_unicode(text: str) -> bool:
-    return not re.search("[\ud800-\udfff]", text)
+    return text.isascii() or not _SURROGATE.search(text)
 
 
 def no_boolean(text: str) -> Fault:

@@ -32,7 +32,10 @@ class LabelNode:
     def find(self, name: str) -> LabelNode | None:
         """Return the child called `name` in any case."""
         wanted = name.lower()
-        return next((child for child in self.children if child.name.lower() == wanted), None)
+        for child in self.children:
+            if child.name.lower() == wanted:
+                return child
+        return None
 
     def leaves(self) -> Iterable[tuple[str, LabelNode]]:
         """Yield every node below this one that has a value, with its lower-case path."""
@@ -66,8 +69,11 @@ def label_tree(labels: Iterable[Label], complaints: list[Complaint]) -> LabelNod
 
 
 def _parts(name: str) -> list[str] | None:
-    parts: list[str] = []
-    for part in name.split("."):
+    parts = name.split(".")
+    if "[" not in name and "]" not in name:  # nearly always
+        return parts if all(parts) and 2 <= len(parts) <= DEPTH_MAX else None
+    given, parts = parts, []
+    for part in given:
         match = _PART.fullmatch(part)
         if match is None:
             return None

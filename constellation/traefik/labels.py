@@ -6,7 +6,7 @@ A wrong label only invalidates the router, service or middleware that it is abou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,16 +50,16 @@ _STRUCTS: dict[tuple[Protocol, Section], Struct] = {
 class Asked:
     """One element that labels define; `config` is None if its labels are wrong.
 
-    `label` is its first label; `labels` are all of them, by their lower-case path below it.
+    `node` has its labels.
     """
 
-    label: str
+    node: LabelNode
     config: dict[str, Any] | None
-    labels: Mapping[str, str]
 
     def label_of(self, option: str) -> str:
         """Return the label that sets `option`, or else the first one."""
-        return self.labels.get(option.lower(), self.label)[:SHOWN_CHARACTERS_MAX]
+        labels = {path: leaf.label for path, leaf in self.node.leaves()}
+        return labels.get(option.lower(), self.node.label)[:SHOWN_CHARACTERS_MAX]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _read_section(
             reason = f"names have no dots: Traefik reads {node.name[:64]!r} as the name"
             remedy = f"call it {dotted.name.replace('.', '-')[:64]}"
             complaints.append(_complaint(dotted, reason, remedy))
-            found[dotted.name] = Asked(dotted.label, None, {})
+            found[dotted.name] = Asked(dotted, None)
         name = node.name
         if with_dots and not node.children:
             continue
@@ -175,8 +175,7 @@ def _read_section(
             # middleware without an option could let in more than its owner wrote.
             is_service = section.name.lower() == "services"
             decoder = LabelDecoder(version, complaints, passes_over=is_service)
-            labels = {path: leaf.label for path, leaf in node.leaves()}
-            found[name] = Asked(node.label, decoder.element(struct, node), labels)
+            found[name] = Asked(node, decoder.element(struct, node))
     return found
 
 
@@ -212,7 +211,8 @@ def _is_enabled(tree: LabelNode, labels: Iterable[Label], complaints: list[Compl
 
     A switch that cannot be read counts as off, so that nothing is published by mistake.
     """
-    switches = [(leaf.label, leaf.value) for path, leaf in tree.leaves() if path == "enable"]
+    enable = tree.find("enable")
+    switches = [(enable.label, enable.value)] if enable is not None and enable.has_value else []
     switches += [
         (label.name, label.value.strip()) for label in labels if label.name.lower() == SWITCH
     ]

@@ -20,6 +20,8 @@ from constellation.traefik.rule_match import Match, evaluate
 # are always fast are tried: with few alternatives, and without nested repetition.
 PATTERNS_TRIED_MAX = 256
 _ATOM = re.compile(r"\\.|\[(?:\\.|[^\]])+\]")
+# In a set of characters, what a later Python may read as an operation on sets.
+_SET_OPERATION = re.compile(r"\[\^?\[|--|&&|~~|\|\|")
 _REPEATED_GROUP = re.compile(r"\)[*+?{]")
 _REPEAT = re.compile(r"[*+{]|(?<!\()\?")
 _REPEATS_MAX, _ALTERNATIVES_MAX = 2, 3
@@ -109,7 +111,8 @@ def _is_host(value: str, host: str) -> bool:
 def _is_quick(pattern: str) -> bool:
     bare = _ATOM.sub("x", pattern)
     return (
-        not _REPEATED_GROUP.search(bare)
+        not _SET_OPERATION.search(pattern)
+        and not _REPEATED_GROUP.search(bare)
         and len(_REPEAT.findall(bare)) <= _REPEATS_MAX
         and bare.count("|") <= _ALTERNATIVES_MAX
     )

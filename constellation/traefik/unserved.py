@@ -93,5 +93,5 @@ def _reasons(rejected: Iterable[Rejection]) -> Mapping[tuple[str, str], str]:
     for item in rejected:
         if not item.is_sent:
             label = f"{item.label}: " if item.label else ""
-            reasons.setdefault((item.service, item.node), f"{label}{item.reason}")
+            reasons.setdefault((item.service, item.node), f"{label}{item.shown().reason}")
     return reasons

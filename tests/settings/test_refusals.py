@@ -139,6 +139,7 @@ def test_wrong_file_is_reported_with_its_line_or_setting(
         ("/nowhere/a.toml", {}, ["/nowhere/a.toml cannot be read: No such file", "in --config"]),
         (None, {"CONSTELLATION_CONFIG": "/nowhere/a.toml"}, ["/nowhere/a.toml", "_CONFIG, or"]),
         ("/proc", {}, ["/proc cannot be read: Is a directory"]),
+        ("/dev/zero", {}, ["/dev/zero has more than 1048576 characters", "in --config"]),
         ("a\0.toml", {}, ["cannot be read: its name contains a NUL"]),
     ],
 )

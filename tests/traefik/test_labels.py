@@ -104,4 +104,4 @@ def test_a_rejection_names_the_label_of_the_option() -> None:
     asked = read(RULE | {"traefik.http.routers.x.EntryPoints": "web"}).of("http", "routers")["x"]
 
     assert asked.label_of("entryPoints") == "traefik.http.routers.x.EntryPoints"
-    assert asked.label_of("tls") == asked.label
+    assert asked.label_of("tls") == asked.node.label

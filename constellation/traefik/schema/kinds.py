@@ -7,7 +7,7 @@ it, so that every release of that version takes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 VERSIONS = ("3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7")
@@ -109,11 +109,16 @@ class Struct:
 
     fields: tuple[Field, ...]
     check: StructCheck = accept_any
+    _by_name: Mapping[str, Field] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Remember the fields by name."""
+        by_name = {one.name.lower(): one for one in self.fields}
+        object.__setattr__(self, "_by_name", by_name)
 
     def find(self, name: str) -> Field | None:
         """Return the field called `name` in any case."""
-        wanted = name.lower()
-        return next((field for field in self.fields if field.name.lower() == wanted), None)
+        return self._by_name.get(name.lower())
 
 
 @dataclass(frozen=True, slots=True)
