@@ -254,7 +254,7 @@ def _split_service(protocol: Protocol, asked: dict[str, Any], label: str) -> Ser
     balancer = dict(asked.get("loadBalancer", {}))
     server = balancer.pop("server", {})
     wish = Wish(
-        port=int(server.get("port") or 0),
+        port=int(server.get("port", "").partition("/")[0] or 0),
         scheme=server.get("scheme", ""),
         url=server.get("url", ""),
         label=label,

@@ -427,3 +427,27 @@ def test_a_node_that_joins_brings_its_warnings() -> None:
     counts = [builder.build(view(web, **seen)).warned_count for seen in (alone, OTHERS, alone)]
 
     assert counts == [0, 1, 0]
+
+
+@pytest.mark.case("R12")
+def test_a_port_with_its_protocol_is_used_without_it() -> None:
+    configuration = made({**RULE, SERVICE + "server.port": "80/tcp"})
+
+    assert warned(configuration).remedy == "write 80"
+    (service,) = body(configuration, "services").values()
+    assert service["loadBalancer"]["servers"] == [{"url": "http://127.0.0.1:8080"}]
+
+
+@pytest.mark.case("R12")
+def test_a_port_beside_a_url_has_no_effect_and_is_told() -> None:
+    labels = {SERVICE + "server.url": "http://127.0.0.1:99/", SERVICE + "server.port": "80"}
+
+    configuration = made({**RULE, **labels})
+
+    assert warned(configuration).reason == "beside url, port has no effect"
+
+
+@pytest.mark.case("R12")
+def test_the_highest_priority_that_traefik_takes_is_sent() -> None:
+    assert made({**RULE, ROUTER + "priority": str(2**63 - 1 - 1000)}).rejected == ()
+    assert made({**RULE, ROUTER + "priority": str(2**63 - 1000)}).rejected != ()
