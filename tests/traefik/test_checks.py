@@ -72,6 +72,7 @@ WARNED: list[tuple[Check, str]] = [
     (addresses.server_url, "http://a:99999/"),
     (addresses.server_url, "/run/x.sock"),
     (checks.redirect_port, "http"),
+    (checks.http_port, "80/tcp"),
     (checks.url_scheme, "ws"),
     (checks.best_one_of("it is ignored", "a", "b"), "c"),
 ]
@@ -101,6 +102,8 @@ BAD: list[tuple[Check, str]] = [
     (checks.port_text, "0"),
     (checks.port_text, "65536"),
     (checks.port_text, "http"),
+    (checks.port_text, "80/tcp"),
+    (checks.http_port, "http/tcp"),
     (checks.breaker_expression, ""),
     (checks.breaker_expression, "NetworkErrorRatio() > 1"),
     (checks.breaker_expression, "NetworkErrorRatio() > -0.5"),

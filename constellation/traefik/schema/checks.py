@@ -194,6 +194,22 @@ def port_text(text: str) -> Fault | None:
     return Fault(f"{text[:64]!r} is not a port", "write a number from 1 to 65535")
 
 
+def http_port(text: str) -> Fault | None:
+    """Accept a port; Traefik reads 80/tcp as port 80 and a path that it does not use."""
+    port, slash, protocol = text.partition("/")
+    if slash and protocol and _is_port(port):
+        return warning(f"{text[:64]!r} is more than a port; {port} is used", f"write {port}")
+    return port_text(text)
+
+
+def url_alone(values: Mapping[str, Any]) -> Fault | None:
+    """Warn of a port or a scheme beside a URL, which Traefik's Docker provider does not take."""
+    beside = [name for name in ("port", "scheme") if values.get(name)]
+    if not values.get("url") or not beside:
+        return None
+    return warning(f"beside url, {' and '.join(beside)} has no effect", f"remove {beside[0]}")
+
+
 def redirect_port(text: str) -> Fault | None:
     """Warn of a port to which no browser can be sent."""
     if _is_port(text):

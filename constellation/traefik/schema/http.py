@@ -18,7 +18,7 @@ from constellation.traefik.schema.kinds import (
 )
 
 # Traefik keeps the highest thousand for itself.
-PRIORITY = Whole(at_least=-(2**63) + 1001, at_most=2**63 - 1 - 1001)
+PRIORITY = Whole(at_least=-(2**63) + 1001, at_most=2**63 - 1 - 1000)
 
 _DOMAIN = Struct((Field("main", Text()), Field("sans", Texts(checks.not_empty))))
 
@@ -62,12 +62,13 @@ def _scheme_form(text: str) -> str:
 # `port`, `scheme` and `url` say how the container is reached; the others become part of the server.
 SERVER = Struct(
     (
-        Field("port", Text(checks.port_text)),
+        Field("port", Text(checks.http_port)),
         Field("scheme", Text(checks.url_scheme, form=_scheme_form)),
         Field("url", Text(server_url)),
         Field("weight", Whole(useful=(0, 2**63 - 1), otherwise="the server gets no requests")),
         Field("preservePath", Flag(), since="3.2"),
-    )
+    ),
+    checks.url_alone,
 )
 
 _COOKIE = Struct(

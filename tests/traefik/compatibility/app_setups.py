@@ -301,7 +301,7 @@ PathPrefix(`/_synapse/client`))
         routers.~.rule=Host(`~.example.org`) && (PathPrefix(`/api`) || PathPrefix(`/dashboard`))
         routers.~.service=api@internal
         """,
-        probes="GET ~.example.org/api/http/middlewares/guard@file",
+        probes="GET ~.example.org/api/entrypoints/nowhere",
     ),
     single(
         "plex",

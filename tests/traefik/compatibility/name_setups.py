@@ -90,7 +90,7 @@ NAMES = (
         member("default-names-that-collide", "my-app"),
     ),
     single("default-name-" + "l" * 45, ""),
-    single("default-name-" + "m" * 70, ""),
+    several("long-default", member("long-default", "m" * 70)),
     single(
         "default-with-options",
         """

@@ -151,7 +151,7 @@ def _of_batch(engine: PrivateDocker, directory: Path, setups: Sequence[Setup]) -
             their_complaints=complaints(docker_side)[logged[0] :],
             our_complaints=complaints(agent_side)[logged[1] :],
             our_empty_servers=empty_servers(our_raw),
-            rejected=json.loads(agent.get("/api/rejected")[1]),
+            rejected=json.loads(agent.run_command("rejected", "--json").stdout)["rejected"],
             their_answers=ask_all(docker_side, their_ports, asked, places),
             our_answers=ask_all(agent_side, our_ports, asked, places),
         )
