@@ -16,7 +16,9 @@ def keyring_report(
     A node that has left is none of them: it takes over the keys when it comes back.
     """
     answered = tuple(sorted(states, key=lambda state: state.node))
-    silent, missing = tuple(sorted(unanswered)), tuple(sorted(dead))
+    silent = tuple(sorted(unanswered))
+    # One that was asked may have been declared dead since.
+    missing = tuple(sorted(set(dead) - {*silent, *(state.node for state in answered)}))
     return KeyringReport(
         nodes=answered,
         unanswered=silent,

@@ -111,7 +111,7 @@ class _Planner:
             return  # nearly always
         for elements in self._labels.asked.values():
             for asked in elements.values():
-                for option, name in foreign_names(asked.config or {}):
+                for option, name in foreign_names(asked.read):
                     if fault := unknown_provider(name, self._settings):
                         self._complain(asked, option, fault)
 
@@ -125,7 +125,7 @@ class _Planner:
                 is_sent=True,
             )
             for asked in self._labels.of("http", "middlewares").values()
-            for name in bare_names(asked.config or {})
+            for name in bare_names(asked.read)
         ]
 
     def _is_routed(self, protocol: Protocol) -> bool:
@@ -174,9 +174,11 @@ class _Planner:
 
     def _routers(self, protocol: Protocol) -> None:
         for name, asked in self._labels.of(protocol, "routers").items():
+            config = {option: value for option, value in asked.read.items() if value not in EMPTY}
             if asked.config is None:
+                for option, fault in router_faults(protocol, config, self._settings, is_part=True):
+                    self._complain(asked, option, fault)
                 continue
-            config = {option: value for option, value in asked.config.items() if value not in EMPTY}
             service = self._service_of(protocol, asked, own_name(config.pop("service", "")))
             faults = router_faults(protocol, config, self._settings)
             for option, fault in faults:

@@ -21,6 +21,7 @@ SERVICE = "constellation.service"
 PRIMARY = "constellation.primary"
 OWN_PREFIX = "constellation."
 OWN_LABELS = (ENABLE, SERVICE, PRIMARY, SWITCH, PROTOCOL_LABEL)
+_OWN_ENDS = tuple(name.removeprefix(OWN_PREFIX) for name in OWN_LABELS)
 
 PROTOCOLS = ("http", "tcp", "udp")
 _PARTS = (*PROTOCOLS, "enable", "docker")
@@ -71,7 +72,9 @@ def _of_constellation(labels: Iterable[Label]) -> Iterable[Complaint]:
             yield _warning(label.name, reason, "remove one of them")
         seen[name] = label.value
         if name not in OWN_LABELS:
-            remedy = did_you_mean(name, OWN_LABELS, f"use one of {', '.join(OWN_LABELS)}")
+            near = nearest(name.removeprefix(OWN_PREFIX), _OWN_ENDS)
+            remedy = f"use one of {', '.join(OWN_LABELS)}"
+            remedy = f"did you mean {OWN_PREFIX}{near}?" if near else remedy
             yield _warning(label.name, "Constellation has no such label", remedy)
         elif name == PRIMARY and label.value.strip().lower() not in _ROLES:
             yield _unknown_role(label)

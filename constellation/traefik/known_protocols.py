@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from constellation.near_names import did_you_mean
 from constellation.traefik.rejection import Complaint
 
 LABEL = "constellation.tcp"
@@ -51,8 +52,8 @@ def known_protocol(image: str, label: str) -> KnownProtocol | Complaint | None:
         if label == protocol.name or (not label and _base_name(image) in protocol.images):
             return protocol
     if label:
-        names = ", ".join(protocol.name for protocol in PROTOCOLS)
-        remedy = f"use one of {names}, none"
+        known = (*(protocol.name for protocol in PROTOCOLS), "none")
+        remedy = did_you_mean(label, known, f"use one of {', '.join(known)}")
         return Complaint(LABEL, f"the protocol {label[:64]!r} is unknown", remedy)
     return None
 

@@ -68,6 +68,7 @@ class LabelDecoder:
         self._complaints = complaints
         self._passes_over = passes_over
         self._faults_count = 0  # of labels for which the element is left out
+        self.read: dict[str, Any] = {}  # what could be read of the last element, wrong or not
 
     def element(self, struct: Struct, node: LabelNode) -> dict[str, Any] | None:
         """Return the element at `node`; None if one of its labels makes Traefik refuse it.
@@ -75,11 +76,12 @@ class LabelDecoder:
         All labels are read in any case, so that all faults are found at once.
         """
         self._faults_count = 0
+        self.read = {}
         if not node.children:
             self._add(node.label, Fault("it has no options", "add an option below it"))
             return None
-        values = self._struct(struct, node)
-        return None if self._faults_count else values
+        self.read = self._struct(struct, node)
+        return None if self._faults_count else self.read
 
     def _add(self, label: str, fault: Fault) -> None:
         self._faults_count += not fault.is_sent

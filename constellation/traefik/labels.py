@@ -50,11 +50,12 @@ _STRUCTS: dict[tuple[Protocol, Section], Struct] = {
 class Asked:
     """One element that labels define; `config` is None if its labels are wrong.
 
-    `node` has its labels.
+    `node` has its labels; `read` is what could be read of them, to find what else is wrong.
     """
 
     node: LabelNode
     config: dict[str, Any] | None
+    read: dict[str, Any] = field(default_factory=dict)
 
     def label_of(self, option: str) -> str:
         """Return the label that sets `option`, or else the first one."""
@@ -175,7 +176,7 @@ def _read_section(
             # middleware without an option could let in more than its owner wrote.
             is_service = section.name.lower() == "services"
             decoder = LabelDecoder(version, complaints, passes_over=is_service)
-            found[name] = Asked(node, decoder.element(struct, node))
+            found[name] = Asked(node, decoder.element(struct, node), decoder.read)
     return found
 
 

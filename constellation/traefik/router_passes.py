@@ -52,7 +52,7 @@ def _compose(composition: Composition, key: ElementKey) -> None:
         router = _Router(composition, key, winner.element, whose(own))
         needs |= router.needs()
         if wrong := router.missing():
-            rejected += _left_out(key, group, *wrong)
+            rejected += [one for found in wrong for one in _left_out(key, group, *found)]
         elif (routed := router.routed_instead()) is not None:
             rejected += [_no_default_router(key, one, routed) for one in group]
         else:
@@ -101,16 +101,17 @@ class _Router:
         named += [ElementKey(protocol, "middlewares", name) for name, _ in self._named]
         return self._composition.needs_of(named)
 
-    def missing(self) -> tuple[str, str] | None:
-        """Return the option with a missing reference, and the reason; None: nothing is missing."""
+    def missing(self) -> list[tuple[str, str]]:
+        """Return each option with a missing reference, and the reason."""
+        found = []
         if self._service is not None and (
             wrong := self._composition.service_missing(self._service)
         ):
-            return "service", wrong
-        for key in self._middlewares:
+            found.append(("service", wrong))
+        for key in dict.fromkeys(self._middlewares):
             if not is_foreign(key.name) and (wrong := self._composition.missing_of(key)):
-                return "middlewares", wrong
-        return None
+                found.append(("middlewares", wrong))
+        return found
 
     def routed_instead(self) -> Instance | None:
         """Return an instance that a default router must not lead to; None: there is none."""

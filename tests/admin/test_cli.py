@@ -25,6 +25,7 @@ from tests.admin.builders import (
     cluster_in_trouble,
     members,
     nodes_report,
+    part,
     said,
     service,
     services_report,
@@ -87,6 +88,18 @@ def test_output_to_a_pipe_has_no_colour_and_one_line_for_each_row(agent: Agent, 
     assert "\x1b" not in ran.out
     table, _, problems = ran.out.partition("\n\n")
     assert (len(table.splitlines()), len(problems.splitlines())) == (2, 1)
+
+
+@pytest.mark.case("O17")
+def test_optional_parts_that_a_host_lacks_are_listed_only_on_demand(agent: Agent, run: Run) -> None:
+    absent = part("dns", "absent", "DNS records are not managed", "point them yourself")
+    agent.answer = status_report(WELL, [status("alpha", parts=(absent,))], ())
+
+    brief, verbose = run("status"), run("status", "--verbose")
+
+    assert (brief.code, verbose.code) == (0, 0)
+    assert "dns" not in brief.out
+    assert "dns on alpha: DNS records are not managed; point them yourself" in verbose.out
 
 
 # Not answered.

@@ -30,7 +30,7 @@ def test_silent_node_is_named_with_what_to_do() -> None:
 
 @pytest.mark.case("O2")
 def test_order_names_the_nodes_that_it_did_not_reach() -> None:
-    report = keyring_report([state("alpha", "k1")], ("gamma",), ("beta",))
+    report = keyring_report([state("alpha", "k1")], ("gamma",), ("beta", "gamma"))
 
     assert away_from(report) == ("beta", "gamma")
     assert reach_of(report) == "done on 1 of 3 nodes; not reached: beta, gamma"

@@ -58,6 +58,7 @@ def test_status_holds_each_nodes_own_report(pair: list[Agent]) -> None:
         assert running["admin"] == agent.process_id_of("admin")
 
 
+@pytest.mark.case("O10")
 def test_command_with_another_key_is_refused_with_the_reason(
     pair: list[Agent], tmp_path: Path
 ) -> None:

@@ -32,7 +32,7 @@ def warned(*services: NodeServiceState, **fields: Any) -> dict[str, str]:
     """Return the reason for each service that is warned, on every node the same."""
     found = []
     for name in ("alpha", "beta", "gamma"):
-        made = configuration(*services, self_node=name, **fields)
+        made = configuration(*services, **{"self_node": name, "version": "3.7", **fields})
         assert all(one.is_sent for one in made.rejected)
         found.append({one.service: one.reason for one in made.rejected})
     assert found[0] == found[1] == found[2]

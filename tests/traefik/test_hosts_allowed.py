@@ -18,7 +18,7 @@ ALLOWED = {"bank.example.org": ["bank@alpha"], "*.example.org": ["@beta", "bank"
 
 def routers(*services: Any, allowed: Any) -> tuple[set[str], dict[str, str]]:
     """Return the routers that Traefik gets, and the reason for each service left out."""
-    made = configuration(*services, hosts_allowed=allowed)
+    made = configuration(*services, hosts_allowed=allowed, version="3.7")
     assert not [one for one in made.rejected if one.is_sent and "traefik.hosts" in one.reason]
     found = json.loads(made.body).get("http", {}).get("routers", {})
     return set(found), {one.service: one.reason for one in made.rejected}

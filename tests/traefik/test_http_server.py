@@ -117,6 +117,7 @@ def test_a_flood_neither_ends_the_connection_of_a_poller_nor_keeps_a_new_one_out
         assert await ask(*await connect()) == b"HTTP/1.1 200 OK\r\n"
         for writer in kept:
             writer.close()
+        await asyncio.gather(*(one.wait_closed() for one in kept), return_exceptions=True)
         await server.stop()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

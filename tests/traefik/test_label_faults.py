@@ -59,7 +59,7 @@ def warned(configuration: DynamicConfiguration) -> Rejection:
 def test_all_faults_of_a_container_are_told_at_once_with_what_was_meant() -> None:
     configuration = made(
         {
-            ROUTER + "rule": "Hots(`a`) && Path(`b`)",
+            ROUTER + "rule": "Path(`b`)",
             ROUTER + "entrypoints": "wbe",
             ROUTER + "tsl": "true",
             SERVICE + "server.prot": "80",
@@ -75,6 +75,8 @@ def test_all_faults_of_a_container_are_told_at_once_with_what_was_meant() -> Non
 
     assert {item.label: item.remedy for item in configuration.rejected} == {
         ROUTER + "tsl": "did you mean tls?",
+        ROUTER + "rule": "write Path(`/b`)",
+        ROUTER + "entrypoints": "did you mean web?",
         SERVICE + "server.prot": "did you mean port?",
         SERVICE + "passhostheader": "write true",
         MIDDLEWARE + "ratelimit.averge": "did you mean average?",
@@ -106,6 +108,30 @@ def test_all_faults_of_a_router_are_told_at_once() -> None:
         "did you mean letsencrypt?",
     }
     assert not body(configuration)
+
+
+@pytest.mark.case("O6")
+def test_the_rule_of_a_router_with_another_fault_is_checked_too() -> None:
+    configuration = made(
+        {ROUTER + "rule": "Path(`b`)", ROUTER + "tls": "yes", ROUTER + "entrypoints": "wbe"}
+    )
+
+    assert {item.remedy for item in configuration.rejected} == {
+        "write Path(`/b`)",
+        "write true",
+        "did you mean web?",
+    }
+
+
+@pytest.mark.case("O6")
+def test_every_name_that_is_missing_is_told() -> None:
+    configuration = made({**RULE, ROUTER + "service": "a", ROUTER + "middlewares": "b,c,b"})
+
+    assert [item.reason.split(" is not")[0] for item in configuration.rejected] == [
+        "the middleware 'b'",
+        "the middleware 'c'",
+        "the service 'a'",
+    ]
 
 
 @pytest.mark.case("R18")
@@ -215,6 +241,15 @@ def test_a_resolver_that_is_not_in_the_settings_is_sent_with_a_warning() -> None
 
     assert body(configuration)["x"]["tls"] == {"certResolver": "le"}
     assert "serves its own certificate" in warned(configuration).reason
+
+
+@pytest.mark.case("R5")
+def test_a_wildcard_is_warned_of_if_the_oldest_traefik_never_matches_it() -> None:
+    labels = {ROUTER + "rule": "Host(`*.example.org`)"}
+
+    found = warned(made(labels, {"version": "3.6"}))
+    assert found.remedy.startswith("write HostRegexp(`^[^.]+\\.example\\.org$`)")
+    assert made(labels, {"version": "3.7"}).rejected == ()
 
 
 def test_a_rule_in_the_syntax_of_version_2_is_sent_if_the_router_says_so() -> None:

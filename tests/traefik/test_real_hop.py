@@ -134,7 +134,6 @@ FORGED = (
     "X-Empty:",
 )
 CHUNKED = {"headers": ("Transfer-Encoding: chunked",), "body": b"3\r\nabc\r\n0\r\n\r\n"}
-EXPECTING = {"headers": ("Content-Length: 2", "Expect: 100-continue"), "body": b"ok"}
 REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("/echo/a%2Fb//c/../d?x=1&y=%20;z", {}),
     ("/echo", {"headers": FORGED}),
@@ -144,7 +143,6 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("/echo", {"method": "POST", "headers": ("Content-Length: 5",), "body": b"hello"}),
     ("/echo", {"method": "PUT", **CHUNKED}),
     ("/echo", {"method": "POST", **CHUNKED}),
-    ("/echo", {"method": "POST", **EXPECTING}),
     ("/status/204", {}),
     ("/status/404", {}),
     ("/status/418", {"method": "POST", "headers": ("Content-Length: 0",)}),

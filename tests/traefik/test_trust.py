@@ -103,12 +103,16 @@ def test_a_port_of_a_container_is_at_its_nodes_address_or_behind_its_ingress() -
 
 
 @pytest.mark.case("S5")
-def test_a_name_is_resolved_by_the_node_that_wrote_it() -> None:
-    for there in (at("nas.lan", "static"), on("beta", hidden(**{URL: "http://nas.lan:8081/x"}))):
+@pytest.mark.parametrize("host", ["nas.lan", "127.0.0.1", "10.0.0.3"])
+def test_what_only_its_own_node_may_reach_is_reached_through_that_node(host: str) -> None:
+    for there in (at(host, "static"), on("beta", hidden(**{URL: f"http://{host}:8081/x"}))):
         assert seen(there)[0] == set()
         assert seen(there, ingress=True)[0] == {"http://10.0.0.2:9000"}
-        own = seen(there, ingress=True, self_node="beta", ingress_port=9000)[0]
-        assert {one for one in own if "nas.lan" in one}
+        own = configuration(
+            there, nodes=NODES, members=None, version="3.7", self_node="beta", ingress_port=9000
+        )
+        inside = own.body.decode().partition('"_from.web')[2]
+        assert f"http://{host}:8081" in inside
 
 
 @pytest.mark.case("S5")

@@ -229,6 +229,7 @@ def test_worst_problem_comes_first() -> None:
     ]
 
 
+@pytest.mark.case("O17")
 def test_departed_nodes_are_notes_and_absent_parts_are_listed_once_apart() -> None:
     absent = part("docker", "absent", "no socket", "install it")
     answered = [status("alpha", parts=(absent,)), status("beta", parts=(absent,))]

@@ -183,6 +183,21 @@ admin:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/
         is_routed=False,
     ),
     one("enabled-by-number", "traefik.enable=1"),
+    Setup(
+        "scaled",
+        tuple(
+            container(
+                f"web-scaled-{number}",
+                """
+                com.docker.compose.project=web
+                com.docker.compose.service=scaled
+                com.docker.compose.oneoff=False
+                traefik.http.routers.scaled.rule=Host(`scaled.example.org`)
+                """,
+            )
+            for number in (1, 2, 3)
+        ),
+    ),
     one(
         "compose",
         """
