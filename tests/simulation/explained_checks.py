@@ -26,7 +26,14 @@ class Asked:
 
 def hosts_of(cluster: Cluster, routes: Routes) -> Iterator[Asked]:
     """Yield the host names that labels ask for, and those of services without routers."""
-    wanted = [box for box in cluster.boxes if box.labels["traefik.enable"] != "false"]
+    living = {node.name for node in cluster.living}
+    wanted = [
+        box
+        for box in cluster.boxes
+        # What is not watched only its own agent knows.
+        if box.labels["traefik.enable"] == "true"
+        or (box.labels["traefik.enable"] == "ture" and box.node in living)
+    ]
     for host in sorted({host for box in wanted for host in box.hosts}):
         boxes = tuple(box for box in wanted if host in box.hosts)
         requests = sorted(set(_requests(host, boxes))) or [("/", "web")]
@@ -57,7 +64,7 @@ def contradictions(cluster: Cluster, ask: Ask, routes: Routes) -> Iterator[str]:
 
 def _of_failures(asked: Asked, answers: set[Answer], told: Explanation) -> Iterator[str]:
     if any(answer.is_failure for answer in answers):
-        if not told.degraded:
+        if not told.degraded and not any(_is_warned(box, told) for box in asked.boxes):
             yield "a request fails and nothing is said"
         elif asked.boxes and not any(_is_named(box, told) for box in asked.boxes):
             names = [box.name for box in asked.boxes]
@@ -82,11 +89,20 @@ def _of_status(
 
 
 def _of_strangers(asked: Asked, answers: set[Answer]) -> Iterator[str]:
-    if asked.boxes and not any("service=" in str(box.labels) for box in asked.boxes):
+    labels = [label for box in asked.boxes for label in box.labels]
+    if asked.boxes and not any(label.endswith(".service") for label in labels):
         own = {box.app for box in asked.boxes}
         for answer in sorted(answers, key=str):
             if answer.by and not any(answer.by in {app, f"{app}-2"} for app in own):
                 yield f"{answer.by} answered, which does not ask for it"
+
+
+def _is_warned(box: Box, told: Explanation) -> bool:
+    """Return whether a label of a container is sent with a warning."""
+    return any(
+        row.is_sent and row.service == box.service and row.label in box.labels
+        for row in told.rejected
+    )
 
 
 def _is_named(box: Box, told: Explanation) -> bool:

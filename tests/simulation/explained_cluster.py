@@ -254,7 +254,8 @@ class _Maker:
         status, check = random.choice(STATES)
         at = "127.0.0.1" if random.random() < 0.1 else "0.0.0.0"
         published = {port: (at, self._free(node, port)) for port in exposed if is_published}
-        named = {8080} if any("server.port" in label for label in labels) else set()
+        named = {int(value) for label, value in labels.items() if label.endswith("server.port")}
+        named -= {number for _, number in published.values()}  # taken for the container's own
         return Box(
             name,
             node,

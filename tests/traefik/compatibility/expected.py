@@ -33,12 +33,12 @@ ONE_ELEMENT = "decision 13: a wrong label affects its router, service or middlew
 OWN_MEANING = "decision 13: between services, a name means what each service defines"
 NEWEST = "decision 13: the newest deployment wins within a service"
 GUARDED = "decision 13: a router without one of its options could let in more than was meant"
-SPELLING = "a value that Traefik takes in several spellings is sent in one of them"
-NAMES = "a name must fit into a header, a rule and a list of references"
+SPELLING = "routing.md: a value that Traefik takes in several spellings is sent in one of them"
+NAMES = "routing.md: a name has letters, digits, spaces and few other characters"
 JOBS = "routing.md: a job of Docker Compose has the labels of its service but is no instance"
 STAYS = "routing.md: if no instance of a route gets requests, the route stays and answers 503"
 HTTP_PORT = "routing.md: without a port label, a port known for another protocol is not taken"
-HOST_NAME = "routing.md: a host name is written in lower case, and each service has its own"
+HOST_NAME = "routing.md: each service has a host name of its own, in lower case"
 
 
 def kept(name: str, more: str = "") -> Expected:
