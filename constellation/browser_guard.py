@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 PRIVATE_ZONES = (".localhost", ".local", ".internal", ".home.arpa", ".lan")
 
 _PORT = re.compile(r":[0-9]*$")
+# A name whose last part is a number is an IPv4 address to every client, such as 127.1.
+_SHORT_ADDRESS = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 
 def refusal(host: str | None, origin: str | None, allowed: Collection[str]) -> str:
@@ -51,6 +53,8 @@ def _covers(allowed: str, name: str) -> bool:
 
 
 def _is_address(name: str) -> bool:
+    if _SHORT_ADDRESS.fullmatch(name):
+        return True
     try:
         ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
