@@ -66,8 +66,11 @@ def sharing(
     key: ElementKey, contributions: Collection[Contribution], states: States
 ) -> tuple[Group, ...]:
     """Return the contributions to the service name `key` in groups."""
+    if len(contributions) == 1:  # nearly always
+        (one,) = contributions
+        return (_alone(key, one),)
     by = by_owner(contributions)
-    if len(by) == 1:  # nearly always
+    if len(by) == 1:
         return (_group(key, by, _stack_of(by), is_plain=True),)
     apart = _apart(by, states)
     stacks = [_stack_of(owners) for owners in apart]
@@ -79,6 +82,7 @@ def sharing(
 
 
 _Owners = dict[Owner, list[Contribution]]
+_NO_SITES: frozenset[Site] = frozenset()
 
 
 def _apart(by: _Owners, states: States) -> list[_Owners]:
@@ -108,6 +112,16 @@ def _stack_of(owners: _Owners) -> str:
     """Return the stack to which all instances belong; empty: there is no such stack."""
     stacks = {one.author.stack for own in owners.values() for one in own}
     return stacks.pop() if len(stacks) == 1 else ""
+
+
+def _alone(written: ElementKey, one: Contribution) -> Group:
+    """Return the group of a single instance, as `_group` does."""
+    owner, stack, is_disputed = one.author
+    key = written.meant_by(Owner("", "", stack) if stack else owner, is_plain=True)
+    sites = frozenset([(stack, one.instance.node)]) if stack else _NO_SITES
+    meanings = {owner: Meaning(key, sites, is_disputed)}
+    routed = (one.instance,) if _is_routed(one.element) else ()
+    return Group(key, (one,), meanings, one, Whose(owner, sites), (), routed)
 
 
 def _group(written: ElementKey, owners: _Owners, stack: str, *, is_plain: bool) -> Group:

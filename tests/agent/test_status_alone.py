@@ -71,8 +71,7 @@ def test_status_names_the_actor_that_failed_and_when_it_is_tried_again(tmp_path:
     cluster, gossip, *_ = alone["degraded"]
     assert cluster == "alpha does not know the cluster: its gossip actor is not running"
     assert gossip.startswith(
-        "actor gossip on alpha keeps failing and is restarted only slowly: its process ended; "
-        "down for "
+        "actor gossip on alpha keeps failing and is restarted slowly: its process ended; down for "
     )
     assert "next try in 4" in gossip
     assert table.startswith("degraded: the cluster is not known (as alpha sees it)\n")

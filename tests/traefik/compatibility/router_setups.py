@@ -187,7 +187,7 @@ admin:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/
         "scaled",
         tuple(
             container(
-                f"scaled-web-{number}",
+                f"scaled-{number}",
                 """
                 com.docker.compose.project=web
                 com.docker.compose.service=scaled
