@@ -19,14 +19,12 @@ from typing import Any, NamedTuple
 from constellation.traefik.elements import ElementKey, Instance, Parts
 from constellation.traefik.precedence import HostMatcher
 from constellation.traefik.routers import rule_as_written
-
-_NAMES = re.compile(r"(?i)\bhost(?:sni)?\s*\(\s*[`\"]([^`\"*]+)[`\"]\s*\)")
-_OTHER_HOSTS = re.compile(r"(?i)\bhost(?:sni)?regexp\s*\(|!|[`\"]\*")
+from constellation.traefik.rule_match import named_hosts
 
 COMPARED_MAX = 16  # routers for one host
 
 # Nearly all rules are of this form.
-_SIMPLE = re.compile(r"Host\(`([^`*]+)`\)(?: && PathPrefix\(`[^`]*`\))?")
+_SIMPLE = re.compile(r"Host\(`([^`*\r]+)`\)(?: && PathPrefix\(`[^`]*`\))?")
 
 Owners = Mapping[ElementKey, tuple[Instance, ...]]
 
@@ -129,9 +127,8 @@ def _hosts_of(rule: str) -> tuple[Iterable[str], bool]:
     """Return the hosts that a rule names, and whether it could match others."""
     if simple := _SIMPLE.fullmatch(rule):
         return (simple[1].lower().rstrip("."),), False
-    rule = rule_as_written(rule)
-    hosts = {host.lower().rstrip(".") for host in _NAMES.findall(rule)}
-    return hosts, not hosts or _OTHER_HOSTS.search(rule) is not None
+    hosts, is_open = named_hosts(rule_as_written(rule))
+    return set(hosts), is_open
 
 
 def _meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -27,8 +27,9 @@ _REPEAT = re.compile(r"[*+{]|(?<!\()\?")
 _REPEATS_MAX, _ALTERNATIVES_MAX = 2, 3
 _NAMES_HOST = re.compile(r"(?i)\bhost(?:sni)?(?:regexp)?\s*\(")
 
-# What lets a rule match hosts that it does not name: no host, a pattern, a negation, an "or".
-_MATCHES_UNNAMED = re.compile(r"(?is)^(?!.*\bhost(?:sni)?\s*\()|regexp\s*\(|[!*]|\|\|")
+# What lets a rule match hosts that are not in its text: no host, a pattern, a negation, an "or", or
+# an escape.
+_MATCHES_UNNAMED = re.compile(r"(?is)^(?!.*\bhost(?:sni)?\s*\()|regexp\s*\(|[!*\\\r]|\|\|")
 
 Routers = Iterable[tuple[ElementKey, Mapping[str, Any]]]
 
@@ -81,14 +82,13 @@ class HostMatcher:
         return evaluate(written, self._matches)
 
     def _matches(self, name: str, values: Sequence[str]) -> Match:
-        value = values[0].lower() if values else ""
         match name:
             case "host" | "hostsni":
-                return value == "*" or _is_host(value, self._host)
+                return any(_is_host(value.lower(), self._host) for value in values)
             case "hostregexp" | "hostsniregexp":
-                return self._search(values[0]) if values else False
+                return any(map(self._search, values))
             case "pathprefix":
-                return True if value == "/" else None
+                return True if "/" in values else None
             case _:
                 return None
 
@@ -102,6 +102,8 @@ class HostMatcher:
 
 
 def _is_host(value: str, host: str) -> bool:
+    if value == "*":
+        return True
     if value.startswith("*."):
         label, _, rest = host.partition(".")
         return bool(label) and rest == value[2:]

@@ -1,6 +1,7 @@
 """Whether a router's rule matches requests for a host name: yes, no, or only some of them.
 
-The rule was checked by `rule`, so it is only evaluated here.  What depends on more than the host
+The rule was checked by `rule`, so it is only evaluated here; one that cannot be parsed is not
+known.  What depends on more than the host
 name, such as a path or a header, is not known: the result is None then, unless the rest decides.
 
     rule = and { "||" and }        and = not { "&&" not }
@@ -11,17 +12,49 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from constellation.traefik.rule_tokens import RuleSyntaxError, tokens_of, unquoted
 
 Match = bool | None  # None: it depends on more than the host name
 Matcher = Callable[[str, Sequence[str]], Match]  # of a matcher's name in lower case and its values
 
-_TOKEN = re.compile(r"""`[^`]*`|"[^"]*"|[A-Za-z]+|&&|\|\||[!(),]""")
+# Nearly all rules have neither escapes nor comments, and are read faster.
+_SPECIAL = re.compile(r"[\"\r]|/[/*]")
+_TOKEN = re.compile(r"`[^`]*`|[A-Za-z]+|&&|\|\||[!(),]")
+_NAMING = frozenset({"host", "hostsni"})
+
+
+class NamedHosts(NamedTuple):
+    """The hosts that a rule names, in lower case; `is_open`: it could match others as well."""
+
+    hosts: tuple[str, ...]
+    is_open: bool
 
 
 def evaluate(rule: str, matcher: Matcher) -> Match:
     """Return whether `rule` matches."""
-    parser = _Parser(_TOKEN.findall(rule), matcher)
-    return parser.any_of() if parser.tokens else None
+    try:
+        tokens = tokens_of(rule) if _SPECIAL.search(rule) else _TOKEN.findall(rule)
+        return _Parser(tokens, matcher).any_of() if tokens else None
+    except RuleSyntaxError:
+        return None
+
+
+def named_hosts(rule: str) -> NamedHosts:
+    """Return the hosts that a rule names, other than by a pattern."""
+    hosts: list[str] = []
+
+    def matcher(name: str, values: Sequence[str]) -> Match:
+        if name not in _NAMING:
+            return True
+        hosts.extend(value.lower().rstrip(".") for value in values)
+        return False if values else None
+
+    # Open, if it matches although it matches none of the hosts that it names.
+    is_open = evaluate(rule, matcher) is not False
+    literal = tuple(host for host in hosts if "*" not in host)
+    return NamedHosts(literal, is_open or len(literal) < len(hosts))
 
 
 class _Parser:
@@ -67,7 +100,7 @@ class _Parser:
         self._next()
         while (word := self._next()) not in {")", ""}:
             if word != ",":
-                values.append(word[1:-1])
+                values.append(unquoted(word))
         return values
 
 

@@ -48,6 +48,8 @@ def warned(*services: NodeServiceState, **fields: Any) -> dict[str, str]:
         ("Host(`bank.example.org`)", "1000"),
         ("Host(`bank.example.org`) || Host(`thief.example.org`)", ""),
         ("Host(`*.example.org`)", "1000"),
+        ('Host("bank\\x2eexample.org")', "1000"),
+        ("Host(`bank.\rexample.org`)", "1000"),
         ("Host(`BANK.example.org`) && PathPrefix(`/`)", ""),
         ("PathPrefix(`/`)", "100000"),
         ("!Host(`x.example.org`)", "100000"),
