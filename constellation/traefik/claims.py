@@ -3,10 +3,10 @@
 Any container may claim any host name, on all nodes, so one can take another's requests by mistake
 or on purpose.  Both are warned if a router matches every request for a host that another service's
 router names, and Traefik tries it first: because of its priority, or because it is a TCP router
-with TLS, which Traefik asks before all HTTP routers.  So they are if both have the same priority,
-and Traefik chooses one.  A router that gets only what others leave, such as a page for all other
-hosts with priority 1, takes nothing.  A router for a part of a host, for example a path, is the
-usual way to share it, and not warned of.
+with TLS, which Traefik asks before all HTTP routers.  They are also warned if both have the same
+priority, because Traefik chooses one of them then.  A router that gets only what others leave, such
+as a page for all other hosts with priority 1, takes nothing.  A router for a part of a host, for
+example a path, is the usual way to share it, and not warned of.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ It reads the same composition as the body, so it describes exactly what Traefik 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from constellation.admin.words import listed
 from constellation.cluster_view import ClusterView
+from constellation.near_names import similar
 from constellation.traefik.composition import Composition
 from constellation.traefik.elements import AGENT, ElementKey, Instance, Protocol
 from constellation.traefik.host_names import dns_label
@@ -328,7 +328,7 @@ class _Explainer:
             for name in sorted(known)
             if len(known) <= COMPARED_MAX or name[:2] == self._subject[:2]
         }
-        near = difflib.get_close_matches(short, list(names)[:COMPARED_MAX], n=SIMILAR_MAX)
+        near = similar(short, list(names)[:COMPARED_MAX], SIMILAR_MAX)
         return [names[one] for one in near]
 
 

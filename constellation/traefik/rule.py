@@ -26,7 +26,7 @@ from constellation.traefik.rule_matchers import (
     TCP_MATCHERS,
     TCP_MATCHERS_V2,
     Matcher,
-    joined_values,
+    each_value,
 )
 from constellation.traefik.rule_tokens import EXAMPLE, RuleSyntaxError, tokens_of, unquoted
 from constellation.traefik.schema.kinds import Fault
@@ -177,7 +177,7 @@ def _value_faults(name: str, matcher: Matcher, values: list[str]) -> list[Fault]
         checks = (*checks, *checks[-1:] * (len(values) - most))
     if not len(checks) - matcher.optional <= len(values) <= len(checks):
         reason = f"{name} takes {most} value{'s' if most > 1 else ''}, found {len(values)}"
-        remedy = f"write {joined_values(name, values)}" if most == 1 and values else EXAMPLE
+        remedy = f"write {each_value(name, values)}" if most == 1 and values else EXAMPLE
         return [Fault(reason, together.remedy if together else remedy)]
     if together:
         return [together]
