@@ -28,11 +28,16 @@ from constellation.traefik.rule_matchers import (
     Matcher,
     each_value,
 )
-from constellation.traefik.rule_tokens import EXAMPLE, RuleSyntaxError, tokens_of, unquoted
+from constellation.traefik.rule_tokens import (
+    EXAMPLE,
+    NESTING_MAX,
+    RuleSyntaxError,
+    tokens_of,
+    unquoted,
+)
 from constellation.traefik.schema.kinds import Fault
 
 RULE_CHARACTERS_MAX = 4096
-NESTING_MAX = 16
 FAULTS_MAX = 16
 
 
