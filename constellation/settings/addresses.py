@@ -55,7 +55,7 @@ def checked_bind_ip(value: str) -> str:
 
 
 def _is_ipv6_of_one_interface(value: str) -> bool:
-    if not _is_ip(value):
+    if not is_ip(value):
         return False
     address = ipaddress.ip_address(value)
     return address.version == 6 and address.is_link_local
