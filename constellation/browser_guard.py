@@ -8,10 +8,11 @@ to an IP address, to a name without a dot, or to a name of a private zone is no 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
+
+from constellation.settings.addresses import is_ip
 
 # Zones that public DNS does not have (RFC 6761, RFC 6762, RFC 8375, ICANN SAC113).  Tailscale's
 # names are not among them: anyone may have one in public DNS.
@@ -53,13 +54,7 @@ def _covers(allowed: str, name: str) -> bool:
 
 
 def _is_address(name: str) -> bool:
-    if _SHORT_ADDRESS.fullmatch(name):
-        return True
-    try:
-        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return False
-    return True
+    return bool(_SHORT_ADDRESS.fullmatch(name)) or is_ip(name.removeprefix("[").removesuffix("]"))
 
 
 def _without_port(host: str) -> str:
