@@ -23,6 +23,7 @@ from constellation.traefik.rule_match import named_hosts
 COMPARED_MAX = 16  # routers for one host
 
 Owners = Mapping[ElementKey, tuple[Instance, ...]]
+_Written = tuple[Mapping[str, Any], tuple[Instance, ...]]  # a router, and whose labels define it
 
 
 class Taken(NamedTuple):
@@ -39,21 +40,24 @@ class Claims:
 
     def __init__(self) -> None:
         self._routers: dict[ElementKey, Mapping[str, Any]] = {}
-        self._made_of: dict[ElementKey, tuple[ElementKey, ...]] = {}
+        self._made_of: dict[ElementKey, Mapping[ElementKey, _Written]] = {}
         self._by_host: dict[str, set[ElementKey]] = {}
         self._wide: set[ElementKey] = set()
         self._changed: set[str] = set()
         self._taken: dict[str, tuple[Taken, ...]] = {}
 
-    def replace(self, written: ElementKey, routers: Parts) -> None:
-        """Replace the routers that were made of `written`."""
+    def replace(self, written: ElementKey, routers: Parts, owners: Owners) -> None:
+        """Replace the routers that were made of `written`, unless they are as before."""
+        now = {key: (config, owners[key]) for key, config in routers.items()}
+        if self._made_of.get(written, {}) == now:
+            return
         for key in self._made_of.pop(written, ()):
             self._note(key, self._routers.pop(key), is_added=False)
         for key, config in routers.items():
             self._routers[key] = config
             self._note(key, config, is_added=True)
-        if routers:
-            self._made_of[written] = tuple(routers)
+        if now:
+            self._made_of[written] = now
 
     def _note(self, key: ElementKey, config: Mapping[str, Any], *, is_added: bool) -> None:
         hosts, is_wide = named_hosts(rule_as_written(str(config.get("rule", ""))))

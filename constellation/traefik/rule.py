@@ -39,6 +39,10 @@ from constellation.traefik.schema.kinds import Fault
 
 RULE_CHARACTERS_MAX = 4096
 FAULTS_MAX = 16
+_NO_VALUE = (
+    "give it a value; on a command line write the label in single quotes, because a shell runs "
+    "what is in backticks"
+)
 
 
 def http_rule_faults(rule: str, *, is_v2: bool = False) -> list[Fault]:
@@ -112,6 +116,8 @@ class _Parser:
 
     def expect(self, mark: str) -> None:
         if (found := self.next_token()) != mark:
+            if mark == ")" and self.position > len(self.tokens):
+                raise RuleSyntaxError("a ')' is missing at its end", "add it")
             raise RuleSyntaxError(f"{mark!r} expected, found {found[:64]}")
 
     def alternatives(self, depth: int) -> None:
@@ -182,7 +188,9 @@ def _value_faults(name: str, matcher: Matcher, values: list[str]) -> list[Fault]
         checks = (*checks, *checks[-1:] * (len(values) - most))
     if not len(checks) - matcher.optional <= len(values) <= len(checks):
         reason = f"{name} takes {most} value{'s' if most > 1 else ''}, found {len(values)}"
-        remedy = f"write {each_value(name, values)}" if most == 1 and values else EXAMPLE
+        if not values:
+            return [Fault(reason, _NO_VALUE)]
+        remedy = f"write {each_value(name, values)}" if most == 1 else EXAMPLE
         return [Fault(reason, together.remedy if together else remedy)]
     if together:
         return [together]

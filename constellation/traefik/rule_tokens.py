@@ -18,6 +18,8 @@ _TOKEN = re.compile(
     rf"""(?P<string>`[^`]*`|"(?:[^"\\\n]|{_ESCAPE})*")|(?P<word>[A-Za-z]+)"""
     r"""|(?P<mark>&&|\|\||[!(),])"""
 )
+_QUOTES = ("'", '"', "\u2018", "\u2019", "\u201c", "\u201d")
+_BARE_VALUE = re.compile(r"(\w+)\(\s*([^`\"'(),\s]+)\s*\)")
 _GOES_ON = frozenset({"&&", "||", "!", "(", ","})
 _SPACES = re.compile(r"(?:[ \t\r]|/\*[^\n]*?\*/|//[^\n]*)*")
 _LINES = re.compile(r"(?:[ \t\r\n]|/\*.*?\*/|//[^\n]*)*", re.DOTALL)
@@ -41,6 +43,8 @@ def tokens_of(rule: str) -> list[str]:
     """
     tokens: list[str] = []
     rule = rule.strip(" \t\r\n")
+    if rule.startswith(_QUOTES):
+        raise RuleSyntaxError("it is in quotation marks", "remove the quotation marks around it")
     position, end = 0, len(rule)
     while True:
         goes_on = not tokens or tokens[-1] in _GOES_ON
@@ -57,12 +61,14 @@ def tokens_of(rule: str) -> list[str]:
 
 def _instead(rule: str, rest: str) -> str:
     """Return what to write instead of what is no Go expression."""
-    if rest.startswith(("'", "\u2018", "\u2019", "\u201c", "\u201d")):
+    if rest.startswith(_QUOTES):
         return "write values in backticks, e.g. Host(`app.example.org`)"
     if rest.startswith(("&", "|")):
         return f"write {rest[0] * 2}"
     if former := re.match(r"(\w+)\s*:\s*([^;]*)", rule):
         return f"only Traefik 1 knows this form: write {former[1]}(`{former[2][:64]}`)"
+    if bare := _BARE_VALUE.search(rule):
+        return f"write {bare[1]}(`{bare[2][:64]}`)"
     if rest.startswith("\n"):
         return "a line goes on only after an operator: put && and || at the end of the line"
     return EXAMPLE

@@ -147,6 +147,17 @@ def test_only_the_first_of_many_routers_for_a_host_are_compared() -> None:
     assert f"the router r{COMPARED_MAX + 4} of many on beta comes first" in reason
 
 
+@pytest.mark.case("S5")
+def test_a_warning_names_an_instance_that_comes_later_with_the_same_router() -> None:
+    builder = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org")
+    thief = other("HostRegexp(`.*`)", "1000")
+    builder.build(view(bank(), thief))
+
+    made = builder.build(view(bank(), on("gamma", bank().state), thief))
+
+    assert {one.node for one in made.rejected if one.service == "bank"} == {bank().node, "gamma"}
+
+
 @pytest.mark.parametrize(
     ("rule", "syntax"),
     [
