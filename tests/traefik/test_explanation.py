@@ -207,7 +207,7 @@ def test_an_expression_that_could_backtrack_exponentially_is_not_tried(pattern: 
     hostile: dict[str, Any] = {"http__routers__Evil__rule": f"HostRegexp(`{pattern}`)"}
     told = explained("a" * 60 + ".example.org", view(on("alpha", state(**hostile))))
     assert not told.found
-    assert "1 rules with HostRegexp were not tried: matching could take too long" in told.notes
+    assert any(note.startswith("1 rule with HostRegexp not tried: ") for note in told.notes)
 
 
 def test_an_ordinary_regular_expression_is_matched() -> None:
