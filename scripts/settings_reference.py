@@ -141,7 +141,7 @@ def markdown() -> str:
         "`--set gossip.port=7946` on the command line, `CONSTELLATION_GOSSIP__PORT=7946` in the",
         "environment. The command line overrides the environment, which overrides the file, which",
         "overrides the defaults. Lists in the environment are JSON. A file with `cluster_key` must",
-        "not be open to every user of the host (mode 0640 or 0600).",
+        "not be open to every user of the host (mode 0640 or 0600). A time is 0.001 s to a year.",
     ]
     group: str | None = None
     for setting in all_settings():

@@ -106,8 +106,16 @@ def test_an_unreadable_file_is_named_with_its_setting(tmp_path: Path, file: str,
 
 
 def test_an_endless_device_is_refused_without_being_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="/dev/zero is open to every user"):
+    with pytest.raises(ConfigError, match="from /dev/zero: it is no regular file"):
         load_cluster_key(settings(tmp_path, cluster_key_file="/dev/zero"))
+
+
+@pytest.mark.case("O11")
+def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key", 0o600)
+
+    with pytest.raises(ConfigError, match=r"it is no regular file; correct cluster_key_file"):
+        load_cluster_key(settings(tmp_path, cluster_key_file=str(tmp_path / "key")))
 
 
 def test_a_generated_key_is_refused_once_others_can_read_it(tmp_path: Path) -> None:

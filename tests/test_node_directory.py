@@ -210,6 +210,13 @@ def test_lock_file_that_is_a_link_is_neither_followed_nor_created(tmp_path: Path
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.case("C2")
+def test_lock_file_that_is_a_directory_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "data" / LOCK_NAME).mkdir(parents=True)
+
+    assert "a directory is where a file must be" in refusal(tmp_path / "data")
+
+
 @pytest.mark.case("O13")
 def test_refused_start_leaves_no_directory_behind(tmp_path: Path) -> None:
     (tmp_path / "file").touch()

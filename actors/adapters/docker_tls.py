@@ -5,9 +5,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from docker.tls import TLSConfig
 
+from actors.adapters.secret_file import check_secret_file
 from constellation.errors import ConfigError
 from constellation.settings.docker import DockerSettings
 
@@ -16,7 +18,8 @@ def check_docker_tls(settings: DockerSettings) -> None:
     """Refuse files of TLS that cannot be used.
 
     Raises:
-        ConfigError: one of them cannot be read, or is not what its setting says.
+        ConfigError: one of them cannot be read, or is not what its setting says; or every user can
+            read the key.
     """
     if settings.enabled and settings.endpoint.is_tls:
         context = ssl.create_default_context()
@@ -24,6 +27,9 @@ def check_docker_tls(settings: DockerSettings) -> None:
             with _refusing(f"docker.tls_ca_file {settings.tls_ca_file}", "a PEM certificate"):
                 context.load_verify_locations(settings.tls_ca_file)
         if settings.tls_cert_file:
+            check_secret_file(
+                Path(settings.tls_key_file), what="Docker's key", setting="docker.tls_key_file"
+            )
             names = f"docker.tls_cert_file {settings.tls_cert_file} and its tls_key_file"
             with _refusing(names, "a PEM certificate and its key, without a password"):
                 # A password is not asked for: the agent has no terminal.

@@ -197,7 +197,9 @@ def _wrong_path(number: int | None, path: Path) -> tuple[str, str] | None:
         case errno.ENOENT:
             return f"{path.parent} does not exist", f"create the directory {path.parent}"
         case errno.ELOOP:
-            return f"{path} is a symbolic link", "write the path where it leads"
+            return f"{path} is a symbolic link", "remove it, or write the path where it leads"
+        case errno.EISDIR:
+            return f"a directory is where a file must be: {path}", "move that directory elsewhere"
         case errno.ENAMETOOLONG:
             return "a name in it is longer than the file system allows", "choose a shorter path"
         case errno.ENOTDIR | errno.EEXIST:

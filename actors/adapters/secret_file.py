@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from actors.adapters.durable_file import create_file, make_directory
@@ -10,6 +11,7 @@ from constellation.errors import ConfigError
 
 SECRET_BYTES_MAX = 4096
 _OTHERS = 0o007
+_OPEN_AT_ONCE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def is_missing(path: Path) -> bool:
@@ -34,22 +36,41 @@ def read_secret(path: Path, *, what: str, setting: str) -> bytes:
     Raises:
         ConfigError: it cannot be read, or other users can read or write it.
     """
+    secret = _read(path, what, setting).strip()
+    if len(secret) > SECRET_BYTES_MAX:
+        raise ConfigError(f"{what} in {path} is over {SECRET_BYTES_MAX} bytes; correct {setting}")
+    return secret
+
+
+def check_secret_file(path: Path, *, what: str, setting: str) -> None:
+    """Check a file that something else reads, as `read_secret` does.
+
+    Raises:
+        ConfigError: it cannot be read, or other users can read or write it.
+    """
+    _read(path, what, setting)
+
+
+def _read(path: Path, what: str, setting: str) -> bytes:
+    """Return the beginning of a file that other users can neither read nor write."""
     try:
-        with path.open("rb") as file:
-            # Checked before reading: a file open to all may also be an endless device.
-            if os.fstat(file.fileno()).st_mode & _OTHERS:
+        with os.fdopen(os.open(path, _OPEN_AT_ONCE), "rb") as file:
+            # Checked before reading: a pipe may have no writer, and a device no end.
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise ConfigError(
+                    f"{what} cannot be read from {path}: it is no regular file; correct {setting}"
+                )
+            if mode & _OTHERS:
                 raise ConfigError(
                     f"{what} in {path} is open to every user of this host: chmod 0640 {path}"
                 )
-            secret = file.read(SECRET_BYTES_MAX + 1).strip()
+            return file.read(SECRET_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"{what} cannot be read from {path}: {_why(error)}; correct {setting}, or "
             "run as a user who may read it"
         ) from None
-    if len(secret) > SECRET_BYTES_MAX:
-        raise ConfigError(f"{what} in {path} is over {SECRET_BYTES_MAX} bytes; correct {setting}")
-    return secret
 
 
 def make_secret(path: Path, text: str) -> None:

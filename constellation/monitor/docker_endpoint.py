@@ -77,6 +77,8 @@ def _of_path(text: str) -> DockerEndpoint:
         raise ValueError(f"write tcp://{host or 'HOST'}:{port}")
     if not text:
         raise ValueError(f"it is empty: {_FORMS}")
+    if text.startswith("~"):
+        raise ValueError("~ is not expanded here; write the whole path")
     return DockerEndpoint(path=text)
 
 

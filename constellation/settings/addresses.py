@@ -47,11 +47,18 @@ def checked_bind_ip(value: str) -> str:
         return value
     if value.strip().lower() == TAILSCALE:
         raise ValueError(f'{value!r:.80} is not an IP address: write "{TAILSCALE}"')
-    if "%" in value:
+    if "%" in value or _is_ipv6_of_one_interface(value):
         raise ValueError(
             f"{value} is of one interface of this host: use this node's tailnet address"
         )
     return checked_ip(value)
+
+
+def _is_ipv6_of_one_interface(value: str) -> bool:
+    if not _is_ip(value):
+        return False
+    address = ipaddress.ip_address(value)
+    return address.version == 6 and address.is_link_local
 
 
 def _ip_hint(value: str) -> str:

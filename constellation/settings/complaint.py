@@ -33,6 +33,7 @@ _WORDS = {
     "bool_parsing": _BOOLEAN,
     "string_type": "must be a text; put it in quotes",
     "string_too_short": "must be longer: at least {min_length} characters",
+    "string_too_long": "must be shorter: at most {max_length} characters",
     "string_pattern_mismatch": "must match {pattern}",
     "tuple_type": _LIST,
     "too_short": "must have {min_length} entries or more",

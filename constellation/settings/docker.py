@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from constellation.monitor.docker_endpoint import DockerEndpoint, docker_endpoint
 from constellation.monitor.inventory import InventoryPolicy
 from constellation.monitor.published_ports import PublishPolicy
-from constellation.settings.types import Group, IpAddress
+from constellation.settings.types import FilePath, Group, IpAddress
 
 
 class DockerSettings(Group):
@@ -22,15 +22,15 @@ class DockerSettings(Group):
         description="where the Docker Engine listens: the path of its socket, with or without "
         "unix://; or tcp://HOST:PORT, e.g. of a socket proxy; or https://HOST:PORT",
     )
-    tls_ca_file: str = Field(
+    tls_ca_file: FilePath = Field(
         "",
         description="file with the certificates that Docker's own must be signed by, for "
         "tcp:// and https://; with it, tcp:// uses TLS",
     )
-    tls_cert_file: str = Field(
+    tls_cert_file: FilePath = Field(
         "", description="file with the certificate that Docker asks of its clients"
     )
-    tls_key_file: str = Field("", description="file with the key of `tls_cert_file`")
+    tls_key_file: FilePath = Field("", description="file with the key of `tls_cert_file`")
     watch: Literal["enabled", "all"] = Field(
         "enabled",
         description="'enabled': containers with the label traefik.enable=true or "

@@ -17,9 +17,7 @@ class StaticService(Group):
     name: Name = Field(description="unique on this node; its label in host names of routes")
     address: HostPort = Field(description="host:port at which other nodes reach it")
     check: Literal["http", "tcp"] = Field("tcp", description="an HTTP request, or a TCP connection")
-    path: str = Field(
-        "/", pattern="^/", description="path of an HTTP check; it passes with status 2xx or 3xx"
-    )
+    path: str = Field("/", description="path of an HTTP check; it passes with status 2xx or 3xx")
     interval_s: float = Field(1.0, gt=0, description="interval between checks, in seconds")
     timeout_s: float = Field(1.0, gt=0, description="timeout of one check, in seconds")
     labels: dict[str, str] = Field(
@@ -39,6 +37,16 @@ class StaticService(Group):
                 "with check = 'tcp' and the label "
                 "traefik.http.services.NAME.loadbalancer.server.scheme=https"
             )
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def check_path(cls, value: str) -> str:
+        """Refuse what is no path of a URL."""
+        if not value.startswith("/"):
+            raise ValueError(f"must start with /, e.g. {f'/{value}'!r:.80}")
+        if not value.isprintable():
+            raise ValueError("it contains unprintable characters: write the path of a URL")
         return value
 
     @field_validator("labels", mode="before")

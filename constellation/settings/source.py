@@ -10,6 +10,7 @@ import json
 import os
 import re
 import socket
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ PREFIX = "CONSTELLATION_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 FILE_CHARACTERS_MAX = 1 << 20
 _OTHERS = 0o007
+_OPEN_AT_ONCE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +133,17 @@ def _of_file(
                     f"{file}, and choose a new {name} if others may have read it"
                 )
             yield _Assignment(name, value, origin, is_text=False)
+    if mode & stat.S_IWOTH:
+        problems.append(
+            f"settings file {file} can be changed by every user of this host: chmod o-rw {file}"
+        )
 
 
 def _text_of(file: str, named_by: str) -> tuple[str, int]:
     """Return the text of a settings file, and its mode."""
     try:
-        with Path(file).open(
-            encoding="utf-8-sig"
-        ) as opened:  # some editors write a byte order mark
+        # A pipe is opened without waiting for its writer; some editors write a byte order mark.
+        with os.fdopen(os.open(file, _OPEN_AT_ONCE), encoding="utf-8-sig") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             text = opened.read(FILE_CHARACTERS_MAX + 1)
     except UnicodeDecodeError:
@@ -149,6 +154,8 @@ def _text_of(file: str, named_by: str) -> tuple[str, int]:
             f"settings file {file} cannot be read: {why}; correct the path in {named_by}, or let "
             "this user read it"
         ) from None
+    if stat.S_ISFIFO(mode):
+        raise ConfigError(f"settings file {file} is a pipe; save it as a file")
     if len(text) > FILE_CHARACTERS_MAX:
         raise ConfigError(
             f"settings file {file} has more than {FILE_CHARACTERS_MAX} characters; correct the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from constellation.settings.types import Group
+from constellation.settings.types import FilePath, Group
 from constellation.tailscale.seeds import SeedPolicy
 
 
@@ -16,7 +16,7 @@ class TailscaleSettings(Group):
         description="false: do not use Tailscale; it is not used either while `bind_address` is "
         "on loopback",
     )
-    socket: str = Field(
+    socket: FilePath = Field(
         "/var/run/tailscale/tailscaled.sock",
         min_length=1,
         description="path of tailscaled's socket; the fallback is `tailscale status`",

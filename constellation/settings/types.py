@@ -55,6 +55,9 @@ BindAddress = Annotated[str, AfterValidator(checked_bind_ip)]
 HostPort = Annotated[str, AfterValidator(checked_host_port)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
+DURATION_MIN_S = 0.001
+DURATION_MAX_S = 366 * 86_400.0  # far below what the timers of Python and of the kernel can hold
+
 
 class Group(BaseModel):
     """A group of settings: frozen; unknown names and infinite numbers are refused."""
@@ -75,4 +78,16 @@ class Group(BaseModel):
         field = cls.model_fields[info.field_name or ""]
         if isinstance(value, bool) and field.annotation in {int, float}:
             raise ValueError("must be a number")
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def check_durations(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse a time that no timer can keep."""
+        if not (info.field_name or "").endswith("_s") or not isinstance(value, float):
+            return value
+        if 0 < value < DURATION_MIN_S:
+            raise ValueError(f"must be {DURATION_MIN_S} or more")
+        if value > DURATION_MAX_S:
+            raise ValueError(f"must be at most {DURATION_MAX_S:.0f}, which is a year")
         return value

@@ -117,6 +117,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
             serialization.NoEncryption(),
         )
     )
+    for file in (made.ca, made.cert, made.key):
+        file.chmod(0o600)
     return made
 
 
@@ -160,6 +162,19 @@ def test_files_of_tls_are_checked_at_the_start(certificates: Certificates, tmp_p
             check_docker_tls(DockerSettings(socket="tcp://docker", **{**good, **wrong}))
     assert "belong together" in said_of("docker.socket=tcp://d", "docker.tls_cert_file=/c")
     assert "is a Unix socket" in said_of("docker.tls_ca_file=/c")
+
+
+@pytest.mark.case("S7")
+def test_key_of_docker_that_other_users_can_read_is_refused(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    key = tmp_path / "key.pem"
+    key.write_bytes(certificates.key.read_bytes())
+    key.chmod(0o644)
+    files = {**certificates.settings(), "tls_key_file": str(key)}
+
+    with pytest.raises(ConfigError, match=f"is open to every user of this host: chmod 0640 {key}"):
+        check_docker_tls(DockerSettings(socket="tcp://docker", **files))
 
 
 # Through a proxy of the real engine's socket.

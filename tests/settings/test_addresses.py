@@ -100,6 +100,7 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
         ("bind_address=localhost", "write 127.0.0.1"),
         ("bind_address=alpha.lan", "but a name: write the address that it stands for"),
         ("bind_address=Tailscale", 'write "tailscale"'),
+        ("bind_address=fe80::1", "of one interface of this host"),
         ("bind_address=239.0.0.1", "a group of hosts"),
         ("bind_address=::", "every interface"),
         ("http.bind_address=*", "is not an IP address"),
@@ -108,6 +109,8 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
         ("domain=*.Home.example", "write home.example"),
         ("data_dir=~/state", "~ is not expanded here"),
         ("cluster_key_file=~/key", "~ is not expanded here"),
+        ("docker.socket=~/docker.sock", "~ is not expanded here"),
+        ("tailscale.socket=~/tailscaled.sock", "~ is not expanded here"),
     ],
 )
 def test_impossible_address_or_path_is_refused_with_the_fix(assignment: str, hint: str) -> None:

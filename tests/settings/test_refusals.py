@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -61,6 +62,10 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ("static_services=[3]", ["static_services[0] by --set: must be a table"]),
         ("static_services={}", ["must be a list of tables: in TOML, write [[static_services]]"]),
         ("metrics_interval_s=2s", ["must be a number of seconds, without a unit (it is '2s')"]),
+        (
+            'static_services=[{"name": "a", "address": "1:2", "path": "health"}]',
+            ["static_services[0].path by --set: must start with /, e.g. '/health'"],
+        ),
         (
             'static_services=[{"name": "a", "address": "1:2"}, {"name": "b"}]',
             ["static_services[1].address by --set: it is required here"],
@@ -149,6 +154,15 @@ def test_unreadable_file_is_reported_with_the_source_of_its_path(
     check_said(said_of(file=file, environ=environ), words)
 
 
+@pytest.mark.case("O11")
+def test_pipe_in_the_place_of_a_file_is_refused_without_waiting_for_its_writer(
+    tmp_path: Path,
+) -> None:
+    os.mkfifo(tmp_path / "agent.toml", 0o600)
+
+    check_said(said_of(file=tmp_path / "agent.toml"), ["agent.toml is a pipe; save it as a file"])
+
+
 @pytest.mark.parametrize(
     ("assignments", "environ", "words"),
     [
@@ -202,6 +216,27 @@ def test_problems_of_several_sources_are_reported_together(write: Write) -> None
 def test_problems_beyond_the_limit_of_a_line_are_counted() -> None:
     assert joined(["a", "b", "c"]) == "a; b; c"
     assert joined(["a", "b", "c", "d", "e"]) == "a; b; c; and 2 more"
+
+
+@pytest.mark.case("C7")
+@pytest.mark.parametrize("value", ["1e300", "31622401", "1e-9"])
+def test_time_that_no_timer_can_keep_is_refused(value: str) -> None:
+    times = [
+        one for one in all_settings() if one.name.endswith("_s") and "at most" not in one.allowed
+    ]
+    assert len(times) > 20
+
+    for setting in times:
+        said = said_of(f"{setting.path}={value}")
+        if "static_services" not in setting.path:
+            check_said(said, [f"{setting.path} by --set: must be "])
+
+
+@pytest.mark.case("C7")
+def test_too_long_a_text_is_refused_in_words() -> None:
+    said = said_of(f"gossip.label={'x' * 65}")
+
+    check_said(said, ["gossip.label by --set: must be shorter: at most 64 characters"])
 
 
 def test_misspelt_key_is_not_also_reported_as_missing() -> None:

@@ -114,3 +114,11 @@ def test_file_without_a_secret_may_be_open_to_all(write: Write) -> None:
     file.chmod(0o644)
 
     assert said_of(file=file) == ""
+
+
+@pytest.mark.case("S7")
+def test_file_that_every_user_can_change_is_refused(write: Write) -> None:
+    file = write("a.toml", "domain = 'home.example'")
+    file.chmod(0o646)
+
+    assert f"settings file {file} can be changed by every user of this host" in said_of(file=file)
