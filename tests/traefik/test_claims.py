@@ -155,3 +155,9 @@ def test_a_warning_names_an_instance_that_comes_later_with_the_same_router() -> 
     made = builder.build(view(bank(), on("gamma", bank().state), thief))
 
     assert {one.node for one in made.rejected if one.service == "bank"} == {bank().node, "gamma"}
+
+
+@pytest.mark.case("S5")
+@pytest.mark.parametrize("pattern", [r"^\pL+$", r"^a\z", r"\Qa.b\E", "(?U)^a", "(?<n>a)", "x(?i)y"])
+def test_a_pattern_that_only_go_knows_is_sent_and_compared_with_no_host(pattern: str) -> None:
+    assert warned(bank(), other(f"HostRegexp(`{pattern}`)", "1000")) == {}
