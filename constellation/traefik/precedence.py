@@ -25,7 +25,7 @@ _ATOM = re.compile(r"\\.|\[(?:\\.|[^\]])+\]")
 _SET_OPERATION = re.compile(r"\[\^?\[|--|&&|~~|\|\|")
 _REPEATED_GROUP = re.compile(r"\)[*+?{]")
 _REPEAT = re.compile(r"[*+{]|(?<!\()\?")
-_REPEATS_MAX, _ALTERNATIVES_MAX = 2, 3
+_REPEATS_MAX, _ALTERNATIVES_MAX, _GROUPS_MAX = 2, 3, 16
 _NAMES_HOST = re.compile(r"(?i)\bhost(?:sni)?(?:regexp)?\s*\(")
 
 # What lets a rule match hosts that are not in its text: no host, a pattern, a negation, an "or", or
@@ -59,7 +59,7 @@ class HostMatcher:
     def __init__(self, host: str) -> None:
         self._host = host
         self._tried_count = 0
-        self.untried_count = 0  # rules with a regular expression that may be slow
+        self.untried_count = 0  # rules with a regular expression that Python cannot try, or slowly
 
     def candidates(self, routers: Routers) -> list[Candidate]:
         """Return the routers that match, in the order in which Traefik tries them."""
@@ -71,8 +71,7 @@ class HostMatcher:
                 continue
             match = self._match(rule)
             if match is not False:
-                priority = config.get("priority") or len(rule.encode())
-                found.append((priority, key, config, match is True))
+                found.append((priority_of(config), key, config, match is True))
         found.sort(key=lambda one: (one[1].protocol, -one[0], one[1].body_name))
         return _in_order(found)
 
@@ -102,6 +101,11 @@ class HostMatcher:
         return re.search(pattern, self._host) is not None
 
 
+def priority_of(config: Mapping[str, Any]) -> int:
+    """Return the priority of a router, as Traefik compares them."""
+    return int(config.get("priority") or len(str(config.get("rule", "")).encode()))
+
+
 def _is_host(value: str, host: str) -> bool:
     if value == "*":
         return True
@@ -120,6 +124,7 @@ def is_quick(pattern: str) -> bool:
         and not _REPEATED_GROUP.search(bare)
         and len(_REPEAT.findall(bare)) <= _REPEATS_MAX
         and bare.count("|") <= _ALTERNATIVES_MAX
+        and bare.count("(") <= _GROUPS_MAX
         and _is_known(pattern)
     )
 
@@ -128,7 +133,7 @@ def _is_known(pattern: str) -> bool:
     """Return whether Python compiles it: it knows no `(?U)` or `(?<n>a)`, for example."""
     try:
         re.compile(pattern)
-    except (re.error, OverflowError, RecursionError):
+    except (re.error, OverflowError):
         return False
     return True
 

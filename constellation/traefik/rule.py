@@ -26,13 +26,18 @@ from constellation.traefik.rule_matchers import (
     TCP_MATCHERS,
     TCP_MATCHERS_V2,
     Matcher,
-    joined_values,
+    each_value,
 )
-from constellation.traefik.rule_tokens import EXAMPLE, RuleSyntaxError, tokens_of, unquoted
+from constellation.traefik.rule_tokens import (
+    EXAMPLE,
+    NESTING_MAX,
+    RuleSyntaxError,
+    tokens_of,
+    unquoted,
+)
 from constellation.traefik.schema.kinds import Fault
 
 RULE_CHARACTERS_MAX = 4096
-NESTING_MAX = 16
 FAULTS_MAX = 16
 _NO_VALUE = (
     "give it a value; on a command line write the label in single quotes, because a shell runs "
@@ -185,7 +190,7 @@ def _value_faults(name: str, matcher: Matcher, values: list[str]) -> list[Fault]
         reason = f"{name} takes {most} value{'s' if most > 1 else ''}, found {len(values)}"
         if not values:
             return [Fault(reason, _NO_VALUE)]
-        remedy = f"write {joined_values(name, values)}" if most == 1 and values else EXAMPLE
+        remedy = f"write {each_value(name, values)}" if most == 1 else EXAMPLE
         return [Fault(reason, together.remedy if together else remedy)]
     if together:
         return [together]

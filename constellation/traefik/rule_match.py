@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from constellation.traefik.rule_tokens import RuleSyntaxError, tokens_of, unquoted
+from constellation.traefik.rule_tokens import NESTING_MAX, RuleSyntaxError, tokens_of, unquoted
 
 Match = bool | None  # None: it depends on more than the host name
 Matcher = Callable[[str, Sequence[str]], Match]  # of a matcher's name in lower case and its values
@@ -22,6 +22,7 @@ Matcher = Callable[[str, Sequence[str]], Match]  # of a matcher's name in lower 
 # Nearly all rules have neither escapes nor comments, and are read faster.
 _SPECIAL = re.compile(r"[\"\r]|/[/*]")
 _TOKEN = re.compile(r"`[^`]*`|[A-Za-z]+|&&|\|\||[!(),]")
+_SIMPLE = re.compile(r"Host\(`([^`*\r]+)`\)(?: && PathPrefix\(`[^`]*`\))?")
 _NAMING = frozenset({"host", "hostsni"})
 
 
@@ -43,6 +44,8 @@ def evaluate(rule: str, matcher: Matcher) -> Match:
 
 def named_hosts(rule: str) -> NamedHosts:
     """Return the hosts that a rule names, other than by a pattern."""
+    if simple := _SIMPLE.fullmatch(rule):
+        return NamedHosts((simple[1].lower().rstrip("."),), is_open=False)
     hosts: list[str] = []
 
     def matcher(name: str, values: Sequence[str]) -> Match:
@@ -71,26 +74,34 @@ class _Parser:
         self._position += 1
         return word
 
-    def any_of(self) -> Match:
-        found = [self._all_of()]
+    def any_of(self, depth: int = 0) -> Match:
+        if depth > NESTING_MAX:
+            raise RuleSyntaxError(f"it is nested deeper than {NESTING_MAX} levels")
+        found = [self._all_of(depth)]
         while self._peek() == "||":
             self._next()
-            found.append(self._all_of())
+            found.append(self._all_of(depth))
         return _any(found)
 
-    def _all_of(self) -> Match:
-        found = [self._operand()]
+    def _all_of(self, depth: int) -> Match:
+        found = [self._operand(depth)]
         while self._peek() == "&&":
             self._next()
-            found.append(self._operand())
+            found.append(self._operand(depth))
         return _not(_any([_not(one) for one in found]))
 
-    def _operand(self) -> Match:
+    def _operand(self, depth: int) -> Match:
+        is_negated = False
+        while self._peek() == "!":  # of which a label may have thousands
+            self._next()
+            is_negated = not is_negated
+        found = self._positive(depth)
+        return _not(found) if is_negated else found
+
+    def _positive(self, depth: int) -> Match:
         word = self._next()
-        if word == "!":
-            return _not(self._operand())
         if word == "(":
-            found = self.any_of()
+            found = self.any_of(depth + 1)
             self._next()
             return found
         return self._matcher(word.lower(), self._values())

@@ -6,12 +6,12 @@ plain text, and gives each matcher one value.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from constellation.settings.addresses import is_ip
 from constellation.traefik.go_regexp import regexp_fault
 from constellation.traefik.schema.checks import network
 from constellation.traefik.schema.kinds import Fault
@@ -75,7 +75,7 @@ def _variable_in(reason: str, text: str, pattern: re.Pattern[str] = _VARIABLE) -
 def _host(host: str) -> Fault | None:
     if not host.isascii():
         return Fault(f"{_shown(host)} is not in ASCII", f"write Host(`{_ascii_host(host)}`)")
-    if host == "*" or _HOST.fullmatch(host) or _is_ip(host):
+    if host == "*" or _HOST.fullmatch(host) or is_ip(host):
         return None
     reason = f"Host never matches {_shown(host)}"
     if fault := _variable_in(reason, host, _VARIABLE_IN_HOST):
@@ -90,14 +90,6 @@ def _host(host: str) -> Fault | None:
         remedy = "use HostRegexp, e.g. HostRegexp(`^[^.]+\\.example\\.org$`)"
         return _never(f"{reason}: a * stands only for the whole first label", remedy)
     return _never(reason, "correct the host name")
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _ascii_host(host: str) -> str:
@@ -217,10 +209,11 @@ def _method(text: str) -> Fault | None:
         return None
     words = re.findall(r"[A-Za-z]+", text)[:8]
     reason = f"Method never matches {_shown(text)}"
-    return _never(reason, f"write {_each('Method', words)}" if words else "name a method")
+    return _never(reason, f"write {each_value('Method', words)}" if words else "name a method")
 
 
-def _each(matcher: str, values: Sequence[str]) -> str:
+def each_value(matcher: str, values: Sequence[str]) -> str:
+    """Return how to write several values, each of which was to match."""
     return " || ".join(f"{matcher}(`{value[:SHOWN_CHARACTERS_MAX]}`)" for value in values[:8])
 
 
@@ -272,7 +265,7 @@ def _host_sni(text: str) -> Fault | None:
         host = re.split(r"[/:]", re.sub(r"^[a-z]+://", "", text), maxsplit=1)[0]
         remedy = f"write HostSNI(`{host}`)" if _HOST.fullmatch(host) else "correct the name"
         return Fault(reason, remedy)
-    if ":" in text and not _is_ip(text):
+    if ":" in text and not is_ip(text):
         reason = f"HostSNI never matches {_shown(text)}: a name in TLS has no port"
         return _never(reason, f"write HostSNI(`{text.partition(':')[0]}`)")
     return None
@@ -359,8 +352,3 @@ FORMER_MATCHERS = {
     "addprefix": "the middleware addPrefix",
     "replacepath": "the middleware replacePath",
 }
-
-
-def joined_values(matcher: str, values: Sequence[str]) -> str:
-    """Return how to write several values, each of which was to match."""
-    return _each(matcher, values)

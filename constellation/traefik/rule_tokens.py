@@ -10,6 +10,7 @@ import re
 
 from constellation.traefik.schema.kinds import Fault
 
+NESTING_MAX = 16  # of parentheses
 EXAMPLE = "see Traefik's documentation of rules, e.g. Host(`app.example.org`)"
 
 _ESCAPE = r"\\(?:[abfnrtv\\\"]|[0-3][0-7]{2}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})"

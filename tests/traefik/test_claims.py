@@ -53,6 +53,7 @@ def warned(*services: NodeServiceState, **fields: Any) -> dict[str, str]:
         ("Host(`BANK.example.org`) && PathPrefix(`/`)", ""),
         ("PathPrefix(`/`)", "100000"),
         ("!Host(`x.example.org`)", "100000"),
+        (f"{'!' * 2001}Host(`x.example.org`)", "100000"),
         ("HostRegexp(`^.+[.]example[.]org$`)", ""),
     ],
 )
@@ -157,7 +158,21 @@ def test_a_warning_names_an_instance_that_comes_later_with_the_same_router() -> 
     assert {one.node for one in made.rejected if one.service == "bank"} == {bank().node, "gamma"}
 
 
-@pytest.mark.case("S5")
-@pytest.mark.parametrize("pattern", [r"^\pL+$", r"^a\z", r"\Qa.b\E", "(?U)^a", "(?<n>a)", "x(?i)y"])
-def test_a_pattern_that_only_go_knows_is_sent_and_compared_with_no_host(pattern: str) -> None:
-    assert warned(bank(), other(f"HostRegexp(`{pattern}`)", "1000")) == {}
+@pytest.mark.parametrize(
+    ("rule", "syntax"),
+    [
+        (r"HostRegexp(`^bank\.example\.org\z`)", "v3"),
+        ("HostRegexp(`(?U)^bank.+`)", "v3"),
+        ("HostRegexp(`^bank(?i).example`)", "v3"),
+        ("HostRegexp(`(?<name>bank)`)", "v3"),
+        (r"HostRegexp(`\pL`)", "v3"),
+        (f"HostRegexp(`{'(' * 150}a{')' * 150}`)", "v3"),
+        ("HostRegexp(`{name:(((`)", "v2"),
+        (f"HostRegexp(`{'(' * 1500}a`)", "v2"),
+        ("HostRegexp(`a{99999999999}`)", "v2"),
+    ],
+)
+def test_an_expression_that_only_go_reads_does_not_end_the_build(rule: str, syntax: str) -> None:
+    made = configuration(bank(), other(rule, "9", http__routers__thief__rulesyntax=syntax))
+
+    assert "bank.example.org" in made.body.decode()
