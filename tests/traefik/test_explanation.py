@@ -313,6 +313,25 @@ def test_host_that_only_a_rejected_label_names_is_found_with_the_reason() -> Non
     assert not [note for note in told.notes if "similar" in note]
 
 
+@pytest.mark.case("O6", "R5")
+@pytest.mark.parametrize(
+    ("rule", "host", "remedy"),
+    [
+        ("HostRegexp(`{sub:[a-z]+}.example.net`)", "x.example.net", r"`^[a-z]+\.example\.net$`"),
+        ("Host(`x.example.net:8443`)", "x.example.net", "write Host(`x.example.net`)"),
+    ],
+)
+def test_rule_that_never_matches_the_host_that_it_means_is_named(
+    rule: str, host: str, remedy: str
+) -> None:
+    wrong: dict[str, Any] = {"http__router__other__rule": "Host(`z.example.net`)"}
+    told = explained(host, view(routed(rule, "blog", **wrong)))
+
+    (_, why) = told.degraded
+    assert f"asks for {host}, but will not work: Host" in why
+    assert remedy in why
+
+
 @pytest.mark.case("O6")
 def test_router_left_out_for_another_label_of_it_is_named_with_that_label() -> None:
     lacks = {"http__routers__blog__middlewares": "nothing"}
