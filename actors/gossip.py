@@ -288,10 +288,11 @@ class GossipActor(AsyncShell):
             return PartReported(
                 part="gossip",
                 state="lost",
-                why=f"this node is no member: its node_name or its identity belongs to {name} at "
-                f"{address}, which another node is, or this one was before it lost its data_dir",
-                fix="give each node a node_name and a data_dir of its own, never a copy; if there "
-                "is no other node, wait",
+                why=f"this node is not a member: {name} at {address} has its node_name or its "
+                "identity; that is another node, or an earlier life of this one if it has lost its "
+                "data_dir",
+                fix="give each node its own node_name and data_dir, and never copy a data_dir; if "
+                "there is no other node, wait until the earlier life is declared dead",
             )
         if self._unsaved is not None:
             why = f"{self._unsaved.what}: {self._unsaved.why}; the node stays a member"

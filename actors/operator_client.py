@@ -76,7 +76,7 @@ def _where(host: str, port: int) -> str:
 def _stuck(where: str, timeout_s: float) -> AdapterError:
     return AdapterError(
         f"the agent at {where} did not answer",
-        why=f"it takes connections, but sent nothing within {timeout_s:g} s; it may be starting, "
+        why=f"it takes connections, but gave no answer within {timeout_s:g} s; it may be starting, "
         "or stuck, or this host is overloaded",
         fix="retry; if that persists, see its log, and restart it",
     )

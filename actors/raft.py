@@ -42,7 +42,8 @@ from messages.raft_member import (
     RaftStatusRequest,
 )
 
-DISK_PATIENCE_S = 5.0  # shorter than the supervisor's, which would kill an actor that waits
+DISK_PATIENCE_S = 5.0
+SUPERVISOR_SHARE = 0.5  # of its patience: it would kill an actor that waits for the disk longer
 RAFT = "raft"  # the name of every node's Raft actor
 
 
@@ -65,7 +66,8 @@ class RaftActor(ShellActor):
             utc_s=node.started_at_utc_s(),
         )
         self._directory = Path(settings.data_dir) / "raft"
-        self._disk = BoundedSave(str(self._directory / FILE_NAME), patience_s=DISK_PATIENCE_S)
+        patience_s = min(DISK_PATIENCE_S, SUPERVISOR_SHARE * settings.supervisor.ping_timeout_s)
+        self._disk = BoundedSave(str(self._directory / FILE_NAME), patience_s=patience_s)
         self.store: RaftStore | None = None  # None exactly while the host refuses
         self.metrics = RaftMetrics(self.registry)
         self.follow_cluster()
@@ -160,7 +162,7 @@ class RaftActor(ShellActor):
         return self.host.has_yielded
 
     def on_tick(self, now_s: float) -> None:
-        if self.host.wants_disk(now_s):
+        if self.host.wants_disk(now_s) and not self._disk.hangs:
             self._open(now_s)
         self.host.tick(now_s, late_s=self.late_s, patience=self.lateness.patience)
         self._work(now_s)

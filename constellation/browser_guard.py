@@ -8,10 +8,11 @@ to an IP address, to a name without a dot, or to a name of a private zone is no 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
+
+from constellation.settings.addresses import is_ip
 
 # Zones that public DNS does not have (RFC 6761, RFC 6762, RFC 8375, ICANN SAC113).  Tailscale's
 # names are not among them: anyone may have one in public DNS.
@@ -42,7 +43,7 @@ def is_own_name(name: str, allowed: Collection[str]) -> bool:
     name = name.removesuffix(".")
     return (
         "." not in name
-        or _is_address(name)
+        or is_ip(name.removeprefix("[").removesuffix("]"))
         or name.endswith(PRIVATE_ZONES)
         or any(_covers(one.lower(), name) for one in allowed)
     )
@@ -52,6 +53,7 @@ def _covers(allowed: str, name: str) -> bool:
     return name.endswith(allowed) if allowed.startswith(".") else name == allowed
 
 
+<<<<<<< HEAD
 def _is_address(name: str) -> bool:
     if _SHORT_ADDRESS.fullmatch(name):
         return True
@@ -62,6 +64,8 @@ def _is_address(name: str) -> bool:
     return True
 
 
+=======
+>>>>>>> main
 def _without_port(host: str) -> str:
     return _PORT.sub("", host.strip().lower())
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from constellation.admin.tables import bullets, cell, table
-from constellation.admin.words import duration, instance_of, plain
+from constellation.admin.words import counted, duration, instance_of, plain
 from messages.routes import BackendRow, ExplainReport, RejectedReport, RejectionRow, RouteRow
 
 
@@ -36,8 +36,8 @@ def _headline(report: ExplainReport) -> Text:
         for backend in route.backends
         if backend.serving
     }
-    routes = f"{len(report.routes)} route{'' if len(report.routes) == 1 else 's'}"
-    served = f"{len(instances)} instance{'' if len(instances) == 1 else 's'} serving"
+    routes = counted(len(report.routes), "route")
+    served = f"{counted(len(instances), 'instance')} serving"
     text = (
         f": {plain(report.subject)} has {routes}, {served} (as {plain(report.self_node)} sees it)"
     )

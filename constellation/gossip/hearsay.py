@@ -142,11 +142,6 @@ class Hearsay:
         often = self._silent.items()
         return {name: one.address for name, one in often if one.times >= SILENT_ROUNDS}
 
-    def recently_silent(self, now_s: float) -> int:
-        """Return how many names were told of in the last minutes and never heard, up to a limit."""
-        self.silent(now_s)
-        return len(self._silent)
-
     def _greet(self, name: str, now_s: float) -> None:
         told = self._told[name]
         told.due_s = now_s + self._interval_s * GREETINGS_AFTER[told.greetings]

@@ -13,6 +13,10 @@ from messages.wellness import TEXT_CHARACTERS_MAX, TROUBLES_MAX, Trouble, Troubl
 
 SILENT_NAMES_MAX = 8  # that others tell of; more are only counted
 ALLOW_UDP = "allow UDP port {port} between them in both directions, in every firewall"
+STRANGERS_FIX = (
+    "a node, or a host outside the cluster, has the gossip key and lies: find it by its traffic, "
+    "remove it, then change the cluster key"
+)
 BEGINS: dict[str, EventName] = {
     "name": "name_conflict",
     "unheard": "path_lost",
@@ -100,8 +104,7 @@ def _unheard(node: GossipNode, now_s: float) -> Iterator[Trouble]:
             "",
             f"others tell of many nodes that {node.node_name} never heard",
             "they are no members here",
-            "a node with the gossip key lies: look for it, and then rotate the keys and the "
-            "cluster key",
+            STRANGERS_FIX,
         )
 
 
@@ -137,8 +140,7 @@ def _records(node: GossipNode) -> Iterator[Trouble]:
             "",
             "records of nodes that are no members are refused",
             f"at most {STRANGERS_MAX} such nodes have room here; members are not affected",
-            "a node with the gossip key lies: look for it, and then rotate the keys and the "
-            "cluster key",
+            STRANGERS_FIX,
         )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from constellation.monitor.service_name import ONE_OFF_LABEL
 from constellation.near_names import nearest
+from constellation.traefik.rule import RULE_CHARACTERS_MAX
+from constellation.traefik.rule_match import named_hosts
 
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -22,8 +24,6 @@ HOSTS_MAX = 8
 
 _ROUTING = re.compile(r"(?:traefik\.(?:http|tcp|udp)|constellation)\.", re.IGNORECASE)
 _RULE = re.compile(r"traefik\.(?:http|tcp)\.routers\.[^.]+\.rule", re.IGNORECASE)
-_HOST = re.compile(r"""(?i:\bHost(?:SNI)?)\(([^)]*)\)""")
-_QUOTED = re.compile(r"""[`"]([^`"]+)[`"]""")
 # `- "traefik.enable: true"` in a list of YAML is a label with that name, and no value.
 _VALUE_IN_NAME = re.compile(r"\s*[:= ]\s*")
 _NAME_CHARACTERS_MAX = 32  # longer ones are near none of these
@@ -129,11 +129,10 @@ def _is_near(name: str, label: str) -> bool:
 def _hosts(labels: Mapping[str, str]) -> tuple[str, ...]:
     """Return the host names in the rules of routers."""
     found = {
-        host.lower()
+        host
         for name, rule in labels.items()
         if _RULE.fullmatch(name)
-        for hosts in _HOST.findall(rule)
-        for host in _QUOTED.findall(hosts)
+        for host in named_hosts(rule[:RULE_CHARACTERS_MAX]).hosts
     }
     return tuple(sorted(found)[:HOSTS_MAX])
 

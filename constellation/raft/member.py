@@ -418,6 +418,7 @@ class RaftMember:
         self._reads.tick(now_s)
         if not self.is_leader:
             self._steward.follows()
+            self.fallen_back.watch(self.roster, self.raft.state.configuration.voters)
         elif now_s >= self._steward_due_s:
             self._steward_due_s = now_s + STEWARD_INTERVAL_S
             cluster_id = self.identity.cluster_id

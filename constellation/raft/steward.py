@@ -20,6 +20,7 @@ from constellation.raft.configuration import (
     ChangeKind,
     Configuration,
 )
+from constellation.raft.quorum import has_quorum
 from constellation.raft.roster import RaftRoster, RosterNode
 
 BLANK_S = 15.0  # after this time a voter that has no state and does not answer has lost its disk
@@ -140,9 +141,15 @@ class Steward:
         return now_s - self._present_since_s.get(name, now_s) >= for_s
 
     def _fallen_back(self, configuration: Configuration, followers: Followers) -> Step | None:
-        """Remove a voter that has forgotten what it promised, so that it joins as a learner."""
-        fallen = sorted(followers.fallen_back & configuration.voters - {self.node_name})
-        return Change("forget", fallen[0]) if fallen else None
+        """Remove a voter that has forgotten what it promised, so that it joins as a learner.
+
+        Not while the others have no majority without it: they could never commit its removal.
+        """
+        there = followers.answering | {self.node_name}
+        for name in sorted(followers.fallen_back & configuration.voters - {self.node_name}):
+            if has_quorum(there, configuration.voters - {name}):
+                return Change("forget", name)
+        return None
 
     def _blank(self, configuration: Configuration, roster: RaftRoster, now_s: float) -> Step | None:
         """Remove a voter that has lost its disk, so that it joins as a learner.

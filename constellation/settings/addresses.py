@@ -55,7 +55,7 @@ def checked_bind_ip(value: str) -> str:
 
 
 def _is_ipv6_of_one_interface(value: str) -> bool:
-    if not _is_ip(value):
+    if not is_ip(value):
         return False
     address = ipaddress.ip_address(value)
     return address.version == 6 and address.is_link_local
@@ -65,10 +65,10 @@ def _ip_hint(value: str) -> str:
     """Return what to write in place of `value`, if that can be told."""
     bare = _SCHEME.sub("", value.strip(), count=1)
     address, slash, prefix = bare.partition("/")
-    if slash and prefix.isdigit() and _is_ip(address):
+    if slash and prefix.isdigit() and is_ip(address):
         return f"it is a network: write {address}, without /{prefix}"
     for host in (address.strip("[]"), address.rpartition(":")[0].strip("[]")):
-        if _is_ip(host):
+        if is_ip(host):
             return f"write {host} alone; ports have settings of their own"
     if value.strip().lower() == "localhost":
         return "write 127.0.0.1"
@@ -98,7 +98,7 @@ def _host_port_hint(value: str) -> str:
     scheme = _SCHEME.match(value)
     bare = _SCHEME.sub("", value.strip(), count=1).rpartition("@")[2]
     bare = re.split(r"[/?#]", bare)[0]
-    if _is_ip(bare) and ":" in bare:
+    if is_ip(bare) and ":" in bare:
         return f"an IPv6 address must be in brackets, and a port must follow: [{bare}]:7946"
     host, colon, port = bare.rpartition(":")
     if not colon:
@@ -114,8 +114,8 @@ def _host_port_hint(value: str) -> str:
 def is_host(text: str) -> bool:
     """Return whether `text` is an IPv4 address, an IPv6 address in [ ], or a DNS name."""
     if text.startswith("[") and text.endswith("]"):
-        return ":" in text and _is_ip(text[1:-1])
-    return _is_ip(text) if _looks_like_ipv4(text) else _is_host(text)
+        return ":" in text and is_ip(text[1:-1])
+    return is_ip(text) if _looks_like_ipv4(text) else _is_host(text)
 
 
 def _is_host(text: str) -> bool:
@@ -128,7 +128,8 @@ def _looks_like_ipv4(text: str) -> bool:
     return bool(_NUMBER.fullmatch(text.removesuffix(".").rpartition(".")[2]))
 
 
-def _is_ip(text: str) -> bool:
+def is_ip(text: str) -> bool:
+    """Return whether `text` is an IP address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -138,7 +139,7 @@ def _is_ip(text: str) -> bool:
 
 def _is_unspecified(host: str) -> bool:
     bare = host.strip("[]")
-    return _is_ip(bare) and ipaddress.ip_address(bare).is_unspecified
+    return is_ip(bare) and ipaddress.ip_address(bare).is_unspecified
 
 
 def same_ip(one: str, other: str) -> bool:
@@ -147,7 +148,7 @@ def same_ip(one: str, other: str) -> bool:
 
 
 def _canonical(address: str) -> str:
-    if not _is_ip(address):
+    if not is_ip(address):
         return address
     found = ipaddress.ip_address(address)
     mapped = found.ipv4_mapped if found.version == 6 else None

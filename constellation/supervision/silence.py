@@ -1,7 +1,7 @@
 """How long a process may be silent before it counts as hung.
 
-Starved is not hung: the time that a silent process has waited for the processor is excused, up to a
-limit.  A restart would only add to the load.
+Starved is not hung: the time that a silent process, or the one that listens to it, has waited for
+the processor is excused, up to a limit.  A restart would only add to the load.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ class Silence:
     """The silence of one process.  `now_s` is monotonic seconds."""
 
     since_s: float = 0.0
+    _late_s: float = 0.0  # for which who listens has not run
     _waited_s: float | None = None  # when it was first suspected; None: it is not suspected
 
     def end(self, now_s: float) -> None:
         """It was heard."""
-        self.since_s, self._waited_s = now_s, None
+        self.since_s, self._late_s, self._waited_s = now_s, 0.0, None
 
     def excuse(self, late_s: float) -> None:
         """Who listens has not run for so long: answers may wait in its inbox."""
-        self.since_s += late_s
+        self._late_s += late_s
 
     def is_hang(
         self, timeout_s: float, process_id: int, waited_s: WaitedSeconds, now_s: float
@@ -44,5 +45,5 @@ class Silence:
             self._waited_s = waited_s(process_id)
         if silent_s <= timeout_s:
             return False
-        excused_s = waited_s(process_id) - self._waited_s
+        excused_s = self._late_s + max(0.0, waited_s(process_id) - self._waited_s)
         return silent_s > timeout_s + min(excused_s, EXCUSED_MAX * timeout_s)

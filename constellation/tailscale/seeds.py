@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from constellation.admin.words import counted, listed
 from constellation.tailscale.tailnet import Machine, Tailnet
 from messages.wellness import Trouble
 
@@ -98,10 +99,8 @@ def _address_of(peer: Machine, bind_address: str) -> str:
 
 
 def _counted(peers: list[Machine]) -> str:
-    return "1 tagged machine" if len(peers) == 1 else f"{len(peers)} tagged machines"
+    return counted(len(peers), "tagged machine")
 
 
 def _names(peers: Iterable[Machine]) -> str:
-    names = sorted(peer.host_name or "(no name)" for peer in peers)
-    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
-    return ", ".join(name[:63] for name in names[:NAMED_MAX]) + more
+    return listed(((peer.host_name or "(no name)")[:63] for peer in peers), NAMED_MAX)

@@ -10,6 +10,7 @@ known_labels           labels that are about no element, and those that are near
 router_faults          what is wrong with a whole router
 rule                   checks router rules
 rule_matchers          the matchers of rules, and which values never match
+rule_tokens            the tokens of rules, as Go reads them
 go_regexp              checks regular expressions
 outside                what labels name outside: other providers, plugins, addresses
 known_protocols        recognises databases by their image

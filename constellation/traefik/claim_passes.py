@@ -16,10 +16,10 @@ SHOWN_MAX = 3  # names in one sentence
 
 def claims(composition: Composition, work: Work) -> None:
     """Routers in the document -> warnings about those that take requests from others."""
+    owners = _Owners(composition)
     for key in work.keys("routers"):
         if key.protocol != "udp":
-            composition.claims.replace(key, composition.parts_of(key))
-    owners = _Owners(composition)
+            composition.claims.replace(key, composition.parts_of(key), owners)
     taken = composition.claims.taken(owners)
     if taken is not None:
         composition.put(CLAIMS, {}, tuple(_warnings(taken, owners)))

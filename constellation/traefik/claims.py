@@ -3,32 +3,27 @@
 Any container may claim any host name, on all nodes, so one can take another's requests by mistake
 or on purpose.  Both are warned if a router matches every request for a host that another service's
 router names, and Traefik tries it first: because of its priority, or because it is a TCP router
-with TLS, which Traefik asks before all HTTP routers.  So they are if both have the same priority,
-and Traefik chooses one.  A router that gets only what others leave, such as a page for all other
-hosts with priority 1, takes nothing.  A router for a part of a host, for example a path, is the
-usual way to share it, and not warned of.
+with TLS, which Traefik asks before all HTTP routers.  They are also warned if both have the same
+priority, because Traefik chooses one of them then.  A router that gets only what others leave, such
+as a page for all other hosts with priority 1, takes nothing.  A router for a part of a host, for
+example a path, is the usual way to share it, and not warned of.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from constellation.traefik.elements import ElementKey, Instance, Parts
-from constellation.traefik.precedence import HostMatcher
+from constellation.traefik.precedence import HostMatcher, priority_of
 from constellation.traefik.routers import rule_as_written
-
-_NAMES = re.compile(r"(?i)\bhost(?:sni)?\s*\(\s*[`\"]([^`\"*]+)[`\"]\s*\)")
-_OTHER_HOSTS = re.compile(r"(?i)\bhost(?:sni)?regexp\s*\(|!|[`\"]\*")
+from constellation.traefik.rule_match import named_hosts
 
 COMPARED_MAX = 16  # routers for one host
 
-# Nearly all rules are of this form.
-_SIMPLE = re.compile(r"Host\(`([^`*]+)`\)(?: && PathPrefix\(`[^`]*`\))?")
-
 Owners = Mapping[ElementKey, tuple[Instance, ...]]
+_Written = tuple[Mapping[str, Any], tuple[Instance, ...]]  # a router, and whose labels define it
 
 
 class Taken(NamedTuple):
@@ -45,28 +40,31 @@ class Claims:
 
     def __init__(self) -> None:
         self._routers: dict[ElementKey, Mapping[str, Any]] = {}
-        self._made_of: dict[ElementKey, tuple[ElementKey, ...]] = {}
+        self._made_of: dict[ElementKey, Mapping[ElementKey, _Written]] = {}
         self._by_host: dict[str, set[ElementKey]] = {}
         self._wide: set[ElementKey] = set()
         self._changed: set[str] = set()
         self._taken: dict[str, tuple[Taken, ...]] = {}
 
-    def replace(self, written: ElementKey, routers: Parts) -> None:
-        """Replace the routers that were made of `written`."""
+    def replace(self, written: ElementKey, routers: Parts, owners: Owners) -> None:
+        """Replace the routers that were made of `written`, unless they are as before."""
+        now = {key: (config, owners[key]) for key, config in routers.items()}
+        if self._made_of.get(written, {}) == now:
+            return
         for key in self._made_of.pop(written, ()):
             self._note(key, self._routers.pop(key), is_added=False)
         for key, config in routers.items():
             self._routers[key] = config
             self._note(key, config, is_added=True)
-        if routers:
-            self._made_of[written] = tuple(routers)
+        if now:
+            self._made_of[written] = now
 
     def _note(self, key: ElementKey, config: Mapping[str, Any], *, is_added: bool) -> None:
-        hosts, is_wide = _hosts_of(str(config.get("rule", "")))
+        hosts, is_wide = named_hosts(rule_as_written(str(config.get("rule", ""))))
         if is_wide:
             (self._wide.add if is_added else self._wide.discard)(key)
             self._changed.update(self._by_host)
-        for host in hosts:
+        for host in set(hosts):
             known = self._by_host.setdefault(host, set())
             (known.add if is_added else known.discard)(key)
             self._changed.add(host)
@@ -95,7 +93,7 @@ class Claims:
         """Return the routers that Traefik tries first, as no more are compared."""
         if len(keys) <= COMPARED_MAX:
             return keys
-        order = {key: (-_priority(self._routers[key]), key.body_name) for key in keys}
+        order = {key: (-priority_of(self._routers[key]), key.body_name) for key in keys}
         return set(nsmallest(COMPARED_MAX, keys, key=order.__getitem__))
 
     def _taken_of(self, host: str, owners: Owners) -> Iterator[Taken]:
@@ -119,19 +117,6 @@ class Claims:
                 met = _meet(self._routers[one.key], self._routers[key])
                 if met and not _share(owners, one.key, key):
                     yield Taken(host, one.key, key, is_equal=False)
-
-
-def _priority(config: Mapping[str, Any]) -> int:
-    return int(config.get("priority") or len(str(config.get("rule", ""))))
-
-
-def _hosts_of(rule: str) -> tuple[Iterable[str], bool]:
-    """Return the hosts that a rule names, and whether it could match others."""
-    if simple := _SIMPLE.fullmatch(rule):
-        return (simple[1].lower().rstrip("."),), False
-    rule = rule_as_written(rule)
-    hosts = {host.lower().rstrip(".") for host in _NAMES.findall(rule)}
-    return hosts, not hosts or _OTHER_HOSTS.search(rule) is not None
 
 
 def _meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -5,14 +5,13 @@ It reads the same composition as the body, so it describes exactly what Traefik 
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from constellation.admin.words import listed
 from constellation.cluster_view import ClusterView
+from constellation.near_names import similar
 from constellation.traefik.composition import Composition
 from constellation.traefik.elements import AGENT, ElementKey, Instance, Protocol
 from constellation.traefik.host_names import dns_label
@@ -20,6 +19,8 @@ from constellation.traefik.precedence import Candidate, HostMatcher
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.resolution import PROTOCOLS, backends_of, leaves
+from constellation.traefik.routers import rule_as_written
+from constellation.traefik.rule_match import named_hosts
 from constellation.traefik.secrecy import text_without_secrets
 from constellation.traefik.service_servers import Backend
 from constellation.traefik.wishes import wishes_for
@@ -33,7 +34,6 @@ REJECTED_MAX = 50
 SIMILAR_MAX = 3
 COMPARED_MAX = 1000  # names, each costs 0.2 ms
 
-_HOST = re.compile(r"""(?i:\bHost(?:SNI)?)\(\s*[`"]([^`"]+)[`"]\s*\)""")
 
 AgeOf = Callable[[Instance], float]
 
@@ -307,9 +307,9 @@ class _Explainer:
     def _similar(self) -> Iterator[str]:
         known = {name.lower() for name in self._view.services}
         known |= {
-            host.lower()
+            host
             for _, config in self._routers()
-            for host in _HOST.findall(config.get("rule", ""))
+            for host in named_hosts(rule_as_written(config.get("rule", ""))).hosts
         }
         near = self._near(known)
         if near:
@@ -328,7 +328,7 @@ class _Explainer:
             for name in sorted(known)
             if len(known) <= COMPARED_MAX or name[:2] == self._subject[:2]
         }
-        near = difflib.get_close_matches(short, list(names)[:COMPARED_MAX], n=SIMILAR_MAX)
+        near = similar(short, list(names)[:COMPARED_MAX], SIMILAR_MAX)
         return [names[one] for one in near]
 
 

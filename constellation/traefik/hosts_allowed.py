@@ -13,23 +13,15 @@ with nodes has no instances on other nodes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Router
 from constellation.traefik.rejection import Rejection
-from constellation.traefik.rule_match import Match, evaluate
+from constellation.traefik.rule_match import Match, evaluate, named_hosts
 
 ANY = "*"
 
 Contributions = Mapping[ElementKey, Contribution]
-
-
-class _Names(NamedTuple):
-    """The hosts that a rule names; `is_open`: it could match others as well."""
-
-    hosts: tuple[str, ...]
-    is_open: bool
 
 
 class HostsAllowed:
@@ -80,7 +72,7 @@ class HostsAllowed:
         if key.protocol == "tcp" and "tls" not in router.config:
             return ""  # it knows no host names
         rule = str(router.config.get("rule", ""))
-        names = _names(rule)
+        names = named_hosts(rule)
         for host in names.hosts:
             pattern = self._pattern_of(host)
             if pattern and not _allows(self._patterns[pattern], instance):
@@ -121,21 +113,6 @@ def _allows(allowed: Iterable[str], instance: Instance) -> bool:
     return not {service, f"@{node}", f"{service}@{node}"}.isdisjoint(allowed)
 
 
-def _names(rule: str) -> _Names:
-    hosts: list[str] = []
-
-    def matcher(name: str, values: Sequence[str]) -> Match:
-        if name in {"host", "hostsni"} and values:
-            hosts.append(values[0].lower().rstrip("."))
-            return False
-        return None if name in {"host", "hostsni"} else True
-
-    # Open, if it matches although it matches none of the hosts that it names.
-    is_open = evaluate(rule, matcher) is not False
-    literal = tuple(host for host in hosts if "*" not in host)
-    return _Names(literal, is_open or len(literal) < len(hosts))
-
-
 def _could_match(rule: str, pattern: str) -> bool:
     """Return whether an open rule could match a host of `pattern`.
 
@@ -146,8 +123,12 @@ def _could_match(rule: str, pattern: str) -> bool:
     def matcher(name: str, values: Sequence[str]) -> Match:
         if name not in {"host", "hostsni"} or not values:
             return None
-        host = values[0].lower().rstrip(".").removeprefix("*.")
-        is_near = host == domain or host.endswith(f".{domain}") or domain.endswith(f".{host}")
-        return None if is_near or ANY in {pattern, host} else False
+        return None if any(map(is_near, values)) else False
+
+    def is_near(value: str) -> bool:
+        host = value.lower().rstrip(".").removeprefix("*.")
+        if ANY in {pattern, host} or host == domain:
+            return True
+        return host.endswith(f".{domain}") or domain.endswith(f".{host}")
 
     return evaluate(rule, matcher) is not False

@@ -264,7 +264,21 @@ class LabelDecoder:
 def _unknown(struct: Struct, node: LabelNode) -> Fault:
     known = [field.name for field in struct.fields]
     reason = f"Traefik has no option {node.name[:64]!r} here"
+    if deeper := _path_to(node.name.lower(), struct):
+        return Fault(reason, f"did you mean {deeper}?")
     return Fault(reason, did_you_mean(node.name, known, f"use one of {', '.join(known)[:400]}"))
+
+
+def _path_to(name: str, struct: Struct) -> str:
+    """Return where below `struct` an option called `name` is, the nearest; empty: nowhere."""
+    waiting = [("", struct)]
+    for before, one in waiting:  # grows while it is read
+        for field in one.fields:
+            if before and field.name.lower() == name:
+                return f"{before}{field.name}"
+            if isinstance(field.kind, Struct):
+                waiting.append((f"{before}{field.name}.", field.kind))
+    return ""
 
 
 def _is_unicode(text: str) -> bool:

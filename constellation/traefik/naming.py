@@ -80,6 +80,8 @@ def name_complaints(
     remedy = "set the label constellation.service to a name of a-z, 0-9 and '-', at most 63"
     if not label:
         yield Complaint("", f"the service name {shown} cannot be part of a host name", remedy)
+    elif program and not several.is_told:
+        return  # each serves its own hosts, as its labels ask
     elif program:
         others = ", ".join(
             repr(one) if one else "one without an image" for one in sorted(several.kept)

@@ -24,11 +24,12 @@ _ATOM = re.compile(r"\\.|\[(?:\\.|[^\]])+\]")
 _SET_OPERATION = re.compile(r"\[\^?\[|--|&&|~~|\|\|")
 _REPEATED_GROUP = re.compile(r"\)[*+?{]")
 _REPEAT = re.compile(r"[*+{]|(?<!\()\?")
-_REPEATS_MAX, _ALTERNATIVES_MAX = 2, 3
+_REPEATS_MAX, _ALTERNATIVES_MAX, _GROUPS_MAX = 2, 3, 16
 _NAMES_HOST = re.compile(r"(?i)\bhost(?:sni)?(?:regexp)?\s*\(")
 
-# What lets a rule match hosts that it does not name: no host, a pattern, a negation, an "or".
-_MATCHES_UNNAMED = re.compile(r"(?is)^(?!.*\bhost(?:sni)?\s*\()|regexp\s*\(|[!*]|\|\|")
+# What lets a rule match hosts that are not in its text: no host, a pattern, a negation, an "or", or
+# an escape.
+_MATCHES_UNNAMED = re.compile(r"(?is)^(?!.*\bhost(?:sni)?\s*\()|regexp\s*\(|[!*\\\r]|\|\|")
 
 Routers = Iterable[tuple[ElementKey, Mapping[str, Any]]]
 
@@ -57,7 +58,7 @@ class HostMatcher:
     def __init__(self, host: str) -> None:
         self._host = host
         self._tried_count = 0
-        self.untried_count = 0  # rules with a regular expression that may be slow
+        self.untried_count = 0  # rules with a regular expression that Python cannot try, or slowly
 
     def candidates(self, routers: Routers) -> list[Candidate]:
         """Return the routers that match, in the order in which Traefik tries them."""
@@ -69,8 +70,7 @@ class HostMatcher:
                 continue
             match = self._match(rule)
             if match is not False:
-                priority = config.get("priority") or len(rule.encode())
-                found.append((priority, key, config, match is True))
+                found.append((priority_of(config), key, config, match is True))
         found.sort(key=lambda one: (one[1].protocol, -one[0], one[1].body_name))
         return _in_order(found)
 
@@ -81,14 +81,13 @@ class HostMatcher:
         return evaluate(written, self._matches)
 
     def _matches(self, name: str, values: Sequence[str]) -> Match:
-        value = values[0].lower() if values else ""
         match name:
             case "host" | "hostsni":
-                return value == "*" or _is_host(value, self._host)
+                return any(_is_host(value.lower(), self._host) for value in values)
             case "hostregexp" | "hostsniregexp":
-                return self._search(values[0]) if values else False
+                return any(map(self._search, values))
             case "pathprefix":
-                return True if value == "/" else None
+                return True if "/" in values else None
             case _:
                 return None
 
@@ -98,10 +97,21 @@ class HostMatcher:
             self.untried_count += 1
             return False
         self._tried_count += 1
-        return re.search(pattern, self._host) is not None
+        try:
+            return re.search(pattern, self._host) is not None
+        except (re.error, OverflowError):  # it is right for Go, or a rule of version 2
+            self.untried_count += 1
+            return False
+
+
+def priority_of(config: Mapping[str, Any]) -> int:
+    """Return the priority of a router, as Traefik compares them."""
+    return int(config.get("priority") or len(str(config.get("rule", "")).encode()))
 
 
 def _is_host(value: str, host: str) -> bool:
+    if value == "*":
+        return True
     if value.startswith("*."):
         label, _, rest = host.partition(".")
         return bool(label) and rest == value[2:]
@@ -115,6 +125,7 @@ def _is_quick(pattern: str) -> bool:
         and not _REPEATED_GROUP.search(bare)
         and len(_REPEAT.findall(bare)) <= _REPEATS_MAX
         and bare.count("|") <= _ALTERNATIVES_MAX
+        and bare.count("(") <= _GROUPS_MAX
     )
 
 

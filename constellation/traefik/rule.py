@@ -26,33 +26,23 @@ from constellation.traefik.rule_matchers import (
     TCP_MATCHERS,
     TCP_MATCHERS_V2,
     Matcher,
-    joined_values,
+    each_value,
+)
+from constellation.traefik.rule_tokens import (
+    EXAMPLE,
+    NESTING_MAX,
+    RuleSyntaxError,
+    tokens_of,
+    unquoted,
 )
 from constellation.traefik.schema.kinds import Fault
 
 RULE_CHARACTERS_MAX = 4096
-NESTING_MAX = 16
 FAULTS_MAX = 16
-EXAMPLE = "see Traefik's documentation of rules, e.g. Host(`app.example.org`)"
-
-_ESCAPE = r"\\(?:[abfnrtv\\\"]|[0-3][0-7]{2}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})"
-_TOKEN = re.compile(
-    rf"""(?P<string>`[^`]*`|"(?:[^"\\\n]|{_ESCAPE})*")|(?P<word>[A-Za-z]+)"""
-    r"""|(?P<mark>&&|\|\||[!(),])"""
+_NO_VALUE = (
+    "give it a value; on a command line write the label in single quotes, because a shell runs "
+    "what is in backticks"
 )
-_GOES_ON = frozenset({"&&", "||", "!", "(", ","})
-_SPACES = re.compile(r"(?:[ \t\r]|/\*[^\n]*?\*/|//[^\n]*)*")
-_LINES = re.compile(r"(?:[ \t\r\n]|/\*.*?\*/|//[^\n]*)*", re.DOTALL)
-_ESCAPED = re.compile(_ESCAPE)
-_SIMPLE_ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, '"': 34}
-
-
-class RuleSyntaxError(ValueError):
-    """Traefik cannot parse the rule."""
-
-    def __init__(self, reason: str, remedy: str = EXAMPLE) -> None:
-        super().__init__(reason)
-        self.fault = Fault(f"Traefik cannot parse this rule: {reason}", remedy)
 
 
 def http_rule_faults(rule: str, *, is_v2: bool = False) -> list[Fault]:
@@ -86,41 +76,11 @@ def _faults(
         reason = f"it has {len(rule)} characters, the limit is {RULE_CHARACTERS_MAX}"
         return [Fault(reason, "write several routers")]
     try:
-        parser = _Parser(_tokens(rule), matchers, others)
+        parser = _Parser(tokens_of(rule), matchers, others)
         parser.parse()
     except RuleSyntaxError as error:
         return [error.fault]
     return list(dict.fromkeys(parser.faults))[:FAULTS_MAX]
-
-
-def _tokens(rule: str) -> list[str]:
-    tokens: list[str] = []
-    rule = rule.strip(" \t\r\n")
-    position, end = 0, len(rule)
-    while True:
-        goes_on = not tokens or tokens[-1] in _GOES_ON
-        position = (_LINES if goes_on else _SPACES).match(rule, position).end()  # type: ignore[union-attr]
-        if position >= end:
-            return tokens
-        match = _TOKEN.match(rule, position)
-        if match is None:
-            rest = rule[position : position + 20]
-            raise RuleSyntaxError(f"syntax error at {rest!r}", _instead(rule, rest))
-        tokens.append(match.group())
-        position = match.end()
-
-
-def _instead(rule: str, rest: str) -> str:
-    """Return what to write instead of what is no Go expression."""
-    if rest.startswith(("'", "\u2018", "\u2019", "\u201c", "\u201d")):
-        return "write values in backticks, e.g. Host(`app.example.org`)"
-    if rest.startswith(("&", "|")):
-        return f"write {rest[0] * 2}"
-    if former := re.match(r"(\w+)\s*:\s*([^;]*)", rule):
-        return f"only Traefik 1 knows this form: write {former[1]}(`{former[2][:64]}`)"
-    if rest.startswith("\n"):
-        return "a line goes on only after an operator: put && and || at the end of the line"
-    return EXAMPLE
 
 
 def _joint(found: str) -> str:
@@ -156,6 +116,8 @@ class _Parser:
 
     def expect(self, mark: str) -> None:
         if (found := self.next_token()) != mark:
+            if mark == ")" and self.position > len(self.tokens):
+                raise RuleSyntaxError("a ')' is missing at its end", "add it")
             raise RuleSyntaxError(f"{mark!r} expected, found {found[:64]}")
 
     def alternatives(self, depth: int) -> None:
@@ -197,7 +159,7 @@ class _Parser:
         if token[0] not in '`"':
             remedy = f"write {name[:64]}(`{token[:64]}`)" if token.isalnum() else EXAMPLE
             raise RuleSyntaxError(f"{name[:64]} needs a value in backticks", remedy)
-        return _unquoted(token)
+        return unquoted(token)
 
     def _unknown(self, name: str, values: list[str]) -> Fault:
         known = ", ".join(self._matchers)
@@ -226,30 +188,14 @@ def _value_faults(name: str, matcher: Matcher, values: list[str]) -> list[Fault]
         checks = (*checks, *checks[-1:] * (len(values) - most))
     if not len(checks) - matcher.optional <= len(values) <= len(checks):
         reason = f"{name} takes {most} value{'s' if most > 1 else ''}, found {len(values)}"
-        remedy = f"write {joined_values(name, values)}" if most == 1 and values else EXAMPLE
+        if not values:
+            return [Fault(reason, _NO_VALUE)]
+        remedy = f"write {each_value(name, values)}" if most == 1 else EXAMPLE
         return [Fault(reason, together.remedy if together else remedy)]
     if together:
         return [together]
     found = (check(value) for check, value in zip(checks, values, strict=False))
     return [fault for fault in found if fault is not None]
-
-
-def _unquoted(token: str) -> str:
-    if token[0] == "`":
-        return token[1:-1].replace("\r", "")
-    return _ESCAPED.sub(_unescaped, token[1:-1])
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    """Return the character of an escape; a byte that is no character of its own is replaced."""
-    escape = found.group()[1:]
-    if escape in _SIMPLE_ESCAPES:
-        return chr(_SIMPLE_ESCAPES[escape])
-    code = int(escape, 8) if escape[0].isdigit() else int(escape[1:], 16)
-    is_byte = escape[0] not in "uU"
-    if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
-        raise RuleSyntaxError(f"no character has the escape \\{escape}")
-    return "\ufffd" if is_byte and code > 127 else chr(code)
 
 
 def _spellings(name: str) -> tuple[str, ...]:

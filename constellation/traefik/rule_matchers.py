@@ -6,12 +6,12 @@ plain text, and gives each matcher one value.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from constellation.settings.addresses import is_ip
 from constellation.traefik.go_regexp import regexp_fault
 from constellation.traefik.schema.checks import network
 from constellation.traefik.schema.kinds import Fault
@@ -23,6 +23,9 @@ _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]([A-Za-z0-9_.-]*[A-Za-z0-9_.-])?")
 _HOST_SNI = re.compile(r"(\*\.)?[\w.:-]+", re.ASCII)
 # A placeholder of Traefik 2, which is not a count such as {2,3}.
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w-]*)(?::((?:[^{}]|\{[0-9,]+\})*))?\}")
+# What Compose, a shell or a template was to replace.
+_VARIABLE = re.compile(r"\$\{[A-Za-z_][^}]*\}|\{\{.*?\}\}")
+_VARIABLE_IN_HOST = re.compile(rf"{_VARIABLE.pattern}|\$[A-Za-z_]\w*")
 # What stands for characters in a regular expression, and is none itself.
 _NO_LETTERS = re.compile(
     r"\\[pP]\{[^}]*\}|\\x\{[^}]*\}|\\x[0-9A-Fa-f]{2}|\\.|\[(?:\\.|[^\]])*\]|\(\?P?<[^>]*>"
@@ -57,12 +60,26 @@ def _shown(text: str) -> str:
     return repr(text[:SHOWN_CHARACTERS_MAX])
 
 
+def _variable_in(reason: str, text: str, pattern: re.Pattern[str] = _VARIABLE) -> Fault | None:
+    """Return the fault of a variable that was not replaced; `reason`: what it leads to."""
+    if not (found := pattern.search(text)):
+        return None
+    shown = found[0][:SHOWN_CHARACTERS_MAX]
+    remedy = (
+        "write the value; a Compose file replaces ${NAME} with a single $, and a command in "
+        "single quotes replaces nothing"
+    )
+    return _never(f"{reason}: the variable {shown} was not replaced", remedy)
+
+
 def _host(host: str) -> Fault | None:
     if not host.isascii():
         return Fault(f"{_shown(host)} is not in ASCII", f"write Host(`{_ascii_host(host)}`)")
-    if host == "*" or _HOST.fullmatch(host) or _is_ip(host):
+    if host == "*" or _HOST.fullmatch(host) or is_ip(host):
         return None
     reason = f"Host never matches {_shown(host)}"
+    if fault := _variable_in(reason, host, _VARIABLE_IN_HOST):
+        return fault
     bare = re.sub(r"^[a-z]+://", "", host.strip(), flags=re.IGNORECASE)
     bare = re.split(r"[/:]", bare, maxsplit=1)[0]
     if bare != host and _HOST.fullmatch(bare):
@@ -73,14 +90,6 @@ def _host(host: str) -> Fault | None:
         remedy = "use HostRegexp, e.g. HostRegexp(`^[^.]+\\.example\\.org$`)"
         return _never(f"{reason}: a * stands only for the whole first label", remedy)
     return _never(reason, "correct the host name")
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _ascii_host(host: str) -> str:
@@ -94,6 +103,8 @@ def _host_regexp(text: str) -> Fault | None:
     if not text.isascii():
         return Fault(f"{_shown(text)} is not in ASCII", "write host names as xn--...")
     if fault := _regexp(text):
+        return fault
+    if fault := _variable_in(f"HostRegexp never matches {_shown(text)}", text):
         return fault
     if _PLACEHOLDER.search(text):
         return _v2("HostRegexp", text, _host_pattern(text))
@@ -152,6 +163,8 @@ def _path(matcher: str) -> ValueCheck:
 
 def _path_never(matcher: str, path: str) -> Fault | None:
     reason = f"{matcher} never matches {_shown(path)}"
+    if fault := _variable_in(reason, path):
+        return fault
     if _PLACEHOLDER.search(path):
         pattern = _pattern(path, "[^/]+", escaped=".")
         end = "$" if matcher == "Path" else ""
@@ -176,6 +189,8 @@ def _path_never(matcher: str, path: str) -> Fault | None:
 def _path_regexp(text: str) -> Fault | None:
     if fault := _regexp(text):
         return fault
+    if fault := _variable_in(f"PathRegexp never matches {_shown(text)}", text):
+        return fault
     if _PLACEHOLDER.search(text):
         return _v2("PathRegexp", text, _pattern(text, "[^/]+"))
     if re.search(r"(?<!\\)\\\?", text):
@@ -189,10 +204,11 @@ def _method(text: str) -> Fault | None:
         return None
     words = re.findall(r"[A-Za-z]+", text)[:8]
     reason = f"Method never matches {_shown(text)}"
-    return _never(reason, f"write {_each('Method', words)}" if words else "name a method")
+    return _never(reason, f"write {each_value('Method', words)}" if words else "name a method")
 
 
-def _each(matcher: str, values: Sequence[str]) -> str:
+def each_value(matcher: str, values: Sequence[str]) -> str:
+    """Return how to write several values, each of which was to match."""
     return " || ".join(f"{matcher}(`{value[:SHOWN_CHARACTERS_MAX]}`)" for value in values[:8])
 
 
@@ -238,10 +254,13 @@ def _host_sni(text: str) -> Fault | None:
     if text == "*":
         return None
     if not _HOST_SNI.fullmatch(text):
+        reason = f"{_shown(text)} is not a host name"
+        if fault := _variable_in(reason, text, _VARIABLE_IN_HOST):
+            return fault._replace(is_sent=False)
         host = re.split(r"[/:]", re.sub(r"^[a-z]+://", "", text), maxsplit=1)[0]
         remedy = f"write HostSNI(`{host}`)" if _HOST.fullmatch(host) else "correct the name"
-        return Fault(f"{_shown(text)} is not a host name", remedy)
-    if ":" in text and not _is_ip(text):
+        return Fault(reason, remedy)
+    if ":" in text and not is_ip(text):
         reason = f"HostSNI never matches {_shown(text)}: a name in TLS has no port"
         return _never(reason, f"write HostSNI(`{text.partition(':')[0]}`)")
     return None
@@ -328,8 +347,3 @@ FORMER_MATCHERS = {
     "addprefix": "the middleware addPrefix",
     "replacepath": "the middleware replacePath",
 }
-
-
-def joined_values(matcher: str, values: Sequence[str]) -> str:
-    """Return how to write several values, each of which was to match."""
-    return _each(matcher, values)

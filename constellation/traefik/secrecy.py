@@ -20,12 +20,12 @@ _SECRET_NAME = re.compile(
 _HARMLESS = frozenset({"sticky", "sessionStorage"})
 
 _USER_INFO = re.compile(r"(?<=://)[^/@\s`\"]+(?=@)")
-_QUERY_VALUE = re.compile(r"(?i)([?&][\w-]*(?:secret|passw\w*|token|key|auth)=)[^&\s`\"]+")
+_QUERY_VALUE = re.compile(r"(?i)([?&`\"'][\w-]*(?:secret|passw\w*|token|key|auth)=)[^&\s`\"]+")
 _HEADER_MATCHER = re.compile(
-    r"(?i)(\bHeader(?:Regexp)?\(\s*[`\"]([^`\"]+)[`\"]\s*,\s*[`\"])([^`\"]*)"
+    r"(?i)(\bHeaders?(?:Regexp)?\s*\(\s*[`\"]([^`\"]+)[`\"]\s*,\s*[`\"])([^`\"]*)"
 )
 _QUERY_MATCHER = re.compile(
-    r"(?i)(\bQuery(?:Regexp)?\(\s*[`\"]([^`\"]+)[`\"]\s*,\s*[`\"])([^`\"]*)"
+    r"(?i)(\bQuery(?:Regexp)?\s*\(\s*[`\"]([^`\"]+)[`\"]\s*,\s*[`\"])([^`\"]*)"
 )
 
 

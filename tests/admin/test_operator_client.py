@@ -84,7 +84,7 @@ def test_agent_that_hangs_is_not_taken_for_a_missing_one(
     with listening(b"") as settings:
         said = why_not(settings)
 
-    assert "did not answer: it takes connections, but sent nothing within" in said
+    assert "did not answer: it takes connections, but gave no answer within" in said
     assert "other settings" not in said
     assert "start it:" not in said
 

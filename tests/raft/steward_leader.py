@@ -30,6 +30,7 @@ class Leader:
     blank: str = ""  # living members of no cluster, by gossip, that do not answer
     stale: str = ""  # as those, and they answer
     lagging: str = ""
+    fallen_back: str = ""
     priorities: dict[str, int] = field(default_factory=dict)
     witnesses: str = ""
     others_of: str = ""  # the cluster of those that are no members
@@ -51,7 +52,7 @@ class Leader:
             ),
             OURS,
             {name: self.seen(name) for name in self.voters + self.learners + self.others},
-            Followers(answering, answering - set(self.lagging)),
+            Followers(answering, answering - set(self.lagging), frozenset(self.fallen_back)),
             self.now_s,
         )
 

@@ -458,6 +458,7 @@ def test_disk_that_hangs_is_reported_like_one_that_fails_and_used_again_when_it_
     assert (status.condition, status.trouble) == ("refuses", "disk")
     assert status.why.endswith("cannot be written: the disk has not answered for 0.1 s")
     assert (alone.part.state, alone.part.why) == ("lost", status.why)
+    assert alone.actor._disk._attempts.qsize() == 1, "only the old file is still to be closed"
 
     answers.set()
     deadline_s = time.monotonic() + 5

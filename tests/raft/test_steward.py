@@ -254,6 +254,15 @@ def test_dead_voter_without_a_known_cluster_does_not_count_as_blank() -> None:
     assert leader.step(BLANK_S * 2) is None
 
 
+def test_voter_that_has_fallen_back_keeps_its_vote_until_the_others_have_a_majority() -> None:
+    leader = Leader(voters="abc", fallen_back="b", dead="c")
+    assert leader.step() is None
+
+    leader.dead = ""
+
+    assert leader.step() == Change("forget", "b")
+
+
 def test_learner_that_an_operator_demoted_is_not_promoted() -> None:
     assert Leader(voters="ab", learners="c").step() == Change("promote", "c")
     assert Leader(voters="ab", learners="c", demoted="c").step() is None

@@ -113,3 +113,14 @@ def test_fall_is_shown_for_an_hour() -> None:
     assert fallen.waiting == {}
     assert "10.0.0.9; it was at 10.0.0.2" in fallen.troubles(100.0 + SHOWN_S)[0].why
     assert fallen.troubles(101.0 + SHOWN_S) == ()
+
+
+def test_follower_forgets_a_fall_of_which_another_leader_has_taken_care(sim_seed: int) -> None:
+    net = three_voters(sim_seed)
+    name, other = sorted(net.voters - {net.leader})
+    node = net.nodes[name]
+    node.said = replace(node.said, address="10.0.0.9")
+
+    learns_again(net, name)
+
+    assert net.life(other).member.fallen_back.waiting == {}

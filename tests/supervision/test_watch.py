@@ -319,3 +319,13 @@ def test_a_supervisor_that_did_not_run_blames_nobody_for_the_silence() -> None:
 
     assert of_kind(End, watch.tick(60.0, late_s=59.9, patience=8)) == []
     assert of_kind(End, watch.tick(60.05, patience=8)) == []  # the answers may wait in its inbox
+
+
+def test_a_supervisor_that_is_always_late_restarts_an_actor_that_hangs_in_the_end() -> None:
+    watch = running_watch()
+    now_s = 0.0
+    while not of_kind(End, watch.tick(now_s, late_s=9.95, patience=8)):
+        now_s += 10.0
+        assert now_s < 1000.0
+
+    assert now_s == pytest.approx(8 * (1 + EXCUSED_MAX) * 12.0, abs=10.1)

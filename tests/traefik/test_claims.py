@@ -48,9 +48,12 @@ def warned(*services: NodeServiceState, **fields: Any) -> dict[str, str]:
         ("Host(`bank.example.org`)", "1000"),
         ("Host(`bank.example.org`) || Host(`thief.example.org`)", ""),
         ("Host(`*.example.org`)", "1000"),
+        ('Host("bank\\x2eexample.org")', "1000"),
+        ("Host(`bank.\rexample.org`)", "1000"),
         ("Host(`BANK.example.org`) && PathPrefix(`/`)", ""),
         ("PathPrefix(`/`)", "100000"),
         ("!Host(`x.example.org`)", "100000"),
+        (f"{'!' * 2001}Host(`x.example.org`)", "100000"),
         ("HostRegexp(`^.+[.]example[.]org$`)", ""),
     ],
 )
@@ -142,3 +145,34 @@ def test_only_the_first_of_many_routers_for_a_host_are_compared() -> None:
 
     (reason,) = {one.reason for one in made.rejected if one.service == "bank"}
     assert f"the router r{COMPARED_MAX + 4} of many on beta comes first" in reason
+
+
+@pytest.mark.case("S5")
+def test_a_warning_names_an_instance_that_comes_later_with_the_same_router() -> None:
+    builder = ConfigurationBuilder(settings=TraefikSettings(), domain="example.org")
+    thief = other("HostRegexp(`.*`)", "1000")
+    builder.build(view(bank(), thief))
+
+    made = builder.build(view(bank(), on("gamma", bank().state), thief))
+
+    assert {one.node for one in made.rejected if one.service == "bank"} == {bank().node, "gamma"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "syntax"),
+    [
+        (r"HostRegexp(`^bank\.example\.org\z`)", "v3"),
+        ("HostRegexp(`(?U)^bank.+`)", "v3"),
+        ("HostRegexp(`^bank(?i).example`)", "v3"),
+        ("HostRegexp(`(?<name>bank)`)", "v3"),
+        (r"HostRegexp(`\pL`)", "v3"),
+        (f"HostRegexp(`{'(' * 150}a{')' * 150}`)", "v3"),
+        ("HostRegexp(`{name:(((`)", "v2"),
+        (f"HostRegexp(`{'(' * 1500}a`)", "v2"),
+        ("HostRegexp(`a{99999999999}`)", "v2"),
+    ],
+)
+def test_an_expression_that_only_go_reads_does_not_end_the_build(rule: str, syntax: str) -> None:
+    made = configuration(bank(), other(rule, "9", http__routers__thief__rulesyntax=syntax))
+
+    assert "bank.example.org" in made.body.decode()

@@ -273,7 +273,7 @@ def test_a_router_with_a_missing_middleware_has_no_unguarded_replacement() -> No
 def test_conflicting_definitions_of_a_router_resolve_to_the_newest_deployment() -> None:
     made = build(
         view(
-            on("beta", state(http__routers__x__rule="Host(`b`)")),
+            on("beta", state(http__routers__x__rule="Host(`a`) || Host(`b`)")),
             on(
                 "alpha",
                 state(http__routers__x__rule="Host(`a`)", health="unhealthy").model_copy(

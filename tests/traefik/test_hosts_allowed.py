@@ -37,6 +37,11 @@ def routers(*services: Any, allowed: Any) -> tuple[set[str], dict[str, str]]:
         ("PathPrefix(`/`)", False),
         ("!Host(`x.example.org`)", False),
         ("Host(`a.example.org`) || PathPrefix(`/`)", False),
+        ('Host("bank\\x2eexample.org")', False),
+        ("Host(`bank.\rexample.org`)", False),
+        ("Host(/*`a.example.net`)*/`bank.example.org`)", False),
+        ("Host(`a.example.net`)/*`*/||Host(`bank.example.org`)/*`*/", False),
+        ('PathPrefix("/`\\"") || Host(`bank.example.org`)', False),
         ("Host(`thief.example.org`)", True),
         ("Host(`deep.thief.example.org`) && PathPrefix(`/x`)", True),
         ("Host(`free.example.net`)", True),
@@ -49,6 +54,14 @@ def test_only_services_that_are_allowed_claim_a_host(rule: str, *, expected: boo
     assert "bank" in found
     assert ("thief" in found) == expected
     assert ("thief" in reasons) != expected
+
+
+@pytest.mark.case("S5")
+def test_every_value_of_a_rule_in_the_syntax_of_version_2_must_be_allowed() -> None:
+    rule = "Host(`free.example.net`, `bank.example.org`)"
+    thief = other(rule, http__routers__thief__rulesyntax="v2")
+
+    assert "thief" not in routers(bank(), thief, allowed=ALLOWED)[0]
 
 
 @pytest.mark.case("S5")

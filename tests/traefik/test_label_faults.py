@@ -90,6 +90,23 @@ def test_all_faults_of_a_container_are_told_at_once_with_what_was_meant() -> Non
 
 
 @pytest.mark.case("O6")
+@pytest.mark.parametrize(
+    ("label", "meant"),
+    [
+        (SERVICE + "port", "server.port"),
+        ("traefik.http.services.x.server.port", "loadBalancer.server"),
+        (SERVICE + "cookie", "sticky.cookie"),
+        (ROUTER + "certresolver", "tls.certResolver"),
+        (MIDDLEWARE + "prefixes", "stripPrefix.prefixes"),
+    ],
+)
+def test_an_option_that_belongs_deeper_is_told_where(label: str, meant: str) -> None:
+    (found,) = (one for one in made({**RULE, label: "80"}).rejected if one.label == label)
+
+    assert found.remedy == f"did you mean {meant}?"
+
+
+@pytest.mark.case("O6")
 def test_all_faults_of_a_router_are_told_at_once() -> None:
     configuration = made(
         {

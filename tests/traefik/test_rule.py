@@ -142,6 +142,26 @@ def test_a_rule_that_never_matches_is_sent_with_what_to_write_instead(
     assert instead in fault.remedy
 
 
+@pytest.mark.case("R5")
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Host(`${APP_HOST}`)",
+        "Host(`app.$DOMAIN`)",
+        "Host(`app.{{ domain }}`)",
+        "HostRegexp(`^${APP_HOST}$`)",
+        "PathPrefix(`/${BASE:-app}`)",
+        "PathRegexp(`^/${BASE}/`)",
+    ],
+)
+def test_a_variable_that_was_not_replaced_is_told_as_such(rule: str) -> None:
+    (fault,) = http_rule_faults(rule)
+
+    assert fault.is_sent
+    assert "was not replaced" in fault.reason
+    assert fault.remedy.startswith("write the value")
+
+
 @pytest.mark.parametrize("rule", BAD, ids=range(len(BAD)))
 def test_a_rule_that_traefik_cannot_parse_is_refused(rule: str) -> None:
     assert refusals(rule)
@@ -161,6 +181,9 @@ def test_a_rule_that_traefik_cannot_parse_is_refused(rule: str) -> None:
             ["write Query(`a`, `b`) && Query(`c`, `d`) && Query(`e`, `f`)"],
         ),
         ("Host:a.example.org", ["only Traefik 1 knows this form: write Host(`a.example.org`)"]),
+        ('"Host(`a`)"', ["remove the quotation marks around it"]),
+        ("Host(a.example.org)", ["write Host(`a.example.org`)"]),
+        ("Host(`a`) && (Path(`/x`)", ["add it"]),
         ("Host(`a`) & Path(`/`)", ["write &&"]),
         ("Host(`a`) or Path(`/`)", ["write ||"]),
         ("Hots(`a`)", ["did you mean Host(`a`)?"]),

@@ -31,6 +31,8 @@ def matcher(name: str, values: Sequence[str]) -> Match:
         (f"!{OTHER}", True),
         (f"!!{HOST}", True),
         (f"!({HOST} || {PATH})", False),
+        (f"{'!' * 4001}{OTHER}", True),
+        (f"{'(' * 2000}{HOST}", None),
         (f"{HOST} || {OTHER} && {PATH}", True),
         (f"({HOST} || {OTHER}) && {PATH}", None),
         (f"{OTHER} && ({HOST} || {PATH})", False),

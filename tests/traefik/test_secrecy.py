@@ -27,6 +27,8 @@ SECRET = "s3cr3t"
         {"forwardAuth": {"address": f"http://user:{SECRET}@auth:80/?token={SECRET}"}},
         {"rule": f"Host(`a.example`) && Header(`X-Token`, `{SECRET}`)"},
         {"rule": f'HeaderRegexp("Authorization", "{SECRET}") || Query(`api_key`, `{SECRET}`)'},
+        {"rule": f"Headers(`Authorization`, `{SECRET}`)"},
+        {"rule": f"HeadersRegexp (`X-Token`, `{SECRET}`) && Query(`api_key={SECRET}`)"},
     ],
 )
 def test_a_secret_of_a_label_is_not_shown(config: dict[str, Any]) -> None:

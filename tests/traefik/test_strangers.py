@@ -223,6 +223,44 @@ def test_different_programs_with_one_implied_name_are_kept_apart_and_listed() ->
     assert list(ports(http, "app-docker.example.org")) == [2283]
 
 
+@pytest.mark.case("R1")
+@pytest.mark.parametrize("project", ["docker", ""])
+def test_one_program_with_other_hosts_on_each_node_is_a_service_for_each(project: str) -> None:
+    blog = {**DOCKER, "project": project, "image": "wordpress:6"}
+    first, second = (pasted(one, **blog) for one in (PHOTOS, UPTIME))
+    hostless = pasted(first, node="gamma", router="", to="", defines="", port=2284)
+
+    _, made = built(first, second, hostless)
+
+    assert ports_of(made) == {"Host(`photos`)": [2283], "Host(`up`)": [3001]}
+    assert made.rejected == ()  # each works as its labels ask
+
+
+@pytest.mark.case("R1")
+@pytest.mark.parametrize(
+    ("rule", "named"),
+    [
+        ("Host(`photos`) || Host(`up`)", ""),  # a deployment that adds a host
+        ("HostRegexp(`^up`)", ""),  # it could match the other host
+        ("Host(`up`)", "app-docker"),
+    ],
+)
+def test_a_host_in_common_or_a_label_keeps_instances_one_service(rule: str, named: str) -> None:
+    first = pasted(PHOTOS, **DOCKER, image="wordpress", named=named)
+    _, made = built(first, pasted(first, node="beta", rule=rule, port=2284))
+
+    (servers,) = ports_of(made).values()
+    assert servers == [2283, 2284]
+
+
+def test_instances_on_one_node_are_one_service_whatever_their_hosts() -> None:
+    first = pasted(PHOTOS, **DOCKER)
+    _, made = built(first, pasted(first, name="docker-app-2", rule="Host(`up`)", port=2284))
+
+    (servers,) = ports_of(made).values()
+    assert servers == [2283, 2284]
+
+
 def test_a_label_or_a_new_tag_makes_no_second_program() -> None:
     photos = pasted(PHOTOS, **DOCKER)
     tagged = pasted(photos, node="beta", image="registry:5000/immich/server@sha256:0", port=2284)

@@ -132,6 +132,16 @@ EXPECTED: dict[str, Expected] = {
         | 200 by default-names-that-collide-my-app:80
         """,
     ),
+    "long-default": Expected(
+        HOST_NAME,
+        f"""
+        routers long-default-{"m" * 41}-f6e95022.localhost: only the agent
+        routers long-default-{"m" * 70}: only Traefik
+        services long-default-{"m" * 41}-f6e95022.localhost: only the agent
+        services long-default-{"m" * 70}: only Traefik
+        GET long-default-{"m" * 70}.localhost/: 200 by long-default-{"m" * 70}:80 | 404
+        """,
+    ),
     "one-off": Expected(
         JOBS,
         """

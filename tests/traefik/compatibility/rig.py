@@ -151,10 +151,22 @@ def _of_batch(engine: PrivateDocker, directory: Path, setups: Sequence[Setup]) -
             their_complaints=complaints(docker_side)[logged[0] :],
             our_complaints=complaints(agent_side)[logged[1] :],
             our_empty_servers=empty_servers(our_raw),
-            rejected=json.loads(agent.run_command("rejected", "--json").stdout)["rejected"],
+            rejected=rejected_by(agent),
             their_answers=ask_all(docker_side, their_ports, asked, places),
             our_answers=ask_all(agent_side, our_ports, asked, places),
         )
+
+
+def rejected_by(agent: Agent) -> list[dict[str, Any]]:
+    """Return what `constellation rejected` lists; a busy agent may need a second question."""
+    answers: list[str] = []
+
+    def is_answered() -> bool:
+        answers.append(agent.run_command("rejected", "--json").stdout)
+        return answers[-1] != ""
+
+    wait_until(is_answered, timeout_s=60, what="`constellation rejected` to be answered")
+    return list(json.loads(answers[-1])["rejected"])
 
 
 def all_probes(setup: Setup) -> list[Probe]:

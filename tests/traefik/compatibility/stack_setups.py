@@ -18,7 +18,10 @@ def rolling(name: str, first: str, second: str) -> tuple[Container, Container]:
 
 
 STACKS = (
-    several("scaled", *replicas("scaled", "web", "routers.~.rule=Host(`~.example.org`)")),
+    several(
+        "scaled-with-router",
+        *replicas("scaled-with-router", "web", "routers.~.rule=Host(`~.example.org`)"),
+    ),
     several("scaled-without-labels", *replicas("scaled-without-labels", "web")),
     several(
         "scaled-with-service",

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from tests.traefik.compatibility.expected import EXPECTED, NOT_LISTED
 from tests.traefik.compatibility.setups import Setup, container, owner
-from tests.traefik.compatibility.table import SETUPS
+from tests.traefik.compatibility.table import FIRST, SECOND, SETUPS
 
 each_setup = pytest.mark.parametrize("setup", SETUPS.values(), ids=lambda setup: setup.name)
 
@@ -31,7 +32,7 @@ def test_container_names_are_unique() -> None:
 
 
 def test_there_are_enough_setups() -> None:
-    assert len(SETUPS) >= 45
+    assert len(SETUPS) >= 240
 
 
 def test_labels_of_a_setup_are_parsed() -> None:
@@ -59,3 +60,12 @@ def test_an_element_belongs_to_the_setup_with_the_longest_matching_name(
     name: str, found: str
 ) -> None:
     assert owner(name, SETUPS) == found
+
+
+def test_setup_names_are_unique() -> None:
+    assert len(SETUPS) == len(FIRST) + len(SECOND) + 1
+
+
+def test_differences_are_expected_of_setups_only() -> None:
+    assert {*EXPECTED, *NOT_LISTED} - SETUPS.keys() == set()
+    assert all(expected.why for expected in EXPECTED.values())
