@@ -12,6 +12,7 @@ from thespian.system.transport import ReceiveEnvelope, TransmitIntent
 from actors.adapters.running_agents import other_agents
 from actors.transport import stats
 from actors.transport.delivery import TransportSettings
+from actors.transport.peer_links import CONNECT_TIMEOUT_S, SILENT
 from actors.transport.system_base import OperatorSystemBase
 from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
@@ -42,16 +43,12 @@ def ask_agent(settings: Settings, key: bytes, request: Message, *, timeout_s: fl
                 return received.message
             if failure := _failure(host, port):
                 raise failure
-    raise AdapterError(
-        f"the agent at {host}:{port} did not answer",
-        why=f"no answer within {timeout_s:g} s; it may be starting, or stuck",
-        fix="retry; if that persists, see its log",
-    )
+    raise _stuck(_where(host, port), timeout_s)
 
 
 def _failure(host: str, port: int) -> AdapterError | None:
     """Return why the connection cannot be used, if the transport has found out."""
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = _where(host, port)
     if stats.COUNTERS["refused", "unauthenticated"] or stats.COUNTERS["dropped", "peer_refused"]:
         return AdapterError(
             f"the agent at {where} refused this command",
@@ -66,8 +63,23 @@ def _failure(host: str, port: int) -> AdapterError | None:
                 fix="correct bind_address or actors.port, or use the command that came with the "
                 "agent",
             )
+        if detail == SILENT:
+            return _stuck(where, CONNECT_TIMEOUT_S)
         return _unreachable(where, detail.lower())
     return None
+
+
+def _where(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _stuck(where: str, timeout_s: float) -> AdapterError:
+    return AdapterError(
+        f"the agent at {where} did not answer",
+        why=f"it takes connections, but gave no answer within {timeout_s:g} s; it may be starting, "
+        "or stuck, or this host is overloaded",
+        fix="retry; if that persists, see its log, and restart it",
+    )
 
 
 def _unreachable(where: str, detail: str) -> AdapterError:

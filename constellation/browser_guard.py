@@ -19,6 +19,8 @@ from constellation.settings.addresses import is_ip
 PRIVATE_ZONES = (".localhost", ".local", ".internal", ".home.arpa", ".lan")
 
 _PORT = re.compile(r":[0-9]*$")
+# A name whose last part is a number is an IPv4 address to every client, such as 127.1.
+_SHORT_ADDRESS = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 
 def refusal(host: str | None, origin: str | None, allowed: Collection[str]) -> str:
@@ -51,6 +53,19 @@ def _covers(allowed: str, name: str) -> bool:
     return name.endswith(allowed) if allowed.startswith(".") else name == allowed
 
 
+<<<<<<< HEAD
+def _is_address(name: str) -> bool:
+    if _SHORT_ADDRESS.fullmatch(name):
+        return True
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+=======
+>>>>>>> main
 def _without_port(host: str) -> str:
     return _PORT.sub("", host.strip().lower())
 

@@ -15,6 +15,7 @@ ALLOWED = frozenset({"alpha.tail1234.ts.net", ".home.example"})
         None,
         "127.0.0.1:8081",
         "127.0.0.1",
+        "127.1:8081",
         "[::1]:8081",
         "[fd7a:115c:a1e0::1]",
         "localhost:8081",

@@ -16,6 +16,7 @@ from constellation.transport import session
 from constellation.transport.frame import FRAME_BYTES_MAX
 
 CONNECT_TIMEOUT_S = 3.0
+SILENT = f"connected, but no answer within {CONNECT_TIMEOUT_S} s"
 RECONNECT_WAIT_S = 0.25
 REFUSED = "it has another cluster_key, or a bind_address other than the dialled one"
 
@@ -102,7 +103,8 @@ class PeerLink:
 
     def _expire_attempt(self) -> None:
         self._handshake = None  # a timeout, not a refusal: it says nothing about keys
-        self._failed(f"no answer within {CONNECT_TIMEOUT_S} s")
+        is_connected = self._connection is not None
+        self._failed(SILENT if is_connected else f"no answer within {CONNECT_TIMEOUT_S} s")
 
     def _connected(self, _: int) -> None:
         connecting = self._connecting

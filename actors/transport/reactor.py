@@ -15,6 +15,7 @@ READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 
 Handler = Callable[[int], None]
+POLL_MAX_S = 3600.0  # the kernel counts milliseconds in 31 bits; then it is waited again
 _CANCELLED_MIN = 64  # with fewer, removing them is not worth the time
 
 
@@ -112,6 +113,8 @@ class Reactor:
         if self._timers:
             due_s = max(0.0, self._timers[0][0] - time.monotonic())
             timeout_s = due_s if timeout_s is None else min(due_s, timeout_s)
+        if timeout_s is not None:
+            timeout_s = min(timeout_s, POLL_MAX_S)
         for file, events in self._epoll.poll(timeout_s):
             # A handler earlier in this round may have closed the file of a later one.
             handler = self._handlers.get(file)

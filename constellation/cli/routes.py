@@ -34,7 +34,9 @@ def explain(
     from constellation.admin.route_tables import explain_text  # noqa: PLC0415 - rich loads slowly
 
     name = subject_of(subject)
-    if not 0 < len(name) <= SUBJECT_CHARACTERS_MAX:
+    if not name:
+        raise unanswered("which name? e.g. constellation explain shop.home.example")
+    if len(name) > SUBJECT_CHARACTERS_MAX:
         raise unanswered(f"a name cannot have {len(name)} characters")
     show(ask(ExplainRequest(subject=name), ExplainReport), explain_text, as_json=as_json)
 

@@ -13,6 +13,7 @@ import pytest
 from actors import operator_client
 from actors.adapters.running_agents import running_agents
 from actors.operator_client import ask_agent
+from actors.transport import peer_links
 from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
 from constellation.transport.session import greeting
@@ -72,6 +73,20 @@ def test_program_that_is_no_agent_is_not_taken_for_a_missing_one(greets: bytes) 
 
     assert "is no agent that this command understands" in said
     assert "start it" not in said
+
+
+@pytest.mark.case("O10")
+def test_agent_that_hangs_is_not_taken_for_a_missing_one(
+    others: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_links, "CONNECT_TIMEOUT_S", 0.2)
+    others.append("an agent runs on this host: alpha (process 7, user root)")
+    with listening(b"") as settings:
+        said = why_not(settings)
+
+    assert "did not answer: it takes connections, but gave no answer within" in said
+    assert "other settings" not in said
+    assert "start it:" not in said
 
 
 @pytest.mark.case("O10")

@@ -41,6 +41,14 @@ def test_timer_ends_a_wait(reactor: Reactor) -> None:
     assert ran == [True]
 
 
+@pytest.mark.case("C7")
+def test_wait_may_be_longer_than_the_kernel_can_count(reactor: Reactor) -> None:
+    reactor.call_at(time.monotonic() + 366 * 86_400, lambda: None)
+    reactor.wake()
+
+    reactor.poll(366 * 86_400)
+
+
 def test_cancelled_timer_does_not_run(reactor: Reactor) -> None:
     ran: list[bool] = []
     timer = reactor.call_at(0.0, lambda: ran.append(True))
