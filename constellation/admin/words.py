@@ -53,7 +53,7 @@ def instance_of(service: str, instance: str) -> str:
 
 def reached_at(endpoints: tuple[Endpoint, ...], shown_max: int) -> str:
     """Return the published addresses of a service, the first `shown_max` in full; '-' if none."""
-    published = [_address(one) for one in endpoints if one.port]
+    published = [_address(one) for one in endpoints if one.host and one.port]
     more = f" +{len(published) - shown_max}" if len(published) > shown_max else ""
     return (", ".join(published[:shown_max]) + more) or "-"
 

@@ -52,16 +52,16 @@ class PublishPolicy:
 def endpoints(ports: Mapping[str, Any], policy: PublishPolicy) -> tuple[Endpoint, ...]:
     """Return the endpoints in `NetworkSettings.Ports` of an inspection, lowest port first.
 
-    A port bound to both `0.0.0.0` and `::` is one endpoint.  At most `ENDPOINTS_MAX` are kept: a
-    container may publish a range of thousands, and each is sent to every node.
+    A port bound to both `0.0.0.0` and `::` is one endpoint.  One that only this host reaches has no
+    host: labels may name it by mistake.  At most `ENDPOINTS_MAX` are kept: a container may publish
+    a range of thousands, and each is sent to every node.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: `ports` is not as Docker documents it.
     """
     found = {
-        (port, protocol, host, int(binding["HostPort"]))
+        (port, protocol, policy.host_for(binding.get("HostIp", "")), int(binding["HostPort"]))
         for (port, protocol), binding in _bindings(ports)
-        if (host := policy.host_for(binding.get("HostIp", "")))
     }
     return tuple(
         Endpoint(

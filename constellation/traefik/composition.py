@@ -144,7 +144,8 @@ class Composition:
         """Return the service that the labels of `whose` mean by `name`, in labels or as a host.
 
         It is what they define themselves, or else their stack on the node, or else the only one
-        in the cluster.  If there is none, or several, it is a key that is not in `services`.
+        in the cluster, or of one service that is apart on each node the one on theirs.  If there is
+        none, or several, it is a key that is not in `services`.
         """
         return self._find(self._service_keys(protocol, name), whose)
 
@@ -167,8 +168,21 @@ class Composition:
                 }
                 if found:
                     is_clear = len(found) == 1 and (is_near or not self._is_disputed(key))
-                    return found.pop() if is_clear else key
+                    return found.pop() if is_clear else self._on_node(key, whose)
         return keys[0]
+
+    def _on_node(self, key: ElementKey, whose: Whose) -> ElementKey:
+        """Return what one service that is apart on each node means by `key` where `whose` are."""
+        meanings = self.meanings.get(key, {})
+        if len({owner.service for owner in meanings}) > 1:
+            return key  # strangers
+        nodes = {node for _, node in whose.sites}
+        found = {
+            meaning.key
+            for meaning in meanings.values()
+            if not nodes.isdisjoint(node for _, node in meaning.sites)
+        }
+        return found.pop() if len(found) == 1 else key
 
     def _is_disputed(self, key: ElementKey) -> bool:
         """Return whether `key` is made for a service name that means several programs."""

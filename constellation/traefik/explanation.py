@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from constellation.admin.words import listed
+from constellation.admin.words import counted, listed
 from constellation.cluster_view import ClusterView
 from constellation.near_names import similar
 from constellation.traefik.composition import Composition
@@ -111,9 +111,10 @@ class _Explainer:
         routes = tuple(self._route(key) for key in keys[:ROUTES_MAX])
         notes = list(self._notes(routes, services, len(keys)))
         if self._matcher.untried_count:
-            count = self._matcher.untried_count
+            rules = counted(self._matcher.untried_count, "rule")
             notes.append(
-                f"{count} rules with HostRegexp were not tried: matching could take too long"
+                f"{rules} with HostRegexp not tried: matching could take too long, or only Go can "
+                "read the expression"
             )
         if not found:
             notes += self._similar()

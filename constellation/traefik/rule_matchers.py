@@ -28,7 +28,7 @@ _VARIABLE = re.compile(r"\$\{[A-Za-z_][^}]*\}|\{\{.*?\}\}")
 _VARIABLE_IN_HOST = re.compile(rf"{_VARIABLE.pattern}|\$[A-Za-z_]\w*")
 # What stands for characters in a regular expression, and is none itself.
 _NO_LETTERS = re.compile(
-    r"\\[pP]\{[^}]*\}|\\x\{[^}]*\}|\\x[0-9A-Fa-f]{2}|\\.|\[(?:\\.|[^\]])*\]|\(\?P?<[^>]*>"
+    r"\\[pP](?:\{[^}]*\}|[A-Za-z])|\\x\{[^}]*\}|\\x[0-9A-Fa-f]{2}|\\.|\[(?:\\.|[^\]])*\]|\(\?P?<[^>]*>"
     r"|\(\?[a-zA-Z-]*[:)]"
 )
 _RESERVED = frozenset(":/?#[]@!$&'()*+,;=%")
@@ -85,7 +85,7 @@ def _host(host: str) -> Fault | None:
     if bare != host and _HOST.fullmatch(bare):
         return _never(f"{reason}: a host has no scheme, port or path", f"write Host(`{bare}`)")
     if _PLACEHOLDER.search(host):
-        return _never(reason, f"write HostRegexp(`{_host_pattern(host)}`)")
+        return _never(reason, f"write HostRegexp(`{host_pattern(host)}`)")
     if "*" in host:
         remedy = "use HostRegexp, e.g. HostRegexp(`^[^.]+\\.example\\.org$`)"
         return _never(f"{reason}: a * stands only for the whole first label", remedy)
@@ -107,7 +107,7 @@ def _host_regexp(text: str) -> Fault | None:
     if fault := _variable_in(f"HostRegexp never matches {_shown(text)}", text):
         return fault
     if _PLACEHOLDER.search(text):
-        return _v2("HostRegexp", text, _host_pattern(text))
+        return _v2("HostRegexp", text, host_pattern(text))
     letters = _NO_LETTERS.sub("", text)
     if re.search("[A-Z]", letters) and "(?i" not in text:
         reason = f"HostRegexp never matches the capital letters in {_shown(text)}"
@@ -118,7 +118,12 @@ def _host_regexp(text: str) -> Fault | None:
     return None
 
 
-def _host_pattern(text: str) -> str:
+def has_placeholder(text: str) -> bool:
+    """Return whether `text` has a placeholder of Traefik 2, such as {name} or {name:[a-z]+}."""
+    return _PLACEHOLDER.search(text) is not None
+
+
+def host_pattern(text: str) -> str:
     """Return the regular expression of version 3 for a host of version 2."""
     pattern = text if text.startswith("^") else f"^{_pattern(text, '[^.]+', escaped='.')}$"
     return _pattern(pattern, "[^.]+") if pattern is text else pattern

@@ -143,6 +143,7 @@ def test_endpoints_are_unique_and_ordered_by_port() -> None:
 
     assert [(item.protocol, item.host, item.port, item.container_port) for item in found] == [
         ("udp", "100.64.0.1", 53, 53),
+        ("tcp", "", 80, 80),  # only this host reaches it
         ("tcp", "100.64.0.9", 8443, 443),
     ]
 

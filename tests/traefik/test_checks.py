@@ -62,6 +62,8 @@ WARNED: list[tuple[Check, str]] = [
     (checks.basic_user, "a:plain"),
     (checks.basic_user, ":b"),
     (checks.basic_user, "a:$$apr1$$x$$y"),
+    (checks.replacement, "https://$${1}"),
+    (checks.replacement, "/$$1"),
     (checks.digest_user, "a::c"),
     (addresses.http_address, "auth:80"),
     (addresses.http_address, "http://a/%zz"),

@@ -278,6 +278,21 @@ def test_a_rule_in_the_syntax_of_version_2_is_sent_if_the_router_says_so() -> No
     assert configuration.rejected == ()
 
 
+@pytest.mark.case("R6", "R9")
+def test_a_label_with_a_port_of_loopback_leads_to_the_container_port_too() -> None:
+    configuration = made(
+        {**RULE, SERVICE + "server.port": "20080"},
+        {"reaches_containers": True},
+        endpoints=(endpoint(3000, 20080, ""),),
+        exposed_ports=(3000,),
+        container_host="172.18.0.2",
+    )
+
+    assert warned(configuration).remedy == "write 3000"
+    (server,) = body(configuration, "services")["x"]["loadBalancer"]["servers"]
+    assert server["url"] == "http://172.18.0.2:3000"
+
+
 @pytest.mark.case("R6")
 @pytest.mark.parametrize("reaches_containers", [True, False])
 def test_a_label_with_the_published_port_leads_to_the_container_port(

@@ -237,6 +237,23 @@ def test_one_program_with_other_hosts_on_each_node_is_a_service_for_each(project
 
 
 @pytest.mark.case("R1")
+def test_a_name_of_a_service_with_other_hosts_on_each_node_means_the_one_on_the_node() -> None:
+    first = pasted(PHOTOS, **DOCKER, image="wordpress")
+    proxies = [
+        Container(
+            node, "p", "proxy", 80, f"p-{node}", "p", router="p", rule=f"Host(`{node}`)", to="app"
+        )
+        for node in ("alpha", "beta", "gamma")
+    ]
+
+    _, made = built(first, pasted(first, node="beta", rule="Host(`up`)", port=3001), *proxies)
+
+    served = {"Host(`photos`)": [2283], "Host(`up`)": [3001]}
+    assert ports_of(made) == {**served, "Host(`alpha`)": [2283], "Host(`beta`)": [3001]}
+    assert [one.node for one in made.rejected] == ["gamma"]
+
+
+@pytest.mark.case("R1")
 @pytest.mark.parametrize(
     ("rule", "named"),
     [

@@ -151,6 +151,14 @@ def media_type(text: str) -> Fault | None:
     return warning(f"no response has the media type {text[:64]!r}", "write one such as text/html")
 
 
+def replacement(text: str) -> Fault | None:
+    """Accept any text; `$$1` is no group but the text $1."""
+    if not re.search(r"\$\$(?:\{?\w)", text):
+        return None
+    reason = "$$ stands for the character $: only in a Compose file every $ is doubled"
+    return warning(reason, "write a single $ before a group, e.g. ${1}")
+
+
 def basic_user(text: str) -> Fault | None:
     """Accept "name:hash"; what is wrong is said without the text, it is a secret."""
     if text.count(":") != 1:

@@ -277,7 +277,7 @@ _redirect_scheme = checks.best_one_of("no browser follows it", "https", "http", 
 
 _NETWORKS = Field("sourceRange", Texts(checks.network, at_least=1), required=True)
 _STRATEGY = Field("ipStrategy", _IP_STRATEGY, may_be_empty=True)
-_REPLACE = (Field("regex", _REGEXP), Field("replacement", Text()))
+_REPLACE = (Field("regex", _REGEXP), Field("replacement", Text(checks.replacement)))
 
 MIDDLEWARE = Struct(
     (

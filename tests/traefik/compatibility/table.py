@@ -17,7 +17,7 @@ from tests.traefik.compatibility.wrong_setups import WRONG
 FIRST = (*ROUTERS, *SERVICES, *MIDDLEWARES, *STREAMS)
 SECOND = (*APPS, *STACKS, *WRONG, *PLACES, *NAMES, *BEHAVIOUR)
 LAST = one("last-of-all")  # of every batch
-EVERY = 4  # of the second set-ups, in a sample
+EVERY = 5  # of the second set-ups, in a sample
 AT_A_TIME = 65
 SETUPS: dict[str, Setup] = {setup.name: setup for setup in (*SECOND, *FIRST, LAST)}
 
