@@ -54,7 +54,8 @@ def _covers(allowed: str, name: str) -> bool:
 
 
 def _is_address(name: str) -> bool:
-    return bool(_SHORT_ADDRESS.fullmatch(name)) or is_ip(name.removeprefix("[").removesuffix("]"))
+    is_short = _SHORT_ADDRESS.fullmatch(name) is not None
+    return is_short or is_ip(name.removeprefix("[").removesuffix("]"))
 
 
 def _without_port(host: str) -> str:
