@@ -43,7 +43,7 @@ from messages.gossip import ClusterChanged
 from messages.metrics import MetricsReport
 from messages.routes import ExplainRequest, RejectedRequest, RoutesHealthRequest
 from messages.tailscale import SeedsFound
-from messages.wellness import ClusterJudged
+from messages.wellness import ClusterJudged, Trouble, TroublesReported
 
 log = get_logger(__name__)
 
@@ -73,6 +73,7 @@ class HttpActor(AsyncLeaseHolderShell):
         self._save_due = asyncio.Event()
         self._logged_rejected: frozenset[Rejection] = frozenset()
         self._traefik_part: PartReported | None = None  # as `admin` knows it
+        self._troubles: tuple[Trouble, ...] = ()
         self._listens = False
         self._wants_lb_leader = False
         self._changed = asyncio.Event()
@@ -129,6 +130,8 @@ class HttpActor(AsyncLeaseHolderShell):
         if name == "gossip" and self.provider is not None:
             self.provider.gossip_started()
         if name == "admin":
+            if self._troubles:
+                self._post_troubles()
             if self._saved.is_failing:
                 self.post_soon("admin", self._saved.part)
             if self._traefik_part is not None:
@@ -288,12 +291,34 @@ class HttpActor(AsyncLeaseHolderShell):
                 if failures_count == 1:
                     fields = {"error": error.what, "why": error.why, "fix": error.fix}
                     log.error("http_listen_failed", **fields)  # noqa: TRY400 - expected: no traceback
+                self._report_listener(error)
                 await asyncio.sleep(LISTEN_RETRY_S)
             else:
                 log.info("http_listening", address=host, port=port)
                 self._listens = True
+                self._report_listener(None)
                 self._changed.set()
                 return
+
+    def _report_listener(self, error: AdapterError | None) -> None:
+        """Report that Traefik and Prometheus cannot ask this agent, or that they can again."""
+        troubles = () if error is None else (_not_listening(error),)
+        if troubles != self._troubles:
+            self._troubles = troubles
+            self._post_troubles()
+
+    def _post_troubles(self) -> None:
+        self.post_soon("admin", TroublesReported(actor=self.name, troubles=self._troubles))
+
+
+def _not_listening(error: AdapterError) -> Trouble:
+    return Trouble(
+        kind="ingress",
+        subject="http",
+        what=f"{error.what} does not work"[:256],
+        why=f"{error.why}; Traefik and Prometheus get no answer"[:512],
+        fix=f"{error.fix}; it is tried again"[:512],
+    )
 
 
 def _names_others(settings: Settings) -> bool:

@@ -38,7 +38,7 @@ from messages.routes import (
     RoutesHealth,
     RoutesHealthRequest,
 )
-from messages.wellness import ClusterJudged, Trouble
+from messages.wellness import ClusterJudged, Trouble, TroublesReported
 from tests.harness import Harness, messages_of
 from tests.traefik.builders import on, snapshot, state
 from tests.traefik.conftest import connects, free_port, wait_until
@@ -278,6 +278,10 @@ def test_health_has_the_problems_that_admin_has_judged(start: Start) -> None:
     ]  # fmt: skip
 
 
+def of_listener(harness: Harness[HttpActor]) -> list[tuple[Trouble, ...]]:
+    return [one.troubles for one in messages_of(TroublesReported, harness.sent)]
+
+
 def of_traefik(harness: Harness[HttpActor]) -> list[PartReported]:
     return [one for one in messages_of(PartReported, harness.sent) if one.part == "traefik"]
 
@@ -497,7 +501,8 @@ def test_a_request_that_a_foreign_page_may_have_sent_gets_no_answer(
     assert b"routers" not in answer
 
 
-def test_listening_on_a_port_in_use_is_logged_and_retried(
+@pytest.mark.case("S4")
+def test_port_in_use_is_logged_reported_and_retried(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as other:
@@ -507,9 +512,15 @@ def test_listening_on_a_port_in_use_is_logged_and_retried(
         settings = Settings(node_name="alpha", data_dir=str(tmp_path), http=HttpSettings(port=port))
 
         harness = Harness(HttpActor(), settings, name="http")
+        harness.neighbours("admin")
         wait_until(lambda: "http_listen_failed" in capsys.readouterr().out)
+        harness.pump_until(lambda: bool(of_listener(harness)))
+        (trouble,) = of_listener(harness)[-1]
+        assert trouble.what == f"HTTP listener on 127.0.0.1 port {port} does not work"
+        assert "another program listens on this port; Traefik and" in trouble.why
     try:
         wait_until(lambda: connects(port))
+        harness.pump_until(lambda: of_listener(harness)[-1] == ())
     finally:
         harness.stop()
 
