@@ -43,7 +43,7 @@ def is_own_name(name: str, allowed: Collection[str]) -> bool:
     name = name.removesuffix(".")
     return (
         "." not in name
-        or is_ip(name.removeprefix("[").removesuffix("]"))
+        or _is_address(name)
         or name.endswith(PRIVATE_ZONES)
         or any(_covers(one.lower(), name) for one in allowed)
     )
@@ -53,19 +53,11 @@ def _covers(allowed: str, name: str) -> bool:
     return name.endswith(allowed) if allowed.startswith(".") else name == allowed
 
 
-<<<<<<< HEAD
 def _is_address(name: str) -> bool:
-    if _SHORT_ADDRESS.fullmatch(name):
-        return True
-    try:
-        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return False
-    return True
+    bare = name.removeprefix("[").removesuffix("]")
+    return is_ip(bare) or _SHORT_ADDRESS.fullmatch(name) is not None
 
 
-=======
->>>>>>> main
 def _without_port(host: str) -> str:
     return _PORT.sub("", host.strip().lower())
 
