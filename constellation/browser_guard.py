@@ -54,8 +54,8 @@ def _covers(allowed: str, name: str) -> bool:
 
 
 def _is_address(name: str) -> bool:
-    bare = name.removeprefix("[").removesuffix("]")
-    return is_ip(bare) or _SHORT_ADDRESS.fullmatch(name) is not None
+    is_short = _SHORT_ADDRESS.fullmatch(name) is not None
+    return is_short or is_ip(name.removeprefix("[").removesuffix("]"))
 
 
 def _without_port(host: str) -> str:

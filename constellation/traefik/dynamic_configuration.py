@@ -23,7 +23,7 @@ from constellation.traefik.instance_plan import InstancePlan, plan_instance
 from constellation.traefik.naming import name_complaints, name_elements
 from constellation.traefik.owners import ONE_PROGRAM, Programs, author_of, programs
 from constellation.traefik.places import Places, places
-from constellation.traefik.rejection import Rejection
+from constellation.traefik.rejection import Complaint, Rejection
 from messages.monitor import ServiceState
 
 REJECTED_MAX = 1000  # that are listed, of both kinds; the counts are of all
@@ -140,7 +140,7 @@ class ConfigurationBuilder:
                 self._keep(instance, known)
                 return set()
         else:
-            plan = plan_instance(state, self._settings)
+            plan = _plan(state, self._settings)
         named = name_elements(instance, author, plan, state.created_at_utc_s, label, self._domain)
         kept, refused = self._hosts_allowed.restrict(instance, named.contributions)
         of_name = name_complaints(author, label, several, self._domain)
@@ -179,6 +179,18 @@ class ConfigurationBuilder:
         if self.places is not None and len(self.places.nodes) > 1:
             found.update(item for items in self._elsewhere_of.values() for item in items)
         return tuple(sorted(found, key=lambda item: (item.is_sent, item)))
+
+
+def _plan(state: ServiceState, settings: TraefikSettings) -> InstancePlan:
+    """Return the plan of an instance, whatever its labels are.
+
+    A label that our code cannot read would end the routes of every service, on every node.
+    """
+    try:
+        return plan_instance(state, settings)
+    except Exception as error:
+        reason = f"its labels cannot be read, which is a fault of the agent: {error!r:.200}"
+        return InstancePlan(complaints=(Complaint("", reason, "report it with these labels"),))
 
 
 def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:

@@ -9,7 +9,9 @@ import pytest
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
+from constellation.traefik import dynamic_configuration
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
+from constellation.traefik.instance_plan import InstancePlan, plan_instance
 from constellation.traefik.reach import NOT_HTTP_PORTS
 from messages.monitor import Endpoint, Label, ServiceState
 from tests.traefik.builders import endpoint, member, node_state, on, state, view
@@ -318,3 +320,27 @@ def test_retry_after_502_is_sent_only_to_a_traefik_that_supports_it() -> None:
 
 def test_usual_http_ports_are_not_excluded() -> None:
     assert not NOT_HTTP_PORTS & {80, 443, 3000, 8000, 8080, 8081, 8443, 9000, 9090}
+
+
+def test_labels_that_our_code_cannot_read_leave_out_their_instance_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails_for_blog(found: ServiceState, settings: TraefikSettings) -> InstancePlan:
+        if found.service == "blog":
+            raise RecursionError("a rule too deep")
+        return plan_instance(found, settings)
+
+    monkeypatch.setattr(dynamic_configuration, "plan_instance", fails_for_blog)
+
+    made = build(
+        view(
+            on("alpha", state(endpoints=(endpoint(host="10.0.0.1"),))),
+            on("alpha", state("blog", endpoints=(endpoint(host="10.0.0.1"),))),
+        )
+    )
+
+    assert "web.example.org" in servers(made)
+    assert "blog.example.org" not in servers(made)
+    (rejected,) = made.rejected
+    assert (rejected.service, rejected.is_sent) == ("blog", False)
+    assert "a fault of the agent" in rejected.reason

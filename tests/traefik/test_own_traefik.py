@@ -86,7 +86,10 @@ def test_entry_point_must_fail_twice_in_a_row() -> None:
     ids=["an error page", "another protocol", "closed", "silent"],
 )
 def test_any_http_answer_of_an_entry_point_counts(answer: bytes | None, why: str) -> None:
+    served: list[asyncio.StreamWriter] = []
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(writer)
         await reader.readuntil(b"\r\n\r\n")
         if answer is not None:
             writer.write(answer)
@@ -97,6 +100,9 @@ def test_any_http_answer_of_an_entry_point_counts(answer: bytes | None, why: str
         port = server.sockets[0].getsockname()[1]
         told = await why_silent("127.0.0.1", port, timeout_s=0.2)
         server.close()
+        for writer in served:
+            writer.close()
+            await writer.wait_closed()
         return told
 
     assert asyncio.run(ask()) == why
