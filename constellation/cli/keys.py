@@ -99,9 +99,10 @@ def _refuse_without(report: KeyringReport, *, force: bool) -> None:
     """Stop if nodes are away, unless the operator wants it."""
     away = away_from(report)
     if away and not force:
+        them = "it" if len(away) == 1 else "them"
         raise unanswered(
-            f"nothing was changed: {', '.join(away)} cannot be reached; start them, or rotate "
-            "without them with --force"
+            f"nothing was changed: {', '.join(away)} cannot be reached; start {them}, or rotate "
+            f"without {them} with --force"
         )
     problems = [] if force else report.degraded
     if problems:
