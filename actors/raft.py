@@ -187,6 +187,7 @@ class RaftActor(ShellActor):
         if batch.saves:
             store = self.store
             assert store is not None, "a host that serves has a store"
+            began_s = self.now_s()
             try:
                 with self.metrics.saving():
                     self._disk.run(lambda: store.save(batch.saves))
@@ -194,6 +195,9 @@ class RaftActor(ShellActor):
                 self._close()
                 self.host.save_failed(error, now_s)
                 return
+            finally:
+                # A leader with a slow disk must not become patient with itself.
+                self.lateness.worked(self.now_s() - began_s)
         self.host.saved(batch)
         self.metrics.performed(batch)
         for effect in batch.local:
