@@ -154,7 +154,7 @@ def test_node_with_a_full_disk_takes_no_part_until_there_is_room(tmp_path: Path)
             client.send("raft", RaftPropose(commands=(bytes(4000), bytes(4000)), number=1))
             client.receive(2.0)  # it may be the leader's own disk that is full
 
-        wait_for_problem(victim, "takes no part")
+        wait_for_problem(victim, "No space left on device")
         others = [agent for agent in nodes if agent is not victim]
         leader = wait_for_leader(others)
         filler.unlink()

@@ -249,7 +249,7 @@ def test_peer_that_is_unlikely_to_answer_is_told_and_tried_only_if_it_may(
         return [one.what for one in seed_troubles(ask(lab), SeedPolicy(), own)]
 
     wait_until(lambda: seeds() == (peer,), timeout_s=20, what="the peer")
-    assert told() == []
+    wait_until(lambda: told() == [], timeout_s=20, what=lambda: f"it is online: {told()}")
 
     getattr(lab, happens)()
 
