@@ -188,8 +188,10 @@ def _plan(state: ServiceState, settings: TraefikSettings) -> InstancePlan:
     """
     try:
         return plan_instance(state, settings)
-    except Exception as error:
-        reason = f"its labels cannot be read, which is a fault of the agent: {error!r:.200}"
+    except Exception as error:  # a fault of ours: told, and limited to this instance
+        # Only the kind: the text of the error may quote a secret of a label.
+        kind = type(error).__name__
+        reason = f"its labels cannot be read, which is a fault of the agent ({kind})"
         return InstancePlan(complaints=(Complaint("", reason, "report it with these labels"),))
 
 
