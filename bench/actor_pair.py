@@ -6,7 +6,7 @@ It must be imported, because actors of a module that is run as a program are not
 
 One actor asks, the other answers; the asker measures on its own clock, so that the program that
 started both does not take part.  `neighbours` are two in one host, as the shells that real actors
-are; elsewhere each actor has a process.  Run by `bench.actors`, each system in a process of its own.
+are; elsewhere each has a process.  Run by `bench.actors`, each system in a process of its own.
 """
 
 from __future__ import annotations
