@@ -14,7 +14,7 @@ from constellation.supervision.policy import WatchPolicy
 from constellation.supervision.process_effects import EndHost, PingHost
 from constellation.supervision.silence import Silence, WaitedSeconds
 
-MONITORS_PER_HOST = 64
+MONITORS_PER_HOST = 256
 
 
 @dataclass(slots=True)

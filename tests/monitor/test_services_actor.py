@@ -83,14 +83,14 @@ def test_new_monitor_receives_its_name_directory_and_observation(parent: Parent)
 
 
 def test_monitors_are_created_many_per_tick_and_share_hosts(parent: Parent) -> None:
-    parent.observe(*[f"web{number}" for number in range(150)])
+    parent.observe(*[f"web{number}" for number in range(300)])
 
     counts = []
-    for _ in range(4):
+    for _ in range(5):
         parent.pass_time(0.1)
         counts.append((len(parent.children()), len(parent.harness.runtime.hosts)))
 
-    assert counts == [(64, 1), (128, 2), (150, 3), (150, 3)]
+    assert counts == [(64, 1), (128, 1), (192, 1), (256, 1), (300, 2)]
     assert parent.harness.sent_to("host-0")[0].name == "monitors-1"
 
 
