@@ -21,6 +21,7 @@ from constellation.errors import WireError
 from constellation.transport.address import ActorRef
 from constellation.transport.envelope import ActorEnvelope
 
+POLL_EVERY = 64  # messages; in between, files and timers wait
 EARLY_ACTORS_MAX = 512
 EARLY_MESSAGES_MAX = 64  # of each
 
@@ -64,6 +65,7 @@ class ActorLoop:
         self.reactor = Reactor()
         self.ready: deque[Inbox] = deque()
         self._inboxes: dict[str, Inbox] = {}  # by actor id, and by '@name'
+        self._polled_ago = 0
         self._last_seat_no = 0
         self._early: dict[str, Inbox] = {}  # of actors to be created, by actor id
         self._soon: deque[Callable[[], object]] = deque()
@@ -94,6 +96,10 @@ class ActorLoop:
 
     def next(self) -> tuple[Inbox, ReceiveEnvelope] | None:
         """Take the next message of the next actor; None if none waits."""
+        self._polled_ago += 1
+        if self._polled_ago >= POLL_EVERY:  # neighbours may write to one another without a pause
+            self._polled_ago = 0
+            self.reactor.poll(0.0)
         while self._soon:
             self._soon.popleft()()
         while self.ready:

@@ -61,6 +61,8 @@ class Hosted(ShellActor):
                 raise ValueError("as asked")
             case ["remember", text]:
                 self.text = text
+            case ["chatter"]:
+                self.send(self.myAddress, message)
             case ["write", address]:
                 self.asker, self.letter = sender, HostedLetter(body=("unchanged",))
                 self.send(self.address_of(address), self.letter)
@@ -185,6 +187,13 @@ def test_actor_that_raises_ends_alone_and_can_be_created_again(family: Family) -
     assert family.ask("b who") == f"b {before} this"
     family.create("a")
     assert family.ask("a who") == f"a {before} fresh"
+
+
+def test_actor_that_always_has_a_message_keeps_no_neighbour_waiting(family: Family) -> None:
+    family.node.system.tell(family.parent, PairAsk(what="a chatter"))
+
+    for _ in range(20):
+        assert family.ask("b who").startswith("b ")
 
 
 def test_actor_ends_alone_when_it_is_told_to(family: Family) -> None:
