@@ -62,8 +62,8 @@ class AsyncShell(ShellActor):
     async def run(self) -> None:
         """Work until cancelled.  Ending in any other way ends the actor, to be started again.
 
-        Call `self.started()` as soon as messages may be handled.  Its process waits for that, and in
-        a host all neighbours with it: there, await nothing before.
+        Call `self.started()` as soon as messages may be handled.  The process waits for that, and
+        in a host all neighbours do: there, await nothing before.
         """
         raise NotImplementedError
 
