@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress, ActorExitRequest
 
@@ -29,8 +31,6 @@ HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 class ServicesActor(ShellActor):
     """Translate messages of sources and monitors to roster steps, and effects to processes."""
-
-    tick_interval_s = 0.1
 
     def on_start(self) -> None:
         policy = node.settings().supervisor.policy()
@@ -71,11 +71,16 @@ class ServicesActor(ShellActor):
             registry=self.registry,
         )
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        return math.inf if self._stopping else self.roster.next_due_s
+
+    def on_due(self, now_s: float) -> None:
         if self._stopping:
             return
         patience = self.lateness.patience
         self._perform(self.roster.tick(now_s, late_s=self.late_s, patience=patience))
+
+    def measure(self) -> None:
         counts = self.roster.health_counts()
         for health in HEALTHS:
             self._healths.labels(health).set(counts[health])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,6 +34,7 @@ class _Runtime:
         self.address = SELF
         self.children: list[tuple[type, ActorAddress]] = []
         self.killed: list[str] = []
+        self.wakes_at_s = math.inf  # when the shell asked to be woken
 
     def actor_send(self, to: ActorAddress, message: Any) -> None:
         details = to.addressDetails  # of an actor without a process, no `ActorRef`
@@ -42,8 +44,8 @@ class _Runtime:
     def kill_child(self, address: ActorAddress) -> None:
         self.killed.append(address.addressDetails.actor_id)
 
-    def wakeupAfter(self, period: timedelta, payload: Any = None) -> None:
-        self.wakeup_payload = payload
+    def wake_at(self, at_s: float) -> None:
+        self.wakes_at_s = at_s
 
     def createActor(self, actor_class: type, *_: Any) -> ActorAddress:
         child = ActorAddress(ActorRef("127.0.0.1", 7947, f"child-{len(self.children)}"))
@@ -85,8 +87,8 @@ class Harness(Generic[A]):
         self.deliver(ActorDirectory(entries=entries))
 
     def tick(self) -> None:
-        """Deliver the armed wakeup."""
-        self.deliver(WakeupMessage(timedelta(0), self.runtime.wakeup_payload))
+        """Deliver a wakeup, whether it is due or not."""
+        self.deliver(WakeupMessage(timedelta(0)))
 
     def pump_until(self, condition: Callable[[], bool], *, timeout_s: float = 15.0) -> None:
         """For shells with an event loop: deliver what it posts until `condition` holds."""

@@ -12,6 +12,7 @@ It replaces Thespian's `multiprocTCPBase`, with these differences:
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import traceback
@@ -46,6 +47,7 @@ from thespian.system.utilis import checkActorCapabilities, thesplog_control
 from actors.metrics_report import metrics_report
 from actors.transport.delivery import TransportSettings
 from actors.transport.process import ChildProcess
+from actors.transport.reactor import NEVER, Timer
 from actors.transport.stats import TransportCollector
 from actors.transport.transport import (
     NODE_CAPABILITY,
@@ -215,6 +217,8 @@ class NodeActorManager(_Replicator, MultiProcManager):
     is disabled, which costs more than everything else that is done for a message.
     """
 
+    _wakeup: Timer = NEVER
+
     def actor_send(self, targetAddr: ActorAddress, msg: object) -> None:
         """Send a message of the actor; special cases are left to Thespian."""
         details = targetAddr.addressDetails
@@ -228,10 +232,19 @@ class NodeActorManager(_Replicator, MultiProcManager):
                 )  # Thespian reports it below
         super().actor_send(targetAddr, msg)
 
+    def wake_at(self, at_s: float) -> None:
+        """Wake the actor at monotonic time `at_s`, and not at the time set before; inf: never."""
+        self._wakeup.cancel()
+        self._wakeup = NEVER if at_s == math.inf else self.transport.wake_at(at_s)
+
     def handleMessages(self, envelope: ReceiveEnvelope) -> object:
         """Hand a message to the actor.  One of ours that it fails at is not handed to it again."""
         message = envelope.message
-        if not isinstance(message, Message) or self._receiveQueue or self._is_exiting:
+        if (
+            not isinstance(message, Message | WakeupMessage)
+            or self._receiveQueue
+            or self._is_exiting
+        ):
             return super().handleMessages(envelope)
         try:
             result = self.actorInst.receiveMessage(message, envelope.sender)

@@ -6,10 +6,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from thespian.actors import ActorAddress, ActorExitRequest, WatchMessage
+from thespian.actors import ActorAddress, ActorExitRequest, WakeupMessage, WatchMessage
 from thespian.system.addressManager import CannotPickleAddress
 from thespian.system.messages.convention import CONV_ADDR_IPV4_CAPABILITY
 from thespian.system.messages.multiproc import ChildMayHaveDied
@@ -30,7 +31,7 @@ from thespian.system.transport.wakeupTransportBase import wakeupTransportBase
 from actors.transport import payload, stats
 from actors.transport.delivery import EXTERNAL_PREFIX, Delivered, Delivery, TransportSettings
 from actors.transport.local_links import listen_at
-from actors.transport.reactor import READ, Reactor
+from actors.transport.reactor import READ, Reactor, Timer
 from constellation.errors import WireError
 from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
@@ -236,6 +237,13 @@ class Transport(wakeupTransportBase):
         if not self._watch_notified:
             self._watch_notified = True
             self._arrived.append(ReceiveEnvelope(self.myAddress, WatchMessage(list(self._watches))))
+
+    def wake_at(self, at_s: float) -> Timer:
+        """Send the actor a wakeup at monotonic time `at_s`, unless the timer is cancelled."""
+        return self.reactor.call_at(at_s, lambda: self._wake_up(at_s))
+
+    def _wake_up(self, at_s: float) -> None:
+        self._arrived.append(ReceiveEnvelope(self.myAddress, WakeupMessage(timedelta(0), at_s)))
 
     def interrupt_wait(self, signal_shutdown: bool = False, check_children: bool = False) -> None:
         """In a signal handler: check the children, or stop, as soon as possible."""

@@ -14,6 +14,7 @@ It is withdrawn as soon as its source has reported all its instances.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -210,12 +211,27 @@ class MonitorRoster:
 
     # Time.
 
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        withdrawals = (self._withdrawn_at_s.get(name, -math.inf) for name in self._left_over())
+        return min(
+            min(map(self._due_of, self.entries.values()), default=math.inf),
+            min(withdrawals, default=math.inf) + WITHDRAW_AGAIN_S,
+        )
+
+    def _due_of(self, entry: MonitoredInstance) -> float:
+        if entry.phase != "running":
+            return entry.due_at_s
+        ping_s = entry.pinged_at_s + PING_INTERVAL_S
+        return min(ping_s, entry.silence.next_look_s(self._timeout_s))
+
     def tick(self, now_s: float, *, late_s: float = 0.0, patience: int = 1) -> list[Effect]:
         """Create monitors that are due, kill those that hang, withdraw left-over records.
 
         Args:
             now_s: monotonic seconds.
-            late_s: by how much this tick is late, because this process did not run.
+            late_s: by how much this call is late, because this process did not run.
             patience: the factor of timeouts that follows from how late it has been.
         """
         self._timeout_s = patience * (PING_INTERVAL_S + self.ping_timeout_s)
@@ -227,9 +243,11 @@ class MonitorRoster:
         ]
         for name, entry in due[:CREATED_PER_TICK_MAX]:
             effects += self._create(name, entry, now_s)
+        # One that is due soon is pinged with the others: their answers come together too.
+        pings = any(_wants_ping(entry, now_s) for entry in self.entries.values())
         for name, entry in self.entries.items():
             entry.silence.excuse(late_s)
-            effects += self._check_timeouts(name, entry, now_s)
+            effects += self._check_timeouts(name, entry, now_s, pings=pings)
         return [*effects, *self._withdraw_left_over(now_s)]
 
     def _create(self, name: str, entry: MonitoredInstance, now_s: float) -> Iterable[Effect]:
@@ -243,14 +261,16 @@ class MonitorRoster:
         if entry.sent is not None:
             yield Tell(name, entry.sent)
 
-    def _check_timeouts(self, name: str, entry: MonitoredInstance, now_s: float) -> list[Effect]:
+    def _check_timeouts(
+        self, name: str, entry: MonitoredInstance, now_s: float, *, pings: bool
+    ) -> list[Effect]:
         if entry.phase == "running":
             silence = entry.silence
             if silence.is_hang(self._timeout_s, entry.process_id, self._waited_s, now_s):
                 silence.end(now_s)
                 note = Note("monitor_hung", {"instance": name}, "warning")
                 return [note, End(name, by_force=True)]
-            if now_s - entry.pinged_at_s >= PING_INTERVAL_S:
+            if pings and _wants_ping(entry, now_s, share=0.5):
                 entry.pinged_at_s = now_s
                 return [Tell(name, ActorPing(seq_no=0))]
         if entry.phase == "retiring" and now_s >= entry.due_at_s:
@@ -274,18 +294,28 @@ class MonitorRoster:
             if name.kind == "service" and name.node == change.self_node:
                 self._published.pop(name.key, None)
 
+    def _left_over(self) -> list[str]:
+        """Return the records of instances that this node does not have."""
+        return [
+            name
+            for name in self._published.keys() - self.entries.keys()
+            if self._published[name].source in self.complete_sources
+        ]
+
     def _withdraw_left_over(self, now_s: float) -> Iterable[Effect]:
-        for name, state in self._published.items():
-            if name in self.entries or state.source not in self.complete_sources:
-                self._withdrawn_at_s.pop(name, None)
-                continue
-            if now_s - self._withdrawn_at_s.get(name, -WITHDRAW_AGAIN_S) >= WITHDRAW_AGAIN_S:
+        left_over = sorted(self._left_over())
+        for name in self._withdrawn_at_s.keys() - set(left_over):
+            del self._withdrawn_at_s[name]
+        for name in left_over:
+            if now_s >= self._withdrawn_at_s.get(name, -math.inf) + WITHDRAW_AGAIN_S:
                 self._withdrawn_at_s[name] = now_s
                 yield Note("instance_left_over", {"instance": name})
                 yield _withdraw(name)
-        for name in [*self._withdrawn_at_s]:
-            if name not in self._published:
-                del self._withdrawn_at_s[name]
+
+
+def _wants_ping(entry: MonitoredInstance, now_s: float, share: float = 1.0) -> bool:
+    """Return whether its last ping is this share of the interval ago."""
+    return entry.phase == "running" and now_s >= entry.pinged_at_s + share * PING_INTERVAL_S
 
 
 def _withdraw(name: str) -> Send:
