@@ -50,8 +50,6 @@ RAFT = "raft"  # the name of every node's Raft actor
 class RaftActor(ShellActor):
     """Translate messages to inputs of the host, and its batches to the disk and other actors."""
 
-    tick_interval_s = 0.05
-
     def on_start(self) -> None:
         settings = node.settings()
         self.host = RaftHost(
@@ -161,11 +159,19 @@ class RaftActor(ShellActor):
     def has_yielded(self, now_s: float) -> bool:
         return self.host.has_yielded
 
-    def on_tick(self, now_s: float) -> None:
-        if self.host.wants_disk(now_s) and not self._disk.hangs:
-            self._open(now_s)
+    def next_due_s(self) -> float:
+        return self.host.next_due_s
+
+    def on_due(self, now_s: float) -> None:
+        if self.host.wants_disk(now_s):
+            if self._disk.hangs:
+                self.host.disk_hangs(now_s)
+            else:
+                self._open(now_s)
         self.host.tick(now_s, late_s=self.late_s, patience=self.lateness.patience)
         self._work(now_s)
+
+    def measure(self) -> None:
         self.metrics.look(self.host.member, self.host.health, journal_bytes=self._journal_bytes)
 
     def on_caught_up(self) -> None:
@@ -197,7 +203,7 @@ class RaftActor(ShellActor):
                 return
             finally:
                 # A leader with a slow disk must not become patient with itself.
-                self.lateness.worked(self.now_s() - began_s)
+                self.lateness.worked(began_s, self.now_s())
         self.host.saved(batch)
         self.metrics.performed(batch)
         for effect in batch.local:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress
 
@@ -22,8 +24,6 @@ HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 class ServicesActor(ParentShell):
     """Translate messages of sources and monitors to roster steps, and effects to monitors."""
-
-    tick_interval_s = 0.1
 
     def on_start(self) -> None:
         self.roster = MonitorRoster(policy=node.settings().supervisor.policy(), waited_s=waited_s)
@@ -59,11 +59,16 @@ class ServicesActor(ParentShell):
             registry=self.registry,
         )
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        return math.inf if self._stopping else self.roster.next_due_s
+
+    def on_due(self, now_s: float) -> None:
         if self._stopping:
             return
         patience = self.lateness.patience
         self._perform(self.roster.tick(now_s, late_s=self.late_s, patience=patience))
+
+    def measure(self) -> None:
         counts = self.roster.health_counts()
         for health in HEALTHS:
             self._healths.labels(health).set(counts[health])

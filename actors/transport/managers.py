@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import contextvars
+import math
 import os
 import signal
 import sys
@@ -27,12 +28,14 @@ from thespian.actors import (
     NoCompatibleSystemForActor,
     PoisonMessage,
     ThespianWatch,
+    WakeupMessage,
 )
 from thespian.system.multiprocCommon import ChildInfo, MultiProcManager
 from thespian.system.transport import ReceiveEnvelope, TransmitIntent
 from thespian.system.utilis import checkActorCapabilities
 
 from actors.transport.process import ChildProcess
+from actors.transport.reactor import NEVER, Timer
 from actors.transport.transport import Endpoint, Seat, Transport, forget_inherited
 from constellation.errors import WireError
 from constellation.log import get_logger
@@ -118,6 +121,8 @@ class NodeActorManager(Replicator, MultiProcManager):
     is disabled, which costs more than everything else that is done for a message.
     """
 
+    _wakeup: Timer = NEVER
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.hosted: dict[str, HostedActorManager] = {}  # by actor id
@@ -135,10 +140,16 @@ class NodeActorManager(Replicator, MultiProcManager):
                 )  # Thespian reports it below
         super().actor_send(targetAddr, msg)
 
+    def wake_at(self, at_s: float) -> None:
+        """Wake the actor at monotonic time `at_s`, and not at the time set before; inf: never."""
+        self._wakeup.cancel()
+        self._wakeup = NEVER if at_s == math.inf else self.transport.wake_at(at_s)
+
     def handleMessages(self, envelope: ReceiveEnvelope) -> object:
         """Hand a message to the actor.  One of ours that it fails at is not handed to it again."""
         message = envelope.message
-        if not isinstance(message, Message) or self._receiveQueue or self._is_exiting:
+        is_ours = isinstance(message, Message | WakeupMessage)
+        if not is_ours or self._receiveQueue or self._is_exiting:
             return super().handleMessages(envelope)
         try:
             result = self.actorInst.receiveMessage(message, envelope.sender)

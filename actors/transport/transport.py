@@ -31,7 +31,7 @@ from actors.transport import payload, stats
 from actors.transport.actor_loop import ActorLoop, Inbox
 from actors.transport.delivery import EXTERNAL_PREFIX, Delivered, TransportSettings
 from actors.transport.local_links import listen_at
-from actors.transport.reactor import READ
+from actors.transport.reactor import READ, Timer
 from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
 from messages.base import Message
@@ -245,6 +245,11 @@ class Transport(wakeupTransportBase):
         if not self._watch_notified:
             self._watch_notified = True
             self.inbox.put(ReceiveEnvelope(self.myAddress, WatchMessage(list(self._watches))))
+
+    def wake_at(self, at_s: float) -> Timer:
+        """Send the actor a wakeup at monotonic time `at_s`, unless the timer is cancelled."""
+        wakeup = ReceiveEnvelope(self.myAddress, WakeupMessage(timedelta(0), at_s))
+        return self.loop.reactor.call_at(at_s, lambda: self.inbox.put(wakeup))
 
     def interrupt_wait(self, signal_shutdown: bool = False, check_children: bool = False) -> None:
         """In a signal handler: check the children, or stop, as soon as possible."""

@@ -7,6 +7,7 @@ answer or none does.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -38,6 +39,7 @@ class MonitorHosts:
     ) -> None:
         self._ping_interval_s = policy.ping_interval_s
         self._timeout_s = policy.ping_interval_s + policy.ping_timeout_s
+        self._patience = 1
         self._per_host = monitors_per_host
         self._waited_s = waited_s
         self.hosts: dict[str, MonitorHost] = {}
@@ -80,22 +82,33 @@ class MonitorHosts:
         host = self.hosts.pop(name, None)
         return host.monitors if host is not None else set()
 
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        return min(map(self._due_of, self.hosts.values()), default=math.inf)
+
+    def _due_of(self, host: MonitorHost) -> float:
+        ping_s = host.pinged_at_s + self._ping_interval_s
+        return min(ping_s, host.silence.next_look_s(self._patience * self._timeout_s))
+
     def tick(self, now_s: float, *, late_s: float, patience: int) -> list[PingHost | EndHost]:
         """Ping the hosts that are due, and kill those that do not answer.
 
         Args:
             now_s: monotonic seconds.
-            late_s: by how much this tick is late, because this process did not run.
+            late_s: by how much this call is late, because this process did not run.
             patience: the factor of timeouts that follows from how late it has been.
         """
+        self._patience = patience
         effects: list[PingHost | EndHost] = []
         for name, host in self.hosts.items():
             host.silence.excuse(late_s)
-            timeout_s = patience * self._timeout_s
-            if host.silence.is_hang(timeout_s, host.process_id, self._waited_s, now_s):
+            if host.silence.is_hang(
+                patience * self._timeout_s, host.process_id, self._waited_s, now_s
+            ):
                 host.silence.end(now_s)
                 effects.append(EndHost(name, by_force=True))
-            elif now_s - host.pinged_at_s >= self._ping_interval_s:
+            elif now_s >= host.pinged_at_s + self._ping_interval_s:
                 host.pinged_at_s = now_s
                 effects.append(PingHost(name))
         return effects

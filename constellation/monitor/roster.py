@@ -14,6 +14,7 @@ It is withdrawn as soon as its source has reported all its instances.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -214,12 +215,25 @@ class MonitorRoster:
 
     # Time.
 
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        withdrawals = (self._withdrawn_at_s.get(name, -math.inf) for name in self._left_over())
+        entries = self.entries.values()
+        return min(
+            min(
+                (entry.due_at_s for entry in entries if entry.phase != "running"), default=math.inf
+            ),
+            min(withdrawals, default=math.inf) + WITHDRAW_AGAIN_S,
+            self.hosts.next_due_s,
+        )
+
     def tick(self, now_s: float, *, late_s: float = 0.0, patience: int = 1) -> list[Effect]:
         """Create monitors that are due, kill those that hang, withdraw left-over records.
 
         Args:
             now_s: monotonic seconds.
-            late_s: by how much this tick is late, because this process did not run.
+            late_s: by how much this call is late, because this process did not run.
             patience: the factor of timeouts that follows from how late it has been.
         """
         effects: list[Effect] = []
@@ -269,18 +283,23 @@ class MonitorRoster:
             if name.kind == "service" and name.node == change.self_node:
                 self._published.pop(name.key, None)
 
+    def _left_over(self) -> list[str]:
+        """Return the records of instances that this node does not have."""
+        return [
+            name
+            for name in self._published.keys() - self.entries.keys()
+            if self._published[name].source in self.complete_sources
+        ]
+
     def _withdraw_left_over(self, now_s: float) -> Iterable[Effect]:
-        for name, state in self._published.items():
-            if name in self.entries or state.source not in self.complete_sources:
-                self._withdrawn_at_s.pop(name, None)
-                continue
-            if now_s - self._withdrawn_at_s.get(name, -WITHDRAW_AGAIN_S) >= WITHDRAW_AGAIN_S:
+        left_over = sorted(self._left_over())
+        for name in self._withdrawn_at_s.keys() - set(left_over):
+            del self._withdrawn_at_s[name]
+        for name in left_over:
+            if now_s >= self._withdrawn_at_s.get(name, -math.inf) + WITHDRAW_AGAIN_S:
                 self._withdrawn_at_s[name] = now_s
                 yield Note("instance_left_over", {"instance": name})
                 yield _withdraw(name)
-        for name in [*self._withdrawn_at_s]:
-            if name not in self._published:
-                del self._withdrawn_at_s[name]
 
 
 def _withdraw(name: str) -> Send:

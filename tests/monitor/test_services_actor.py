@@ -173,7 +173,7 @@ def test_services_are_counted_by_their_health(parent: Parent) -> None:
     state = ServiceState(service="web", health="unhealthy", source="docker", instance="web-id")
     parent.harness.deliver(state, sender=parent.children()[0])
 
-    parent.pass_time(0.1)
+    parent.harness.actor.measure()
 
     value = parent.harness.actor.registry.get_sample_value
     assert value("constellation_monitor_services", {"health": "unhealthy"}) == 1
