@@ -14,11 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import create_model
-
-from constellation.settings.agent import Settings
+if TYPE_CHECKING:
+    from constellation.settings.agent import Settings
 
 # What happens to an actor when the node stops; the order of the stages is `supervision.watch`'s.
 AtStop = Literal["ends_first", "yields", "leaves", "ends_last"]
@@ -121,6 +120,11 @@ def runs_on_every_node(name: str) -> bool:
 @cache
 def settings_model() -> type[Settings]:
     """Return the model of all settings: those of the node, and the groups that actors bring."""
+    # Not above: an operator's command looks up commands here, and has no use for all settings.
+    from pydantic import create_model  # noqa: PLC0415
+
+    from constellation.settings.agent import Settings  # noqa: PLC0415
+
     groups: dict[str, Any] = {
         spec.name: (group := load(spec.settings), group()) for spec in ACTORS if spec.settings
     }

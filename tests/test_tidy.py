@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import pkgutil
 import re
 import subprocess
 import types
@@ -196,8 +194,7 @@ def test_every_file_is_finished() -> None:
 
 
 def all_messages() -> list[type[Message]]:
-    for module in pkgutil.iter_modules(messages.__path__, "messages."):
-        importlib.import_module(module.name)
+    messages.register_all()
     return sorted(
         (kind for kind in REGISTRY.values() if kind.__module__.startswith("messages.")),
         key=lambda kind: kind.__name__,

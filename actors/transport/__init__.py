@@ -9,6 +9,7 @@ peer_links       connections to other nodes
 peer_inbound     connections from other nodes and from operators' commands
 peer_connection  what both ends of such a connection share
 delivery         routes envelopes between processes and nodes
+conversation     a command's messages to the actors of a node, and their answers
 transport        implements Thespian's transport interface
 system_base      the actor system: its admin process, and children by fork
 process          forked processes, tied to their parent; ends those of an earlier run

@@ -110,20 +110,6 @@ class NodeSystemBase(systemBase):
         self.transport.close()
 
 
-class OperatorSystemBase(systemBase):
-    """Talks to the actor system of a node from outside, over its authenticated listener."""
-
-    def __init__(self, settings: TransportSettings) -> None:
-        _quieten_thespian()
-        self.transport = Transport(External(settings))
-        admin = ActorAddress(ActorRef(settings.host, settings.port, ADMIN_ID))
-        ExternalOpsToActors.__init__(self, admin)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.transport.close()
-
-
 class _Replicator:
     """Creates actors, for the admin and for every actor."""
 
