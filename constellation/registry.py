@@ -40,7 +40,7 @@ class ActorSpec:
     is_essential: bool = False
     at_stop: AtStop = "ends_last"
     settings: str = ""  # "module:class" of the group `<name>`, if `Settings` does not have it
-    commands: str = ""  # "module:function" that adds operator commands to a typer.Typer
+    commands: str = ""  # "module:name" of a tuple of operator commands
 
 
 ACTORS: tuple[ActorSpec, ...] = (
@@ -48,7 +48,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="gossip",
         purpose="knows the cluster and publishes this node's records",
         actor="actors.gossip:GossipActor",
-        commands="constellation.cli.keys:add_commands",
+        commands="constellation.cli.manual:KEYS",
         is_essential=True,
         at_stop="leaves",
     ),
@@ -56,7 +56,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="raft",
         purpose="takes part in elections and in the replicated log",
         actor="actors.raft:RaftActor",
-        commands="constellation.cli.raft:add_commands",
+        commands="constellation.cli.manual:RAFT",
         is_essential=True,
         at_stop="yields",
     ),
@@ -71,7 +71,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="http",
         purpose="serves Traefik's provider, health and metrics",
         actor="actors.http.actor:HttpActor",
-        commands="constellation.cli.routes:add_commands",
+        commands="constellation.cli.manual:ROUTES",
         is_essential=True,
         at_stop="ends_first",
     ),

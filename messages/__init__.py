@@ -13,7 +13,8 @@ leases        commands of the lease table, and what holders receive
 tailscale     the nodes discovered in the tailnet
 metrics       what each actor process counts
 operator      what every request of an operator has in common
-admin         the operator's questions and their answers
+admin         the operator's questions about the status of nodes, and cordons
+listings      the operator's questions about all nodes and all services
 wellness      what does not work on a node: troubles that actors report
 events        what happened on a node: the names of events, and the report of one
 raft          what is in the Raft log and on the disk, and the packets between members
