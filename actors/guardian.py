@@ -27,6 +27,7 @@ from constellation.log import get_logger
 from constellation.registry import enabled_actors, load
 from constellation.settings.agent import Settings
 from constellation.supervision.restart import RestartHistory
+from messages import register_all
 
 log = get_logger(__name__)
 
@@ -75,6 +76,7 @@ class Guardian:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         adopt_orphans()
+        register_all()
         for spec in enabled_actors(self.settings):
             load(spec.actor)  # here, so that all processes share the memory of what it imports
         gc.collect()

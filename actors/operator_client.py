@@ -4,45 +4,35 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from datetime import timedelta
-
-from thespian.actors import ActorAddress
-from thespian.system.transport import ReceiveEnvelope, TransmitIntent
 
 from actors.adapters.running_agents import other_agents
 from actors.transport import stats
-from actors.transport.delivery import TransportSettings
+from actors.transport.conversation import Conversation
 from actors.transport.peer_links import CONNECT_TIMEOUT_S, SILENT
-from actors.transport.system_base import OperatorSystemBase
 from constellation.errors import AdapterError
-from constellation.settings.agent import Settings
-from constellation.transport.address import ActorRef
+from constellation.settings.node import NodeSettings
 from messages.base import Message
 
 START_IT = "python -m constellation.start (or systemctl start constellation-agent)"
 USE_ITS_SETTINGS = "constellation --config FILE ..., as its user or as root"
-ADMIN = "@admin"  # whoever is the node's admin actor now
+ADMIN = "admin"  # whoever is the node's admin actor now
 
 
-def ask_agent(settings: Settings, key: bytes, request: Message, *, timeout_s: float) -> Message:
+def ask_agent(settings: NodeSettings, key: bytes, request: Message, *, timeout_s: float) -> Message:
     """Send `request` to the admin actor of the agent with these settings; return its answer.
 
     Raises:
         AdapterError: no agent answers at its address, or it has another key.
     """
     host, port = settings.bind_address, settings.actors.port
-    stats.forget()
-    base = OperatorSystemBase(TransportSettings(host=host, port=port, cluster_key=key))
-    with closing(base):
-        address = ActorAddress(ActorRef(host, port, ADMIN))
-        base.transport.scheduleTransmit(None, TransmitIntent(address, request))
-        deadline_s = time.monotonic() + timeout_s
+    deadline_s = time.monotonic() + timeout_s
+    with closing(Conversation(host, port, key)) as conversation:
+        conversation.send(ADMIN, request)
         while (left_s := deadline_s - time.monotonic()) > 0:
-            received = base.transport.run(None, timedelta(seconds=min(left_s, 0.1)))
-            if isinstance(received, ReceiveEnvelope) and isinstance(received.message, Message):
-                return received.message
             if failure := _failure(host, port):
                 raise failure
+            if (answer := conversation.receive(left_s)) is not None:
+                return answer
     raise _stuck(_where(host, port), timeout_s)
 
 

@@ -4,7 +4,8 @@ errors         every error that is raised on purpose
 effects        what a core may ask its shell to do
 wire           messages as bytes
 near_names     which known name was meant by one that is spelled almost like it
-log            structured logging
+log            structured logging: the loggers of all modules
+log_output     how an event becomes a line, and where it goes
 log_budget     how many lines each kind of event may write
 browser_guard  which requests a page in a browser may have sent
 lateness       how late this process is, and so how patient it must be with others

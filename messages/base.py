@@ -18,7 +18,9 @@ class Message(BaseModel):
     is_abstract: ClassVar[bool] = False
 
     # Input stays out of errors, and so out of logs: labels contain password hashes.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
     def __str__(self) -> str:
         """Return the class name: Thespian makes this text of every message it passes on."""

@@ -10,6 +10,7 @@ from actors.adapters.tailscale import ask_tailscale
 from constellation.errors import AdapterError
 from constellation.settings.addresses import TAILSCALE
 from constellation.settings.agent import Settings
+from constellation.settings.node import NodeSettings
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.condition import (
     TailscaleCondition,
@@ -24,18 +25,18 @@ FIX = "install or start Tailscale, or correct tailscale.socket, or set bind_addr
 WAIT_SPACING_S = 0.5
 
 
-def with_tailnet_address(settings: Settings) -> Settings:
-    """Return settings with "tailscale" replaced by this machine's tailnet address.
+def with_tailnet_address(settings: NodeSettings) -> NodeSettings:
+    """Return what a command needs with "tailscale" replaced by this machine's tailnet address.
 
     Raises:
         AdapterError: this machine has no tailnet address, or tailscaled does not answer.
     """
-    if not settings.binds_to_tailnet:
+    if settings.bind_address != TAILSCALE:
         return settings
     address, condition = _look(settings.tailscale)
     if not address:
         raise AdapterError(WHAT, why=condition.why, fix=condition.fix)
-    return settings.bound_to(address)
+    return settings.model_copy(update={"bind_address": address})
 
 
 def with_tailnet_address_here(settings: Settings) -> Settings:

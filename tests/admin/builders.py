@@ -11,15 +11,14 @@ from constellation.cluster_view import ClusterView
 from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from messages.admin import (
-    NodesReport,
     NodeStatus,
     PartReported,
     PartState,
-    ServicesReport,
     StatusReport,
 )
 from messages.gossip import ClusterMember, MemberState, NamedNodeState, NodeServiceState, NodeState
 from messages.lifecycle import ActorState, ActorStatus
+from messages.listings import NodesReport, ServicesReport
 from messages.monitor import Endpoint, Health, ServiceState
 from tests.traefik.builders import view
 
