@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -60,6 +61,15 @@ def claim_name(name: str) -> None:
 def has_more_arrived() -> bool:
     """Whether received messages wait to be handled."""
     return any(transport.has_arrived for transport in _in_this_process)
+
+
+@contextlib.contextmanager
+def sending_together() -> Iterator[None]:
+    """Send all messages of this process meanwhile together, at the end; nothing may wait in it."""
+    with contextlib.ExitStack() as stack:
+        for transport in _in_this_process:
+            stack.enter_context(transport.reactor.sending_together())
+        yield
 
 
 def forget_inherited() -> None:
