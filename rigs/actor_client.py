@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import time
-from datetime import timedelta
-from typing import Any, TypeVar
+from collections import deque
+from typing import TypeVar
 
-from thespian.actors import ActorAddress
-from thespian.system.transport import ReceiveEnvelope, TransmitIntent
-
-from actors.transport import stats
-from actors.transport.delivery import TransportSettings
-from actors.transport.system_base import OperatorSystemBase
+from actors.transport import payload, stats
+from actors.transport.delivery import EXTERNAL_PREFIX, Delivery, TransportSettings
+from actors.transport.reactor import Reactor
 from constellation.transport.address import ActorRef
+from constellation.transport.envelope import ActorEnvelope
 from messages.base import Message
 
 M = TypeVar("M", bound=Message)
+_numbers = itertools.count(1)
 
 
 class ActorClient:
@@ -25,11 +26,15 @@ class ActorClient:
         stats.forget()
         self.host, self.port = host, port
         settings = TransportSettings(host=host, port=port, cluster_key=cluster_key)
-        self._base = OperatorSystemBase(settings)
+        self.reactor = Reactor()
+        actor_id = f"{EXTERNAL_PREFIX}{os.getpid()}-client-{next(_numbers)}"
+        self._delivery = Delivery(self.reactor, settings, actor_id, self._arrive)
+        self._arrived: deque[Message] = deque()
 
     def close(self) -> None:
         """Close the connection."""
-        self._base.close()
+        self._delivery.close()
+        self.reactor.close()
 
     def __enter__(self) -> ActorClient:
         return self
@@ -39,14 +44,25 @@ class ActorClient:
 
     def send(self, actor: str, message: Message) -> None:
         """Send to the actor of that name on the node."""
-        address = ActorAddress(ActorRef(self.host, self.port, f"@{actor}"))
-        self._base.transport.scheduleTransmit(None, TransmitIntent(address, message))
+        self._delivery.send(ActorRef(self.host, self.port, f"@{actor}"), payload.encode(message))
 
     def receive(self, timeout_s: float) -> Message | None:
         """Return the next message, or None."""
-        received: Any = self._base.transport.run(None, timedelta(seconds=timeout_s))
-        is_message = isinstance(received, ReceiveEnvelope) and isinstance(received.message, Message)
-        return received.message if is_message else None
+        deadline_s = time.monotonic() + timeout_s
+        while not self._arrived and (left_s := deadline_s - time.monotonic()) > 0:
+            self.reactor.poll(left_s)
+        return self._arrived.popleft() if self._arrived else None
+
+    @property
+    def has_received(self) -> bool:
+        """Whether `receive` returns a message at once."""
+        return bool(self._arrived)
+
+    def _arrive(self, envelope: ActorEnvelope) -> None:
+        sender = ActorRef.parse(envelope.sender)
+        message = payload.decode(envelope.payload, source=sender, from_this_node=False)
+        if isinstance(message, Message):
+            self._arrived.append(message)
 
     def ask(self, actor: str, message: Message, kind: type[M], timeout_s: float = 5.0) -> M:
         """Send a message and return the answer of that kind.
