@@ -18,6 +18,7 @@ from actors.adapters.bounded_save import BoundedSave
 from actors.adapters.raft_metrics import RaftMetrics
 from actors.adapters.raft_store import FILE_NAME, RaftStore
 from actors.shell import ShellActor
+from actors.transport.transport import sending_together
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
 from constellation.errors import AdapterError
@@ -205,10 +206,11 @@ class RaftActor(ShellActor):
                 # A leader with a slow disk must not become patient with itself.
                 self.lateness.worked(began_s, self.now_s())
         self.host.saved(batch)
-        self.metrics.performed(batch)
-        for effect in batch.local:
-            self._perform_local(effect)
         self._send_all(batch.sends)
+        with sending_together():
+            for effect in batch.local:
+                self._perform_local(effect)
+        self.metrics.performed(batch)
 
     def _perform_local(self, effect: LocalEffect) -> None:
         match effect:

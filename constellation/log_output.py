@@ -26,7 +26,8 @@ _NOT_NEEDED = ("rich", "better_exceptions")
 def _without(names: Sequence[str], module: str) -> Any:
     """Import `module` as if the optional packages `names` were not installed."""
     hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
-    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type] - None: it cannot be imported
+    modules: dict[str, Any] = sys.modules
+    modules.update(dict.fromkeys(names))  # None: it cannot be imported
     try:
         return import_module(module)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from actors.adapters.listening import is_own_address
 from actors.adapters.tailscale import ask_tailscale
@@ -20,12 +21,14 @@ from constellation.tailscale.condition import (
 )
 from constellation.tailscale.seeds import seed_hosts
 
+S = TypeVar("S", bound=NodeSettings)
+
 WHAT = f'bind_address = "{TAILSCALE}": no tailnet address'
 FIX = "install or start Tailscale, or correct tailscale.socket, or set bind_address to an address"
 WAIT_SPACING_S = 0.5
 
 
-def with_tailnet_address(settings: NodeSettings) -> NodeSettings:
+def with_tailnet_address(settings: S) -> S:
     """Return what a command needs with "tailscale" replaced by this machine's tailnet address.
 
     Raises:

@@ -62,15 +62,15 @@ class Batch:
     # Changes of role or leader, in order, to be counted.  Only AFTER `saves` is durable.
     role_changes: tuple[RoleChanged, ...] = ()
 
+    # What is left for other nodes: votes, acknowledgements, promises, appends that name an
+    # entry of this batch as committed.  Only AFTER `saves` is durable: each of them says that
+    # this node will not forget it (Raft §5.1).  May be lost.
+    sends: tuple[SendTo, ...] = ()
+
     # Answers, news for subscribers, reports and log events.  Only AFTER `saves` is durable: an
     # answer says that something is committed.  Keep the order: a subscriber must not be sent an
     # older state of the table after a newer one.
     local: tuple[LocalEffect, ...] = ()
-
-    # Everything else for other nodes: votes, acknowledgements, promises, appends that name an
-    # entry of this batch as committed.  Only AFTER `saves` is durable: each of them says that
-    # this node will not forget it (Raft §5.1).  May be lost.
-    sends: tuple[SendTo, ...] = ()
 
 
 def in_safe_order(effects: Sequence[T]) -> tuple[list[SendTo], list[Save], list[T]]:

@@ -142,16 +142,19 @@ def check_acceptance(body: bytes, handshake: Handshake) -> None:
 class Channel:
     """Seals frames of one direction and opens those of the other, each numbered from 0."""
 
-    def __init__(self, seal_key: bytes, open_key: bytes) -> None:
-        self._seal_key = seal_key
-        self._open_key = open_key
-        self._sealed_count = 0
-        self._opened_count = 0
+    def __init__(
+        self, seal_key: bytes, open_key: bytes, *, sealed_count: int = 0, opened_count: int = 0
+    ) -> None:
+        """Begin, or go on after so many frames."""
+        self.seal_key = seal_key
+        self.open_key = open_key
+        self.sealed_count = sealed_count
+        self.opened_count = opened_count
 
     def seal(self, body: bytes) -> bytes:
         """Return `body` prefixed with its code.  Frames must be sent in the order of sealing."""
-        code = _code(self._seal_key, b"frame", _NUMBER.pack(self._sealed_count), body)
-        self._sealed_count += 1
+        code = _code(self.seal_key, b"frame", _NUMBER.pack(self.sealed_count), body)
+        self.sealed_count += 1
         return code + body
 
     def open(self, sealed: bytes) -> bytes:
@@ -161,12 +164,12 @@ class Channel:
             WireError: the frame is not the peer's next one.  Close the connection.
         """
         code, body = sealed[:CODE_BYTES], sealed[CODE_BYTES:]
-        expected = _code(self._open_key, b"frame", _NUMBER.pack(self._opened_count), body)
+        expected = _code(self.open_key, b"frame", _NUMBER.pack(self.opened_count), body)
         if not compare_digest(code, expected):
             raise WireError(
-                f"frame {self._opened_count} with a wrong code refused: forged, repeated, or out "
+                f"frame {self.opened_count} with a wrong code refused: forged, repeated, or out "
                 "of order",
                 reason="unauthenticated",
             )
-        self._opened_count += 1
+        self.opened_count += 1
         return body

@@ -130,9 +130,9 @@ class Life:
         if batch.saves:
             steps.append(partial(self._save, batch.saves))
         steps.append(partial(self._take_note, batch))
-        steps += [partial(self._answer, one) for one in batch.local if isinstance(one, Reply)]
         # One at a time: then a node may die when it has told only some.
         steps += [partial(self._transmit, one) for one in batch.sends]
+        steps += [partial(self._answer, one) for one in batch.local if isinstance(one, Reply)]
         return steps
 
     def _save(self, saves: Sequence[Save]) -> None:

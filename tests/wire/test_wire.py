@@ -197,6 +197,7 @@ def test_announced_items_that_do_not_exist_take_no_memory(header: bytes) -> None
 
 def test_items_are_limited_over_all_containers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MAX_ITEMS", 100)
+    monkeypatch.setattr(wire, "SMALL_BYTES", 0)
 
     error = refusal(packed(*[[{}] * 30] * 4))
 
