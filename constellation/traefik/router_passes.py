@@ -32,19 +32,20 @@ def routers(composition: Composition, work: Work) -> None:
 
 def common(composition: Composition, work: Work) -> None:
     """Routers -> the middlewares that all HTTP routers share; a placeholder in an empty body."""
-    if composition.document.section("http", "routers"):
-        composition.put(COMMON, common_parts(composition.settings))
-        return
-    composition.put(COMMON, {})
-    if not composition.document:
-        composition.put(COMMON, NOTHING)
+    if composition.document.count("http", "routers"):
+        parts = common_parts(composition.settings)
+    else:
+        composition.put(COMMON, {})
+        parts = {} if composition.document else NOTHING
+    if composition.parts_of(COMMON) != tuple(parts):
+        composition.put(COMMON, parts)
 
 
 def _compose(composition: Composition, key: ElementKey) -> None:
     made: dict[Owner, Parts] = {}
     rejected: list[Rejection] = []
     needs: frozenset[ElementKey] = frozenset()
-    for owner, group in _groups(key, composition.contributions_to(key)).items():
+    for owner, group in _groups(key, composition.contributions.to(key)).items():
         winner = winner_of(key, group)
         assert isinstance(winner.element, Router)
         rejected += conflicts(key, group, winner)

@@ -161,7 +161,7 @@ def middlewares_in_use(
         assert key is not None
         left_out = {item.service for item in composition.rejections.get(key.written, ())}
         used = [body["http"]["middlewares"].get(name) for name in config.get("middlewares", [])]
-        for group in by_owner(composition.contributions_to(key.written)).values():
+        for group in by_owner(composition.contributions.to(key.written)).values():
             winner = winner_of(key, group)
             owner = winner.author.owner
             if key.origin.owner in {None, owner} and owner.service not in left_out:
@@ -184,7 +184,7 @@ def needed_by(
 def definition_of(composition: Composition, owner: Owner, name: str) -> Any:
     """Return the definition in the labels of `owner`; None: none, or one that names others."""
     key = ElementKey("http", "middlewares", name)
-    own = by_owner(composition.contributions_to(key)).get(owner)
+    own = by_owner(composition.contributions.to(key)).get(owner)
     if own is None:
         return None
     definition = winner_of(key, own).element
