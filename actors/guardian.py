@@ -27,6 +27,7 @@ from constellation.log import get_logger
 from constellation.registry import enabled_actors, load
 from constellation.settings.agent import Settings
 from constellation.supervision.restart import RestartHistory
+from messages.base import build_shared
 
 log = get_logger(__name__)
 
@@ -77,6 +78,7 @@ class Guardian:
         adopt_orphans()
         for spec in enabled_actors(self.settings):
             load(spec.actor)  # here, so that all processes share the memory of what it imports
+        build_shared()
         gc.collect()
         gc.freeze()  # so that collections in forked processes copy nothing of what they share
         while True:
