@@ -7,6 +7,7 @@ near_names     which known name was meant by one that is spelled almost like it
 log            structured logging
 log_budget     how many lines each kind of event may write
 browser_guard  which requests a page in a browser may have sent
+http_head      the head of an HTTP message: a request, the status of an answer
 lateness       how late this process is, and so how patient it must be with others
 saving         whether a file of the data directory can be saved, reported on change
 start          the agent's door: `python -m constellation.start`
