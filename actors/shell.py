@@ -139,6 +139,9 @@ class ShellActor(ActorTypeDispatcher):
     def on_stop(self) -> None:
         """Release what the process's end would not release."""
 
+    def on_seats_changed(self) -> None:
+        """In the main actor of a host: an actor has come or gone."""
+
     def on_abandoned(self) -> None:
         """In a host: this actor has failed.  Let go of threads and files; touch nothing else."""
 

@@ -92,6 +92,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="services",
         purpose="concludes the health of each service",
         actor="actors.services:ServicesActor",
+        host=LIGHT,
     ),
     ActorSpec(
         name="tailscale",
