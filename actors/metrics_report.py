@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry
 
@@ -11,8 +12,14 @@ from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsRep
 KINDS = frozenset({"counter", "gauge", "histogram", "summary", "info"})
 
 
-def metrics_report(actor: str, registry: CollectorRegistry) -> MetricsReport:
-    """Return the current values of everything in `registry`."""
+def metrics_report(
+    actor: str,
+    registry: CollectorRegistry,
+    *,
+    number: int = 0,
+    passed_on_to: Iterable[str] = (),
+) -> MetricsReport:
+    """Return the current values of everything in `registry`, as the answer to a request."""
     families = tuple(
         MetricFamily(
             name=family.name,
@@ -32,4 +39,10 @@ def metrics_report(actor: str, registry: CollectorRegistry) -> MetricsReport:
         )
         for family in registry.collect()
     )
-    return MetricsReport(actor=actor, process_id=os.getpid(), families=families)
+    return MetricsReport(
+        actor=actor,
+        process_id=os.getpid(),
+        families=families,
+        number=number,
+        passed_on_to=tuple(passed_on_to),
+    )

@@ -25,7 +25,7 @@ from messages.lifecycle import (
 )
 from messages.monitor import MonitorDone, ServicesObserved, ServiceState
 
-NEIGHBOURS_OF_MONITORS = frozenset({"gossip", "http"})
+NEIGHBOURS_OF_MONITORS = frozenset({"gossip"})
 HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 
@@ -79,6 +79,9 @@ class ServicesActor(ShellActor):
             return
         patience = self.lateness.patience
         self._perform(self.roster.tick(now_s, late_s=self.late_s, patience=patience))
+
+    def unlisted_actors(self) -> dict[str, ActorAddress]:
+        return {f"monitor/{name}": monitor for name, monitor in self.monitors.items()}
 
     def measure(self) -> None:
         counts = self.roster.health_counts()

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import errno
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -58,12 +58,15 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer from memory."""
+    """An answer: all of it is in memory."""
 
     status: int
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+MakeAnswer = Callable[[HttpRequest], HttpAnswer | Awaitable[HttpAnswer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ class _LimitedServer(web.Server):
 
     def __init__(
         self,
-        answer: Callable[[HttpRequest], HttpAnswer],
+        answer: MakeAnswer,
         limits: HttpLimits,
         count: CountFault,
     ) -> None:
@@ -193,6 +196,8 @@ class _LimitedServer(web.Server):
             use.active_at_s = self._loop.time()
             use.requests_count += 1
         answer = self._refusal(request) or self._answer(_read(request))
+        if not isinstance(answer, HttpAnswer):
+            answer = await answer
         headers = {**_HEADERS, "Content-Type": answer.content_type}
         response = web.Response(
             status=answer.status, body=answer.body, headers={**headers, **answer.headers}
@@ -223,14 +228,14 @@ def _read(request: web.BaseRequest) -> HttpRequest:
 
 
 class HttpServer:
-    """One listener.  `answer` is called on the loop and must not block.
+    """One listener.  `answer` is called on the loop and must not block; it may be a coroutine.
 
     `count` counts what clients did wrong.
     """
 
     def __init__(
         self,
-        answer: Callable[[HttpRequest], HttpAnswer],
+        answer: MakeAnswer,
         limits: HttpLimits,
         count: CountFault,
     ) -> None:

@@ -107,9 +107,6 @@ class Settings(Group):
     static_services: tuple[StaticService, ...] = Field(
         (), max_length=256, description="services that do not run in Docker, with their checks"
     )
-    metrics_interval_s: float = Field(
-        2.0, gt=0, description="interval at which each actor reports its metrics, in seconds"
-    )
     actors: ActorSettings = ActorSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     gossip: GossipSettings = GossipSettings()

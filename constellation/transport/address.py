@@ -9,6 +9,7 @@ from functools import lru_cache
 from constellation.errors import WireError
 
 ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it the admin
+ACTOR_SYSTEM = "actor-system"  # its name for people
 TEXT_BYTES_MAX = 200
 # Ids are names of sockets in the runtime directory: no character may lead out of it.
 _ACTOR_ID = re.compile(r"@?[a-z0-9][a-z0-9-]{0,99}")
