@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
+from collections.abc import Coroutine
+from typing import Any
 
 import aiohttp
 from prometheus_client import Counter, Histogram
 
 from actors import node
+from actors.adapters.tcp_check import TcpAttempt, TcpTarget, ready_now
 from actors.async_shell import AsyncShell
 from constellation.log import get_logger
+from constellation.monitor.check_plan import CheckPlan
+from constellation.monitor.check_results import CheckResults
 from constellation.monitor.container import kept_labels
-from constellation.monitor.static_check import http_status_failure, static_observation
+from constellation.monitor.static_check import http_status_failure
 from constellation.settings.monitor import StaticService
 from messages.monitor import ServiceObservation, ServicesObserved
 
@@ -19,39 +26,46 @@ log = get_logger(__name__)
 
 
 class ChecksActor(AsyncShell):
-    """One task for each static service; every result is sent to `services`."""
+    """Checks services when they are due; results that are news are sent to `services`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.last: dict[str, ServiceObservation] = {}
+        self.results: CheckResults | None = None
+        self._news: list[ServiceObservation] = []
+        self._rearm = asyncio.Event()
 
     async def run(self) -> None:
         self._make_metrics()
-        services = node.settings().static_services
-        for item in services:
+        settings = node.settings()
+        self._services = {item.name: item for item in settings.static_services}
+        self._targets = {
+            item.name: TcpTarget.parse(item.address)
+            for item in settings.static_services
+            if item.check == "tcp"
+        }
+        for item in settings.static_services:
             if left_out := kept_labels(item.labels)[1]:
                 log.warning("static_labels_left_out", service=item.name, labels=left_out[:8])
-        self.last = {item.name: static_observation(item, None, checked=False) for item in services}
+        self.results = CheckResults(settings.static_services, settings.monitor.policy())
+        intervals_s = {item.name: item.interval_s for item in settings.static_services}
+        self._plan = CheckPlan(intervals_s, self.now_s())
+        self._waiting: set[asyncio.Task[None]] = set()
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         async with aiohttp.ClientSession(connector=connector) as session:
             self.started()
-            self._report_all()
-            watches = [
-                self.spawn(self._watch(service, session), f"check of {service.name}")
-                for service in services
-            ]
+            self._report_all(self.results)
             try:
-                await asyncio.Event().wait()
+                await self._check_for_ever(session)
             finally:
-                for watch in watches:  # before the session is closed, which would make them fail
-                    watch.cancel()
+                for check in self._waiting:  # before the session is closed: they would fail
+                    check.cancel()
 
     def on_actor_up_async(self, name: str) -> None:
-        if name == "services":
-            self._report_all()
+        if name == "services" and self.results is not None:
+            self._report_all(self.results)
 
     def _make_metrics(self) -> None:
-        self._results = Counter(
+        self._counts = Counter(
             "constellation_monitor_checks",
             "Checks of static services by result",
             ["service", "result"],
@@ -63,31 +77,92 @@ class ChecksActor(AsyncShell):
             registry=self.registry,
         )
 
-    async def _watch(self, service: StaticService, session: aiohttp.ClientSession) -> None:
-        loop = asyncio.get_running_loop()
-        due_s = loop.time()
+    async def _check_for_ever(self, session: aiohttp.ClientSession) -> None:
         while True:
-            began_s = loop.time()
-            failure = await check(service, session)
-            self._duration_s.observe(loop.time() - began_s)
-            self._results.labels(service.name, "failing" if failure else "passing").inc()
-            observation = static_observation(service, failure)
-            self.last[service.name] = observation
-            self.post_soon(
-                "services",
-                ServicesObserved(source="static", complete=False, observations=(observation,)),
-            )
-            # Relative to the schedule, not to the end of the check; missed checks are skipped.
-            due_s = max(due_s + service.interval_s, loop.time())
-            await asyncio.sleep(due_s - loop.time())
+            self._begin(self._plan.take_due(self.now_s()), session)
+            self._rearm.clear()
+            wait_s = self._plan.next_due_s - self.now_s()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if wait_s == math.inf else max(0.0, wait_s)):
+                    await self._rearm.wait()
 
-    def _report_all(self) -> None:
-        self.post_soon(
-            "services",
-            ServicesObserved(
-                source="static", complete=True, observations=tuple(self.last.values())
-            ),
-        )
+    def _begin(self, names: list[str], session: aiohttp.ClientSession) -> None:
+        """Check these services: at once, or in a task if the answer takes time."""
+        began_s = self.now_s()
+        attempts: dict[str, TcpAttempt] = {}
+        for name in names:
+            target = self._targets.get(name)
+            if target is None:
+                self._wait_for(name, check(self._services[name], session))
+                continue
+            try:
+                attempts[name] = TcpAttempt(target)
+            except OSError as error:
+                self._ended(name, _failure(error), began_s)
+        ready = ready_now([*attempts.values()])
+        for name, attempt in attempts.items():
+            if attempt.fileno() in ready:
+                self._ended(name, _finish(attempt), began_s)
+            else:
+                self._wait_for(name, _accepted(attempt, self._services[name].timeout_s))
+        self._report_news()
+
+    def _wait_for(self, name: str, checking: Coroutine[Any, Any, str | None]) -> None:
+        began_s = self.now_s()
+
+        async def wait() -> None:
+            failure = await checking
+            self._ended(name, failure, began_s)
+            self._report_news()
+            self._rearm.set()  # it may be due again
+
+        task = self.spawn(wait(), f"check of {name}")
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    def _ended(self, name: str, failure: str | None, began_s: float) -> None:
+        assert self.results is not None, "made before the first check"
+        now_s = self.now_s()
+        self._duration_s.observe(now_s - began_s)
+        self._counts.labels(name, "failing" if failure else "passing").inc()
+        self._plan.ended(name, now_s)
+        if (observation := self.results.add_result(name, failure)) is not None:
+            self._news.append(observation)
+
+    def _report_news(self) -> None:
+        if self._news:
+            news, self._news = tuple(self._news), []
+            report = ServicesObserved(source="static", complete=False, observations=news)
+            self.post_soon("services", report)
+
+    def _report_all(self, results: CheckResults) -> None:
+        report = ServicesObserved(source="static", complete=True, observations=results.everything())
+        self.post_soon("services", report)
+
+
+def _finish(attempt: TcpAttempt) -> str | None:
+    """Return why the connection was not accepted; None: it was."""
+    try:
+        attempt.finish()
+    except OSError as error:
+        return _failure(error)
+    else:
+        return None
+    finally:
+        attempt.close()
+
+
+async def _accepted(attempt: TcpAttempt, timeout_s: float) -> str | None:
+    """Wait for the connection; return why it was not accepted, or None."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await attempt.ready()
+    except TimeoutError:
+        return _no_answer(timeout_s)
+    else:
+        return _finish(attempt)
+    finally:
+        attempt.close()
 
 
 async def check(service: StaticService, session: aiohttp.ClientSession) -> str | None:
@@ -96,10 +171,10 @@ async def check(service: StaticService, session: aiohttp.ClientSession) -> str |
         async with asyncio.timeout(service.timeout_s):
             if service.check == "http":
                 return await _check_http(service, session)
-            await _check_tcp(service)
+            await _check_named_tcp(service)
             return None
     except TimeoutError:
-        return f"no answer within {service.timeout_s} s"
+        return _no_answer(service.timeout_s)
     except (OSError, aiohttp.ClientError, ValueError) as error:
         return _failure(error)
 
@@ -110,10 +185,14 @@ async def _check_http(service: StaticService, session: aiohttp.ClientSession) ->
         return http_status_failure(response.status)
 
 
-async def _check_tcp(service: StaticService) -> None:
+async def _check_named_tcp(service: StaticService) -> None:
     host, _, port = service.address.rpartition(":")
     _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     writer.close()
+
+
+def _no_answer(timeout_s: float) -> str:
+    return f"no answer within {timeout_s} s"
 
 
 def _failure(error: Exception) -> str:
