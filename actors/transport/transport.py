@@ -245,6 +245,15 @@ class Transport(wakeupTransportBase):
     def _wake_up(self, at_s: float) -> None:
         self._arrived.append(ReceiveEnvelope(self.myAddress, WakeupMessage(timedelta(0), at_s)))
 
+    def wake_when_readable(self, file: int) -> None:
+        """Make `run` return once, when `file` can be read."""
+
+        def wake(_: int) -> None:
+            self.reactor.unregister(file)
+            self._children_signalled = True
+
+        self.reactor.register(file, READ, wake)
+
     def interrupt_wait(self, signal_shutdown: bool = False, check_children: bool = False) -> None:
         """In a signal handler: check the children, or stop, as soon as possible."""
         self._shutdown_signalled |= signal_shutdown
