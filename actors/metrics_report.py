@@ -1,4 +1,4 @@
-"""The metrics of one process as a message."""
+"""The metrics of one actor as a message."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ KINDS = frozenset({"counter", "gauge", "histogram", "summary", "info"})
 
 def metrics_report(
     actor: str,
-    registry: CollectorRegistry,
+    registry: CollectorRegistry | None,
     *,
     number: int = 0,
     passed_on_to: Iterable[str] = (),
 ) -> MetricsReport:
-    """Return the current values of everything in `registry`, as the answer to a request."""
+    """Return the current values of everything in `registry`, as the answer to a request.
+
+    An actor without metrics has no registry.
+    """
     families = tuple(
         MetricFamily(
             name=family.name,
@@ -37,7 +40,7 @@ def metrics_report(
                 if sample.name != f"{family.name}_created"  # when counting began: of no use
             ),
         )
-        for family in registry.collect()
+        for family in (registry.collect() if registry is not None else ())
     )
     return MetricsReport(
         actor=actor,

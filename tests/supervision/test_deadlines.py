@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constellation.monitor.roster import PING_INTERVAL_S, MonitorRoster
+from constellation.monitor.roster import MonitorRoster
 from constellation.registry import ACTORS
 from constellation.supervision.policy import WatchPolicy
 from constellation.supervision.process_effects import Create
@@ -98,9 +98,12 @@ def roster_act(roster: MonitorRoster, happens: Input, now_s: float) -> Sequence[
                 ClusterChanged(version=1, self_node="alpha", snapshot=True, services=(item,))
             )
             return ()
-        case "answered" if phase == "running":
-            roster.answered(name, now_s)
+        case "answered":
+            for host in roster.hosts.hosts:
+                roster.hosts.answered(host, now_s)
             return ()
+        case "host exited" if roster.hosts.hosts:
+            return roster.host_exited(next(iter(roster.hosts.hosts)), now_s)
         case "done":
             return roster.done(name, now_s)
         case "exited" if phase not in {"", "waiting"}:
@@ -110,9 +113,7 @@ def roster_act(roster: MonitorRoster, happens: Input, now_s: float) -> Sequence[
 
 
 ROSTER = Driver[MonitorRoster, Input](
-    make=lambda: MonitorRoster(
-        restart=RestartPolicy(count_max=3), ping_timeout_s=10.0, waited_s=lambda _: 0.5
-    ),
+    make=lambda: MonitorRoster(policy=POLICY, monitors_per_host=2, waited_s=lambda _: 0.5),
     act=roster_act,
     tick=lambda roster, now_s: roster.tick(now_s),
     due_s=lambda roster, _: roster.next_due_s,
@@ -120,7 +121,11 @@ ROSTER = Driver[MonitorRoster, Input](
 
 
 @settings(max_examples=40, deadline=None)
-@given(inputs_of("seen", "seen", "complete", "gone", "published", "answered", "done", "exited"))
+@given(
+    inputs_of(
+        "seen", "seen", "complete", "gone", "published", "answered", "done", "exited", "host exited"
+    )
+)
 def test_roster_does_nothing_between_its_deadlines(inputs: dict[int, list[Input]]) -> None:
     ROSTER.check(inputs, STEPS)
 
@@ -131,6 +136,6 @@ def test_roster_whose_monitors_answer_is_called_once_for_each_round_of_pings() -
 
     calls = ROSTER.check(inputs, STEPS)
 
-    assert calls <= STEPS * ROSTER.step_s / PING_INTERVAL_S + 6
+    assert calls <= 2 * STEPS * ROSTER.step_s / POLICY.ping_interval_s + 6  # of two hosts
     effects, _ = ROSTER.run(inputs, STEPS, at_each_step=False)
     assert sum(isinstance(effect, Create) for _, effect in effects) == len(NAMES)
