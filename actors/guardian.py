@@ -33,6 +33,7 @@ from messages.base import build_shared
 log = get_logger(__name__)
 
 EXIT_GIVEN_UP = 1
+RESTART_LOOK_S = 0.02  # between two looks for a signal, in the seconds before a restart
 
 
 def end_earlier_run(directories: NodeDirectories) -> None:
@@ -65,6 +66,7 @@ class Guardian:
         self.directories = directories
         self.history = RestartHistory()
         self._signalled = False
+        self._life: NodeLife | None = None
         self._began_at_s = 0.0
 
     def run(self) -> int:
@@ -85,7 +87,7 @@ class Guardian:
         gc.freeze()  # so that collections in forked processes copy nothing of what they share
         while True:
             self._began_at_s = time.monotonic()
-            life = self._start_life()
+            life = self._life = self._start_life()
             try:
                 why = life.watch(lambda: self._signalled, self._on_ready)
                 if why is None:
@@ -96,6 +98,7 @@ class Guardian:
                     self._stop(life)
                     return EXIT_GIVEN_UP
             finally:
+                self._life = None
                 life.close()
             if not self._wait_to_restart(why):
                 return 0 if self._signalled else EXIT_GIVEN_UP
@@ -130,8 +133,10 @@ class Guardian:
             return False
         log.error("actor_system_restarted", why=why, again_in_s=round(again.at_s - now_s, 3))
         while time.monotonic() < again.at_s and not self._signalled:
-            time.sleep(0.02)
+            time.sleep(RESTART_LOOK_S)
         return not self._signalled
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._signalled = True
+        if self._life is not None:
+            self._life.wake()

@@ -18,7 +18,7 @@ from messages.gossip import ClusterChanged
 from messages.lifecycle import ActorDirectory, DirectoryEntry
 from messages.monitor import MonitorDone, ServicesObserved, ServiceState
 
-NEIGHBOURS_OF_MONITORS = frozenset({"gossip", "http"})
+NEIGHBOURS_OF_MONITORS = frozenset({"gossip"})
 HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal, cast
@@ -60,12 +60,15 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer from memory."""
+    """An answer: all of it is in memory."""
 
     status: int
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+MakeAnswer = Callable[[HttpRequest], HttpAnswer | Awaitable[HttpAnswer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class HttpLimits:
 
 ClientFault = Literal["bad_request", "foreign_page", "evicted", "refused"]
 CountFault = Callable[[ClientFault], None]
-Answer = Callable[[HttpRequest], HttpAnswer]
+Answer = Callable[[HttpRequest], HttpAnswer | Awaitable[HttpAnswer]]
 
 
 class _Connection(asyncio.Protocol):
@@ -96,6 +99,8 @@ class _Connection(asyncio.Protocol):
         self._received = b""
         self._unsent = memoryview(b"")
         self._is_paused = False
+        self._is_waiting = False  # for an answer that takes time
+        self._waiting: asyncio.Future[None] | None = None
         self._is_last = False  # the connection is closed after the present answer
         self.connected_at_s = self.active_at_s = 0.0
         self.requests_count = 0
@@ -130,7 +135,7 @@ class _Connection(asyncio.Protocol):
             return
         self._send_on()
         self._answer_all()
-        if not self._is_paused and not self.transport.is_closing():
+        if not (self._is_waiting or self._is_paused or self.transport.is_closing()):
             self.transport.resume_reading()
 
     @property
@@ -155,7 +160,7 @@ class _Connection(asyncio.Protocol):
         self.transport.abort()
 
     def _answer_all(self) -> None:
-        while not (self._is_last or self._is_paused):
+        while not (self._is_last or self._is_paused or self._is_waiting):
             head, end, rest = self._received.partition(END)
             if not end and len(head) <= HEAD_BYTES_MAX:
                 return
@@ -171,7 +176,23 @@ class _Connection(asyncio.Protocol):
             return
         self.active_at_s = self._clients.now_s()
         self.requests_count += 1
-        self._send(self._clients.answer(request), request)
+        answer = self._clients.answer(request)
+        if isinstance(answer, HttpAnswer):
+            self._send(answer, request)
+        else:
+            self._is_waiting = True
+            self.transport.pause_reading()
+            self._waiting = asyncio.ensure_future(self._answer_later(answer, request))
+
+    async def _answer_later(self, answer: Awaitable[HttpAnswer], request: RequestHead) -> None:
+        made = await answer
+        self._is_waiting = False
+        if self.transport.is_closing():
+            return
+        self._send(made, request)
+        self._answer_all()
+        if not (self._is_waiting or self._is_paused or self.transport.is_closing()):
+            self.transport.resume_reading()
 
     def _send(self, answer: HttpAnswer, request: RequestHead | None) -> None:
         self._is_last = request is None or not request.keeps_alive
@@ -220,7 +241,7 @@ class _Clients:
         """A connection is closed."""
         self.connections.discard(closed)
 
-    def answer(self, request: RequestHead) -> HttpAnswer:
+    def answer(self, request: RequestHead) -> HttpAnswer | Awaitable[HttpAnswer]:
         """Return the answer to a request, or to one that a page of a foreign site may have sent."""
         fields = request.fields
         why = refusal(fields.get("host"), fields.get("origin"), self._limits.own_hosts)
@@ -283,7 +304,7 @@ def _date(at: time.struct_time) -> str:
 
 
 class HttpServer:
-    """One listener.  `answer` is called on the loop and must not block.
+    """One listener.  `answer` is called on the loop and must not block; it may be a coroutine.
 
     `count` counts what clients did wrong.
     """

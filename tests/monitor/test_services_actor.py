@@ -78,7 +78,7 @@ def test_new_monitor_receives_its_name_directory_and_observation(parent: Parent)
     assert [kind for kind, _ in parent.harness.runtime.children] == [MonitorActor, MonitorActor]
     start, directory, news = parent.sent_to_child(0)
     assert start == ActorStart(name="monitor/web", supervisor="127.0.0.1:7947/self")
-    assert [entry.name for entry in directory.entries] == ["gossip", "http"]
+    assert [entry.name for entry in directory.entries] == ["gossip"]
     assert news == observation("web")
 
 
