@@ -50,6 +50,7 @@ RAFT = "raft"  # the name of every node's Raft actor
 class RaftActor(ShellActor):
     """Translate messages to inputs of the host, and its batches to the disk and other actors."""
 
+    services_followed = "none"
     tick_interval_s = 0.05
 
     def on_start(self) -> None:

@@ -23,6 +23,7 @@ HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 class ServicesActor(ParentShell):
     """Translate messages of sources and monitors to roster steps, and effects to monitors."""
 
+    services_followed = "own"
     tick_interval_s = 0.1
 
     def on_start(self) -> None:
