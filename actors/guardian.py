@@ -9,7 +9,6 @@ exit code 1: the service manager starts everything afresh.
 
 from __future__ import annotations
 
-import gc
 import signal
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from actors.adapters.durable_file import disk_error
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.systemd import notify_systemd
 from actors.node_life import NodeLife
+from actors.shared_pages import share_pages
 from actors.transport.process import adopt_orphans, end_leftovers
 from constellation import __version__
 from constellation.log import get_logger
@@ -28,7 +28,6 @@ from constellation.registry import enabled_actors, load
 from constellation.settings.agent import Settings
 from constellation.supervision.restart import RestartHistory
 from messages import register_all
-from messages.base import build_shared
 
 log = get_logger(__name__)
 
@@ -82,9 +81,7 @@ class Guardian:
         register_all()
         for spec in enabled_actors(self.settings):
             load(spec.actor)  # here, so that all processes share the memory of what it imports
-        build_shared()
-        gc.collect()
-        gc.freeze()  # so that collections in forked processes copy nothing of what they share
+        share_pages()
         while True:
             self._began_at_s = time.monotonic()
             life = self._life = self._start_life()

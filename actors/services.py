@@ -25,6 +25,8 @@ HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 class ServicesActor(ParentShell):
     """Translate messages of sources and monitors to roster steps, and effects to monitors."""
 
+    services_followed = "own"
+
     def on_start(self) -> None:
         self.roster = MonitorRoster(node.settings().supervisor.policy().restart)
         self._stopping = False
