@@ -79,8 +79,8 @@ class Guardian:
         register_all()
         for spec in enabled_actors(self.settings):
             load(spec.actor)  # here, so that all processes share the memory of what it imports
-        gc.collect()
         gc.freeze()  # so that collections in forked processes copy nothing of what they share
+        gc.enable()  # the start has disabled it
         while True:
             self._began_at_s = time.monotonic()
             life = self._start_life()
