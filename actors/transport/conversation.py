@@ -62,11 +62,10 @@ class Conversation:
         """Return the next message; None at the timeout, or as soon as something fails."""
         deadline_s = time.monotonic() + timeout_s
         failures = stats.failure_count()
-        while not self._arrived and stats.failure_count() == failures:
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0:
-                return None
+        left_s = timeout_s
+        while not self._arrived and stats.failure_count() == failures and left_s >= 0:
             self._reactor.poll(left_s)
+            left_s = deadline_s - time.monotonic()
         return self._arrived.popleft() if self._arrived else None
 
     def _on_body(self, body: bytes, source: str) -> None:
