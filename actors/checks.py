@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import quote
 
-import aiohttp
 from prometheus_client import Counter, Histogram
 
 from actors import node
 from actors.async_shell import AsyncShell
+from constellation.http_head import LINE_BYTES_MAX, status_of
 from constellation.log import get_logger
 from constellation.monitor.container import kept_labels
 from constellation.monitor.static_check import http_status_failure, static_observation
@@ -16,6 +17,9 @@ from constellation.settings.monitor import StaticService
 from messages.monitor import ServiceObservation, ServicesObserved
 
 log = get_logger(__name__)
+
+FINAL_STATUS = 200  # those below announce an answer that follows
+PATH_CHARACTERS = "!$%&'()*+,/:;=?@-._~[]"  # a path as written keeps them
 
 
 class ChecksActor(AsyncShell):
@@ -32,19 +36,13 @@ class ChecksActor(AsyncShell):
             if left_out := kept_labels(item.labels)[1]:
                 log.warning("static_labels_left_out", service=item.name, labels=left_out[:8])
         self.last = {item.name: static_observation(item, None, checked=False) for item in services}
-        connector = aiohttp.TCPConnector(limit=0, force_close=True)
-        async with aiohttp.ClientSession(connector=connector) as session:
-            self.started()
-            self._report_all()
-            watches = [
-                self.spawn(self._watch(service, session), f"check of {service.name}")
-                for service in services
-            ]
-            try:
-                await asyncio.Event().wait()
-            finally:
-                for watch in watches:  # before the session is closed, which would make them fail
-                    watch.cancel()
+        self.started()
+        self._report_all()
+        # Kept: the loop itself refers to a task only weakly.
+        self._watches = [
+            self.spawn(self._watch(service), f"check of {service.name}") for service in services
+        ]
+        await asyncio.Event().wait()
 
     def on_actor_up_async(self, name: str) -> None:
         if name == "services":
@@ -63,12 +61,12 @@ class ChecksActor(AsyncShell):
             registry=self.registry,
         )
 
-    async def _watch(self, service: StaticService, session: aiohttp.ClientSession) -> None:
+    async def _watch(self, service: StaticService) -> None:
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
             began_s = loop.time()
-            failure = await check(service, session)
+            failure = await check(service)
             self._duration_s.observe(loop.time() - began_s)
             self._results.labels(service.name, "failing" if failure else "passing").inc()
             observation = static_observation(service, failure)
@@ -90,42 +88,82 @@ class ChecksActor(AsyncShell):
         )
 
 
-async def check(service: StaticService, session: aiohttp.ClientSession) -> str | None:
+class _NotHttpError(Exception):
+    """The service answered, but not as HTTP does."""
+
+
+async def check(service: StaticService) -> str | None:
     """Check `service` once; return why it failed, or None if it passed."""
     try:
         async with asyncio.timeout(service.timeout_s):
-            if service.check == "http":
-                return await _check_http(service, session)
-            await _check_tcp(service)
-            return None
+            return await (_check_http if service.check == "http" else _check_tcp)(service)
     except TimeoutError:
         return f"no answer within {service.timeout_s} s"
-    except (OSError, aiohttp.ClientError, ValueError) as error:
+    except (OSError, EOFError, _NotHttpError) as error:
         return _failure(error)
 
 
-async def _check_http(service: StaticService, session: aiohttp.ClientSession) -> str | None:
-    url = f"http://{service.address}{service.path}"
-    async with session.get(url, allow_redirects=False) as response:
-        return http_status_failure(response.status)
-
-
 async def _check_tcp(service: StaticService) -> None:
-    host, _, port = service.address.rpartition(":")
-    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    _, writer = await _connect(service)
     writer.close()
+
+
+async def _check_http(service: StaticService) -> str | None:
+    reader, writer = await _connect(service)
+    try:
+        writer.write(_request(service))
+        while (status := await _read_status(reader)) < FINAL_STATUS:  # e.g. 103: hints, no answer
+            await _skip_fields(reader)
+        return http_status_failure(status)
+    finally:
+        writer.close()  # without the rest of the answer: a check needs its status only
+
+
+async def _connect(service: StaticService) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, _, port = service.address.rpartition(":")
+    return await asyncio.open_connection(host.strip("[]"), int(port), limit=LINE_BYTES_MAX)
+
+
+def _request(service: StaticService) -> bytes:
+    path = quote(service.path.partition("#")[0], safe=PATH_CHARACTERS)
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: {service.address.removesuffix(':80')}",
+        "User-Agent: constellation",
+        "Accept: */*",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def _read_status(reader: asyncio.StreamReader) -> int:
+    status = status_of((await _read_line(reader)).removesuffix(b"\r"))
+    if status is None:
+        raise _NotHttpError
+    return status
+
+
+async def _skip_fields(reader: asyncio.StreamReader) -> None:
+    while (await _read_line(reader)).strip():
+        pass
+
+
+async def _read_line(reader: asyncio.StreamReader) -> bytes:
+    """Return the next line without its end; EOFError if the connection ends before it does."""
+    try:
+        return (await reader.readuntil(b"\n")).removesuffix(b"\n")
+    except asyncio.LimitOverrunError:
+        raise _NotHttpError from None
 
 
 def _failure(error: Exception) -> str:
     """Return the reason without the data sent or received: either may contain secrets."""
     match error:
-        case aiohttp.ClientConnectorError():
-            return _failure(error.os_error)
         case ConnectionRefusedError():
             return "connection refused"
-        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
+        case EOFError() | ConnectionResetError():
             return "connection closed without an answer"
-        case aiohttp.ClientResponseError():
+        case _NotHttpError():
             return "the answer is not HTTP"
         case OSError():
             return error.strerror or type(error).__name__

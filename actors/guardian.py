@@ -28,6 +28,7 @@ from constellation.registry import enabled_actors, load
 from constellation.settings.agent import Settings
 from constellation.supervision.restart import RestartHistory
 from messages import register_all
+from messages.base import build_shared
 
 log = get_logger(__name__)
 
@@ -79,6 +80,7 @@ class Guardian:
         register_all()
         for spec in enabled_actors(self.settings):
             load(spec.actor)  # here, so that all processes share the memory of what it imports
+        build_shared()
         gc.freeze()  # so that collections in forked processes copy nothing of what they share
         gc.enable()  # the start has disabled it
         while True:

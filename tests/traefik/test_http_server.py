@@ -12,6 +12,7 @@ import pytest
 import uvloop
 
 from actors.adapters.http_server import HttpAnswer, HttpLimits, HttpServer
+from constellation.http_head import HEAD_BYTES_MAX
 from rigs.agents import process_memory_bytes
 from rigs.ports import free_port
 
@@ -126,3 +127,64 @@ def test_a_flood_neither_ends_the_connection_of_a_poller_nor_keeps_a_new_one_out
     assert faults["evicted"] + faults["bad_request"] >= FLOOD_COUNT - LIMIT
     assert faults["refused"] == 0
     assert caplog.records == []
+
+
+async def exchange(port: int, sent: bytes) -> bytes:
+    """Return everything that the listener sends until it closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def served(sent: bytes, answer: HttpAnswer, limits: HttpLimits | None = None) -> bytes:
+    """Return what a listener with that answer sends to a client that sends `sent`."""
+
+    async def scenario() -> bytes:
+        port = free_port()
+        server = HttpServer(
+            lambda _: answer, limits or HttpLimits(LIMIT, 10.0, 10.0), lambda _: None
+        )
+        await server.start("127.0.0.1", port)
+        got = await exchange(port, sent)
+        await server.stop()
+        return got
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(scenario())
+
+
+LAST = b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def test_requests_sent_together_are_answered_in_order_a_large_body_included() -> None:
+    body = bytes(range(256)) * 4096
+    got = served(b"\r\n" + GET * 3 + LAST, HttpAnswer(200, body))
+
+    assert got.count(body) == got.count(b"HTTP/1.1 200 OK\r\n") - 1 == 3
+    head = got[got.rindex(b"HTTP/1.1 200 OK") :]
+    assert head.endswith(b"\r\n\r\n")
+    assert b"Content-Length: %d\r\n" % len(body) in head
+    assert b"Connection: close\r\n" in head
+
+
+def test_the_body_of_a_request_is_not_taken_for_a_request() -> None:
+    got = served(b"POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\n" + GET, HttpAnswer(405, b"no"))
+
+    assert got.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
+    assert got.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("sent", [b"GET /\r\n\r\n" + GET, b"x" * (HEAD_BYTES_MAX + 1)])
+def test_what_is_no_request_is_refused_and_ends_the_connection(sent: bytes) -> None:
+    got = served(sent, HttpAnswer(200, b"body"))
+
+    assert got.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert got.count(b"Content-Length") == 1
+
+
+def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.adapters.http_server.SWEEP_INTERVAL_S", 0.02)
+
+    assert served(GET[:-2], HttpAnswer(200, b"body"), HttpLimits(LIMIT, 0.05, 10.0)) == b""
