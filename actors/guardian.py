@@ -24,7 +24,6 @@ from actors.node_life import NodeLife
 from actors.transport.process import adopt_orphans, end_leftovers
 from constellation import __version__
 from constellation.log import get_logger
-from constellation.registry import enabled_actors, load
 from constellation.settings.agent import Settings
 from constellation.supervision.restart import RestartHistory
 from messages import register_all
@@ -78,8 +77,6 @@ class Guardian:
             signal.signal(number, self._on_signal)
         adopt_orphans()
         register_all()
-        for spec in enabled_actors(self.settings):
-            load(spec.actor)  # here, so that all processes share the memory of what it imports
         build_shared()
         gc.freeze()  # so that collections in forked processes copy nothing of what they share
         gc.enable()  # the start has disabled it

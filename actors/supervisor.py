@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress
 
@@ -10,7 +12,7 @@ from actors.adapters.run_queue import waited_s
 from actors.parent_shell import ParentShell
 from actors.shell import ShellActor
 from constellation.effects import Note
-from constellation.registry import enabled_actors, load
+from constellation.registry import ActorSpec, enabled_actors, load
 from constellation.supervision.watch import Announce, Effect, Report, Watch
 from constellation.transport.address import ActorRef
 from messages.base import Message
@@ -37,7 +39,8 @@ class SupervisorActor(ParentShell):
     def on_start(self) -> None:
         settings = node.settings()
         actors = enabled_actors(settings)
-        self.classes: dict[str, type[ShellActor]] = {one.name: load(one.actor) for one in actors}
+        self.specs = {one.name: one for one in actors}
+        self.classes: dict[str, type[ShellActor]] = {}  # of those that are loaded
         self.watch = Watch(actors, settings.supervisor.policy(), waited_s)
         self.asker: ActorAddress | None = None
         self._restarts = Counter(
@@ -104,7 +107,22 @@ class SupervisorActor(ParentShell):
             self._perform(self.watch.yielded(name, self.now_s()))
 
     def class_of(self, name: str) -> type[ShellActor]:
+        if name not in self.classes:
+            self._load(self.specs[name])
         return self.classes[name]
+
+    def _load(self, spec: ActorSpec) -> None:
+        """Load an actor, and those that will share its process.
+
+        Each is loaded just before its process is forked: it starts while the next is loaded, and
+        what several use is loaded once, and shared.
+        """
+        gc.disable()  # it would run a dozen times, and find nothing
+        for one in self.specs.values():
+            if one is spec or (spec.host and one.host == spec.host):
+                self.classes[one.name] = load(one.actor)
+        gc.freeze()  # so that collections in forked processes copy nothing of what they share
+        gc.enable()
 
     def on_child_ended(self, name: str) -> None:
         if self.watch.stage == "up":
@@ -141,4 +159,4 @@ class SupervisorActor(ParentShell):
 
     def _report(self, message: Message | None) -> None:
         assert self.asker is not None  # nothing runs before SupervisorStart
-        self.send(self.asker, message or SupervisorStarted(actors=tuple(self.classes)))
+        self.send(self.asker, message or SupervisorStarted(actors=tuple(self.specs)))
