@@ -21,9 +21,7 @@ _GROWTH = 1.1  # less is noise
 def measured_slowness() -> float:
     """Return how many times longer than normal it takes now to start an agent's Python."""
     began_s = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-c", "import constellation.start"], cwd=ROOT, check=True, timeout=120
-    )
+    subprocess.run([sys.executable, "-c", "import actors.start"], cwd=ROOT, check=True, timeout=120)
     return (time.monotonic() - began_s) / NORMAL_START_S
 
 
