@@ -80,6 +80,7 @@ class Delivery(PeerInboundOwner):
             self.ref = ActorRef(f"client-{secrets.token_hex(8)}", 0, actor_id)
         else:
             self.ref = ActorRef(settings.host, settings.port, actor_id)
+        self._own_address = str(self.ref)
         self._key = derive_key(settings.cluster_key, b"actors")
         self._local_links: dict[str, LocalLink] = {}
         # To each named actor of a node one, which that node gives to the process of the actor;
@@ -147,7 +148,7 @@ class Delivery(PeerInboundOwner):
 
     def send(self, target: ActorRef, payload: bytes) -> Delivered:
         """Send a message to `target`, or deliver it at once if that is this process."""
-        envelope = ActorEnvelope(str(target), str(self.ref), payload)
+        envelope = ActorEnvelope(str(target), self._own_address, payload)
         if target == self.ref:
             self._on_envelope(envelope)
             return Delivered.YES
