@@ -44,7 +44,8 @@ class ActorClient:
 
     def send(self, actor: str, message: Message) -> None:
         """Send to the actor of that name on the node."""
-        self._delivery.send(ActorRef(self.host, self.port, f"@{actor}"), payload.encode(message))
+        target = ActorRef(self.host, self.port, f"@{actor}")
+        self._delivery.send(self._delivery.ref, target, payload.encode(message))
 
     def receive(self, timeout_s: float) -> Message | None:
         """Return the next message, or None."""

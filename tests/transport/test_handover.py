@@ -33,6 +33,9 @@ class Process:
         if name:
             self.delivery.claim_name(name)
 
+    def send(self, target: ActorRef, body: bytes) -> Delivered:
+        return self.delivery.send(self.delivery.ref, target, body)
+
     @property
     def peers(self) -> int:
         return len(self.delivery._peers_inbound)
@@ -173,13 +176,13 @@ def test_next_life_of_the_actor_is_reached_by_a_new_connection(
         lambda _: None,
     )
     target = ActorRef(settings.host, settings.port, "@raft")
-    sender.send(target, b"\x01first")
+    sender.send(sender.ref, target, b"\x01first")
     run_until(reactor, lambda: raft.arrived)
     raft.delivery.close()
     run_for(reactor)
     new = Process(reactor, settings, "a1-7", "raft")
 
-    sender.send(target, b"\x01second")
+    sender.send(sender.ref, target, b"\x01second")
 
     run_until(reactor, lambda: new.arrived)
     assert new.arrived == [b"\x01second"]
@@ -197,7 +200,7 @@ def test_node_has_a_connection_for_each_named_actor_and_one_for_all_others(
         lambda _: None,
     )
     for actor_id in ("@raft", ADMIN_ID, "a1-1", "@raft"):
-        sender.send(ActorRef(settings.host, settings.port, actor_id), actor_id.encode())
+        sender.send(sender.ref, ActorRef(settings.host, settings.port, actor_id), actor_id.encode())
 
     run_until(reactor, lambda: len(raft.arrived) == 3 and node.arrived)
 
@@ -218,20 +221,20 @@ def test_command_is_answered_by_every_actor_of_the_node(
         "ext-1-1",
         lambda one: answers.append(one.payload),
     )
-    command.send(ActorRef(HOST, settings.port, "@raft"), b"\x01question")
+    command.send(command.ref, ActorRef(HOST, settings.port, "@raft"), b"\x01question")
     run_until(reactor, lambda: raft.arrived)
 
     for process in (raft, leases, node):
-        assert process.delivery.send(command.ref, process.delivery.ref.actor_id.encode())
+        assert process.send(command.ref, process.delivery.ref.actor_id.encode())
     run_until(reactor, lambda: len(answers) == 3)
 
     assert sorted(answers) == [b"a1-1", b"a1-2", b"system"]
     command.close()
     run_until(reactor, lambda: not raft.peers)
     for process in (raft, leases, node):
-        process.delivery.send(command.ref, b"\x01late")
+        process.send(command.ref, b"\x01late")
     run_until(reactor, lambda: stats.COUNTERS["dropped", "peer_unreachable"] == 3)
-    assert node.delivery.send(command.ref, b"\x01late") is Delivered.YES, "it cannot know"
+    assert node.send(command.ref, b"\x01late") is Delivered.YES, "it cannot know"
     leases.delivery.close()
 
 
