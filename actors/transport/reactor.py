@@ -110,7 +110,8 @@ class Reactor:
         if self._held is not None:
             yield
             return
-        self._held = held = {}
+        held: dict[int, Callable[[], None]] = {}
+        self._held = held
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""An agent whose listener and Raft actor note when each step of a commit happens.
+"""An agent whose Raft actor notes when each step of a commit happens; see `where`.
 
 A note is 16 bytes in a file that is mapped into memory, one file for each process: the time and the
 number of the step in `STEPS`.  It costs about a microsecond.
@@ -6,12 +6,13 @@ number of the step in `STEPS`.  It costs about a microsecond.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +21,25 @@ from actors.adapters.raft_store import RaftStore
 from actors.raft import RaftActor
 from actors.transport.connection import Connection
 from actors.transport.delivery import Delivery
-from actors.transport.transport import Transport
 from constellation.raft.host import RaftHost
 from constellation.start import main
-from constellation.transport.address import ADMIN_ID
 
 DIRECTORY_VARIABLE = "TRACE_DIRECTORY"
 NOTE = struct.Struct("=QQ")
-FILE_BYTES = 64 << 20
+FILE_BYTES = 16 << 20
 # Of each, its begin is noted with 2 * its place in this tuple, its end with one more.
 STEPS: tuple[tuple[str, type, str], ...] = (
     ("receive", Connection, "_receive"),
     ("send", Connection, "send"),
-    ("decode", Transport, "_arrive"),
     ("step", RaftHost, "next_batch"),
-    ("send_all", RaftActor, "_send_all"),
     ("save", BoundedSave, "run"),
     ("store", RaftStore, "save"),
-    ("local", RaftActor, "_perform_local"),
     ("message", RaftActor, "receiveMessage"),
 )
 
 
 class Notes:
-    """The notes of this process; none until it is known which part of a commit it has."""
+    """The notes of this process; none until it is known that it is the one of Raft."""
 
     def __init__(self) -> None:
         self._file: mmap.mmap | None = None
@@ -51,7 +47,7 @@ class Notes:
 
     def open(self, name: str) -> None:
         """Begin to keep notes."""
-        path = Path(os.environ[DIRECTORY_VARIABLE]) / f"{name}-{os.getpid()}"
+        path = Path(os.environ[DIRECTORY_VARIABLE]) / name
         path.write_bytes(b"")
         os.truncate(path, FILE_BYTES)
         with path.open("r+b") as file:
@@ -88,20 +84,25 @@ def note_all_steps() -> None:
     """Have every step noted, in the processes that are part of a commit."""
     for place, (_, kind, method) in enumerate(STEPS):
         setattr(kind, method, noted(getattr(kind, method), 2 * place))
-    claim, listen = Delivery.claim_name, Delivery._listen_locally  # noqa: SLF001
+    claim = Delivery.claim_name
 
     def claim_name(self: Delivery, name: str) -> None:
         claim(self, name)
         if name == "raft":
-            NOTES.open(f"{self.settings.host}-raft")
-
-    def listen_locally(self: Delivery, listener: Any) -> Any:
-        if self.ref.actor_id == ADMIN_ID:
-            NOTES.open(f"{self.settings.host}-system")
-        return listen(self, listener)
+            NOTES.open(self.settings.host)
 
     setattr(Delivery, "claim_name", claim_name)  # noqa: B010
-    setattr(Delivery, "_listen_locally", listen_locally)  # noqa: B010
+
+
+@contextlib.contextmanager
+def directory(path: Path) -> Iterator[Path]:
+    """Have the agents that are started meanwhile leave their notes in a new directory."""
+    path.mkdir()
+    os.environ[DIRECTORY_VARIABLE] = str(path)
+    try:
+        yield path
+    finally:
+        del os.environ[DIRECTORY_VARIABLE]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,9 @@ class Process:
 
     def send(self, target: ActorRef, body: bytes) -> Delivered:
         return self.delivery.send(self.delivery.ref, target, body)
+
+    def has(self, body: bytes) -> bool:
+        return body in self.arrived
 
     @property
     def peers(self) -> int:
@@ -158,7 +162,7 @@ def test_connection_is_given_away_once_its_actor_exists(
     big = bytes(HANDOVER_BYTES_MAX)  # too large to go with the socket, so it is forwarded
     for text in (big, b"\x01small"):
         peer.send(frame(channel.seal(envelope(settings, "@raft", text))))
-        run_until(reactor, lambda text=text: text in raft.arrived)
+        run_until(reactor, partial(raft.has, text))
 
     assert raft.arrived == [big, b"\x01small"]
     assert (node.peers, raft.peers) == (0, 1)
@@ -225,7 +229,7 @@ def test_command_is_answered_by_every_actor_of_the_node(
     run_until(reactor, lambda: raft.arrived)
 
     for process in (raft, leases, node):
-        assert process.send(command.ref, process.delivery.ref.actor_id.encode())
+        process.send(command.ref, process.delivery.ref.actor_id.encode())
     run_until(reactor, lambda: len(answers) == 3)
 
     assert sorted(answers) == [b"a1-1", b"a1-2", b"system"]
