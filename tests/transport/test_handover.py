@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,12 @@ class Process:
         )
         if name:
             self.delivery.claim_name(name)
+
+    def send(self, target: ActorRef, body: bytes) -> Delivered:
+        return self.delivery.send(target, body)
+
+    def has(self, body: bytes) -> bool:
+        return body in self.arrived
 
     @property
     def peers(self) -> int:
@@ -158,7 +165,7 @@ def test_connection_is_given_away_once_its_actor_exists(
     big = bytes(HANDOVER_BYTES_MAX)  # too large to go with the socket, so it is forwarded
     for text in (big, b"\x01small"):
         peer.send(frame(channel.seal(envelope(settings, "@raft", text))))
-        run_until(reactor, lambda text=text: text in raft.arrived)  # type: ignore[misc]
+        run_until(reactor, partial(raft.has, text))
 
     assert raft.arrived == [big, b"\x01small"]
     assert (node.peers, raft.peers) == (0, 1)
