@@ -3,53 +3,69 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import quote
+import contextlib
+import math
+from collections.abc import Coroutine
+from typing import Any
 
+import aiohttp
 from prometheus_client import Counter, Histogram
 
 from actors import node
+from actors.adapters.tcp_check import TcpAttempt, TcpTarget, ready_now
 from actors.async_shell import AsyncShell
-from constellation.http_head import LINE_BYTES_MAX, status_of
 from constellation.log import get_logger
+from constellation.monitor.check_plan import CheckPlan
+from constellation.monitor.check_results import CheckResults
 from constellation.monitor.container import kept_labels
-from constellation.monitor.static_check import http_status_failure, static_observation
+from constellation.monitor.static_check import http_status_failure
 from constellation.settings.monitor import StaticService
 from messages.monitor import ServiceObservation, ServicesObserved
 
 log = get_logger(__name__)
 
-FINAL_STATUS = 200  # those below announce an answer that follows
-PATH_CHARACTERS = "!$%&'()*+,/:;=?@-._~[]"  # a path as written keeps them
-
 
 class ChecksActor(AsyncShell):
-    """One task for each static service; every result is sent to `services`."""
+    """Checks services when they are due; results that are news are sent to `services`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.last: dict[str, ServiceObservation] = {}
+        self.results: CheckResults | None = None
+        self._news: list[ServiceObservation] = []
+        self._rearm = asyncio.Event()
 
     async def run(self) -> None:
         self._make_metrics()
-        services = node.settings().static_services
-        for item in services:
+        settings = node.settings()
+        self._services = {item.name: item for item in settings.static_services}
+        self._targets = {
+            item.name: TcpTarget.parse(item.address)
+            for item in settings.static_services
+            if item.check == "tcp"
+        }
+        for item in settings.static_services:
             if left_out := kept_labels(item.labels)[1]:
                 log.warning("static_labels_left_out", service=item.name, labels=left_out[:8])
-        self.last = {item.name: static_observation(item, None, checked=False) for item in services}
-        self.started()
-        self._report_all()
-        # Kept: the loop itself refers to a task only weakly.
-        self._watches = [
-            self.spawn(self._watch(service), f"check of {service.name}") for service in services
-        ]
-        await asyncio.Event().wait()
+        self.results = CheckResults(settings.static_services, settings.monitor.policy())
+        intervals_s = {item.name: item.interval_s for item in settings.static_services}
+        self._plan = CheckPlan(intervals_s, self.now_s())
+        self._waiting: set[asyncio.Task[None]] = set()
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            self.started()
+            self._report_all(self.results)
+            try:
+                await self._check_for_ever(session)
+            finally:
+                for check in self._waiting:  # before the session is closed: they would fail
+                    check.cancel()
 
     def on_actor_up_async(self, name: str) -> None:
-        if name == "services":
-            self._report_all()
+        if name == "services" and self.results is not None:
+            self._report_all(self.results)
 
     def _make_metrics(self) -> None:
-        self._results = Counter(
+        self._counts = Counter(
             "constellation_monitor_checks",
             "Checks of static services by result",
             ["service", "result"],
@@ -61,109 +77,134 @@ class ChecksActor(AsyncShell):
             registry=self.registry,
         )
 
-    async def _watch(self, service: StaticService) -> None:
-        loop = asyncio.get_running_loop()
-        due_s = loop.time()
+    async def _check_for_ever(self, session: aiohttp.ClientSession) -> None:
         while True:
-            began_s = loop.time()
-            failure = await check(service)
-            self._duration_s.observe(loop.time() - began_s)
-            self._results.labels(service.name, "failing" if failure else "passing").inc()
-            observation = static_observation(service, failure)
-            self.last[service.name] = observation
-            self.post_soon(
-                "services",
-                ServicesObserved(source="static", complete=False, observations=(observation,)),
-            )
-            # Relative to the schedule, not to the end of the check; missed checks are skipped.
-            due_s = max(due_s + service.interval_s, loop.time())
-            await asyncio.sleep(due_s - loop.time())
+            self._begin(self._plan.take_due(self.now_s()), session)
+            self._rearm.clear()
+            wait_s = self._plan.next_due_s - self.now_s()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if wait_s == math.inf else max(0.0, wait_s)):
+                    await self._rearm.wait()
 
-    def _report_all(self) -> None:
-        self.post_soon(
-            "services",
-            ServicesObserved(
-                source="static", complete=True, observations=tuple(self.last.values())
-            ),
-        )
+    def _begin(self, names: list[str], session: aiohttp.ClientSession) -> None:
+        """Check these services: at once, or in a task if the answer takes time."""
+        began_s = self.now_s()
+        attempts: dict[str, TcpAttempt] = {}
+        for name in names:
+            target = self._targets.get(name)
+            if target is None:
+                self._wait_for(name, check(self._services[name], session))
+                continue
+            try:
+                attempts[name] = TcpAttempt(target)
+            except OSError as error:
+                self._ended(name, _failure(error), began_s)
+        ready = ready_now([*attempts.values()])
+        for name, attempt in attempts.items():
+            if attempt.fileno() in ready:
+                self._ended(name, _finish(attempt), began_s)
+            else:
+                self._wait_for(name, _accepted(attempt, self._services[name].timeout_s))
+        self._report_news()
+
+    def _wait_for(self, name: str, checking: Coroutine[Any, Any, str | None]) -> None:
+        began_s = self.now_s()
+
+        async def wait() -> None:
+            failure = await checking
+            self._ended(name, failure, began_s)
+            self._report_news()
+            self._rearm.set()  # it may be due again
+
+        task = self.spawn(wait(), f"check of {name}")
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    def _ended(self, name: str, failure: str | None, began_s: float) -> None:
+        assert self.results is not None, "made before the first check"
+        now_s = self.now_s()
+        self._duration_s.observe(now_s - began_s)
+        self._counts.labels(name, "failing" if failure else "passing").inc()
+        self._plan.ended(name, now_s)
+        if (observation := self.results.add_result(name, failure)) is not None:
+            self._news.append(observation)
+
+    def _report_news(self) -> None:
+        if self._news:
+            news, self._news = tuple(self._news), []
+            report = ServicesObserved(source="static", complete=False, observations=news)
+            self.post_soon("services", report)
+
+    def _report_all(self, results: CheckResults) -> None:
+        report = ServicesObserved(source="static", complete=True, observations=results.everything())
+        self.post_soon("services", report)
 
 
-class _NotHttpError(Exception):
-    """The service answered, but not as HTTP does."""
+def _finish(attempt: TcpAttempt) -> str | None:
+    """Return why the connection was not accepted; None: it was."""
+    try:
+        attempt.finish()
+    except OSError as error:
+        return _failure(error)
+    else:
+        return None
+    finally:
+        attempt.close()
 
 
-async def check(service: StaticService) -> str | None:
+async def _accepted(attempt: TcpAttempt, timeout_s: float) -> str | None:
+    """Wait for the connection; return why it was not accepted, or None."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await attempt.ready()
+    except TimeoutError:
+        return _no_answer(timeout_s)
+    else:
+        return _finish(attempt)
+    finally:
+        attempt.close()
+
+
+async def check(service: StaticService, session: aiohttp.ClientSession) -> str | None:
     """Check `service` once; return why it failed, or None if it passed."""
     try:
         async with asyncio.timeout(service.timeout_s):
-            return await (_check_http if service.check == "http" else _check_tcp)(service)
+            if service.check == "http":
+                return await _check_http(service, session)
+            await _check_named_tcp(service)
+            return None
     except TimeoutError:
-        return f"no answer within {service.timeout_s} s"
-    except (OSError, EOFError, _NotHttpError) as error:
+        return _no_answer(service.timeout_s)
+    except (OSError, aiohttp.ClientError, ValueError) as error:
         return _failure(error)
 
 
-async def _check_tcp(service: StaticService) -> None:
-    _, writer = await _connect(service)
+async def _check_http(service: StaticService, session: aiohttp.ClientSession) -> str | None:
+    url = f"http://{service.address}{service.path}"
+    async with session.get(url, allow_redirects=False) as response:
+        return http_status_failure(response.status)
+
+
+async def _check_named_tcp(service: StaticService) -> None:
+    host, _, port = service.address.rpartition(":")
+    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     writer.close()
 
 
-async def _check_http(service: StaticService) -> str | None:
-    reader, writer = await _connect(service)
-    try:
-        writer.write(_request(service))
-        while (status := await _read_status(reader)) < FINAL_STATUS:  # e.g. 103: hints, no answer
-            await _skip_fields(reader)
-        return http_status_failure(status)
-    finally:
-        writer.close()  # without the rest of the answer: a check needs its status only
-
-
-async def _connect(service: StaticService) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    host, _, port = service.address.rpartition(":")
-    return await asyncio.open_connection(host.strip("[]"), int(port), limit=LINE_BYTES_MAX)
-
-
-def _request(service: StaticService) -> bytes:
-    path = quote(service.path.partition("#")[0], safe=PATH_CHARACTERS)
-    lines = [
-        f"GET {path} HTTP/1.1",
-        f"Host: {service.address.removesuffix(':80')}",
-        "User-Agent: constellation",
-        "Accept: */*",
-        "Connection: close",
-    ]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-async def _read_status(reader: asyncio.StreamReader) -> int:
-    status = status_of((await _read_line(reader)).removesuffix(b"\r"))
-    if status is None:
-        raise _NotHttpError
-    return status
-
-
-async def _skip_fields(reader: asyncio.StreamReader) -> None:
-    while (await _read_line(reader)).strip():
-        pass
-
-
-async def _read_line(reader: asyncio.StreamReader) -> bytes:
-    """Return the next line without its end; EOFError if the connection ends before it does."""
-    try:
-        return (await reader.readuntil(b"\n")).removesuffix(b"\n")
-    except asyncio.LimitOverrunError:
-        raise _NotHttpError from None
+def _no_answer(timeout_s: float) -> str:
+    return f"no answer within {timeout_s} s"
 
 
 def _failure(error: Exception) -> str:
     """Return the reason without the data sent or received: either may contain secrets."""
     match error:
+        case aiohttp.ClientConnectorError():
+            return _failure(error.os_error)
         case ConnectionRefusedError():
             return "connection refused"
-        case EOFError() | ConnectionResetError():
+        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
             return "connection closed without an answer"
-        case _NotHttpError():
+        case aiohttp.ClientResponseError():
             return "the answer is not HTTP"
         case OSError():
             return error.strerror or type(error).__name__

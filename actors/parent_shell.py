@@ -54,6 +54,9 @@ class ParentShell(ShellActor):
     def on_host_answered(self, host: str) -> None:
         """A host answered a ping."""
 
+    def unlisted_actors(self) -> dict[str, ActorAddress]:
+        return {**self.hosts}
+
     # What subclasses use.
 
     def perform_process(self, effect: ProcessEffect) -> None:

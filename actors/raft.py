@@ -51,6 +51,8 @@ RAFT = "raft"  # the name of every node's Raft actor
 class RaftActor(ShellActor):
     """Translate messages to inputs of the host, and its batches to the disk and other actors."""
 
+    services_followed = "none"
+
     def on_start(self) -> None:
         settings = node.settings()
         self.host = RaftHost(

@@ -18,12 +18,14 @@ from messages.gossip import ClusterChanged
 from messages.lifecycle import ActorDirectory, DirectoryEntry
 from messages.monitor import MonitorDone, ServicesObserved, ServiceState
 
-NEIGHBOURS_OF_MONITORS = frozenset({"gossip", "http"})
+NEIGHBOURS_OF_MONITORS = frozenset({"gossip"})
 HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 
 class ServicesActor(ParentShell):
     """Translate messages of sources and monitors to roster steps, and effects to monitors."""
+
+    services_followed = "own"
 
     def on_start(self) -> None:
         self.roster = MonitorRoster(node.settings().supervisor.policy().restart)

@@ -46,10 +46,10 @@ from constellation.lateness import Lateness
 from constellation.leases.clock import BootSeconds
 from constellation.log import bind_log_context, get_logger
 from constellation.peers import actor_systems
-from constellation.transport.address import ActorRef
+from constellation.transport.address import ADMIN_ID, ActorRef
 from constellation.wire import decode
 from messages.base import Message
-from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.gossip import ClusterChanged, ClusterSubscribe, ServicesScope
 from messages.lifecycle import (
     ActorDirectory,
     ActorPing,
@@ -59,11 +59,11 @@ from messages.lifecycle import (
     ActorYield,
     ActorYielded,
 )
+from messages.metrics import MetricsRequest
 from messages.operator import Relayed
 
 log = get_logger(__name__)
 
-METRICS_ACTOR = "http"
 CLUSTER_ACTOR = "gossip"
 SUBSCRIBE_SPACING_S = 1.0  # between two requests for a snapshot that does not arrive
 READERS_MAX = 64  # of one actor
@@ -75,6 +75,7 @@ CALL_SPACING_S = 0.01  # between two calls of `on_due`: what is due meanwhile is
 class ShellActor(ActorTypeDispatcher):
     """Base of all shells.  Holds no protocol state; subclasses hold exactly one core."""
 
+    services_followed: ServicesScope = "all"  # of the cluster, by `follow_cluster`
     is_addressable = True  # by its name, also from other nodes
     has_own_thread = False  # beside that of its process, in which it answers pings
 
@@ -94,7 +95,6 @@ class ShellActor(ActorTypeDispatcher):
         self.lateness = Lateness()
         self.late_s = 0.0  # by how much the present call of `on_due` is late
         self._handlers: dict[type, Callable[[Any, ActorAddress], Any]] = {}
-        self._metrics_due_at_s = 0.0
 
     # What subclasses override.
 
@@ -135,6 +135,10 @@ class ShellActor(ActorTypeDispatcher):
 
     def measure(self) -> None:
         """Set the metrics that are only computed when they are asked for."""
+
+    def unlisted_actors(self) -> dict[str, ActorAddress]:
+        """Return the actors with metrics that only this one knows, by name."""
+        return {}
 
     def on_stop(self) -> None:
         """Release what the process's end would not release."""
@@ -204,7 +208,7 @@ class ShellActor(ActorTypeDispatcher):
 
     def _request_snapshot(self) -> None:
         self._snapshot_due_at_s = self.now_s() + SUBSCRIBE_SPACING_S
-        self.post(CLUSTER_ACTOR, ClusterSubscribe())
+        self.post(CLUSTER_ACTOR, ClusterSubscribe(services=self.services_followed))
 
     def _request_snapshot_again(self, now_s: float) -> None:
         """Repeat a request whose snapshot has not arrived: either message may be lost."""
@@ -323,8 +327,6 @@ class ShellActor(ActorTypeDispatcher):
             self._myRef.claim_name(self.name)
         self.counters  # noqa: B018 - of this process, from its start
         self.on_start()
-        if "registry" not in self.__dict__:  # it has no metrics of its own
-            self._metrics_due_at_s = math.inf
         self.send(sender, ActorStarted(name=self.name, process_id=os.getpid()))
 
     def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:
@@ -371,16 +373,24 @@ class ShellActor(ActorTypeDispatcher):
     def receiveMsg_ActorPing(self, message: ActorPing, sender: ActorAddress) -> None:
         self.send(sender, ActorPong(name=self.name, seq_no=message.seq_no))
 
+    def receiveMsg_MetricsRequest(self, message: MetricsRequest, sender: ActorAddress) -> None:
+        asker = self.address_of(message.asker) if message.asker else sender
+        unlisted = self.unlisted_actors()
+        if unlisted:
+            passed_on = message.model_copy(update={"asker": self.address_text(asker)})
+            for address in unlisted.values():
+                self.send(address, passed_on)
+        self.measure()
+        registry = self.registry if "registry" in self.__dict__ else None
+        number = message.number
+        self.send(asker, metrics_report(self.name, registry, number=number, passed_on_to=unlisted))
+
     def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: ActorAddress) -> None:
         now_s = self.now_s()
         self.late_s = self.lateness.woken(now_s)
         self.lateness.expect(math.inf)
         self._called_at_s = now_s
         self._request_snapshot_again(now_s)
-        if now_s >= self._metrics_due_at_s:
-            self._metrics_due_at_s = now_s + node.settings().metrics_interval_s
-            self.measure()
-            self.post(METRICS_ACTOR, metrics_report(self.name, self.registry))
         self.on_due(now_s)
 
     def _arm(self) -> None:
@@ -389,7 +399,6 @@ class ShellActor(ActorTypeDispatcher):
         if self.supervisor is None or self._is_ending or self.lateness.due_s <= now_s:
             return
         due_s = min(self.next_due_s(), self._snapshot_retry_s, self._yield_until_s)
-        due_s = min(due_s, self._metrics_due_at_s)
         due_s = max(due_s, now_s, self._called_at_s + CALL_SPACING_S)
         if abs(due_s - self.lateness.due_s) > ARM_TOLERANCE_S:
             self.lateness.expect(due_s)
@@ -418,6 +427,11 @@ class ShellActor(ActorTypeDispatcher):
         """Thespian's own messages may be ignored; ours not."""
         if not isinstance(message, ActorSystemMessage):
             log.warning("message_unrecognized", to=self.name, kind=type(message).__name__)
+
+
+def system_address(host: str, port: int) -> ActorAddress:
+    """Return the address of the process that manages the actors of that node."""
+    return ActorAddress(ActorRef(host, port, ADMIN_ID))
 
 
 def remote_address(host: str, port: int, actor: str) -> ActorAddress:

@@ -36,4 +36,5 @@ running_agents    the agents that run on this host
 parts             which optional parts are missing on this host
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor
+tcp_check         who accepts TCP connections, many at a time
 """

@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import contextvars
-import math
 import os
 import signal
 import sys
@@ -35,7 +34,6 @@ from thespian.system.transport import ReceiveEnvelope, TransmitIntent
 from thespian.system.utilis import checkActorCapabilities
 
 from actors.transport.process import ChildProcess
-from actors.transport.reactor import NEVER, Timer
 from actors.transport.transport import Endpoint, Seat, Transport, forget_inherited
 from constellation.errors import WireError
 from constellation.log import get_logger
@@ -121,8 +119,6 @@ class NodeActorManager(Replicator, MultiProcManager):
     is disabled, which costs more than everything else that is done for a message.
     """
 
-    _wakeup: Timer = NEVER
-
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.hosted: dict[str, HostedActorManager] = {}  # by actor id
@@ -139,11 +135,6 @@ class NodeActorManager(Replicator, MultiProcManager):
                     "message_not_encoded", kind=type(msg).__name__
                 )  # Thespian reports it below
         super().actor_send(targetAddr, msg)
-
-    def wake_at(self, at_s: float) -> None:
-        """Wake the actor at monotonic time `at_s`, and not at the time set before; inf: never."""
-        self._wakeup.cancel()
-        self._wakeup = NEVER if at_s == math.inf else self.transport.wake_at(at_s)
 
     def handleMessages(self, envelope: ReceiveEnvelope) -> object:
         """Hand a message to the actor.  One of ours that it fails at is not handed to it again."""
@@ -179,6 +170,10 @@ class NodeActorManager(Replicator, MultiProcManager):
         """Kill the process of a child, if it still runs."""
         with contextlib.suppress(LookupError):  # it has ended already
             self._process_of(address).kill()
+
+    def wake_at(self, at_s: float) -> None:
+        """Wake the actor at monotonic time `at_s`, and not at the time set before; inf: never."""
+        self.transport.wake_at(at_s)
 
     host: Actor | None = None  # the main actor of this process, if this one is another
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +33,7 @@ from actors.transport import payload, stats
 from actors.transport.actor_loop import ActorLoop, Inbox
 from actors.transport.delivery import EXTERNAL_PREFIX, Delivered, TransportSettings
 from actors.transport.local_links import listen_at
-from actors.transport.reactor import READ, Timer
+from actors.transport.reactor import NEVER, READ
 from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
 from messages.base import Message
@@ -119,6 +120,7 @@ class Transport(wakeupTransportBase):
         self.ref = ref
         self.myAddress = ActorAddress(ref)
         self.run_time: Any = None
+        self._wakeup = NEVER
         self._watches: set[int] = set()
         self._watch_notified = False
         self._child_ids = count(1)
@@ -132,6 +134,7 @@ class Transport(wakeupTransportBase):
 
     def close(self) -> None:
         """Close everything; what is still queued is lost."""
+        self._wakeup.cancel()
         if self._seat is not None:
             self.set_watch(())
             self.loop.close(self.inbox)
@@ -234,6 +237,22 @@ class Transport(wakeupTransportBase):
         due_s = time.monotonic() + timePeriod.total_seconds()
         self.loop.reactor.call_at(due_s, lambda: self.inbox.put(wakeup))
 
+    def wake_at(self, at_s: float) -> None:
+        """Wake the actor at monotonic time `at_s`, and not at the time set before; inf: never."""
+        self._wakeup.cancel()
+        if at_s < math.inf:
+            wakeup = ReceiveEnvelope(self.myAddress, WakeupMessage(timedelta(0), at_s))
+            self._wakeup = self.loop.reactor.call_at(at_s, lambda: self.inbox.put(wakeup))
+
+    def wake_when_readable(self, file: int) -> None:
+        """Make `run` return once, when `file` can be read."""
+
+        def wake(_: int) -> None:
+            self.loop.reactor.unregister(file)
+            self._children_signalled = True
+
+        self.loop.reactor.register(file, READ, wake)
+
     @property
     def has_arrived(self) -> bool:
         """Whether a message for this actor waits to be handled."""
@@ -255,11 +274,6 @@ class Transport(wakeupTransportBase):
         if not self._watch_notified:
             self._watch_notified = True
             self.inbox.put(ReceiveEnvelope(self.myAddress, WatchMessage(list(self._watches))))
-
-    def wake_at(self, at_s: float) -> Timer:
-        """Send the actor a wakeup at monotonic time `at_s`, unless the timer is cancelled."""
-        wakeup = ReceiveEnvelope(self.myAddress, WakeupMessage(timedelta(0), at_s))
-        return self.loop.reactor.call_at(at_s, lambda: self.inbox.put(wakeup))
 
     def interrupt_wait(self, signal_shutdown: bool = False, check_children: bool = False) -> None:
         """In a signal handler: check the children, or stop, as soon as possible."""

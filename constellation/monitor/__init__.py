@@ -24,5 +24,7 @@ stop_signal        the signal that asks a container to stop, and its stop timeou
 draining           containers that were asked to stop and still run
 service_name       container -> the names of its service and of the instance
 static_check       a check of a service outside Docker, as an observation
+check_plan         when each service outside Docker is checked
+check_results      which results of checks are news
 inventory          Docker events and listings -> observations of services; stalled streams
 """

@@ -80,7 +80,7 @@ class MonitorRoster:
             entry = self._entry(observation.key, now_s, effects)
             if entry is not None:
                 entry.claims[message.source] = observation
-                effects += self._decide(observation.key, entry, message.source)
+                effects += self._decide(observation.key, entry)
         gone = set(message.vanished)
         if message.complete:
             self.complete_sources.add(message.source)
@@ -111,7 +111,7 @@ class MonitorRoster:
         entry = self.entries[name] = MonitoredInstance(due_at_s=now_s)
         return entry
 
-    def _decide(self, name: str, entry: MonitoredInstance, source: str) -> list[Effect]:
+    def _decide(self, name: str, entry: MonitoredInstance) -> list[Effect]:
         """Send the winning claim to the monitor, and report the losing ones."""
         winner = winning_claim(entry.claims, entry.sent.instance if entry.sent else None)
         if winner is None:
@@ -127,8 +127,7 @@ class MonitorRoster:
             }
             effects.append(Note("instance_claim_ignored", fields, "warning"))
         entry.rivals = rivals
-        # A repeated check result counts for the hysteresis; an unchanged container does not matter.
-        is_new = winner != entry.sent or (winner.source == source == "static")
+        is_new = winner != entry.sent
         entry.sent = winner
         if is_new and entry.phase == "running":
             effects.append(Tell(name, winner))
@@ -139,7 +138,7 @@ class MonitorRoster:
         if entry is None or entry.claims.pop(source, None) is None:
             return []
         if entry.claims:
-            return self._decide(name, entry, source)
+            return self._decide(name, entry)
         entry.sent, entry.rivals = None, frozenset()
         if entry.phase == "waiting":
             del self.entries[name]

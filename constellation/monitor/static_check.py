@@ -16,10 +16,17 @@ def http_status_failure(status: int) -> str | None:
     return None if 200 <= status < 400 else f"HTTP status {status}"
 
 
+def detail_of(failure: str | None) -> str:
+    """Return the reason of a failure as an observation has it; "" for a check that passed."""
+    return (failure or "")[:DETAIL_CHARACTERS_MAX]
+
+
 def static_observation(
-    service: StaticService, failure: str | None, *, checked: bool = True
+    service: StaticService, failure: str | None, *, checked: bool = True, results_count: int = 1
 ) -> ServiceObservation:
     """Return the observation after a check; `failure` is None if it passed.
+
+    `results_count`: how many checks in a row, up to what matters, had this result.
 
     A check sees an address, not a process: the service is assumed to run, and the check result
     decides its health.
@@ -35,7 +42,8 @@ def static_observation(
         instance=service.address,
         running=True,
         check=check,
-        detail=(failure or "")[:DETAIL_CHARACTERS_MAX],
+        detail=detail_of(failure),
+        results_count=results_count,
         labels=kept_labels(service.labels)[0],
         role=role_of_label(service.labels),
         endpoints=(

@@ -52,9 +52,6 @@ class Settings(NodeSettings):
     static_services: tuple[StaticService, ...] = Field(
         (), max_length=512, description="services that do not run in Docker, with their checks"
     )
-    metrics_interval_s: float = Field(
-        2.0, gt=0, description="interval at which each actor reports its metrics, in seconds"
-    )
     supervisor: SupervisorSettings = SupervisorSettings()
     gossip: GossipSettings = GossipSettings()
     raft: RaftSettings = RaftSettings()

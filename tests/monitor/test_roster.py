@@ -65,14 +65,27 @@ def test_unchanged_container_is_not_sent_again() -> None:
     assert running("web").observed(observed("web"), 1.0) == []
 
 
-def test_each_check_of_a_static_service_counts() -> None:
+def test_each_check_of_a_static_service_that_counts_is_told() -> None:
     watched = roster()
     watched.observed(observed("web", source="static", check="failing"), 0.0)
     watched.tick(0.0)
 
-    effects = watched.observed(observed("web", source="static", check="failing"), 1.0)
+    further = observed("web", source="static", check="failing", results_count=2)
+    effects = watched.observed(further, 1.0)
+    again = watched.observed(further, 2.0)
 
-    assert [type(effect) for effect in effects] == [Tell]
+    assert (effects, again) == ([Tell("web", further.observations[0])], [])
+
+
+def test_successor_of_a_monitor_is_told_the_last_observation() -> None:
+    watched = roster()
+    last = observed("web", source="static", check="failing", results_count=2)
+    watched.observed(observed("web", source="static", check="failing"), 0.0)
+    watched.tick(0.0)
+    watched.exited("web", 1.0)
+    assert watched.observed(last, 1.1) == []  # nobody runs who could be told
+
+    assert Tell("web", last.observations[0]) in watched.tick(2.0)
 
 
 def test_service_missing_from_a_complete_report_has_vanished() -> None:

@@ -78,7 +78,7 @@ def test_new_monitor_receives_its_name_directory_and_observation(parent: Parent)
     assert [kind for kind, _ in parent.harness.runtime.children] == [MonitorActor, MonitorActor]
     start, directory, news = parent.sent_to_child(0)
     assert start == ActorStart(name="monitor/web", supervisor="127.0.0.1:7947/self")
-    assert [entry.name for entry in directory.entries] == ["gossip", "http"]
+    assert [entry.name for entry in directory.entries] == ["gossip"]
     assert news == observation("web")
 
 
@@ -103,7 +103,7 @@ def test_restarted_monitor_receives_the_last_state_and_observation(parent: Paren
     parent.pass_time(0.3)
 
     assert parent.sent_to_child(1)[2:] == [state, observation("web")]
-    assert parent.harness.sent_to("gossip") == [ClusterSubscribe()]
+    assert parent.harness.sent_to("gossip") == [ClusterSubscribe(services="own")]
 
 
 def test_vanished_service_is_withdrawn_and_its_process_ended(parent: Parent) -> None:
@@ -156,7 +156,7 @@ def test_missed_change_of_the_cluster_causes_one_new_subscription(
         change = ClusterChanged(version=version, snapshot=version == 1, self_node="alpha")
         parent.harness.deliver(change)
 
-    assert parent.harness.sent_to("gossip") == [ClusterSubscribe()] * 2
+    assert parent.harness.sent_to("gossip") == [ClusterSubscribe(services="own")] * 2
 
 
 def test_record_of_an_earlier_run_is_withdrawn_once_its_source_is_complete(
@@ -172,7 +172,7 @@ def test_record_of_an_earlier_run_is_withdrawn_once_its_source_is_complete(
         )
     )
     parent.pass_time(0.1)
-    assert parent.harness.sent_to("gossip") == [ClusterSubscribe()]
+    assert parent.harness.sent_to("gossip") == [ClusterSubscribe(services="own")]
 
     parent.observe("web", complete=True)
     parent.pass_time(0.1)
