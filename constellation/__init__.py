@@ -8,7 +8,6 @@ log            structured logging: the loggers of all modules
 log_output     how an event becomes a line, and where it goes
 log_budget     how many lines each kind of event may write
 browser_guard  which requests a page in a browser may have sent
-http_head      the head of an HTTP message: a request, the status of an answer
 lateness       how late this process is, and so how patient it must be with others
 saving         whether a file of the data directory can be saved, reported on change
 start          the agent's door: `python -m constellation.start`

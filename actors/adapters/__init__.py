@@ -23,6 +23,7 @@ gossip_incoming   gossip's TCP connections from other nodes
 gossip_keys       the gossip key ring: changed by order, saved, fetched from peers
 gossip_metrics    the metrics of gossip
 raft_metrics      the metrics of Raft
+http_exchange     the requests and answers of one HTTP connection, by h11
 http_server       a small HTTP listener with limits
 entry_point       whether an entry point of Traefik answers
 docker            the Docker Engine

@@ -6,22 +6,22 @@ one that never asked, then one that asked once, then the one that asks most.  So
 Traefik's poll, or ends the connection that Traefik keeps.  What a client does wrong is counted, not
 logged.
 
-A library for this would cost every node more memory than the answers it serves.
+A web framework would do this too, but costs every node far more memory than the answers that it
+serves; `http_exchange` needs h11 alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from email.utils import formatdate
 from typing import Literal, cast
 
+from actors.adapters.http_exchange import END, HEAD_BYTES_MAX, BadHead, HttpExchange, RequestHead
 from constellation.browser_guard import refusal
 from constellation.errors import AdapterError
-from constellation.http_head import END, HEAD_BYTES_MAX, BadHead, RequestHead, read_request
 
 READING_S = 1.0  # after that a client that does not read its answer may be replaced
 FRESH_S = 0.25  # a younger connection may be about to ask
@@ -30,6 +30,7 @@ SWEEP_INTERVAL_S = 1.0
 STOP_S = 0.5  # for answers that are being sent at the stop
 STOP_POLL_S = 0.01
 PIECE_BYTES = 64 << 10  # of a body, handed to the socket at once
+TURN_REQUESTS_MAX = 16  # of one client, answered before others have their turn
 BACKLOG = 1024  # a flood must not fill it while the loop is busy
 
 # A browser must neither guess another type nor hand an answer to the page of another site.
@@ -38,14 +39,9 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-
 _REFUSAL_TEXT = b"all connections are in use: try again, or raise http.requests_max\n"
-_REFUSAL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    b"Content-Length: %d\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%b"
-) % (len(_REFUSAL_TEXT), _REFUSAL_TEXT)
+_REFUSAL_FIELDS = {"Content-Type": "text/plain; charset=utf-8", "Retry-After": "1"}
+_REFUSAL = b"".join(HttpExchange().answer(503, _REFUSAL_FIELDS, _REFUSAL_TEXT, is_last=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +64,6 @@ class HttpAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-MakeAnswer = Callable[[HttpRequest], HttpAnswer | Awaitable[HttpAnswer]]
-
-
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
     """Limits for clients.  Times are in seconds.
@@ -86,7 +79,7 @@ class HttpLimits:
 
 ClientFault = Literal["bad_request", "foreign_page", "evicted", "refused"]
 CountFault = Callable[[ClientFault], None]
-Answer = Callable[[HttpRequest], HttpAnswer | Awaitable[HttpAnswer]]
+MakeAnswer = Callable[[HttpRequest], HttpAnswer | Awaitable[HttpAnswer]]
 
 
 class _Connection(asyncio.Protocol):
@@ -96,12 +89,13 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, clients: _Clients) -> None:
         self._clients = clients
-        self._received = b""
+        self._http = HttpExchange()
+        self._received = bytearray()
         self._unsent = memoryview(b"")
         self._is_paused = False
-        self._is_waiting = False  # for an answer that takes time
-        self._waiting: asyncio.Future[None] | None = None
         self._is_last = False  # the connection is closed after the present answer
+        self._pending: asyncio.Future[HttpAnswer] | None = None  # the answer that is being made
+        self._next_turn: asyncio.Handle | None = None
         self.connected_at_s = self.active_at_s = 0.0
         self.requests_count = 0
 
@@ -113,7 +107,7 @@ class _Connection(asyncio.Protocol):
             self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_last = True
+        self._end()
         self._unsent = memoryview(b"")
         self._clients.forget(self)
 
@@ -125,23 +119,20 @@ class _Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Answer nothing more until the client has read."""
         self._is_paused = True
-        if not self.transport.is_closing():
-            self.transport.pause_reading()
+        self._read_if_idle()
 
     def resume_writing(self) -> None:
         """Send the rest, then answer what the client has asked meanwhile."""
         self._is_paused = False
-        if self.transport.is_closing():
-            return
-        self._send_on()
-        self._answer_all()
-        if not (self._is_waiting or self._is_paused or self.transport.is_closing()):
-            self.transport.resume_reading()
+        if not self.transport.is_closing():
+            self._send_on()
+            self._answer_all()
 
     @property
     def is_sending(self) -> bool:
         """Whether a part of an answer has not been sent yet."""
-        return bool(self._unsent) or self.transport.get_write_buffer_size() > 0
+        is_unsent = bool(self._unsent) or self.transport.get_write_buffer_size() > 0
+        return is_unsent or self._pending is not None
 
     def merit(self, now_s: float) -> tuple[int, float]:
         """Return the order of the connections to keep; the lowest is closed first."""
@@ -156,48 +147,81 @@ class _Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close it at once."""
-        self._is_last = True
+        self._end()
         self.transport.abort()
 
     def _answer_all(self) -> None:
-        while not (self._is_last or self._is_paused or self._is_waiting):
-            head, end, rest = self._received.partition(END)
-            if not end and len(head) <= HEAD_BYTES_MAX:
-                return
-            self._received = rest
-            self._answer(head if end else b"")
+        """Answer what was received, as far as it is this client's turn."""
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+        for _ in range(TURN_REQUESTS_MAX):
+            if self._is_busy or (head := self._next_head()) is None:
+                break
+            self._answer(head)
+        else:
+            self._next_turn = asyncio.get_running_loop().call_soon(self._answer_all)
+        self._read_if_idle()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._is_last or self._is_paused or self._pending is not None
+
+    def _read_if_idle(self) -> None:
+        """Receive nothing while something waits to be answered, so that it does not grow."""
+        if self.transport.is_closing():
+            return
+        if self._is_busy or self._next_turn is not None:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
+    def _next_head(self) -> bytes | None:
+        """Return the next head, or one that is too large; None: it is not complete."""
+        end = self._received.find(END, 0, HEAD_BYTES_MAX + len(END))
+        if end < 0 and len(self._received) <= HEAD_BYTES_MAX:
+            return None
+        head = bytes(self._received[:end] if end >= 0 else self._received)
+        del self._received[: len(head) + len(END)]
+        return head
 
     def _answer(self, head: bytes) -> None:
-        # An empty line before a request is ignored (RFC 9112 §2.2).
-        request = read_request(head.lstrip(b"\r\n"))
+        request = self._http.request(head)
         if isinstance(request, BadHead):
             self._clients.count("bad_request")
-            self._send(HttpAnswer(400, f"bad request: {request.why}\n".encode()), None)
+            self._send(HttpAnswer(400, f"bad request: {request.why}\n".encode()), is_last=True)
             return
         self.active_at_s = self._clients.now_s()
         self.requests_count += 1
         answer = self._clients.answer(request)
         if isinstance(answer, HttpAnswer):
-            self._send(answer, request)
+            self._send(answer)
         else:
-            self._is_waiting = True
-            self.transport.pause_reading()
-            self._waiting = asyncio.ensure_future(self._answer_later(answer, request))
+            self._pending = asyncio.ensure_future(answer)
+            self._pending.add_done_callback(self._made)
 
-    async def _answer_later(self, answer: Awaitable[HttpAnswer], request: RequestHead) -> None:
-        made = await answer
-        self._is_waiting = False
-        if self.transport.is_closing():
+    def _made(self, made: asyncio.Future[HttpAnswer]) -> None:
+        """Send an answer that took time to make."""
+        self._pending = None
+        if made.cancelled():
+            return  # the connection is closed
+        if error := made.exception():
+            self.abort()
+            handler = asyncio.get_running_loop().call_exception_handler
+            handler({"message": "an HTTP answer failed", "exception": error})
             return
-        self._send(made, request)
+        self._send(made.result())
         self._answer_all()
-        if not (self._is_waiting or self._is_paused or self.transport.is_closing()):
-            self.transport.resume_reading()
 
-    def _send(self, answer: HttpAnswer, request: RequestHead | None) -> None:
-        self._is_last = request is None or not request.keeps_alive
-        head = _head(answer, request)
-        body = b"" if request is not None and request.method == "HEAD" else answer.body
+    def _send(self, answer: HttpAnswer, *, is_last: bool = False) -> None:
+        fields = {
+            **_HEADERS,
+            "Date": formatdate(usegmt=True),
+            "Content-Type": answer.content_type,
+            **answer.headers,
+        }
+        head, body = self._http.answer(answer.status, fields, answer.body, is_last=is_last)
+        self._is_last = self._http.is_last
         if len(body) <= PIECE_BYTES:
             self.transport.write(head + body)
         else:
@@ -218,11 +242,19 @@ class _Connection(asyncio.Protocol):
         self._is_last = True
         self.transport.close()
 
+    def _end(self) -> None:
+        """Answer nothing more."""
+        self._is_last = True
+        if self._pending is not None:
+            self._pending.cancel()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+
 
 class _Clients:
     """All connections, and the limits that they share."""
 
-    def __init__(self, answer: Answer, limits: HttpLimits, count: CountFault) -> None:
+    def __init__(self, answer: MakeAnswer, limits: HttpLimits, count: CountFault) -> None:
         self._answer = answer
         self._limits = limits
         self.count = count
@@ -277,39 +309,13 @@ class _Clients:
         one.abort()
 
 
-def _head(answer: HttpAnswer, request: RequestHead | None) -> bytes:
-    """Return the head of an answer; `request` is None if it was not understood."""
-    fields = {
-        **_HEADERS,
-        "Date": _date(time.gmtime()),
-        "Content-Type": answer.content_type,
-        "Content-Length": str(len(answer.body)),
-        **answer.headers,
-    }
-    if request is None or not request.keeps_alive:
-        fields["Connection"] = "close"
-    elif request.is_http_1_0:
-        fields["Connection"] = "keep-alive"
-    status = HTTPStatus(answer.status)
-    lines = [f"HTTP/1.1 {answer.status} {status.phrase}"]
-    lines += [f"{name}: {value}" for name, value in fields.items()]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-def _date(at: time.struct_time) -> str:
-    """Return a moment as HTTP writes it, in English on every host (RFC 9110 §5.6.7)."""
-    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
-    clock = f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
-    return f"{day}, {at.tm_mday:02} {month} {at.tm_year} {clock} GMT"
-
-
 class HttpServer:
     """One listener.  `answer` is called on the loop and must not block; it may be a coroutine.
 
     `count` counts what clients did wrong.
     """
 
-    def __init__(self, answer: Answer, limits: HttpLimits, count: CountFault) -> None:
+    def __init__(self, answer: MakeAnswer, limits: HttpLimits, count: CountFault) -> None:
         self._answer = answer
         self._limits = limits
         self._count = count
