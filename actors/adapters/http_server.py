@@ -148,6 +148,7 @@ class _LimitedServer(web.Server):
         self._limits = limits
         self._count = count
         self._uses: dict[RequestHandler, _Use] = {}
+        self.used = asyncio.Event()  # there are connections to sweep
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Accept the connection, or refuse it at the limit."""
@@ -159,6 +160,7 @@ class _LimitedServer(web.Server):
             handler.force_close()
             return
         self._uses[handler] = _Use(transport, now_s, now_s)
+        self.used.set()
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Forget the connection."""
@@ -173,6 +175,8 @@ class _LimitedServer(web.Server):
             limit_s = limits.idle_timeout_s if use.requests_count else limits.head_timeout_s
             if now_s - use.active_at_s > limit_s:
                 self._close(handler)
+        if not self._uses:
+            self.used.clear()
 
     def _evict(self, now_s: float) -> bool:
         least = min(
@@ -274,6 +278,7 @@ class HttpServer:
 
     async def _sweep(self, connections: _LimitedServer) -> None:
         while True:
+            await connections.used.wait()
             await asyncio.sleep(SWEEP_INTERVAL_S)
             connections.sweep()
 
