@@ -116,8 +116,7 @@ class Cluster:
         while (batch := host.next_batch(self.now_s)) is not None:
             for save in batch.saves:
                 self.disks[name] = saved(self.disks[name], save)
-            host.saved(batch)
-            self.trace.append((step, name, batch))
+            self.trace.append((step, name, (batch, host.saved(batch))))
             self._coming += [
                 (name, send.node, send.message) for send in (*batch.early_sends, *batch.sends)
             ]
@@ -194,7 +193,7 @@ def test_node_that_waits_for_others_says_so_in_time_and_is_called_seldom() -> No
         traces.append(cluster.trace)
 
     assert traces[0] == traces[1]
-    (part,) = [one for _, _, batch in traces[1] for one in batch.local if "1 of 3" in str(one)]
+    (part,) = [one for _, _, (_, rest) in traces[1] for one in rest.local if "1 of 3" in str(one)]
     assert part.message.state == "lost"
     assert cluster.calls <= 15.0 / LOOK_S + 2
 
