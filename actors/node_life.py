@@ -79,6 +79,8 @@ class NodeLife:
         self.supervisor: ActorAddress = self.system.createActor(SupervisorActor)
         self.supervisor_process: tuple[int, int | None] | None = None  # id and start time
         self.failure: SupervisorFailed | None = None  # why starting the actors again is no cure
+        # The supervisor loads all actors before it answers, which takes long from a slow disk.
+        self._is_loading = True
         self._heard_at_s = dict.fromkeys(("supervisor", "actor-system"), time.monotonic())
         guardian = str(self.base.transport.myAddress.addressDetails)
         self._send(ActorStart(name="supervisor", supervisor=guardian))
@@ -154,6 +156,7 @@ class NodeLife:
         message = received.message
         if isinstance(message, ActorPong):
             self._heard_at_s["supervisor"] = time.monotonic()
+            self._is_loading = False
         elif isinstance(message, QueryAck):
             self._heard_at_s["actor-system"] = time.monotonic()
         elif isinstance(message, Message):
@@ -170,6 +173,8 @@ class NodeLife:
                 return "the supervisor's process ended"
         supervision = self.settings.supervisor
         patience_s = supervision.ping_interval_s + supervision.ping_timeout_s
+        if self._is_loading:
+            patience_s += supervision.start_timeout_s
         for name, heard_at_s in self._heard_at_s.items():
             if now_s - heard_at_s > patience_s:
                 return f"the {name} did not answer for {patience_s:g} s"
