@@ -4,10 +4,13 @@
 
 transport        the actor system's own transport, and how processes start
 shell            what every actor shares: start, neighbours, cluster, tick, metrics, failure
+shell_counters   what every process counts
+parent_shell     shells of actors with children
+host             the main actor of a process in which several light actors live
 async_shell      a shell whose work runs on an asyncio loop in a thread of its process
 lease_holder     shells that act on leases; there is no other way to act on one
 daemon_thread    blocking work for an asyncio loop
-metrics_report   the metrics of one process as a message
+metrics_report   the metrics of one actor as a message
 node             this process's settings and cluster key, inherited by fork
 guardian         the agent's first process: watches the actor system, handles signals
 start_checks     what the start would refuse on this machine, found out without changing it

@@ -21,6 +21,7 @@ import uvloop
 from thespian.actors import ActorAddress
 
 from actors.shell import ShellActor
+from actors.transport.managers import ActorFailedError
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
 from constellation.log import get_logger
@@ -43,6 +44,7 @@ class AsyncShell(ShellActor):
     """
 
     start_timeout_s = 10.0
+    has_own_thread = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,13 +55,15 @@ class AsyncShell(ShellActor):
         self._main: asyncio.Task[None] | None = None
         self._ready = threading.Event()
         self._stopping = False
+        self._is_abandoned = False
 
     # What subclasses override; all of it runs on the loop.
 
     async def run(self) -> None:
         """Work until cancelled.  Ending in any other way ends the actor, to be started again.
 
-        Call `self.started()` as soon as messages may be handled.
+        Call `self.started()` as soon as messages may be handled.  The process waits for that, and
+        in a host all neighbours do: there, await nothing before.
         """
         raise NotImplementedError
 
@@ -142,6 +146,12 @@ class AsyncShell(ShellActor):
         self._thread.join(STOP_TIMEOUT_S)
         self._drain()
 
+    def on_abandoned(self) -> None:
+        self._stopping = self._is_abandoned = True
+        if self.loop is not None and self._main is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self.loop.call_soon_threadsafe(self._main.cancel)
+
     def watched_files(self) -> list[int]:
         return [self._wake] if self._wake >= 0 else []
 
@@ -181,6 +191,12 @@ class AsyncShell(ShellActor):
                 self.send(to, message)
 
     def _run_loop(self) -> None:
+        with contextlib.suppress(ActorFailedError):  # said already
+            self._run_until_stopped()
+        if self._is_abandoned:
+            os.close(self._wake)
+
+    def _run_until_stopped(self) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             self.loop = runner.get_loop()
             self.loop.set_exception_handler(self._on_loop_exception)
@@ -188,9 +204,10 @@ class AsyncShell(ShellActor):
                 runner.run(self._run_main())
             except asyncio.CancelledError:
                 return
+            except ActorFailedError:
+                raise
             except BaseException as error:
                 self.fail("run", error)
-                raise
         if not self._stopping:
             self.fail("run", RuntimeError("it returned, which only a stop may make it do"))
 
@@ -200,6 +217,8 @@ class AsyncShell(ShellActor):
 
     def _on_loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        if isinstance(error, ActorFailedError):
+            return  # said already
         log.error("callback_failed", detail=context.get("message"), exc_info=error)
         if isinstance(error, Exception) and "handle" in context:
             # A callback of ours raised: state may be half changed, a fresh start is not.

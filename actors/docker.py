@@ -74,9 +74,10 @@ class DockerActor(AsyncShell):
         self._part = PartReported(part="docker", state="absent", why="it has not answered yet")
         self._troubles = self._known_troubles()
         self._memory = DockerMemory(settings.data_dir)
-        self._is_expected = self.settings.is_expected or await in_thread(self._memory.is_known)
+        self._is_expected = self.settings.is_expected
         self._make_metrics()
         self.started()
+        self._is_expected = self._is_expected or await in_thread(self._memory.is_known)
         while True:
             began_s = self.now_s()
             try:

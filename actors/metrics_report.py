@@ -1,4 +1,4 @@
-"""The metrics of one process as a message."""
+"""The metrics of one actor as a message."""
 
 from __future__ import annotations
 

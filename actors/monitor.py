@@ -1,6 +1,6 @@
-"""Monitor actor: one process for each instance, which publishes its state from observations.
+"""Monitor actor: one for each instance, which publishes its state from observations.
 
-A node may run hundreds, so it stays small: it imports neither Docker nor a web framework.
+A node may run hundreds.  They share processes, so none may wait for anything.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ log = get_logger(__name__)
 
 class MonitorActor(ShellActor):
     """Translate observations to steps of the health core, and new states to records."""
+
+    is_addressable = False
 
     def on_start(self) -> None:
         self.health = ServiceHealth(node.settings().monitor.policy())

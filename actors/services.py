@@ -1,44 +1,32 @@
-"""Services actor: the parent of this node's monitors, one process for each instance."""
+"""Services actor: the parent of this node's monitors, one for each instance, and of their hosts."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
-from thespian.actors import ActorAddress, ActorExitRequest
+from thespian.actors import ActorAddress
 
 from actors import node
 from actors.adapters.run_queue import waited_s
 from actors.monitor import MonitorActor
-from actors.shell import ShellActor
+from actors.parent_shell import ParentShell
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
 from constellation.monitor.roster import MONITORS_MAX, Effect, MonitorRoster
-from constellation.supervision.process_effects import Create, End, Tell
 from messages.gossip import ClusterChanged
-from messages.lifecycle import (
-    ActorDirectory,
-    ActorPong,
-    ActorStart,
-    ActorStarted,
-    DirectoryEntry,
-)
+from messages.lifecycle import ActorDirectory, DirectoryEntry
 from messages.monitor import MonitorDone, ServicesObserved, ServiceState
 
 NEIGHBOURS_OF_MONITORS = frozenset({"gossip", "http"})
 HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 
-class ServicesActor(ShellActor):
-    """Translate messages of sources and monitors to roster steps, and effects to processes."""
+class ServicesActor(ParentShell):
+    """Translate messages of sources and monitors to roster steps, and effects to monitors."""
 
     tick_interval_s = 0.1
 
     def on_start(self) -> None:
-        policy = node.settings().supervisor.policy()
-        self.roster = MonitorRoster(
-            restart=policy.restart, ping_timeout_s=policy.ping_timeout_s, waited_s=waited_s
-        )
-        self.monitors: dict[str, ActorAddress] = {}
-        self.names: dict[str, str] = {}  # of instances, by the address text of their monitor
+        self.roster = MonitorRoster(policy=node.settings().supervisor.policy(), waited_s=waited_s)
         self._stopping = False
         self._make_metrics()
         self.follow_cluster()
@@ -55,10 +43,10 @@ class ServicesActor(ShellActor):
         )
         monitors = Gauge(
             "constellation_monitor_actors",
-            f"Monitor processes of this node, at most {MONITORS_MAX}",
+            f"Monitors of this node, at most {MONITORS_MAX}",
             registry=self.registry,
         )
-        monitors.set_function(lambda: len(self.monitors))
+        monitors.set_function(lambda: len(self.children))
         self._observations = Counter(
             "constellation_monitor_observations",
             "Observations of services received",
@@ -67,7 +55,7 @@ class ServicesActor(ShellActor):
         )
         self._created = Counter(
             "constellation_monitor_actor_starts",
-            "Monitor processes created, restarts included",
+            "Monitors created, restarts included",
             registry=self.registry,
         )
 
@@ -85,7 +73,7 @@ class ServicesActor(ShellActor):
         super().receiveMsg_ActorDirectory(message, sender)
         directory = self._directory_of_monitors()
         if directory != before:
-            for monitor in self.monitors.values():
+            for monitor in self.children.values():
                 self.send(monitor, directory)
 
     def receiveMsg_ServicesObserved(self, message: ServicesObserved, sender: ActorAddress) -> None:
@@ -96,15 +84,11 @@ class ServicesActor(ShellActor):
     def on_cluster_changed(self, before: ClusterView, change: ClusterChanged) -> None:
         self.roster.cluster_changed(change)
 
-    def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
-        name = self.names.get(self.address_text(sender))
-        if name is not None:
-            self.roster.started(name, message.process_id, self.now_s())
+    def on_host_started(self, host: str, process_id: int) -> None:
+        self.roster.hosts.started(host, process_id, self.now_s())
 
-    def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
-        name = self.names.get(self.address_text(sender))
-        if name is not None:
-            self.roster.answered(name, self.now_s())
+    def on_host_answered(self, host: str) -> None:
+        self.roster.hosts.answered(host, self.now_s())
 
     def receiveMsg_ServiceState(self, message: ServiceState, sender: ActorAddress) -> None:
         self.roster.concluded(message)
@@ -112,41 +96,30 @@ class ServicesActor(ShellActor):
     def receiveMsg_MonitorDone(self, message: MonitorDone, sender: ActorAddress) -> None:
         self._perform(self.roster.done(message.name, self.now_s()))
 
-    def on_child_exited(self, address: ActorAddress) -> None:
-        name = self.names.pop(self.address_text(address), None)
-        if name is not None and not self._stopping:
-            self.monitors.pop(name, None)
+    def on_child_ended(self, name: str) -> None:
+        if not self._stopping:
             self._perform(self.roster.exited(name, self.now_s()))
+
+    def on_host_ended(self, host: str) -> None:
+        if not self._stopping:
+            self._perform(self.roster.host_exited(host, self.now_s()))
+
+    def class_of(self, name: str) -> type[MonitorActor]:
+        return MonitorActor
+
+    def start_name(self, name: str) -> str:
+        return f"monitor/{name}"
+
+    def on_created(self, name: str, child: ActorAddress) -> None:
+        self._created.inc()
+        self.send(child, self._directory_of_monitors())
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
-            match effect:
-                case Create(name):
-                    self._create(name)
-                case Tell(name, message):
-                    self.send(self.monitors[name], message)
-                case End(name, by_force):
-                    self._end(name, by_force=by_force)
-                case Send() | Note():
-                    self.perform(effect)
-
-    def _create(self, name: str) -> None:
-        monitor = self.createActor(MonitorActor)
-        self._created.inc()
-        self.monitors[name] = monitor
-        self.names[self.address_text(monitor)] = name
-        parent = self.address_text(self.myAddress)
-        self.send(monitor, ActorStart(name=f"monitor/{name}", supervisor=parent))
-        self.send(monitor, self._directory_of_monitors())
-
-    def _end(self, name: str, *, by_force: bool) -> None:
-        monitor = self.monitors.get(name)
-        if monitor is None:
-            return
-        if by_force:
-            self.kill_child(monitor)
-        else:
-            self.send(monitor, ActorExitRequest())
+            if isinstance(effect, Send | Note):
+                self.perform(effect)
+            else:
+                self.perform_process(effect)
 
     def _directory_of_monitors(self) -> ActorDirectory:
         """Return the part of the directory that monitors need, to send them few changes."""

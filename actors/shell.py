@@ -5,9 +5,10 @@ It addresses actors of its own node by name, `self.post("gossip", message)`, and
 by node and name, `self.send_to("beta", "raft", message)`.
 
 Failure policy: an expected failure is an `AdapterError`, caught where the adapter is called, and
-reported.  Anything else that a handler raises ends the process at once with exit code 70, after
-one log event with the traceback.  State may be half changed by then, and Thespian would run the
-handler again on it; a restarted actor begins from durable state.  The supervisor starts it again.
+reported.  Anything else that a handler raises ends the actor at once, after one log event with the
+traceback: its process, with exit code 70, or in a host this actor alone.  State may be half changed
+by then, and Thespian would run the handler again on it; a restarted actor begins from durable
+state.  The supervisor starts it again.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, NoReturn
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge
 from setproctitle import setproctitle
 from thespian.actors import (
     ActorAddress,
@@ -34,8 +36,7 @@ from thespian.actors import (
 
 from actors import node
 from actors.metrics_report import metrics_report
-from actors.transport import stats
-from actors.transport.transport import claim_name, has_more_arrived
+from actors.shell_counters import ShellCounters
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
 from constellation.lateness import Lateness
@@ -64,20 +65,20 @@ CLUSTER_ACTOR = "gossip"
 SUBSCRIBE_SPACING_S = 1.0  # between two requests for a snapshot that does not arrive
 READERS_MAX = 64  # of one actor
 YIELD_TIMEOUT_S = 0.6  # an actor that has not handed over by then is not waited for
-EXIT_FAILED = 70  # EX_SOFTWARE: the supervisor starts the actor again
 
 
 class ShellActor(ActorTypeDispatcher):
     """Base of all shells.  Holds no protocol state; subclasses hold exactly one core."""
 
     tick_interval_s: float | None = None  # None: `on_tick` is never called
+    is_addressable = True  # by its name, also from other nodes
+    has_own_thread = False  # beside that of its process, in which it answers pings
 
     def __init__(self) -> None:
         super().__init__()
         self.name = type(self).__name__
         self.directory: dict[str, ActorAddress] = {}
         self.supervisor: ActorAddress | None = None
-        self.registry = CollectorRegistry()
         self.view = ClusterView()  # of the cluster, once `follow_cluster` was called
         self.follows_cluster = False
         self._snapshot_due_at_s: float | None = None  # to be requested again; None: it arrived
@@ -89,32 +90,6 @@ class ShellActor(ActorTypeDispatcher):
         self.late_s = 0.0  # by how much the present tick is late
         self._handlers: dict[type, Callable[[Any, ActorAddress], Any]] = {}
         self._metrics_due_at_s = 0.0
-        ProcessCollector(registry=self.registry)
-        self.registry.register(stats.TransportCollector())
-        self._unroutable = Counter(
-            "constellation_actor_unroutable",
-            "Messages to an actor of this node that was not running",
-            ["to"],
-            registry=self.registry,
-        )
-        self._unsent = Counter(
-            "constellation_actor_unsent",
-            "Messages to an actor of a node whose address is not known",
-            ["to"],
-            registry=self.registry,
-        )
-        self.unsaved = Gauge(
-            "constellation_file_unsaved",
-            "1 while a file of the data directory is older than what its actor knows",
-            ["file"],
-            registry=self.registry,
-        )
-        self._events = Counter(
-            "constellation_events",
-            "Logged events of cores, by name",
-            ["event"],
-            registry=self.registry,
-        )
 
     # What subclasses override.
 
@@ -149,6 +124,9 @@ class ShellActor(ActorTypeDispatcher):
     def on_stop(self) -> None:
         """Release what the process's end would not release."""
 
+    def on_abandoned(self) -> None:
+        """In a host: this actor has failed.  Let go of threads and files; touch nothing else."""
+
     def watched_files(self) -> list[int]:
         """Return the file descriptors to watch; `on_readable` is called when one can be read."""
         return []
@@ -157,6 +135,17 @@ class ShellActor(ActorTypeDispatcher):
         """The descriptors `ready`, of `watched_files`, can be read."""
 
     # What subclasses use.
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """The metrics of this actor.  Most actors in a host have none, and so none is created."""
+        return CollectorRegistry()
+
+    @cached_property
+    def counters(self) -> ShellCounters:
+        """What is counted once in each process."""
+        host = self._myRef.host
+        return ShellCounters(self.registry) if host is None else host.counters
 
     def now_s(self) -> float:
         """Return monotonic seconds: the clock of every core that does not act on a lease."""
@@ -169,6 +158,11 @@ class ShellActor(ActorTypeDispatcher):
         A suspended machine stops CLOCK_MONOTONIC, so a lease measured on it would outlive itself.
         """
         return BootSeconds(time.clock_gettime(time.CLOCK_BOOTTIME))
+
+    @property
+    def unsaved(self) -> Gauge:
+        """1 for each file of the data directory that is older than what its actor knows."""
+        return self.counters.unsaved
 
     def add_reader(self, sender: ActorAddress) -> bool:
         """Subscribe an actor of this node until it ends; False and logged if there are too many."""
@@ -209,7 +203,7 @@ class ShellActor(ActorTypeDispatcher):
             return self.post(actor, message)
         address = self._actor_systems.get(node_name)
         if address is None:
-            self._unsent.labels(actor).inc()
+            self.counters.unsent.labels(actor).inc()
             return False
         self.send(remote_address(*address, actor), message)
         return True
@@ -227,7 +221,7 @@ class ShellActor(ActorTypeDispatcher):
         """Send `message` to the local actor named `to`; False and counted if none runs."""
         address = self.directory.get(to)
         if address is None:
-            self._unroutable.labels(to.partition("/")[0]).inc()
+            self.counters.unroutable.labels(to.partition("/")[0]).inc()
             return False
         self.send(address, message)
         return True
@@ -238,7 +232,7 @@ class ShellActor(ActorTypeDispatcher):
             case Send(to, message):
                 self.post(to, message)
             case Note(event, fields, level):
-                self._events.labels(event).inc()
+                self.counters.events.labels(event).inc()
                 getattr(log, level)(event, **fields)
 
     def kill_child(self, address: ActorAddress) -> None:
@@ -261,7 +255,7 @@ class ShellActor(ActorTypeDispatcher):
         """Dispatch by class name.  Thespian forgets the watch after every message: renew it."""
         try:
             self._dispatch(message, sender)
-            if not has_more_arrived():
+            if not self._myRef.has_more_arrived:
                 self.on_caught_up()
             self._answer_yield()
         except Exception as error:
@@ -286,23 +280,29 @@ class ShellActor(ActorTypeDispatcher):
         self._dispatch(request, self.address_of(message.asker))
 
     def fail(self, what: str, error: BaseException | None) -> NoReturn:
-        """End this process: `error` was not expected (see the failure policy above)."""
+        """End this actor: `error` was not expected (see the failure policy above)."""
         log.error("actor_failed", what=what, error=repr(error), exc_info=error)
-        os._exit(EXIT_FAILED)
+        self._myRef.fail()
+        raise AssertionError("unreachable")
 
     def receiveMsg_ActorStart(self, message: ActorStart, sender: ActorAddress) -> None:
         self.name = message.name
         self.supervisor = self.address_of(message.supervisor)
         settings = node.settings()
         bind_log_context(actor=self.name)
-        setproctitle(f"constellation: {settings.node_name} {self.name}")
-        if "/" not in self.name:  # other nodes may address it by name; monitors they may not
-            claim_name(self.name)
+        if self._myRef.host is None:
+            setproctitle(f"constellation: {settings.node_name} {self.name}")
+        else:
+            self._myRef.host.on_seats_changed()
+        if self.is_addressable:
+            self._myRef.claim_name(self.name)
+        self.counters  # noqa: B018 - of this process, from its start
         self.on_start()
-        interval_s = min(
-            self.tick_interval_s or settings.metrics_interval_s, settings.metrics_interval_s
-        )
-        self.wakeupAfter(timedelta(seconds=interval_s), self._tick)
+        if self.tick_interval_s is not None or "registry" in self.__dict__:
+            interval_s = min(
+                self.tick_interval_s or settings.metrics_interval_s, settings.metrics_interval_s
+            )
+            self.wakeupAfter(timedelta(seconds=interval_s), self._tick)
         self.send(sender, ActorStarted(name=self.name, process_id=os.getpid()))
 
     def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
-from thespian.actors import ActorAddress, ActorExitRequest
+from thespian.actors import ActorAddress
 
 from actors import node
 from actors.adapters.run_queue import waited_s
+from actors.parent_shell import ParentShell
 from actors.shell import ShellActor
 from constellation.effects import Note
 from constellation.registry import enabled_actors, load
-from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.watch import Announce, Effect, Report, Watch
 from constellation.transport.address import ActorRef
 from messages.base import Message
@@ -18,7 +18,6 @@ from messages.gossip import GossipLeft
 from messages.lifecycle import (
     ActorDirectory,
     ActorPong,
-    ActorStart,
     ActorStarted,
     ActorYielded,
     DirectoryEntry,
@@ -30,7 +29,7 @@ from messages.lifecycle import (
 )
 
 
-class SupervisorActor(ShellActor):
+class SupervisorActor(ParentShell):
     """Translate messages of actors to steps of the watch, and its effects to processes."""
 
     tick_interval_s = 0.05
@@ -40,8 +39,6 @@ class SupervisorActor(ShellActor):
         actors = enabled_actors(settings)
         self.classes: dict[str, type[ShellActor]] = {one.name: load(one.actor) for one in actors}
         self.watch = Watch(actors, settings.supervisor.policy(), waited_s)
-        self.children: dict[str, ActorAddress] = {}
-        self.names: dict[str, str] = {}  # of children, by the text of their address
         self.asker: ActorAddress | None = None
         self._restarts = Counter(
             "constellation_supervisor_restarts",
@@ -84,60 +81,47 @@ class SupervisorActor(ShellActor):
         self.send(sender, SupervisorStatus(actors=self.watch.status(self.now_s())))
 
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
-        name = self.names.get(self.address_text(sender))
+        super().receiveMsg_ActorStarted(message, sender)
+        name = self.child_named(sender)
         if name is not None:
             self._perform(self.watch.started(name, message.process_id, self.now_s()))
 
     def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
-        name = self.names.get(self.address_text(sender))
+        super().receiveMsg_ActorPong(message, sender)
+        name = self.child_named(sender)
         if name is not None:
             self.watch.heard(name, self.now_s())
+
+    def on_host_answered(self, host: str) -> None:
+        self.watch.host_heard(host, self.now_s())
 
     def receiveMsg_GossipLeft(self, message: GossipLeft, sender: ActorAddress) -> None:
         self._perform(self.watch.left(self.now_s()))
 
     def receiveMsg_ActorYielded(self, message: ActorYielded, sender: ActorAddress) -> None:
-        name = self.names.get(self.address_text(sender))
+        name = self.child_named(sender)
         if name is not None:
             self._perform(self.watch.yielded(name, self.now_s()))
 
-    def on_child_exited(self, address: ActorAddress) -> None:
-        # An actor that ends normally is reported twice: by itself, and by the kernel.
-        name = self.names.pop(self.address_text(address), None)
-        if name is not None:
-            del self.children[name]
-            if self.watch.stage == "up":
-                self._restarts.labels(name).inc()
-            self._perform(self.watch.exited(name, self.now_s()))
+    def class_of(self, name: str) -> type[ShellActor]:
+        return self.classes[name]
+
+    def on_child_ended(self, name: str) -> None:
+        if self.watch.stage == "up":
+            self._restarts.labels(name).inc()
+        self._perform(self.watch.exited(name, self.now_s()))
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Create(name):
-                    self._create(name)
-                case Tell(name, message):
-                    self.send(self.children[name], message)
-                case End(name, by_force):
-                    self._end(self.children[name], by_force=by_force)
                 case Announce():
                     self._announce()
                 case Report(message):
                     self._report(message)
                 case Note():
                     self.perform(effect)
-
-    def _create(self, name: str) -> None:
-        child = self.createActor(self.classes[name])
-        self.children[name] = child
-        self.names[self.address_text(child)] = name
-        start = ActorStart(name=name, supervisor=self.address_text(self.myAddress))
-        self.send(child, start)
-
-    def _end(self, child: ActorAddress, *, by_force: bool) -> None:
-        if by_force:
-            self.kill_child(child)
-        else:
-            self.send(child, ActorExitRequest())
+                case _:
+                    self.perform_process(effect)
 
     def _announce(self) -> None:
         # A process that could not be created has no address; its exit is reported next.

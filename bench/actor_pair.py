@@ -1,11 +1,12 @@
 """Two actors that talk, on this project's actor system or on Thespian's own; prints JSON.
 
-    python -c "from bench.actor_pair import main; main()" constellation|thespian
+    python -c "from bench.actor_pair import main; main()" SYSTEM  # a key of SYSTEMS
 
 It must be imported, because actors of a module that is run as a program are not found again.
 
 One actor asks, the other answers; the asker measures on its own clock, so that the program that
-started both does not take part.  Run by `bench.actors`, each system in a process of its own.
+started both does not take part.  `neighbours` are two in one host, as the shells that real actors
+are; elsewhere each has a process.  Run by `bench.actors`, each system in a process of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +22,14 @@ from typing import Any
 
 from thespian.actors import ActorAddress, ActorSystem, ActorTypeDispatcher
 
+from actors import node
+from actors.parent_shell import ParentShell
+from actors.shell import ShellActor
 from actors.transport.delivery import TransportSettings
 from actors.transport.system_base import NodeSystemBase
+from constellation.settings.agent import Settings
+from constellation.supervision.process_effects import Create
+from constellation.transport.address import ActorRef
 from messages.base import Message
 
 ROUND_TRIPS = 3000
@@ -58,6 +65,7 @@ class PairStart(Message):
 
     round_trips: int
     one_way_messages: int
+    answerer: str = ""  # its address; empty: the asker creates it
 
 
 class PairResult(Message):
@@ -83,7 +91,10 @@ class Asker(ActorTypeDispatcher):
 
     def receiveMsg_PairStart(self, message: PairStart, sender: ActorAddress) -> None:
         self.task, self.boss = message, sender
-        self.answerer = self.createActor(Answerer)
+        if message.answerer:
+            self.answerer = ActorAddress(ActorRef.parse(message.answerer))
+        else:
+            self.answerer = self.createActor(Answerer)
         self.round_trips_s: list[float] = []
         self.sent_count = 0
         self._ping()
@@ -113,6 +124,32 @@ class Asker(ActorTypeDispatcher):
         self.sent_count += BURST
 
 
+class NeighbourAnswerer(Answerer, ShellActor):
+    """An answerer in a host."""
+
+
+class NeighbourAsker(Asker, ShellActor):
+    """An asker in a host."""
+
+
+class NeighbourParent(ParentShell):
+    """Creates both in one host, and passes on what is asked and answered."""
+
+    def class_of(self, name: str) -> type[ShellActor]:
+        return NeighbourAsker if name == "asker" else NeighbourAnswerer
+
+    def receiveMsg_PairStart(self, message: PairStart, sender: ActorAddress) -> None:
+        self.asker = sender
+        for name in ("answerer", "asker"):
+            self.perform_process(Create(name, "pair"))
+        answerer = self.address_text(self.children["answerer"])
+        start = message.model_copy(update={"answerer": answerer})
+        self.send(self.children["asker"], start)
+
+    def receiveMsg_PairResult(self, message: PairResult, sender: ActorAddress) -> None:
+        self.send(self.asker, message)
+
+
 def constellation_system(directory: Path) -> ActorSystem:
     """Start this project's actor system."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -129,6 +166,7 @@ def thespian_system(_: Path) -> ActorSystem:
 
 SYSTEMS: dict[str, Callable[[Path], ActorSystem]] = {
     "constellation": constellation_system,
+    "neighbours": constellation_system,
     "thespian": thespian_system,
 }
 
@@ -136,9 +174,10 @@ SYSTEMS: dict[str, Callable[[Path], ActorSystem]] = {
 def measure(name: str) -> dict[str, Any]:
     """Run the pair on one system and return what it measured."""
     with tempfile.TemporaryDirectory() as directory:
+        node.set_settings(Settings(node_name="bench", data_dir=directory))
         system = SYSTEMS[name](Path(directory))
         try:
-            asker = system.createActor(Asker)
+            asker = system.createActor(NeighbourParent if name == "neighbours" else Asker)
             start = PairStart(round_trips=ROUND_TRIPS, one_way_messages=ONE_WAY_MESSAGES)
             result = system.ask(asker, start, ANSWER_TIMEOUT_S)
         finally:

@@ -1,4 +1,4 @@
-"""Actor messages: this project's transport beside the one that Thespian ships.
+"""Actor messages: this project's transport beside the one that Thespian ships, and within a host.
 
 Three runs of each, taking turns; the figures are the medians of the runs.  Thespian's listens on
 every interface and unpickles what arrives there, so it runs in a network namespace of its own.
@@ -17,7 +17,8 @@ from bench.figures import Figures, Peer, percentile
 
 RUNS = 3
 RUN_TIMEOUT_S = 40
-OURS, PEER = "constellation", "thespian"
+OURS, NEIGHBOURS, PEER = "constellation", "neighbours", "thespian"
+NEIGHBOURS_FASTER = 5.0  # than actors in processes of their own, at least
 ISOLATED = ("unshare", "--user", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up; "$@"')
 
 
@@ -27,7 +28,7 @@ def main() -> None:
         reason = isolation_missing()
         if reason:
             figures.absent(PEER, reason)
-        names = (OURS,) if reason else (OURS, PEER)
+        names = (OURS, NEIGHBOURS) if reason else (OURS, NEIGHBOURS, PEER)
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
         for _ in range(RUNS):
             for name in names:
@@ -37,6 +38,14 @@ def main() -> None:
             add(figures, f"round_trip_{label}", values, "ms", better="lower", goal_alone=0.75)
         rates = {name: median(one["messages_per_s"] for one in runs[name]) for name in names}
         add(figures, "message_rate", rates, "messages/s", better="higher", goal_alone=1800.0)
+        figures.add(
+            "neighbour_message_rate",
+            rates[NEIGHBOURS],
+            "messages/s",
+            goal=NEIGHBOURS_FASTER * rates[OURS],
+            better="higher",
+            peer=Peer("own_processes", rates[OURS]),
+        )
 
 
 def add(

@@ -24,6 +24,9 @@ from constellation.settings.agent import Settings
 AtStop = Literal["ends_first", "yields", "leaves", "ends_last"]
 
 
+LIGHT = "light"  # the host of actors with little to do
+
+
 def always(_: Settings) -> bool:
     """Every node runs the actor."""
     return True
@@ -37,6 +40,9 @@ class ActorSpec:
     purpose: str  # what it does for the node, in a few words for people
     actor: str  # "module:class" of a ShellActor
     is_enabled: Callable[[Settings], bool] = always
+    # The process that it shares with others of the same word; empty: one of its own.  What must not
+    # wait for a neighbour (gossip, Raft, leases, routes), and what forks processes, has its own.
+    host: str = ""
     # The node is of little use without it: down for too long, it ends the agent, with exit code 1.
     is_essential: bool = False
     at_stop: AtStop = "ends_last"
@@ -80,6 +86,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="admin",
         purpose="answers the operator",
         actor="actors.admin.actor:AdminActor",
+        host=LIGHT,
         is_essential=True,
     ),
     ActorSpec(
@@ -91,18 +98,21 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="tailscale",
         purpose="discovers nodes in the tailnet",
         actor="actors.tailscale:TailscaleActor",
+        host=LIGHT,
         is_enabled=lambda settings: settings.discovers_in_tailnet,
     ),
     ActorSpec(
         name="checks",
         purpose="checks static services",
         actor="actors.checks:ChecksActor",
+        host=LIGHT,
         is_enabled=lambda settings: bool(settings.static_services),
     ),
     ActorSpec(
         name="docker",
         purpose="watches the containers of this host",
         actor="actors.docker:DockerActor",
+        host=LIGHT,
         is_enabled=lambda settings: settings.docker.enabled,
     ),
 )

@@ -18,6 +18,13 @@ class ActorStart(Message):
     supervisor: str = Field(description="address of the node supervisor, 'host:port/id'")
 
 
+class HostedActorCreate(Message):
+    """Tell a host to start an actor beside itself, as a child of the sender.  No answer."""
+
+    actor_class: str = Field(description="'module.class', which the process has loaded")
+    address: str = Field(description="of the new actor, 'host:port/id'; an address of the host")
+
+
 class ActorStarted(Message):
     """Answer to `ActorStart`: the actor runs and accepts messages."""
 

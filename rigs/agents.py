@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -112,12 +113,15 @@ class Agent:
         return session_processes(self.process.pid)
 
     def process_id_of(self, actor: str) -> int:
-        """Return the process that runs `actor`, e.g. 'gossip' or 'monitor/web'; 0 if none does."""
-        title = f"constellation: {self.name} {actor}"
+        """Return the process of `actor`, e.g. 'gossip' or 'monitors-1'; 0 if it does not run.
+
+        That of an actor in a host is the host's.
+        """
         for process_id in self.process_ids():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 command = Path(f"/proc/{process_id}/cmdline").read_bytes()
-                if command.rstrip(b"\0").decode(errors="replace") == title:
+                title = command.rstrip(b"\0").decode(errors="replace")
+                if actor in _actors_in(title, self.name):
                     return process_id
         return 0
 
@@ -262,6 +266,12 @@ def start_all(made: Sequence[Agent]) -> None:
         agent.process.wait_for_line("agent_started", timeout_s=20.0)
     for agent in made:
         agent.wait_for_members(alive=len(made))
+
+
+def _actors_in(title: str, node_name: str) -> list[str]:
+    """Return who lives in a process: 'constellation: NODE HOST (ACTOR ACTOR)', or one actor."""
+    prefix = f"constellation: {node_name} "
+    return re.split(r"[ ()]+", title.removeprefix(prefix)) if title.startswith(prefix) else []
 
 
 def process_memory_bytes(process_ids: Sequence[int]) -> int:

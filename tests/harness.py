@@ -11,6 +11,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 from thespian.actors import ActorAddress, ActorExitRequest, WakeupMessage, WatchMessage
 
 from actors import node
+from actors.host import HostActor
 from actors.shell import ShellActor
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
@@ -25,14 +26,25 @@ SENDER = ActorAddress(ActorRef("127.0.0.1", 7947, "sender"))
 SUPERVISOR = ActorAddress(ActorRef("127.0.0.1", 7947, "supervisor"))
 
 
+class EndedError(Exception):
+    """Stands where the process of an actor that failed would end."""
+
+
 class _Runtime:
     """Takes the place of Thespian's ActorManager, which an actor knows as `_myRef`."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []
         self.address = SELF
-        self.children: list[tuple[type, ActorAddress]] = []
+        self.children: list[tuple[type, ActorAddress]] = []  # hosts are not among them
+        self.hosts: list[ActorAddress] = []
         self.killed: list[str] = []
+        self.host = None  # an actor in a process of its own
+        self.has_more_arrived = False
+        self.names: list[str] = []
+
+    def claim_name(self, name: str) -> None:
+        self.names.append(name)
 
     def actor_send(self, to: ActorAddress, message: Any) -> None:
         details = to.addressDetails  # of an actor without a process, no `ActorRef`
@@ -46,9 +58,20 @@ class _Runtime:
         self.wakeup_payload = payload
 
     def createActor(self, actor_class: type, *_: Any) -> ActorAddress:
+        if actor_class is HostActor:
+            host = ActorAddress(ActorRef("127.0.0.1", 7947, f"host-{len(self.hosts)}"))
+            self.hosts.append(host)
+            return host
         child = ActorAddress(ActorRef("127.0.0.1", 7947, f"child-{len(self.children)}"))
         self.children.append((actor_class, child))
         return child
+
+    def create_in_host(self, host: ActorAddress, actor_class: type) -> ActorAddress:
+        assert host in self.hosts
+        return self.createActor(actor_class)
+
+    def fail(self) -> NoReturn:
+        raise EndedError
 
 
 class Harness(Generic[A]):

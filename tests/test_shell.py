@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from io import StringIO
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import pytest
 from thespian.actors import ActorAddress
 
 from actors.shell import (
-    EXIT_FAILED,
     READERS_MAX,
     SUBSCRIBE_SPACING_S,
     YIELD_TIMEOUT_S,
@@ -23,7 +21,7 @@ from constellation.transport.address import ActorRef
 from messages.gossip import ClusterChanged, ClusterSubscribe, NamedNodeState, NodeState
 from messages.lifecycle import ActorPing, ActorPong, ActorYield, ActorYielded
 from messages.monitor import ServiceState
-from tests.harness import SENDER, SUPERVISOR, Harness
+from tests.harness import SENDER, SUPERVISOR, EndedError, Harness
 
 SETTINGS = Settings(node_name="alpha", data_dir="/nowhere")
 PING = ActorPing(seq_no=7)
@@ -167,24 +165,15 @@ def test_yield_is_answered_once_when_it_is_done_or_takes_too_long(passed_s: floa
     assert SUPERVISOR.addressDetails.actor_id == "supervisor"
 
 
-class EndedError(Exception):
-    """Stands where the process would end."""
-
-
-def end_by_exception(harness: Harness[Follower], monkeypatch: pytest.MonkeyPatch) -> None:
-    def end(code: int) -> NoReturn:
-        assert code == EXIT_FAILED
-        raise EndedError
-
-    monkeypatch.setattr(os, "_exit", end)
+def end_by_exception(harness: Harness[Follower]) -> None:
     del harness.actor.fail  # what the harness put in its place
 
     with pytest.raises(EndedError):
         harness.deliver(ActorPong(name="x", seq_no=1))
 
 
-def test_exception_in_a_handler_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    end_by_exception(follower(), monkeypatch)
+def test_exception_in_a_handler_ends_the_actor() -> None:
+    end_by_exception(follower())
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
@@ -201,7 +190,7 @@ def test_log_of_an_invalid_message_shows_where_it_is_invalid_and_not_what_it_con
 
     harness = follower()
     harness.actor.receiveMsg_ActorPong = publish  # type: ignore[method-assign]
-    end_by_exception(harness, monkeypatch)
+    end_by_exception(harness)
 
     text = out.getvalue()
     assert "actor_failed" in text

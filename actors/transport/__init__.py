@@ -9,7 +9,9 @@ peer_links       connections to other nodes
 peer_inbound     connections from other nodes and from operators' commands
 peer_connection  what both ends of such a connection share
 delivery         routes envelopes between processes and nodes
+actor_loop       the actors of one process, with an inbox for each
 transport        implements Thespian's transport interface
+managers         Thespian's managers of actors, in a process of their own and in a host
 system_base      the actor system: its admin process, and children by fork
 process          forked processes, tied to their parent; ends those of an earlier run
 stats            counters of all this

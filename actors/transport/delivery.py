@@ -121,12 +121,14 @@ class Delivery(PeerInboundOwner):
             self._listener.close()
             self._remove_files(self.ref.actor_id)
 
-    def forget_actor(self, actor_id: str) -> None:
+    def forget_actor(self, ref: ActorRef) -> None:
         """Remove the connection and the files of an actor of this node that has ended."""
-        link = self._local_links.pop(actor_id, None)
+        if ref.process_id != ref.actor_id:
+            return  # they are those of its host, which may live on
+        link = self._local_links.pop(ref.process_id, None)
         if link is not None:
             link.close()
-        self._remove_files(actor_id)
+        self._remove_files(ref.process_id)
 
     def _remove_files(self, actor_id: str) -> None:
         path = self.settings.socket_path(actor_id)
@@ -140,10 +142,10 @@ class Delivery(PeerInboundOwner):
             links.extend(self._peer_links.values())
         return sum(link.pending() for link in links)
 
-    def send(self, target: ActorRef, payload: bytes) -> Delivered:
-        """Send a message to `target`, or deliver it at once if that is this process."""
-        envelope = ActorEnvelope(str(target), str(self.ref), payload)
-        if target == self.ref:
+    def send(self, sender: ActorRef, target: ActorRef, payload: bytes) -> Delivered:
+        """Send a message to `target`, or deliver it at once if it lives in this process."""
+        envelope = ActorEnvelope(str(target), str(sender), payload)
+        if target.node == self.ref.node and target.process_id == self.ref.actor_id:
             self._on_envelope(envelope)
             return Delivered.YES
         return self._route(target, envelope.pack())
@@ -151,7 +153,7 @@ class Delivery(PeerInboundOwner):
     def _route(self, target: ActorRef, packed: bytes) -> Delivered:
         """Forward a packed envelope towards `target`."""
         if target.node == self.ref.node:
-            return self._to_local(target.actor_id, packed)
+            return self._to_local(target.process_id, packed)
         if target.port == 0:
             return self._to_command(target, packed)
         return self._to_peer(target.node, packed)
@@ -170,24 +172,24 @@ class Delivery(PeerInboundOwner):
         stats.dropped("peer_backlog", target=str(target), detail="it reads too slowly")
         return Delivered.FAILED
 
-    def _to_local(self, actor_id: str, packed: bytes) -> Delivered:
-        link = self._local_links.pop(actor_id, None)
+    def _to_local(self, process_id: str, packed: bytes) -> Delivered:
+        link = self._local_links.pop(process_id, None)
         if link is None:
             link = LocalLink(
                 self.reactor,
-                self.settings.socket_path(actor_id),
-                on_closed=lambda: self._local_links.pop(actor_id, None),
+                self.settings.socket_path(process_id),
+                on_closed=lambda: self._local_links.pop(process_id, None),
             )
         try:
             is_sent = link.send(packed)
         except OSError:
             return Delivered.DEAD_TARGET
         if link.is_connected:
-            self._local_links[actor_id] = link
+            self._local_links[process_id] = link
         if is_sent:
             stats.count("sent_frames", "local")
             return Delivered.YES
-        stats.dropped("queue_full", target=actor_id, detail="the actor does not keep up")
+        stats.dropped("queue_full", target=process_id, detail="the actor does not keep up")
         return Delivered.FAILED
 
     def _to_peer(self, node: tuple[str, int], packed: bytes) -> Delivered:
@@ -297,5 +299,5 @@ class Delivery(PeerInboundOwner):
         stats.count("received_frames", "peer")
         if target.actor_id == self.ref.actor_id:
             self._on_envelope(envelope)
-        elif self._to_local(target.actor_id, body) is Delivered.DEAD_TARGET:
+        elif self._to_local(target.process_id, body) is Delivered.DEAD_TARGET:
             stats.refused("no_such_actor", source=peer.identity, detail=envelope.target)

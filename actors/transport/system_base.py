@@ -13,8 +13,6 @@ It replaces Thespian's `multiprocTCPBase`, with these differences:
 from __future__ import annotations
 
 import signal
-import sys
-import traceback
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -22,29 +20,18 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from setproctitle import setproctitle
-from thespian.actors import (
-    Actor,
-    ActorAddress,
-    InvalidActorSpecification,
-    NoCompatibleSystemForActor,
-    PoisonMessage,
-    ThespianWatch,
-    WakeupMessage,
-)
-from thespian.system.multiprocCommon import (
-    ChildInfo,
-    MultiProcAdmin,
-    MultiProcManager,
-)
+from thespian.actors import ActorAddress, WakeupMessage
+from thespian.system.multiprocCommon import MultiProcAdmin
 from thespian.system.systemBase import ExternalOpsToActors, systemBase
 from thespian.system.transport import (
     ReceiveEnvelope,
     TransmitIntent,
 )
-from thespian.system.utilis import checkActorCapabilities, thesplog_control
+from thespian.system.utilis import thesplog_control
 
 from actors.metrics_report import metrics_report
 from actors.transport.delivery import TransportSettings
+from actors.transport.managers import NO_LOGGER, Replicator
 from actors.transport.process import ChildProcess
 from actors.transport.stats import TransportCollector
 from actors.transport.transport import (
@@ -54,10 +41,9 @@ from actors.transport.transport import (
     Transport,
     forget_inherited,
 )
-from constellation.errors import AdapterError, WireError
+from constellation.errors import AdapterError
 from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
-from messages.base import Message
 
 log = get_logger(__name__)
 
@@ -65,7 +51,6 @@ ACTOR_SYSTEM = "actor-system"  # name of the admin process
 METRICS_NAME = "@http"  # the actor that collects the node's metrics
 TITLE_CAPABILITY = "Constellation Title"  # prefix of the process titles of the node
 _CRITICAL = 50
-_NO_LOGGER = ""  # falsy, so nothing is sent to it; with None Thespian would wait for a logger
 
 
 class NodeSystemBase(systemBase):
@@ -124,55 +109,7 @@ class OperatorSystemBase(systemBase):
         self.transport.close()
 
 
-class _Replicator:
-    """Creates actors, for the admin and for every actor."""
-
-    transport: Transport
-    capabilities: dict[str, Any]
-    address: ActorAddress
-    _child_procs: list[ChildInfo]
-
-    def _startChildActor(
-        self,
-        childAddr: ActorAddress,
-        childClass: type[Actor] | str,
-        globalName: str | None,
-        parentAddr: ActorAddress,
-        notifyAddr: ActorAddress,
-        childRequirements: object = None,
-        sourceHash: str | None = None,
-        sourceToLoad: object = None,
-    ) -> None:
-        actor_class = _loaded_class(childClass)
-        if not checkActorCapabilities(actor_class, self.capabilities, childRequirements):
-            raise NoCompatibleSystemForActor(actor_class, "this node lacks a required capability")
-        endpoint = self.transport.child_endpoint()
-        run = partial(_run_actor, actor_class, endpoint, parentAddr, self.capabilities, globalName)
-        try:
-            child = ChildProcess(run)
-        except OSError as error:  # Thespian reports the child as ended, and not why
-            log.error("process_not_created", kind=actor_class.__name__, why=error.strerror)  # noqa: TRY400 - expected: no traceback
-            raise
-        finally:
-            endpoint.listener.close()
-        instance = childAddr.addressDetails.addressInstanceNum
-        info = ChildInfo(childAddr, actor_class, child, instance)
-        info.childRealAddr = ActorAddress(endpoint.ref)
-        self._child_procs = [*getattr(self, "_child_procs", ()), info]
-        self._pendingActorReady(instance, info.childRealAddr)  # type: ignore[attr-defined]
-
-    def _childExited(self, childAddr: ActorAddress) -> None:
-        """Do nothing: `childDied` forgets dead children, and reports each of them.
-
-        Thespian's own would forget all that are dead by now, and report none: a child that died
-        while its parent handled the death of another would be missing for ever.
-        """
-
-    def _send_intent(self, intent: TransmitIntent, curtime: object = None) -> None:
-        self._send_intent_to_transport(intent)  # type: ignore[attr-defined]
-
-
-class NodeAdmin(_Replicator, MultiProcAdmin):
+class NodeAdmin(Replicator, MultiProcAdmin):
     """The process that listens for the node, and the parent of its supervisor.
 
     It counts what strangers send to the node, and reports its metrics as every actor does.
@@ -188,7 +125,7 @@ class NodeAdmin(_Replicator, MultiProcAdmin):
 
     def _report_metrics(self) -> None:
         self.transport.addWakeup(self._interval, None)
-        own = self.transport.delivery.ref
+        own = self.transport.ref
         http = ActorAddress(replace(own, actor_id=METRICS_NAME))
         self._send_intent(TransmitIntent(http, metrics_report(ACTOR_SYSTEM, self._registry)))
 
@@ -208,112 +145,17 @@ class NodeAdmin(_Replicator, MultiProcAdmin):
         finish_cleanup()  # there is no logger process to end
 
 
-class NodeActorManager(_Replicator, MultiProcManager):
-    """Runs an actor in its process.
-
-    Our own messages, which are most, bypass Thespian's bookkeeping: it formats each for a log that
-    is disabled, which costs more than everything else that is done for a message.
-    """
-
-    def actor_send(self, targetAddr: ActorAddress, msg: object) -> None:
-        """Send a message of the actor; special cases are left to Thespian."""
-        details = targetAddr.addressDetails
-        if isinstance(msg, Message) and isinstance(details, ActorRef):
-            try:
-                if self.transport.send_message(details, msg):
-                    return
-            except WireError:
-                log.debug(
-                    "message_not_encoded", kind=type(msg).__name__
-                )  # Thespian reports it below
-        super().actor_send(targetAddr, msg)
-
-    def handleMessages(self, envelope: ReceiveEnvelope) -> object:
-        """Hand a message to the actor.  One of ours that it fails at is not handed to it again."""
-        message = envelope.message
-        if not isinstance(message, Message) or self._receiveQueue or self._is_exiting:
-            return super().handleMessages(envelope)
-        try:
-            result = self.actorInst.receiveMessage(message, envelope.sender)
-        except Exception:
-            log.exception("message_failed", kind=type(message).__name__)
-            self.actor_send(envelope.sender, PoisonMessage(message, traceback.format_exc()))
-            result = None
-        self.transport.set_watch(result.filenos if isinstance(result, ThespianWatch) else [])
-        return True
-
-    @property
-    def _is_exiting(self) -> bool:
-        return bool(getattr(self, "_exiting", False))
-
-    def createActor(
-        self,
-        newActorClass: type[Actor],
-        targetActorRequirements: object,
-        globalName: str | None,
-        sourceHash: str | None = None,
-    ) -> ActorAddress:
-        """Create a child, and return the address that is valid everywhere."""
-        local = super().createActor(newActorClass, targetActorRequirements, globalName, sourceHash)
-        return self._addrManager.exportAddr(local) or local
-
-    def kill_child(self, address: ActorAddress) -> None:
-        """Kill the process of a child, if it still runs."""
-        for info in getattr(self, "_child_procs", ()):
-            if info.childRealAddr == address:
-                info.childProc.kill()
-
-
 def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any], metrics_interval_s: float) -> None:
     forget_inherited()
     setproctitle(f"{capabilities[TITLE_CAPABILITY]} {ACTOR_SYSTEM}")
     transport = Transport(endpoint)
     admin = NodeAdmin(transport, transport.myAddress, capabilities, None, None)
-    admin.asLogger = _NO_LOGGER
+    admin.asLogger = NO_LOGGER
     signal.signal(signal.SIGCHLD, admin.signalChildDied)
     admin._activate()
     admin.report_metrics_every(metrics_interval_s)
     admin.run()
     transport.close()
-
-
-def _run_actor(
-    actor_class: type[Actor],
-    endpoint: Endpoint,
-    parent: ActorAddress,
-    capabilities: dict[str, Any],
-    global_name: str | None,
-) -> None:
-    forget_inherited()
-    transport = Transport(endpoint)
-    manager = NodeActorManager(
-        actor_class,
-        global_name,
-        transport,
-        None,
-        None,
-        parent,
-        Transport.getAdminAddr(capabilities),
-        None,
-        capabilities,
-        None,
-        None,
-    )
-    manager.asLogger = _NO_LOGGER
-    signal.signal(signal.SIGCHLD, manager.signalChildDied)
-    manager.run()
-    transport.close()
-
-
-def _loaded_class(named: type[Actor] | str) -> type[Actor]:
-    if isinstance(named, str):
-        module, _, name = named.rpartition(".")
-        found = getattr(sys.modules.get(module), name, None)
-    else:
-        found = named
-    if not isinstance(found, type) or not issubclass(found, Actor):
-        raise InvalidActorSpecification(named, "no actor class of that name is loaded")
-    return found
 
 
 def _capabilities(settings: TransportSettings, leaders: list[str], title: str) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from thespian.actors import ActorAddress, ActorExitRequest, WatchMessage
+from thespian.actors import ActorAddress, ActorExitRequest, WakeupMessage, WatchMessage
 from thespian.system.addressManager import CannotPickleAddress
 from thespian.system.messages.convention import CONV_ADDR_IPV4_CAPABILITY
 from thespian.system.messages.multiproc import ChildMayHaveDied
@@ -28,13 +28,12 @@ from thespian.system.transport import (
 from thespian.system.transport.wakeupTransportBase import wakeupTransportBase
 
 from actors.transport import payload, stats
-from actors.transport.delivery import EXTERNAL_PREFIX, Delivered, Delivery, TransportSettings
+from actors.transport.actor_loop import ActorLoop, Inbox
+from actors.transport.delivery import EXTERNAL_PREFIX, Delivered, TransportSettings
 from actors.transport.local_links import listen_at
-from actors.transport.reactor import READ, Reactor
-from constellation.errors import WireError
+from actors.transport.reactor import READ
 from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
-from constellation.transport.envelope import ActorEnvelope
 from messages.base import Message
 
 log = get_logger(__name__)
@@ -47,25 +46,14 @@ _STATUS = {
     Delivered.DEAD_TARGET: SendStatus.DeadTarget,
     Delivered.FAILED: SendStatus.Failed,
 }
-_in_this_process: list[Transport] = []
+_in_this_process: list[ActorLoop] = []
 _external_ids = count(1)
-
-
-def claim_name(name: str) -> None:
-    """Let '@name' address this process of the node."""
-    for transport in _in_this_process:
-        transport.delivery.claim_name(name)
-
-
-def has_more_arrived() -> bool:
-    """Whether received messages wait to be handled."""
-    return any(transport.has_arrived for transport in _in_this_process)
 
 
 def forget_inherited() -> None:
     """In a forked process: close the sockets inherited from the parent."""
-    for transport in _in_this_process:
-        transport.close_inherited()
+    for loop in _in_this_process:
+        loop.reactor.close_inherited()
     _in_this_process.clear()
     stats.forget()
 
@@ -87,47 +75,68 @@ class External(ExternalInterfaceTransportInit):
         self.settings = settings
 
 
+class Seat(TransportInit__Base):
+    """The address of an actor that lives in a process with others, and the loop of that process."""
+
+    def __init__(self, loop: ActorLoop, ref: ActorRef, on_ended: Callable[[], None]) -> None:
+        self.loop = loop
+        self.ref = ref
+        self.on_ended = on_ended
+
+
 class Transport(wakeupTransportBase):
-    """The transport of one process."""
+    """The transport of one actor.
+
+    That of a process's main actor owns the loop of the process, and runs it.  One with a seat
+    shares the loop of its host, which calls `inbox.handle`.
+    """
 
     def __init__(self, init: object, *_: object) -> None:
         super().__init__()
-        self.reactor = Reactor()
-        if isinstance(init, Endpoint):
-            self.delivery = Delivery(
-                self.reactor, init.settings, init.actor_id, self._arrive, init.listener
-            )
-        else:
-            assert isinstance(init, External)
-            actor_id = f"{EXTERNAL_PREFIX}{os.getpid()}-{next(_external_ids)}"
-            self.delivery = Delivery(self.reactor, init.settings, actor_id, self._arrive)
-        self.myAddress = ActorAddress(self.delivery.ref)
+        self._seat = init if isinstance(init, Seat) else None
+        match init:
+            case Seat():
+                self.loop, ref = init.loop, init.ref
+            case Endpoint():
+                self.loop = ActorLoop(init.settings, init.actor_id, init.listener)
+                ref = self.loop.delivery.ref
+            case _:
+                assert isinstance(init, External)
+                actor_id = f"{EXTERNAL_PREFIX}{os.getpid()}-{next(_external_ids)}"
+                self.loop = ActorLoop(init.settings, actor_id)
+                ref = self.loop.delivery.ref
+        self.inbox = self.loop.open(ref)
+        self.ref = ref
+        self.myAddress = ActorAddress(ref)
         self.run_time: Any = None
-        self._arrived: deque[ReceiveEnvelope] = deque()
         self._watches: set[int] = set()
         self._watch_notified = False
         self._child_ids = count(1)
         self._aborting: Thespian__Run_Terminated | None = None
         self._shutdown_signalled = False
         self._children_signalled = False
-        _in_this_process.append(self)
+        if self._seat is None:
+            _in_this_process.append(self.loop)
 
     # Lifetime.
 
     def close(self) -> None:
         """Close everything; what is still queued is lost."""
-        if self in _in_this_process:
-            _in_this_process.remove(self)
-            self.delivery.close()
-            self.reactor.close()
-
-    def close_inherited(self) -> None:
-        """In a forked process: close the parent's files, without notifying any peer."""
-        self.reactor.close_inherited()
+        if self._seat is not None:
+            self.set_watch(())
+            self.loop.close(self.inbox)
+        elif self.loop in _in_this_process:
+            _in_this_process.remove(self.loop)
+            self.loop.delivery.close()
+            self.loop.reactor.close()
 
     def external_transport_clone(self) -> Transport:
         """Return a second transport of an external process, for one conversation."""
-        return Transport(External(self.delivery.settings))
+        return Transport(External(self.loop.delivery.settings))
+
+    def claim_name(self, name: str) -> None:
+        """Let '@name' address this actor."""
+        self.loop.claim_name(name, self.inbox)
 
     # Addresses.
 
@@ -149,15 +158,19 @@ class Transport(wakeupTransportBase):
 
     def child_endpoint(self) -> Endpoint:
         """Return the endpoint of a child to be forked, to which messages can be sent at once."""
-        own_id = self.delivery.ref.actor_id
-        parent = self.delivery.settings.life if own_id == ADMIN_ID else own_id
-        return Endpoint(self.delivery.settings, f"{parent}-{next(self._child_ids)}")
+        settings, own_id = self.loop.delivery.settings, self.ref.actor_id
+        parent = settings.life if own_id == ADMIN_ID else own_id
+        return Endpoint(settings, f"{parent}-{next(self._child_ids)}")
+
+    def child_seat(self, host: ActorRef) -> ActorRef:
+        """Return the address of a child that will live in the process `host`."""
+        return host.neighbour(next(self._child_ids))
 
     def deadAddress(self, address_manager: Any, address: ActorAddress) -> None:
         """Drop the connection to an actor that has ended; its id is not reused."""
         details = address.addressDetails
-        if isinstance(details, ActorRef) and details.node == self.delivery.ref.node:
-            self.delivery.forget_actor(details.actor_id)
+        if isinstance(details, ActorRef) and details.node == self.ref.node:
+            self.loop.delivery.forget_actor(details)
 
     def setAddressManager(self, address_manager: Any) -> None:
         """Do nothing: `scheduleTransmit` receives it each time."""
@@ -187,8 +200,7 @@ class Transport(wakeupTransportBase):
                 raise CannotPickleAddress(intent.targetAddr)
             intent.changeTargetAddr(target)
             intent.changeMessage(message)
-        body = payload.encode(intent.message)
-        intent.tx_done(_STATUS[self.delivery.send(intent.targetAddr.addressDetails, body)])
+        intent.tx_done(self._send(intent.targetAddr.addressDetails, intent.message))
 
     def send_message(self, target: ActorRef, message: Message) -> bool:
         """Send one of our messages to an existing actor; False if the actor does not exist.
@@ -196,29 +208,26 @@ class Transport(wakeupTransportBase):
         Raises:
             WireError: it is too large.
         """
-        sent = self.delivery.send(target, payload.encode(message))
-        return sent is not Delivered.DEAD_TARGET
+        return self._send(target, message) is not SendStatus.DeadTarget
 
-    # Receiving.
+    def _send(self, target: ActorRef, message: object) -> Any:
+        neighbour = self.loop.find(target)
+        if neighbour is not None and isinstance(message, Message):
+            neighbour.put(ReceiveEnvelope(self.myAddress, message))
+            return SendStatus.Sent
+        body = payload.encode(message)
+        return _STATUS[self.loop.delivery.send(self.ref, target, body)]
+
+    def addWakeup(self, timePeriod: timedelta, payload: object) -> None:
+        """Queue a `WakeupMessage` after `timePeriod`."""
+        wakeup = ReceiveEnvelope(self.myAddress, WakeupMessage(timePeriod, payload))
+        due_s = time.monotonic() + timePeriod.total_seconds()
+        self.loop.reactor.call_at(due_s, lambda: self.inbox.put(wakeup))
 
     @property
     def has_arrived(self) -> bool:
-        """Whether a message waits to be handled."""
-        return bool(self._arrived)
-
-    def _arrive(self, envelope: ActorEnvelope) -> None:
-        try:
-            sender = ActorRef.parse(envelope.sender)
-            message = payload.decode(
-                envelope.payload,
-                source=sender,
-                from_this_node=sender.node == self.delivery.ref.node,
-            )
-        except WireError as error:
-            # The frame was complete, so the connection continues; only this message is lost.
-            stats.refused(error.reason, source=envelope.sender, detail=str(error))
-            return
-        self._arrived.append(ReceiveEnvelope(ActorAddress(sender), message))
+        """Whether a message for this actor waits to be handled."""
+        return bool(self.inbox.waiting)
 
     # Running.
 
@@ -226,35 +235,37 @@ class Transport(wakeupTransportBase):
         """Notify the actor when one of `files` can be read."""
         wanted = set(files)
         for file in self._watches - wanted:
-            self.reactor.unregister(file)
+            self.loop.reactor.unregister(file)
         for file in wanted - self._watches:
-            self.reactor.register(file, READ, self._watch_ready)
+            self.loop.reactor.register(file, READ, self._watch_ready)
         self._watches = wanted
         self._watch_notified = False
 
     def _watch_ready(self, _: int) -> None:
         if not self._watch_notified:
             self._watch_notified = True
-            self._arrived.append(ReceiveEnvelope(self.myAddress, WatchMessage(list(self._watches))))
+            self.inbox.put(ReceiveEnvelope(self.myAddress, WatchMessage(list(self._watches))))
 
     def interrupt_wait(self, signal_shutdown: bool = False, check_children: bool = False) -> None:
         """In a signal handler: check the children, or stop, as soon as possible."""
         self._shutdown_signalled |= signal_shutdown
         self._children_signalled |= check_children
-        self.reactor.wake()
+        self.loop.reactor.wake()
 
     def abort_run(self, drain: bool = False) -> None:
         """Make `run` return; what is queued is drained by a `TransmitOnly` run that follows."""
+        if self._seat is not None:
+            self._seat.on_ended()
         self._aborting = Thespian__Run_Terminated()
 
-    def _next_envelope(self) -> ReceiveEnvelope | None:
+    def _next_envelope(self) -> tuple[Inbox, ReceiveEnvelope] | None:
         if self._children_signalled:
             self._children_signalled = False
-            return ReceiveEnvelope(self.myAddress, ChildMayHaveDied())
+            return self.inbox, ReceiveEnvelope(self.myAddress, ChildMayHaveDied())
         if self._shutdown_signalled:
             self._shutdown_signalled = False
-            return ReceiveEnvelope(self.myAddress, ActorExitRequest())
-        return self._arrived.popleft() if self._arrived else None
+            return self.inbox, ReceiveEnvelope(self.myAddress, ActorExitRequest())
+        return self.loop.next()
 
     def _runWithExpiry(self, handler: Callable[[ReceiveEnvelope], object] | type | None) -> object:
         self._aborting = None
@@ -268,10 +279,14 @@ class Transport(wakeupTransportBase):
 
     def _run(self, handler: Callable[[ReceiveEnvelope], object] | None) -> object:
         # Poll at least once: a run with no time left handles what has already arrived.
-        self.reactor.poll(0.0)
+        self.loop.reactor.poll(0.0)
         while self._aborting is None:
-            envelope = self._next_envelope()
-            if envelope is not None:
+            following = self._next_envelope()
+            if following is not None:
+                inbox, envelope = following
+                if inbox.handle is not None:
+                    inbox.handle(envelope)
+                    continue
                 if handler is None:
                     return envelope
                 result = Thespian__Run_HandlerResult(handler(envelope))
@@ -283,7 +298,7 @@ class Transport(wakeupTransportBase):
             left = self.run_time.view()
             if left.expired():
                 break
-            self.reactor.poll(left.remainingSeconds())
+            self.loop.reactor.poll(left.remainingSeconds())
         aborted = self._take_abort()  # falsy, like all results of a run
         return Thespian__Run_Expired() if aborted is None else aborted
 
@@ -294,9 +309,9 @@ class Transport(wakeupTransportBase):
     def _drain(self) -> int:
         """Send until nothing is queued, but wait for other nodes no longer than `DRAIN_PEERS_S`."""
         give_up_at_s = time.monotonic() + DRAIN_PEERS_S
-        while pending := self.delivery.pending_count(peers=time.monotonic() < give_up_at_s):
+        while pending := self.loop.delivery.pending_count(peers=time.monotonic() < give_up_at_s):
             left = self.run_time.view()
             if left.expired() or self._aborting is not None:
                 return pending
-            self.reactor.poll(0.05)
+            self.loop.reactor.poll(0.05)
         return 0

@@ -1,11 +1,11 @@
-"""Which instances of this node have a monitor process.
+"""Which instances of this node have a monitor.
 
 Each instance has one entry, by its name, in one of these phases:
 
-    waiting -> running    its monitor process is created, a few per tick
-    running -> waiting    the process ended by itself: created again after a back-off
+    waiting -> running    its monitor is created in a host, many per tick
+    running -> waiting    the monitor or its host ended: created again after a back-off
     running -> retiring   the instance vanished: the monitor withdraws its record
-    retiring -> ending    the record is withdrawn, or a timeout passed: the process must end
+    retiring -> ending    the record is withdrawn, or a timeout passed: the monitor must end
     ending -> (removed)   or back to waiting, if the instance has reappeared
 
 A record of this node in gossip without an entry here is left over from an earlier run of the agent.
@@ -21,24 +21,24 @@ from typing import Literal
 
 from constellation.effects import Note, Send
 from constellation.monitor.claims import winning_claim
-from constellation.supervision.process_effects import Create, End, Tell
-from constellation.supervision.restart import RestartHistory, RestartPolicy
-from constellation.supervision.silence import Silence, WaitedSeconds
+from constellation.monitor.monitor_hosts import MONITORS_PER_HOST, MonitorHosts
+from constellation.supervision.policy import WatchPolicy
+from constellation.supervision.process_effects import Create, End, EndHost, PingHost, Tell
+from constellation.supervision.restart import RestartHistory
+from constellation.supervision.silence import WaitedSeconds
 from messages.gossip import ClusterChanged, RecordWithdraw
-from messages.lifecycle import ActorPing
 from messages.monitor import MonitorStop, ServiceObservation, ServicesObserved, ServiceState
 
 MONITORS_MAX = 512
-CREATED_PER_TICK_MAX = 8  # each takes about 6 ms, in which no message is handled
+CREATED_PER_TICK_MAX = 64  # each takes about 0.2 ms, in which no message is handled
 RETIRE_TIMEOUT_S = 2.0
 WITHDRAW_AGAIN_S = 10.0
-PING_INTERVAL_S = 5.0
 
 Phase = Literal["waiting", "running", "retiring", "ending"]
 
 
-# Processes are named after their instances.
-Effect = Create | Tell | End | Send | Note
+# Monitors are named after their instances.
+Effect = Create | Tell | End | PingHost | EndHost | Send | Note
 
 
 @dataclass(slots=True)
@@ -50,9 +50,6 @@ class MonitoredInstance:
     state: ServiceState | None = None  # the monitor's last conclusion
     phase: Phase = "waiting"
     due_at_s: float = 0.0  # waiting: when to create it; retiring, ending: when the timeout passes
-    process_id: int = 0
-    silence: Silence = field(default_factory=Silence)
-    pinged_at_s: float = 0.0
     history: RestartHistory = field(default_factory=RestartHistory)
     rivals: frozenset[str] = frozenset()  # sources with a losing claim, already reported
 
@@ -63,21 +60,19 @@ class MonitorRoster:
     def __init__(
         self,
         *,
-        restart: RestartPolicy,
-        ping_timeout_s: float,
+        policy: WatchPolicy,
         monitors_max: int = MONITORS_MAX,
+        monitors_per_host: int = MONITORS_PER_HOST,
         waited_s: WaitedSeconds = lambda _: 0.0,
     ) -> None:
-        self.restart = restart
-        self.ping_timeout_s = ping_timeout_s
+        self.restart = policy.restart
         self.monitors_max = monitors_max
-        self._waited_s = waited_s
+        self.hosts = MonitorHosts(policy, monitors_per_host, waited_s)
         self.entries: dict[str, MonitoredInstance] = {}
         self.complete_sources: set[str] = set()
         self._published: dict[str, ServiceState] = {}  # this node's records in gossip
         self._withdrawn_at_s: dict[str, float] = {}
         self._refused: set[str] = set()
-        self._timeout_s = PING_INTERVAL_S + ping_timeout_s
 
     def health_counts(self) -> Counter[str]:
         """Return how many instances have which health, as their monitors concluded."""
@@ -170,18 +165,6 @@ class MonitorRoster:
         if entry is not None:
             entry.state = state
 
-    def started(self, name: str, process_id: int, now_s: float) -> None:
-        """Record that the monitor of `name` has started."""
-        if name in self.entries:
-            self.entries[name].process_id = process_id
-        self.answered(name, now_s)
-
-    def answered(self, name: str, now_s: float) -> None:
-        """Record that the monitor of `name` answers."""
-        entry = self.entries.get(name)
-        if entry is not None:
-            entry.silence.end(now_s)
-
     def done(self, name: str, now_s: float) -> list[Effect]:
         """Handle the message of a monitor that it has withdrawn its record."""
         entry = self.entries.get(name)
@@ -191,9 +174,13 @@ class MonitorRoster:
         return [End(name)]
 
     def exited(self, name: str, now_s: float) -> list[Effect]:
-        """Handle the end of the monitor process of `name`, requested or not."""
+        """Handle the end of the monitor of `name`, requested or not."""
+        emptied = self.hosts.remove(name)
+        return [*self._exited(name, now_s), *emptied]
+
+    def _exited(self, name: str, now_s: float) -> list[Effect]:
         entry = self.entries.get(name)
-        if entry is None:
+        if entry is None or entry.phase == "waiting":
             return []
         if entry.phase == "running":
             entry.history, again = entry.history.exited(self.restart, now_s)
@@ -208,6 +195,23 @@ class MonitorRoster:
         del self.entries[name]
         return [*withdraw]
 
+    def host_exited(self, host: str, now_s: float) -> list[Effect]:
+        """Handle the end of a host, requested or not, and so of all monitors in it."""
+        monitors = sorted(self.hosts.ended(host))
+        running = [name for name in monitors if self.entries[name].phase == "running"]
+        effects: list[Effect] = []
+        for name in monitors:
+            if name not in running:
+                effects += self._exited(name, now_s)
+        for name in running:
+            entry = self.entries[name]
+            entry.history, again = entry.history.exited(self.restart, now_s)
+            entry.phase, entry.due_at_s = "waiting", again.at_s
+        if running:
+            fields = {"host": host, "monitors": len(running), "first": running[0]}
+            effects.append(Note("monitor_host_exited", fields, "warning"))
+        return effects
+
     # Time.
 
     def tick(self, now_s: float, *, late_s: float = 0.0, patience: int = 1) -> list[Effect]:
@@ -218,7 +222,6 @@ class MonitorRoster:
             late_s: by how much this tick is late, because this process did not run.
             patience: the factor of timeouts that follows from how late it has been.
         """
-        self._timeout_s = patience * (PING_INTERVAL_S + self.ping_timeout_s)
         effects: list[Effect] = []
         due = [
             (name, entry)
@@ -228,15 +231,16 @@ class MonitorRoster:
         for name, entry in due[:CREATED_PER_TICK_MAX]:
             effects += self._create(name, entry, now_s)
         for name, entry in self.entries.items():
-            entry.silence.excuse(late_s)
             effects += self._check_timeouts(name, entry, now_s)
+        for effect in self.hosts.tick(now_s, late_s=late_s, patience=patience):
+            if isinstance(effect, EndHost):
+                effects.append(Note("monitor_host_hung", {"host": effect.host}, "warning"))
+            effects.append(effect)
         return [*effects, *self._withdraw_left_over(now_s)]
 
     def _create(self, name: str, entry: MonitoredInstance, now_s: float) -> Iterable[Effect]:
         entry.phase = "running"
-        entry.pinged_at_s, entry.process_id = now_s, 0
-        entry.silence.end(now_s)
-        yield Create(name)
+        yield Create(name, self.hosts.place(name, now_s))
         before = entry.state or self._published.get(name)
         if before is not None:  # of the previous monitor, maybe of an earlier run of this actor
             yield Tell(name, before)
@@ -244,21 +248,12 @@ class MonitorRoster:
             yield Tell(name, entry.sent)
 
     def _check_timeouts(self, name: str, entry: MonitoredInstance, now_s: float) -> list[Effect]:
-        if entry.phase == "running":
-            silence = entry.silence
-            if silence.is_hang(self._timeout_s, entry.process_id, self._waited_s, now_s):
-                silence.end(now_s)
-                note = Note("monitor_hung", {"instance": name}, "warning")
-                return [note, End(name, by_force=True)]
-            if now_s - entry.pinged_at_s >= PING_INTERVAL_S:
-                entry.pinged_at_s = now_s
-                return [Tell(name, ActorPing(seq_no=0))]
         if entry.phase == "retiring" and now_s >= entry.due_at_s:
             entry.phase, entry.due_at_s = "ending", now_s + RETIRE_TIMEOUT_S
             return [_withdraw(name), End(name)]
         if entry.phase == "ending" and now_s >= entry.due_at_s:
             entry.due_at_s = now_s + RETIRE_TIMEOUT_S
-            return [End(name, by_force=True)]
+            return [End(name)]  # again: if its host does not answer, that is killed
         return []
 
     # Records in gossip.

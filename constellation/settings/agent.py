@@ -105,7 +105,7 @@ class Settings(Group):
         100, ge=0, le=65535, description="a node with a lower number is preferred as leader"
     )
     static_services: tuple[StaticService, ...] = Field(
-        (), max_length=256, description="services that do not run in Docker, with their checks"
+        (), max_length=512, description="services that do not run in Docker, with their checks"
     )
     metrics_interval_s: float = Field(
         2.0, gt=0, description="interval at which each actor reports its metrics, in seconds"

@@ -1,4 +1,7 @@
-"""What a core may ask of the actor that is the parent of processes, each known by a name."""
+"""What a core may ask of an actor that is the parent of others, each known by a name.
+
+A child has a process of its own, or lives in a host with others, which has a name of its own kind.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from messages.base import Message
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Effect: create the process of `name`."""
+    """Effect: create the actor `name`, in the host `host`, which is created if it does not run."""
 
     name: str
+    host: str = ""  # empty: in a process of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,25 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Effect: tell the process of `name` to end; or kill it, if it does not listen any more."""
+    """Effect: tell `name` to end; or kill its process, if that does not listen any more."""
 
     name: str
     by_force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PingHost:
+    """Effect: ask a host whether it, and all in it, still handle messages."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndHost:
+    """Effect: tell a host to end; or kill it, if it does not listen any more."""
+
+    host: str
+    by_force: bool = False
+
+
+ProcessEffect = Create | Tell | End | PingHost | EndHost

@@ -9,6 +9,9 @@ An essential actor that stays down for `essential_down_timeout_s` ends the whole
 start of everything may help where restarts of one process did not.  An actor that runs for less
 than RECOVERED_S between two exits counts as down all the time.
 
+Actors that share a host are pinged together, by one ping of the host.  If it does not answer, the
+whole process is killed, and all its actors are created again.
+
 A supervisor that is late itself is patient with everyone (see `silence`).
 
 At the stop nothing is created again, and the stages follow one another:
@@ -32,7 +35,7 @@ from typing import Literal
 from constellation.effects import Note
 from constellation.registry import ActorSpec, AtStop
 from constellation.supervision.policy import WatchPolicy
-from constellation.supervision.process_effects import Create, End, Tell
+from constellation.supervision.process_effects import Create, End, EndHost, PingHost, Tell
 from constellation.supervision.restart import RestartHistory
 from constellation.supervision.silence import Silence, WaitedSeconds
 from messages.gossip import GossipLeave
@@ -66,7 +69,7 @@ class Report:
     message: SupervisorStopped | SupervisorFailed | None  # None: all work
 
 
-Effect = Create | Tell | End | Announce | Report | Note
+Effect = Create | Tell | End | PingHost | EndHost | Announce | Report | Note
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class _Supervised:
 
     is_essential: bool
     purpose: str
+    host: str  # empty: it has a process of its own
 
     phase: Phase = "waiting"
     due_at_s: float = 0.0  # waiting: create then
@@ -105,7 +109,9 @@ class Watch:
         self.policy = policy
         self._waited_s = waited_s
         self._patience_factor = 1
-        self.entries = {one.name: _Supervised(one.is_essential, one.purpose) for one in actors}
+        self.entries = {
+            one.name: _Supervised(one.is_essential, one.purpose, one.host) for one in actors
+        }
         self._at_stop: dict[AtStop, list[str]] = {}
         for one in actors:
             self._at_stop.setdefault(one.at_stop, []).append(one.name)
@@ -142,6 +148,15 @@ class Watch:
         """`name` answered a ping."""
         self.entries[name].silence.end(now_s)
 
+    def host_heard(self, host: str, now_s: float) -> None:
+        """The host `host` answered a ping: so do all in it that run."""
+        for entry in self._in_host(host):
+            if entry.phase == "running":
+                entry.silence.end(now_s)
+
+    def _in_host(self, host: str) -> list[_Supervised]:
+        return [entry for entry in self.entries.values() if entry.host == host]
+
     def left(self, now_s: float) -> list[Effect]:
         """This node has left the cluster."""
         return self._end_rest(now_s) if self.stage == "leaving" else []
@@ -164,7 +179,12 @@ class Watch:
         entry.process_id = 0
         if self.stage != "up":
             entry.phase = "ended"
-            return [Announce(), *self.yielded(name, now_s), *self._advance(now_s)]
+            return [
+                Announce(),
+                *self._end_empty_host(entry.host),
+                *self.yielded(name, now_s),
+                *self._advance(now_s),
+            ]
         if entry.down_since_s is None or _has_recovered(entry, now_s):
             entry.down_since_s = now_s
         entry.phase = "waiting"
@@ -198,7 +218,7 @@ class Watch:
                 entry.phase = "starting"
                 entry.pinged_at_s = now_s
                 entry.silence.end(now_s)
-                effects.append(Create(name))
+                effects.append(Create(name, entry.host))
             else:
                 entry.silence.excuse(late_s)
                 effects += self._patience(name, entry, now_s)
@@ -236,9 +256,16 @@ class Watch:
             entry.silence.end(now_s)  # it is killed again if its exit is not reported by then
             return [Note("actor_hung", {"name": name}, "warning"), End(name, by_force=True)]
         if entry.phase == "running" and now_s - entry.pinged_at_s >= self.policy.ping_interval_s:
-            entry.pinged_at_s = now_s
-            return [Tell(name, ActorPing(seq_no=0))]
+            return [self._ping(name, entry, now_s)]
         return []
+
+    def _ping(self, name: str, entry: _Supervised, now_s: float) -> Effect:
+        if not entry.host:
+            entry.pinged_at_s = now_s
+            return Tell(name, ActorPing(seq_no=0))
+        for neighbour in self._in_host(entry.host):
+            neighbour.pinged_at_s = now_s
+        return PingHost(entry.host)
 
     # The end.
 
@@ -269,6 +296,11 @@ class Watch:
             self.stage = "stopped"
             return [Report(SupervisorStopped(unended=running))]
         return []
+
+    def _end_empty_host(self, host: str) -> list[Effect]:
+        if not host or any(entry.phase != "ended" for entry in self._in_host(host)):
+            return []
+        return [EndHost(host)]
 
     def _running_that(self, at_stop: AtStop) -> list[str]:
         running = self.running()

@@ -1,4 +1,4 @@
-"""Addresses of the actor system: a node's listener, and one process behind it."""
+"""Addresses of the actor system: a node's listener, and one actor behind it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from constellation.errors import WireError
 
 ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it the admin
 TEXT_BYTES_MAX = 200
-# Ids are names of sockets in the runtime directory: no character may lead out of it.
-_ACTOR_ID = re.compile(r"@?[a-z0-9][a-z0-9-]{0,99}")
+# The part before the dot names a socket in the runtime directory: nothing may lead out of it.
+_ACTOR_ID = re.compile(r"@?[a-z0-9][a-z0-9-]{0,99}(\.[0-9]{1,9})?")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?")
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
 class ActorRef:
-    """One actor process: `host:port` of its node's actor system, and its id on that node.
+    """One actor: `host:port` of its node's actor system, and its id on that node.
 
+    The id of an actor that shares a process is the one of the process, a dot, and a number.
     Ids are not reused during one run of a node, so the address of an ended actor stays invalid.
     An id starting with '@' is a name ('@admin'), claimed by the process that now has that role.
     A node that does not listen (an operator's command) has port 0 and a random host part.
@@ -37,6 +38,20 @@ class ActorRef:
     def node(self) -> tuple[str, int]:
         """The node's listener."""
         return self.host, self.port
+
+    @property
+    def process_id(self) -> str:
+        """The id of the process in which the actor lives, which is also that of its main actor."""
+        return self.actor_id.partition(".")[0]
+
+    @property
+    def seat_no(self) -> int:
+        """The number of the actor in its process; 0 for the main actor, and for a name."""
+        return int(self.actor_id.partition(".")[2] or 0)
+
+    def neighbour(self, number: int) -> ActorRef:
+        """Return the address of another actor in the process of this one."""
+        return ActorRef(self.host, self.port, f"{self.process_id}.{number}")
 
     @classmethod
     @lru_cache(maxsize=1024)  # every message repeats the same few

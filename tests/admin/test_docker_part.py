@@ -114,7 +114,8 @@ def test_docker_that_the_settings_name_is_lost_if_it_is_away_at_the_start(
     told = Told(host, **named)
 
     told.until("lost")
-    assert [one.state for one in told.parts()] == ["absent", "lost"]
+    states = [one.state for one in told.parts()]
+    assert states in (["absent", "lost"], ["lost"])  # admin may start after the first attempt
     told.harness.stop()
 
 

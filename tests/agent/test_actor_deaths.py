@@ -47,7 +47,7 @@ def is_whole(agent: Agent) -> bool:
         health.get("members_alive") == 3
         and health.get("routers") == ROUTERS
         and health.get("routes") == "settled"
-        and bool(agent.process_id_of("monitor/web"))
+        and bool(agent.process_id_of("monitors-1"))
     )
 
 
@@ -60,7 +60,7 @@ def is_whole(agent: Agent) -> bool:
         "admin",
         "services",
         "checks",
-        "monitor/web",
+        "monitors-1",
         "supervisor",
         "actor-system",
     ],
@@ -68,6 +68,7 @@ def is_whole(agent: Agent) -> bool:
 def test_killed_process_is_back_within_5_s(cluster: list[Agent], actor: str) -> None:
     victim, *others = cluster
     before = victim.process_id_of(actor)
+    judged = len(victim.events("service_health_changed"))
 
     os.kill(before, signal.SIGKILL)
     killed_at_s = time.monotonic()
@@ -81,13 +82,20 @@ def test_killed_process_is_back_within_5_s(cluster: list[Agent], actor: str) -> 
     wait_until(lambda: is_whole(victim), timeout_s=10, what=lambda: f"whole: {victim.health()}")
     assert all(is_whole(other) for other in others)
     assert victim.process.is_running
+    if actor == "monitors-1":  # its monitors go on from what the last ones concluded
+        assert len(victim.events("service_health_changed")) == judged
 
 
 @pytest.mark.scenario(42)
 def test_hung_process_is_detected_and_replaced(tmp_path: Path) -> None:
-    impatient = {"supervisor": {"ping_interval_s": 0.3, "ping_timeout_s": 1.0}}
+    closed = {"name": "closed", "address": f"127.0.0.1:{free_port()}"}
+    impatient = {
+        "supervisor": {"ping_interval_s": 0.3, "ping_timeout_s": 1.0},
+        "static_services": [closed],
+    }
     with agents(tmp_path, 1, settings=impatient) as (agent,):
-        for actor in ("gossip", "http", "supervisor", "actor-system"):
+        wait_until(lambda: agent.process_id_of("monitors-1"), timeout_s=5, what="the monitor")
+        for actor in ("gossip", "http", "monitors-1", "light", "supervisor", "actor-system"):
             before = agent.process_id_of(actor)
 
             os.kill(before, signal.SIGSTOP)

@@ -82,15 +82,16 @@ def test_new_monitor_receives_its_name_directory_and_observation(parent: Parent)
     assert news == observation("web")
 
 
-def test_monitors_are_created_a_few_per_tick(parent: Parent) -> None:
-    parent.observe(*[f"web{number}" for number in range(20)])
+def test_monitors_are_created_many_per_tick_and_share_hosts(parent: Parent) -> None:
+    parent.observe(*[f"web{number}" for number in range(300)])
 
     counts = []
-    for _ in range(4):
+    for _ in range(5):
         parent.pass_time(0.1)
-        counts.append(len(parent.children()))
+        counts.append((len(parent.children()), len(parent.harness.runtime.hosts)))
 
-    assert counts == [8, 16, 20, 20]
+    assert counts == [(64, 1), (128, 1), (192, 1), (256, 1), (300, 2)]
+    assert parent.harness.sent_to("host-0")[0].name == "monitors-1"
 
 
 def test_restarted_monitor_receives_the_last_state_and_observation(parent: Parent) -> None:
@@ -121,34 +122,35 @@ def test_vanished_service_is_withdrawn_and_its_process_ended(parent: Parent) -> 
     assert len(parent.children()) == 1
 
 
-def test_monitor_that_does_not_answer_is_killed_and_replaced(parent: Parent) -> None:
-    killed = parent.harness.runtime.killed
+def test_host_that_does_not_answer_is_killed_and_its_monitors_are_replaced(parent: Parent) -> None:
+    runtime = parent.harness.runtime
     parent.observe("web")
     parent.pass_time(0.1)
-    parent.harness.deliver(
-        ActorStarted(name="monitor/web", process_id=7), sender=parent.children()[0]
-    )
+    host = runtime.hosts[0]
+    parent.harness.deliver(ActorStarted(name="monitors-1", process_id=7), sender=host)
 
-    parent.pass_time(5.0)
-    parent.harness.deliver(ActorPong(name="monitor/web", seq_no=0), sender=parent.children()[0])
-    parent.pass_time(14.0)
-    assert killed == []
     parent.pass_time(2.0)
-    assert killed == ["child-0"]
-    parent.die(0)
+    parent.harness.deliver(ActorPong(name="monitors-1", seq_no=0), sender=host)
+    parent.pass_time(11.0)
+    assert runtime.killed == []
+    parent.pass_time(2.0)
+    assert runtime.killed == ["host-0"]
+    for ended in (host, parent.children()[0]):  # as the kernel reports it
+        parent.harness.deliver(ChildActorExited(ended))
     parent.pass_time(1.0)
 
-    assert parent.sent_to_child(0).count(ActorPing(seq_no=0)) == 4
+    assert parent.harness.sent_to("host-0").count(ActorPing(seq_no=0)) == 7
     assert parent.sent_to_child(1)[0].name == "monitor/web"
+    assert len(runtime.hosts) == 2
 
 
-def test_monitor_that_never_started_is_killed(parent: Parent) -> None:
+def test_host_that_never_started_is_killed(parent: Parent) -> None:
     parent.observe("web")
     parent.pass_time(0.1)
 
     parent.pass_time(20.0)
 
-    assert parent.harness.runtime.killed == ["child-0"]
+    assert parent.harness.runtime.killed == ["host-0"]
 
 
 def test_monitors_receive_directory_changes_of_their_neighbours_only(parent: Parent) -> None:

@@ -94,12 +94,12 @@ def test_what_has_arrived_together_is_saved_with_one_write(
         sync(file)
 
     monkeypatch.setattr(os, "fdatasync", count)
-    monkeypatch.setattr("actors.shell.has_more_arrived", lambda: True)
+    alone.harness.runtime.has_more_arrived = True
     for number in range(1, 6):
         alone.propose(f"lease-{number}", number)
     assert not syncs
     assert not messages_of(RaftCommitted, alone.harness.sent)
-    monkeypatch.setattr("actors.shell.has_more_arrived", lambda: False)
+    alone.harness.runtime.has_more_arrived = False
     alone.propose("lease-6", 6)
 
     assert len(syncs) == 1
@@ -407,9 +407,8 @@ def test_subscribers_see_a_leader_only_while_no_cluster_with_a_lower_id_exists(
 
 
 def test_snapshot_that_is_not_a_lease_table_is_refused_before_it_is_saved(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(os, "_exit", lambda code: pytest.fail(f"ended with {code}"))
     shell = start(expect=3)
     shell.sees("gamma")
     snapshot = RaftSnapshotRequest(

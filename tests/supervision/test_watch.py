@@ -53,7 +53,12 @@ def states(watch: Watch) -> dict[str, str]:
 def test_actors_are_created_in_order_and_then_receive_the_directory() -> None:
     watch = Watch(specs(), POLICY)
 
-    assert watch.tick(0.0) == [Create("gossip"), Create("http"), Create("docker"), Announce()]
+    assert watch.tick(0.0) == [
+        Create("gossip"),
+        Create("http"),
+        Create("docker", "light"),
+        Announce(),
+    ]
     assert watch.tick(0.1) == []
 
 
@@ -79,7 +84,7 @@ def test_dead_actor_is_restarted_after_the_back_off_and_the_directory_is_sent() 
 
     assert of_kind(Create, watch.tick(100.19)) == []
     again = watch.tick(100.2)
-    assert of_kind(Create, again) == [Create("docker")]
+    assert of_kind(Create, again) == [Create("docker", "light")]
     assert of_kind(Announce, again)
     watch.started("docker", 2, 100.3)
     assert states(watch)["docker"] == "running"
@@ -92,7 +97,7 @@ def test_actor_past_the_restart_limit_is_retried_slowly_and_loudly_while_others_
     for _ in range(RESTART.count_max):
         watch.exited("docker", now_s)
         now_s += 5.0
-        assert Create("docker") in watch.tick(now_s)
+        assert Create("docker", "light") in watch.tick(now_s)
 
     for wait_s in (5.0, 10.0, 20.0, 40.0, 60.0, 60.0):
         note = of_kind(Note, watch.exited("docker", now_s))[0]
@@ -101,7 +106,7 @@ def test_actor_past_the_restart_limit_is_retried_slowly_and_loudly_while_others_
         assert watch.status(now_s)[2].next_try_in_s == pytest.approx(wait_s)
         assert Create("docker") not in watch.tick(now_s + wait_s - 0.1)
         now_s += wait_s
-        assert Create("docker") in watch.tick(now_s)
+        assert Create("docker", "light") in watch.tick(now_s)
 
     watch.started("docker", 2, now_s)
     assert states(watch)["docker"] == "running"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,42 +12,19 @@ import pytest
 from thespian.actors import (
     ActorAddress,
     ActorExitRequest,
-    ActorSystem,
     ActorSystemConventionUpdate,
     ActorTypeDispatcher,
     ChildActorExited,
     InvalidActorSpecification,
 )
 
-from actors.transport.delivery import TransportSettings
 from actors.transport.process import running_processes, start_time_ticks
-from actors.transport.system_base import NodeSystemBase
-from actors.transport.transport import claim_name
 from constellation.transport.address import ActorRef
 from messages.base import Message
-from rigs.loopback import loopback_addresses
-from rigs.ports import free_port
 from rigs.processes import wait_until
+from tests.transport.systems import Node, PairAsk, PairTell, nodes
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-KEY = b"k" * 32
-
-
-class PairAsk(Message):
-    """Ask an actor something.  Answered by `PairTell`."""
-
-    crosses_nodes = True
-
-    what: str = ""
-
-
-class PairTell(Message):
-    """Answer to `PairAsk`."""
-
-    crosses_nodes = True
-
-    text: str = ""
 
 
 class PairInside(Message):
@@ -63,7 +38,7 @@ class Worker(ActorTypeDispatcher):
 
     def receiveMsg_PairAsk(self, message: PairAsk, sender: ActorAddress) -> None:
         if message.what == "name":
-            claim_name("worker")
+            self._myRef.claim_name("worker")
         if message.what == "inside":
             self.send(sender, PairTell(text=str(self.inside_count)))
             return
@@ -157,45 +132,6 @@ class Watcher(ActorTypeDispatcher):
             self.known.append(node)
         else:
             self.known.remove(node)
-
-
-class Node:
-    """One actor system."""
-
-    def __init__(self, directory: Path, host: str, port: int, leaders: list[str]) -> None:
-        directory.mkdir()
-        self.directory, self.host, self.port = directory, host, port
-        listener = socket.create_server((host, port))
-        settings = TransportSettings(host, port, KEY, directory, listener, user_timeout_s=2.0)
-        self.base = NodeSystemBase(settings, title=f"test {port}", leaders=leaders)
-        self.system = ActorSystem(systemBase=self.base, transientUnique=True)
-
-    def make(self, kind: type) -> ActorAddress:
-        return self.system.createActor(kind)
-
-    def ask(self, actor: ActorAddress, what: str = "", timeout_s: float = 5.0) -> str | None:
-        answer = self.system.ask(actor, PairAsk(what=what), timeout_s)
-        return answer.text if isinstance(answer, PairTell) else None
-
-
-@contextlib.contextmanager
-def nodes(directory: Path, count: int, leaders: int = 0) -> Iterator[list[Node]]:
-    hosts, port = loopback_addresses(count), free_port()
-    named = [f"{host}:{port}" for host in hosts[:leaders]]
-    made: list[Node] = []
-    try:
-        for host in hosts:
-            made.append(Node(directory / host, host, port, named))
-        yield made
-    finally:
-        for one in made:
-            one.base.close()
-        for one in made:
-            wait_until(
-                lambda one=one: not running_processes(one.directory),  # type: ignore[misc]
-                timeout_s=2,
-                what="all its processes to end",
-            )
 
 
 @pytest.fixture

@@ -141,16 +141,16 @@ def test_command_is_answered_on_the_connection_it_made(reactor: Reactor, node: N
     settings = TransportSettings(HOST, node.ref.port, CLUSTER_KEY)
     arrived: list[ActorEnvelope] = []
     command = Delivery(reactor, settings, "ext-1-1", arrived.append)
-    assert command.send(node.ref, b"\x01question") is Delivered.YES
+    assert command.send(command.ref, node.ref, b"\x01question") is Delivered.YES
     run_until(reactor, lambda: node.arrived)
 
-    assert node.delivery.send(command.ref, b"\x01answer") is Delivered.YES
+    assert node.delivery.send(node.ref, command.ref, b"\x01answer") is Delivered.YES
 
     run_until(reactor, lambda: arrived)
     assert arrived[0].payload == b"\x01answer"
     command.close()
     run_until(reactor, lambda: not node.delivery._peers_inbound)
-    assert node.delivery.send(command.ref, b"\x01answer") is Delivered.DEAD_TARGET
+    assert node.delivery.send(node.ref, command.ref, b"\x01answer") is Delivered.DEAD_TARGET
 
 
 @pytest.mark.slow
@@ -186,7 +186,7 @@ def test_dialled_node_cannot_answer_in_another_name(
     reactor: Reactor, node: Node, acceptor: Acceptor
 ) -> None:
     """In this node's own name it could order what only this node's processes may."""
-    node.delivery.send(ActorRef(*acceptor.node, ADMIN_ID), b"\x01question")
+    node.delivery.send(node.ref, ActorRef(*acceptor.node, ADMIN_ID), b"\x01question")
     run_until(reactor, lambda: acceptor.joined)
     before = len(node.arrived)
 

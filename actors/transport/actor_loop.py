@@ -1,0 +1,151 @@
+"""The actors of one process: one reactor, one set of connections, and an inbox for each actor.
+
+Most processes have one actor.  A host has several: their messages to one another skip the socket
+and are not encoded, since every message is immutable.  Inboxes take turns, so an actor with many
+messages does not keep its neighbours waiting.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable
+
+from thespian.actors import ActorAddress
+from thespian.system.transport import ReceiveEnvelope
+
+from actors.transport import payload, stats
+from actors.transport.delivery import Delivery, TransportSettings
+from actors.transport.reactor import Reactor
+from constellation.errors import WireError
+from constellation.transport.address import ActorRef
+from constellation.transport.envelope import ActorEnvelope
+
+POLL_EVERY = 64  # messages; in between, files and timers wait
+EARLY_ACTORS_MAX = 512
+EARLY_MESSAGES_MAX = 64  # of each
+
+Handler = Callable[[ReceiveEnvelope], object]
+
+
+class Inbox:
+    """What waits for one actor.  `handle` is None for the main actor: `Transport.run` has it."""
+
+    def __init__(self, ref: ActorRef, loop: ActorLoop, *, takes_turns: bool = True) -> None:
+        self.ref = ref
+        self.takes_turns = takes_turns
+        self.handle: Handler | None = None
+        self.waiting: deque[ReceiveEnvelope] = deque()
+        self._loop = loop
+        self._is_open = True
+
+    def put(self, envelope: ReceiveEnvelope) -> None:
+        """Queue a message; one for an actor that has ended is dropped."""
+        if self._is_open:
+            if not self.waiting and self.takes_turns:
+                self._loop.ready.append(self)
+            self.waiting.append(envelope)
+
+    def close(self) -> None:
+        """Drop what waits, and what still comes."""
+        self._is_open = False
+        self.waiting.clear()
+
+
+class ActorLoop:
+    """The inboxes of a process, and where their messages come from.
+
+    A message may arrive before its actor is created, which takes a message too: it waits.  Numbers
+    of seats grow, so a message for a lower one than the last is for an actor that has ended.
+    """
+
+    def __init__(
+        self, settings: TransportSettings, actor_id: str, listener: socket.socket | None = None
+    ) -> None:
+        self.reactor = Reactor()
+        self.ready: deque[Inbox] = deque()
+        self._inboxes: dict[str, Inbox] = {}  # by actor id, and by '@name'
+        self._polled_ago = 0
+        self._last_seat_no = 0
+        self._early: dict[str, Inbox] = {}  # of actors to be created, by actor id
+        self._soon: deque[Callable[[], object]] = deque()
+        self.delivery = Delivery(self.reactor, settings, actor_id, self._arrive, listener)
+
+    def open(self, ref: ActorRef) -> Inbox:
+        """Return a new inbox for the actor at `ref`, an address of this process."""
+        early = self._early.pop(ref.actor_id, None)
+        inbox = self._inboxes[ref.actor_id] = Inbox(ref, self)
+        self._last_seat_no = max(self._last_seat_no, ref.seat_no)
+        for envelope in early.waiting if early is not None else ():
+            inbox.put(envelope)
+        return inbox
+
+    def close(self, inbox: Inbox) -> None:
+        """Forget an actor that has ended, and its names."""
+        inbox.close()
+        self._inboxes = {key: one for key, one in self._inboxes.items() if one is not inbox}
+
+    def claim_name(self, name: str, inbox: Inbox) -> None:
+        """Let '@name' address the actor of `inbox`, on this node and from other nodes."""
+        self._inboxes[f"@{name}"] = inbox
+        self.delivery.claim_name(name)
+
+    def find(self, ref: ActorRef) -> Inbox | None:
+        """Return the inbox of an actor of this process; None if it is not one, or has ended."""
+        return self._inboxes.get(ref.actor_id) if ref.node == self.delivery.ref.node else None
+
+    def next(self) -> tuple[Inbox, ReceiveEnvelope] | None:
+        """Take the next message of the next actor; None if none waits."""
+        self._polled_ago += 1
+        if self._polled_ago >= POLL_EVERY:  # neighbours may write to one another without a pause
+            self._polled_ago = 0
+            self.reactor.poll(0.0)
+        while self._soon:
+            self._soon.popleft()()
+        while self.ready:
+            inbox = self.ready.popleft()
+            if inbox.waiting:
+                envelope = inbox.waiting.popleft()
+                if inbox.waiting:
+                    self.ready.append(inbox)
+                return inbox, envelope
+        return None
+
+    def call_soon(self, call: Callable[[], object]) -> None:
+        """Make a call in the thread of the loop.  May be called from any thread."""
+        self._soon.append(call)
+        self.reactor.wake()
+
+    def _arrive(self, envelope: ActorEnvelope) -> None:
+        try:
+            sender = ActorRef.parse(envelope.sender)
+            target = envelope.target_ref()
+            inbox = self._inboxes.get(target.actor_id) or self._early_inbox(target, sender)
+            if inbox is None:
+                self._refuse(target, sender)
+                return
+            message = payload.decode(
+                envelope.payload,
+                source=sender,
+                from_this_node=sender.node == self.delivery.ref.node,
+            )
+        except WireError as error:
+            # The frame was complete, so the connection continues; only this message is lost.
+            stats.refused(error.reason, source=envelope.sender, detail=str(error))
+            return
+        inbox.put(ReceiveEnvelope(ActorAddress(sender), message))
+
+    def _refuse(self, target: ActorRef, sender: ActorRef) -> None:
+        if sender.node == self.delivery.ref.node and 0 < target.seat_no <= self._last_seat_no:
+            stats.count("dropped", "actor_ended")  # it has just ended: as usual as a closed socket
+        else:
+            stats.refused("no_such_actor", source=str(sender), detail=str(target))
+
+    def _early_inbox(self, target: ActorRef, sender: ActorRef) -> Inbox | None:
+        """Return where messages wait for an actor that is to be created; None if none is."""
+        if target.seat_no <= self._last_seat_no or sender.node != self.delivery.ref.node:
+            return None
+        early = self._early.get(target.actor_id)
+        if early is None and len(self._early) < EARLY_ACTORS_MAX:
+            early = self._early[target.actor_id] = Inbox(target, self, takes_turns=False)
+        return early if early is not None and len(early.waiting) < EARLY_MESSAGES_MAX else None

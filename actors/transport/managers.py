@@ -1,0 +1,338 @@
+"""Thespian's managers of actors, changed: an actor in a process of its own, and one in a host.
+
+A host is a process whose main actor starts others beside itself.  Each of these has an address, an
+inbox and a manager of its own, and its parent is the actor that asked for it, which is also the
+parent of the host.  So the parent is told of the end of one actor by that actor's manager, and of
+the end of the whole process by the kernel, once for each actor in it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import contextvars
+import os
+import signal
+import sys
+import threading
+import traceback
+from functools import partial
+from typing import Any, NoReturn
+
+from thespian.actors import (
+    Actor,
+    ActorAddress,
+    ActorExitRequest,
+    InvalidActorSpecification,
+    NoCompatibleSystemForActor,
+    PoisonMessage,
+    ThespianWatch,
+)
+from thespian.system.multiprocCommon import ChildInfo, MultiProcManager
+from thespian.system.transport import ReceiveEnvelope, TransmitIntent
+from thespian.system.utilis import checkActorCapabilities
+
+from actors.transport.process import ChildProcess
+from actors.transport.transport import Endpoint, Seat, Transport, forget_inherited
+from constellation.errors import WireError
+from constellation.log import get_logger
+from constellation.transport.address import ActorRef
+from messages.base import Message
+from messages.lifecycle import HostedActorCreate
+
+log = get_logger(__name__)
+
+EXIT_FAILED = 70  # EX_SOFTWARE: the parent starts the actor again
+NO_LOGGER = ""  # falsy, so nothing is sent to it; with None Thespian would wait for a logger
+
+
+def is_hosted(address: ActorAddress) -> bool:
+    """Return whether that actor lives in the process of another."""
+    details = address.addressDetails
+    return isinstance(details, ActorRef) and details.process_id != details.actor_id
+
+
+class ActorFailedError(BaseException):
+    """An actor in a host has failed, and said why.  Not to be caught on the way to its manager."""
+
+
+class Replicator:
+    """Creates actors, for the admin and for every actor."""
+
+    transport: Transport
+    capabilities: dict[str, Any]
+    address: ActorAddress
+    _child_procs: list[ChildInfo]
+
+    def _startChildActor(
+        self,
+        childAddr: ActorAddress,
+        childClass: type[Actor] | str,
+        globalName: str | None,
+        parentAddr: ActorAddress,
+        notifyAddr: ActorAddress,
+        childRequirements: object = None,
+        sourceHash: str | None = None,
+        sourceToLoad: object = None,
+    ) -> None:
+        actor_class = loaded_class(childClass)
+        if not checkActorCapabilities(actor_class, self.capabilities, childRequirements):
+            raise NoCompatibleSystemForActor(actor_class, "this node lacks a required capability")
+        endpoint = self.transport.child_endpoint()
+        run = partial(_run_actor, actor_class, endpoint, parentAddr, self.capabilities, globalName)
+        try:
+            child = ChildProcess(run)
+        except OSError as error:  # Thespian reports the child as ended, and not why
+            log.error("process_not_created", kind=actor_class.__name__, why=error.strerror)  # noqa: TRY400 - expected: no traceback
+            raise
+        finally:
+            endpoint.listener.close()
+        instance = childAddr.addressDetails.addressInstanceNum
+        info = ChildInfo(childAddr, actor_class, child, instance)
+        info.childRealAddr = ActorAddress(endpoint.ref)
+        self._child_procs = [*getattr(self, "_child_procs", ()), info]
+        self._pendingActorReady(instance, info.childRealAddr)  # type: ignore[attr-defined]
+
+    def _childExited(self, childAddr: ActorAddress) -> None:
+        """Forget a child that ended alone in its host.
+
+        All others are forgotten by `childDied`, which reports each of them.  Thespian's own would
+        forget all that are dead by now, and report none: a child that died while its parent handled
+        the death of another would be missing for ever.
+        """
+        if is_hosted(childAddr):
+            left = [one for one in self._children_known() if one.childRealAddr != childAddr]
+            self._child_procs = left
+
+    def _children_known(self) -> list[ChildInfo]:
+        return getattr(self, "_child_procs", [])
+
+    def _send_intent(self, intent: TransmitIntent, curtime: object = None) -> None:
+        self._send_intent_to_transport(intent)  # type: ignore[attr-defined]
+
+
+class NodeActorManager(Replicator, MultiProcManager):
+    """Runs an actor in its process.
+
+    Our own messages, which are most, bypass Thespian's bookkeeping: it formats each for a log that
+    is disabled, which costs more than everything else that is done for a message.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.hosted: dict[str, HostedActorManager] = {}  # by actor id
+
+    def actor_send(self, targetAddr: ActorAddress, msg: object) -> None:
+        """Send a message of the actor; special cases are left to Thespian."""
+        details = targetAddr.addressDetails
+        if isinstance(msg, Message) and isinstance(details, ActorRef):
+            try:
+                if self.transport.send_message(details, msg):
+                    return
+            except WireError:
+                log.debug(
+                    "message_not_encoded", kind=type(msg).__name__
+                )  # Thespian reports it below
+        super().actor_send(targetAddr, msg)
+
+    def handleMessages(self, envelope: ReceiveEnvelope) -> object:
+        """Hand a message to the actor.  One of ours that it fails at is not handed to it again."""
+        message = envelope.message
+        if not isinstance(message, Message) or self._receiveQueue or self._is_exiting:
+            return super().handleMessages(envelope)
+        try:
+            result = self.actorInst.receiveMessage(message, envelope.sender)
+        except Exception:
+            log.exception("message_failed", kind=type(message).__name__)
+            self.actor_send(envelope.sender, PoisonMessage(message, traceback.format_exc()))
+            result = None
+        self.transport.set_watch(result.filenos if isinstance(result, ThespianWatch) else [])
+        return True
+
+    @property
+    def _is_exiting(self) -> bool:
+        return bool(getattr(self, "_exiting", False))
+
+    def createActor(
+        self,
+        newActorClass: type[Actor],
+        targetActorRequirements: object,
+        globalName: str | None,
+        sourceHash: str | None = None,
+    ) -> ActorAddress:
+        """Create a child, and return the address that is valid everywhere."""
+        local = super().createActor(newActorClass, targetActorRequirements, globalName, sourceHash)
+        return self._addrManager.exportAddr(local) or local
+
+    def kill_child(self, address: ActorAddress) -> None:
+        """Kill the process of a child, if it still runs."""
+        with contextlib.suppress(LookupError):  # it has ended already
+            self._process_of(address).kill()
+
+    host: Actor | None = None  # the main actor of this process, if this one is another
+
+    def claim_name(self, name: str) -> None:
+        """Let '@name' address this actor."""
+        self.transport.claim_name(name)
+
+    @property
+    def has_more_arrived(self) -> bool:
+        """Whether received messages wait to be handled."""
+        return self.transport.has_arrived
+
+    def fail(self) -> NoReturn:
+        """End this process at once: its actor has failed."""
+        os._exit(EXIT_FAILED)
+
+    # Hosts: the parent's side.
+
+    def create_in_host(self, host: ActorAddress, actor_class: type[Actor]) -> ActorAddress:
+        """Create a child in the process of `host`, itself a child; messages to it may follow.
+
+        As with `createActor`, a child that could not be created is reported as ended.
+        """
+        local = self._addrManager.createLocalAddress()
+        instance = local.addressDetails.addressInstanceNum
+        try:
+            process = self._process_of(host)
+        except LookupError:  # it could not be created, or has just ended
+            self._retryPendingChildOperations(instance, None)
+            return local
+        address = ActorAddress(self.transport.child_seat(host.addressDetails))
+        info = ChildInfo(local, actor_class, process, instance)
+        info.childRealAddr = address
+        self._child_procs = [*self._children_known(), info]
+        self._pendingActorReady(instance, address)
+        named = f"{actor_class.__module__}.{actor_class.__name__}"
+        create = HostedActorCreate(actor_class=named, address=str(address.addressDetails))
+        self.actor_send(host, create)
+        return address
+
+    def _process_of(self, child: ActorAddress) -> ChildProcess:
+        for info in self._children_known():
+            if info.childRealAddr == child:
+                process: ChildProcess = info.childProc
+                return process
+        raise LookupError(f"{child} is not a child of this actor")
+
+    # Hosts: the host's side.
+
+    def seat(self, ref: ActorRef, actor_class: str, parent: ActorAddress) -> None:
+        """Start an actor at `ref`, an address of this process, as a child of `parent`.
+
+        Raises:
+            InvalidActorSpecification: no class of that name is loaded.
+        """
+        transport = Transport(Seat(self.transport.loop, ref, partial(self._unseat, ref)))
+        manager = HostedActorManager(
+            loaded_class(actor_class), None, transport, *_unused(parent, self.capabilities)
+        )
+        manager.host = self.actorInst
+        self.hosted[ref.actor_id] = manager
+        manager.begin()
+
+    def _unseat(self, ref: ActorRef) -> None:
+        self.hosted.pop(ref.actor_id, None)
+        self.actorInst.on_seats_changed()
+
+    def end_hosted(self) -> None:
+        """End the other actors of this process, which ends."""
+        for manager in [*self.hosted.values()]:
+            manager.end(ReceiveEnvelope(manager.parent, ActorExitRequest()))
+
+
+class HostedActorManager(NodeActorManager):
+    """Runs an actor in a process with others."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.context = contextvars.copy_context()  # it holds what each event of this actor says
+
+    def begin(self) -> None:
+        """Create the actor; from now on it is handed its messages."""
+        self.asLogger = NO_LOGGER
+        self.transport.inbox.handle = lambda envelope: self.context.run(
+            self.handleMessages, envelope
+        )
+        self.context.run(self._createInstance)
+        if self.actorInst is None:  # logged, and its parent is told
+            self.transport.abort_run()
+            self.transport.close()
+
+    def end(self, request: ReceiveEnvelope) -> None:
+        """End the actor now, before the messages that wait for it."""
+        self.context.run(self.handleMessages, request)
+
+    @property
+    def parent(self) -> ActorAddress:
+        """The parent's address."""
+        return self._parentAddr
+
+    def handleMessages(self, envelope: ReceiveEnvelope) -> object:
+        """Hand a message to the actor; a failure ends this actor, and no other."""
+        try:
+            result = super().handleMessages(envelope)
+        except ActorFailedError:
+            self._abandon()
+            return True
+        if self._is_exiting:
+            self.transport.close()
+        return result
+
+    def createActor(self, *_: Any, **__: Any) -> ActorAddress:
+        """Refuse: its neighbours may have threads, of which a fork would copy half."""
+        raise RuntimeError("an actor in a host creates no children: give it a process of its own")
+
+    def fail(self) -> NoReturn:
+        """End this actor, from any thread: unwind what it does now, and tell its parent."""
+        if threading.current_thread() is not threading.main_thread():
+            self.transport.loop.call_soon(self._abandon)
+        raise ActorFailedError
+
+    def _abandon(self) -> None:
+        if not self._is_exiting:
+            self._exiting = True
+            atexit.unregister(self._shutdownActor)
+            self.transport.set_watch(())
+            self.actorInst.on_abandoned()
+            self._sayGoodbye()
+            self.transport.abort_run()
+            self.transport.close()
+
+
+def _run_actor(
+    actor_class: type[Actor],
+    endpoint: Endpoint,
+    parent: ActorAddress,
+    capabilities: dict[str, Any],
+    global_name: str | None,
+) -> None:
+    forget_inherited()
+    transport = Transport(endpoint)
+    manager = NodeActorManager(actor_class, global_name, transport, *_unused(parent, capabilities))
+    manager.asLogger = NO_LOGGER
+    signal.signal(signal.SIGCHLD, manager.signalChildDied)
+    manager.run()
+    transport.close()
+
+
+def _unused(parent: ActorAddress, capabilities: dict[str, Any]) -> tuple[Any, ...]:
+    """Return a manager's further arguments, most of them for what does not exist here."""
+    admin = Transport.getAdminAddr(capabilities)
+    return None, None, parent, admin, None, capabilities, None, None
+
+
+def loaded_class(named: type[Actor] | str) -> type[Actor]:
+    """Return an actor class, if need be by its dotted name.
+
+    Raises:
+        InvalidActorSpecification: no such class is loaded; nothing is imported for it.
+    """
+    if isinstance(named, str):
+        module, _, name = named.rpartition(".")
+        found = getattr(sys.modules.get(module), name, None)
+    else:
+        found = named
+    if not isinstance(found, type) or not issubclass(found, Actor):
+        raise InvalidActorSpecification(named, "no actor class of that name is loaded")
+    return found
