@@ -195,19 +195,43 @@ def _changed_services(
     """Return `services` and `service_of` after a change; an instance may change its service."""
     if not new and not gone:
         return view.services, view.service_of
-    services, moved = _copy(view.services), dict[InstanceId, str | None]()
+    made: dict[str, dict[InstanceId, ServiceState]] = {}  # of the services that change
+    moved: dict[InstanceId, str | None] = {}
+
+    def instances(service: str) -> dict[InstanceId, ServiceState]:
+        if service not in made:
+            made[service] = dict(view.services.get(service, {}))
+        return made[service]
+
     for item in new:
         one, service = InstanceId(item.node, item.state.key), item.state.service
         before = moved.get(one, view.service_of.get(one))
         if before != service:
-            _remove_instance(services, before, one)
+            if before is not None:
+                del instances(before)[one]
             moved[one] = service
-        services[service] = MappingProxyType({**services.get(service, {}), one: item.state})
+        instances(service)[one] = item.state
     for name, node in gone:
         one = InstanceId(node, name)
-        _remove_instance(services, moved.get(one, view.service_of.get(one)), one)
+        before = moved.get(one, view.service_of.get(one))
+        if before is not None:
+            del instances(before)[one]
         moved[one] = None
-    return MappingProxyType(services), _moved(view.service_of, moved)
+    return _with_services(view.services, made), _moved(view.service_of, moved)
+
+
+def _with_services(
+    old: Mapping[str, Mapping[InstanceId, ServiceState]],
+    made: Mapping[str, dict[InstanceId, ServiceState]],
+) -> Mapping[str, Mapping[InstanceId, ServiceState]]:
+    """Return `old` with the instances of some services replaced."""
+    services = _copy(old)
+    for service, instances in made.items():
+        if instances:
+            services[service] = MappingProxyType(instances)
+        else:
+            services.pop(service, None)
+    return MappingProxyType(services)
 
 
 def _moved(
@@ -223,17 +247,6 @@ def _moved(
         else:
             service_of[one] = service
     return MappingProxyType(service_of)
-
-
-def _remove_instance(
-    services: dict[str, Mapping[InstanceId, ServiceState]], service: str | None, one: InstanceId
-) -> None:
-    if service is None:
-        return
-    rest = {other: state for other, state in services[service].items() if other != one}
-    services[service] = MappingProxyType(rest)
-    if not rest:
-        del services[service]
 
 
 def _changed_by_node(

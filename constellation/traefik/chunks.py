@@ -11,6 +11,7 @@ import hashlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from zlib import crc32
 
 from constellation.traefik.elements import ElementKey
@@ -41,11 +42,8 @@ class Chunk:
         self.data = b",".join([piece for _, _, piece in pieces])
         self.digest = digest_of(self.data)
         self._keys = [key for _, key, _ in pieces]
-        self._ends = array("I")
-        end = -1
-        for _, _, piece in pieces:
-            end += 1 + len(piece)
-            self._ends.append(end)
+        lengths = [len(piece) + 1 for _, _, piece in pieces]  # with a comma
+        self._ends = array("I", accumulate(lengths))
 
     def find(self, name: str) -> tuple[ElementKey, bytes] | None:
         """Return the key and the piece of an element; None: it is not here."""
@@ -60,8 +58,8 @@ class Chunk:
             yield name, self._keys[index], self._piece(index)
 
     def _piece(self, index: int) -> bytes:
-        begin = self._ends[index - 1] + 1 if index else 0
-        return self.data[begin : self._ends[index]]
+        begin = self._ends[index - 1] if index else 0
+        return self.data[begin : self._ends[index] - 1]
 
 
 class Chunks:
@@ -111,7 +109,9 @@ class Chunks:
 
     def _apply(self) -> None:
         changed: dict[int, list[str]] = {}
-        for name in self._changed:
+        if not self._chunks:
+            changed[0] = [*self._changed]
+        for name in self._changed if self._chunks else ():
             changed.setdefault(self._index(name), []).append(name)
         for index in sorted(changed, reverse=True):  # so that the smaller ones stay valid
             self._replace(index, changed[index])
@@ -142,9 +142,11 @@ class Chunks:
     def _split(self, pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
         begin = 0
         for index, (name, _, _) in enumerate(pieces, 1):
-            if index == len(pieces) or self._is_last(name):
+            if self._is_last(name):
                 yield pieces[begin:index]
                 begin = index
+        if begin < len(pieces):
+            yield pieces[begin:]
 
     def _is_last(self, name: str) -> bool:
         """Return whether a chunk ends at this name."""

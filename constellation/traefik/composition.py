@@ -84,7 +84,8 @@ class Composition:
         in the cluster, or of one service that is apart on each node the one on theirs.  If there is
         none, or several, it is a key that is not in `services`.
         """
-        return self._find(self._service_keys(protocol, name), whose)
+        own = self._own(_written(protocol, name), whose.owner)
+        return own or self._find(self._service_keys(protocol, name), whose)
 
     def find_middleware(self, protocol: Protocol, name: str, whose: Whose) -> ElementKey:
         """Return the middleware that the labels of `whose` mean by `name`, as `find_service`."""
@@ -93,9 +94,8 @@ class Composition:
     def _find(self, keys: Sequence[ElementKey], whose: Whose) -> ElementKey:
         """Return what `whose` mean by the first of `keys` that is nearest to them."""
         for key in keys:
-            own = self.meanings.get(key, {}).get(whose.owner)
-            if own is not None:
-                return own.key
+            if own := self._own(key, whose.owner):
+                return own
         for is_near in (True, False):
             for key in keys:
                 found = {
@@ -107,6 +107,12 @@ class Composition:
                     is_clear = len(found) == 1 and (is_near or not self._is_disputed(key))
                     return found.pop() if is_clear else self._on_node(key, whose)
         return keys[0]
+
+    def _own(self, key: ElementKey, owner: Owner) -> ElementKey | None:
+        """Return what the labels of `owner` define as `key`; None: they do not."""
+        meanings = self.meanings.get(key)
+        own = meanings.get(owner) if meanings is not None else None
+        return own.key if own is not None else None
 
     def _on_node(self, key: ElementKey, whose: Whose) -> ElementKey:
         """Return what one service that is apart on each node means by `key` where `whose` are."""
@@ -128,7 +134,7 @@ class Composition:
 
     def _service_keys(self, protocol: Protocol, name: str) -> list[ElementKey]:
         """Return the keys that `name` may stand for, in order.  A name from labels has no dot."""
-        written = ElementKey(protocol, "services", name, HOST if "." in name else LABELS)
+        written = _written(protocol, name)
         if name.endswith(f".{self.domain}"):
             return [written]
         labels = distinct_label(Owner(name)), dns_label(name)
@@ -137,7 +143,7 @@ class Composition:
 
     def missing_of(self, key: ElementKey) -> str:
         """Return why the middleware `key` cannot be used; empty: it can."""
-        if self._is_ambiguous(key):
+        if key not in self.middlewares and self._is_ambiguous(key):
             return f"several services define the middleware {key.name[:64]!r}, differently"
         return missing_of(key, self.middlewares, self.service_missing)
 
@@ -157,17 +163,23 @@ class Composition:
     def _is_ambiguous(self, key: ElementKey) -> bool:
         return len({meaning.key for meaning in self.meanings.get(key, {}).values()}) > 1
 
-    def needs_of(self, named: Iterable[ElementKey]) -> frozenset[ElementKey]:
-        """Return every key that `named` may stand for, without those of other providers."""
+    def needs_of(self, named: Iterable[ElementKey], owner: Owner) -> set[ElementKey]:
+        """Return every key that the labels of `owner` may mean by those that they name.
+
+        Without those of other providers.  What `owner` defines comes first, so its labels mean
+        nothing else as long as it does.
+        """
         needs: set[ElementKey] = set()
         for key in named:
             if is_foreign(key.name):
                 continue
-            if key.section == "services":
-                needs.update(self._service_keys(key.protocol, key.name))
-            else:
+            if key.section != "services":
                 needs.add(key)
-        return frozenset(needs)
+            elif self._own(written := _written(key.protocol, key.name), owner):
+                needs.add(written)
+            else:
+                needs.update(self._service_keys(key.protocol, key.name))
+        return needs
 
     # Results.
 
@@ -193,3 +205,8 @@ class Composition:
         """Return what `key` has in the document."""
         found = self._parts.get(key, ())
         return (found,) if isinstance(found, ElementKey) else found
+
+
+def _written(protocol: Protocol, name: str) -> ElementKey:
+    """Return the key of the service that is called `name`; only a host name has a dot."""
+    return ElementKey(protocol, "services", name, HOST if "." in name else LABELS)

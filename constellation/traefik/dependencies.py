@@ -8,6 +8,7 @@ one is added later, whatever needs it is composed again.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 
 from constellation.traefik.elements import ElementKey
 from constellation.traefik.small import SetsByKey
@@ -20,16 +21,17 @@ class DependencyGraph:
         self._needs: dict[ElementKey, tuple[ElementKey, ...]] = {}
         self._dependents: SetsByKey[ElementKey, ElementKey] = SetsByKey()
 
-    def set_needs(self, key: ElementKey, needs: frozenset[ElementKey]) -> None:
+    def set_needs(self, key: ElementKey, needs: AbstractSet[ElementKey]) -> None:
         """Replace the edges that leave `key`."""
         before = self._needs.get(key, ())
-        if len(before) == len(needs) and needs.issuperset(before):
+        if len(before) == len(needs) and all(need in needs for need in before):
             return
         for need in before:
             if need not in needs:
                 self._dependents.discard(need, key)
-        for need in needs.difference(before):
-            self._dependents.add(need, key)
+        for need in needs:
+            if need not in before:
+                self._dependents.add(need, key)
         if needs:
             self._needs[key] = tuple(needs)
         else:

@@ -26,7 +26,10 @@ _TAG_CHARACTERS = 24
 
 def canonical(value: Any) -> bytes:
     """Return the canonical JSON of `value`, in UTF-8, which is also YAML."""
-    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", _ENCODER.encode(value)).encode()
+    text = _ENCODER.encode(value)
+    if not text.isascii() or "\x7f" in text:  # seldom, and the search takes a while
+        text = _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text.encode()
 
 
 class Body:

@@ -27,8 +27,10 @@ def meanings(composition: Composition, work: Work) -> None:
             composition.middlewares.pop(meaning.key, None)
         groups = by_owner(composition.contributions.to(key))
         definitions = _definitions(key, groups)
-        named = [name for one in definitions.values() for name in references_of(key.protocol, one)]
-        composition.graph.set_needs(key, composition.needs_of(named))
+        needs: set[ElementKey] = set()
+        for owner, one in definitions.items():
+            needs |= composition.needs_of(references_of(key.protocol, one), owner)
+        composition.graph.set_needs(key, needs)
         if definitions:
             composition.meanings[key] = _meanings(key, definitions, groups)
 

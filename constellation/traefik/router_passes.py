@@ -44,7 +44,7 @@ def common(composition: Composition, work: Work) -> None:
 def _compose(composition: Composition, key: ElementKey) -> None:
     made: dict[Owner, Parts] = {}
     rejected: list[Rejection] = []
-    needs: frozenset[ElementKey] = frozenset()
+    needs: set[ElementKey] = set()
     for owner, group in _groups(key, composition.contributions.to(key)).items():
         winner = winner_of(key, group)
         assert isinstance(winner.element, Router)
@@ -95,12 +95,12 @@ class _Router:
             composition.find_middleware(key.protocol, name, of) for name, of in named
         ]
 
-    def needs(self) -> frozenset[ElementKey]:
+    def needs(self) -> set[ElementKey]:
         """Return everything that the router depends on."""
         protocol = self._key.protocol
         named = [ElementKey(protocol, "services", self._router.service)]
         named += [ElementKey(protocol, "middlewares", name) for name, _ in self._named]
-        return self._composition.needs_of(named)
+        return self._composition.needs_of(named, self._owner.owner)
 
     def missing(self) -> list[tuple[str, str]]:
         """Return each option with a missing reference, and the reason."""

@@ -68,7 +68,7 @@ def _compose(
         assert isinstance(service, Service)
         found = backends(group.key, group.members, work.states, work.places)
         rejected += (*found.rejected, *group.rejected)
-        routed += (backend.instance for backend in found.serving)
+        routed += [backend.instance for backend in found.all if not backend.left_out]
         if not found.exist:
             continue  # none of them can be reached
         made = service_parts(group.key, service.config, found, settings, work.places)

@@ -88,18 +88,21 @@ _NO_SITES: frozenset[Site] = frozenset()
 
 def _apart(by: _Owners, states: States) -> list[_Owners]:
     """Return the owners that share the name, by group."""
-    groups: list[tuple[set[Site], _Owners]] = []
+    first_at: dict[Site, Owner] = {}
+    joined = {owner: owner for owner in by}  # each with another one of its group, or itself
+
+    def root(owner: Owner) -> Owner:
+        while (other := joined[owner]) != owner:
+            joined[owner] = owner = joined[other]  # so that the way is shorter next time
+        return owner
+
     for owner, own in by.items():
-        sites, joined = {*sites_of(own), *_twins(own, states)}, {owner: own}
-        others = []
-        for other in groups:
-            if sites & other[0]:
-                sites |= other[0]
-                joined |= other[1]
-            else:
-                others.append(other)
-        groups = [*others, (sites, joined)]
-    return [owners for _, owners in groups]
+        for site in {*sites_of(own), *_twins(own, states)}:
+            joined[root(owner)] = root(first_at.setdefault(site, owner))
+    groups: dict[Owner, _Owners] = {}
+    for owner, own in by.items():
+        groups.setdefault(root(owner), {})[owner] = own
+    return [*groups.values()]
 
 
 def _twins(own: Iterable[Contribution], states: States) -> Iterator[Site]:
