@@ -5,7 +5,7 @@ little memory of its own; most pages that it does not share are copies, made bec
 them was written: a new object in a hole between old ones, a counter in code that runs for the first
 times, a header that the cycle collector follows.  So before the first fork:
 
-- the validators of messages that most actors use are built;
+- the validators of all messages are built;
 - what each process does when it starts is done some times, since CPython rewrites code while it
   runs for the first times (PEP 659);
 - holes are filled, so that a new process puts its objects on new pages;
@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry
 from actors.metrics_report import metrics_report
 from actors.shell_counters import ShellCounters
 from constellation import wire
-from messages.base import build_shared
+from messages.base import build_all
 
 REHEARSALS = 10  # code is adapted after eight calls
 # CPython's allocator: blocks of one size lie in a pool, after its header.
@@ -39,7 +39,7 @@ _fillers: list[bytes] = []
 
 def share_pages() -> None:
     """Prepare this process; call it after all imports, and before anything is forked."""
-    build_shared()
+    build_all()
     for _ in range(REHEARSALS):
         _rehearse()
     for size in range(BLOCK_STEP_BYTES * 3, BLOCK_BYTES_MAX + 1, BLOCK_STEP_BYTES):

@@ -7,8 +7,6 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 REGISTRY: dict[str, type[Message]] = {}
-# Their messages are used by most actors.  A part is defined before what contains it.
-SHARED_MODULES = ("messages.lifecycle", "messages.metrics", "messages.monitor", "messages.gossip")
 
 
 class Message(BaseModel):
@@ -20,8 +18,8 @@ class Message(BaseModel):
     is_abstract: ClassVar[bool] = False
 
     # Input stays out of errors, and so out of logs: labels contain password hashes.
-    # Validators are built when first used: a process uses few of them, and all take as long to
-    # build as to import.
+    # Validators are built when first used: to build all takes as long as to import all, and an
+    # operator's command needs few.  An agent builds all, see `build_all`.
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
     )
@@ -46,8 +44,10 @@ class Message(BaseModel):
         REGISTRY[cls.__name__] = cls
 
 
-def build_shared() -> None:
-    """Build what most actors use, before they are forked: so that they share its memory."""
-    for kind in REGISTRY.values():
-        if kind.__module__ in SHARED_MODULES:
-            kind.model_rebuild()
+def build_all() -> None:
+    """Build the validators of all messages, before processes are forked.
+
+    A process that builds even one itself copies the pages of everything that takes part in it.
+    """
+    for kind in REGISTRY.values():  # a part is defined before what contains it
+        kind.model_rebuild()
