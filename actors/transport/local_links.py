@@ -151,10 +151,15 @@ class LocalInbound(Connection):
     def _read(self) -> bytes:
         if not self._is_new:
             return super()._read()
-        data, files, _, _ = socket.recv_fds(self.socket, RECEIVE_BYTES, 1)
+        flags = socket.MSG_CMSG_CLOEXEC
+        data, files, _, _ = socket.recv_fds(self.socket, RECEIVE_BYTES, 1, flags)
         self._is_new = False
-        if files:
-            self._passed = socket.socket(fileno=files[0])
+        for file in files:
+            try:
+                self._passed = socket.socket(fileno=file)
+            except OSError:
+                os.close(file)
+                raise
         return data
 
     def _frame(self, body: bytes) -> None:

@@ -246,9 +246,9 @@ def test_command_is_answered_by_every_actor_of_the_node(
     leases.delivery.close()
 
 
-@pytest.mark.parametrize("has_socket", [True, False])
+@pytest.mark.parametrize("passed", ["a socket", "no file", "a file"])
 def test_handover_that_is_none_is_refused_and_leaves_nothing_open(
-    reactor: Reactor, settings: TransportSettings, node: Process, raft: Process, has_socket: bool
+    reactor: Reactor, settings: TransportSettings, node: Process, raft: Process, passed: str
 ) -> None:
     before = open_files()
     with (
@@ -256,9 +256,12 @@ def test_handover_that_is_none_is_refused_and_leaves_nothing_open(
         socket.create_server((HOST, 0)) as given,
     ):
         local.connect(str(settings.socket_path("@raft")))
-        files = [given.fileno()] if has_socket else []
+        files = {"a socket": [given.fileno()], "no file": [], "a file": [0]}[passed]
         socket.send_fds(local, [frame(b"\x00\xff nonsense")], files)
-        run_until(reactor, lambda: stats.COUNTERS["refused", "malformed"])
+        run_for(reactor)
+        assert stats.COUNTERS["refused", "malformed"] == (passed != "a file")
+        local.settimeout(1.0)
+        assert local.recv(1) == b"", "it is hung up on"
 
     run_until(reactor, lambda: open_files() == before)
     assert raft.peers == 0
