@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -53,6 +54,8 @@ log = get_logger(__name__)
 
 COALESCE_S = 0.01  # changes within this time are sent as one message
 HOUSEKEEPING_S = 1.0  # between saves, and between resolutions of seed names
+HOUSEKEEPING_MAX_S = 2.0  # if nothing else happens
+PROBE_JITTER_S = 0.05  # the probe that ends the wait may come a little early
 LEAVE_POLL_S = 0.02
 LEAVE_TIMEOUT_S = 2.0
 KEY_SOURCES_MAX = 8
@@ -71,6 +74,8 @@ class GossipActor(AsyncShell):
         self._subscribers: dict[str, tuple[ServicesScope, Reply]] = {}
         self._found: tuple[Address, ...] = ()  # seeds found in the tailnet
         self._feed_armed = False
+        self._housekeeping_at_s = 0.0
+        self._housekeeping_due = asyncio.Event()
         self.saver: RetriedSave[Remembered] | None = None
         self._name_taken = False
         self._unsaved: AdapterError | None = None  # why something is not saved; None: all is saved
@@ -108,7 +113,7 @@ class GossipActor(AsyncShell):
             while True:
                 kept = self._memory(transport.node, kept)
                 await self._save(transport, kept)
-                await asyncio.sleep(HOUSEKEEPING_S)
+                await self._until_housekeeping()
                 transport.node.set_seeds(await self._seeds(settings.gossip))
                 self._arm_feed()
                 foreign = self._report_troubles(transport)
@@ -116,6 +121,14 @@ class GossipActor(AsyncShell):
                     self._ask_for_keys(transport, foreign, settings.actors.port)
         finally:
             await transport.close_sockets()
+
+    async def _until_housekeeping(self) -> None:
+        """Wait for a step of the node, as there is at every probe: another wakeup costs more."""
+        self._housekeeping_at_s = self._time() + HOUSEKEEPING_S - PROBE_JITTER_S
+        self._housekeeping_due.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HOUSEKEEPING_MAX_S):
+                await self._housekeeping_due.wait()
 
     async def _begin_life(self, memory: GossipMemory, kept: Remembered) -> int:
         """Return the incarnation of this life, saved before anything is sent under it."""
@@ -259,6 +272,8 @@ class GossipActor(AsyncShell):
 
     def _on_step(self) -> None:
         self._arm_feed()
+        if self._time() >= self._housekeeping_at_s:
+            self._housekeeping_due.set()
         if self.transport is not None and self.transport.node.name_taken != self._name_taken:
             self._name_taken = not self._name_taken
             self._report_part()

@@ -9,6 +9,7 @@ exit code 1: the service manager starts everything afresh.
 
 from __future__ import annotations
 
+import gc
 import signal
 import time
 from collections.abc import Iterator
@@ -82,6 +83,7 @@ class Guardian:
         for spec in enabled_actors(self.settings):
             load(spec.actor)  # here, so that all processes share the memory of what it imports
         share_pages()
+        gc.enable()  # the start has disabled it
         while True:
             self._began_at_s = time.monotonic()
             life = self._life = self._start_life()

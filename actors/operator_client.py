@@ -12,9 +12,11 @@ from actors.transport.peer_links import CONNECT_TIMEOUT_S, SILENT
 from constellation.errors import AdapterError
 from constellation.settings.node import NodeSettings
 from messages.base import Message
+from messages.operator import ActorAbsent
 
 START_IT = "python -m constellation.start (or systemctl start constellation-agent)"
 USE_ITS_SETTINGS = "constellation --config FILE ..., as its user or as root"
+AGAIN_S = 0.1
 ADMIN = "admin"  # whoever is the node's admin actor now
 
 
@@ -26,14 +28,21 @@ def ask_agent(settings: NodeSettings, key: bytes, request: Message, *, timeout_s
     """
     host, port = settings.bind_address, settings.actors.port
     deadline_s = time.monotonic() + timeout_s
+    is_starting = False
     with closing(Conversation(host, port, key)) as conversation:
         conversation.send(ADMIN, request)
         while (left_s := deadline_s - time.monotonic()) > 0:
             if failure := _failure(host, port):
                 raise failure
-            if (answer := conversation.receive(left_s)) is not None:
+            answer = conversation.receive(left_s)
+            if isinstance(answer, ActorAbsent):  # nobody has had the request: send it again
+                is_starting = True
+                time.sleep(min(AGAIN_S, left_s))
+                conversation.send(ADMIN, request)
+            elif answer is not None:
                 return answer
-    raise _stuck(_where(host, port), timeout_s)
+    where = _where(host, port)
+    raise _absent(where, timeout_s) if is_starting else _stuck(where, timeout_s)
 
 
 def _failure(host: str, port: int) -> AdapterError | None:
@@ -61,6 +70,14 @@ def _failure(host: str, port: int) -> AdapterError | None:
 
 def _where(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _absent(where: str, timeout_s: float) -> AdapterError:
+    return AdapterError(
+        f"the agent at {where} does not answer operators yet",
+        why=f"its admin actor has not run for {timeout_s:g} s; the agent may be starting",
+        fix="retry; if that persists, see its log",
+    )
 
 
 def _stuck(where: str, timeout_s: float) -> AdapterError:

@@ -193,26 +193,28 @@ class RaftActor(ShellActor):
     def _perform_batch(self, batch: Batch, now_s: float) -> None:
         """Perform the fields of a batch in the order in which it declares them."""
         self._send_all(batch.early_sends)
+        began_s = self.now_s()
+        try:
+            self._save(batch)
+        except AdapterError as error:
+            self._close()
+            self.host.save_failed(error, now_s)
+            return
+        finally:
+            ended_s = self.now_s()
+            # A leader with a slow disk must not become patient with itself.
+            self.lateness.worked(began_s, ended_s)
+        self._send_all(batch.sends)
+        with sending_together():
+            for effect in self.host.saved(batch).local:
+                self._perform_local(effect)
+        self.metrics.performed(batch, saved_in_s=ended_s - began_s)
+
+    def _save(self, batch: Batch) -> None:
         if batch.saves:
             store = self.store
             assert store is not None, "a host that serves has a store"
-            began_s = self.now_s()
-            try:
-                with self.metrics.saving():
-                    self._disk.run(lambda: store.save(batch.saves))
-            except AdapterError as error:
-                self._close()
-                self.host.save_failed(error, now_s)
-                return
-            finally:
-                # A leader with a slow disk must not become patient with itself.
-                self.lateness.worked(began_s, self.now_s())
-        self.host.saved(batch)
-        self._send_all(batch.sends)
-        with sending_together():
-            for effect in batch.local:
-                self._perform_local(effect)
-        self.metrics.performed(batch)
+            self._disk.run(lambda: store.save(batch.saves))
 
     def _perform_local(self, effect: LocalEffect) -> None:
         match effect:

@@ -42,7 +42,6 @@ def share_pages() -> None:
     build_shared()
     for _ in range(REHEARSALS):
         _rehearse()
-    gc.collect()
     for size in range(BLOCK_STEP_BYTES * 3, BLOCK_BYTES_MAX + 1, BLOCK_STEP_BYTES):
         _fill_holes(size)
     _tune_malloc()

@@ -26,4 +26,10 @@ supervision    when to start an actor again, and when to give up
 wellness       whether the cluster is well, and if not, why
 """
 
+import os
+
+# Pydantic would read the metadata of all installed packages for plugins.  None is wanted: one that
+# came with another program could change what messages and settings may contain.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 __version__ = "0.1.0"

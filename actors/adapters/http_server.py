@@ -260,6 +260,7 @@ class _Clients:
         self.count = count
         self.now_s = asyncio.get_running_loop().time
         self.connections: set[_Connection] = set()
+        self.used = asyncio.Event()  # there are connections to sweep
 
     def admit(self, new: _Connection) -> bool:
         """Return whether a new connection is accepted, perhaps instead of another."""
@@ -267,6 +268,7 @@ class _Clients:
             self.count("refused")
             return False
         self.connections.add(new)
+        self.used.set()
         return True
 
     def forget(self, closed: _Connection) -> None:
@@ -290,6 +292,8 @@ class _Clients:
             limit_s = limits.idle_timeout_s if one.requests_count else limits.head_timeout_s
             if now_s - one.active_at_s > limit_s:
                 self._abort(one)
+        if not self.connections:
+            self.used.clear()
 
     def _evict(self) -> bool:
         now_s = self.now_s()
@@ -360,6 +364,7 @@ class HttpServer:
 
     async def _sweep(self, clients: _Clients) -> None:
         while True:
+            await clients.used.wait()
             await asyncio.sleep(SWEEP_INTERVAL_S)
             clients.sweep()
 

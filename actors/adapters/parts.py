@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
+from actors.adapters.docker_knock import why_away
 from constellation.settings.agent import Settings
 
 CONNECT_TIMEOUT_S = 1.0
@@ -27,9 +28,6 @@ def find_missing(settings: Settings) -> tuple[MissingPart, ...]:
 def _docker(settings: Settings) -> MissingPart | None:
     if not settings.docker.enabled:
         return None
-    # Not above: a node without Docker has no use for its client, which is large.
-    from actors.adapters.docker import why_away  # noqa: PLC0415
-
     away = why_away(settings.docker, CONNECT_TIMEOUT_S)
     if away is None:
         return None

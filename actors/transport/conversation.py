@@ -36,9 +36,9 @@ class Conversation:
         # A node that does not listen has port 0; the host part tells it from other commands.
         self._ref = ActorRef(f"client-{secrets.token_hex(8)}", 0, f"ext-{os.getpid()}-1")
         self._arrived: deque[Message] = deque()
-        self._reactor = Reactor()
+        self.reactor = Reactor()
         self._link = PeerLink(
-            self._reactor,
+            self.reactor,
             self._node,
             key=derive_key(cluster_key, b"actors"),
             identity=str(self._ref),
@@ -50,7 +50,7 @@ class Conversation:
     def close(self) -> None:
         """Close the connection."""
         self._link.close()
-        self._reactor.close()
+        self.reactor.close()
 
     def send(self, actor: str, message: Message) -> None:
         """Send to the actor of that name on the node."""
@@ -62,12 +62,16 @@ class Conversation:
         """Return the next message; None at the timeout, or as soon as something fails."""
         deadline_s = time.monotonic() + timeout_s
         failures = stats.failure_count()
-        while not self._arrived and stats.failure_count() == failures:
+        left_s = timeout_s
+        while not self._arrived and stats.failure_count() == failures and left_s >= 0:
+            self.reactor.poll(left_s)
             left_s = deadline_s - time.monotonic()
-            if left_s <= 0:
-                return None
-            self._reactor.poll(left_s)
         return self._arrived.popleft() if self._arrived else None
+
+    @property
+    def has_received(self) -> bool:
+        """Whether `receive` returns a message at once."""
+        return bool(self._arrived)
 
     def _on_body(self, body: bytes, source: str) -> None:
         envelope = ActorEnvelope.unpack(body)

@@ -11,6 +11,7 @@ cluster   `nodes`, `services` and `events`
 cordon    `cordon` and `uncordon`
 keys      `keys`
 keygen    `keygen`
+completion  `completion`: a script for the shell
 raft      `raft`, `leases` and `transfer`
 routes    `explain` and `rejected`
 

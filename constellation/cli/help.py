@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from constellation.cli.usage import Command, Option, below
 
 NAME = "constellation"
-WIDTH_MAX = 80  # longer lines are hard to read
+WIDTH_MIN, WIDTH_MAX = 40, 80  # shorter lines hold no word beside a name, longer are hard to read
 _INDENT = "  "
 _HELP_ROW = ("-h, --help", "Show this message.")
 
 
 def help_text(command: Command, program: Command, commands: Sequence[Command], width: int) -> str:
     """Return the help of `command`, which is one of `commands`, or the program itself."""
-    width = min(width, WIDTH_MAX) - 2
+    width = max(WIDTH_MIN, min(width, WIDTH_MAX)) - 2
     inner = [*below(commands, command)]
     own = [*map(_option_row, command.options), _HELP_ROW]
     shared = [] if command is program else [*map(_option_row, _inherited(program))]

@@ -9,6 +9,8 @@ from constellation.cli.usage import Argument, Command, Option
 
 DEFAULT_CONFIG = "/etc/constellation/agent.toml"
 
+SHELLS = ("bash", "zsh")
+
 _JSON = Option("--json", "as_json", "One JSON object, for programs.")
 _NODE = Argument("NODE", "node", "A node's name.")
 _KEY = Argument("ID", "key_id", "A key's id, or its first 4 or more digits.")
@@ -230,5 +232,13 @@ HERE = (
         "Print a new cluster key.",
         "constellation.cli.keygen:keygen",
         "Print a new cluster key; write it to the same file on every node.",
+    ),
+    Command(
+        "completion",
+        "Print a script that completes commands in a shell.",
+        "constellation.cli.completion:completion",
+        "Print a script that completes commands and options in bash or zsh.  For bash, add to "
+        "~/.bashrc:  source <(constellation completion bash)",
+        arguments=(Argument("SHELL", "shell", f"{' or '.join(SHELLS)}."),),
     ),
 )

@@ -93,7 +93,7 @@ class Refusals:
     def on_refused(self, seq_no: int, now_s: float) -> None:
         """Declare a suspect dead whose second round ends with a refusal."""
         for name, refused in list(self._refused.items()):
-            if refused.step == "connects" and refused.seq_no == seq_no:
+            if refused.seq_no == seq_no:
                 is_suspect = self._suspect(name) is not None
                 self._drop(name)
                 if is_suspect:

@@ -235,9 +235,11 @@ class MonitorRoster:
         for item in change.services:
             if item.node == change.self_node:
                 self._published[item.state.key] = item.state
-        for name in change.removed:
-            if name.kind == "service" and name.node == change.self_node:
-                self._published.pop(name.key, None)
+        for removed in change.removed:
+            if removed.kind == "service" and removed.node == change.self_node:
+                self._published.pop(removed.key, None)
+        for name in self._withdrawn_at_s.keys() - self._published.keys():
+            del self._withdrawn_at_s[name]
 
     def _left_over(self) -> list[str]:
         """Return the records of instances that this node does not have."""

@@ -1,4 +1,4 @@
-"""A node that gives one answer to one command, over its authenticated listener."""
+"""A node that answers one command, over its authenticated listener."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 
 from constellation import wire
 from constellation.transport.address import ActorRef
@@ -25,19 +26,19 @@ PORT = 7947
 
 
 @contextmanager
-def answering(key: bytes, answer: Message) -> Iterator[str]:
-    """Serve one command; give the address."""
+def answering(key: bytes, *answers: Message) -> Iterator[str]:
+    """Serve one command until it hangs up, the last answer again and again; give the address."""
     (address,) = loopback_addresses(1)
     with socket.create_server((address, PORT)) as server:
-        thread = threading.Thread(target=_serve, args=(server, address, key, answer))
+        thread = threading.Thread(target=_serve, args=(server, address, key, answers))
         thread.start()
         yield address
         thread.join()
 
 
-def _serve(server: socket.socket, address: str, key: bytes, answer: Message) -> None:
+def _serve(server: socket.socket, address: str, key: bytes, answers: tuple[Message, ...]) -> None:
     client, _ = server.accept()
-    with client:
+    with client, suppress(ConnectionError):  # it may hang up at any time
         nonce = os.urandom(32)
         client.sendall(frame(greeting(nonce)))
         handshake = read_introduction(
@@ -48,10 +49,14 @@ def _serve(server: socket.socket, address: str, key: bytes, answer: Message) -> 
         )
         client.sendall(frame(acceptance(handshake)))
         channel = handshake.channel(initiator=False)
-        asked = ActorEnvelope.unpack(channel.open(_frame_of(client)))
         sender = ActorRef(address, PORT, "abc123-1")
-        said = ActorEnvelope(asked.sender, str(sender), OURS + wire.encode(answer))
-        client.sendall(frame(channel.seal(said.pack())))
+        for answer in chain(answers, repeat(answers[-1])):
+            body = _frame_of(client)
+            if not body:
+                return
+            asked = ActorEnvelope.unpack(channel.open(body))
+            said = ActorEnvelope(asked.sender, str(sender), OURS + wire.encode(answer))
+            client.sendall(frame(channel.seal(said.pack())))
 
 
 def _frame_of(client: socket.socket) -> bytes:

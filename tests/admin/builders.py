@@ -54,9 +54,8 @@ def said(node: str, address: str = "10.0.0.1", **fields: Any) -> NamedNodeState:
 def service(
     service: str, node: str, health: Health = "healthy", reason: str = "", **fields: Any
 ) -> NodeServiceState:
-    state = ServiceState(
-        service=service, health=health, reason=reason, source="docker", instance="c1", **fields
-    )
+    known: dict[str, Any] = {"source": "docker", "instance": "c1"}
+    state = ServiceState(service=service, health=health, reason=reason, **{**known, **fields})
     return NodeServiceState(node=node, state=state)
 
 

@@ -78,6 +78,7 @@ def test_killed_process_is_back_within_5_s(cluster: list[Agent], actor: str) -> 
 
     wait_until(lambda: is_whole(victim), timeout_s=10, what=lambda: f"whole: {victim.health()}")
     assert all(is_whole(other) for other in others)
+    assert not any(other.events("member_failed") for other in others)
     assert victim.process.is_running
     if actor == "light":  # its monitors go on from what the last ones concluded
         assert len(victim.events("service_health_changed")) == judged

@@ -175,6 +175,7 @@ def test_connection_that_is_not_refused_leaves_the_suspicion_its_time() -> None:
     observer.refuse()  # too late
 
     assert observer.state() == "suspect"
+    assert len(observer.refusals) == 0
 
 
 def test_refusal_of_another_connection_counts_for_nothing() -> None:

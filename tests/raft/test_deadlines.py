@@ -116,8 +116,7 @@ class Cluster:
         while (batch := host.next_batch(self.now_s)) is not None:
             for save in batch.saves:
                 self.disks[name] = saved(self.disks[name], save)
-            host.saved(batch)
-            self.trace.append((step, name, batch))
+            self.trace.append((step, name, (batch, host.saved(batch))))
             self._coming += [
                 (name, send.node, send.message) for send in (*batch.early_sends, *batch.sends)
             ]
@@ -172,6 +171,20 @@ def test_leader_is_called_for_its_heartbeats_and_followers_to_see_that_they_are_
     assert cluster.calls - before <= heartbeats + steward + looks
 
 
+def test_member_that_hears_its_leader_is_called_often_enough_to_see_that_it_is_late() -> None:
+    cluster = run(1, {}, 600, at_each_step=False)
+    (leader,) = cluster.leaders
+    followers = [host for name, host in cluster.hosts.items() if name != leader]
+    longest_s = 0.0
+
+    for step in range(600, 1200):  # 6 s, in which heartbeats put every election off
+        cluster.step(step, [])
+        longest_s = max(longest_s, *(host.next_due_s - cluster.now_s for host in followers))
+
+    assert cluster.leaders == [leader]
+    assert longest_s <= LATENESS_LOOK_S < POLICY.election_timeout_s
+
+
 def test_node_that_is_alone_and_leads_is_not_called_at_all() -> None:
     cluster = Cluster(1, at_each_step=False, names=("a",))
     for step in range(300):
@@ -194,7 +207,7 @@ def test_node_that_waits_for_others_says_so_in_time_and_is_called_seldom() -> No
         traces.append(cluster.trace)
 
     assert traces[0] == traces[1]
-    (part,) = [one for _, _, batch in traces[1] for one in batch.local if "1 of 3" in str(one)]
+    (part,) = [one for _, _, (_, rest) in traces[1] for one in rest.local if "1 of 3" in str(one)]
     assert part.message.state == "lost"
     assert cluster.calls <= 15.0 / LOOK_S + 2
 

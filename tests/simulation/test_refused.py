@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 
 import pytest
 
+from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
+from constellation.gossip.packets import Ack, Nack, encode
 from constellation.gossip.paths import Paths
 from constellation.gossip.policy import GossipPolicy, SwimPolicy
 from tests.simulation.network import SimNetwork
@@ -163,6 +166,64 @@ def test_planted_fault_of_trusting_a_host_that_always_refused_is_caught(
     monkeypatch.setattr(Paths, "only_others_reach", reaches)
 
     assert any(noted(rejected_and_hung(seed), "member_failed") for seed in range(3))
+
+
+# Signs of life at a node whose connection was refused.
+
+
+HELPER = Address("10.0.0.99", 7946)
+
+
+def heard(node: GossipNode, suspect: Address, now_s: float) -> None:
+    node.on_packet(encode(Nack(1)), suspect, now_s)
+
+
+def exchanged(node: GossipNode, suspect: Address, now_s: float) -> None:
+    node.on_push_pull_reply(node.push_pull_request(suspect, join=False), suspect, now_s)
+
+
+def acked(node: GossipNode, suspect: Address, now_s: float) -> None:
+    probe = node.swim.prober._round
+    assert probe is not None
+    node.on_packet(encode(Ack(probe.seq_no)), HELPER, now_s)
+
+
+def acked_later(node: GossipNode, suspect: Address, now_s: float) -> None:
+    (refused,) = node.swim.refusals._refused.values()
+    node.on_packet(encode(Ack(refused.seq_no)), HELPER, now_s)
+
+
+def is_probing(node: GossipNode, suspect: Address) -> bool:
+    probe = node.swim.prober._round
+    return probe is not None and probe.target.address == suspect
+
+
+def is_asking(node: GossipNode, suspect: Address) -> bool:
+    return any(refused.step != "waits" for refused in node.swim.refusals._refused.values())
+
+
+@pytest.mark.parametrize(
+    ("when", "sign"),
+    [(None, heard), (None, exchanged), (is_probing, acked), (is_asking, acked_later)],
+    ids=["a packet", "an exchange", "an ack of a round", "an ack of the last ping"],
+)
+def test_any_sign_of_the_suspect_leaves_the_suspicion_its_time(
+    when: Callable[[GossipNode, Address], bool] | None,
+    sign: Callable[[GossipNode, Address, float], None],
+) -> None:
+    net, suspect = settled(1), Address(IPS[-1], 7946)
+    net.kill(suspect.ip, host_is_up=True)
+
+    def ready() -> list[GossipNode]:
+        found = [node for node in net.nodes.values() if len(node.swim.refusals)]
+        return [node for node in found if when is None or when(node, suspect)]
+
+    assert net.run(10, until=lambda: bool(ready()))
+    node = ready()[0]
+
+    sign(node, suspect, net.now_s)
+
+    assert len(node.swim.refusals) == 0
 
 
 def test_refusal_ends_only_its_own_probe_round() -> None:

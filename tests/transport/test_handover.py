@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from actors.transport import stats
+from actors.transport.conversation import Conversation
 from actors.transport.delivery import Delivered, Delivery, TransportSettings
 from actors.transport.handover import HANDOVER_BYTES_MAX, Handover, give
 from actors.transport.reactor import Reactor
 from constellation.transport.address import ADMIN_ID, ActorRef
-from constellation.transport.envelope import ActorEnvelope
+from constellation.transport.envelope import OURS, ActorEnvelope
 from constellation.transport.frame import frame
+from constellation.wire import encode
+from messages.lifecycle import ActorPing, ActorPong
 from tests.transport.ends import CLUSTER_KEY, HOST, RawPeer, open_files, run_for, run_until
 
 PEER = "10.0.1.1:7947/system"  # as whom a `RawPeer` introduces itself
@@ -32,6 +36,12 @@ class Process:
         )
         if name:
             self.delivery.claim_name(name)
+
+    def send(self, target: ActorRef, body: bytes) -> Delivered:
+        return self.delivery.send(target, body)
+
+    def has(self, body: bytes) -> bool:
+        return body in self.arrived
 
     @property
     def peers(self) -> int:
@@ -155,7 +165,7 @@ def test_connection_is_given_away_once_its_actor_exists(
     big = bytes(HANDOVER_BYTES_MAX)  # too large to go with the socket, so it is forwarded
     for text in (big, b"\x01small"):
         peer.send(frame(channel.seal(envelope(settings, "@raft", text))))
-        run_until(reactor, lambda text=text: text in raft.arrived)  # type: ignore[misc]
+        run_until(reactor, partial(raft.has, text))
 
     assert raft.arrived == [big, b"\x01small"]
     assert (node.peers, raft.peers) == (0, 1)
@@ -211,28 +221,28 @@ def test_command_is_answered_by_every_actor_of_the_node(
     reactor: Reactor, settings: TransportSettings, node: Process, raft: Process
 ) -> None:
     leases = Process(reactor, settings, "a1-2", "leases")
-    answers: list[bytes] = []
-    command = Delivery(
-        reactor,
-        TransportSettings(HOST, settings.port, CLUSTER_KEY),
-        "ext-1-1",
-        lambda one: answers.append(one.payload),
-    )
-    command.send(ActorRef(HOST, settings.port, "@raft"), b"\x01question")
-    run_until(reactor, lambda: raft.arrived)
+    answers: list[str] = []
+    command = Conversation(HOST, settings.port, CLUSTER_KEY)
+    command.send("raft", ActorPing(seq_no=1))
+    run_until(reactor, lambda: command.receive(0.0) or raft.arrived)
+
+    def has_all() -> bool:
+        answer = command.receive(0.0)
+        answers.extend([answer.name] if isinstance(answer, ActorPong) else [])
+        return len(answers) == 3
 
     for process in (raft, leases, node):
-        own_id = process.delivery.ref.actor_id.encode()
-        assert process.delivery.send(command.ref, own_id) is Delivered.YES
-    run_until(reactor, lambda: len(answers) == 3)
+        pong = ActorPong(name=process.delivery.ref.actor_id, seq_no=1)
+        assert process.delivery.send(command._ref, OURS + encode(pong)) is Delivered.YES
+    run_until(reactor, has_all)
 
-    assert sorted(answers) == [b"a1-1", b"a1-2", b"system"]
+    assert sorted(answers) == ["a1-1", "a1-2", "system"]
     command.close()
     run_until(reactor, lambda: not raft.peers)
     for process in (raft, leases, node):
-        process.delivery.send(command.ref, b"\x01late")
+        process.delivery.send(command._ref, b"\x01late")
     run_until(reactor, lambda: stats.COUNTERS["dropped", "peer_unreachable"] == 3)
-    assert node.delivery.send(command.ref, b"\x01late") is Delivered.YES, "it cannot know"
+    assert node.delivery.send(command._ref, b"\x01late") is Delivered.YES, "it cannot know"
     leases.delivery.close()
 
 
