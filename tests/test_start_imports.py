@@ -26,3 +26,31 @@ def test_an_agent_without_docker_loads_neither_its_client_nor_what_commands_need
     loaded = set(done.stdout.split())
     assert "actors.http.actor" in loaded
     assert loaded.isdisjoint(UNWANTED)
+
+
+CHECKS = """
+import socket, sys
+from actors.checks import ChecksActor
+from messages.monitor import ServicesObserved
+from tests.harness import Harness, messages_of
+from tests.monitor.builders import settings
+
+listener = socket.create_server(("127.0.0.1", 0))
+address = f"127.0.0.1:{listener.getsockname()[1]}"
+for check in ("tcp", "http"):
+    service = {"name": "web", "address": address, "check": check, "timeout_s": 0.05}
+    harness = Harness(ChecksActor(), settings(static_services=[service]), name="checks",
+                      neighbours=("services",))
+    seen = lambda: [one.observations[0].check for one in messages_of(ServicesObserved, harness.sent)]
+    harness.pump_until(lambda: set(seen()) > {"starting"})
+    print(check, seen()[-1], "aiohttp" in sys.modules)
+    harness.stop()
+"""
+
+
+def test_only_http_checks_load_their_client() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKS], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines() == ["tcp passing False", "http failing True"]
