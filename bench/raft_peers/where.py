@@ -92,7 +92,7 @@ def report(windows: list[tuple[int, int]], leader: str, notes: dict[str, Notes])
             for name, one in notes.items()
             if name != leader
         ]
-        whole = [path for path in paths if path]
+        whole = [list(path) for path in paths if path]
         if whole:
             for place, span_ns in enumerate(min(whole, key=_until_the_answer)):
                 spans[place].append(span_ns / 1000)
