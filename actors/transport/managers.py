@@ -27,6 +27,7 @@ from thespian.actors import (
     NoCompatibleSystemForActor,
     PoisonMessage,
     ThespianWatch,
+    WakeupMessage,
 )
 from thespian.system.multiprocCommon import ChildInfo, MultiProcManager
 from thespian.system.transport import ReceiveEnvelope, TransmitIntent
@@ -138,7 +139,8 @@ class NodeActorManager(Replicator, MultiProcManager):
     def handleMessages(self, envelope: ReceiveEnvelope) -> object:
         """Hand a message to the actor.  One of ours that it fails at is not handed to it again."""
         message = envelope.message
-        if not isinstance(message, Message) or self._receiveQueue or self._is_exiting:
+        is_ours = isinstance(message, Message | WakeupMessage)
+        if not is_ours or self._receiveQueue or self._is_exiting:
             return super().handleMessages(envelope)
         try:
             result = self.actorInst.receiveMessage(message, envelope.sender)
@@ -168,6 +170,10 @@ class NodeActorManager(Replicator, MultiProcManager):
         """Kill the process of a child, if it still runs."""
         with contextlib.suppress(LookupError):  # it has ended already
             self._process_of(address).kill()
+
+    def wake_at(self, at_s: float) -> None:
+        """Wake the actor at monotonic time `at_s`, and not at the time set before; inf: never."""
+        self.transport.wake_at(at_s)
 
     host: Actor | None = None  # the main actor of this process, if this one is another
 
@@ -227,13 +233,14 @@ class NodeActorManager(Replicator, MultiProcManager):
         manager = HostedActorManager(
             loaded_class(actor_class), None, transport, *_unused(parent, self.capabilities)
         )
-        manager.host = self.actorInst
         self.hosted[ref.actor_id] = manager
-        manager.begin()
+        manager.begin(self)
 
     def _unseat(self, ref: ActorRef) -> None:
-        self.hosted.pop(ref.actor_id, None)
-        self.actorInst.on_seats_changed()
+        manager = self.hosted.pop(ref.actor_id, None)
+        if manager is not None:
+            manager.transport.close()
+            self.actorInst.on_seats_changed()
 
     def end_hosted(self) -> None:
         """End the other actors of this process, which ends."""
@@ -248,8 +255,10 @@ class HostedActorManager(NodeActorManager):
         super().__init__(*arguments)
         self.context = contextvars.copy_context()  # it holds what each event of this actor says
 
-    def begin(self) -> None:
+    def begin(self, house: NodeActorManager) -> None:
         """Create the actor; from now on it is handed its messages."""
+        self.house = house
+        self.host = house.actorInst
         self.asLogger = NO_LOGGER
         self.transport.inbox.handle = lambda envelope: self.context.run(
             self.handleMessages, envelope
@@ -257,7 +266,6 @@ class HostedActorManager(NodeActorManager):
         self.context.run(self._createInstance)
         if self.actorInst is None:  # logged, and its parent is told
             self.transport.abort_run()
-            self.transport.close()
 
     def end(self, request: ReceiveEnvelope) -> None:
         """End the actor now, before the messages that wait for it."""
@@ -275,13 +283,20 @@ class HostedActorManager(NodeActorManager):
         except ActorFailedError:
             self._abandon()
             return True
-        if self._is_exiting:
-            self.transport.close()
         return result
 
     def createActor(self, *_: Any, **__: Any) -> ActorAddress:
         """Refuse: its neighbours may have threads, of which a fork would copy half."""
-        raise RuntimeError("an actor in a host creates no children: give it a process of its own")
+        raise RuntimeError("an actor in a host forks no process: it may create neighbours")
+
+    def create_neighbour(self, actor_class: type[Actor]) -> ActorAddress:
+        """Create a child in the process of this actor."""
+        local = self._addrManager.createLocalAddress()
+        address = ActorAddress(self.transport.loop.next_neighbour())
+        self._pendingActorReady(local.addressDetails.addressInstanceNum, address)
+        named = f"{actor_class.__module__}.{actor_class.__name__}"
+        self.house.seat(address.addressDetails, named, self.myAddress)
+        return address
 
     def fail(self) -> NoReturn:
         """End this actor, from any thread: unwind what it does now, and tell its parent."""
@@ -295,9 +310,12 @@ class HostedActorManager(NodeActorManager):
             atexit.unregister(self._shutdownActor)
             self.transport.set_watch(())
             self.actorInst.on_abandoned()
+            for child in self.childAddresses:  # as processes end with their parent
+                neighbour = self.house.hosted.get(child.addressDetails.actor_id)
+                if neighbour is not None:
+                    neighbour._abandon()
             self._sayGoodbye()
             self.transport.abort_run()
-            self.transport.close()
 
 
 def _run_actor(

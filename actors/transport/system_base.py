@@ -13,14 +13,11 @@ It replaces Thespian's `multiprocTCPBase`, with these differences:
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from setproctitle import setproctitle
-from thespian.actors import ActorAddress, WakeupMessage
 from thespian.system.multiprocCommon import MultiProcAdmin
 from thespian.system.systemBase import ExternalOpsToActors, systemBase
 from thespian.system.transport import (
@@ -43,12 +40,11 @@ from actors.transport.transport import (
 )
 from constellation.errors import AdapterError
 from constellation.log import get_logger
-from constellation.transport.address import ADMIN_ID, ActorRef
+from constellation.transport.address import ACTOR_SYSTEM, ADMIN_ID
+from messages.metrics import MetricsRequest
 
 log = get_logger(__name__)
 
-ACTOR_SYSTEM = "actor-system"  # name of the admin process
-METRICS_NAME = "@http"  # the actor that collects the node's metrics
 TITLE_CAPABILITY = "Constellation Title"  # prefix of the process titles of the node
 _CRITICAL = 50
 
@@ -62,7 +58,6 @@ class NodeSystemBase(systemBase):
         *,
         title: str,
         leaders: list[str],
-        metrics_interval_s: float = 2.0,
     ) -> None:
         """Fork the admin process.
 
@@ -74,9 +69,7 @@ class NodeSystemBase(systemBase):
         self.transport = Transport(External(settings))
         ExternalOpsToActors.__init__(self, Transport.getAdminAddr(capabilities))
         endpoint = Endpoint(settings, ADMIN_ID)
-        self.admin_process = ChildProcess(
-            partial(_run_admin, endpoint, capabilities, metrics_interval_s)
-        )
+        self.admin_process = ChildProcess(partial(_run_admin, endpoint, capabilities))
         endpoint.listener.close()
         if settings.listener is not None:
             settings.listener.close()  # the admin process has its own copy
@@ -95,47 +88,28 @@ class NodeSystemBase(systemBase):
         self.transport.close()
 
 
-class OperatorSystemBase(systemBase):
-    """Talks to the actor system of a node from outside, over its authenticated listener."""
-
-    def __init__(self, settings: TransportSettings) -> None:
-        _quieten_thespian()
-        self.transport = Transport(External(settings))
-        admin = ActorAddress(ActorRef(settings.host, settings.port, ADMIN_ID))
-        ExternalOpsToActors.__init__(self, admin)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.transport.close()
-
-
 class NodeAdmin(Replicator, MultiProcAdmin):
     """The process that listens for the node, and the parent of its supervisor.
 
     It counts what strangers send to the node, and reports its metrics as every actor does.
     """
 
-    def report_metrics_every(self, interval_s: float) -> None:
-        """Start to report to the node's HTTP actor."""
-        self._interval = timedelta(seconds=interval_s)
+    def measure(self) -> None:
+        """Begin to count."""
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._registry.register(TransportCollector())
-        self.transport.addWakeup(self._interval, None)
-
-    def _report_metrics(self) -> None:
-        self.transport.addWakeup(self._interval, None)
-        own = self.transport.ref
-        http = ActorAddress(replace(own, actor_id=METRICS_NAME))
-        self._send_intent(TransmitIntent(http, metrics_report(ACTOR_SYSTEM, self._registry)))
 
     def handleIncoming(self, envelope: ReceiveEnvelope) -> object:
         """Handle one message; a failure loses the message, not the node."""
         try:
-            if isinstance(envelope.message, WakeupMessage):
-                self._report_metrics()
-                return True
-            return super().handleIncoming(envelope)
+            match envelope.message:
+                case MetricsRequest(number=number):
+                    report = metrics_report(ACTOR_SYSTEM, self._registry, number=number)
+                    self._send_intent(TransmitIntent(envelope.sender, report))
+                    return True
+                case _:
+                    return super().handleIncoming(envelope)
         except Exception:
             kind = type(envelope.message).__name__
             log.exception("system_message_failed", kind=kind, source=str(envelope.sender))
@@ -145,7 +119,7 @@ class NodeAdmin(Replicator, MultiProcAdmin):
         finish_cleanup()  # there is no logger process to end
 
 
-def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any], metrics_interval_s: float) -> None:
+def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any]) -> None:
     forget_inherited()
     setproctitle(f"{capabilities[TITLE_CAPABILITY]} {ACTOR_SYSTEM}")
     transport = Transport(endpoint)
@@ -153,7 +127,7 @@ def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any], metrics_interva
     admin.asLogger = NO_LOGGER
     signal.signal(signal.SIGCHLD, admin.signalChildDied)
     admin._activate()
-    admin.report_metrics_every(metrics_interval_s)
+    admin.measure()
     admin.run()
     transport.close()
 

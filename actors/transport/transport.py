@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -31,7 +33,7 @@ from actors.transport import payload, stats
 from actors.transport.actor_loop import ActorLoop, Inbox
 from actors.transport.delivery import EXTERNAL_PREFIX, Delivered, TransportSettings
 from actors.transport.local_links import listen_at
-from actors.transport.reactor import READ
+from actors.transport.reactor import NEVER, READ
 from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
 from messages.base import Message
@@ -48,6 +50,15 @@ _STATUS = {
 }
 _in_this_process: list[ActorLoop] = []
 _external_ids = count(1)
+
+
+@contextlib.contextmanager
+def sending_together() -> Iterator[None]:
+    """Send all messages of this process meanwhile together, at the end; nothing may wait in it."""
+    with contextlib.ExitStack() as stack:
+        for loop in _in_this_process:
+            stack.enter_context(loop.reactor.sending_together())
+        yield
 
 
 def forget_inherited() -> None:
@@ -109,6 +120,7 @@ class Transport(wakeupTransportBase):
         self.ref = ref
         self.myAddress = ActorAddress(ref)
         self.run_time: Any = None
+        self._wakeup = NEVER
         self._watches: set[int] = set()
         self._watch_notified = False
         self._child_ids = count(1)
@@ -122,6 +134,7 @@ class Transport(wakeupTransportBase):
 
     def close(self) -> None:
         """Close everything; what is still queued is lost."""
+        self._wakeup.cancel()
         if self._seat is not None:
             self.set_watch(())
             self.loop.close(self.inbox)
@@ -216,13 +229,29 @@ class Transport(wakeupTransportBase):
             neighbour.put(ReceiveEnvelope(self.myAddress, message))
             return SendStatus.Sent
         body = payload.encode(message)
-        return _STATUS[self.loop.delivery.send(self.ref, target, body)]
+        return _STATUS[self.loop.delivery.send(target, body, sender=self.ref)]
 
     def addWakeup(self, timePeriod: timedelta, payload: object) -> None:
         """Queue a `WakeupMessage` after `timePeriod`."""
         wakeup = ReceiveEnvelope(self.myAddress, WakeupMessage(timePeriod, payload))
         due_s = time.monotonic() + timePeriod.total_seconds()
         self.loop.reactor.call_at(due_s, lambda: self.inbox.put(wakeup))
+
+    def wake_at(self, at_s: float) -> None:
+        """Wake the actor at monotonic time `at_s`, and not at the time set before; inf: never."""
+        self._wakeup.cancel()
+        if at_s < math.inf:
+            wakeup = ReceiveEnvelope(self.myAddress, WakeupMessage(timedelta(0), at_s))
+            self._wakeup = self.loop.reactor.call_at(at_s, lambda: self.inbox.put(wakeup))
+
+    def wake_when_readable(self, file: int) -> None:
+        """Make `run` return once, when `file` can be read."""
+
+        def wake(_: int) -> None:
+            self.loop.reactor.unregister(file)
+            self._children_signalled = True
+
+        self.loop.reactor.register(file, READ, wake)
 
     @property
     def has_arrived(self) -> bool:

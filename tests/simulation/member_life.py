@@ -68,12 +68,13 @@ class Life:
         return raft is not None and raft.leadership is not None and raft.leadership.has_committed
 
     def tick(self) -> None:
-        """Let time pass for it, and do so again."""
+        """Tell it what gossip knows, let it do what is due, and do so again."""
         now_s = self.net.now_s
         self.host.set_roster(self.net.roster(self.name))
         if self.host.wants_disk(now_s):
             assert self.host.begin(self.net.nodes[self.name].disk, now_s)
-        self.host.tick(now_s)
+        if self.host.next_due_s <= now_s:  # as the shell, which wakes for nothing else
+            self.host.tick(now_s)
         self.net.at(self, self.net.tick_s, Life.tick)
         self.perform()
 
@@ -129,10 +130,11 @@ class Life:
         ]
         if batch.saves:
             steps.append(partial(self._save, batch.saves))
-        steps.append(partial(self._take_note, batch))
-        steps += [partial(self._answer, one) for one in batch.local if isinstance(one, Reply)]
         # One at a time: then a node may die when it has told only some.
         steps += [partial(self._transmit, one) for one in batch.sends]
+        steps.append(partial(self._take_note, batch))
+        local = batch.rest.local
+        steps += [partial(self._answer, one) for one in local if isinstance(one, Reply)]
         return steps
 
     def _save(self, saves: Sequence[Save]) -> None:
@@ -156,12 +158,12 @@ class Life:
         self.host.saved(batch)
         if not self.serves:
             return  # such a batch only says so
-        sent = [one.message for one in batch.local if isinstance(one, Send)]
+        sent = [one.message for one in batch.rest.local if isinstance(one, Send)]
         self.events += [one.what for one in sent if isinstance(one, ChangeReported)]
         checks, cluster_id = self.net.checks, self.member.identity.cluster_id
-        if batch.applied:
-            checks.applies(cluster_id, batch.applied)
-        for change in batch.role_changes:
+        if batch.rest.applied:
+            checks.applies(cluster_id, batch.rest.applied)
+        for change in batch.rest.role_changes:
             if change.role == "leader" and self.member.raft:
                 checks.leads(self.owner, cluster_id, change.term, self.member.raft.state.log)
                 checks.changes_leader(self.net.now_s, self.name)

@@ -59,5 +59,4 @@ def test_an_instance_gets_requests_while_any_service_routes_to_it(
         seen.append((made.all(), now))
 
     for value, then in seen:  # values do not change with the table
-        assert value == Routed((then,))
-        assert (len(value), frozenset(value)) == (len(then), then)
+        assert (value == Routed((then,)), len(value), frozenset(value)) == (True, len(then), then)
