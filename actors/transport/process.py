@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import re
 import signal
@@ -79,6 +80,8 @@ def _run_and_exit(run: Callable[[], None], parent_id: int, mask: Iterable[int]) 
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        # Collections here leave alone what the parent has made: following it would copy its pages.
+        gc.freeze()
         die_with_parent(parent_id)
         run()
         code = 0
