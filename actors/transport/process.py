@@ -24,6 +24,8 @@ from constellation.log import get_logger
 
 log = get_logger(__name__)
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.prctl  # noqa: B018 - found now, not in each process
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 PID_SUFFIX = ".pid"
@@ -114,8 +116,7 @@ def reap() -> None:
 
 
 def _prctl(option: int, argument: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, argument, 0, 0, 0) != 0:
+    if _LIBC.prctl(option, argument, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
