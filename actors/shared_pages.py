@@ -42,6 +42,8 @@ def share_pages() -> None:
     build_all()
     for _ in range(REHEARSALS):
         _rehearse()
+    gc.freeze()
+    gc.collect()  # of nothing: it returns the objects that CPython keeps for reuse
     for size in range(BLOCK_STEP_BYTES * 3, BLOCK_BYTES_MAX + 1, BLOCK_STEP_BYTES):
         _fill_holes(size)
     _tune_malloc()

@@ -161,6 +161,20 @@ class NodeActorManager(House, Replicator, MultiProcManager):
     is disabled, which costs more than everything else that is done for a message.
     """
 
+    def _createInstance(self) -> None:
+        """Create the actor; if that fails, its parent is told.
+
+        Thespian's own would look for arguments that actors here do not have: with `inspect`, which
+        takes longer than most actors need, and copies pages of it to each process.
+        """
+        try:
+            self.actorInst = self._actorClass()
+        except Exception:
+            log.exception("actor_not_created", kind=self._actorClass.__name__)
+            self._sayGoodbye()
+            return
+        self.actorInst._myRef = self
+
     def actor_send(self, targetAddr: ActorAddress, msg: object) -> None:
         """Send a message of the actor; special cases are left to Thespian."""
         details = targetAddr.addressDetails
