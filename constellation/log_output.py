@@ -25,15 +25,15 @@ _NOT_NEEDED = ("rich", "better_exceptions")
 
 def _without(names: Sequence[str], module: str) -> Any:
     """Import `module` as if the optional packages `names` were not installed."""
-    hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     modules: dict[str, Any] = sys.modules
+    hidden = {name: modules.pop(name) for name in names if name in modules}
     modules.update(dict.fromkeys(names))  # None: it cannot be imported
     try:
         return import_module(module)
     finally:
         for name in names:
-            del sys.modules[name]
-        sys.modules.update(hidden)
+            del modules[name]
+        modules.update(hidden)
 
 
 structlog: Any = sys.modules.get("structlog") or _without(_NOT_NEEDED, "structlog")

@@ -168,8 +168,7 @@ def test_function_of_a_command_takes_what_the_manual_declares(command: Command) 
         assert [*below(cli.all_commands(), command)]
         return
     taken = inspect.signature(load(command.run)).parameters
-    declared = {one.parameter for one in command.arguments}
-    declared |= {one.parameter for one in command.options}
+    arguments = {one.parameter for one in command.arguments}
     required = {name for name, one in taken.items() if one.default is one.empty}
-    assert set(taken) == declared
-    assert required == {one.parameter for one in command.arguments}
+    assert set(taken) == arguments | {one.parameter for one in command.options}
+    assert required == arguments
