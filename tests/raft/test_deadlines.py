@@ -86,7 +86,7 @@ class Cluster:
                 host.receive(LeasesRead(number=self._number), name)
             case "transfer":
                 host.receive(RaftOrder(number=self._number, action="transfer", node=name), name)
-            case "yield":
+            case _:
                 host.begin_to_yield(self.now_s)
 
     def step(self, step: int, events: list[Event]) -> None:
