@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 from prometheus_client import Counter, Histogram
 
 from actors import node
@@ -18,9 +17,12 @@ from constellation.log import get_logger
 from constellation.monitor.check_plan import CheckPlan
 from constellation.monitor.check_results import CheckResults
 from constellation.monitor.container import kept_labels
-from constellation.monitor.static_check import http_status_failure
+from constellation.monitor.static_check import failure_of, no_answer
 from constellation.settings.monitor import StaticService
 from messages.monitor import ServiceObservation, ServicesObserved
+
+if TYPE_CHECKING:
+    from actors.adapters.http_check import HttpChecks
 
 log = get_logger(__name__)
 
@@ -31,6 +33,7 @@ class ChecksActor(AsyncShell):
     def __init__(self) -> None:
         super().__init__()
         self.results: CheckResults | None = None
+        self._http: HttpChecks | None = None
         self._news: list[ServiceObservation] = []
         self._rearm = asyncio.Event()
 
@@ -50,15 +53,17 @@ class ChecksActor(AsyncShell):
         intervals_s = {item.name: item.interval_s for item in settings.static_services}
         self._plan = CheckPlan(intervals_s, self.now_s())
         self._waiting: set[asyncio.Task[None]] = set()
-        connector = aiohttp.TCPConnector(limit=0, force_close=True)
-        async with aiohttp.ClientSession(connector=connector) as session:
-            self.started()
-            self._report_all(self.results)
-            try:
-                await self._check_for_ever(session)
-            finally:
-                for check in self._waiting:  # before the session is closed: they would fail
-                    check.cancel()
+        self.started()
+        self._report_all(self.results)
+        if any(item.check == "http" for item in settings.static_services):
+            self._http = _http_checks()
+        try:
+            await self._check_for_ever()
+        finally:
+            for check in self._waiting:  # before the client is closed: they would fail
+                check.cancel()
+            if self._http is not None:
+                await self._http.close()
 
     def on_actor_up_async(self, name: str) -> None:
         if name == "services" and self.results is not None:
@@ -77,28 +82,28 @@ class ChecksActor(AsyncShell):
             registry=self.registry,
         )
 
-    async def _check_for_ever(self, session: aiohttp.ClientSession) -> None:
+    async def _check_for_ever(self) -> None:
         while True:
-            self._begin(self._plan.take_due(self.now_s()), session)
+            self._begin(self._plan.take_due(self.now_s()))
             self._rearm.clear()
             wait_s = self._plan.next_due_s - self.now_s()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if wait_s == math.inf else max(0.0, wait_s)):
                     await self._rearm.wait()
 
-    def _begin(self, names: list[str], session: aiohttp.ClientSession) -> None:
+    def _begin(self, names: list[str]) -> None:
         """Check these services: at once, or in a task if the answer takes time."""
         began_s = self.now_s()
         attempts: dict[str, TcpAttempt] = {}
         for name in names:
             target = self._targets.get(name)
             if target is None:
-                self._wait_for(name, check(self._services[name], session))
+                self._wait_for(name, self._check(self._services[name]))
                 continue
             try:
                 attempts[name] = TcpAttempt(target)
             except OSError as error:
-                self._ended(name, _failure(error), began_s)
+                self._ended(name, failure_of(error), began_s)
         ready = ready_now([*attempts.values()])
         for name, attempt in attempts.items():
             if attempt.fileno() in ready:
@@ -106,6 +111,12 @@ class ChecksActor(AsyncShell):
             else:
                 self._wait_for(name, _accepted(attempt, self._services[name].timeout_s))
         self._report_news()
+
+    def _check(self, service: StaticService) -> Coroutine[Any, Any, str | None]:
+        if service.check == "http":
+            assert self._http is not None, "made before the first check"
+            return self._http.check(service)
+        return _check_named_tcp(service)
 
     def _wait_for(self, name: str, checking: Coroutine[Any, Any, str | None]) -> None:
         began_s = self.now_s()
@@ -145,7 +156,7 @@ def _finish(attempt: TcpAttempt) -> str | None:
     try:
         attempt.finish()
     except OSError as error:
-        return _failure(error)
+        return failure_of(error)
     else:
         return None
     finally:
@@ -158,55 +169,29 @@ async def _accepted(attempt: TcpAttempt, timeout_s: float) -> str | None:
         async with asyncio.timeout(timeout_s):
             await attempt.ready()
     except TimeoutError:
-        return _no_answer(timeout_s)
+        return no_answer(timeout_s)
     else:
         return _finish(attempt)
     finally:
         attempt.close()
 
 
-async def check(service: StaticService, session: aiohttp.ClientSession) -> str | None:
-    """Check `service` once; return why it failed, or None if it passed."""
+async def _check_named_tcp(service: StaticService) -> str | None:
+    """Connect to a host that has a name; return why it failed, or None if it passed."""
+    host, _, port = service.address.rpartition(":")
     try:
         async with asyncio.timeout(service.timeout_s):
-            if service.check == "http":
-                return await _check_http(service, session)
-            await _check_named_tcp(service)
-            return None
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            writer.close()
     except TimeoutError:
-        return _no_answer(service.timeout_s)
-    except (OSError, aiohttp.ClientError, ValueError) as error:
-        return _failure(error)
+        return no_answer(service.timeout_s)
+    except (OSError, ValueError) as error:
+        return failure_of(error)
+    return None
 
 
-async def _check_http(service: StaticService, session: aiohttp.ClientSession) -> str | None:
-    url = f"http://{service.address}{service.path}"
-    async with session.get(url, allow_redirects=False) as response:
-        return http_status_failure(response.status)
+def _http_checks() -> HttpChecks:
+    # Not above: few nodes have such checks, and their client is large.
+    from actors.adapters.http_check import HttpChecks  # noqa: PLC0415
 
-
-async def _check_named_tcp(service: StaticService) -> None:
-    host, _, port = service.address.rpartition(":")
-    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    writer.close()
-
-
-def _no_answer(timeout_s: float) -> str:
-    return f"no answer within {timeout_s} s"
-
-
-def _failure(error: Exception) -> str:
-    """Return the reason without the data sent or received: either may contain secrets."""
-    match error:
-        case aiohttp.ClientConnectorError():
-            return _failure(error.os_error)
-        case ConnectionRefusedError():
-            return "connection refused"
-        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
-            return "connection closed without an answer"
-        case aiohttp.ClientResponseError():
-            return "the answer is not HTTP"
-        case OSError():
-            return error.strerror or type(error).__name__
-        case _:
-            return type(error).__name__
+    return HttpChecks()

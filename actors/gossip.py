@@ -25,6 +25,7 @@ from actors.async_shell import AsyncShell, Reply
 from actors.shell import remote_address
 from constellation.effects import Note
 from constellation.errors import AdapterError
+from constellation.gossip.change_feed import limited
 from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.incarnation import UNSAVED_PAUSE_S, saved_life, unsaved_life
@@ -44,6 +45,7 @@ from messages.gossip import (
     GossipLeft,
     RecordPublish,
     RecordWithdraw,
+    ServicesScope,
 )
 from messages.keyring import KeyringCopy, KeyringFetch, KeyringOrder, KeyringOrderDone
 from messages.tailscale import SeedsFound
@@ -68,7 +70,8 @@ class GossipActor(AsyncShell):
         self.transport: GossipTransport | None = None
         self.metrics: GossipMetrics | None = None
         self.keys: GossipKeys | None = None
-        self._subscribers: dict[str, Reply] = {}  # by the reader's address
+        # What they need and how to reach them, by the reader's address.
+        self._subscribers: dict[str, tuple[ServicesScope, Reply]] = {}
         self._found: tuple[Address, ...] = ()  # seeds found in the tailnet
         self._feed_armed = False
         self._housekeeping_at_s = 0.0
@@ -169,7 +172,7 @@ class GossipActor(AsyncShell):
     def receiveMsg_ClusterSubscribe(self, message: ClusterSubscribe, sender: ActorAddress) -> None:
         if self.add_reader(sender):
             reader, reply = self.address_text(sender), self._reply_to(sender)
-            self._on_loop(lambda: self._subscribe(reader, reply))
+            self._on_loop(lambda: self._subscribe(reader, message.services, reply))
 
     def on_actor_gone(self, address: str) -> None:
         self._on_loop(lambda: self._unsubscribe(address))
@@ -257,12 +260,12 @@ class GossipActor(AsyncShell):
             case MemberChanged():
                 pass  # the change feed has recorded it
 
-    def _subscribe(self, reader: str, reply: Reply) -> None:
+    def _subscribe(self, reader: str, services: ServicesScope, reply: Reply) -> None:
         if self.transport is None:
             return
         self._send_changes()
-        self._subscribers[reader] = reply
-        reply(self.transport.node.snapshot(self._time()))
+        self._subscribers[reader] = services, reply
+        reply(limited(self.transport.node.snapshot(self._time()), services))
 
     def _unsubscribe(self, reader: str) -> None:
         self._subscribers.pop(reader, None)
@@ -327,8 +330,10 @@ class GossipActor(AsyncShell):
         if self.transport is None or not self.transport.node.has_changes:
             return
         change = self.transport.node.take_changes(self._time())
-        for reply in self._subscribers.values():
-            reply(change)
+        scopes = {services for services, _ in self._subscribers.values()}
+        changes = {services: limited(change, services) for services in scopes}
+        for services, reply in self._subscribers.values():
+            reply(changes[services])
 
     async def _leave(self, transport: GossipTransport, reply: Reply) -> None:
         transport.perform(transport.node.leave(self._time()))

@@ -21,12 +21,14 @@ from actors.adapters.durable_file import disk_error
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.systemd import notify_systemd
 from actors.node_life import NodeLife
+from actors.shared_pages import share_pages
 from actors.transport.process import adopt_orphans, end_leftovers
 from constellation import __version__
 from constellation.log import get_logger
 from constellation.registry import enabled_actors, load
 from constellation.settings.agent import Settings
 from constellation.supervision.restart import RestartHistory
+from messages import register_all
 
 log = get_logger(__name__)
 
@@ -77,10 +79,11 @@ class Guardian:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         adopt_orphans()
+        register_all()
         for spec in enabled_actors(self.settings):
             load(spec.actor)  # here, so that all processes share the memory of what it imports
-        gc.collect()
-        gc.freeze()  # so that collections in forked processes copy nothing of what they share
+        share_pages()
+        gc.enable()  # the start has disabled it
         while True:
             self._began_at_s = time.monotonic()
             life = self._life = self._start_life()

@@ -18,6 +18,7 @@ from actors.adapters.bounded_save import BoundedSave
 from actors.adapters.raft_metrics import RaftMetrics
 from actors.adapters.raft_store import FILE_NAME, RaftStore
 from actors.shell import ShellActor
+from actors.transport.transport import sending_together
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
 from constellation.errors import AdapterError
@@ -49,6 +50,8 @@ RAFT = "raft"  # the name of every node's Raft actor
 
 class RaftActor(ShellActor):
     """Translate messages to inputs of the host, and its batches to the disk and other actors."""
+
+    services_followed = "none"
 
     def on_start(self) -> None:
         settings = node.settings()
@@ -190,25 +193,28 @@ class RaftActor(ShellActor):
     def _perform_batch(self, batch: Batch, now_s: float) -> None:
         """Perform the fields of a batch in the order in which it declares them."""
         self._send_all(batch.early_sends)
+        began_s = self.now_s()
+        try:
+            self._save(batch)
+        except AdapterError as error:
+            self._close()
+            self.host.save_failed(error, now_s)
+            return
+        finally:
+            ended_s = self.now_s()
+            # A leader with a slow disk must not become patient with itself.
+            self.lateness.worked(began_s, ended_s)
+        self._send_all(batch.sends)
+        with sending_together():
+            for effect in self.host.saved(batch).local:
+                self._perform_local(effect)
+        self.metrics.performed(batch, saved_in_s=ended_s - began_s)
+
+    def _save(self, batch: Batch) -> None:
         if batch.saves:
             store = self.store
             assert store is not None, "a host that serves has a store"
-            began_s = self.now_s()
-            try:
-                with self.metrics.saving():
-                    self._disk.run(lambda: store.save(batch.saves))
-            except AdapterError as error:
-                self._close()
-                self.host.save_failed(error, now_s)
-                return
-            finally:
-                # A leader with a slow disk must not become patient with itself.
-                self.lateness.worked(began_s, self.now_s())
-        self.host.saved(batch)
-        self.metrics.performed(batch)
-        for effect in batch.local:
-            self._perform_local(effect)
-        self._send_all(batch.sends)
+            self._disk.run(lambda: store.save(batch.saves))
 
     def _perform_local(self, effect: LocalEffect) -> None:
         match effect:

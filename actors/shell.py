@@ -49,7 +49,7 @@ from constellation.peers import actor_systems
 from constellation.transport.address import ADMIN_ID, ActorRef
 from constellation.wire import decode
 from messages.base import Message
-from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.gossip import ClusterChanged, ClusterSubscribe, ServicesScope
 from messages.lifecycle import (
     ActorDirectory,
     ActorPing,
@@ -75,6 +75,7 @@ CALL_SPACING_S = 0.01  # between two calls of `on_due`: what is due meanwhile is
 class ShellActor(ActorTypeDispatcher):
     """Base of all shells.  Holds no protocol state; subclasses hold exactly one core."""
 
+    services_followed: ServicesScope = "all"  # of the cluster, by `follow_cluster`
     is_addressable = True  # by its name, also from other nodes
     has_own_thread = False  # beside that of its process, in which it answers pings
 
@@ -142,6 +143,9 @@ class ShellActor(ActorTypeDispatcher):
     def on_stop(self) -> None:
         """Release what the process's end would not release."""
 
+    def on_seats_changed(self) -> None:
+        """In the main actor of a host: an actor has come or gone."""
+
     def on_abandoned(self) -> None:
         """In a host: this actor has failed.  Let go of threads and files; touch nothing else."""
 
@@ -204,7 +208,7 @@ class ShellActor(ActorTypeDispatcher):
 
     def _request_snapshot(self) -> None:
         self._snapshot_due_at_s = self.now_s() + SUBSCRIBE_SPACING_S
-        self.post(CLUSTER_ACTOR, ClusterSubscribe())
+        self.post(CLUSTER_ACTOR, ClusterSubscribe(services=self.services_followed))
 
     def _request_snapshot_again(self, now_s: float) -> None:
         """Repeat a request whose snapshot has not arrived: either message may be lost."""

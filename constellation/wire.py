@@ -8,12 +8,15 @@ import msgpack
 from pydantic import ValidationError
 
 from constellation.errors import WireError
+from messages import register_all
 from messages.base import REGISTRY, Message
 
 WIRE_VERSION = 1
 # A snapshot of 10,000 services with a dozen labels each has less than 16 MiB.
 MAX_FRAME_BYTES = 16 << 20
 MAX_ITEMS = 1 << 20  # in all arrays and maps of a frame together; such a snapshot has 600,000
+# A frame up to here announces so few items that no limit is needed.  Most frames are smaller.
+SMALL_BYTES = 1024
 _ERRORS_SHOWN_MAX = 16
 
 
@@ -25,8 +28,9 @@ def encode(message: Message) -> bytes:
     """
     name = type(message).__name__
     try:
-        frame = cast("bytes", msgpack.packb(to_wire(message)))
-    except (ValueError, OverflowError) as error:
+        value = [WIRE_VERSION, name, message.__dict__]
+        frame = cast("bytes", msgpack.packb(value, default=fields_of))
+    except (ValueError, TypeError, OverflowError) as error:
         raise WireError(
             f"{name} not sent: it cannot be written as msgpack: {error}", reason="unencodable"
         ) from error
@@ -64,9 +68,11 @@ def unpack(frame: bytes | memoryview, *, source: str, **options: Any) -> Any:
             f"frame from {source} refused: {len(frame)} bytes, the limit is {MAX_FRAME_BYTES}",
             reason="oversized",
         )
-    counted = _ItemCount()
     try:
+        if len(frame) <= SMALL_BYTES:
+            return msgpack.unpackb(frame, **options)
         _check_complete(frame)
+        counted = _ItemCount()
         return msgpack.unpackb(
             frame, object_hook=counted.mapping, list_hook=counted.sequence, **options
         )
@@ -104,13 +110,15 @@ class _ItemCount:
             raise ValueError(f"more than {MAX_ITEMS} items")
 
 
-def to_wire(message: Message) -> list[Any]:
-    """Return the msgpack-ready form of one message, for embedding in another frame."""
-    return [WIRE_VERSION, type(message).__name__, message.model_dump()]
+def fields_of(value: object) -> dict[str, Any]:
+    """Return the fields of a message, by name: msgpack asks for what it does not know."""
+    if isinstance(value, Message):
+        return value.__dict__
+    raise TypeError(f"{type(value).__name__} is no type of msgpack")
 
 
 def from_wire(value: Any, *, source: str = "an unnamed sender", crossing: bool = False) -> Message:
-    """Return the message in an unpacked frame; the inverse of `to_wire`.
+    """Return the message in an unpacked frame.
 
     Raises:
         WireError: as `decode`.
@@ -126,7 +134,7 @@ def from_wire(value: Any, *, source: str = "an unnamed sender", crossing: bool =
             f"this agent speaks {WIRE_VERSION}; upgrade the older of the two",
             reason="wire_version",
         )
-    kind = REGISTRY.get(name) if isinstance(name, str) else None
+    kind = _kind_of(name) if isinstance(name, str) else None
     if kind is None:
         raise WireError(
             f"frame from {source} refused: unknown message class {_shown(name)}", reason="unknown"
@@ -136,12 +144,19 @@ def from_wire(value: Any, *, source: str = "an unnamed sender", crossing: bool =
             f"{name} from {source} refused: it is for use inside a node", reason="not_allowed"
         )
     try:
-        return kind.model_validate(fields)
+        # As `model_validate`, without what that prepares for its options.
+        return cast("Message", kind.__pydantic_validator__.validate_python(fields))
     except ValidationError as error:
         raise WireError(
             f"frame from {source} refused: {name} does not validate: {_summary(error)}",
             reason="invalid",
         ) from error
+
+
+def _kind_of(name: str) -> type[Message] | None:
+    if name not in REGISTRY:  # in an agent all are: this imports nothing there
+        register_all()
+    return REGISTRY.get(name)
 
 
 def _shown(value: object) -> str:

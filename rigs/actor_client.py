@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from thespian.actors import ActorAddress
-from thespian.system.transport import ReceiveEnvelope, TransmitIntent
-
-from actors.transport import stats
-from actors.transport.delivery import TransportSettings
-from actors.transport.system_base import OperatorSystemBase
-from constellation.transport.address import ActorRef
+from actors.transport.conversation import Conversation
 from messages.base import Message
 
 M = TypeVar("M", bound=Message)
@@ -22,14 +15,13 @@ class ActorClient:
     """A connection to the node at `host`:`port`, authenticated with the cluster key."""
 
     def __init__(self, host: str, port: int, cluster_key: bytes) -> None:
-        stats.forget()
         self.host, self.port = host, port
-        settings = TransportSettings(host=host, port=port, cluster_key=cluster_key)
-        self._base = OperatorSystemBase(settings)
+        self._conversation = Conversation(host, port, cluster_key)
+        self.reactor = self._conversation.reactor
 
     def close(self) -> None:
         """Close the connection."""
-        self._base.close()
+        self._conversation.close()
 
     def __enter__(self) -> ActorClient:
         return self
@@ -39,14 +31,16 @@ class ActorClient:
 
     def send(self, actor: str, message: Message) -> None:
         """Send to the actor of that name on the node."""
-        address = ActorAddress(ActorRef(self.host, self.port, f"@{actor}"))
-        self._base.transport.scheduleTransmit(None, TransmitIntent(address, message))
+        self._conversation.send(actor, message)
 
     def receive(self, timeout_s: float) -> Message | None:
         """Return the next message, or None."""
-        received: Any = self._base.transport.run(None, timedelta(seconds=timeout_s))
-        is_message = isinstance(received, ReceiveEnvelope) and isinstance(received.message, Message)
-        return received.message if is_message else None
+        return self._conversation.receive(timeout_s)
+
+    @property
+    def has_received(self) -> bool:
+        """Whether `receive` returns a message at once."""
+        return self._conversation.has_received
 
     def ask(self, actor: str, message: Message, kind: type[M], timeout_s: float = 5.0) -> M:
         """Send a message and return the answer of that kind.

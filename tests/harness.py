@@ -72,6 +72,9 @@ class _Runtime:
         assert host in self.hosts
         return self.createActor(actor_class)
 
+    def create_neighbour(self, actor_class: type) -> ActorAddress:
+        return self.createActor(actor_class)
+
     def fail(self) -> NoReturn:
         raise EndedError
 

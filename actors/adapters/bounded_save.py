@@ -18,6 +18,12 @@ IDLE_S = 2.0  # after which the thread ends
 Result = TypeVar("Result")
 
 
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(slots=True)
 class _Attempt:
     """One call, made in the thread."""
@@ -25,7 +31,9 @@ class _Attempt:
     call: Callable[[], Any]
     result: Any = None
     error: BaseException | None = None
-    ended: threading.Event = field(default_factory=threading.Event)
+    has_ended: bool = False
+    # Released at the end.  A lock wakes its waiter sooner than an `Event`, which is made of three.
+    running: threading.Lock = field(default_factory=_locked)
 
 
 class BoundedSave:
@@ -45,7 +53,7 @@ class BoundedSave:
     @property
     def hangs(self) -> bool:
         """A call that was given up is still under way."""
-        return self._last is not None and not self._last.ended.is_set()
+        return self._last is not None and not self._last.has_ended
 
     def run(self, call: Callable[[], Result]) -> Result:
         """Return what `call` returns, or fail at once while an earlier one is under way.
@@ -57,7 +65,7 @@ class BoundedSave:
         if self.hangs:
             raise self._unanswered()
         attempt = self._begin(call)
-        if not attempt.ended.wait(self.patience_s):
+        if not attempt.running.acquire(timeout=self.patience_s):
             raise self._unanswered()
         if attempt.error is not None:
             raise attempt.error
@@ -96,7 +104,8 @@ class BoundedSave:
                 attempt.result = attempt.call()
             except BaseException as error:  # raised again by the caller
                 attempt.error = error
-            attempt.ended.set()
+            attempt.has_ended = True
+            attempt.running.release()
 
     def _unanswered(self) -> AdapterError:
         why = f"the disk has not answered for {self.patience_s:g} s"

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from constellation.raft.batch import Batch
@@ -66,18 +62,13 @@ class RaftMetrics:
             registry=registry,
         )
 
-    @contextmanager
-    def saving(self) -> Iterator[None]:
-        """Measure one save that succeeds."""
-        begun_s = time.monotonic()
-        yield
-        self._saves.observe(time.monotonic() - begun_s)
-
-    def performed(self, batch: Batch) -> None:
-        """Count what a batch has changed."""
-        commands = sum(entry.kind == "command" for entry in batch.applied)
+    def performed(self, batch: Batch, *, saved_in_s: float) -> None:
+        """Count what a batch has changed, and how long its save took."""
+        if batch.saves:
+            self._saves.observe(saved_in_s)
+        commands = sum(entry.kind == "command" for entry in batch.rest.applied)
         self._applied_commands.inc(commands)
-        for change in batch.role_changes:
+        for change in batch.rest.role_changes:
             self._leaders.inc()
             if change.role == "leader":
                 self._elections.inc()

@@ -28,6 +28,9 @@ from constellation.raft.journal_state import Draft, JournalState
 
 FILE_NAME = "journal"
 LOCK_NAME = "lock"
+# Zeros that are written ahead of the records.  A record that replaces zeros changes nothing that
+# the file system keeps of the file, so its sync does not wait for the file system's own journal.
+ROOM_BYTES = 1 << 18
 _FIX_REOPEN = (
     "check that this user may write there, and look for disk errors in the kernel's log; then "
     "restart the agent"
@@ -50,6 +53,8 @@ class RaftStore:
         self._path = directory / FILE_NAME
         self._lock = lock
         self._file = -1
+        self._room_end = 0  # up to there the file has zeros after its records
+        self._makes_room = True  # False: the disk had none for it; until the file is replaced
         self._broken_why = ""
         self._state = JournalState()
         self._end = JournalEnd.of_empty(bytes(SALT_BYTES))
@@ -160,7 +165,7 @@ class RaftStore:
         """
         with self._breaking("cannot be written"):
             try:
-                write_all(self._file, record, self._end.offset)
+                self._write(record)
             except OSError as error:
                 if error.errno not in FULL_ERRNOS:
                     raise
@@ -169,6 +174,22 @@ class RaftStore:
             # After a failed sync the kernel may count unwritten pages as written: never retry it.
             os.fdatasync(self._file)
 
+    def _write(self, record: bytes) -> None:
+        """Write at the end of the records; more room after it, if there is too little."""
+        at, end = self._end.offset, self._end.offset + len(record)
+        if end > self._room_end and self._makes_room:
+            try:
+                write_all(self._file, record + bytes(ROOM_BYTES), at)
+            except OSError as error:
+                if error.errno not in FULL_ERRNOS:
+                    raise
+                os.ftruncate(self._file, at)  # there may be space for the record alone
+                self._makes_room, self._room_end = False, at
+            else:
+                self._room_end = end + ROOM_BYTES
+                return
+        write_all(self._file, record, at)
+
     def _disk_full(self, error: OSError) -> DiskFullError:
         full = disk_error(str(self._path), error, self._path)
         return DiskFullError(full.what, why=full.why, fix=full.fix)
@@ -176,6 +197,7 @@ class RaftStore:
     def _cut_to_end(self) -> None:
         os.ftruncate(self._file, self._end.offset)
         os.fsync(self._file)
+        self._room_end = self._end.offset
 
     def _replace(self, state: JournalState | Draft) -> None:
         """Replace the journal by a file that holds `state`.
@@ -198,6 +220,7 @@ class RaftStore:
             self._new_path.replace(self._path)
             sync_directory(self._path.parent)
         self._end = end
+        self._room_end, self._makes_room = end.offset, True
 
     @contextlib.contextmanager
     def _breaking(self, what: str) -> Iterator[None]:

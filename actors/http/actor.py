@@ -232,7 +232,7 @@ class HttpActor(AsyncLeaseHolderShell):
 
     def _want_lb_leader(self, provider: TraefikProvider) -> None:
         """Want `lb-leader` as soon as this node's Traefik gets routes."""
-        is_able = self._listens and provider.body is not None
+        is_able = self._listens and provider.served is not None
         if is_able and not self._wants_lb_leader and node.settings().leases.lb_leader:
             self._wants_lb_leader = True
             self.want_lease(LB_LEADER)

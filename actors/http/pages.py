@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -71,9 +70,9 @@ class HttpPages:
     def body_changed(self, now_s: float) -> None:
         """The provider has a new body."""
         self.body_at_s = now_s
-        body = self.provider.body or b""
-        self._etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-        self.metrics.body_bytes.set(len(body))
+        served = self.provider.served
+        self._etag = f'"{served.tag}"' if served is not None else ""
+        self.metrics.body_bytes.set(served.size_bytes if served is not None else 0)
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         answer = self._route(request)
@@ -126,7 +125,7 @@ class HttpPages:
             "routers": self._router_count(),
             "body_age_s": round(time.monotonic() - self.body_at_s, 3),
         }
-        return HttpAnswer(200 if self.provider.body is not None else 503, _json(fields), JSON)
+        return HttpAnswer(200 if self.provider.served is not None else 503, _json(fields), JSON)
 
     def _metrics(self, request: HttpRequest) -> HttpAnswer:
         self.metrics.body_age_s.set(time.monotonic() - self.body_at_s)

@@ -18,7 +18,7 @@ from constellation.transport.frame import LENGTH_BYTES, FrameReader, frame
 
 log = get_logger(__name__)
 
-_RECEIVE_BYTES = 1 << 18
+RECEIVE_BYTES = 1 << 18
 _ERROR_EVENTS = ~(READ | WRITE)
 
 
@@ -55,7 +55,7 @@ class Connection:
         if not self.has_room(len(body)):
             return False
         framed = frame(body)
-        if self.queue:
+        if self.queue or self.reactor.holds(self.socket.fileno(), self._send_held):
             self.queue += framed
             return True
         try:
@@ -70,6 +70,10 @@ class Connection:
             self.reactor.modify(self.socket.fileno(), READ | WRITE)
         return True
 
+    def _send_held(self) -> None:
+        if self.is_open and self._send_queue() and self.queue:
+            self.reactor.modify(self.socket.fileno(), READ | WRITE)
+
     def close(self, reason: str) -> None:
         """Close and notify the owner, once."""
         if self.is_open:
@@ -79,6 +83,12 @@ class Connection:
             self._on_closed(reason)
             self.queue.clear()
 
+    def detach(self) -> None:
+        """Give the socket up without a word to the peer or the owner: another process has it."""
+        self.is_open = False
+        self.reactor.unregister(self.socket.fileno())
+        self.socket.close()
+
     def _ready(self, events: int) -> None:
         if events & WRITE:
             self._flush()
@@ -86,20 +96,24 @@ class Connection:
             self._receive()
 
     def _flush(self) -> None:
+        if self._send_queue() and not self.queue:
+            self.reactor.modify(self.socket.fileno(), READ)
+
+    def _send_queue(self) -> bool:
+        """Send what the kernel accepts of the queue; False if the connection is closed now."""
         try:
             sent = self.socket.send(self.queue)
         except BlockingIOError:
-            return
+            return True
         except OSError as error:
             self.close(str(error))
-            return
+            return False
         del self.queue[:sent]
-        if not self.queue:
-            self.reactor.modify(self.socket.fileno(), READ)
+        return True
 
     def _receive(self) -> None:
         try:
-            data = self.socket.recv(_RECEIVE_BYTES)
+            data = self._read()
         except BlockingIOError:
             return
         except OSError as error:
@@ -108,6 +122,13 @@ class Connection:
         if not data:
             self.close("closed by the other side")
             return
+        self.take(data)
+
+    def _read(self) -> bytes:
+        return self.socket.recv(RECEIVE_BYTES)
+
+    def take(self, data: bytes) -> None:
+        """Handle received bytes."""
         try:
             for body in self.reader.feed(data):
                 self._on_frame(body)

@@ -17,16 +17,19 @@ from enum import Enum
 from pathlib import Path
 
 from actors.transport import stats
+from actors.transport.handover import Handover
 from actors.transport.local_links import LocalLink, accept, accept_local, listen_at
 from actors.transport.peer_connection import set_peer_options
 from actors.transport.peer_inbound import PeerInbound, PeerInboundOwner
 from actors.transport.peer_links import PeerLink
 from actors.transport.process import PID_SUFFIX, SOCKET_SUFFIX, write_pid_file
 from actors.transport.reactor import READ, Reactor
+from constellation import wire
 from constellation.errors import WireError
-from constellation.transport.address import ADMIN_ID, ActorRef
-from constellation.transport.envelope import ActorEnvelope
+from constellation.transport.address import ADMIN_ID, NAME_PREFIX, ActorRef
+from constellation.transport.envelope import OURS, ActorEnvelope
 from constellation.transport.session import derive_key
+from messages.operator import ActorAbsent
 
 PEERS_INBOUND_MAX = 256
 PEERS_PENDING_MAX = 64  # not authenticated yet
@@ -43,7 +46,7 @@ class TransportSettings:
     host: str
     port: int
     cluster_key: bytes = field(repr=False)
-    runtime_dir: Path | None = None  # None: an operator's command, which does not listen
+    runtime_dir: Path
     listener: socket.socket | None = field(default=None, repr=False)
     user_timeout_s: float = 5.0
     peer_queue_bytes_max: int = 4 << 20
@@ -52,7 +55,6 @@ class TransportSettings:
 
     def socket_path(self, actor_id: str) -> Path:
         """Return the socket of the actor `actor_id` of this node."""
-        assert self.runtime_dir is not None
         return self.runtime_dir / f"{actor_id}{SOCKET_SUFFIX}"
 
 
@@ -60,7 +62,7 @@ class Delivery(PeerInboundOwner):
     """The connections of one process.
 
     `listener` is the socket that the parent created before the fork, so that no message to a new
-    actor is lost.  None: the process creates its own, or needs none.
+    actor is lost.  None: the process creates its own.
     """
 
     def __init__(
@@ -75,18 +77,16 @@ class Delivery(PeerInboundOwner):
         self.settings = settings
         self.queue_bytes_max = settings.peer_queue_bytes_max
         self._on_envelope = on_envelope
-        if settings.runtime_dir is None:
-            self.ref = ActorRef(f"client-{secrets.token_hex(8)}", 0, actor_id)
-        else:
-            self.ref = ActorRef(settings.host, settings.port, actor_id)
+        self.ref = ActorRef(settings.host, settings.port, actor_id)
         self._key = derive_key(settings.cluster_key, b"actors")
         self._local_links: dict[str, LocalLink] = {}
-        self._peer_links: dict[tuple[str, int], PeerLink] = {}
+        # To each named actor of a node one, which that node gives to the process of the actor;
+        # with no name to the node itself, and to the actors that are addressed by their ids.
+        self._peer_links: dict[tuple[str, int, str], PeerLink] = {}
         self._peers_inbound: dict[str, PeerInbound] = {}
         self._peers_pending: dict[PeerInbound, None] = {}  # the oldest first
-        self._listener = listener
-        if settings.runtime_dir is not None:
-            self._listener = self._listen_locally(listener)
+        self._given_away: dict[tuple[str, int], str] = {}  # commands, and the actor that has each
+        self._listener = self._listen_locally(listener)
         self._peer_listener = settings.listener if actor_id == ADMIN_ID else None
         if self._peer_listener is not None:
             self._peer_listener.setblocking(False)
@@ -94,13 +94,13 @@ class Delivery(PeerInboundOwner):
 
     def _listen_locally(self, listener: socket.socket | None) -> socket.socket:
         opened = listener or listen_at(self.settings.socket_path(self.ref.actor_id))
-        self.reactor.register(
-            opened, READ, lambda _: accept_local(self.reactor, opened, self._local_body)
-        )
+        self.reactor.register(opened, READ, lambda _: self._accept_local(opened))
         if listener is not None:  # a process of the actor system, not an external one
-            assert self.settings.runtime_dir is not None
             write_pid_file(self.settings.runtime_dir, self.ref.actor_id)
         return opened
+
+    def _accept_local(self, listener: socket.socket) -> None:
+        accept_local(self.reactor, listener, self._local_body, self._take_over)
 
     def claim_name(self, name: str) -> None:
         """Let '@name' address this process, on this node and from other nodes."""
@@ -117,9 +117,8 @@ class Delivery(PeerInboundOwner):
             link.close()
         for peer in (*self._peers_inbound.values(), *self._peers_pending):
             peer.connection.close("closing")
-        if self._listener is not None:
-            self._listener.close()
-            self._remove_files(self.ref.actor_id)
+        self._listener.close()
+        self._remove_files(self.ref.actor_id)
 
     def forget_actor(self, ref: ActorRef) -> None:
         """Remove the connection and the files of an actor of this node that has ended."""
@@ -142,9 +141,11 @@ class Delivery(PeerInboundOwner):
             links.extend(self._peer_links.values())
         return sum(link.pending() for link in links)
 
-    def send(self, sender: ActorRef, target: ActorRef, payload: bytes) -> Delivered:
+    def send(
+        self, target: ActorRef, payload: bytes, *, sender: ActorRef | None = None
+    ) -> Delivered:
         """Send a message to `target`, or deliver it at once if it lives in this process."""
-        envelope = ActorEnvelope(str(target), str(sender), payload)
+        envelope = ActorEnvelope(str(target), str(sender or self.ref), payload)
         if target.node == self.ref.node and target.process_id == self.ref.actor_id:
             self._on_envelope(envelope)
             return Delivered.YES
@@ -156,13 +157,14 @@ class Delivery(PeerInboundOwner):
             return self._to_local(target.process_id, packed)
         if target.port == 0:
             return self._to_command(target, packed)
-        return self._to_peer(target.node, packed)
+        return self._to_peer(target, packed)
 
-    def _to_command(self, target: ActorRef, packed: bytes) -> Delivered:
-        """Answer an operator's command on the connection that it made to the node's listener."""
-        if self.ref.actor_id != ADMIN_ID:
-            return self._to_local(ADMIN_ID, packed)
-        peer = self._peers_inbound.get(str(target.node))
+    def _to_command(self, target: ActorRef, packed: bytes, *, is_for_us: bool = False) -> Delivered:
+        """Answer an operator's command on the connection that it made, wherever that is."""
+        peer = next((one for one in self._peers_inbound.values() if one.node == target.node), None)
+        holder = self._given_away.get(target.node) if self.ref.actor_id == ADMIN_ID else ADMIN_ID
+        if peer is None and holder is not None and not is_for_us:
+            return self._to_local(holder, packed)
         if peer is None:
             stats.dropped("peer_unreachable", target=str(target), detail="it has disconnected")
             return Delivered.DEAD_TARGET
@@ -192,21 +194,24 @@ class Delivery(PeerInboundOwner):
         stats.dropped("queue_full", target=process_id, detail="the actor does not keep up")
         return Delivered.FAILED
 
-    def _to_peer(self, node: tuple[str, int], packed: bytes) -> Delivered:
-        link = self._peer_links.get(node)
+    def _to_peer(self, target: ActorRef, packed: bytes) -> Delivered:
+        name = target.actor_id.removeprefix(NAME_PREFIX) if target.is_name else ""
+        line = (*target.node, name)
+        link = self._peer_links.get(line)
         if link is None:
             link = PeerLink(
                 self.reactor,
-                node,
+                target.node,
                 key=self._key,
-                identity=str(self.ref),
+                # Of its own for each connection: the other end keeps one with each identity.
+                identity=f"{self.ref}-to-{name}" if name else str(self.ref),
                 on_body=self._answer_body,
                 queue_bytes_max=self.settings.peer_queue_bytes_max,
                 user_timeout_s=self.settings.user_timeout_s,
             )
             if len(self._peer_links) >= PEER_LINKS_MAX:
                 self._peer_links.pop(next(iter(self._peer_links))).close()
-            self._peer_links[node] = link
+            self._peer_links[line] = link
         if link.send(packed):
             stats.count("sent_frames", "peer")
             return Delivered.YES
@@ -219,8 +224,8 @@ class Delivery(PeerInboundOwner):
         envelope = ActorEnvelope.unpack(body)
         stats.count("received_frames", "local")
         target = envelope.target_ref()
-        if target.node != self.ref.node and self.ref.actor_id == ADMIN_ID:
-            self._route(target, body)  # an answer of an actor of this node to an operator
+        if target.node != self.ref.node:  # an answer of an actor of this node to an operator
+            self._to_command(target, body, is_for_us=self.ref.actor_id != ADMIN_ID)
             return
         self._on_envelope(envelope)
 
@@ -269,25 +274,48 @@ class Delivery(PeerInboundOwner):
         if identity.node == self.ref.node:
             raise WireError("a peer claims to be this node itself", reason="misrouted")
         self._peers_pending.pop(peer, None)
-        # Each process of a node has a connection; only those of commands, port 0, are looked up.
-        peer.key = str(identity.node) if identity.port == 0 else peer.identity
         peer.node = identity.node
-        replaced = self._peers_inbound.get(peer.key)
-        self._peers_inbound[peer.key] = peer
+        replaced = self._peers_inbound.get(peer.identity)
+        self._peers_inbound[peer.identity] = peer
         if replaced is not None:
             replaced.connection.close("the same process has connected again")
-        link = self._peer_links.get(identity.node)
-        if link is not None:
-            link.try_now()  # the node is reachable again
+        for line, link in list(self._peer_links.items()):
+            if line[:2] == identity.node:
+                link.try_now()  # the node is reachable again
 
     def peer_left(self, peer: PeerInbound) -> None:
         """Forget a peer whose connection is closed."""
         self._peers_pending.pop(peer, None)
-        if self._peers_inbound.get(peer.key) is peer:
-            del self._peers_inbound[peer.key]
+        if self._peers_inbound.get(peer.identity) is peer:
+            del self._peers_inbound[peer.identity]
+
+    def _take_over(self, body: bytes, connected: socket.socket) -> None:
+        """Go on with an authenticated connection for an actor of this process."""
+        handover = Handover.unpack(body)
+        if len(self._peers_inbound) >= PEERS_INBOUND_MAX:
+            source = handover.identity
+            stats.refused("too_many_peers", source=source, detail=f"over {PEERS_INBOUND_MAX}")
+            connected.close()
+            return
+        PeerInbound(
+            self.reactor, connected, key=b"", acceptor_address="", owner=self, handover=handover
+        )
+
+    def _give_away(self, peer: PeerInbound, target: ActorRef) -> bool:
+        """Give a connection to the process of the actor that its first message is for."""
+        if self.ref.actor_id != ADMIN_ID or not target.is_name:
+            return False
+        if not peer.give_away(target.actor_id, self.settings.socket_path(target.actor_id)):
+            return False
+        if peer.node[1] == 0:  # other actors answer a command through this process
+            self._given_away.pop(peer.node, None)
+            self._given_away[peer.node] = target.actor_id
+            if len(self._given_away) > PEERS_INBOUND_MAX:
+                del self._given_away[next(iter(self._given_away))]
+        return True
 
     def peer_body(self, body: bytes, peer: PeerInbound) -> None:
-        """Forward an authenticated envelope to its target, undecoded."""
+        """Pass an authenticated envelope on to its target, undecoded."""
         envelope = ActorEnvelope.unpack(body)
         target = envelope.target_ref()
         if target.node != self.ref.node:
@@ -296,8 +324,20 @@ class Delivery(PeerInboundOwner):
             raise WireError(
                 f"{peer.identity} sends in the name of {envelope.sender}", reason="misrouted"
             )
+        if self._give_away(peer, target):
+            return  # that process counts it
         stats.count("received_frames", "peer")
-        if target.actor_id == self.ref.actor_id:
+        if target.actor_id in (self.ref.actor_id, peer.actor_id):
             self._on_envelope(envelope)
         elif self._to_local(target.process_id, body) is Delivered.DEAD_TARGET:
-            stats.refused("no_such_actor", source=peer.identity, detail=envelope.target)
+            if peer.node[1] == 0:  # an operator's command
+                self._tell_absent(envelope, peer)
+            else:
+                stats.refused("no_such_actor", source=peer.identity, detail=envelope.target)
+
+    @staticmethod
+    def _tell_absent(asked: ActorEnvelope, peer: PeerInbound) -> None:
+        """Tell an operator's command that the actor does not run, so that it need not wait."""
+        stats.count("refused", "no_such_actor")
+        absent = OURS + wire.encode(ActorAbsent())
+        peer.send(ActorEnvelope(asked.sender, asked.target, absent).pack())

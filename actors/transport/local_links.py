@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from actors.transport import stats
-from actors.transport.connection import Connection
+from actors.transport.connection import RECEIVE_BYTES, Connection
 from actors.transport.reactor import Reactor
+from constellation.errors import WireError
 from constellation.transport.frame import FRAME_BYTES_MAX
 
 LOCAL_QUEUE_BYTES_MAX = 2 * FRAME_BYTES_MAX
@@ -25,8 +26,12 @@ _ADDRESS_BYTES_MAX = 107  # the kernel's limit without the terminating zero
 _PEER_CREDENTIALS = struct.Struct("3i")  # process id, user id, group id
 
 
+# In place of an envelope, which begins with the length of its target: never zero.
+HANDOVER_MARK = b"\x00"
+
+
 @contextlib.contextmanager
-def _address(path: Path) -> Iterator[str]:
+def address_of(path: Path) -> Iterator[str]:
     """Yield a socket address of `path`; if it is too long, by a descriptor of its directory."""
     if len(os.fsencode(path)) <= _ADDRESS_BYTES_MAX:
         yield str(path)
@@ -48,7 +53,7 @@ def listen_at(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     mask = os.umask(0o177)
     try:
-        with _address(path) as address:
+        with address_of(path) as address:
             listener.bind(address)
     except OSError:
         listener.close()
@@ -103,7 +108,7 @@ class LocalLink:
         try:
             # Blocking: a Unix socket connects at once unless the backlog of the listener is full.
             connecting.settimeout(1.0)
-            with _address(self._path) as address:
+            with address_of(self._path) as address:
                 connecting.connect(address)
         except OSError:
             connecting.close()
@@ -119,6 +124,60 @@ class LocalLink:
     def _closed(self, _: str) -> None:
         self._connection = None
         self._on_closed()
+
+
+class LocalInbound(Connection):
+    """A connection from a process of this node: envelopes, or one handover before all else."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        connected: socket.socket,
+        on_body: Callable[[bytes], None],
+        on_handover: Callable[[bytes, socket.socket], None],
+    ) -> None:
+        self._on_body = on_body
+        self._on_handover = on_handover
+        self._is_new = True
+        self._passed: socket.socket | None = None
+        super().__init__(
+            reactor,
+            connected,
+            on_frame=self._frame,
+            on_closed=lambda _: self._drop_passed(),
+            queue_bytes_max=0,
+        )
+
+    def _read(self) -> bytes:
+        if not self._is_new:
+            return super()._read()
+        flags = socket.MSG_CMSG_CLOEXEC
+        data, files, _, _ = socket.recv_fds(self.socket, RECEIVE_BYTES, 1, flags)
+        self._is_new = False
+        for file in files:
+            try:
+                self._passed = socket.socket(fileno=file)
+            except OSError:
+                os.close(file)
+                raise
+        return data
+
+    def _frame(self, body: bytes) -> None:
+        if not body.startswith(HANDOVER_MARK):
+            self._on_body(body)
+            return
+        passed, self._passed = self._passed, None
+        if passed is None:
+            raise WireError("handover without a socket refused", reason="malformed")
+        try:
+            self._on_handover(body, passed)
+        except BaseException:
+            passed.close()
+            raise
+
+    def _drop_passed(self) -> None:
+        if self._passed is not None:
+            self._passed.close()
 
 
 def accept(reactor: Reactor, listener: socket.socket) -> tuple[socket.socket, Any] | None:
@@ -137,7 +196,10 @@ def accept(reactor: Reactor, listener: socket.socket) -> tuple[socket.socket, An
 
 
 def accept_local(
-    reactor: Reactor, listener: socket.socket, on_body: Callable[[bytes], None]
+    reactor: Reactor,
+    listener: socket.socket,
+    on_body: Callable[[bytes], None],
+    on_handover: Callable[[bytes, socket.socket], None],
 ) -> None:
     """Accept one connection of a process of this node, if it belongs to this user or to root."""
     accepted = accept(reactor, listener)
@@ -150,10 +212,4 @@ def accept_local(
         stats.refused("user", source=f"user {user_id}", detail="socket of another user")
         connected.close()
         return
-    Connection(
-        reactor,
-        connected,
-        on_frame=on_body,
-        on_closed=lambda _: None,
-        queue_bytes_max=0,
-    )
+    LocalInbound(reactor, connected, on_body, on_handover)

@@ -139,8 +139,8 @@ class NodeActorManager(Replicator, MultiProcManager):
     def handleMessages(self, envelope: ReceiveEnvelope) -> object:
         """Hand a message to the actor.  One of ours that it fails at is not handed to it again."""
         message = envelope.message
-        is_plain = isinstance(message, (Message, WakeupMessage))
-        if not is_plain or self._receiveQueue or self._is_exiting:
+        is_ours = isinstance(message, Message | WakeupMessage)
+        if not is_ours or self._receiveQueue or self._is_exiting:
             return super().handleMessages(envelope)
         try:
             result = self.actorInst.receiveMessage(message, envelope.sender)
@@ -233,13 +233,14 @@ class NodeActorManager(Replicator, MultiProcManager):
         manager = HostedActorManager(
             loaded_class(actor_class), None, transport, *_unused(parent, self.capabilities)
         )
-        manager.host = self.actorInst
         self.hosted[ref.actor_id] = manager
-        manager.begin()
+        manager.begin(self)
 
     def _unseat(self, ref: ActorRef) -> None:
-        self.hosted.pop(ref.actor_id, None)
-        self.actorInst.on_seats_changed()
+        manager = self.hosted.pop(ref.actor_id, None)
+        if manager is not None:
+            manager.transport.close()
+            self.actorInst.on_seats_changed()
 
     def end_hosted(self) -> None:
         """End the other actors of this process, which ends."""
@@ -254,8 +255,10 @@ class HostedActorManager(NodeActorManager):
         super().__init__(*arguments)
         self.context = contextvars.copy_context()  # it holds what each event of this actor says
 
-    def begin(self) -> None:
+    def begin(self, house: NodeActorManager) -> None:
         """Create the actor; from now on it is handed its messages."""
+        self.house = house
+        self.host = house.actorInst
         self.asLogger = NO_LOGGER
         self.transport.inbox.handle = lambda envelope: self.context.run(
             self.handleMessages, envelope
@@ -263,7 +266,6 @@ class HostedActorManager(NodeActorManager):
         self.context.run(self._createInstance)
         if self.actorInst is None:  # logged, and its parent is told
             self.transport.abort_run()
-            self.transport.close()
 
     def end(self, request: ReceiveEnvelope) -> None:
         """End the actor now, before the messages that wait for it."""
@@ -281,13 +283,20 @@ class HostedActorManager(NodeActorManager):
         except ActorFailedError:
             self._abandon()
             return True
-        if self._is_exiting:
-            self.transport.close()
         return result
 
     def createActor(self, *_: Any, **__: Any) -> ActorAddress:
         """Refuse: its neighbours may have threads, of which a fork would copy half."""
-        raise RuntimeError("an actor in a host creates no children: give it a process of its own")
+        raise RuntimeError("an actor in a host forks no process: it may create neighbours")
+
+    def create_neighbour(self, actor_class: type[Actor]) -> ActorAddress:
+        """Create a child in the process of this actor."""
+        local = self._addrManager.createLocalAddress()
+        address = ActorAddress(self.transport.loop.next_neighbour())
+        self._pendingActorReady(local.addressDetails.addressInstanceNum, address)
+        named = f"{actor_class.__module__}.{actor_class.__name__}"
+        self.house.seat(address.addressDetails, named, self.myAddress)
+        return address
 
     def fail(self) -> NoReturn:
         """End this actor, from any thread: unwind what it does now, and tell its parent."""
@@ -301,9 +310,12 @@ class HostedActorManager(NodeActorManager):
             atexit.unregister(self._shutdownActor)
             self.transport.set_watch(())
             self.actorInst.on_abandoned()
+            for child in self.childAddresses:  # as processes end with their parent
+                neighbour = self.house.hosted.get(child.addressDetails.actor_id)
+                if neighbour is not None:
+                    neighbour._abandon()
             self._sayGoodbye()
             self.transport.abort_run()
-            self.transport.close()
 
 
 def _run_actor(

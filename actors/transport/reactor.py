@@ -8,7 +8,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 
 READ = select.EPOLLIN
@@ -57,6 +57,7 @@ class Reactor:
         self._timers: list[tuple[float, int, Timer]] = []
         self._cancelled_count = 0  # cancelled timers in `_timers`, or a few more
         self._order = count()
+        self._held: dict[int, Callable[[], None]] | None = None  # sends by file; None: none is held
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.register(self._wake, READ, self._woken)
 
@@ -102,6 +103,28 @@ class Reactor:
             self._timers = [entry for entry in self._timers if entry[2].is_waiting]
             heapq.heapify(self._timers)
             self._cancelled_count = 0
+
+    @contextlib.contextmanager
+    def sending_together(self) -> Iterator[None]:
+        """Send all that is sent on one connection meanwhile with one call, at the end."""
+        if self._held is not None:
+            yield
+            return
+        held: dict[int, Callable[[], None]] = {}
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
+            for send in held.values():
+                send()
+
+    def holds(self, file: int, send: Callable[[], None]) -> bool:
+        """Take note to call `send` soon; False: send now."""
+        if self._held is None:
+            return False
+        self._held[file] = send
+        return True
 
     def wake(self) -> None:
         """Make a waiting `poll` return.  May be called from a signal handler or a thread."""

@@ -18,7 +18,6 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from setproctitle import setproctitle
-from thespian.actors import ActorAddress
 from thespian.system.multiprocCommon import MultiProcAdmin
 from thespian.system.systemBase import ExternalOpsToActors, systemBase
 from thespian.system.transport import (
@@ -41,7 +40,7 @@ from actors.transport.transport import (
 )
 from constellation.errors import AdapterError
 from constellation.log import get_logger
-from constellation.transport.address import ACTOR_SYSTEM, ADMIN_ID, ActorRef
+from constellation.transport.address import ACTOR_SYSTEM, ADMIN_ID
 from messages.metrics import MetricsRequest
 
 log = get_logger(__name__)
@@ -86,20 +85,6 @@ class NodeSystemBase(systemBase):
     def close(self) -> None:
         """Kill the admin process, and with it all other processes of the node."""
         self.admin_process.kill()
-        self.transport.close()
-
-
-class OperatorSystemBase(systemBase):
-    """Talks to the actor system of a node from outside, over its authenticated listener."""
-
-    def __init__(self, settings: TransportSettings) -> None:
-        _quieten_thespian()
-        self.transport = Transport(External(settings))
-        admin = ActorAddress(ActorRef(settings.host, settings.port, ADMIN_ID))
-        ExternalOpsToActors.__init__(self, admin)
-
-    def close(self) -> None:
-        """Close the connection."""
         self.transport.close()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -49,6 +50,15 @@ _STATUS = {
 }
 _in_this_process: list[ActorLoop] = []
 _external_ids = count(1)
+
+
+@contextlib.contextmanager
+def sending_together() -> Iterator[None]:
+    """Send all messages of this process meanwhile together, at the end; nothing may wait in it."""
+    with contextlib.ExitStack() as stack:
+        for loop in _in_this_process:
+            stack.enter_context(loop.reactor.sending_together())
+        yield
 
 
 def forget_inherited() -> None:
@@ -219,7 +229,7 @@ class Transport(wakeupTransportBase):
             neighbour.put(ReceiveEnvelope(self.myAddress, message))
             return SendStatus.Sent
         body = payload.encode(message)
-        return _STATUS[self.loop.delivery.send(self.ref, target, body)]
+        return _STATUS[self.loop.delivery.send(target, body, sender=self.ref)]
 
     def addWakeup(self, timePeriod: timedelta, payload: object) -> None:
         """Queue a `WakeupMessage` after `timePeriod`."""

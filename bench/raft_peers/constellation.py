@@ -21,7 +21,7 @@ from bench.raft_peers.cluster import (
 )
 from messages.raft_member import RaftCommitted, RaftPropose
 from rigs.actor_client import ActorClient
-from rigs.agents import agents
+from rigs.agents import agents, start_all
 from rigs.raft_lab import client_of, wait_for_leader, wait_for_voters
 
 COMMAND_BYTES = KEY_BYTES + VALUE_BYTES
@@ -33,8 +33,9 @@ class Constellation:
 
     name = "constellation"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, program: str = "constellation.start") -> None:
         self._directory = directory / self.name
+        self._program = program
         self._run = 0
         self._stack = contextlib.ExitStack()
         self._client: ActorClient | None = None
@@ -56,10 +57,25 @@ class Constellation:
         self._run += 1
         settings = {"raft": {"bootstrap_expect": MEMBERS}}
         directory = self._directory / str(self._run)
-        nodes = self._stack.enter_context(agents(directory, MEMBERS, settings=settings))
+        nodes = self._stack.enter_context(
+            agents(directory, MEMBERS, settings=settings, start=False)
+        )
+        for agent in nodes:
+            agent.program = self._program
+        start_all(nodes)
         leader = wait_for_leader(nodes, timeout_s=START_TIMEOUT_S)
         wait_for_voters(nodes, [agent.name for agent in nodes])
         self._client = self._stack.enter_context(client_of(leader))
+
+    @property
+    def leader(self) -> str:
+        """The address of the node that leads."""
+        assert self._client is not None, "started"
+        return self._client.host
+
+    def write_one(self) -> None:
+        """Write, and return once it is committed."""
+        self.measure(1, 0.0)
 
     def measure(self, in_flight: int, seconds: float) -> Sample:
         """Keep so many proposals open."""
@@ -71,13 +87,17 @@ class Constellation:
         for _ in range(in_flight):
             self._propose(client, sent_at_s)
         while sent_at_s:
-            answer = client.receive(ANSWER_TIMEOUT_S)
+            answers = [client.receive(ANSWER_TIMEOUT_S)]
+            while client.has_received:
+                answers.append(client.receive(0.0))
             now_s = time.perf_counter()
-            if not isinstance(answer, RaftCommitted):
-                raise SystemExit(f"a write of ours failed: {answer!r}")
-            latencies_s.append(now_s - sent_at_s.pop(answer.number))
-            if now_s - begun_s < seconds:
-                self._propose(client, sent_at_s)
+            with client.reactor.sending_together():
+                for answer in answers:
+                    if not isinstance(answer, RaftCommitted):
+                        raise SystemExit(f"a write of ours failed: {answer!r}")
+                    latencies_s.append(now_s - sent_at_s.pop(answer.number))
+                    if now_s - begun_s < seconds:
+                        self._propose(client, sent_at_s)
         return Sample(time.perf_counter() - begun_s, tuple(latencies_s))
 
     def _propose(self, client: ActorClient, sent_at_s: dict[int, float]) -> None:

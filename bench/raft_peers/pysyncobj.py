@@ -1,9 +1,11 @@
-"""PySyncObj 0.3.17: three processes, the client in that of the leader.
+"""PySyncObj 0.3.17: three processes, and the client in one of its own or in the leader's.
 
 What is in its favour:
 
-- The client calls its API in the leader's process and thread: no connection, no thread switch.
 - Its log is never compacted while it is measured, and its own logging is off.
+- A client in a process of its own speaks the least that can be spoken (`pysyncobj_client`).
+- With `inside` the client calls its API in the leader's process and thread: no connection, no
+  thread switch.  No other cluster here is measured so; it is shown, and not compared with.
 
 What it does with the disk, by its source: the journal is a file mapped into memory.  Entries are
 copied into the mapping, and msync is called when the member is stopped, not before.  There is no
@@ -11,8 +13,8 @@ setting for it.  So as it is shipped (`shipped`) a write is answered when two me
 the page cache: it survives kill -9, and not the loss of power.
 
 `synced` adds what is missing, from outside: before a follower says that it has entries, and before
-the leader counts itself, the journal is synced, once for all that was read in one go.  Terms and
-votes are still written without a sync, which costs nothing here and is unsafe.
+the leader counts itself, the journal is synced, once for all that was read in one go.  So are terms
+and votes, before a message says them.
 
 It has two ways to replicate.  `at_once` sends each command as it comes, and is the better with one
 in flight.  `batched` sends once a period; 1 ms is set, as the default of 100 ms is no match.
@@ -20,6 +22,7 @@ in flight.  `batched` sends once a period; 1 ms is set, as the default of 100 ms
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -28,6 +31,7 @@ from pathlib import Path
 
 from bench.programs import Program, start
 from bench.raft_peers.cluster import MEMBERS, START_TIMEOUT_S, Sample, sample_of
+from bench.raft_peers.pysyncobj_client import measure
 from rigs.availability import COMPILED
 from rigs.loopback import loopback_addresses
 from rigs.ports import free_port
@@ -40,10 +44,18 @@ class PySyncObj:
     """A cluster of it, in some modes."""
 
     def __init__(
-        self, directory: Path, name: str, *, synced: bool = True, batched: bool = False
+        self,
+        directory: Path,
+        name: str,
+        *,
+        synced: bool = True,
+        batched: bool = False,
+        inside: bool = False,
     ) -> None:
         self.name = name
         self._directory = directory / name
+        self._inside = inside
+        self._numbers = itertools.count()
         self._modes = (
             "synced" if synced else "shipped",
             "batched" if batched else "at_once",
@@ -58,7 +70,13 @@ class PySyncObj:
         """Return version and modes."""
         found = next(iter(LIBRARY.glob("pysyncobj-*.dist-info")), None)
         version = found.name.split("-")[1].removesuffix(".dist") if found else "?"
-        return f"PySyncObj {version}, {', '.join(self._modes)}, client in the leader's process"
+        return f"PySyncObj {version}, {', '.join(self._modes)}, {self._place}"
+
+    @property
+    def _place(self) -> str:
+        if self._inside:
+            return "client in the leader's process"
+        return "client another process, one connection to the leader"
 
     def start(self) -> None:
         """Start the members; return when one leads all."""
@@ -76,8 +94,12 @@ class PySyncObj:
         self._leader()
 
     def measure(self, in_flight: int, seconds: float) -> Sample:
-        """Write from the process of the leader."""
-        return sample_of(self._leader().ask(f"measure {in_flight} {seconds}"))
+        """Write through the leader."""
+        leader = self._leader()
+        if self._inside:
+            return sample_of(leader.ask(f"measure {in_flight} {seconds}"))
+        (port,) = leader.ask("door")
+        return measure(int(port), self._numbers, in_flight, seconds)
 
     def stop(self) -> None:
         """End the members."""

@@ -2,7 +2,8 @@
 
 `pysyncobj_member DIRECTORY MODES ADDRESS OTHER...` answers a line to each line:
 `leads` with 1 when it is the leader and has all others, else 0; `measure IN_FLIGHT SECONDS`
-with how long it ran and the latency of each write.  It ends with its standard input.
+with how long it ran and the latency of each write; `door` with the port for a client in another
+process.  It ends with its standard input.
 MODES are joined by a comma: `synced` or `shipped`, `batched` or `at_once`.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import sys
 import threading
 import time
@@ -22,6 +24,7 @@ from pysyncobj.journal import FileJournal
 from pysyncobj.transport import TCPTransport
 
 from bench.raft_peers.cluster import KEY_BYTES, VALUE_BYTES
+from bench.raft_peers.pysyncobj_client import Door
 
 VALUE = "v" * VALUE_BYTES
 LIMIT_S = 30.0  # beyond the time of measuring
@@ -37,8 +40,17 @@ class SyncedJournal(FileJournal):
 
     def __init__(self, file_name: str) -> None:
         self._is_dirty = True
+        self._files = [Path(file_name).parent, Path(f"{file_name}.meta")]
         super().__init__(file_name)
         SyncedJournal.current = self
+
+    def setCurrentTerm(self, term: int, votedForNodeId: Any) -> None:  # noqa: N803
+        """Make term and vote durable before any message says them."""
+        super().setCurrentTerm(term, votedForNodeId)
+        for path in reversed(self._files):
+            file = os.open(path, os.O_RDONLY)
+            os.fsync(file)
+            os.close(file)
 
     def add(self, command: bytes, idx: int, term: int) -> None:
         super().add(command, idx, term)
@@ -161,12 +173,16 @@ def main(arguments: list[str]) -> None:
         pysyncobj.syncobj.createJournal = SyncedJournal
     store = Store(Path(directory), address, others, modes.split(","))
     numbers = itertools.count()
+    door: Door | None = None
     for line in sys.stdin:
         match line.split():
             case ["leads"]:
                 answer = str(int(store.leads()))
             case ["measure", in_flight, seconds]:
                 answer = Client(store, int(in_flight), float(seconds)).run(numbers)
+            case ["door"]:
+                door = door or Door(store)
+                answer = str(door.port)
             case _:
                 raise SystemExit(f"pysyncobj: no such command: {line!r}")
         print(answer, flush=True)

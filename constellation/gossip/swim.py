@@ -22,9 +22,11 @@ from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, P
 from constellation.gossip.paths import Paths
 from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.prober import Prober
+from constellation.gossip.refusals import Refusals
 from constellation.gossip.stream import NodeEntry, PushPull
 from constellation.gossip.timers import (
     Alarm,
+    RecheckRefused,
     RelayEnds,
     RelayNack,
     RemindSuspect,
@@ -89,6 +91,14 @@ class SwimNode:
             policy,
             table=self.members,
             hearsay=self.hearsay,
+            timers=self._timers,
+            outbox=self.outbox,
+        )
+        self.refusals = Refusals(
+            self.membership,
+            policy,
+            prober=self.prober,
+            paths=self.paths,
             timers=self._timers,
             outbox=self.outbox,
         )
@@ -157,6 +167,7 @@ class SwimNode:
         if not self.name_taken:
             self.membership.on_heard(source, now_s)
             self.paths.heard(source, now_s)
+            self.refusals.on_heard(source)
         self._name.ask(len(self.members), now_s)
         return self._end(now_s)
 
@@ -174,6 +185,7 @@ class SwimNode:
     def on_tcp_refused(self, seq_no: int, now_s: float) -> list[Effect]:
         """Note that the target of `OpenTcpPing` refused the connection."""
         self.prober.on_refused(seq_no, now_s)
+        self.refusals.on_refused(seq_no, now_s)
         return self._end(now_s)
 
     def broadcast(self, subject: object, body: bytes, *, rank: int = 0, author: str = "") -> bool:
@@ -210,6 +222,7 @@ class SwimNode:
             self._merge(entry, now_s)
         if asked is not None:
             self.membership.on_heard(asked, now_s)
+            self.refusals.on_heard(asked)
         return True
 
     def end_step(self, now_s: float) -> list[Effect]:
@@ -313,6 +326,9 @@ class SwimNode:
             self.paths.missed(target.address, target.name, over_tcp=source is None)
         elif source is not None:
             self.paths.acked(ack.seq_no, source)
+        if target is not None:
+            self.refusals.on_heard(target.address)
+        self.refusals.on_ack(ack.seq_no)
         self.prober.on_ack(ack, now_s)
         self.membership.on_greeting_answered(ack.seq_no, now_s)
 
@@ -334,6 +350,8 @@ class SwimNode:
                 self.membership.on_suspicion_end(name, now_s)
             case RemindSuspect(name):
                 self.membership.on_reminder(name, now_s)
+            case RecheckRefused(name):
+                self.refusals.on_recheck(name, now_s)
 
     def _on_alarm(self, alarm: Alarm, now_s: float) -> None:
         match alarm:
@@ -372,11 +390,14 @@ class SwimNode:
             self._timers.set(Alarm.PROBE, now_s + interval_s + 1e-6)
 
     def _end_probe(self, now_s: float) -> None:
-        silent = self.prober.on_deadline()
+        silence = self.prober.on_deadline()
+        silent = silence.target if silence is not None else None
         current = self.members.get(silent.name) if silent is not None else None
-        if current is not None and current is silent and silent.is_living:
+        if silence and current is not None and current is silent and silent.is_living:
             accusation = Suspect(silent.incarnation, silent.name, self.node_name)
             self.membership.on_suspect(accusation, now_s)
+            if silence.is_refused:
+                self.refusals.begin(silent, now_s)
 
     def _gossip(self, now_s: float) -> None:
         speed = LEAVE_SPEED if self.membership.leaving else 1

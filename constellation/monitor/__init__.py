@@ -3,7 +3,6 @@
 health             observations of one instance -> its health, with hysteresis
 claims             which of several containers with one instance name represents it
 roster             which instance has a monitor: created, restarted, retired, limited
-monitor_hosts      in which process each monitor lives, and whether that answers
 container          one container, read from an inspection by the Docker Engine
 container_row      one row of a listing of the containers
 container_network  where a container is reached, and what is unusual about it

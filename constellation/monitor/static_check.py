@@ -21,6 +21,24 @@ def detail_of(failure: str | None) -> str:
     return (failure or "")[:DETAIL_CHARACTERS_MAX]
 
 
+def no_answer(timeout_s: float) -> str:
+    """Return why a check failed that has not ended in time."""
+    return f"no answer within {timeout_s} s"
+
+
+def failure_of(error: Exception) -> str:
+    """Return why a check failed, without the data sent or received: either may contain secrets."""
+    match error:
+        case ConnectionRefusedError():
+            return "connection refused"
+        case ConnectionResetError():
+            return "connection closed without an answer"
+        case OSError():
+            return error.strerror or type(error).__name__
+        case _:
+            return type(error).__name__
+
+
 def static_observation(
     service: StaticService, failure: str | None, *, checked: bool = True, results_count: int = 1
 ) -> ServiceObservation:

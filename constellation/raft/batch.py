@@ -6,9 +6,10 @@ write and one sync for a whole batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple, TypeVar
 
 from constellation.effects import Note, Send
 from constellation.raft.asked import Reply
@@ -42,7 +43,25 @@ class Publish:
 LocalEffect = Publish | Reply | Send | Note
 
 
-@dataclass(frozen=True, slots=True)
+class Rest(NamedTuple):
+    """What concerns only this node, in the order in which it must happen.
+
+    Only AFTER `saves` is durable: an answer says that something is committed, and the only voter of
+    a cluster commits entries of this very batch.
+    """
+
+    # Committed entries that the lease table holds now.
+    applied: tuple[RaftEntry, ...] = ()
+
+    # Changes of role or leader, in order, to be counted.
+    role_changes: tuple[RoleChanged, ...] = ()
+
+    # Answers, news for subscribers, reports and log events.  Keep the order: a subscriber must not
+    # be sent an older state of the table after a newer one.
+    local: tuple[LocalEffect, ...] = ()
+
+
+@dataclass(frozen=True)
 class Batch:
     """What one round of work asks for.  Perform the fields in the order declared here."""
 
@@ -52,25 +71,22 @@ class Batch:
     early_sends: tuple[SendTo, ...] = ()
 
     # Make it durable with one write and one sync, all of it or nothing.  If that fails, report
-    # `RaftHost.save_failed` and perform nothing below; if it succeeds, call `RaftHost.saved`.
+    # `RaftHost.save_failed` and perform nothing below.
     saves: tuple[Save, ...] = ()
 
-    # Committed entries that the lease table holds now.  Only AFTER `saves` is durable: the only
-    # voter of a cluster commits entries of this very batch.
-    applied: tuple[RaftEntry, ...] = ()
-
-    # Changes of role or leader, in order, to be counted.  Only AFTER `saves` is durable.
-    role_changes: tuple[RoleChanged, ...] = ()
-
-    # Answers, news for subscribers, reports and log events.  Only AFTER `saves` is durable: an
-    # answer says that something is committed.  Keep the order: a subscriber must not be sent an
-    # older state of the table after a newer one.
-    local: tuple[LocalEffect, ...] = ()
-
-    # Everything else for other nodes: votes, acknowledgements, promises, appends that name an
+    # What is left for other nodes: votes, acknowledgements, promises, appends that name an
     # entry of this batch as committed.  Only AFTER `saves` is durable: each of them says that
     # this node will not forget it (Raft §5.1).  May be lost.
     sends: tuple[SendTo, ...] = ()
+
+    # Call `RaftHost.saved`, which calls this, and perform the result.  It applies what is
+    # committed: other nodes need not wait for that.
+    work_out: Callable[[], Rest] = field(default=Rest, compare=False)
+
+    @cached_property
+    def rest(self) -> Rest:
+        """What `work_out` returns.  Look at it before the next batch is made."""
+        return self.work_out()
 
 
 def in_safe_order(effects: Sequence[T]) -> tuple[list[SendTo], list[Save], list[T]]:

@@ -20,7 +20,7 @@ from constellation.effects import Note, Send
 from constellation.errors import AdapterError, WireError
 from constellation.leases.table import LeaseTable
 from constellation.raft.asked import Reply
-from constellation.raft.batch import Batch, LocalEffect, Publish, in_safe_order
+from constellation.raft.batch import Batch, LocalEffect, Publish, Rest, in_safe_order
 from constellation.raft.chronicle import Chronicle
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import Apply, Restore, RoleChanged, SaveIdentity, SendTo
@@ -137,8 +137,9 @@ class RaftHost:
         """Refuse, because the journal cannot be opened."""
         self._refuse(error, now_s)
 
-    def saved(self, batch: Batch) -> None:
-        """Take note that the saves of the batch are durable."""
+    def saved(self, batch: Batch) -> Rest:
+        """Take note that the saves of the batch are durable; return what is left to do."""
+        rest = batch.rest
         if self._unsaved_table is not None:
             self.table, self._unsaved_table = self._unsaved_table, None
         if batch.saves and self.failed is not None:
@@ -147,6 +148,7 @@ class RaftHost:
             if isinstance(save, SaveIdentity):
                 self._cluster_id = save.identity.cluster_id
         self._tell_identity()
+        return rest
 
     def save_failed(self, error: AdapterError, now_s: float) -> None:
         """Refuse: the batch is void, and with it all that its entries would have changed."""
@@ -301,7 +303,7 @@ class RaftHost:
         self._look_if_due(now_s)
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            return Batch(local=tuple(waiting))
+            return Batch(work_out=lambda: Rest(local=tuple(waiting)))
         member = self.member
         if member is None:
             return None
@@ -316,6 +318,14 @@ class RaftHost:
 
     def _batch_of(self, member: RaftMember, effects: Sequence[MemberEffect]) -> Batch:
         early, saves, late = in_safe_order(effects)
+        return Batch(
+            early_sends=self._packed(member, early),
+            saves=tuple(saves),
+            sends=self._packed(member, [one for one in late if isinstance(one, SendTo)]),
+            work_out=lambda: self._rest_of(member, late),
+        )
+
+    def _rest_of(self, member: RaftMember, late: Sequence[MemberEffect]) -> Rest:
         applied: list[RaftEntry] = []
         role_changes: list[RoleChanged] = []
         local: list[LocalEffect] = []
@@ -339,14 +349,7 @@ class RaftHost:
                     local.append(effect)
                 case _:
                     continue  # a message to another node: among `sends`
-        return Batch(
-            early_sends=self._packed(member, early),
-            saves=tuple(saves),
-            applied=tuple(applied),
-            role_changes=tuple(role_changes),
-            local=tuple(local),
-            sends=self._packed(member, [one for one in late if isinstance(one, SendTo)]),
-        )
+        return Rest(tuple(applied), tuple(role_changes), tuple(local))
 
     def _applied(self, member: RaftMember, entries: Sequence[RaftEntry]) -> list[LocalEffect]:
         if self._unsaved_table is None:

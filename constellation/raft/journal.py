@@ -23,6 +23,7 @@ from constellation.raft.journal_records import (
     encode_record,
 )
 from constellation.raft.journal_state import Draft, JournalState
+from constellation.wire import fields_of
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
 
 _ENTRIES_BYTES = 1 << 20  # of data in one record of a new file
@@ -107,19 +108,20 @@ def _as_changes(state: JournalState | Draft) -> Iterator[list[Save]]:
 
 
 def _packed(changes: Sequence[Save]) -> bytes:
-    return cast("bytes", msgpack.packb([_fields(change) for change in changes]))
+    fields = [_fields(change) for change in changes]
+    return cast("bytes", msgpack.packb(fields, default=fields_of))
 
 
 def _fields(change: Save) -> list[Any]:
     match change:
         case SaveIdentity(identity):
-            return ["identity", identity.model_dump()]
+            return ["identity", identity]
         case SaveHardState(state):
-            return ["hard_state", state.model_dump()]
+            return ["hard_state", state]
         case SaveEntries(entries):
-            return ["entries", [entry.model_dump() for entry in entries]]
+            return ["entries", entries]
         case SaveSnapshot(snapshot, entries):
-            return ["snapshot", snapshot.model_dump(), [entry.model_dump() for entry in entries]]
+            return ["snapshot", snapshot, entries]
 
 
 def _unpacked(payload: bytes) -> list[Save]:

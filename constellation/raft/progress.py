@@ -55,7 +55,7 @@ class Progress:
 
     def answered(self, number: int) -> int:
         """Record an answer; return the `previous_index` of its request, or -1."""
-        request = next((one for one in self._requests if one.number == number), None)
+        request = next((one for one in reversed(self._requests) if one.number == number), None)
         if request is None:
             return -1
         self.confirmed_at_s = max(self.confirmed_at_s, request.sent_at_s)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from constellation.errors import WireError
 
 ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it the admin
+NAME_PREFIX = "@"
 ACTOR_SYSTEM = "actor-system"  # its name for people
 TEXT_BYTES_MAX = 200
 # The part before the dot names a socket in the runtime directory: nothing may lead out of it.
@@ -39,6 +40,11 @@ class ActorRef:
     def node(self) -> tuple[str, int]:
         """The node's listener."""
         return self.host, self.port
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it is a name, and so the address of whichever process has it."""
+        return self.actor_id.startswith(NAME_PREFIX)
 
     @property
     def process_id(self) -> str:

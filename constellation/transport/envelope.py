@@ -6,12 +6,14 @@ A node's listener forwards envelopes to local actors by `target`, without decodi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - a class with a lower-case name
 
 from constellation.errors import WireError
 from constellation.transport.address import TEXT_BYTES_MAX, ActorRef
 
+OURS = b"\x01"  # before a payload that is one of our messages, as `constellation.wire` encodes it
 _LENGTHS = Struct(">BB")
 
 
@@ -29,14 +31,7 @@ class ActorEnvelope:
         Raises:
             WireError: an address is too long to be parsed.
         """
-        target, sender = self.target.encode(), self.sender.encode()
-        if max(len(target), len(sender)) > TEXT_BYTES_MAX:
-            raise WireError(
-                f"not sent from {self.sender:.80} to {self.target:.80}: an address is longer than "
-                f"{TEXT_BYTES_MAX} bytes",
-                reason="address",
-            )
-        return _LENGTHS.pack(len(target), len(sender)) + target + sender + self.payload
+        return _head(self.target, self.sender) + self.payload
 
     @classmethod
     def unpack(cls, body: bytes) -> ActorEnvelope:
@@ -45,17 +40,8 @@ class ActorEnvelope:
         Raises:
             WireError: it is truncated, or an address is not text.
         """
-        try:
-            target_length, sender_length = _LENGTHS.unpack_from(body)
-            sender_at = _LENGTHS.size + target_length
-            payload_at = sender_at + sender_length
-            target = body[_LENGTHS.size : sender_at].decode()
-            sender = body[sender_at:payload_at].decode()
-        except (StructError, UnicodeDecodeError) as error:
-            raise WireError(f"envelope refused: {error}", reason="malformed") from error
-        if len(body) < payload_at:
-            raise WireError("envelope refused: truncated", reason="malformed")
-        return cls(target, sender, body[payload_at:])
+        payload_at = _LENGTHS.size + sum(body[: _LENGTHS.size])
+        return cls(*_addresses(body[:payload_at]), body[payload_at:])
 
     def target_ref(self) -> ActorRef:
         """Return the parsed target.
@@ -64,3 +50,41 @@ class ActorEnvelope:
             WireError: it is not an address.
         """
         return ActorRef.parse(self.target)
+
+
+# Every message repeats the same few.
+
+
+@lru_cache(maxsize=1024)
+def _head(target: str, sender: str) -> bytes:
+    """Return what precedes the payload.
+
+    Raises:
+        WireError: an address is too long to be parsed.
+    """
+    to, by = target.encode(), sender.encode()
+    if max(len(to), len(by)) > TEXT_BYTES_MAX:
+        raise WireError(
+            f"not sent from {sender:.80} to {target:.80}: an address is longer than "
+            f"{TEXT_BYTES_MAX} bytes",
+            reason="address",
+        )
+    return _LENGTHS.pack(len(to), len(by)) + to + by
+
+
+@lru_cache(maxsize=1024)
+def _addresses(head: bytes) -> tuple[str, str]:
+    """Return target and sender; the inverse of `_head`.
+
+    Raises:
+        WireError: it is truncated, or an address is not text.
+    """
+    try:
+        target_length, sender_length = _LENGTHS.unpack_from(head)
+        sender_at = _LENGTHS.size + target_length
+        target, sender = head[_LENGTHS.size : sender_at].decode(), head[sender_at:].decode()
+    except (StructError, UnicodeDecodeError) as error:
+        raise WireError(f"envelope refused: {error}", reason="malformed") from error
+    if len(head) < sender_at + sender_length:
+        raise WireError("envelope refused: truncated", reason="malformed")
+    return target, sender

@@ -25,6 +25,7 @@ class FrameReader:
     def __init__(self, bytes_max: int = FRAME_BYTES_MAX) -> None:
         self.bytes_max = bytes_max
         self._buffer = bytearray()
+        self._taken = 0  # of the buffer, while `feed` runs
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Add `data` and yield every frame that is now complete.
@@ -37,7 +38,7 @@ class FrameReader:
         """
         buffer = self._buffer
         buffer += data
-        start = 0
+        self._taken = start = 0
         try:
             while len(buffer) - start >= LENGTH_BYTES:
                 (length,) = _LENGTH.unpack_from(buffer, start)
@@ -50,7 +51,13 @@ class FrameReader:
                 if len(buffer) < end:
                     return
                 body = bytes(memoryview(buffer)[start + LENGTH_BYTES : end])
-                start = end
+                self._taken = start = end
                 yield body
         finally:
             del buffer[:start]
+            self._taken = 0
+
+    @property
+    def rest(self) -> bytes:
+        """What follows the frame that was yielded last."""
+        return bytes(memoryview(self._buffer)[self._taken :])

@@ -27,6 +27,7 @@ CODE_BYTES = 16
 IDENTITY_BYTES_MAX = 200
 HANDSHAKE_FRAME_BYTES_MAX = NONCE_BYTES + CODE_BYTES + IDENTITY_BYTES_MAX
 _NUMBER = Struct(">Q")
+_FRAME = Struct(">QQQ")  # the length of the number, the number, the length of the body
 
 
 def derive_key(cluster_key: bytes, purpose: bytes) -> bytes:
@@ -139,19 +140,36 @@ def check_acceptance(body: bytes, handshake: Handshake) -> None:
         )
 
 
+def _begun(key: bytes) -> blake2b:
+    """Return the hash of no frame yet: a copy of it costs less than taking in the key again."""
+    return blake2b(key=key, person=b"frame", digest_size=CODE_BYTES)
+
+
+def _frame_code(begun: blake2b, number: int, body: bytes) -> bytes:
+    """Return `_code` of the frame's number and its body."""
+    code = begun.copy()
+    code.update(_FRAME.pack(_NUMBER.size, number, len(body)))
+    code.update(body)
+    return code.digest()
+
+
 class Channel:
     """Seals frames of one direction and opens those of the other, each numbered from 0."""
 
-    def __init__(self, seal_key: bytes, open_key: bytes) -> None:
-        self._seal_key = seal_key
-        self._open_key = open_key
-        self._sealed_count = 0
-        self._opened_count = 0
+    def __init__(
+        self, seal_key: bytes, open_key: bytes, *, sealed_count: int = 0, opened_count: int = 0
+    ) -> None:
+        """Begin, or go on after so many frames."""
+        self.seal_key = seal_key
+        self.open_key = open_key
+        self.sealed_count = sealed_count
+        self.opened_count = opened_count
+        self._sealing, self._opening = _begun(seal_key), _begun(open_key)
 
     def seal(self, body: bytes) -> bytes:
         """Return `body` prefixed with its code.  Frames must be sent in the order of sealing."""
-        code = _code(self._seal_key, b"frame", _NUMBER.pack(self._sealed_count), body)
-        self._sealed_count += 1
+        code = _frame_code(self._sealing, self.sealed_count, body)
+        self.sealed_count += 1
         return code + body
 
     def open(self, sealed: bytes) -> bytes:
@@ -161,12 +179,12 @@ class Channel:
             WireError: the frame is not the peer's next one.  Close the connection.
         """
         code, body = sealed[:CODE_BYTES], sealed[CODE_BYTES:]
-        expected = _code(self._open_key, b"frame", _NUMBER.pack(self._opened_count), body)
+        expected = _frame_code(self._opening, self.opened_count, body)
         if not compare_digest(code, expected):
             raise WireError(
-                f"frame {self._opened_count} with a wrong code refused: forged, repeated, or out "
+                f"frame {self.opened_count} with a wrong code refused: forged, repeated, or out "
                 "of order",
                 reason="unauthenticated",
             )
-        self._opened_count += 1
+        self.opened_count += 1
         return body

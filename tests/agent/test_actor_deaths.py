@@ -47,7 +47,7 @@ def is_whole(agent: Agent) -> bool:
         health.get("members_alive") == 3
         and health.get("routers") == ROUTERS
         and health.get("routes") == "settled"
-        and bool(agent.process_id_of("monitors-1"))
+        and bool(agent.process_id_of("services"))
     )
 
 
@@ -57,10 +57,7 @@ def is_whole(agent: Agent) -> bool:
     [
         "gossip",
         "http",
-        "admin",
-        "services",
-        "checks",
-        "monitors-1",
+        "light",
         "supervisor",
         "actor-system",
     ],
@@ -81,21 +78,17 @@ def test_killed_process_is_back_within_5_s(cluster: list[Agent], actor: str) -> 
 
     wait_until(lambda: is_whole(victim), timeout_s=10, what=lambda: f"whole: {victim.health()}")
     assert all(is_whole(other) for other in others)
+    assert not any(other.events("member_failed") for other in others)
     assert victim.process.is_running
-    if actor == "monitors-1":  # its monitors go on from what the last ones concluded
+    if actor == "light":  # its monitors go on from what the last ones concluded
         assert len(victim.events("service_health_changed")) == judged
 
 
 @pytest.mark.scenario(42)
 def test_hung_process_is_detected_and_replaced(tmp_path: Path) -> None:
-    closed = {"name": "closed", "address": f"127.0.0.1:{free_port()}"}
-    impatient = {
-        "supervisor": {"ping_interval_s": 0.3, "ping_timeout_s": 1.0},
-        "static_services": [closed],
-    }
+    impatient = {"supervisor": {"ping_interval_s": 0.3, "ping_timeout_s": 1.0}}
     with agents(tmp_path, 1, settings=impatient) as (agent,):
-        wait_until(lambda: agent.process_id_of("monitors-1"), timeout_s=5, what="the monitor")
-        for actor in ("gossip", "http", "monitors-1", "light", "supervisor", "actor-system"):
+        for actor in ("gossip", "http", "light", "supervisor", "actor-system"):
             before = agent.process_id_of(actor)
 
             os.kill(before, signal.SIGSTOP)

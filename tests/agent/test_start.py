@@ -38,7 +38,7 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
     web = {"name": "web", "address": "127.0.0.1:9", "check": "tcp"}
     with agents(tmp_path, 1, settings={"static_services": [web]}) as made:
         made[0].wait_for_members(alive=1)
-        wait_until(lambda: made[0].process_id_of("monitors-1"), timeout_s=5, what="the monitor")
+        wait_until(lambda: made[0].process_id_of("services"), timeout_s=5, what="the monitor")
         yield made[0]
 
 

@@ -35,10 +35,25 @@ def reopened(store: RaftStore) -> RaftStore:
 
 def failing_once(monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException) -> None:
     """Let the next call of `os.name` fail, having written half if it writes."""
+    failing(monkeypatch, name, error, times=1)
+
+
+def full_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let there be no space for the next record, neither with room after it nor alone."""
+    failing(monkeypatch, "pwrite", NO_SPACE, times=2)
+
+
+def failing(
+    monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException, *, times: int
+) -> None:
+    """Let the next calls of `os.name` fail, each having written half if it writes."""
     real = getattr(os, name)
+    left = [None] * times
 
     def fail(file: int, *rest: bytes | int) -> None:
-        monkeypatch.setattr(os, name, real)
+        left.pop()
+        if not left:
+            monkeypatch.setattr(os, name, real)
         if name == "pwrite":
             data, offset = rest
             real(file, bytes(data)[: len(bytes(data)) // 2], offset)

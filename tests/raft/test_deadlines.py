@@ -87,6 +87,7 @@ class Cluster:
             case "transfer":
                 host.receive(RaftOrder(number=self._number, action="transfer", node=name), name)
             case _:
+                assert kind == "yield", f"unknown event {kind}"
                 host.begin_to_yield(self.now_s)
 
     def step(self, step: int, events: list[Event]) -> None:
@@ -115,8 +116,7 @@ class Cluster:
         while (batch := host.next_batch(self.now_s)) is not None:
             for save in batch.saves:
                 self.disks[name] = saved(self.disks[name], save)
-            host.saved(batch)
-            self.trace.append((step, name, batch))
+            self.trace.append((step, name, (batch, host.saved(batch))))
             self._coming += [
                 (name, send.node, send.message) for send in (*batch.early_sends, *batch.sends)
             ]
@@ -207,7 +207,7 @@ def test_node_that_waits_for_others_says_so_in_time_and_is_called_seldom() -> No
         traces.append(cluster.trace)
 
     assert traces[0] == traces[1]
-    (part,) = [one for _, _, batch in traces[1] for one in batch.local if "1 of 3" in str(one)]
+    (part,) = [one for _, _, (_, rest) in traces[1] for one in rest.local if "1 of 3" in str(one)]
     assert part.message.state == "lost"
     assert cluster.calls <= 15.0 / LOOK_S + 2
 

@@ -13,7 +13,7 @@ from constellation.effects import Note, Send
 from constellation.errors import AdapterError
 from constellation.leases.table import LeaseTable
 from constellation.raft.asked import Reply
-from constellation.raft.batch import Batch, Publish
+from constellation.raft.batch import Batch, Publish, Rest
 from constellation.raft.configuration import Configuration
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import SaveEntries, SaveSnapshot
@@ -110,7 +110,7 @@ def alone() -> Hosted:
 
 
 def of_kind(batches: Sequence[Batch], kind: type[T]) -> list[T]:
-    return [one for batch in batches for one in batch.local if isinstance(one, kind)]
+    return [one for batch in batches for one in batch.rest.local if isinstance(one, kind)]
 
 
 def replies(batches: Sequence[Batch], kind: type[M]) -> list[M]:
@@ -142,7 +142,7 @@ def test_all_that_has_arrived_makes_one_batch_with_its_answers() -> None:
 
     (entries,) = (one.entries for one in batch.saves if isinstance(one, SaveEntries))
     assert len(entries) == 3
-    assert batch.applied == entries
+    assert batch.rest.applied == entries
     assert [one.number for one in replies([batch], RaftCommitted)] == [1, 2, 3]
     (changed,) = published([batch], LeasesChanged)
     assert [lease.name for lease in changed.held] == ["lease-1", "lease-2", "lease-3"]
@@ -169,7 +169,7 @@ def test_packet_with_entries_is_sent_early_and_names_none_of_them_as_committed()
 
     (batch,) = hosted.propose("lb")
 
-    (entry,) = batch.applied
+    (entry,) = batch.rest.applied
     (send,) = batch.early_sends
     assert isinstance(send.message, RaftPacket)
     (append,), _ = unpack(send.message)
@@ -189,7 +189,7 @@ def test_snapshot_is_a_batch_of_its_own_after_the_one_that_made_it_due() -> None
         one for one in batches if any(isinstance(save, SaveSnapshot) for save in one.saves)
     ]
     assert len(with_snapshot) == 2
-    assert all(one == Batch(saves=one.saves) for one in with_snapshot)
+    assert all(one == Batch(saves=one.saves) and one.rest == Rest() for one in with_snapshot)
     assert hosted.disk.snapshot
     kept = LeaseTable.decode(hosted.disk.snapshot.data).state
     assert len(kept.leases) >= SMALL.snapshot_entries

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from actors.adapters.raft_store import RaftStore
+from actors.adapters.raft_store import ROOM_BYTES, RaftStore
 from constellation.errors import AdapterError
-from constellation.raft.effects import SaveHardState, SaveSnapshot
+from constellation.raft.effects import SaveEntries, SaveHardState, SaveSnapshot
 from constellation.raft.journal_state import ChangeRefusedError
-from messages.raft import RaftHardState
-from tests.raft.saving_process import entry, snapshot_at
+from messages.raft import RaftEntry, RaftHardState
+from tests.raft.saving_process import entry, last_index, snapshot_at
 from tests.raft.stores import (
     TERM_1,
     reopened,
@@ -57,6 +57,23 @@ def test_a_batch_is_one_write_and_one_sync(
     store.save([])
 
     assert calls == ["pwrite", "fdatasync"]
+
+
+def test_a_record_replaces_zeros_that_were_written_ahead_of_it(store: RaftStore) -> None:
+    store.save([saved(3, 3)])
+    sizes = set()
+    for index in range(4, 4 + 2 * ROOM_BYTES // 20_000):
+        store.save([SaveEntries((RaftEntry(index=index, term=1, data=bytes(20_000)),))])
+        status = store._path.stat()
+        sizes.add(status.st_size)
+        assert status.st_blocks * 512 >= status.st_size, "a hole is no room"
+        assert status.st_size <= store.size_bytes + ROOM_BYTES
+
+    assert 2 <= len(sizes) <= 4, "most records leave the size as it is"
+    with_next = reopened(store)
+    assert with_next.disk.torn_bytes == 0
+    assert last_index(with_next) == index
+    with_next.close()
 
 
 def test_zeros_that_a_crash_left_at_the_end_are_no_torn_record(store: RaftStore) -> None:

@@ -182,6 +182,21 @@ def test_a_full_disk_that_cannot_be_cut_back_is_the_end(
     with_next.close()
 
 
+def test_a_disk_without_space_for_room_saves_the_record_alone(
+    store: RaftStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save([SaveSnapshot(snapshot_at(2), ())])  # the new file has no room yet
+    failing_once(monkeypatch, "pwrite", NO_SPACE)
+    store.save([saved(3, 3)])
+
+    assert store._path.stat().st_size == store.size_bytes
+    store.save([saved(4, 4)])
+    assert store._path.stat().st_size == store.size_bytes, "it tries no more to make room"
+    with_next = reopened(store)
+    assert last_index(with_next) == 4
+    with_next.close()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "small"

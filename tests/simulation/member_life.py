@@ -130,10 +130,11 @@ class Life:
         ]
         if batch.saves:
             steps.append(partial(self._save, batch.saves))
-        steps.append(partial(self._take_note, batch))
-        steps += [partial(self._answer, one) for one in batch.local if isinstance(one, Reply)]
         # One at a time: then a node may die when it has told only some.
         steps += [partial(self._transmit, one) for one in batch.sends]
+        steps.append(partial(self._take_note, batch))
+        local = batch.rest.local
+        steps += [partial(self._answer, one) for one in local if isinstance(one, Reply)]
         return steps
 
     def _save(self, saves: Sequence[Save]) -> None:
@@ -157,12 +158,12 @@ class Life:
         self.host.saved(batch)
         if not self.serves:
             return  # such a batch only says so
-        sent = [one.message for one in batch.local if isinstance(one, Send)]
+        sent = [one.message for one in batch.rest.local if isinstance(one, Send)]
         self.events += [one.what for one in sent if isinstance(one, ChangeReported)]
         checks, cluster_id = self.net.checks, self.member.identity.cluster_id
-        if batch.applied:
-            checks.applies(cluster_id, batch.applied)
-        for change in batch.role_changes:
+        if batch.rest.applied:
+            checks.applies(cluster_id, batch.rest.applied)
+        for change in batch.rest.role_changes:
             if change.role == "leader" and self.member.raft:
                 checks.leads(self.owner, cluster_id, change.term, self.member.raft.state.log)
                 checks.changes_leader(self.net.now_s, self.name)

@@ -98,12 +98,6 @@ def roster_act(roster: MonitorRoster, happens: Input, now_s: float) -> Sequence[
                 ClusterChanged(version=1, self_node="alpha", snapshot=True, services=(item,))
             )
             return ()
-        case "answered":
-            for host in roster.hosts.hosts:
-                roster.hosts.answered(host, now_s)
-            return ()
-        case "host exited" if roster.hosts.hosts:
-            return roster.host_exited(next(iter(roster.hosts.hosts)), now_s)
         case "done":
             return roster.done(name, now_s)
         case "exited" if phase not in {"", "waiting"}:
@@ -113,7 +107,7 @@ def roster_act(roster: MonitorRoster, happens: Input, now_s: float) -> Sequence[
 
 
 ROSTER = Driver[MonitorRoster, Input](
-    make=lambda: MonitorRoster(policy=POLICY, monitors_per_host=2, waited_s=lambda _: 0.5),
+    make=lambda: MonitorRoster(POLICY.restart),
     act=roster_act,
     tick=lambda roster, now_s: roster.tick(now_s),
     due_s=lambda roster, _: roster.next_due_s,
@@ -121,21 +115,14 @@ ROSTER = Driver[MonitorRoster, Input](
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    inputs_of(
-        "seen", "seen", "complete", "gone", "published", "answered", "done", "exited", "host exited"
-    )
-)
+@given(inputs_of("seen", "seen", "complete", "gone", "published", "done", "exited"))
 def test_roster_does_nothing_between_its_deadlines(inputs: dict[int, list[Input]]) -> None:
     ROSTER.check(inputs, STEPS)
 
 
-def test_roster_whose_monitors_answer_is_called_once_for_each_round_of_pings() -> None:
+def test_roster_whose_monitors_run_is_not_called() -> None:
     inputs = {3 * number: [("seen", name)] for number, name in enumerate(NAMES)}
-    inputs |= {step: [("answered", name) for name in NAMES] for step in range(11, STEPS, 4)}
 
-    calls = ROSTER.check(inputs, STEPS)
-
-    assert calls <= 2 * STEPS * ROSTER.step_s / POLICY.ping_interval_s + 6  # of two hosts
+    assert ROSTER.check(inputs, STEPS) == len(NAMES)
     effects, _ = ROSTER.run(inputs, STEPS, at_each_step=False)
     assert sum(isinstance(effect, Create) for _, effect in effects) == len(NAMES)

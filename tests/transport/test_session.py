@@ -260,3 +260,13 @@ def test_codes_are_those_that_every_agent_with_this_version_of_the_handshake_com
 
 def test_key_is_not_in_the_repr_of_a_handshake() -> None:
     assert repr(KEY) not in repr(handshake())
+
+
+def test_code_of_a_frame_is_over_its_number_and_its_body() -> None:
+    """Older agents take the key in anew for each frame."""
+    channel = session.Channel(b"k" * 16, b"o" * 16)
+    channel.seal(b"first")
+
+    code = session._code(b"k" * 16, b"frame", session._NUMBER.pack(1), b"second")
+
+    assert channel.seal(b"second") == code + b"second"

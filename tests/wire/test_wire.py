@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from constellation import wire
 from constellation.errors import WireError
-from messages.admin import NodesRequest, NodeStatus
+from messages.admin import NodeStatus
 from messages.base import REGISTRY, Message
 from messages.gossip import ClusterChanged, NodeServiceState, RecordName
 from messages.lifecycle import ActorPing, ActorStatus, DirectoryEntry, SupervisorStarted
+from messages.listings import NodesRequest
 from messages.metrics import MetricSample
 from messages.monitor import Endpoint, Label, ServiceState
 from tests.wire.strategies import INTEGER_MAX, INTEGER_MIN, KINDS, any_message, messages_of
@@ -196,6 +197,7 @@ def test_announced_items_that_do_not_exist_take_no_memory(header: bytes) -> None
 
 def test_items_are_limited_over_all_containers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MAX_ITEMS", 100)
+    monkeypatch.setattr(wire, "SMALL_BYTES", 0)
 
     error = refusal(packed(*[[{}] * 30] * 4))
 
