@@ -18,6 +18,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from setproctitle import setproctitle
+from thespian.actors import ActorAddress
 from thespian.system.multiprocCommon import MultiProcAdmin
 from thespian.system.systemBase import ExternalOpsToActors, systemBase
 from thespian.system.transport import (
@@ -104,7 +105,7 @@ class NodeAdmin(Replicator, MultiProcAdmin):
         """Handle one message; a failure loses the message, not the node."""
         try:
             match envelope.message:
-                case MetricsRequest(number=number):
+                case MetricsRequest(number=number) if self._is_of_this_node(envelope.sender):
                     report = metrics_report(ACTOR_SYSTEM, self._registry, number=number)
                     self._send_intent(TransmitIntent(envelope.sender, report))
                     return True
@@ -114,6 +115,9 @@ class NodeAdmin(Replicator, MultiProcAdmin):
             kind = type(envelope.message).__name__
             log.exception("system_message_failed", kind=kind, source=str(envelope.sender))
             return True
+
+    def _is_of_this_node(self, sender: ActorAddress) -> bool:
+        return bool(sender.addressDetails.node == self.transport.ref.node)
 
     def _cleanupAdmin(self, finish_cleanup: Any) -> None:
         finish_cleanup()  # there is no logger process to end
