@@ -374,6 +374,8 @@ class ShellActor(ActorTypeDispatcher):
         self.send(sender, ActorPong(name=self.name, seq_no=message.seq_no))
 
     def receiveMsg_MetricsRequest(self, message: MetricsRequest, sender: ActorAddress) -> None:
+        if not self.is_at(node.settings().node_name, sender):
+            return  # it is for the page of this node, and `asker` could name anyone
         asker = self.address_of(message.asker) if message.asker else sender
         unlisted = self.unlisted_actors()
         if unlisted:
