@@ -93,9 +93,9 @@ def report(windows: list[tuple[int, int]], leader: str, notes: dict[str, Notes])
             if name != leader
         ]
         whole = [path for path in paths if path]
-        if whole:
-            for place, span_ns in enumerate(min(whole, key=_until_the_answer)):
-                spans[place].append(span_ns / 1000)
+        first = min(whole, key=_until_the_answer, default=[])
+        for place, span_ns in enumerate(first):
+            spans[place].append(span_ns / 1000)
     print(f"{len(spans[0])} of {len(windows)} commits; medians in microseconds")
     for place, label in enumerate([*(label for *_, label in SPANS), LAST]):
         print(f"{median(spans[place]):8.0f}  {label}")
