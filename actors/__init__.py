@@ -12,6 +12,8 @@ lease_holder     shells that act on leases; there is no other way to act on one
 daemon_thread    blocking work for an asyncio loop
 metrics_report   the metrics of one actor as a message
 node             this process's settings and cluster key, inherited by fork
+shared_pages     makes forked processes share memory with the one they come from
+start            the start of an agent, once its settings are loaded
 guardian         the agent's first process: watches the actor system, handles signals
 start_checks     what the start would refuse on this machine, found out without changing it
 node_life        one life of the actor system, as the guardian sees it

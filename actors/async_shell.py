@@ -1,6 +1,6 @@
 """A shell whose work runs on an asyncio loop, in one thread of the actor's process.
 
-The bridge for asyncio libraries (aiohttp) and, through `asyncio.to_thread`, for blocking ones
+The bridge for what is written for asyncio and, through `asyncio.to_thread`, for blocking ones
 (docker).  Messages for the actor are handed to the loop; what the loop posts is sent by the
 actor's own thread, because Thespian's transport belongs to that one.  A process with such a
 thread must not create child actors: a fork would copy a half-locked interpreter.

@@ -3,55 +3,74 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 from prometheus_client import Counter, Histogram
 
 from actors import node
+from actors.adapters.tcp_check import TcpAttempt, TcpTarget, ready_now
 from actors.async_shell import AsyncShell
 from constellation.log import get_logger
+from constellation.monitor.check_plan import CheckPlan
+from constellation.monitor.check_results import CheckResults
 from constellation.monitor.container import kept_labels
-from constellation.monitor.static_check import http_status_failure, static_observation
+from constellation.monitor.static_check import failure_of, no_answer
 from constellation.settings.monitor import StaticService
 from messages.monitor import ServiceObservation, ServicesObserved
+
+if TYPE_CHECKING:
+    from actors.adapters.http_check import HttpChecks
 
 log = get_logger(__name__)
 
 
 class ChecksActor(AsyncShell):
-    """One task for each static service; every result is sent to `services`."""
+    """Checks services when they are due; results that are news are sent to `services`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.last: dict[str, ServiceObservation] = {}
+        self.results: CheckResults | None = None
+        self._http: HttpChecks | None = None
+        self._news: list[ServiceObservation] = []
+        self._rearm = asyncio.Event()
 
     async def run(self) -> None:
         self._make_metrics()
-        services = node.settings().static_services
-        for item in services:
+        settings = node.settings()
+        self._services = {item.name: item for item in settings.static_services}
+        self._targets = {
+            item.name: TcpTarget.parse(item.address)
+            for item in settings.static_services
+            if item.check == "tcp"
+        }
+        for item in settings.static_services:
             if left_out := kept_labels(item.labels)[1]:
                 log.warning("static_labels_left_out", service=item.name, labels=left_out[:8])
-        self.last = {item.name: static_observation(item, None, checked=False) for item in services}
-        connector = aiohttp.TCPConnector(limit=0, force_close=True)
-        async with aiohttp.ClientSession(connector=connector) as session:
-            self.started()
-            self._report_all()
-            watches = [
-                self.spawn(self._watch(service, session), f"check of {service.name}")
-                for service in services
-            ]
-            try:
-                await asyncio.Event().wait()
-            finally:
-                for watch in watches:  # before the session is closed, which would make them fail
-                    watch.cancel()
+        self.results = CheckResults(settings.static_services, settings.monitor.policy())
+        intervals_s = {item.name: item.interval_s for item in settings.static_services}
+        self._plan = CheckPlan(intervals_s, self.now_s())
+        self._waiting: set[asyncio.Task[None]] = set()
+        self.started()
+        self._report_all(self.results)
+        if any(item.check == "http" for item in settings.static_services):
+            self._http = _http_checks()
+        try:
+            await self._check_for_ever()
+        finally:
+            for check in self._waiting:  # before the client is closed: they would fail
+                check.cancel()
+            if self._http is not None:
+                await self._http.close()
 
     def on_actor_up_async(self, name: str) -> None:
-        if name == "services":
-            self._report_all()
+        if name == "services" and self.results is not None:
+            self._report_all(self.results)
 
     def _make_metrics(self) -> None:
-        self._results = Counter(
+        self._counts = Counter(
             "constellation_monitor_checks",
             "Checks of static services by result",
             ["service", "result"],
@@ -63,71 +82,116 @@ class ChecksActor(AsyncShell):
             registry=self.registry,
         )
 
-    async def _watch(self, service: StaticService, session: aiohttp.ClientSession) -> None:
-        loop = asyncio.get_running_loop()
-        due_s = loop.time()
+    async def _check_for_ever(self) -> None:
         while True:
-            began_s = loop.time()
-            failure = await check(service, session)
-            self._duration_s.observe(loop.time() - began_s)
-            self._results.labels(service.name, "failing" if failure else "passing").inc()
-            observation = static_observation(service, failure)
-            self.last[service.name] = observation
-            self.post_soon(
-                "services",
-                ServicesObserved(source="static", complete=False, observations=(observation,)),
-            )
-            # Relative to the schedule, not to the end of the check; missed checks are skipped.
-            due_s = max(due_s + service.interval_s, loop.time())
-            await asyncio.sleep(due_s - loop.time())
+            self._begin(self._plan.take_due(self.now_s()))
+            self._rearm.clear()
+            wait_s = self._plan.next_due_s - self.now_s()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if wait_s == math.inf else max(0.0, wait_s)):
+                    await self._rearm.wait()
 
-    def _report_all(self) -> None:
-        self.post_soon(
-            "services",
-            ServicesObserved(
-                source="static", complete=True, observations=tuple(self.last.values())
-            ),
-        )
+    def _begin(self, names: list[str]) -> None:
+        """Check these services: at once, or in a task if the answer takes time."""
+        began_s = self.now_s()
+        attempts: dict[str, TcpAttempt] = {}
+        for name in names:
+            target = self._targets.get(name)
+            if target is None:
+                self._wait_for(name, self._check(self._services[name]))
+                continue
+            try:
+                attempts[name] = TcpAttempt(target)
+            except OSError as error:
+                self._ended(name, failure_of(error), began_s)
+        ready = ready_now([*attempts.values()])
+        for name, attempt in attempts.items():
+            if attempt.fileno() in ready:
+                self._ended(name, _finish(attempt), began_s)
+            else:
+                self._wait_for(name, _accepted(attempt, self._services[name].timeout_s))
+        self._report_news()
+
+    def _check(self, service: StaticService) -> Coroutine[Any, Any, str | None]:
+        if service.check == "http":
+            assert self._http is not None, "made before the first check"
+            return self._http.check(service)
+        return _check_named_tcp(service)
+
+    def _wait_for(self, name: str, checking: Coroutine[Any, Any, str | None]) -> None:
+        began_s = self.now_s()
+
+        async def wait() -> None:
+            failure = await checking
+            self._ended(name, failure, began_s)
+            self._report_news()
+            self._rearm.set()  # it may be due again
+
+        task = self.spawn(wait(), f"check of {name}")
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    def _ended(self, name: str, failure: str | None, began_s: float) -> None:
+        assert self.results is not None, "made before the first check"
+        now_s = self.now_s()
+        self._duration_s.observe(now_s - began_s)
+        self._counts.labels(name, "failing" if failure else "passing").inc()
+        self._plan.ended(name, now_s)
+        if (observation := self.results.add_result(name, failure)) is not None:
+            self._news.append(observation)
+
+    def _report_news(self) -> None:
+        if self._news:
+            news, self._news = tuple(self._news), []
+            report = ServicesObserved(source="static", complete=False, observations=news)
+            self.post_soon("services", report)
+
+    def _report_all(self, results: CheckResults) -> None:
+        report = ServicesObserved(source="static", complete=True, observations=results.everything())
+        self.post_soon("services", report)
 
 
-async def check(service: StaticService, session: aiohttp.ClientSession) -> str | None:
-    """Check `service` once; return why it failed, or None if it passed."""
+def _finish(attempt: TcpAttempt) -> str | None:
+    """Return why the connection was not accepted; None: it was."""
+    try:
+        attempt.finish()
+    except OSError as error:
+        return failure_of(error)
+    else:
+        return None
+    finally:
+        attempt.close()
+
+
+async def _accepted(attempt: TcpAttempt, timeout_s: float) -> str | None:
+    """Wait for the connection; return why it was not accepted, or None."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await attempt.ready()
+    except TimeoutError:
+        return no_answer(timeout_s)
+    else:
+        return _finish(attempt)
+    finally:
+        attempt.close()
+
+
+async def _check_named_tcp(service: StaticService) -> str | None:
+    """Connect to a host that has a name; return why it failed, or None if it passed."""
+    host, _, port = service.address.rpartition(":")
     try:
         async with asyncio.timeout(service.timeout_s):
-            if service.check == "http":
-                return await _check_http(service, session)
-            await _check_tcp(service)
-            return None
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            writer.close()
     except TimeoutError:
-        return f"no answer within {service.timeout_s} s"
-    except (OSError, aiohttp.ClientError, ValueError) as error:
-        return _failure(error)
+        return no_answer(service.timeout_s)
+    except (OSError, ValueError) as error:
+        return failure_of(error)
+    return None
 
 
-async def _check_http(service: StaticService, session: aiohttp.ClientSession) -> str | None:
-    url = f"http://{service.address}{service.path}"
-    async with session.get(url, allow_redirects=False) as response:
-        return http_status_failure(response.status)
+def _http_checks() -> HttpChecks:
+    # Not above: few nodes have such checks, and their client is large.
+    from actors.adapters.http_check import HttpChecks  # noqa: PLC0415
 
-
-async def _check_tcp(service: StaticService) -> None:
-    host, _, port = service.address.rpartition(":")
-    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    writer.close()
-
-
-def _failure(error: Exception) -> str:
-    """Return the reason without the data sent or received: either may contain secrets."""
-    match error:
-        case aiohttp.ClientConnectorError():
-            return _failure(error.os_error)
-        case ConnectionRefusedError():
-            return "connection refused"
-        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
-            return "connection closed without an answer"
-        case aiohttp.ClientResponseError():
-            return "the answer is not HTTP"
-        case OSError():
-            return error.strerror or type(error).__name__
-        case _:
-            return type(error).__name__
+    return HttpChecks()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter, Gauge
 
 from actors import node
-from actors.adapters.docker import DockerEngine, Engine, EventStream
+from actors.adapters.docker_knock import why_away
 from actors.adapters.docker_memory import DockerMemory
 from actors.async_shell import AsyncShell
 from actors.daemon_thread import in_thread
@@ -31,6 +31,9 @@ from constellation.monitor.renames import SETTLE_S
 from constellation.monitor.troubles import docker_troubles
 from messages.admin import PartReported, PartState
 from messages.wellness import TroublesReported
+
+if TYPE_CHECKING:
+    from actors.adapters.docker import Engine, EventStream
 
 log = get_logger(__name__)
 
@@ -96,6 +99,11 @@ class DockerActor(AsyncShell):
             self._report_due = not self.inventory.complete
 
     def _connect_to_docker(self) -> Engine:
+        if away := why_away(self.settings, self.settings.request_timeout_s):
+            raise away
+        # Not above: only the process that watches Docker has use for its client, once it is there.
+        from actors.adapters.docker import DockerEngine  # noqa: PLC0415
+
         return DockerEngine(self.settings)
 
     def _make_metrics(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from actors.async_shell import AsyncShell, Reply
 from actors.shell import remote_address
 from constellation.effects import Note
 from constellation.errors import AdapterError
+from constellation.gossip.change_feed import limited
 from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.incarnation import UNSAVED_PAUSE_S, saved_life, unsaved_life
@@ -43,6 +45,7 @@ from messages.gossip import (
     GossipLeft,
     RecordPublish,
     RecordWithdraw,
+    ServicesScope,
 )
 from messages.keyring import KeyringCopy, KeyringFetch, KeyringOrder, KeyringOrderDone
 from messages.tailscale import SeedsFound
@@ -51,6 +54,8 @@ log = get_logger(__name__)
 
 COALESCE_S = 0.01  # changes within this time are sent as one message
 HOUSEKEEPING_S = 1.0  # between saves, and between resolutions of seed names
+HOUSEKEEPING_MAX_S = 2.0  # if nothing else happens
+PROBE_JITTER_S = 0.05  # the probe that ends the wait may come a little early
 LEAVE_POLL_S = 0.02
 LEAVE_TIMEOUT_S = 2.0
 KEY_SOURCES_MAX = 8
@@ -65,9 +70,12 @@ class GossipActor(AsyncShell):
         self.transport: GossipTransport | None = None
         self.metrics: GossipMetrics | None = None
         self.keys: GossipKeys | None = None
-        self._subscribers: dict[str, Reply] = {}  # by the reader's address
+        # What they need and how to reach them, by the reader's address.
+        self._subscribers: dict[str, tuple[ServicesScope, Reply]] = {}
         self._found: tuple[Address, ...] = ()  # seeds found in the tailnet
         self._feed_armed = False
+        self._housekeeping_at_s = 0.0
+        self._housekeeping_due = asyncio.Event()
         self.saver: RetriedSave[Remembered] | None = None
         self._name_taken = False
         self._unsaved: AdapterError | None = None  # why something is not saved; None: all is saved
@@ -105,7 +113,7 @@ class GossipActor(AsyncShell):
             while True:
                 kept = self._memory(transport.node, kept)
                 await self._save(transport, kept)
-                await asyncio.sleep(HOUSEKEEPING_S)
+                await self._until_housekeeping()
                 transport.node.set_seeds(await self._seeds(settings.gossip))
                 self._arm_feed()
                 foreign = self._report_troubles(transport)
@@ -113,6 +121,14 @@ class GossipActor(AsyncShell):
                     self._ask_for_keys(transport, foreign, settings.actors.port)
         finally:
             await transport.close_sockets()
+
+    async def _until_housekeeping(self) -> None:
+        """Wait for a step of the node, as there is at every probe: another wakeup costs more."""
+        self._housekeeping_at_s = self._time() + HOUSEKEEPING_S - PROBE_JITTER_S
+        self._housekeeping_due.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HOUSEKEEPING_MAX_S):
+                await self._housekeeping_due.wait()
 
     async def _begin_life(self, memory: GossipMemory, kept: Remembered) -> int:
         """Return the incarnation of this life, saved before anything is sent under it."""
@@ -156,7 +172,7 @@ class GossipActor(AsyncShell):
     def receiveMsg_ClusterSubscribe(self, message: ClusterSubscribe, sender: ActorAddress) -> None:
         if self.add_reader(sender):
             reader, reply = self.address_text(sender), self._reply_to(sender)
-            self._on_loop(lambda: self._subscribe(reader, reply))
+            self._on_loop(lambda: self._subscribe(reader, message.services, reply))
 
     def on_actor_gone(self, address: str) -> None:
         self._on_loop(lambda: self._unsubscribe(address))
@@ -244,18 +260,20 @@ class GossipActor(AsyncShell):
             case MemberChanged():
                 pass  # the change feed has recorded it
 
-    def _subscribe(self, reader: str, reply: Reply) -> None:
+    def _subscribe(self, reader: str, services: ServicesScope, reply: Reply) -> None:
         if self.transport is None:
             return
         self._send_changes()
-        self._subscribers[reader] = reply
-        reply(self.transport.node.snapshot(self._time()))
+        self._subscribers[reader] = services, reply
+        reply(limited(self.transport.node.snapshot(self._time()), services))
 
     def _unsubscribe(self, reader: str) -> None:
         self._subscribers.pop(reader, None)
 
     def _on_step(self) -> None:
         self._arm_feed()
+        if self._time() >= self._housekeeping_at_s:
+            self._housekeeping_due.set()
         if self.transport is not None and self.transport.node.name_taken != self._name_taken:
             self._name_taken = not self._name_taken
             self._report_part()
@@ -312,8 +330,10 @@ class GossipActor(AsyncShell):
         if self.transport is None or not self.transport.node.has_changes:
             return
         change = self.transport.node.take_changes(self._time())
-        for reply in self._subscribers.values():
-            reply(change)
+        scopes = {services for services, _ in self._subscribers.values()}
+        changes = {services: limited(change, services) for services in scopes}
+        for services, reply in self._subscribers.values():
+            reply(changes[services])
 
     async def _leave(self, transport: GossipTransport, reply: Reply) -> None:
         transport.perform(transport.node.leave(self._time()))

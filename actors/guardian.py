@@ -21,16 +21,19 @@ from actors.adapters.durable_file import disk_error
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.systemd import notify_systemd
 from actors.node_life import NodeLife
+from actors.shared_pages import share_pages
 from actors.transport.process import adopt_orphans, end_leftovers
 from constellation import __version__
 from constellation.log import get_logger
 from constellation.registry import enabled_actors, load
 from constellation.settings.agent import Settings
 from constellation.supervision.restart import RestartHistory
+from messages import register_all
 
 log = get_logger(__name__)
 
 EXIT_GIVEN_UP = 1
+RESTART_LOOK_S = 0.02  # between two looks for a signal, in the seconds before a restart
 
 
 def end_earlier_run(directories: NodeDirectories) -> None:
@@ -63,6 +66,7 @@ class Guardian:
         self.directories = directories
         self.history = RestartHistory()
         self._signalled = False
+        self._life: NodeLife | None = None
         self._began_at_s = 0.0
 
     def run(self) -> int:
@@ -75,13 +79,14 @@ class Guardian:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         adopt_orphans()
+        register_all()
         for spec in enabled_actors(self.settings):
             load(spec.actor)  # here, so that all processes share the memory of what it imports
-        gc.collect()
-        gc.freeze()  # so that collections in forked processes copy nothing of what they share
+        share_pages()
+        gc.enable()  # the start has disabled it
         while True:
             self._began_at_s = time.monotonic()
-            life = self._start_life()
+            life = self._life = self._start_life()
             try:
                 why = life.watch(lambda: self._signalled, self._on_ready)
                 if why is None:
@@ -92,6 +97,7 @@ class Guardian:
                     self._stop(life)
                     return EXIT_GIVEN_UP
             finally:
+                self._life = None
                 life.close()
             if not self._wait_to_restart(why):
                 return 0 if self._signalled else EXIT_GIVEN_UP
@@ -126,8 +132,10 @@ class Guardian:
             return False
         log.error("actor_system_restarted", why=why, again_in_s=round(again.at_s - now_s, 3))
         while time.monotonic() < again.at_s and not self._signalled:
-            time.sleep(0.02)
+            time.sleep(RESTART_LOOK_S)
         return not self._signalled
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._signalled = True
+        if self._life is not None:
+            self._life.wake()

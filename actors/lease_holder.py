@@ -19,7 +19,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-from thespian.actors import ActorAddress, WakeupMessage
+from thespian.actors import ActorAddress
 
 from actors import node
 from actors.async_shell import AsyncShell
@@ -76,11 +76,21 @@ class _WantsLeases(ShellActor):
     def _perform_lease(self, effects: Sequence[HolderEffect]) -> None:
         raise NotImplementedError
 
+    def _lease_wait_s(self) -> float:
+        """Return after how many seconds the holder is due; soon, while a write may be overdue.
+
+        Timers stop while the machine is suspended, so a long wait would end too late.
+        """
+        now_s = self.boot_now_s()
+        wait_s = max(0.0, self._holder.next_due_s(now_s) - now_s)
+        return min(wait_s, OVERDUE_LOOK_S) if self._holder.is_writing else wait_s
+
 
 class LeaseHolderShell(_WantsLeases):
-    """Base of shells that act on leases in their handlers."""
+    """Base of shells that act on leases in their handlers.
 
-    tick_interval_s = 0.1
+    A subclass that has deadlines of its own calls `next_due_s` and `on_due` of this class too.
+    """
 
     # What subclasses override.
 
@@ -131,9 +141,11 @@ class LeaseHolderShell(_WantsLeases):
         if self.directory.get(LEASES) not in (None, before):
             self._perform_lease(self._holder.manager_started(self.boot_now_s()))
 
-    def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: ActorAddress) -> None:
+    def next_due_s(self) -> float:
+        return self.now_s() + self._lease_wait_s()
+
+    def on_due(self, now_s: float) -> None:
         self._perform_lease(self._holder.tick(self.boot_now_s()))
-        super().receiveMsg_WakeupMessage(message, sender)
 
     def on_stop(self) -> None:
         for name in self._holder.wanted:
@@ -327,14 +339,8 @@ class AsyncLeaseHolderShell(_WantsLeases, AsyncShell):
         self._end_lease_write(permit)
 
     def _arm_lease_timer(self) -> None:
-        """Call `tick` when it is due; soon, while a write may have to be abandoned.
-
-        The loop's clock stops while the machine is suspended, so a long wait would end too late.
-        """
+        """Call `tick` when it is due."""
         if self._lease_timer is not None:
             self._lease_timer.cancel()
-        now_s = self.boot_now_s()
-        wait_s = max(0.0, self._holder.next_due_s(now_s) - now_s)
-        if self._holder.is_writing:
-            wait_s = min(wait_s, OVERDUE_LOOK_S)
-        self._lease_timer = asyncio.get_running_loop().call_later(wait_s, self._on_lease_tick)
+        loop = asyncio.get_running_loop()
+        self._lease_timer = loop.call_later(self._lease_wait_s(), self._on_lease_tick)

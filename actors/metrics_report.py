@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry
 
@@ -11,8 +12,17 @@ from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsRep
 KINDS = frozenset({"counter", "gauge", "histogram", "summary", "info"})
 
 
-def metrics_report(actor: str, registry: CollectorRegistry) -> MetricsReport:
-    """Return the current values of everything in `registry`."""
+def metrics_report(
+    actor: str,
+    registry: CollectorRegistry | None,
+    *,
+    number: int = 0,
+    passed_on_to: Iterable[str] = (),
+) -> MetricsReport:
+    """Return the current values of everything in `registry`, as the answer to a request.
+
+    An actor without metrics has no registry.
+    """
     families = tuple(
         MetricFamily(
             name=family.name,
@@ -30,6 +40,12 @@ def metrics_report(actor: str, registry: CollectorRegistry) -> MetricsReport:
                 if sample.name != f"{family.name}_created"  # when counting began: of no use
             ),
         )
-        for family in registry.collect()
+        for family in (registry.collect() if registry is not None else ())
     )
-    return MetricsReport(actor=actor, process_id=os.getpid(), families=families)
+    return MetricsReport(
+        actor=actor,
+        process_id=os.getpid(),
+        families=families,
+        number=number,
+        passed_on_to=tuple(passed_on_to),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -40,7 +42,7 @@ from messages.lifecycle import (
 
 log = get_logger(__name__)
 
-POLL_S = 0.1
+POLL_S = 0.1  # where the kernel does not tell when a process ends
 STOP_TIMEOUT_S = 4.3  # so that the whole stop takes less than 5 s
 LAST_WORDS_S = 0.2
 
@@ -73,12 +75,14 @@ class NodeLife:
             transport,
             title=f"constellation: {settings.node_name}",
             leaders=convention_leaders(settings),
-            metrics_interval_s=settings.metrics_interval_s,
         )
         self.system = ActorSystem(systemBase=self.base, transientUnique=True)
         self.supervisor: ActorAddress = self.system.createActor(SupervisorActor)
         self.supervisor_process: tuple[int, int | None] | None = None  # id and start time
         self.failure: SupervisorFailed | None = None  # why starting the actors again is no cure
+        self._process_files: list[int] = []
+        self._polls = False  # the end of a process does not wake this one
+        self._wake_at_end_of(self.base.admin_process.process_id)
         self._heard_at_s = dict.fromkeys(("supervisor", "actor-system"), time.monotonic())
         guardian = str(self.base.transport.myAddress.addressDetails)
         self._send(ActorStart(name="supervisor", supervisor=guardian))
@@ -92,9 +96,12 @@ class NodeLife:
         pinged_at_s = time.monotonic()
         ready_by_s: float | None = pinged_at_s + supervision.start_timeout_s
         while not is_signalled():
-            match self._receive():
+            ping_s = pinged_at_s + supervision.ping_interval_s
+            dues_s = (ping_s, ready_by_s or math.inf, self._hangs_at_s)
+            match self._receive(until_s=min(dues_s)):
                 case ActorStarted(process_id=process_id):
                     self.supervisor_process = process_id, start_time_ticks(process_id)
+                    self._wake_at_end_of(process_id)
                     self._send(SupervisorStart())
                 case SupervisorStarted() if ready_by_s is not None:
                     ready_by_s = None
@@ -110,7 +117,7 @@ class NodeLife:
             if ready_by_s is not None and now_s >= ready_by_s:
                 ready_by_s = None
                 self._send(SupervisorStatusRequest())
-            if now_s - pinged_at_s >= supervision.ping_interval_s:
+            if now_s >= ping_s:
                 pinged_at_s = now_s
                 self._ping()
             if why := self._death(now_s):
@@ -122,7 +129,7 @@ class NodeLife:
         self._send(SupervisorStop())
         give_up_at_s = time.monotonic() + STOP_TIMEOUT_S
         while time.monotonic() < give_up_at_s and not is_impatient():
-            answer = self._receive()
+            answer = self._receive(until_s=give_up_at_s)
             if isinstance(answer, SupervisorStopped):
                 self._say_goodbye()
                 return answer.unended
@@ -130,9 +137,16 @@ class NodeLife:
                 break
         return ("supervisor",)
 
+    def wake(self) -> None:
+        """Make `watch` and `stop` look at once whether they are to end.  For signal handlers."""
+        self.base.transport.interrupt_wait(check_children=True)
+
     def close(self) -> None:
         """Kill what is left."""
         self.base.close()
+        for file in self._process_files:
+            os.close(file)
+        self._process_files.clear()
         end_leftovers(self.directories.runtime_dir)
         reap()
 
@@ -147,8 +161,22 @@ class NodeLife:
         self._send(ActorPing(seq_no=0))
         self.system.tell(self.base.adminAddr, QueryExists())
 
-    def _receive(self) -> Message | None:
-        received = self.base.transport.run(None, timedelta(seconds=POLL_S))
+    def _wake_at_end_of(self, process_id: int) -> None:
+        """Wake at once when a process ends, whoever its parent is."""
+        try:
+            file = os.pidfd_open(process_id)
+        except OSError:  # it has ended already, or the kernel is older than 5.3
+            self._polls = True
+            return
+        self._process_files.append(file)
+        self.base.transport.wake_when_readable(file)
+
+    def _receive(self, until_s: float) -> Message | None:
+        """Return a message, or None at `until_s`, or when there is something to look at."""
+        wait_s = max(0.0, until_s - time.monotonic())
+        if self._polls:
+            wait_s = min(wait_s, POLL_S)
+        received = self.base.transport.run(None, timedelta(seconds=wait_s))
         if not isinstance(received, ReceiveEnvelope):
             return None
         message = received.message
@@ -168,12 +196,19 @@ class NodeLife:
             process_id, started = self.supervisor_process
             if start_time_ticks(process_id) != started:
                 return "the supervisor's process ended"
-        supervision = self.settings.supervisor
-        patience_s = supervision.ping_interval_s + supervision.ping_timeout_s
-        for name, heard_at_s in self._heard_at_s.items():
-            if now_s - heard_at_s > patience_s:
-                return f"the {name} did not answer for {patience_s:g} s"
+        if now_s >= self._hangs_at_s:
+            silent = min(self._heard_at_s, key=lambda name: self._heard_at_s[name])
+            return f"the {silent} did not answer for {self._patience_s:g} s"
         return None
+
+    @property
+    def _patience_s(self) -> float:
+        supervision = self.settings.supervisor
+        return supervision.ping_interval_s + supervision.ping_timeout_s
+
+    @property
+    def _hangs_at_s(self) -> float:
+        return min(self._heard_at_s.values()) + self._patience_s
 
     def _send(self, message: Message) -> None:
         self.system.tell(self.supervisor, message)

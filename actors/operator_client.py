@@ -4,46 +4,45 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from datetime import timedelta
-
-from thespian.actors import ActorAddress
-from thespian.system.transport import ReceiveEnvelope, TransmitIntent
 
 from actors.adapters.running_agents import other_agents
 from actors.transport import stats
-from actors.transport.delivery import TransportSettings
+from actors.transport.conversation import Conversation
 from actors.transport.peer_links import CONNECT_TIMEOUT_S, SILENT
-from actors.transport.system_base import OperatorSystemBase
 from constellation.errors import AdapterError
-from constellation.settings.agent import Settings
-from constellation.transport.address import ActorRef
+from constellation.settings.node import NodeSettings
 from messages.base import Message
+from messages.operator import ActorAbsent
 
 START_IT = "python -m constellation.start (or systemctl start constellation-agent)"
 USE_ITS_SETTINGS = "constellation --config FILE ..., as its user or as root"
-ADMIN = "@admin"  # whoever is the node's admin actor now
+AGAIN_S = 0.1
+ADMIN = "admin"  # whoever is the node's admin actor now
 
 
-def ask_agent(settings: Settings, key: bytes, request: Message, *, timeout_s: float) -> Message:
+def ask_agent(settings: NodeSettings, key: bytes, request: Message, *, timeout_s: float) -> Message:
     """Send `request` to the admin actor of the agent with these settings; return its answer.
 
     Raises:
         AdapterError: no agent answers at its address, or it has another key.
     """
     host, port = settings.bind_address, settings.actors.port
-    stats.forget()
-    base = OperatorSystemBase(TransportSettings(host=host, port=port, cluster_key=key))
-    with closing(base):
-        address = ActorAddress(ActorRef(host, port, ADMIN))
-        base.transport.scheduleTransmit(None, TransmitIntent(address, request))
-        deadline_s = time.monotonic() + timeout_s
+    deadline_s = time.monotonic() + timeout_s
+    is_starting = False
+    with closing(Conversation(host, port, key)) as conversation:
+        conversation.send(ADMIN, request)
         while (left_s := deadline_s - time.monotonic()) > 0:
-            received = base.transport.run(None, timedelta(seconds=min(left_s, 0.1)))
-            if isinstance(received, ReceiveEnvelope) and isinstance(received.message, Message):
-                return received.message
             if failure := _failure(host, port):
                 raise failure
-    raise _stuck(_where(host, port), timeout_s)
+            answer = conversation.receive(left_s)
+            if isinstance(answer, ActorAbsent):  # nobody has had the request: send it again
+                is_starting = True
+                time.sleep(min(AGAIN_S, left_s))
+                conversation.send(ADMIN, request)
+            elif answer is not None:
+                return answer
+    where = _where(host, port)
+    raise _absent(where, timeout_s) if is_starting else _stuck(where, timeout_s)
 
 
 def _failure(host: str, port: int) -> AdapterError | None:
@@ -71,6 +70,14 @@ def _failure(host: str, port: int) -> AdapterError | None:
 
 def _where(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _absent(where: str, timeout_s: float) -> AdapterError:
+    return AdapterError(
+        f"the agent at {where} does not answer operators yet",
+        why=f"its admin actor has not run for {timeout_s:g} s; the agent may be starting",
+        fix="retry; if that persists, see its log",
+    )
 
 
 def _stuck(where: str, timeout_s: float) -> AdapterError:

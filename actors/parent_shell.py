@@ -33,6 +33,14 @@ class ParentShell(ShellActor):
         """Return the class of the child `name`."""
         raise NotImplementedError
 
+    def create_child(self, actor_class: type[ShellActor], host: str) -> ActorAddress:
+        """Create an actor in the host `host`; in a process of its own if that is empty."""
+        if host:
+            created = self._myRef.create_in_host(self._host(host), actor_class)
+        else:
+            created = self.createActor(actor_class)
+        return created
+
     def start_name(self, name: str) -> str:
         """Return the name by which the child `name` is known on the node."""
         return name
@@ -43,14 +51,11 @@ class ParentShell(ShellActor):
     def on_child_ended(self, name: str) -> None:
         """The child `name` has ended."""
 
-    def on_host_started(self, host: str, process_id: int) -> None:
-        """A host answers."""
-
     def on_host_answered(self, host: str) -> None:
         """A host answered a ping."""
 
-    def on_host_ended(self, host: str) -> None:
-        """The process of a host has ended.  The end of each actor in it is reported after."""
+    def unlisted_actors(self) -> dict[str, ActorAddress]:
+        return {**self.hosts}
 
     # What subclasses use.
 
@@ -75,11 +80,7 @@ class ParentShell(ShellActor):
         return self.names.get(self.address_text(sender))
 
     def _create(self, name: str, host: str) -> None:
-        actor_class = self.class_of(name)
-        if host:
-            child = self._myRef.create_in_host(self._host(host), actor_class)
-        else:
-            child = self.createActor(actor_class)
+        child = self.create_child(self.class_of(name), host)
         self.children[name] = child
         self.names[self.address_text(child)] = name
         self._start(child, self.start_name(name))
@@ -105,9 +106,7 @@ class ParentShell(ShellActor):
             self.send(child, ActorExitRequest())
 
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
-        host = self.host_names.get(self.address_text(sender))
-        if host is not None:
-            self.on_host_started(host, message.process_id)
+        """A child or a host has started: by itself that means nothing here."""
 
     def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
         host = self.host_names.get(self.address_text(sender))
@@ -120,8 +119,8 @@ class ParentShell(ShellActor):
         name, host = self.names.pop(text, None), self.host_names.pop(text, None)
         if name is not None and self._forget(self.children, name, text):
             self.on_child_ended(name)
-        if host is not None and self._forget(self.hosts, host, text):
-            self.on_host_ended(host)
+        if host is not None:
+            self._forget(self.hosts, host, text)
 
     def _forget(self, running: dict[str, ActorAddress], name: str, text: str) -> bool:
         """Remove `name` if it is still the actor at that address, and no later one."""

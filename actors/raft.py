@@ -51,7 +51,7 @@ RAFT = "raft"  # the name of every node's Raft actor
 class RaftActor(ShellActor):
     """Translate messages to inputs of the host, and its batches to the disk and other actors."""
 
-    tick_interval_s = 0.05
+    services_followed = "none"
 
     def on_start(self) -> None:
         settings = node.settings()
@@ -162,11 +162,19 @@ class RaftActor(ShellActor):
     def has_yielded(self, now_s: float) -> bool:
         return self.host.has_yielded
 
-    def on_tick(self, now_s: float) -> None:
-        if self.host.wants_disk(now_s) and not self._disk.hangs:
-            self._open(now_s)
+    def next_due_s(self) -> float:
+        return self.host.next_due_s
+
+    def on_due(self, now_s: float) -> None:
+        if self.host.wants_disk(now_s):
+            if self._disk.hangs:
+                self.host.disk_hangs(now_s)
+            else:
+                self._open(now_s)
         self.host.tick(now_s, late_s=self.late_s, patience=self.lateness.patience)
         self._work(now_s)
+
+    def measure(self) -> None:
         self.metrics.look(self.host.member, self.host.health, journal_bytes=self._journal_bytes)
 
     def on_caught_up(self) -> None:
@@ -193,14 +201,14 @@ class RaftActor(ShellActor):
             self.host.save_failed(error, now_s)
             return
         finally:
-            took_s = self.now_s() - began_s
+            ended_s = self.now_s()
             # A leader with a slow disk must not become patient with itself.
-            self.lateness.worked(took_s)
+            self.lateness.worked(began_s, ended_s)
         self._send_all(batch.sends)
         with sending_together():
             for effect in self.host.saved(batch).local:
                 self._perform_local(effect)
-        self.metrics.performed(batch, saved_in_s=took_s)
+        self.metrics.performed(batch, saved_in_s=ended_s - began_s)
 
     def _save(self, batch: Batch) -> None:
         if batch.saves:

@@ -1,14 +1,16 @@
-"""Services actor: the parent of this node's monitors, one for each instance, and of their hosts."""
+"""Services actor: the parent of this node's monitors, one for each instance, in its own process."""
 
 from __future__ import annotations
+
+import math
 
 from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress
 
 from actors import node
-from actors.adapters.run_queue import waited_s
 from actors.monitor import MonitorActor
 from actors.parent_shell import ParentShell
+from actors.shell import ShellActor
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
 from constellation.monitor.roster import MONITORS_MAX, Effect, MonitorRoster
@@ -16,17 +18,17 @@ from messages.gossip import ClusterChanged
 from messages.lifecycle import ActorDirectory, DirectoryEntry
 from messages.monitor import MonitorDone, ServicesObserved, ServiceState
 
-NEIGHBOURS_OF_MONITORS = frozenset({"gossip", "http"})
+NEIGHBOURS_OF_MONITORS = frozenset({"gossip"})
 HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 
 class ServicesActor(ParentShell):
     """Translate messages of sources and monitors to roster steps, and effects to monitors."""
 
-    tick_interval_s = 0.1
+    services_followed = "own"
 
     def on_start(self) -> None:
-        self.roster = MonitorRoster(policy=node.settings().supervisor.policy(), waited_s=waited_s)
+        self.roster = MonitorRoster(node.settings().supervisor.policy().restart)
         self._stopping = False
         self._make_metrics()
         self.follow_cluster()
@@ -59,11 +61,15 @@ class ServicesActor(ParentShell):
             registry=self.registry,
         )
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        return math.inf if self._stopping else self.roster.next_due_s
+
+    def on_due(self, now_s: float) -> None:
         if self._stopping:
             return
-        patience = self.lateness.patience
-        self._perform(self.roster.tick(now_s, late_s=self.late_s, patience=patience))
+        self._perform(self.roster.tick(now_s))
+
+    def measure(self) -> None:
         counts = self.roster.health_counts()
         for health in HEALTHS:
             self._healths.labels(health).set(counts[health])
@@ -84,12 +90,6 @@ class ServicesActor(ParentShell):
     def on_cluster_changed(self, before: ClusterView, change: ClusterChanged) -> None:
         self.roster.cluster_changed(change)
 
-    def on_host_started(self, host: str, process_id: int) -> None:
-        self.roster.hosts.started(host, process_id, self.now_s())
-
-    def on_host_answered(self, host: str) -> None:
-        self.roster.hosts.answered(host, self.now_s())
-
     def receiveMsg_ServiceState(self, message: ServiceState, sender: ActorAddress) -> None:
         self.roster.concluded(message)
 
@@ -100,12 +100,13 @@ class ServicesActor(ParentShell):
         if not self._stopping:
             self._perform(self.roster.exited(name, self.now_s()))
 
-    def on_host_ended(self, host: str) -> None:
-        if not self._stopping:
-            self._perform(self.roster.host_exited(host, self.now_s()))
-
     def class_of(self, name: str) -> type[MonitorActor]:
         return MonitorActor
+
+    def create_child(self, actor_class: type[ShellActor], host: str) -> ActorAddress:
+        # Beside this actor, as processes of monitors ended with it too.
+        created: ActorAddress = self._myRef.create_neighbour(actor_class)
+        return created
 
     def start_name(self, name: str) -> str:
         return f"monitor/{name}"

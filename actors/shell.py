@@ -1,8 +1,11 @@
-"""What every actor shell shares: start, neighbours, the cluster, tick, metrics, stop, and failure.
+"""What every actor shell shares: start, neighbours, the cluster, time, metrics, stop, and failure.
 
-A shell overrides `on_start`, `on_actor_up`, `on_tick`, `on_stop` and adds `receiveMsg_<Message>`.
-It addresses actors of its own node by name, `self.post("gossip", message)`, and actors of any node
+A shell overrides `on_start`, `on_actor_up`, `on_stop` and adds `receiveMsg_<Message>`.  It
+addresses actors of its own node by name, `self.post("gossip", message)`, and actors of any node
 by node and name, `self.send_to("beta", "raft", message)`.
+
+If time alone makes it act, `next_due_s` says when, and `on_due` is called then.  No shell is called
+in intervals: one that has nothing to do costs nothing.
 
 Failure policy: an expected failure is an `AdapterError`, caught where the adapter is called, and
 reported.  Anything else that a handler raises ends the actor at once, after one log event with the
@@ -13,10 +16,10 @@ state.  The supervisor starts it again.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -46,7 +49,7 @@ from constellation.peers import actor_systems
 from constellation.transport.address import ActorRef
 from constellation.wire import decode
 from messages.base import Message
-from messages.gossip import ClusterChanged, ClusterSubscribe
+from messages.gossip import ClusterChanged, ClusterSubscribe, ServicesScope
 from messages.lifecycle import (
     ActorDirectory,
     ActorPing,
@@ -56,21 +59,23 @@ from messages.lifecycle import (
     ActorYield,
     ActorYielded,
 )
+from messages.metrics import MetricsRequest
 from messages.operator import Relayed
 
 log = get_logger(__name__)
 
-METRICS_ACTOR = "http"
 CLUSTER_ACTOR = "gossip"
 SUBSCRIBE_SPACING_S = 1.0  # between two requests for a snapshot that does not arrive
 READERS_MAX = 64  # of one actor
 YIELD_TIMEOUT_S = 0.6  # an actor that has not handed over by then is not waited for
+ARM_TOLERANCE_S = 0.0005  # a deadline that moves by less is not armed anew
+CALL_SPACING_S = 0.01  # between two calls of `on_due`: what is due meanwhile is done together
 
 
 class ShellActor(ActorTypeDispatcher):
     """Base of all shells.  Holds no protocol state; subclasses hold exactly one core."""
 
-    tick_interval_s: float | None = None  # None: `on_tick` is never called
+    services_followed: ServicesScope = "all"  # of the cluster, by `follow_cluster`
     is_addressable = True  # by its name, also from other nodes
     has_own_thread = False  # beside that of its process, in which it answers pings
 
@@ -85,11 +90,11 @@ class ShellActor(ActorTypeDispatcher):
         self._actor_systems: dict[str, tuple[str, int]] = {}  # of the other nodes, by node
         self.readers: dict[str, ActorAddress] = {}  # subscribed actors of this node, by address
         self._asked_to_yield_at_s: float | None = None
-        self._tick = 0
-        self.lateness = Lateness(self.tick_interval_s or 0.0)
-        self.late_s = 0.0  # by how much the present tick is late
+        self._called_at_s = -math.inf  # when `on_due` was called last
+        self._is_ending = False
+        self.lateness = Lateness()
+        self.late_s = 0.0  # by how much the present call of `on_due` is late
         self._handlers: dict[type, Callable[[Any, ActorAddress], Any]] = {}
-        self._metrics_due_at_s = 0.0
 
     # What subclasses override.
 
@@ -99,10 +104,17 @@ class ShellActor(ActorTypeDispatcher):
     def on_actor_up(self, name: str) -> None:
         """Actor `name` of this node has started, or started again and knows nothing."""
 
-    def on_tick(self, now_s: float) -> None:
-        """Step the core with the passing of time.
+    def next_due_s(self) -> float:
+        """Return when `on_due` must be called next, in seconds of `now_s`; inf: not at all.
 
-        `self.late_s` says by how much this tick is late, and `self.lateness` how patient to be.
+        Asked after each message: it may have moved.
+        """
+        return math.inf
+
+    def on_due(self, now_s: float) -> None:
+        """Do what is due.  Nothing may be, if it was called for another reason.
+
+        `self.late_s` says by how much the call is late, and `self.lateness` how patient to be.
         """
 
     def on_caught_up(self) -> None:
@@ -118,11 +130,21 @@ class ShellActor(ActorTypeDispatcher):
         """This node stops: begin to hand over what another node can do."""
 
     def has_yielded(self, now_s: float) -> bool:
-        """Return whether everything is handed over.  Asked after each message and each tick."""
+        """Return whether everything is handed over.  Asked after each message."""
         return True
+
+    def measure(self) -> None:
+        """Set the metrics that are only computed when they are asked for."""
+
+    def unlisted_actors(self) -> dict[str, ActorAddress]:
+        """Return the actors with metrics that only this one knows, by name."""
+        return {}
 
     def on_stop(self) -> None:
         """Release what the process's end would not release."""
+
+    def on_seats_changed(self) -> None:
+        """In the main actor of a host: an actor has come or gone."""
 
     def on_abandoned(self) -> None:
         """In a host: this actor has failed.  Let go of threads and files; touch nothing else."""
@@ -186,13 +208,17 @@ class ShellActor(ActorTypeDispatcher):
 
     def _request_snapshot(self) -> None:
         self._snapshot_due_at_s = self.now_s() + SUBSCRIBE_SPACING_S
-        self.post(CLUSTER_ACTOR, ClusterSubscribe())
+        self.post(CLUSTER_ACTOR, ClusterSubscribe(services=self.services_followed))
 
     def _request_snapshot_again(self, now_s: float) -> None:
         """Repeat a request whose snapshot has not arrived: either message may be lost."""
-        due_at_s = self._snapshot_due_at_s
-        if due_at_s is not None and now_s >= due_at_s and CLUSTER_ACTOR in self.directory:
+        if now_s >= self._snapshot_retry_s:
             self._request_snapshot()
+
+    @property
+    def _snapshot_retry_s(self) -> float:
+        due_at_s = self._snapshot_due_at_s
+        return math.inf if due_at_s is None or CLUSTER_ACTOR not in self.directory else due_at_s
 
     def send_to(self, node_name: str, actor: str, message: Message) -> bool:
         """Send `message` to the actor named `actor` of a node; False and counted if it cannot be.
@@ -255,9 +281,12 @@ class ShellActor(ActorTypeDispatcher):
         """Dispatch by class name.  Thespian forgets the watch after every message: renew it."""
         try:
             self._dispatch(message, sender)
-            if not self._myRef.has_more_arrived:
+            is_caught_up = not self._myRef.has_more_arrived
+            if is_caught_up:
                 self.on_caught_up()
             self._answer_yield()
+            if is_caught_up:
+                self._arm()
         except Exception as error:
             self.fail(type(message).__name__, error)
         files = self.watched_files()
@@ -265,7 +294,7 @@ class ShellActor(ActorTypeDispatcher):
 
     def _dispatch(self, message: Any, sender: ActorAddress) -> None:
         handler = self._handlers.get(type(message))
-        if handler is None and isinstance(message, Message):
+        if handler is None and isinstance(message, (Message, WakeupMessage)):
             handler = getattr(self, f"receiveMsg_{type(message).__name__}", None)
             handler = handler or self.receiveUnrecognizedMessage
             self._handlers[type(message)] = handler
@@ -298,11 +327,6 @@ class ShellActor(ActorTypeDispatcher):
             self._myRef.claim_name(self.name)
         self.counters  # noqa: B018 - of this process, from its start
         self.on_start()
-        if self.tick_interval_s is not None or "registry" in self.__dict__:
-            interval_s = min(
-                self.tick_interval_s or settings.metrics_interval_s, settings.metrics_interval_s
-            )
-            self.wakeupAfter(timedelta(seconds=interval_s), self._tick)
         self.send(sender, ActorStarted(name=self.name, process_id=os.getpid()))
 
     def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:
@@ -337,33 +361,56 @@ class ShellActor(ActorTypeDispatcher):
         if self._asked_to_yield_at_s is None or self.supervisor is None:
             return
         now_s = self.now_s()
-        if self.has_yielded(now_s) or now_s - self._asked_to_yield_at_s >= YIELD_TIMEOUT_S:
+        if self.has_yielded(now_s) or now_s >= self._yield_until_s:
             self._asked_to_yield_at_s = None
             self.send(self.supervisor, ActorYielded(name=self.name))
+
+    @property
+    def _yield_until_s(self) -> float:
+        asked_at_s = self._asked_to_yield_at_s
+        return math.inf if asked_at_s is None else asked_at_s + YIELD_TIMEOUT_S
 
     def receiveMsg_ActorPing(self, message: ActorPing, sender: ActorAddress) -> None:
         self.send(sender, ActorPong(name=self.name, seq_no=message.seq_no))
 
+    def receiveMsg_MetricsRequest(self, message: MetricsRequest, sender: ActorAddress) -> None:
+        if not self.is_at(node.settings().node_name, sender):
+            return  # it is for the page of this node, and `asker` could name anyone
+        asker = self.address_of(message.asker) if message.asker else sender
+        unlisted = self.unlisted_actors()
+        if unlisted:
+            passed_on = message.model_copy(update={"asker": self.address_text(asker)})
+            for address in unlisted.values():
+                self.send(address, passed_on)
+        self.measure()
+        registry = self.registry if "registry" in self.__dict__ else None
+        number = message.number
+        self.send(asker, metrics_report(self.name, registry, number=number, passed_on_to=unlisted))
+
     def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: ActorAddress) -> None:
-        # Thespian cannot cancel a wakeup: the number drops one that was armed before the last.
-        if message.payload != self._tick:
-            return
-        self._tick += 1
-        interval_s = self.tick_interval_s or node.settings().metrics_interval_s
-        self.wakeupAfter(timedelta(seconds=interval_s), self._tick)
         now_s = self.now_s()
+        self.late_s = self.lateness.woken(now_s)
+        self.lateness.expect(math.inf)
+        self._called_at_s = now_s
         self._request_snapshot_again(now_s)
-        if now_s >= self._metrics_due_at_s:
-            self._metrics_due_at_s = now_s + node.settings().metrics_interval_s
-            self.post(METRICS_ACTOR, metrics_report(self.name, self.registry))
-        if self.tick_interval_s is not None:
-            self.late_s = self.lateness.ticked(now_s)
-            self.on_tick(now_s)
+        self.on_due(now_s)
+
+    def _arm(self) -> None:
+        """Ask to be woken at the earliest deadline, unless a wakeup is on its way already."""
+        now_s = self.now_s()
+        if self.supervisor is None or self._is_ending or self.lateness.due_s <= now_s:
+            return
+        due_s = min(self.next_due_s(), self._snapshot_retry_s, self._yield_until_s)
+        due_s = max(due_s, now_s, self._called_at_s + CALL_SPACING_S)
+        if abs(due_s - self.lateness.due_s) > ARM_TOLERANCE_S:
+            self.lateness.expect(due_s)
+            self._myRef.wake_at(due_s)
 
     def receiveMsg_WatchMessage(self, message: WatchMessage, sender: ActorAddress) -> None:
         self.on_readable(list(message.ready))
 
     def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: ActorAddress) -> None:
+        self._is_ending = True
         self.on_stop()
 
     def receiveMsg_ChildActorExited(self, message: ChildActorExited, sender: ActorAddress) -> None:

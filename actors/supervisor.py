@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import Counter, Gauge
 from thespian.actors import ActorAddress
 
@@ -32,7 +34,7 @@ from messages.lifecycle import (
 class SupervisorActor(ParentShell):
     """Translate messages of actors to steps of the watch, and its effects to processes."""
 
-    tick_interval_s = 0.05
+    lives_with_listener = True  # of the node: whichever of them ends, the guardian starts both anew
 
     def on_start(self) -> None:
         settings = node.settings()
@@ -59,11 +61,16 @@ class SupervisorActor(ParentShell):
             registry=self.registry,
         )
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        return math.inf if self.asker is None else self.watch.next_due_s
+
+    def on_due(self, now_s: float) -> None:
         if self.asker is not None:
             patience = self.lateness.patience
             self._perform(self.watch.tick(now_s, late_s=self.late_s, patience=patience))
-        for status in self.watch.status(now_s):
+
+    def measure(self) -> None:
+        for status in self.watch.status(self.now_s()):
             self._up.labels(status.name).set(status.state == "running")
             self._given_up.labels(status.name).set(status.state == "given_up")
 

@@ -8,30 +8,24 @@ and lose members at the same time, so that a busy machine disturbs both, and tak
 - An update is a broadcast of one member; it ends when the last other member has it.  memberlist's
   members relay a broadcast as Serf's do.  About one broadcast in a hundred misses one of 50
   members; such a trial counts as 3 s.
-- A kill closes the sockets of one member; it ends when all others have declared it dead.
+- A kill closes the sockets of one member, so that its host refuses connections; it ends when all
+  others have declared it dead.
 - Idle lasts one push/pull interval, and begins when both kinds do the same number of exchanges in
   it.
+
+`--long` measures only deaths, at least 30 for each figure: see `bench.gossip_pairs`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
-import sys
+import argparse
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from random import SystemRandom
 from statistics import median
 
 from bench.figures import Figures, Peer
-from bench.programs import BUILD_DIRECTORY, Program, go_program_missing
-from rigs.ports import free_port
-
-OURS, PEER = "constellation", "memberlist"
-GO_DIRECTORY = Path(__file__).parent / "memberlist_peer"
-PEER_PROGRAM = BUILD_DIRECTORY / "memberlist_peer"
+from bench.gossip_pairs import PAIRS_MIN, measure_pairs
+from bench.gossip_programs import OURS, PEER, Measured, at_once, pause, peer_missing, programs
+from bench.programs import Program
 
 UPDATES = 15
 KILLS = {10: 7, 50: 5}  # the time until the first probe is random: a median needs several
@@ -51,13 +45,24 @@ ALONE = {  # the known values of memberlist 0.7.0, for when the peer is absent
 }
 
 
-Measured = dict[str, list[float]]  # by kind of member
-
-
 def main() -> None:
     """Measure, print, write."""
+    arguments = argparse.ArgumentParser(description="Gossip beside memberlist.")
+    arguments.add_argument("--long", action="store_true", help="many deaths, as pairs")
+    arguments.add_argument(
+        "--kills", type=int, default=PAIRS_MIN, help="pairs to add with --long in this run"
+    )
+    chosen = arguments.parse_args()
+    if chosen.long:
+        measure_pairs(chosen.kills)
+    else:
+        measure_all()
+
+
+def measure_all() -> None:
+    """Measure each figure once."""
     with Figures("gossip") as figures:
-        reason = go_program_missing(GO_DIRECTORY, PEER_PROGRAM)
+        reason = peer_missing()
         if reason:
             figures.absent(PEER, reason)
         for count in IDLE_S:
@@ -102,13 +107,6 @@ def kills_s(count: int, running: list[Program]) -> Measured:
     return took_s
 
 
-def at_once(running: list[Program], command: str) -> Measured:
-    """Send the same command to all; return the answers."""
-    for program in running:
-        program.tell(command)
-    return {program.name: program.answer() for program in running}
-
-
 def medians(values: Measured) -> dict[str, float]:
     """Return the median of each kind's values."""
     return {name: median(of_kind) for name, of_kind in values.items()}
@@ -123,32 +121,6 @@ def add(figures: Figures, name: str, values: dict[str, float], unit: str, *, goa
 def goal_of(what: str, count: int, values: dict[str, float]) -> float:
     """Return the goal: derived from what the peer reached here, or its known value."""
     return FACTORS[what] * values.get(PEER, ALONE[count][what])
-
-
-@contextlib.contextmanager
-def programs(count: int, *, peer: bool) -> Iterator[list[Program]]:
-    """Run `count` members of each kind, ours first; end them with the block."""
-    commands = {OURS: [sys.executable, "-m", "bench.gossip_members"]}
-    if peer:
-        commands[PEER] = [str(PEER_PROGRAM)]
-    with contextlib.ExitStack() as stack:
-        running = []
-        for number, (name, command) in enumerate(commands.items()):
-            # Loopback networks that are unlikely to be in use.
-            network = f"127.{64 + 2 * (os.getpid() % 90) + number}.{count}"
-            arguments = [network, str(free_port(f"{network}.1")), str(count)]
-            process = subprocess.Popen(
-                [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            running.append(Program(name, process))
-        yield running
-
-
-def pause(between_s: tuple[float, float]) -> None:
-    """Sleep for a random time."""
-    time.sleep(SystemRandom().uniform(*between_s))
 
 
 if __name__ == "__main__":

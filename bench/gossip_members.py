@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import SystemRandom
 from secrets import token_bytes
+from typing import Any
 
 import uvloop
 
@@ -22,7 +23,7 @@ from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.identity import PRIVATE_KEY_BYTES, Identity
 from constellation.gossip.member import Address
-from constellation.gossip.outbox import MemberChanged, ProbeEnded
+from constellation.gossip.outbox import Effect, MemberChanged, ProbeEnded
 from constellation.gossip.security import Keyring, derive_gossip_key
 from constellation.settings.gossip import GossipSettings
 from messages.gossip import RecordPublish
@@ -31,6 +32,28 @@ from messages.monitor import ServiceState
 TIMEOUT_S = 60.0
 UPDATE_LIMIT_S = 3.0
 KEY = derive_gossip_key(b"benchmark" * 4)
+
+
+class Transport(GossipTransport):
+    """The sockets of a member that can vanish: then nothing leaves and nothing arrives.
+
+    Connections to it stay without an answer, as if its host had lost power.
+    """
+
+    is_gone = False
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        if not self.is_gone:
+            super().datagram_received(data, addr)
+
+    def perform(self, effects: list[Effect]) -> None:
+        if not self.is_gone:
+            super().perform(effects)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_gone:
+            await asyncio.sleep(TIMEOUT_S)
+        await super()._serve(reader, writer)
 
 
 class Member:
@@ -53,7 +76,7 @@ class Member:
             incarnation=1,
             now_s=_now_s(),
         )
-        self.transport = GossipTransport(
+        self.transport = Transport(
             self.node,
             envelope,
             tcp_timeout_s=settings.tcp_timeout_s,
@@ -85,6 +108,12 @@ class Member:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         await self.transport.close_sockets()
+
+    async def vanish(self) -> None:
+        """Be silent from now on."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        self.transport.is_gone = True
 
     def publish(self, text: str) -> None:
         """Publish the service with the instance `text`."""
@@ -122,6 +151,7 @@ class Members:
             )
             for index in range(count)
         }
+        self._gone: list[Member] = []
         self._waits_for: set[str] = set()
         self._what = ""
         self._all_heard = asyncio.Event()
@@ -153,9 +183,17 @@ class Members:
 
     async def kill(self, index: int) -> str:
         """Stop one member; return the seconds until all others have declared it dead."""
+        return await self._lose(index, Member.stop)
+
+    async def vanish(self, index: int) -> str:
+        """Silence one member; return the seconds until all others have declared it dead."""
+        return await self._lose(index, Member.vanish)
+
+    async def _lose(self, index: int, end: Callable[[Member], Awaitable[None]]) -> str:
         member = self._members.pop(f"member-{index}")
+        self._gone.append(member)
         began_s = self._wait_for(member.name, member.name)
-        await member.stop()
+        await end(member)
         return await self._seconds_since(began_s, TIMEOUT_S)
 
     async def idle(self, seconds: float) -> str:
@@ -202,6 +240,8 @@ async def answer_lines(network: str, port: int, count: int) -> None:
                 answer = await members.update(int(index))
             case ["kill", index]:
                 answer = await members.kill(int(index))
+            case ["vanish", index]:
+                answer = await members.vanish(int(index))
             case ["idle", seconds]:
                 answer = await members.idle(float(seconds))
             case _:

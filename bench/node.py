@@ -5,10 +5,11 @@
 
 Memory is the sum of the proportional set sizes of all the agent's processes (pages that several
 share are shared out), some seconds after all services are routed to; the median of some starts.
-The services that are well have a TCP check every 5 s.
+Services have TCP checks, every 5 s.  `memory_http_checks` is what is added if all have HTTP checks
+instead, which need a client that other nodes do not load.
 
 A start counts from the execution of the program until it logs `agent_started`, and until all
-services are routed to.  The death of a static service counts from the failing answer that makes it
+services are routed to.  The death of a static service counts from the refused check that makes it
 unhealthy until its own node offers no route to it; that of a container from the call that kills it
 until another node offers none.
 """
@@ -40,6 +41,8 @@ from rigs.processes import wait_until
 MIB = 1 << 20
 PARTS = ("12", "60", "500", "docker")
 STARTS = {12: 5, 60: 3, 500: 3}  # by how many services the node watches
+HTTP_STARTS = 3
+HTTP_CHECKS_MIB_GOAL = 10
 MEMORY_GOALS_MIB = {12: 110, 60: 130, 500: 200}
 IDLE_SERVICES = 60
 IDLE_S = 30.0
@@ -63,6 +66,7 @@ class Node:
     start_ms: list[float] = field(default_factory=list)
     routed_ms: list[float] = field(default_factory=list)
     memory_mib: list[float] = field(default_factory=list)
+    http_memory_mib: list[float] = field(default_factory=list)  # with HTTP checks alone
     command_ms: list[float] = field(default_factory=list)
     deaths_ms: list[float] = field(default_factory=list)
     idle: Idle | None = None
@@ -88,6 +92,9 @@ def show(figures: Figures, count: int, node: Node) -> None:
     if count == min(STARTS):
         figures.add("start", median(node.start_ms), "ms", goal=START_MS_GOAL)
         figures.add("command_nodes", median(node.command_ms), "ms", goal=COMMAND_MS_GOAL)
+    if node.http_memory_mib:
+        added_mib = median(node.http_memory_mib) - median(node.memory_mib)
+        figures.add("memory_http_checks", added_mib, "MiB", goal=HTTP_CHECKS_MIB_GOAL)
     if goal_ms := ROUTED_MS_GOALS.get(count):
         figures.add(f"routed_{count}_services", median(node.routed_ms), "ms", goal=goal_ms)
     if node.deaths_ms:
@@ -113,7 +120,20 @@ def measure(directory: Path, count: int) -> Node:
                 node.command_ms.append(command_ms(agent, "nodes"))
                 if run == STARTS[count] - 1:
                     measure_more(node, services, agent, count)
+        if count == min(STARTS):
+            for run in range(HTTP_STARTS):
+                node.http_memory_mib.append(http_memory_mib(directory / f"http-{run}", services))
     return node
+
+
+def http_memory_mib(directory: Path, services: Services) -> float:
+    """Start a node whose few services all have HTTP checks; return its memory."""
+    count = min(STARTS)
+    with agents(directory, 1, settings=services.settings(count, check="http")) as (agent,):
+        routes = Routes(agent)
+        wait_until(lambda: routes.count() == count, timeout_s=ROUTED_TIMEOUT_S, what="all routes")
+        time.sleep(SETTLE_S)
+        return process_memory_bytes(agent.process_ids()) / MIB
 
 
 def measure_more(node: Node, services: Services, agent: Agent, count: int) -> None:

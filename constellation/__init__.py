@@ -4,7 +4,8 @@ errors         every error that is raised on purpose
 effects        what a core may ask its shell to do
 wire           messages as bytes
 near_names     which known name was meant by one that is spelled almost like it
-log            structured logging
+log            structured logging: the loggers of all modules
+log_output     how an event becomes a line, and where it goes
 log_budget     how many lines each kind of event may write
 browser_guard  which requests a page in a browser may have sent
 lateness       how late this process is, and so how patient it must be with others
@@ -24,5 +25,11 @@ admin          cluster state -> answers for the operator, as tables and JSON
 supervision    when to start an actor again, and when to give up
 wellness       whether the cluster is well, and if not, why
 """
+
+import os
+
+# Pydantic would read the metadata of all installed packages for plugins.  None is wanted: one that
+# came with another program could change what messages and settings may contain.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 __version__ = "0.1.0"

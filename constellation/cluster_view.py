@@ -4,11 +4,14 @@ Deltas are applied in order of `version`.  When one is missing, the view keeps w
 `gap`, and waits for the next snapshot.
 
 A service has instances on many nodes, and may have several on one.
+
+Parts that a delta does not change are the same objects as before, and a view knows which services
+the last deltas changed.  So a reader of thousands of services needs not compare them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -23,6 +26,9 @@ V = TypeVar("V")
 LIVING = frozenset({"alive", "suspect"})  # a suspect is not dead (SWIM §4.2)
 
 
+CHANGES_KEPT = 64
+
+
 def _empty() -> Any:
     return MappingProxyType({})
 
@@ -32,6 +38,17 @@ class InstanceId(NamedTuple):
 
     node: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """The services that the last deltas after one snapshot changed, the newest last."""
+
+    snapshot: object = field(default_factory=object)
+    services: tuple[frozenset[str], ...] = ()
+
+    def with_next(self, services: frozenset[str]) -> _Changes:
+        return _Changes(self.snapshot, (*self.services[1 - CHANGES_KEPT :], services))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,7 @@ class ClusterView:
     services: Mapping[str, Mapping[InstanceId, ServiceState]] = field(default_factory=_empty)
     service_of: Mapping[InstanceId, str] = field(default_factory=_empty)
     warps: Mapping[str, Mapping[str, WarpState]] = field(default_factory=_empty)
+    changes: _Changes = field(default_factory=_Changes, compare=False, repr=False)
 
     @property
     def known(self) -> bool:
@@ -68,6 +86,18 @@ class ClusterView:
         if self.gap or change.version <= self.version:
             return self
         return _merge(self, change)
+
+    def services_changed_since(self, earlier: ClusterView) -> frozenset[str] | None:
+        """Return the services that may differ from those of `earlier`; None: not known.
+
+        It is known of a view of the same snapshot that is only some deltas older.
+        """
+        count = self.version - earlier.version
+        is_known = earlier.changes.snapshot is self.changes.snapshot
+        if not is_known or not 0 <= count <= len(self.changes.services):
+            return None
+        last = self.changes.services[len(self.changes.services) - count :]
+        return frozenset().union(*last)
 
     def is_living(self, node: str) -> bool:
         """Return whether `node` is a member that is alive or suspect."""
@@ -113,25 +143,40 @@ def _merge(view: ClusterView, change: ClusterChanged) -> ClusterView:
         self_node=change.self_node,
         members=_changed(
             view.members,
-            ((member.node, member) for member in change.members),
+            [(member.node, member) for member in change.members],
             change.departed_members,
         ),
         nodes=_changed(
             view.nodes,
-            ((item.node, item.state) for item in change.nodes),
-            (node for _, node in gone["node"]),
+            [(item.node, item.state) for item in change.nodes],
+            [node for _, node in gone["node"]],
         ),
         services=services,
         service_of=service_of,
         warps=_changed_by_node(
             view.warps,
-            ((item.state.gateway, item.node, item.state) for item in change.warps),
+            [(item.state.gateway, item.node, item.state) for item in change.warps],
             gone["warp"],
         ),
+        changes=_Changes()
+        if change.snapshot
+        else view.changes.with_next(_concerned(view, change.services, gone["service"])),
     )
 
 
-def _changed(old: Mapping[K, V], new: Iterable[tuple[K, V]], gone: Iterable[K]) -> Mapping[K, V]:
+def _concerned(
+    view: ClusterView, new: Iterable[NodeServiceState], gone: Iterable[tuple[str, str]]
+) -> frozenset[str]:
+    """Return the services of which instances are new, changed, moved or gone."""
+    named = {item.state.service for item in new}
+    ids = [InstanceId(item.node, item.state.key) for item in new]
+    ids += [InstanceId(node, name) for name, node in gone]
+    return frozenset(named.union(view.service_of[one] for one in ids if one in view.service_of))
+
+
+def _changed(old: Mapping[K, V], new: Sequence[tuple[K, V]], gone: Sequence[K]) -> Mapping[K, V]:
+    if not new and not gone:
+        return old
     values = _copy(old)
     values.update(new)
     for key in gone:
@@ -150,19 +195,43 @@ def _changed_services(
     """Return `services` and `service_of` after a change; an instance may change its service."""
     if not new and not gone:
         return view.services, view.service_of
-    services, moved = _copy(view.services), dict[InstanceId, str | None]()
+    made: dict[str, dict[InstanceId, ServiceState]] = {}  # of the services that change
+    moved: dict[InstanceId, str | None] = {}
+
+    def instances(service: str) -> dict[InstanceId, ServiceState]:
+        if service not in made:
+            made[service] = dict(view.services.get(service, {}))
+        return made[service]
+
     for item in new:
         one, service = InstanceId(item.node, item.state.key), item.state.service
         before = moved.get(one, view.service_of.get(one))
         if before != service:
-            _remove_instance(services, before, one)
+            if before is not None:
+                del instances(before)[one]
             moved[one] = service
-        services[service] = MappingProxyType({**services.get(service, {}), one: item.state})
+        instances(service)[one] = item.state
     for name, node in gone:
         one = InstanceId(node, name)
-        _remove_instance(services, moved.get(one, view.service_of.get(one)), one)
+        before = moved.get(one, view.service_of.get(one))
+        if before is not None:
+            del instances(before)[one]
         moved[one] = None
-    return MappingProxyType(services), _moved(view.service_of, moved)
+    return _with_services(view.services, made), _moved(view.service_of, moved)
+
+
+def _with_services(
+    old: Mapping[str, Mapping[InstanceId, ServiceState]],
+    made: Mapping[str, dict[InstanceId, ServiceState]],
+) -> Mapping[str, Mapping[InstanceId, ServiceState]]:
+    """Return `old` with the instances of some services replaced."""
+    services = _copy(old)
+    for service, instances in made.items():
+        if instances:
+            services[service] = MappingProxyType(instances)
+        else:
+            services.pop(service, None)
+    return MappingProxyType(services)
 
 
 def _moved(
@@ -180,22 +249,13 @@ def _moved(
     return MappingProxyType(service_of)
 
 
-def _remove_instance(
-    services: dict[str, Mapping[InstanceId, ServiceState]], service: str | None, one: InstanceId
-) -> None:
-    if service is None:
-        return
-    rest = {other: state for other, state in services[service].items() if other != one}
-    services[service] = MappingProxyType(rest)
-    if not rest:
-        del services[service]
-
-
 def _changed_by_node(
     old: Mapping[str, Mapping[str, V]],
-    new: Iterable[tuple[str, str, V]],
-    gone: Iterable[tuple[str, str]],
+    new: Sequence[tuple[str, str, V]],
+    gone: Sequence[tuple[str, str]],
 ) -> Mapping[str, Mapping[str, V]]:
+    if not new and not gone:
+        return old
     values = _copy(old)
     for name, node, state in new:
         values[name] = MappingProxyType({**values.get(name, {}), node: state})

@@ -14,11 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import create_model
-
-from constellation.settings.agent import Settings
+if TYPE_CHECKING:
+    from constellation.settings.agent import Settings
 
 # What happens to an actor when the node stops; the order of the stages is `supervision.watch`'s.
 AtStop = Literal["ends_first", "yields", "leaves", "ends_last"]
@@ -47,7 +46,7 @@ class ActorSpec:
     is_essential: bool = False
     at_stop: AtStop = "ends_last"
     settings: str = ""  # "module:class" of the group `<name>`, if `Settings` does not have it
-    commands: str = ""  # "module:function" that adds operator commands to a typer.Typer
+    commands: str = ""  # "module:name" of a tuple of operator commands
 
 
 ACTORS: tuple[ActorSpec, ...] = (
@@ -55,7 +54,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="gossip",
         purpose="knows the cluster and publishes this node's records",
         actor="actors.gossip:GossipActor",
-        commands="constellation.cli.keys:add_commands",
+        commands="constellation.cli.manual:KEYS",
         is_essential=True,
         at_stop="leaves",
     ),
@@ -63,7 +62,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="raft",
         purpose="takes part in elections and in the replicated log",
         actor="actors.raft:RaftActor",
-        commands="constellation.cli.raft:add_commands",
+        commands="constellation.cli.manual:RAFT",
         is_essential=True,
         at_stop="yields",
     ),
@@ -78,7 +77,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="http",
         purpose="serves Traefik's provider, health and metrics",
         actor="actors.http.actor:HttpActor",
-        commands="constellation.cli.routes:add_commands",
+        commands="constellation.cli.manual:ROUTES",
         is_essential=True,
         at_stop="ends_first",
     ),
@@ -93,6 +92,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         name="services",
         purpose="concludes the health of each service",
         actor="actors.services:ServicesActor",
+        host=LIGHT,
     ),
     ActorSpec(
         name="tailscale",
@@ -131,6 +131,11 @@ def runs_on_every_node(name: str) -> bool:
 @cache
 def settings_model() -> type[Settings]:
     """Return the model of all settings: those of the node, and the groups that actors bring."""
+    # Not above: an operator's command looks up commands here, and has no use for all settings.
+    from pydantic import create_model  # noqa: PLC0415
+
+    from constellation.settings.agent import Settings  # noqa: PLC0415
+
     groups: dict[str, Any] = {
         spec.name: (group := load(spec.settings), group()) for spec in ACTORS if spec.settings
     }

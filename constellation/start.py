@@ -7,29 +7,18 @@ its processes kept failing; 2 a setting or flag is wrong.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
-import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from actors import node
-from actors.adapters.cluster_key import load_cluster_key
-from actors.adapters.durable_file import disk_error
-from actors.adapters.node_directory import NodeDirectories
-from actors.adapters.node_identity import load_identity
-from actors.adapters.parts import find_missing
-from actors.adapters.tailnet_address import wait_for_tailnet_address
-from actors.guardian import Guardian, end_earlier_run
-from actors.start_checks import check_start, refuse_addresses, refuse_files
 from constellation import __version__
-from constellation.errors import AdapterError, ConfigError, ConstellationError
-from constellation.log import configure_logging, get_logger
-from constellation.settings.agent import LogSettings, Settings
-from constellation.settings.source import load_settings
+from constellation.errors import AdapterError, ConfigError
 
-log = get_logger("constellation.start")  # its __name__ is that of a program
+if TYPE_CHECKING:
+    from constellation.settings.agent import Settings
 
 EXIT_CANNOT_RUN = 1
 EXIT_WRONG_SETTINGS = 2
@@ -38,21 +27,36 @@ EXIT_WRONG_SETTINGS = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the agent; return its exit code."""
     flags = _flags(arguments)
+    # Loading creates much that stays, and hardly any garbage.  The guardian enables it again.
+    gc.disable()
     try:
-        settings = load_settings(
-            config_file=flags.config, assignments=flags.set, environ=os.environ
-        )
-        return _check(settings) if flags.check else _run(settings)
+        return _start(flags)
     except ConfigError as error:
         return _complain(error, EXIT_WRONG_SETTINGS)
     except AdapterError as error:
         return _complain(error, EXIT_CANNOT_RUN)
     except OSError as error:
         return _complain(_unexpected(error), EXIT_CANNOT_RUN)
+    finally:
+        gc.enable()
+
+
+def _start(flags: argparse.Namespace) -> int:
+    # Not above: help, a wrong flag and a wrong setting need little of it, and it takes long.
+    from constellation.settings.source import load_settings  # noqa: PLC0415
+
+    settings = load_settings(config_file=flags.config, assignments=flags.set, environ=os.environ)
+    if flags.check:
+        return _check(settings)
+    from actors.start import start_agent  # noqa: PLC0415
+
+    return start_agent(settings)
 
 
 def _check(settings: Settings) -> int:
     """Print every reason why a start would be refused."""
+    from actors.start_checks import check_start  # noqa: PLC0415 - as above
+
     checked = check_start(settings)
     for problem in checked.problems:
         _complain(problem, EXIT_CANNOT_RUN)
@@ -69,59 +73,13 @@ def _check(settings: Settings) -> int:
     return 0
 
 
-def _run(settings: Settings) -> int:
-    os.umask(0o077)
-    _limit_resources()
-    configure_logging(form=_form(settings.log), level=settings.log.level, node=settings.node_name)
-    refuse_files(settings)
-    settings = wait_for_tailnet_address(settings, say=_say_waiting)
-    directories = NodeDirectories(settings.data_dir, settings.runtime_dir)
-    try:
-        end_earlier_run(directories)
-        refuse_addresses(settings)
-        node.set_settings(settings)
-        node.set_cluster_key(load_cluster_key(settings))
-        load_identity(settings)  # made or refused here, where a person looks
-        log.info("agent_starting", version=__version__, data_dir=settings.data_dir)
-        for part in find_missing(settings):
-            log.warning("part_missing", part=part.part, why=part.why, fix=part.fix)
-        return Guardian(settings, directories).run()
-    except (ConstellationError, OSError):
-        directories.discard()
-        raise
-    finally:
-        directories.unlock()
-
-
 def _unexpected(error: OSError) -> AdapterError:
     """Return a failure that no adapter has described; the path, if any, is all that is known."""
+    from actors.adapters.durable_file import disk_error  # noqa: PLC0415 - as above
+
     path = Path(error.filename) if isinstance(error.filename, str) else None
     what = f"{path} cannot be used" if path else "this agent does not start"
     return disk_error(what, error, path or Path.cwd())
-
-
-def _say_waiting(why: str, fix: str) -> None:
-    log.warning("tailnet_address_awaited", why=why, fix=fix)
-
-
-def _limit_resources() -> None:
-    _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = {
-        resource.RLIMIT_CORE: (0, 0),  # a core file would hold the cluster key
-        resource.RLIMIT_NOFILE: (files_max, files_max),
-    }
-    for limit, value in wanted.items():
-        try:
-            resource.setrlimit(limit, value)
-        except (OSError, ValueError) as error:
-            # A service manager may forbid the call; it sets both limits itself then.
-            log.debug("limit_not_set", limit=limit, error=str(error))
-
-
-def _form(settings: LogSettings) -> Literal["json", "console"]:
-    if settings.form != "auto":
-        return settings.form
-    return "console" if sys.stderr.isatty() else "json"
 
 
 def _complain(error: Exception, exit_code: int) -> int:

@@ -8,6 +8,7 @@ import msgpack
 from pydantic import ValidationError
 
 from constellation.errors import WireError
+from messages import register_all
 from messages.base import REGISTRY, Message
 
 WIRE_VERSION = 1
@@ -133,7 +134,7 @@ def from_wire(value: Any, *, source: str = "an unnamed sender", crossing: bool =
             f"this agent speaks {WIRE_VERSION}; upgrade the older of the two",
             reason="wire_version",
         )
-    kind = REGISTRY.get(name) if isinstance(name, str) else None
+    kind = _kind_of(name) if isinstance(name, str) else None
     if kind is None:
         raise WireError(
             f"frame from {source} refused: unknown message class {_shown(name)}", reason="unknown"
@@ -150,6 +151,12 @@ def from_wire(value: Any, *, source: str = "an unnamed sender", crossing: bool =
             f"frame from {source} refused: {name} does not validate: {_summary(error)}",
             reason="invalid",
         ) from error
+
+
+def _kind_of(name: str) -> type[Message] | None:
+    if name not in REGISTRY:  # in an agent all are: this imports nothing there
+        register_all()
+    return REGISTRY.get(name)
 
 
 def _shown(value: object) -> str:

@@ -28,7 +28,6 @@ def agent_settings() -> dict[str, Any]:
     """Return the settings of all agents."""
     return {
         "traefik": {"version": "3.7", "settle_s": 1.0},
-        "metrics_interval_s": 1.0,
         "raft": {"bootstrap_expect": NODES},
     }
 

@@ -18,7 +18,11 @@ class Message(BaseModel):
     is_abstract: ClassVar[bool] = False
 
     # Input stays out of errors, and so out of logs: labels contain password hashes.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    # Validators are built when first used: to build all takes as long as to import all, and an
+    # operator's command needs few.  An agent builds all, see `build_all`.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
     def __str__(self) -> str:
         """Return the class name: Thespian makes this text of every message it passes on."""
@@ -38,3 +42,12 @@ class Message(BaseModel):
                 "rename one, prefixing it with its feature (RaftVote, LeaseVote)"
             )
         REGISTRY[cls.__name__] = cls
+
+
+def build_all() -> None:
+    """Build the validators of all messages, before processes are forked.
+
+    A process that builds even one itself copies the pages of everything that takes part in it.
+    """
+    for kind in REGISTRY.values():  # a part is defined before what contains it
+        kind.model_rebuild()

@@ -13,6 +13,7 @@ from messages.warp import WarpState
 RecordKind = Literal["node", "service", "warp"]
 MemberState = Literal["alive", "suspect", "dead", "left"]
 MemberEventKind = Literal["join", "leave", "update", "failed"]
+ServicesScope = Literal["all", "own", "none"]  # those of this node: own
 CORDON_REASON_CHARACTERS_MAX = 200
 FORMER_NAMES_MAX = 4
 NODE_NAME_CHARACTERS_MAX = 128
@@ -89,6 +90,10 @@ class ClusterSubscribe(Message):
 
     Answered by `ClusterChanged` with `snapshot` set, then without, in order of `version`.
     """
+
+    services: ServicesScope = Field(
+        default="all", description="which instances the reader needs; without all, no WARP either"
+    )
 
 
 class ClusterMember(Message):

@@ -33,9 +33,20 @@ class MetricFamily(Message):
     samples: tuple[MetricSample, ...]
 
 
+class MetricsRequest(Message):
+    """Ask an actor for the metrics of its process.  Answered by `MetricsReport`."""
+
+    number: int = Field(ge=1)
+    asker: str = Field("", description="the address to answer to; empty: the sender's")
+
+
 class MetricsReport(Message):
-    """State all metrics of one actor process.  Sent every few seconds to `http`.  No answer."""
+    """State all metrics of one actor process.  Answer to `MetricsRequest`."""
 
     actor: str = Field(min_length=1, max_length=256)
     process_id: int = Field(ge=1)
     families: tuple[MetricFamily, ...] = Field(max_length=512)
+    number: int = Field(0, description="that of the request")
+    passed_on_to: tuple[str, ...] = Field(
+        (), max_length=2048, description="the actors that this one has passed the request on to"
+    )

@@ -61,6 +61,12 @@ class ServiceObservation(Message):
     detail: str = Field(
         default="", max_length=512, description="the reason, for people; never a secret"
     )
+    results_count: int = Field(
+        default=1,
+        ge=1,
+        description="of a static service: how many checks in a row had this result, up to the "
+        "number that changes its health",
+    )
     image: str = ""
     networks: tuple[str, ...] = ()
     labels: tuple[Label, ...] = ()

@@ -36,6 +36,12 @@ class Relayed(Message):
     request: bytes = Field(description="an `OperatorRequest`, encoded as on the wire")
 
 
+class ActorAbsent(Message):
+    """Answer of a node to a command: the actor that it asked does not run, so nothing was done."""
+
+    crosses_nodes = True
+
+
 class RequestRefused(Message):
     """Answer to a request that cannot be served: what failed, why, and what to do."""
 

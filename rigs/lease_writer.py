@@ -28,12 +28,14 @@ from constellation.start import main
 FILE_VARIABLE = "LEASE_WRITER_FILE"
 FAIL_VARIABLE = "LEASES_FAIL_FILE"
 LEASES = ("records", "jobs")
+WRITE_INTERVAL_S = 0.02
+FAIL_LOOK_S = 0.05  # between two looks for the file
 
 
 class LeaseWriterActor(LeaseHolderShell):
-    """Write under both leases, at every tick."""
+    """Write under both leases, again and again."""
 
-    tick_interval_s = 0.02
+    _write_at_s = 0.0
 
     def on_start(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -44,9 +46,15 @@ class LeaseWriterActor(LeaseHolderShell):
     def on_lease_acquired(self, name: str, fencing_token: int) -> None:
         self._write(name)
 
-    def on_tick(self, now_s: float) -> None:
-        for name in LEASES:
-            self._write(name)
+    def next_due_s(self) -> float:
+        return min(super().next_due_s(), self._write_at_s)
+
+    def on_due(self, now_s: float) -> None:
+        super().on_due(now_s)
+        if now_s >= self._write_at_s:
+            self._write_at_s = now_s + WRITE_INTERVAL_S
+            for name in LEASES:
+                self._write(name)
 
     def _write(self, name: str) -> None:
         with self.lease_write(name) as permit:
@@ -63,13 +71,16 @@ class LeaseWriterActor(LeaseHolderShell):
 class FailingLeasesActor(LeasesActor):
     """Fails once, with half a step done, when a file asks for it."""
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        return min(super().next_due_s(), self.now_s() + FAIL_LOOK_S)
+
+    def on_due(self, now_s: float) -> None:
         fail = os.environ.get(FAIL_VARIABLE)
         if fail and Path(fail).exists():
             Path(fail).unlink()
             self.manager.keeper.unwant(LEASES[0], self.boot_now_s())  # what follows is never sent
             raise RuntimeError("a step of the leases actor fails half way")
-        super().on_tick(now_s)
+        super().on_due(now_s)
 
 
 if __name__ == "__main__":

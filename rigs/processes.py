@@ -192,3 +192,17 @@ def session_processes(session_id: int) -> list[int]:
         if int(fields[3]) == session_id and fields[0] not in "ZX":
             found.append(int(entry.name))
     return sorted(found)
+
+
+def wakeups(process_ids: Sequence[int]) -> int:
+    """Return how often the threads of these processes have waited for something, in their lives.
+
+    The load of the machine does not change that number: who is preempted does not wait.
+    """
+    total = 0
+    for process_id in process_ids:
+        for status in Path(f"/proc/{process_id}/task").glob("*/status"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status.read_text(), re.M)
+                total += int(found[1]) if found else 0
+    return total

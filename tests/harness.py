@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -39,6 +40,7 @@ class _Runtime:
         self.children: list[tuple[type, ActorAddress]] = []  # hosts are not among them
         self.hosts: list[ActorAddress] = []
         self.killed: list[str] = []
+        self.wakes_at_s = math.inf  # when the shell asked to be woken
         self.host = None  # an actor in a process of its own
         self.has_more_arrived = False
         self.names: list[str] = []
@@ -54,8 +56,8 @@ class _Runtime:
     def kill_child(self, address: ActorAddress) -> None:
         self.killed.append(address.addressDetails.actor_id)
 
-    def wakeupAfter(self, period: timedelta, payload: Any = None) -> None:
-        self.wakeup_payload = payload
+    def wake_at(self, at_s: float) -> None:
+        self.wakes_at_s = at_s
 
     def createActor(self, actor_class: type, *_: Any) -> ActorAddress:
         if actor_class is HostActor:
@@ -68,6 +70,9 @@ class _Runtime:
 
     def create_in_host(self, host: ActorAddress, actor_class: type) -> ActorAddress:
         assert host in self.hosts
+        return self.createActor(actor_class)
+
+    def create_neighbour(self, actor_class: type) -> ActorAddress:
         return self.createActor(actor_class)
 
     def fail(self) -> NoReturn:
@@ -108,8 +113,8 @@ class Harness(Generic[A]):
         self.deliver(ActorDirectory(entries=entries))
 
     def tick(self) -> None:
-        """Deliver the armed wakeup."""
-        self.deliver(WakeupMessage(timedelta(0), self.runtime.wakeup_payload))
+        """Deliver a wakeup, whether it is due or not."""
+        self.deliver(WakeupMessage(timedelta(0)))
 
     def pump_until(self, condition: Callable[[], bool], *, timeout_s: float = 15.0) -> None:
         """For shells with an event loop: deliver what it posts until `condition` holds."""

@@ -12,7 +12,8 @@ import pytest
 
 from actors.adapters.cluster_key import FILE_NAME, load_cluster_key, new_cluster_key
 from constellation.errors import AdapterError, ConfigError
-from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN, Settings
+from constellation.settings.agent import Settings
+from constellation.settings.types import CLUSTER_KEY_CHARACTERS_MIN
 
 KEY = "k" * CLUSTER_KEY_CHARACTERS_MIN
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.log import EXCEPTION_CHARACTERS_MAX, configure_logging, get_logger
+from constellation.log import configure_logging, get_logger
 from constellation.log_budget import BURST, REFILL_S, Kind, LogBudget
+from constellation.log_output import EXCEPTION_CHARACTERS_MAX
 
 FLOOD = Kind("aiohttp.server", "library_said")
 OTHER = Kind("actors.http", "routes_settled")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from io import StringIO
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import pytest
 from thespian.actors import ActorAddress
 
 from actors.shell import (
+    CALL_SPACING_S,
     READERS_MAX,
     SUBSCRIBE_SPACING_S,
     YIELD_TIMEOUT_S,
@@ -20,8 +22,9 @@ from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from messages.gossip import ClusterChanged, ClusterSubscribe, NamedNodeState, NodeState
 from messages.lifecycle import ActorPing, ActorPong, ActorYield, ActorYielded
+from messages.metrics import MetricsReport, MetricsRequest
 from messages.monitor import ServiceState
-from tests.harness import SENDER, SUPERVISOR, EndedError, Harness
+from tests.harness import SENDER, SUPERVISOR, EndedError, Harness, messages_of
 
 SETTINGS = Settings(node_name="alpha", data_dir="/nowhere")
 PING = ActorPing(seq_no=7)
@@ -163,6 +166,103 @@ def test_yield_is_answered_once_when_it_is_done_or_takes_too_long(passed_s: floa
 
     assert harness.sent_to("supervisor") == [ActorYielded(name="follower")]
     assert SUPERVISOR.addressDetails.actor_id == "supervisor"
+
+
+class Sleeper(ShellActor):
+    """Has a deadline that a test moves, and does what is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock_s = 100.0
+        self.due_s = math.inf
+        self.interval_s = math.inf
+        self.calls: list[tuple[float, float]] = []  # when, and how late
+
+    def now_s(self) -> float:
+        return self.clock_s
+
+    def next_due_s(self) -> float:
+        return self.due_s
+
+    def on_due(self, now_s: float) -> None:
+        self.calls.append((now_s, self.late_s))
+        if now_s >= self.due_s:
+            self.due_s = now_s + self.interval_s
+
+    def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
+        self.due_s = float(message.seq_no)
+
+
+def sleeper() -> Harness[Sleeper]:
+    return Harness(Sleeper(), SETTINGS, name="sleeper")
+
+
+def move(harness: Harness[Sleeper], due_s: int) -> float:
+    """Move the deadline by a message; return when the shell asks to be woken."""
+    harness.deliver(ActorPong(name="x", seq_no=due_s))
+    return harness.runtime.wakes_at_s
+
+
+def test_shell_is_woken_at_its_deadline_wherever_a_message_moves_it() -> None:
+    harness = sleeper()
+    assert harness.runtime.wakes_at_s == math.inf
+
+    assert move(harness, 110) == 110.0
+    assert move(harness, 105) == 105.0
+    assert move(harness, 120) == 120.0
+
+
+def test_shell_without_a_further_deadline_asks_for_no_wakeup() -> None:
+    harness = sleeper()
+    move(harness, 110)
+    harness.actor.clock_s = 110.0
+    harness.tick()
+
+    assert harness.actor.calls == [(110.0, 0.0)]
+    assert harness.runtime.wakes_at_s == 110.0  # this one; no other was asked for
+
+
+def test_deadline_that_has_passed_is_not_moved_while_its_wakeup_is_on_the_way() -> None:
+    harness = sleeper()
+    move(harness, 110)
+    harness.actor.clock_s = 113.0  # the process did not run, and hears messages first
+
+    assert move(harness, 130) == 110.0
+    harness.tick()
+
+    assert harness.actor.calls == [(113.0, 3.0)]
+    assert harness.actor.lateness.patience > 1
+    assert harness.runtime.wakes_at_s == 130.0
+
+
+def test_core_that_stays_due_does_not_keep_its_process_busy() -> None:
+    harness = sleeper()
+    harness.actor.interval_s = 0.0
+    move(harness, 90)
+    assert harness.runtime.wakes_at_s == 100.0  # at once
+
+    harness.tick()
+
+    assert harness.runtime.wakes_at_s == pytest.approx(100.0 + CALL_SPACING_S)
+
+
+def test_shell_that_ends_asks_for_no_wakeup() -> None:
+    harness = sleeper()
+    harness.stop()
+
+    assert move(harness, 110) == math.inf
+
+
+def test_metrics_are_told_to_this_node_alone() -> None:
+    harness = follower()
+    request = MetricsRequest(number=3)
+
+    harness.deliver(request, sender=ActorAddress(ActorRef("127.0.0.9", 7947, "http")))
+    assert messages_of(MetricsReport, harness.sent) == []
+    harness.deliver(request)
+
+    (report,) = messages_of(MetricsReport, harness.sent)
+    assert (report.actor, report.number) == ("follower", 3)
 
 
 def end_by_exception(harness: Harness[Follower]) -> None:

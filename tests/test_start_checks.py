@@ -231,8 +231,8 @@ def test_failure_that_nothing_describes_is_one_line_and_exit_code_1(
         words = (os.strerror(number), str(tmp_path / "lost")) if named else (os.strerror(number),)
         raise OSError(number, *words)
 
-    monkeypatch.setattr("constellation.start.refuse_files", fail)
-    monkeypatch.setattr("constellation.start._limit_resources", lambda: None)  # of this process
+    monkeypatch.setattr("actors.start.refuse_files", fail)
+    monkeypatch.setattr("actors.start._limit_resources", lambda: None)  # of this process
     monkeypatch.setattr(os, "umask", lambda _: 0)
 
     assert main(["--set", f"data_dir={tmp_path}/data"]) == EXIT_CANNOT_RUN

@@ -23,9 +23,12 @@ gossip_incoming   gossip's TCP connections from other nodes
 gossip_keys       the gossip key ring: changed by order, saved, fetched from peers
 gossip_metrics    the metrics of gossip
 raft_metrics      the metrics of Raft
+http_exchange     the requests and answers of one HTTP connection, by h11
+http_check        asks services by HTTP whether they are well; imported only where it is needed
 http_server       a small HTTP listener with limits
 entry_point       whether an entry point of Traefik answers
 docker            the Docker Engine
+docker_knock      whether something listens where Docker should
 docker_failure    why Docker did not answer, in words
 docker_tls        the certificates for a Docker Engine behind TLS
 tailscale         tailscaled
@@ -35,4 +38,5 @@ running_agents    the agents that run on this host
 parts             which optional parts are missing on this host
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor
+tcp_check         who accepts TCP connections, many at a time
 """

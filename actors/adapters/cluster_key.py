@@ -7,7 +7,8 @@ from pathlib import Path
 
 from actors.adapters.secret_file import is_missing, make_secret, read_secret
 from constellation.errors import ConfigError
-from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN, Settings
+from constellation.settings.node import NodeSettings
+from constellation.settings.types import CLUSTER_KEY_CHARACTERS_MIN
 
 FILE_NAME = "cluster_key"  # in the data directory, for a generated key
 
@@ -17,7 +18,7 @@ def new_cluster_key() -> str:
     return secrets.token_hex(32)
 
 
-def load_cluster_key(settings: Settings, *, make: bool = True) -> bytes:
+def load_cluster_key(settings: NodeSettings, *, make: bool = True) -> bytes:
     """Return the cluster key; with `make`, one is generated in the data directory if none is set.
 
     Raises:
@@ -39,7 +40,7 @@ def load_cluster_key(settings: Settings, *, make: bool = True) -> bytes:
     return _read(path, "data_dir")
 
 
-def check_cluster_key(settings: Settings) -> None:
+def check_cluster_key(settings: NodeSettings) -> None:
     """Check the cluster key as `load_cluster_key` does; one that would be generated is no problem.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar, cast
 
@@ -12,10 +11,10 @@ import docker.errors
 import requests
 
 from actors.adapters.docker_failure import docker_failure
+from actors.adapters.docker_knock import knock
 from actors.adapters.docker_tls import tls_config
 from constellation.errors import AdapterError
 from constellation.log import get_logger
-from constellation.monitor.docker_endpoint import DockerEndpoint
 from constellation.monitor.docker_event import CONTAINER_ACTIONS, NETWORK_ACTIONS
 from constellation.monitor.network_lender import with_lenders
 from constellation.settings.docker import DockerSettings
@@ -163,29 +162,10 @@ class DockerEngine:
     def _ask(self, what: str, ask: Callable[[], T]) -> T:
         try:
             if what == "connect" or self.endpoint.path:
-                _knock(self.endpoint, self.request_timeout_s)
+                knock(self.endpoint, self.request_timeout_s)
             return ask()
         except (docker.errors.DockerException, requests.RequestException, OSError) as error:
             raise docker_failure(self.endpoint, what, error) from error
-
-
-def why_away(settings: DockerSettings, timeout_s: float) -> AdapterError | None:
-    """Return why nothing listens where Docker should; None: something does."""
-    try:
-        _knock(settings.endpoint, timeout_s)
-    except (OSError, ValueError) as error:
-        return docker_failure(settings.endpoint, "connect", error)
-    return None
-
-
-def _knock(endpoint: DockerEndpoint, timeout_s: float) -> None:
-    """Fail with the error of the system, and without the socket that the library would leak."""
-    if not endpoint.path:
-        socket.create_connection((endpoint.host, endpoint.port), timeout_s).close()
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(timeout_s)
-        probe.connect(endpoint.path)
 
 
 class _Stream:

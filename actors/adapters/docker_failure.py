@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-import requests
+from typing import TYPE_CHECKING
 
 from constellation.errors import AdapterError
 from constellation.monitor.docker_endpoint import DockerEndpoint
+
+if TYPE_CHECKING:
+    import requests
 
 START = "start Docker, or set docker.socket, or docker.enabled=false"
 PROXY_ALLOWS = (
     "let the socket proxy pass GET of /version, /events and /containers; also /info and /networks"
 )
+SLOW = "it took too long to answer"
 WHY_CHARACTERS_MAX = 200
 MOUNTS = Path("/proc/self/mountinfo")
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -55,9 +59,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _known_cause(endpoint: DockerEndpoint, error: BaseException) -> tuple[str, str] | None:
+    if "requests" in sys.modules and (found := _of_client(error)) is not None:
+        return found
     match error:
-        case requests.HTTPError():
-            return _of_answer(error)
         case FileNotFoundError():
             return "the socket does not exist", START
         case ConnectionRefusedError():
@@ -69,10 +73,23 @@ def _known_cause(endpoint: DockerEndpoint, error: BaseException) -> tuple[str, s
             return f"the name {endpoint.host} is not known here", "correct docker.socket"
         case ssl.SSLError():
             return _of_tls(error)
-        case TimeoutError() | requests.Timeout():
-            return "it took too long to answer", START
+        case TimeoutError():
+            return SLOW, START
         case ValueError() if endpoint.path:
             return "this is not a valid path of a socket", "correct docker.socket"
+        case _:
+            return None
+
+
+def _of_client(error: BaseException) -> tuple[str, str] | None:
+    """Return the cause in an error of the client's library, which is not loaded before it."""
+    import requests  # noqa: PLC0415
+
+    match error:
+        case requests.HTTPError():
+            return _of_answer(error)
+        case requests.Timeout():
+            return SLOW, START
         case _:
             return None
 

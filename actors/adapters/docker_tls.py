@@ -6,12 +6,14 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from docker.tls import TLSConfig
+from typing import TYPE_CHECKING
 
 from actors.adapters.secret_file import check_secret_file
 from constellation.errors import ConfigError
 from constellation.settings.docker import DockerSettings
+
+if TYPE_CHECKING:
+    from docker.tls import TLSConfig
 
 
 def check_docker_tls(settings: DockerSettings) -> None:
@@ -40,6 +42,9 @@ def tls_config(settings: DockerSettings) -> TLSConfig | bool:
     """Return what the client of Docker needs; false: no TLS."""
     if not settings.endpoint.is_tls:
         return False
+    # Not above: every start checks the settings, and few need the client, which is large.
+    from docker.tls import TLSConfig  # noqa: PLC0415
+
     pair = None
     if settings.tls_cert_file and settings.tls_key_file:
         pair = (settings.tls_cert_file, settings.tls_key_file)

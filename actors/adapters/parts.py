@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from actors.adapters.docker import why_away
+from actors.adapters.docker_knock import why_away
 from constellation.settings.agent import Settings
 
 CONNECT_TIMEOUT_S = 1.0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from actors.adapters.listening import is_own_address
 from actors.adapters.tailscale import ask_tailscale
 from constellation.errors import AdapterError
 from constellation.settings.addresses import TAILSCALE
 from constellation.settings.agent import Settings
+from constellation.settings.node import NodeSettings
 from constellation.settings.tailscale import TailscaleSettings
 from constellation.tailscale.condition import (
     TailscaleCondition,
@@ -19,23 +21,25 @@ from constellation.tailscale.condition import (
 )
 from constellation.tailscale.seeds import seed_hosts
 
+S = TypeVar("S", bound=NodeSettings)
+
 WHAT = f'bind_address = "{TAILSCALE}": no tailnet address'
 FIX = "install or start Tailscale, or correct tailscale.socket, or set bind_address to an address"
 WAIT_SPACING_S = 0.5
 
 
-def with_tailnet_address(settings: Settings) -> Settings:
-    """Return settings with "tailscale" replaced by this machine's tailnet address.
+def with_tailnet_address(settings: S) -> S:
+    """Return what a command needs with "tailscale" replaced by this machine's tailnet address.
 
     Raises:
         AdapterError: this machine has no tailnet address, or tailscaled does not answer.
     """
-    if not settings.binds_to_tailnet:
+    if settings.bind_address != TAILSCALE:
         return settings
     address, condition = _look(settings.tailscale)
     if not address:
         raise AdapterError(WHAT, why=condition.why, fix=condition.fix)
-    return settings.bound_to(address)
+    return settings.model_copy(update={"bind_address": address})
 
 
 def with_tailnet_address_here(settings: Settings) -> Settings:

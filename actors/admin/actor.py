@@ -29,8 +29,6 @@ from messages.operator import OperatorRequest
 class AdminActor(AdminShell):
     """Hand each message to the desk that handles it, and relay what other actors answer."""
 
-    tick_interval_s = 0.1
-
     def on_start(self) -> None:
         super().on_start()
         record, leases = RecordDesk(self), LeaseDesk(self)
@@ -57,10 +55,12 @@ class AdminActor(AdminShell):
         for desk in self.desks:
             desk.on_cluster_changed(before, change)
 
-    def on_tick(self, now_s: float) -> None:
-        super().on_tick(now_s)
+    def next_due_s(self) -> float:
+        return min(desk.next_due_s() for desk in self.desks)
+
+    def on_due(self, now_s: float) -> None:
         for desk in self.desks:
-            desk.on_tick(now_s)
+            desk.on_due(now_s)
 
     def receiveUnrecognizedMessage(self, message: Any, sender: ActorAddress) -> None:
         """Find the desk, or the other actor, that handles what the shell itself does not."""

@@ -14,9 +14,9 @@ from constellation.admin.reports import nodes_report, services_report
 from constellation.cluster_view import ClusterView
 from constellation.peers import states_since_s
 from constellation.wellness.facts import Facts
-from messages.admin import NodesRequest, ServicesRequest
 from messages.events import ChangeReported, EventsRequest
 from messages.gossip import ClusterChanged
+from messages.listings import NodesRequest, ServicesRequest
 
 
 class ClusterDesk(Desk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -52,7 +53,11 @@ class CordonDesk(Desk):
         self._cordoned.set(self._cordon.cordoned)
         record.cordon = self._cordon  # published when gossip starts
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        retry_at_s = math.inf if self._retry_at_s is None else self._retry_at_s
+        return min(self._round.next_due_s, retry_at_s)
+
+    def on_due(self, now_s: float) -> None:
         self._perform(self._round.tick(self.shell.view, now_s))
         if self._retry_at_s is not None and now_s >= self._retry_at_s:
             self._save_again(now_s)

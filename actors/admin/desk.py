@@ -6,6 +6,7 @@ the effects of that core to perform.  A new subject is a new desk in the list of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -33,8 +34,12 @@ class Desk:
     def on_cluster_changed(self, before: ClusterView, change: ClusterChanged) -> None:
         """The view of the cluster was `before`, and has `change` applied now."""
 
-    def on_tick(self, now_s: float) -> None:
-        """Step the core with the passing of time."""
+    def next_due_s(self) -> float:
+        """Return when `on_due` must be called next; inf: not at all."""
+        return math.inf
+
+    def on_due(self, now_s: float) -> None:
+        """Do what is due."""
 
 
 def handlers_of(desks: Iterable[Desk]) -> Mapping[type[Message], Handler]:

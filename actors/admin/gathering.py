@@ -66,7 +66,10 @@ class GatheringDesk(Desk):
     def _begin(self, asker: str, nodes: Iterable[str], then: Then) -> None:
         self._perform(self._nodes.begin(asker, then, nodes, self.shell.now_s()))
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        return min(self._actors.next_due_s, self._nodes.next_due_s)
+
+    def on_due(self, now_s: float) -> None:
         self._perform_own(self._actors.tick(now_s))
         self._perform(self._nodes.tick(now_s))
 

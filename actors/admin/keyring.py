@@ -35,7 +35,10 @@ class KeyringDesk(Desk):
         self._round = Round[_Key, KeyringOrder, KeyringState](timeout_s=TIMEOUT_S, askers_max=1)
         self._number = 0
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        return self._round.next_due_s
+
+    def on_due(self, now_s: float) -> None:
         self._perform(self._round.tick(now_s))
 
     def receiveMsg_KeyringOrder(self, message: KeyringOrder, sender: ActorAddress) -> None:

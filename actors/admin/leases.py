@@ -32,22 +32,27 @@ class LeaseDesk(Desk):
     @property
     def unheld(self) -> tuple[str, ...]:
         """The leases that have been free for too long."""
+        self._look()
         return self._watch.unheld(self.shell.now_s())
 
     def on_actor_up(self, name: str) -> None:
         if name == RAFT:
-            self._leases = NO_LEASES
+            self._now_are(NO_LEASES)
             self.shell.post(RAFT, LeasesSubscribe())
 
-    def on_tick(self, now_s: float) -> None:
-        leases = self.leases
+    def _now_are(self, leases: LeaseView) -> None:
+        self._leases = leases
+        self._look()
+
+    def _look(self) -> None:
+        leases, now_s = self.leases, self.shell.now_s()
         self._watch.look(leases.held.keys(), has_leader=bool(leases.leader), now_s=now_s)
 
     def receiveMsg_RaftLeading(self, message: RaftLeading, sender: ActorAddress) -> None:
-        self._leases = self._leases.with_leader(message.leader)
+        self._now_are(self._leases.with_leader(message.leader))
 
     def receiveMsg_LeaseTableState(self, message: LeaseTableState, sender: ActorAddress) -> None:
-        self._leases = self._leases.with_table(message)
+        self._now_are(self._leases.with_table(message))
 
     def receiveMsg_LeasesChanged(self, message: LeasesChanged, sender: ActorAddress) -> None:
-        self._leases = self._leases.with_changes(message)
+        self._now_are(self._leases.with_changes(message))

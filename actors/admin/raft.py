@@ -33,7 +33,10 @@ class RaftDesk(Desk):
         if name == RAFT:
             self._perform(self._round.restarted(self.shell.now_s()))
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        return self._round.next_due_s
+
+    def on_due(self, now_s: float) -> None:
         self._perform(self._round.tick(now_s))
 
     # Requests.

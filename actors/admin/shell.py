@@ -11,6 +11,7 @@ from constellation.admin.words import duration
 from constellation.metrics.names import label_value
 from constellation.wire import encode
 from messages.base import Message
+from messages.lifecycle import ActorDirectory
 from messages.operator import OperatorRequest, Relayed, RequestRefused
 
 STARTING = "its gossip actor is starting"
@@ -22,7 +23,7 @@ class AdminShell(ShellActor):
 
     def on_start(self) -> None:
         self.own_node = node.settings().node_name
-        self._view_is_old_since_s: float | None = None
+        self._view_is_old_since_s: float | None = self.now_s()  # None: gossip runs
         self.requests = Counter(
             "constellation_admin_requests",
             "Requests of operators and of other nodes",
@@ -40,11 +41,12 @@ class AdminShell(ShellActor):
             registry=self.registry,
         )
 
-    def on_tick(self, now_s: float) -> None:
+    def receiveMsg_ActorDirectory(self, message: ActorDirectory, sender: ActorAddress) -> None:
+        super().receiveMsg_ActorDirectory(message, sender)
         if CLUSTER_ACTOR in self.directory:
             self._view_is_old_since_s = None
         elif self._view_is_old_since_s is None:
-            self._view_is_old_since_s = now_s
+            self._view_is_old_since_s = self.now_s()
 
     def count_request(self, message: Message) -> None:
         """Count a request, by its kind: `StatusRequest` is `status`."""

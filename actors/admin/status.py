@@ -50,7 +50,10 @@ class StatusDesk(Desk):
 
         self._gathering.gather(asker, report)
 
-    def on_tick(self, now_s: float) -> None:
+    def next_due_s(self) -> float:
+        return self._look_at_s
+
+    def on_due(self, now_s: float) -> None:
         if now_s >= self._look_at_s:
             nodes = len(self.shell.view.members)
             self._look_at_s = now_s + max(LOOK_INTERVAL_S, nodes * LOOK_INTERVAL_PER_NODE_S)

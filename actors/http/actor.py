@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Awaitable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -12,15 +13,16 @@ from pathlib import Path
 
 from actors import node
 from actors.adapters.entry_point import why_silent
-from actors.adapters.http_server import HttpLimits, HttpServer
+from actors.adapters.http_server import HttpAnswer, HttpLimits, HttpRequest, HttpServer
 from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_good
 from actors.adapters.retried_save import RetriedSave
 from actors.async_shell import Reply
 from actors.daemon_thread import in_thread
 from actors.http.large_build import build_large
 from actors.http.metrics import HttpMetrics
-from actors.http.pages import HttpPages
+from actors.http.pages import METRICS, HttpPages
 from actors.http.routes import answer
+from actors.http.scraping import Scraper
 from actors.http.wellness import HttpWellness
 from actors.lease_holder import AsyncLeaseHolderShell
 from actors.metrics_report import metrics_report
@@ -40,7 +42,7 @@ from constellation.traefik.settling import Phase
 from messages.admin import PartReported
 from messages.base import Message
 from messages.gossip import ClusterChanged
-from messages.metrics import MetricsReport
+from messages.metrics import MetricsReport, MetricsRequest
 from messages.routes import ExplainRequest, RejectedRequest, RoutesHealthRequest
 from messages.tailscale import SeedsFound
 from messages.wellness import ClusterJudged, Trouble, TroublesReported
@@ -52,7 +54,6 @@ SAVE_SPACING_S = 1.0
 STOP_SAVE_TIMEOUT_S = 1.0  # a stop does not wait longer for an attempt that hangs
 LISTEN_RETRY_S = 2.0
 TRAEFIK_ASKED_EVERY_S = 5.0
-REPORTS_MISSED_MAX = 5
 REJECTED_LOGGED_MAX = 20  # of one build
 
 
@@ -65,6 +66,7 @@ class HttpActor(AsyncLeaseHolderShell):
         self.provider: TraefikProvider | None = None
         self.pages: HttpPages | None = None
         self.wellness: HttpWellness | None = None
+        self.scraper: Scraper | None = None
         self._ages = Ages()
         self._saved = Saving(
             "the last good routes", consequence="a restart of the agent begins with older routes"
@@ -97,7 +99,8 @@ class HttpActor(AsyncLeaseHolderShell):
         self.wellness = HttpWellness(
             settings, self.provider, self.now_s(), is_behind=lambda: self.view.gap
         )
-        reports = ReportBook(REPORTS_MISSED_MAX * settings.metrics_interval_s)
+        reports = ReportBook()
+        self.scraper = Scraper(reports, self._ask_for_metrics)
         self.pages = HttpPages(
             settings.node_name,
             self.provider,
@@ -113,7 +116,7 @@ class HttpActor(AsyncLeaseHolderShell):
             http.idle_timeout_s,
             own_hosts=(f".{settings.domain}", *http.allowed_hosts),
         )
-        server = HttpServer(self.pages.answer, limits, self.metrics.count_client_fault)
+        server = HttpServer(self._page, limits, self.metrics.count_client_fault)
         self.started()
         try:
             await asyncio.gather(
@@ -154,9 +157,8 @@ class HttpActor(AsyncLeaseHolderShell):
                 self.wellness.judged = message
             case ExplainRequest() | RejectedRequest() if self.pages is not None:
                 self.spawn(self._answer(message, self.pages, reply), "answer")
-            case MetricsReport() if self.pages is not None:
-                if not self.pages.reports.add_report(message, self.now_s()):
-                    self.metrics.reports_refused.inc()
+            case MetricsReport() if self.scraper is not None:
+                self.scraper.answered(message)
             case _:
                 super().on_message(message, reply)
 
@@ -165,6 +167,28 @@ class HttpActor(AsyncLeaseHolderShell):
     ) -> None:
         async with self._building:  # during a build the tables do not agree with one another
             reply(answer(message, pages, self._ages, self.now_s()))
+
+    # The page of metrics.
+
+    def _page(self, request: HttpRequest) -> HttpAnswer | Awaitable[HttpAnswer]:
+        assert self.pages is not None, "made before the listener"
+        return self._scraped(request) if request.path == METRICS else self.pages.answer(request)
+
+    async def _scraped(self, request: HttpRequest) -> HttpAnswer:
+        assert self.pages is not None, "made before the listener"
+        assert self.scraper is not None, "made before the listener"
+        await self.scraper.refresh()
+        return self.pages.answer(request)
+
+    def _ask_for_metrics(self, number: int) -> list[str]:
+        """Ask every process of this node but this one; return their names."""
+        request = MetricsRequest(number=number)
+        names = [name for name in self.directory if name != self.name]
+        for name in names:
+            self.post_soon(name, request)
+        if self.supervisor is not None:
+            self.send_soon(self.supervisor, request)
+        return [*names, "supervisor"]
 
     # Building.
 
@@ -204,7 +228,7 @@ class HttpActor(AsyncLeaseHolderShell):
 
     def _want_lb_leader(self, provider: TraefikProvider) -> None:
         """Want `lb-leader` as soon as this node's Traefik gets routes."""
-        is_able = self._listens and provider.body is not None
+        is_able = self._listens and provider.served is not None
         if is_able and not self._wants_lb_leader and node.settings().leases.lb_leader:
             self._wants_lb_leader = True
             self.want_lease(LB_LEADER)

@@ -7,6 +7,7 @@ import platform
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from constellation import __version__
+from constellation.metrics.exposition import ReportBook
 from constellation.traefik.dynamic_configuration import DynamicConfiguration
 
 BUILD_BUCKETS_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -79,10 +80,27 @@ class HttpMetrics:
         self.actors = Gauge(
             "constellation_metrics_actors", "Actor processes on this page", registry=registry
         )
+        self.silent = Gauge(
+            "constellation_metrics_silent",
+            "1 for an actor process that did not answer in time for this page: its values are "
+            "those of an earlier page, if there are any",
+            ["process"],
+            registry=registry,
+        )
+        self._refused_count = 0
 
     def count_client_fault(self, fault: str) -> None:
         """Count what a client did wrong."""
         self.client_faults.labels(fault).inc()
+
+    def scraped(self, book: ReportBook) -> None:
+        """Record whose metrics are on the page."""
+        self.actors.set(len(book.reports()) + 1)
+        self.reports_refused.inc(book.refused_count - self._refused_count)
+        self._refused_count = book.refused_count
+        self.silent.clear()
+        for name in book.silent:
+            self.silent.labels(name).set(1)
 
     def built(self, configuration: DynamicConfiguration, build_s: float) -> None:
         """Record one build."""

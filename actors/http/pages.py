@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +22,13 @@ from constellation.traefik.views import VIEWS, Views
 from messages.metrics import MetricsReport
 
 JSON = "application/json"
+METRICS = "/metrics"
 PATHS = {
     "/api/dynamic": "dynamic configuration, for Traefik's HTTP provider",
     **{path: f"its {section} of {protocol.upper()}" for path, (protocol, section) in VIEWS.items()},
     "/api/rejected": "labels and services that were left out or will not work, and why",
     "/health": "the state of this node",
-    "/metrics": "metrics of all actors, for Prometheus",
+    METRICS: "metrics of all actors, for Prometheus",
 }
 INDEX = "".join(f"{path}\t{what}\n" for path, what in PATHS.items()).encode()
 UNKNOWN = b"the cluster is not known yet: keep your routes\n"
@@ -63,16 +63,16 @@ class HttpPages:
             **dict.fromkeys(VIEWS, self._view),
             "/api/rejected": self._rejected,
             "/health": self._health,
-            "/metrics": self._metrics,
+            METRICS: self._metrics,
         }
         self.body_changed(time.monotonic())
 
     def body_changed(self, now_s: float) -> None:
         """The provider has a new body."""
         self.body_at_s = now_s
-        body = self.provider.body or b""
-        self._etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-        self.metrics.body_bytes.set(len(body))
+        served = self.provider.served
+        self._etag = f'"{served.tag}"' if served is not None else ""
+        self.metrics.body_bytes.set(served.size_bytes if served is not None else 0)
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         answer = self._route(request)
@@ -125,17 +125,14 @@ class HttpPages:
             "routers": self._router_count(),
             "body_age_s": round(time.monotonic() - self.body_at_s, 3),
         }
-        return HttpAnswer(200 if self.provider.body is not None else 503, _json(fields), JSON)
+        return HttpAnswer(200 if self.provider.served is not None else 503, _json(fields), JSON)
 
     def _metrics(self, request: HttpRequest) -> HttpAnswer:
-        now_s = time.monotonic()
-        self.metrics.body_age_s.set(now_s - self.body_at_s)
+        self.metrics.body_age_s.set(time.monotonic() - self.body_at_s)
         self.metrics.settled.set(self.provider.phase is Phase.SETTLED)
-        reports = self.reports.reports(now_s)
-        self.metrics.actors.set(len(reports))
-        own = self._own_report()  # newer than the one it sent to itself
-        others = [report for report in reports if report.actor != own.actor]
-        page, content_type = render([own, *others], request.accept)
+        reports = self.reports.reports()
+        self.metrics.scraped(self.reports)
+        page, content_type = render([self._own_report(), *reports], request.accept)
         return HttpAnswer(200, page, content_type)
 
     def _router_count(self) -> int:

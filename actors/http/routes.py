@@ -93,5 +93,5 @@ def _traefik_lost(pages: HttpPages, now_s: float) -> Iterator[str]:
 
 def _unsettled(pages: HttpPages) -> Iterator[str]:
     if pages.provider.phase is not Phase.SETTLED:
-        served = "nothing" if pages.provider.body is None else "the last good body"
+        served = "nothing" if pages.provider.served is None else "the last good body"
         yield f"the cluster is not fully known yet: Traefik gets {served}, not these routes"

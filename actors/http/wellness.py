@@ -49,13 +49,13 @@ class HttpWellness:
     def routes(self, *, is_building: bool) -> RoutesHealth:
         """Return how this node routes.  During a build the rows of the last look are told."""
         provider = self._provider
-        configuration, body = provider.configuration, provider.body
+        configuration = provider.configuration
         rejected = configuration.rejected if configuration is not None else ()
         if configuration is not None and not is_building:
             self._look(configuration, time.monotonic())
         return RoutesHealth(
             has_traefik=self.traefik.is_expected,
-            has_body=body is not None,
+            has_body=provider.served is not None,
             is_settled=provider.phase is Phase.SETTLED,
             unserved=tuple(self._unserved[:UNSERVED_MAX]),
             unserved_total=len(self._unserved),
@@ -80,7 +80,7 @@ class HttpWellness:
         if self._is_behind():
             problems.append("a change of the cluster was missed; a snapshot was requested")
         if self._provider.phase is not Phase.SETTLED:
-            served = "nothing" if self._provider.body is None else "the last good body"
+            served = "nothing" if self._provider.served is None else "the last good body"
             problems.append(f"the cluster is not fully known yet: Traefik gets {served}")
         problems += self.judged.problems
         if self.judged.unlisted:

@@ -10,6 +10,7 @@ peer_inbound     connections from other nodes and from operators' commands
 peer_connection  what both ends of such a connection share
 handover         passes a connection from another node on to the process of its actor
 delivery         routes envelopes between processes and nodes
+conversation     a command's messages to the actors of a node, and their answers
 actor_loop       the actors of one process, with an inbox for each
 transport        implements Thespian's transport interface
 managers         Thespian's managers of actors, in a process of their own and in a host

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 
 from thespian.actors import ActorAddress
 from thespian.system.transport import ReceiveEnvelope
@@ -21,6 +22,7 @@ from constellation.errors import WireError
 from constellation.transport.address import ActorRef
 from constellation.transport.envelope import ActorEnvelope
 
+NEIGHBOURS_FROM = 1_000_000  # numbers of seats that actors of this process give, not its parent
 POLL_EVERY = 64  # messages; in between, files and timers wait
 EARLY_ACTORS_MAX = 512
 EARLY_MESSAGES_MAX = 64  # of each
@@ -67,6 +69,8 @@ class ActorLoop:
         self._inboxes: dict[str, Inbox] = {}  # by actor id, and by '@name'
         self._polled_ago = 0
         self._last_seat_no = 0
+        self._neighbour_numbers = count(NEIGHBOURS_FROM)
+        self.child_numbers = count(1)  # of all children that actors of this process create
         self._early: dict[str, Inbox] = {}  # of actors to be created, by actor id
         self._soon: deque[Callable[[], object]] = deque()
         self.delivery = Delivery(self.reactor, settings, actor_id, self._arrive, listener)
@@ -75,7 +79,8 @@ class ActorLoop:
         """Return a new inbox for the actor at `ref`, an address of this process."""
         early = self._early.pop(ref.actor_id, None)
         inbox = self._inboxes[ref.actor_id] = Inbox(ref, self)
-        self._last_seat_no = max(self._last_seat_no, ref.seat_no)
+        if ref.seat_no < NEIGHBOURS_FROM:
+            self._last_seat_no = max(self._last_seat_no, ref.seat_no)
         for envelope in early.waiting if early is not None else ():
             inbox.put(envelope)
         return inbox
@@ -89,6 +94,10 @@ class ActorLoop:
         """Let '@name' address the actor of `inbox`, on this node and from other nodes."""
         self._inboxes[f"@{name}"] = inbox
         self.delivery.claim_name(name)
+
+    def next_neighbour(self) -> ActorRef:
+        """Return the address of an actor that another of this process creates."""
+        return self.delivery.ref.neighbour(next(self._neighbour_numbers))
 
     def find(self, ref: ActorRef) -> Inbox | None:
         """Return the inbox of an actor of this process; None if it is not one, or has ended."""
@@ -136,14 +145,19 @@ class ActorLoop:
         inbox.put(ReceiveEnvelope(ActorAddress(sender), message))
 
     def _refuse(self, target: ActorRef, sender: ActorRef) -> None:
-        if sender.node == self.delivery.ref.node and 0 < target.seat_no <= self._last_seat_no:
+        is_ours = sender.node == self.delivery.ref.node
+        if is_ours and target.seat_no and not self._is_expected(target):
             stats.count("dropped", "actor_ended")  # it has just ended: as usual as a closed socket
         else:
             stats.refused("no_such_actor", source=str(sender), detail=str(target))
 
+    def _is_expected(self, target: ActorRef) -> bool:
+        """Return whether its parent may have ordered its creation, which has not arrived."""
+        return self._last_seat_no < target.seat_no < NEIGHBOURS_FROM
+
     def _early_inbox(self, target: ActorRef, sender: ActorRef) -> Inbox | None:
         """Return where messages wait for an actor that is to be created; None if none is."""
-        if target.seat_no <= self._last_seat_no or sender.node != self.delivery.ref.node:
+        if sender.node != self.delivery.ref.node or not self._is_expected(target):
             return None
         early = self._early.get(target.actor_id)
         if early is None and len(self._early) < EARLY_ACTORS_MAX:

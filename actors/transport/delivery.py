@@ -24,10 +24,12 @@ from actors.transport.peer_inbound import PeerInbound, PeerInboundOwner
 from actors.transport.peer_links import PeerLink
 from actors.transport.process import PID_SUFFIX, SOCKET_SUFFIX, write_pid_file
 from actors.transport.reactor import READ, Reactor
+from constellation import wire
 from constellation.errors import WireError
 from constellation.transport.address import ADMIN_ID, NAME_PREFIX, ActorRef
-from constellation.transport.envelope import ActorEnvelope
+from constellation.transport.envelope import OURS, ActorEnvelope
 from constellation.transport.session import derive_key
+from messages.operator import ActorAbsent
 
 PEERS_INBOUND_MAX = 256
 PEERS_PENDING_MAX = 64  # not authenticated yet
@@ -44,7 +46,7 @@ class TransportSettings:
     host: str
     port: int
     cluster_key: bytes = field(repr=False)
-    runtime_dir: Path | None = None  # None: an operator's command, which does not listen
+    runtime_dir: Path
     listener: socket.socket | None = field(default=None, repr=False)
     user_timeout_s: float = 5.0
     peer_queue_bytes_max: int = 4 << 20
@@ -53,7 +55,6 @@ class TransportSettings:
 
     def socket_path(self, actor_id: str) -> Path:
         """Return the socket of the actor `actor_id` of this node."""
-        assert self.runtime_dir is not None
         return self.runtime_dir / f"{actor_id}{SOCKET_SUFFIX}"
 
 
@@ -61,7 +62,7 @@ class Delivery(PeerInboundOwner):
     """The connections of one process.
 
     `listener` is the socket that the parent created before the fork, so that no message to a new
-    actor is lost.  None: the process creates its own, or needs none.
+    actor is lost.  None: the process creates its own.
     """
 
     def __init__(
@@ -76,11 +77,9 @@ class Delivery(PeerInboundOwner):
         self.settings = settings
         self.queue_bytes_max = settings.peer_queue_bytes_max
         self._on_envelope = on_envelope
-        if settings.runtime_dir is None:
-            self.ref = ActorRef(f"client-{secrets.token_hex(8)}", 0, actor_id)
-        else:
-            self.ref = ActorRef(settings.host, settings.port, actor_id)
+        self.ref = ActorRef(settings.host, settings.port, actor_id)
         self._key = derive_key(settings.cluster_key, b"actors")
+        self._own_names: set[str] = set()
         self._local_links: dict[str, LocalLink] = {}
         # To each named actor of a node one, which that node gives to the process of the actor;
         # with no name to the node itself, and to the actors that are addressed by their ids.
@@ -88,9 +87,7 @@ class Delivery(PeerInboundOwner):
         self._peers_inbound: dict[str, PeerInbound] = {}
         self._peers_pending: dict[PeerInbound, None] = {}  # the oldest first
         self._given_away: dict[tuple[str, int], str] = {}  # commands, and the actor that has each
-        self._listener = listener
-        if settings.runtime_dir is not None:
-            self._listener = self._listen_locally(listener)
+        self._listener = self._listen_locally(listener)
         self._peer_listener = settings.listener if actor_id == ADMIN_ID else None
         if self._peer_listener is not None:
             self._peer_listener.setblocking(False)
@@ -100,7 +97,6 @@ class Delivery(PeerInboundOwner):
         opened = listener or listen_at(self.settings.socket_path(self.ref.actor_id))
         self.reactor.register(opened, READ, lambda _: self._accept_local(opened))
         if listener is not None:  # a process of the actor system, not an external one
-            assert self.settings.runtime_dir is not None
             write_pid_file(self.settings.runtime_dir, self.ref.actor_id)
         return opened
 
@@ -113,6 +109,7 @@ class Delivery(PeerInboundOwner):
         new.unlink(missing_ok=True)
         new.symlink_to(self.settings.socket_path(self.ref.actor_id).name)
         new.replace(self.settings.socket_path(f"@{name}"))
+        self._own_names.add(f"{NAME_PREFIX}{name}")
 
     def close(self) -> None:
         """Close everything; what is still queued is lost."""
@@ -122,9 +119,8 @@ class Delivery(PeerInboundOwner):
             link.close()
         for peer in (*self._peers_inbound.values(), *self._peers_pending):
             peer.connection.close("closing")
-        if self._listener is not None:
-            self._listener.close()
-            self._remove_files(self.ref.actor_id)
+        self._listener.close()
+        self._remove_files(self.ref.actor_id)
 
     def forget_actor(self, ref: ActorRef) -> None:
         """Remove the connection and the files of an actor of this node that has ended."""
@@ -147,9 +143,11 @@ class Delivery(PeerInboundOwner):
             links.extend(self._peer_links.values())
         return sum(link.pending() for link in links)
 
-    def send(self, sender: ActorRef, target: ActorRef, payload: bytes) -> Delivered:
+    def send(
+        self, target: ActorRef, payload: bytes, *, sender: ActorRef | None = None
+    ) -> Delivered:
         """Send a message to `target`, or deliver it at once if it lives in this process."""
-        envelope = ActorEnvelope(str(target), str(sender), payload)
+        envelope = ActorEnvelope(str(target), str(sender or self.ref), payload)
         if target.node == self.ref.node and target.process_id == self.ref.actor_id:
             self._on_envelope(envelope)
             return Delivered.YES
@@ -309,6 +307,8 @@ class Delivery(PeerInboundOwner):
         """Give a connection to the process of the actor that its first message is for."""
         if self.ref.actor_id != ADMIN_ID or not target.is_name:
             return False
+        if target.actor_id in self._own_names:
+            return False
         if not peer.give_away(target.actor_id, self.settings.socket_path(target.actor_id)):
             return False
         if peer.node[1] == 0:  # other actors answer a command through this process
@@ -331,7 +331,17 @@ class Delivery(PeerInboundOwner):
         if self._give_away(peer, target):
             return  # that process counts it
         stats.count("received_frames", "peer")
-        if target.actor_id in (self.ref.actor_id, peer.actor_id):
+        if target.actor_id in {self.ref.actor_id, peer.actor_id, *self._own_names}:
             self._on_envelope(envelope)
         elif self._to_local(target.process_id, body) is Delivered.DEAD_TARGET:
-            stats.refused("no_such_actor", source=peer.identity, detail=envelope.target)
+            if peer.node[1] == 0:  # an operator's command
+                self._tell_absent(envelope, peer)
+            else:
+                stats.refused("no_such_actor", source=peer.identity, detail=envelope.target)
+
+    @staticmethod
+    def _tell_absent(asked: ActorEnvelope, peer: PeerInbound) -> None:
+        """Tell an operator's command that the actor does not run, so that it need not wait."""
+        stats.count("refused", "no_such_actor")
+        absent = OURS + wire.encode(ActorAbsent())
+        peer.send(ActorEnvelope(asked.sender, asked.target, absent).pack())

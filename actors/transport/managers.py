@@ -27,6 +27,7 @@ from thespian.actors import (
     NoCompatibleSystemForActor,
     PoisonMessage,
     ThespianWatch,
+    WakeupMessage,
 )
 from thespian.system.multiprocCommon import ChildInfo, MultiProcManager
 from thespian.system.transport import ReceiveEnvelope, TransmitIntent
@@ -111,16 +112,68 @@ class Replicator:
         self._send_intent_to_transport(intent)  # type: ignore[attr-defined]
 
 
-class NodeActorManager(Replicator, MultiProcManager):
+class House:
+    """Gives other actors a seat beside the main actor of this process."""
+
+    transport: Transport
+    capabilities: dict[str, Any]
+    forks = False  # whether actors with a seat may; it must have no threads then
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.hosted: dict[str, HostedActorManager] = {}  # by actor id
+
+    @property
+    def main_actor(self) -> Any:
+        """The main actor of this process; None if that is not one of ours."""
+        return getattr(self, "actorInst", None)
+
+    def seat(self, ref: ActorRef, actor_class: str, parent: ActorAddress) -> None:
+        """Start an actor at `ref`, an address of this process, as a child of `parent`.
+
+        Raises:
+            InvalidActorSpecification: no class of that name is loaded.
+        """
+        transport = Transport(Seat(self.transport.loop, ref, partial(self._unseat, ref)))
+        manager = HostedActorManager(
+            loaded_class(actor_class), None, transport, *_unused(parent, self.capabilities)
+        )
+        self.hosted[ref.actor_id] = manager
+        manager.begin(self)
+
+    def _unseat(self, ref: ActorRef) -> None:
+        manager = self.hosted.pop(ref.actor_id, None)
+        if manager is not None:
+            manager.transport.close()
+            if self.main_actor is not None:
+                self.main_actor.on_seats_changed()
+
+    def end_hosted(self) -> None:
+        """End the other actors of this process, which ends."""
+        for manager in [*self.hosted.values()]:
+            manager.end(ReceiveEnvelope(manager.parent, ActorExitRequest()))
+
+
+class NodeActorManager(House, Replicator, MultiProcManager):
     """Runs an actor in its process.
 
     Our own messages, which are most, bypass Thespian's bookkeeping: it formats each for a log that
     is disabled, which costs more than everything else that is done for a message.
     """
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.hosted: dict[str, HostedActorManager] = {}  # by actor id
+    def _createInstance(self) -> None:
+        """Create the actor; if that fails, its parent is told.
+
+        Thespian's own would look for arguments that actors here do not have: with `inspect`, which
+        takes longer than most actors need, and copies pages of it to each process.
+        """
+        try:
+            self.actorInst = self._actorClass()
+        except Exception:
+            log.exception("actor_not_created", kind=self._actorClass.__name__)
+            self._sayGoodbye()
+            return
+        self.actorInst._myRef = self
 
     def actor_send(self, targetAddr: ActorAddress, msg: object) -> None:
         """Send a message of the actor; special cases are left to Thespian."""
@@ -138,7 +191,8 @@ class NodeActorManager(Replicator, MultiProcManager):
     def handleMessages(self, envelope: ReceiveEnvelope) -> object:
         """Hand a message to the actor.  One of ours that it fails at is not handed to it again."""
         message = envelope.message
-        if not isinstance(message, Message) or self._receiveQueue or self._is_exiting:
+        is_ours = isinstance(message, Message | WakeupMessage)
+        if not is_ours or self._receiveQueue or self._is_exiting:
             return super().handleMessages(envelope)
         try:
             result = self.actorInst.receiveMessage(message, envelope.sender)
@@ -168,6 +222,10 @@ class NodeActorManager(Replicator, MultiProcManager):
         """Kill the process of a child, if it still runs."""
         with contextlib.suppress(LookupError):  # it has ended already
             self._process_of(address).kill()
+
+    def wake_at(self, at_s: float) -> None:
+        """Wake the actor at monotonic time `at_s`, and not at the time set before; inf: never."""
+        self.transport.wake_at(at_s)
 
     host: Actor | None = None  # the main actor of this process, if this one is another
 
@@ -215,31 +273,6 @@ class NodeActorManager(Replicator, MultiProcManager):
                 return process
         raise LookupError(f"{child} is not a child of this actor")
 
-    # Hosts: the host's side.
-
-    def seat(self, ref: ActorRef, actor_class: str, parent: ActorAddress) -> None:
-        """Start an actor at `ref`, an address of this process, as a child of `parent`.
-
-        Raises:
-            InvalidActorSpecification: no class of that name is loaded.
-        """
-        transport = Transport(Seat(self.transport.loop, ref, partial(self._unseat, ref)))
-        manager = HostedActorManager(
-            loaded_class(actor_class), None, transport, *_unused(parent, self.capabilities)
-        )
-        manager.host = self.actorInst
-        self.hosted[ref.actor_id] = manager
-        manager.begin()
-
-    def _unseat(self, ref: ActorRef) -> None:
-        self.hosted.pop(ref.actor_id, None)
-        self.actorInst.on_seats_changed()
-
-    def end_hosted(self) -> None:
-        """End the other actors of this process, which ends."""
-        for manager in [*self.hosted.values()]:
-            manager.end(ReceiveEnvelope(manager.parent, ActorExitRequest()))
-
 
 class HostedActorManager(NodeActorManager):
     """Runs an actor in a process with others."""
@@ -248,8 +281,10 @@ class HostedActorManager(NodeActorManager):
         super().__init__(*arguments)
         self.context = contextvars.copy_context()  # it holds what each event of this actor says
 
-    def begin(self) -> None:
+    def begin(self, house: House) -> None:
         """Create the actor; from now on it is handed its messages."""
+        self.house = house
+        self.host = house.main_actor
         self.asLogger = NO_LOGGER
         self.transport.inbox.handle = lambda envelope: self.context.run(
             self.handleMessages, envelope
@@ -257,7 +292,6 @@ class HostedActorManager(NodeActorManager):
         self.context.run(self._createInstance)
         if self.actorInst is None:  # logged, and its parent is told
             self.transport.abort_run()
-            self.transport.close()
 
     def end(self, request: ReceiveEnvelope) -> None:
         """End the actor now, before the messages that wait for it."""
@@ -275,16 +309,34 @@ class HostedActorManager(NodeActorManager):
         except ActorFailedError:
             self._abandon()
             return True
-        if self._is_exiting:
-            self.transport.close()
         return result
 
-    def createActor(self, *_: Any, **__: Any) -> ActorAddress:
-        """Refuse: its neighbours may have threads, of which a fork would copy half."""
-        raise RuntimeError("an actor in a host creates no children: give it a process of its own")
+    def createActor(self, *arguments: Any, **named: Any) -> ActorAddress:
+        """Create a child in a process of its own.
+
+        Raises:
+            RuntimeError: neighbours may have threads, of which a fork would copy half.
+        """
+        if not self.house.forks:
+            raise RuntimeError("an actor in a host forks no process: it may create neighbours")
+        return super().createActor(*arguments, **named)
+
+    def create_neighbour(self, actor_class: type[Actor]) -> ActorAddress:
+        """Create a child in the process of this actor."""
+        local = self._addrManager.createLocalAddress()
+        address = ActorAddress(self.transport.loop.next_neighbour())
+        self._pendingActorReady(local.addressDetails.addressInstanceNum, address)
+        named = f"{actor_class.__module__}.{actor_class.__name__}"
+        self.house.seat(address.addressDetails, named, self.myAddress)
+        return address
 
     def fail(self) -> NoReturn:
-        """End this actor, from any thread: unwind what it does now, and tell its parent."""
+        """End this actor, from any thread: unwind what it does now, and tell its parent.
+
+        Processes that it has forked must end with it: then all of this process does.
+        """
+        if self.house.forks:
+            super().fail()
         if threading.current_thread() is not threading.main_thread():
             self.transport.loop.call_soon(self._abandon)
         raise ActorFailedError
@@ -295,9 +347,12 @@ class HostedActorManager(NodeActorManager):
             atexit.unregister(self._shutdownActor)
             self.transport.set_watch(())
             self.actorInst.on_abandoned()
+            for child in self.childAddresses:  # as processes end with their parent
+                neighbour = self.house.hosted.get(child.addressDetails.actor_id)
+                if neighbour is not None:
+                    neighbour._abandon()
             self._sayGoodbye()
             self.transport.abort_run()
-            self.transport.close()
 
 
 def _run_actor(

@@ -24,9 +24,9 @@ from actors.transport.system_messages import (
 from constellation import wire
 from constellation.errors import WireError
 from constellation.transport.address import ActorRef
+from constellation.transport.envelope import OURS
 from messages.base import Message
 
-_OURS = b"\x01"
 _THESPIANS = b"\x02"
 
 _EXT_ADDRESS = 1
@@ -43,7 +43,7 @@ def encode(message: object) -> bytes:
         CannotPickleAddress: it contains an actor that is still being created; Thespian retries.
     """
     if isinstance(message, Message):
-        return _OURS + wire.encode(message)
+        return OURS + wire.encode(message)
     attributes = FROM_THIS_NODE.get(type(message))
     if attributes is None:
         raise WireError(
@@ -77,7 +77,7 @@ def decode(payload: bytes, *, source: ActorRef, from_this_node: bool) -> object:
         WireError: the bytes are not a message, or one that `source` may not send.
     """
     kind, body = payload[:1], memoryview(payload)[1:]
-    if kind == _OURS:
+    if kind == OURS:
         return wire.decode(body, source=str(source), crossing=not from_this_node)
     if kind != _THESPIANS:
         raise WireError(f"payload of unknown kind from {source} refused", reason="unknown")
@@ -107,7 +107,7 @@ def _unpacked(
             return ActorAddress(ActorRef.parse(data.decode()))
         if code == _EXT_TIMEDELTA:
             return timedelta(seconds=float(data))
-        if code == _EXT_MESSAGE and data[:1] == _OURS:
+        if code == _EXT_MESSAGE and data[:1] == OURS:
             return wire.decode(
                 memoryview(data)[1:], source=str(source), crossing=not from_this_node
             )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import re
 import signal
@@ -23,6 +24,8 @@ from constellation.log import get_logger
 
 log = get_logger(__name__)
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.prctl  # noqa: B018 - found now, not in each process
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 PID_SUFFIX = ".pid"
@@ -79,6 +82,8 @@ def _run_and_exit(run: Callable[[], None], parent_id: int, mask: Iterable[int]) 
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        # Collections here leave alone what the parent has made: following it would copy its pages.
+        gc.freeze()
         die_with_parent(parent_id)
         run()
         code = 0
@@ -111,8 +116,7 @@ def reap() -> None:
 
 
 def _prctl(option: int, argument: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, argument, 0, 0, 0) != 0:
+    if _LIBC.prctl(option, argument, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 

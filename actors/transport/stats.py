@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-
-from prometheus_client.core import CounterMetricFamily, Metric
+from typing import TYPE_CHECKING
 
 from constellation.log import get_logger
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 log = get_logger(__name__)
 
@@ -52,6 +54,11 @@ def _counted_event(kind: str, reason: str, peer: str, detail: str) -> None:
             log.warning("message_dropped", **fields)
 
 
+def failure_count() -> int:
+    """Return how much was refused or dropped."""
+    return sum(total for (kind, _), total in COUNTERS.items() if kind in {"refused", "dropped"})
+
+
 def forget() -> None:
     """Reset the counters: a forked process has sent nothing yet."""
     COUNTERS.clear()
@@ -63,6 +70,9 @@ class TransportCollector:
 
     def collect(self) -> Iterator[Metric]:
         """Yield one family for each kind of counter."""
+        # Not above: an operator's command has these counters too, and reports none.
+        from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415
+
         for kind, text in _HELP.items():
             label = "reason" if kind in {"refused", "dropped"} else "way"
             family = CounterMetricFamily(f"constellation_transport_{kind}", text, labels=[label])

@@ -13,27 +13,21 @@ It replaces Thespian's `multiprocTCPBase`, with these differences:
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, ProcessCollector
 from setproctitle import setproctitle
-from thespian.actors import ActorAddress, WakeupMessage
+from thespian.actors import ActorAddress
 from thespian.system.multiprocCommon import MultiProcAdmin
 from thespian.system.systemBase import ExternalOpsToActors, systemBase
 from thespian.system.transport import (
     ReceiveEnvelope,
-    TransmitIntent,
 )
 from thespian.system.utilis import thesplog_control
 
-from actors.metrics_report import metrics_report
 from actors.transport.delivery import TransportSettings
-from actors.transport.managers import NO_LOGGER, Replicator
+from actors.transport.managers import NO_LOGGER, House, Replicator, loaded_class
 from actors.transport.process import ChildProcess
-from actors.transport.stats import TransportCollector
 from actors.transport.transport import (
     NODE_CAPABILITY,
     Endpoint,
@@ -43,12 +37,10 @@ from actors.transport.transport import (
 )
 from constellation.errors import AdapterError
 from constellation.log import get_logger
-from constellation.transport.address import ADMIN_ID, ActorRef
+from constellation.transport.address import ADMIN_ID
 
 log = get_logger(__name__)
 
-ACTOR_SYSTEM = "actor-system"  # name of the admin process
-METRICS_NAME = "@http"  # the actor that collects the node's metrics
 TITLE_CAPABILITY = "Constellation Title"  # prefix of the process titles of the node
 _CRITICAL = 50
 
@@ -62,7 +54,6 @@ class NodeSystemBase(systemBase):
         *,
         title: str,
         leaders: list[str],
-        metrics_interval_s: float = 2.0,
     ) -> None:
         """Fork the admin process.
 
@@ -74,9 +65,7 @@ class NodeSystemBase(systemBase):
         self.transport = Transport(External(settings))
         ExternalOpsToActors.__init__(self, Transport.getAdminAddr(capabilities))
         endpoint = Endpoint(settings, ADMIN_ID)
-        self.admin_process = ChildProcess(
-            partial(_run_admin, endpoint, capabilities, metrics_interval_s)
-        )
+        self.admin_process = ChildProcess(partial(_run_admin, endpoint, capabilities))
         endpoint.listener.close()
         if settings.listener is not None:
             settings.listener.close()  # the admin process has its own copy
@@ -95,46 +84,35 @@ class NodeSystemBase(systemBase):
         self.transport.close()
 
 
-class OperatorSystemBase(systemBase):
-    """Talks to the actor system of a node from outside, over its authenticated listener."""
+class NodeAdmin(House, Replicator, MultiProcAdmin):
+    """Listens for the node.  Its process has a seat for the supervisor, which ends with it anyway.
 
-    def __init__(self, settings: TransportSettings) -> None:
-        _quieten_thespian()
-        self.transport = Transport(External(settings))
-        admin = ActorAddress(ActorRef(settings.host, settings.port, ADMIN_ID))
-        ExternalOpsToActors.__init__(self, admin)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.transport.close()
-
-
-class NodeAdmin(Replicator, MultiProcAdmin):
-    """The process that listens for the node, and the parent of its supervisor.
-
-    It counts what strangers send to the node, and reports its metrics as every actor does.
+    An actor asks for that seat by `lives_with_listener`.
     """
 
-    def report_metrics_every(self, interval_s: float) -> None:
-        """Start to report to the node's HTTP actor."""
-        self._interval = timedelta(seconds=interval_s)
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        self._registry.register(TransportCollector())
-        self.transport.addWakeup(self._interval, None)
+    forks = True
 
-    def _report_metrics(self) -> None:
-        self.transport.addWakeup(self._interval, None)
-        own = self.transport.ref
-        http = ActorAddress(replace(own, actor_id=METRICS_NAME))
-        self._send_intent(TransmitIntent(http, metrics_report(ACTOR_SYSTEM, self._registry)))
+    def _startChildActor(
+        self, childAddr: ActorAddress, childClass: Any, *arguments: Any, **named: Any
+    ) -> None:
+        actor_class = loaded_class(childClass)
+        if not getattr(actor_class, "lives_with_listener", False):
+            super()._startChildActor(childAddr, actor_class, *arguments, **named)
+            return
+        ref = self.transport.loop.next_neighbour()
+        name = f"{actor_class.__module__}.{actor_class.__name__}"
+        self.seat(ref, name, self.transport.myAddress)
+        self._pendingActorReady(childAddr.addressDetails.addressInstanceNum, ActorAddress(ref))
+
+    def childDied(self) -> bool:
+        """Find out which processes have ended; those of the supervisor are children of this one."""
+        for manager in [*self.hosted.values()]:
+            manager.context.run(manager.childDied)
+        return bool(super().childDied())
 
     def handleIncoming(self, envelope: ReceiveEnvelope) -> object:
         """Handle one message; a failure loses the message, not the node."""
         try:
-            if isinstance(envelope.message, WakeupMessage):
-                self._report_metrics()
-                return True
             return super().handleIncoming(envelope)
         except Exception:
             kind = type(envelope.message).__name__
@@ -145,15 +123,14 @@ class NodeAdmin(Replicator, MultiProcAdmin):
         finish_cleanup()  # there is no logger process to end
 
 
-def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any], metrics_interval_s: float) -> None:
+def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any]) -> None:
     forget_inherited()
-    setproctitle(f"{capabilities[TITLE_CAPABILITY]} {ACTOR_SYSTEM}")
+    setproctitle(f"{capabilities[TITLE_CAPABILITY]} actor-system")
     transport = Transport(endpoint)
     admin = NodeAdmin(transport, transport.myAddress, capabilities, None, None)
     admin.asLogger = NO_LOGGER
     signal.signal(signal.SIGCHLD, admin.signalChildDied)
     admin._activate()
-    admin.report_metrics_every(metrics_interval_s)
     admin.run()
     transport.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +33,7 @@ from actors.transport import payload, stats
 from actors.transport.actor_loop import ActorLoop, Inbox
 from actors.transport.delivery import EXTERNAL_PREFIX, Delivered, TransportSettings
 from actors.transport.local_links import listen_at
-from actors.transport.reactor import READ
+from actors.transport.reactor import NEVER, READ
 from constellation.log import get_logger
 from constellation.transport.address import ADMIN_ID, ActorRef
 from messages.base import Message
@@ -119,9 +120,9 @@ class Transport(wakeupTransportBase):
         self.ref = ref
         self.myAddress = ActorAddress(ref)
         self.run_time: Any = None
+        self._wakeup = NEVER
         self._watches: set[int] = set()
         self._watch_notified = False
-        self._child_ids = count(1)
         self._aborting: Thespian__Run_Terminated | None = None
         self._shutdown_signalled = False
         self._children_signalled = False
@@ -132,6 +133,7 @@ class Transport(wakeupTransportBase):
 
     def close(self) -> None:
         """Close everything; what is still queued is lost."""
+        self._wakeup.cancel()
         if self._seat is not None:
             self.set_watch(())
             self.loop.close(self.inbox)
@@ -168,13 +170,13 @@ class Transport(wakeupTransportBase):
 
     def child_endpoint(self) -> Endpoint:
         """Return the endpoint of a child to be forked, to which messages can be sent at once."""
-        settings, own_id = self.loop.delivery.settings, self.ref.actor_id
+        settings, own_id = self.loop.delivery.settings, self.ref.process_id
         parent = settings.life if own_id == ADMIN_ID else own_id
-        return Endpoint(settings, f"{parent}-{next(self._child_ids)}")
+        return Endpoint(settings, f"{parent}-{next(self.loop.child_numbers)}")
 
     def child_seat(self, host: ActorRef) -> ActorRef:
         """Return the address of a child that will live in the process `host`."""
-        return host.neighbour(next(self._child_ids))
+        return host.neighbour(next(self.loop.child_numbers))
 
     def deadAddress(self, address_manager: Any, address: ActorAddress) -> None:
         """Drop the connection to an actor that has ended; its id is not reused."""
@@ -226,13 +228,29 @@ class Transport(wakeupTransportBase):
             neighbour.put(ReceiveEnvelope(self.myAddress, message))
             return SendStatus.Sent
         body = payload.encode(message)
-        return _STATUS[self.loop.delivery.send(self.ref, target, body)]
+        return _STATUS[self.loop.delivery.send(target, body, sender=self.ref)]
 
     def addWakeup(self, timePeriod: timedelta, payload: object) -> None:
         """Queue a `WakeupMessage` after `timePeriod`."""
         wakeup = ReceiveEnvelope(self.myAddress, WakeupMessage(timePeriod, payload))
         due_s = time.monotonic() + timePeriod.total_seconds()
         self.loop.reactor.call_at(due_s, lambda: self.inbox.put(wakeup))
+
+    def wake_at(self, at_s: float) -> None:
+        """Wake the actor at monotonic time `at_s`, and not at the time set before; inf: never."""
+        self._wakeup.cancel()
+        if at_s < math.inf:
+            wakeup = ReceiveEnvelope(self.myAddress, WakeupMessage(timedelta(0), at_s))
+            self._wakeup = self.loop.reactor.call_at(at_s, lambda: self.inbox.put(wakeup))
+
+    def wake_when_readable(self, file: int) -> None:
+        """Make `run` return once, when `file` can be read."""
+
+        def wake(_: int) -> None:
+            self.loop.reactor.unregister(file)
+            self._children_signalled = True
+
+        self.loop.reactor.register(file, READ, wake)
 
     @property
     def has_arrived(self) -> bool:

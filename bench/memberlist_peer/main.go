@@ -46,6 +46,7 @@ type Member struct {
 	name   string
 	all    *Members
 	list   *memberlist.Memberlist
+	gone   atomic.Bool // it neither hears nor says anything
 	queue  *memberlist.TransmitLimitedQueue
 	sent   atomic.Int64
 	lock   sync.Mutex
@@ -68,7 +69,7 @@ func newMember(name, ip string, port int, all *Members) (*Member, error) {
 	config.UDPBufferSize = packetBytes
 	config.SecretKey = []byte(strings.Repeat("k", keyBytes))
 	config.Logger = logger
-	config.Transport = newCountingTransport(inner, &member.sent)
+	config.Transport = newCountingTransport(inner, &member.sent, &member.gone)
 	config.Delegate = member
 	config.Events = member
 	member.queue = &memberlist.TransmitLimitedQueue{RetransmitMult: config.RetransmitMult}
@@ -124,24 +125,45 @@ func (u *update) Finished()                             {}
 
 func updateText(number uint64) string { return fmt.Sprintf("update-%d", number) }
 
-// countingTransport counts the payload that leaves by UDP and by TCP.
+// countingTransport counts the payload that leaves by UDP and by TCP.  Once the member is gone,
+// nothing leaves and nothing arrives, and connections to it stay without an answer.
 type countingTransport struct {
 	*memberlist.NetTransport
 	sent    *atomic.Int64
+	gone    *atomic.Bool
+	packets chan *memberlist.Packet
 	streams chan net.Conn
 }
 
-func newCountingTransport(inner *memberlist.NetTransport, sent *atomic.Int64) *countingTransport {
-	transport := &countingTransport{inner, sent, make(chan net.Conn)}
+func newCountingTransport(
+	inner *memberlist.NetTransport, sent *atomic.Int64, gone *atomic.Bool,
+) *countingTransport {
+	transport := &countingTransport{
+		inner, sent, gone, make(chan *memberlist.Packet), make(chan net.Conn),
+	}
 	go func() {
 		for conn := range inner.StreamCh() {
-			transport.streams <- &countingConn{conn, sent}
+			if !gone.Load() {
+				transport.streams <- &countingConn{conn, sent}
+			}
+		}
+	}()
+	go func() {
+		for packet := range inner.PacketCh() {
+			if !gone.Load() {
+				transport.packets <- packet
+			}
 		}
 	}()
 	return transport
 }
 
+func (t *countingTransport) PacketCh() <-chan *memberlist.Packet { return t.packets }
+
 func (t *countingTransport) WriteTo(body []byte, to string) (time.Time, error) {
+	if t.gone.Load() {
+		return time.Now(), nil
+	}
 	t.sent.Add(int64(len(body)))
 	return t.NetTransport.WriteTo(body, to)
 }
@@ -149,11 +171,17 @@ func (t *countingTransport) WriteTo(body []byte, to string) (time.Time, error) {
 func (t *countingTransport) WriteToAddress(
 	body []byte, to memberlist.Address,
 ) (time.Time, error) {
+	if t.gone.Load() {
+		return time.Now(), nil
+	}
 	t.sent.Add(int64(len(body)))
 	return t.NetTransport.WriteToAddress(body, to)
 }
 
 func (t *countingTransport) DialTimeout(to string, limit time.Duration) (net.Conn, error) {
+	if t.gone.Load() {
+		return nil, net.ErrClosed
+	}
 	conn, err := t.NetTransport.DialTimeout(to, limit)
 	if err != nil {
 		return nil, err
@@ -164,6 +192,9 @@ func (t *countingTransport) DialTimeout(to string, limit time.Duration) (net.Con
 func (t *countingTransport) DialAddressTimeout(
 	to memberlist.Address, limit time.Duration,
 ) (net.Conn, error) {
+	if t.gone.Load() {
+		return nil, net.ErrClosed
+	}
 	conn, err := t.NetTransport.DialAddressTimeout(to, limit)
 	if err != nil {
 		return nil, err
@@ -245,11 +276,21 @@ func (a *Members) update(index int) (string, error) {
 	return took, nil
 }
 
+// kill ends a member: its host refuses connections from then on.
 func (a *Members) kill(index int) (string, error) {
+	return a.lose(index, func(member *Member) error { return member.list.Shutdown() })
+}
+
+// vanish silences a member, as if its host had lost power.
+func (a *Members) vanish(index int) (string, error) {
+	return a.lose(index, func(member *Member) error { member.gone.Store(true); return nil })
+}
+
+func (a *Members) lose(index int, end func(*Member) error) (string, error) {
 	member := a.members[nameOf(index)]
 	delete(a.members, member.name)
 	began, allHeard := a.waitFor(member.name, member.name)
-	if err := member.list.Shutdown(); err != nil {
+	if err := end(member); err != nil {
 		return "", err
 	}
 	return a.secondsSince(began, allHeard, timeout)
@@ -325,6 +366,8 @@ func (a *Members) answer(words []string, network string, port, count int) (strin
 		return a.update(number)
 	case "kill":
 		return a.kill(number)
+	case "vanish":
+		return a.vanish(number)
 	case "idle":
 		return a.idle(time.Duration(number) * time.Second)
 	}

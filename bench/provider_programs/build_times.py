@@ -49,7 +49,7 @@ class Built:
         self.pages = HttpPages(
             "alpha",
             self.provider,
-            ReportBook(10.0),
+            ReportBook(),
             metrics,
             HttpWellness(Settings(node_name="alpha", data_dir="/nonexistent"), self.provider, 0.0),
             own_report=lambda: own,

@@ -34,6 +34,7 @@ SETTLE_S = 2.0
 PAUSE_S = (0.3, 0.8)  # random, so that changes do not all fall on the same phase of gossip
 PROBE = "probe"
 PROBE_ROUTERS = 2
+CHECKS_FAILED = 2  # an instance is unhealthy after as many
 CHECK_INTERVAL_S = StaticService.model_fields["interval_s"].default
 
 
@@ -42,12 +43,15 @@ class Visible:
     """Times in ms from a record to the body of its own node, and to that of each other node.
 
     `failing` and `passing` are of a check: from the backend's change to the bodies of the others.
+    Most of that is the wait for the next check, whose phase is an accident.  `noticed` is without
+    it, for both: from the answer to the check that tells, to the bodies of the others.
     """
 
     own: list[float]
     others: list[float]
     failing: list[float]
     passing: list[float]
+    noticed: list[float]
 
 
 def measure(directory: Path, *, services: int, changes: int, checks: int) -> Visible:
@@ -75,8 +79,8 @@ def measure(directory: Path, *, services: int, changes: int, checks: int) -> Vis
             time.sleep(SETTLE_S)
             with contextlib.closing(_Watch(nodes)) as watch:
                 own, others = _changes(nodes, watch, services, changes)
-                failing, passing = _checks(backend, nodes, watch, checks)
-    return Visible(own, others, failing, passing)
+                failing, passing, noticed = _checks(backend, nodes, watch, checks)
+    return Visible(own, others, failing, passing, noticed)
 
 
 def _changes(
@@ -98,15 +102,41 @@ def _changes(
 
 
 def _checks(
-    backend: Backend, nodes: Sequence[Agent], watch: _Watch, checks: int
-) -> tuple[list[float], list[float]]:
+    backend: _CheckedBackend, nodes: Sequence[Agent], watch: _Watch, checks: int
+) -> tuple[list[float], list[float], list[float]]:
     times: dict[bool, list[float]] = {False: [], True: []}
+    noticed: list[float] = []
     for count in range(checks):
         is_healthy = bool(count % 2)
-        took_ms = watch.change(partial(setattr, backend, "is_healthy", is_healthy))
+        took_ms = watch.change(partial(backend.turn, is_healthy=is_healthy))
         del took_ms[nodes[0].name]
         times[is_healthy] += took_ms.values()
-    return times[False], times[True]
+        telling_s = backend.checked_at_s[(1 if is_healthy else CHECKS_FAILED) - 1]
+        wait_ms = (telling_s - watch.began_s) * 1000
+        noticed += (took - wait_ms for took in took_ms.values())
+    return times[False], times[True], noticed
+
+
+class _CheckedBackend(Backend):
+    """A backend that notes when it was checked; its health is asked for by each check."""
+
+    checked_at_s: list[float]  # since the last turn
+    _is_healthy = True
+
+    @property
+    def is_healthy(self) -> bool:
+        """What it answers to a check."""
+        self.checked_at_s.append(time.monotonic())
+        return self._is_healthy
+
+    @is_healthy.setter
+    def is_healthy(self, is_healthy: bool) -> None:
+        self.checked_at_s = []
+        self._is_healthy = is_healthy
+
+    def turn(self, *, is_healthy: bool) -> None:
+        """Become healthy or unhealthy."""
+        self.is_healthy = is_healthy
 
 
 class _Watch:
@@ -118,6 +148,7 @@ class _Watch:
             for node in nodes
         }
         self._random = SystemRandom()
+        self.began_s = 0.0  # the last change
 
     def close(self) -> None:
         """Close the connections."""
@@ -133,7 +164,7 @@ class _Watch:
         time.sleep(self._random.uniform(*PAUSE_S))
         before = {name: self._tag(name) for name in self._connections}
         took_ms: dict[str, float] = {}
-        began_s = time.monotonic()
+        self.began_s = began_s = time.monotonic()
         change()
         while len(took_ms) < len(before):
             for name, tag in before.items():
@@ -153,8 +184,8 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def _backend() -> Iterator[Backend]:
-    backend = Backend(PROBE, "127.0.0.1", free_port(), 0.0)
+def _backend() -> Iterator[_CheckedBackend]:
+    backend = _CheckedBackend(PROBE, "127.0.0.1", free_port(), 0.0)
     thread = Thread(target=backend.serve_forever, daemon=True)
     thread.start()
     try:

@@ -11,6 +11,7 @@ import bisect
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
@@ -92,10 +93,10 @@ def report(windows: list[tuple[int, int]], leader: str, notes: dict[str, Notes])
             for name, one in notes.items()
             if name != leader
         ]
-        whole = [path for path in paths if path]
-        first = min(whole, key=_until_the_answer, default=[])
-        for place, span_ns in enumerate(first):
-            spans[place].append(span_ns / 1000)
+        whole = [list(path) for path in paths if path]
+        if whole:
+            for place, span_ns in enumerate(min(whole, key=_until_the_answer)):
+                spans[place].append(span_ns / 1000)
     print(f"{len(spans[0])} of {len(windows)} commits; medians in microseconds")
     for place, label in enumerate([*(label for *_, label in SPANS), LAST]):
         print(f"{median(spans[place]):8.0f}  {label}")
@@ -103,8 +104,8 @@ def report(windows: list[tuple[int, int]], leader: str, notes: dict[str, Notes])
     print(f"{total:8.0f}  in all, of every commit")
 
 
-def _until_the_answer(path: list[int]) -> int:
-    return sum(path[: ANSWER + 1])
+def _until_the_answer(path: Iterable[int]) -> int:
+    return sum(tuple(path)[: ANSWER + 1])
 
 
 def path_of(notes: dict[str, Notes], sent_ns: int, answered_ns: int) -> list[int]:

@@ -81,6 +81,11 @@ class CordonRound:
         key = (changed.number, changed.node)
         return self._effects(self._round.answered(key, changed, now_s), view)
 
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        return self._round.next_due_s
+
     def tick(self, view: ClusterView, now_s: float) -> list[Effect]:
         """Answer operators whose order was not answered in time."""
         return self._effects(self._round.tick(now_s), view)

@@ -1,6 +1,6 @@
 """Reports as a program reads them: the fields of the message, in JSON, and nothing else.
 
-Names and meaning are those of `messages/admin.py`.  Fields may be added; none is renamed.
+Names and meaning are those of the message classes.  Fields may be added; none is renamed.
 """
 
 from __future__ import annotations

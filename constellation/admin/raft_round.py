@@ -109,6 +109,11 @@ class RaftRound:
         """An order was carried out, or was refused."""
         return self._of_orders(self._orders.answered(done.number, done, now_s))
 
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        return min(self._orders.next_due_s, self._reads.next_due_s)
+
     def tick(self, now_s: float) -> list[Effect]:
         """Answer the askers that have waited long enough."""
         return [

@@ -12,14 +12,14 @@ from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from constellation.wellness.routes import has_dead_traefiks_only
 from constellation.wellness.services import is_wanted, why_not_routable
-from messages.admin import (
+from messages.admin import StatusReport
+from messages.gossip import ClusterMember, NodeState
+from messages.listings import (
     NodeRow,
     NodesReport,
     ServiceRow,
     ServicesReport,
-    StatusReport,
 )
-from messages.gossip import ClusterMember, NodeState
 from messages.monitor import ServiceState
 
 WORST_FIRST = {"dead": 0, "suspect": 1, "alive": 2, "left": 3}

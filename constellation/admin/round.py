@@ -12,6 +12,7 @@ node's name: askers share the question.  Where each question is its own, the key
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -159,6 +160,11 @@ class Round(Generic[Key, Subject, Reply]):
             if key in waiting.awaited:
                 return [*self._ask((key,), waiting.subject, now_s)]
         return []
+
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        return min((one.due_at_s for one in self._waiting), default=math.inf)
 
     def tick(self, now_s: float) -> list[Effect[Key, Subject, Reply]]:
         """Answer the askers that have everything, or have waited long enough."""

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from constellation.admin.words import duration, instance_of, plain, reached_at
-from messages.admin import (
-    NodeRow,
-    NodesReport,
-    NodeStatus,
-    ServiceRow,
-    ServicesReport,
-    StatusReport,
-)
-from messages.events import EventName, EventsReport
+
+if TYPE_CHECKING:
+    from messages.admin import NodeStatus, StatusReport
+    from messages.events import EventName, EventsReport
+    from messages.listings import (
+        NodeRow,
+        NodesReport,
+        ServiceRow,
+        ServicesReport,
+    )
 
 STYLES = {
     "alive": "green",

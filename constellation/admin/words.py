@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from messages.monitor import Endpoint
+if TYPE_CHECKING:
+    from messages.monitor import Endpoint
 
 NAMES_SHOWN_MAX = 12
 

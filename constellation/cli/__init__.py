@@ -1,13 +1,19 @@
 """The operator's command, `constellation`.
 
-main      the options, the exit codes, and all commands
+main      finds the command, runs it, and ends with its exit code
 __main__  `python -m constellation.cli`
+manual    every command with its arguments, its options and its help
+usage     a command line: the command that it names, or what is wrong with it
+help      the help of a command, as text
 session   asks the agent of this host, and prints the answer as a table or as JSON
-cluster   `status`, `nodes`, `services` and `events`
+status    `status`
+cluster   `nodes`, `services` and `events`
 cordon    `cordon` and `uncordon`
 keys      `keys`
+keygen    `keygen`
+completion  `completion`: a script for the shell
 raft      `raft`, `leases` and `transfer`
 routes    `explain` and `rejected`
 
-Each module of commands has a function `add_commands`, which adds them to the application.
+Each command is a function that takes what `manual` declares; its module is loaded when it runs.
 """

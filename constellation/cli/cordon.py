@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from constellation.admin.words import plain
-from constellation.cli.raft import NODE_CHARACTERS_MAX, NodeName
-from constellation.cli.session import AsJson, ask, unanswered, write
+from constellation.cli.raft import NODE_CHARACTERS_MAX
+from constellation.cli.session import ask, unanswered, write
 from messages.admin import CordonOrder, CordonReport
 from messages.gossip import CORDON_REASON_CHARACTERS_MAX
 
-Reason = Annotated[
-    str,
-    typer.Option(
-        metavar="TEXT",
-        help=f"The reason, shown to others; up to {CORDON_REASON_CHARACTERS_MAX} characters.",
-    ),
-]
 
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command(short_help="Stop requests to a node's services.")(cordon)
-    app.command(short_help="Resume requests to a node's services.")(uncordon)
-
-
-def cordon(node: NodeName, *, reason: Reason = "", as_json: AsJson = False) -> None:
+def cordon(node: str, *, reason: str = "", as_json: bool = False) -> None:
     """Stop requests to a node's services until the node is uncordoned."""
     words = plain(reason)
     if len(words) > CORDON_REASON_CHARACTERS_MAX:
@@ -38,7 +20,7 @@ def cordon(node: NodeName, *, reason: Reason = "", as_json: AsJson = False) -> N
     _order(node, cordoned=True, reason=words, as_json=as_json)
 
 
-def uncordon(node: NodeName, *, as_json: AsJson = False) -> None:
+def uncordon(node: str, *, as_json: bool = False) -> None:
     """Resume requests to a node's services."""
     _order(node, cordoned=False, reason="", as_json=as_json)
 

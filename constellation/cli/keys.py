@@ -5,75 +5,44 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from typing import Annotated
-
-import typer
 
 from constellation.admin.keyring_report import away_from, reach_of
 from constellation.admin.words import plain
-from constellation.cli.session import AsJson, ask, show, unanswered
+from constellation.cli.session import ask, show, unanswered
 from messages.keyring import KeyringAction, KeyringOrder, KeyringReport
 
 KEY_BYTES = 32
 HEX_CHARACTERS_MAX = 2 * KEY_BYTES
 
-keys = typer.Typer(
-    help="List and change the keys that encrypt gossip, on all nodes.",
-    short_help="List and change the gossip keys of all nodes.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-KeyId = Annotated[
-    str,
-    typer.Argument(metavar="ID", help="A key's id, or its first 4 or more digits."),
-]
 
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.add_typer(keys, name="keys")
-
-
-@keys.command("list")
-def list_keys(*, as_json: AsJson = False) -> None:
+def list_keys(*, as_json: bool = False) -> None:
     """List the keys and the nodes that have them."""
     _show(_order("list"), as_json=as_json)
 
 
-@keys.command(short_help="Install a new key on all nodes.")
 def install(
     *,
-    from_stdin: Annotated[
-        bool,
-        typer.Option("--stdin", help="Read the key, 64 hexadecimal digits, from standard input."),
-    ] = False,
-    as_json: AsJson = False,
+    from_stdin: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Install a new key on all nodes: they decrypt with it, but do not encrypt yet."""
     _show(_install(_read_key() if from_stdin else secrets.token_bytes(KEY_BYTES)), as_json=as_json)
 
 
-@keys.command()
-def use(key_id: KeyId, *, as_json: AsJson = False) -> None:
+def use(key_id: str, *, as_json: bool = False) -> None:
     """Encrypt with a key that all nodes have."""
     _show(_order("use", key_id), as_json=as_json)
 
 
-@keys.command()
-def remove(key_id: KeyId, *, as_json: AsJson = False) -> None:
+def remove(key_id: str, *, as_json: bool = False) -> None:
     """Remove a key that is not in use from all nodes."""
     _show(_order("remove", key_id), as_json=as_json)
 
 
-@keys.command(short_help="Replace the keys of all nodes by a new one.")
 def rotate(
     *,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Rotate without the nodes that are dead or do not answer."),
-    ] = False,
-    as_json: AsJson = False,
+    force: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Install a new key, use it on all nodes, and remove the old ones; stop if a node refuses.
 

@@ -1,4 +1,4 @@
-"""The operator's command, `constellation`: its options, its exit codes, and all its commands.
+"""The operator's command, `constellation`: finds the command, runs it, and ends with its exit code.
 
 The commands of a feature come from the entry of its actor in `constellation.registry`.
 
@@ -8,106 +8,74 @@ Exit codes: 0 all is well; 1 the request was wrong or not answered, with one lin
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from constellation import __version__
 from constellation.admin.words import plain
-from constellation.cli import cluster, cordon
-from constellation.cli.session import (
-    DEFAULT_CONFIG,
-    EXIT_UNANSWERED,
-    asked,
-    forget_output,
-    write,
-)
+from constellation.cli.help import NAME, help_text
+from constellation.cli.manual import CLUSTER, CORDON, HERE, PROGRAM
+from constellation.cli.session import EXIT_UNANSWERED, Ended, asked, forget_output, write
+from constellation.cli.usage import Command, Parsed, UsageError, parse
 from constellation.registry import ACTORS, load
 
-app = typer.Typer(
-    help="Ask the agent of this host about its cluster.",
-    epilog="\b\nExit codes:\n"
-    "  0  all is well\n"
-    "  1  not answered, or a wrong request; one line on standard error says why\n"
-    "  2  answered, and something is degraded",
-    add_completion=False,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help: rich loads slowly
-)
 
-
-def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the library's signature
-    if is_asked:
-        write(f"constellation {__version__}\n")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    *,
-    config: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="The agent's settings.  Default: the file that CONSTELLATION_CONFIG names, else "
-            f"{DEFAULT_CONFIG} if it exists.",
-        ),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="One setting; may be repeated."),
-    ] = None,
-    version: Annotated[
-        bool,
-        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
-    ] = False,
-) -> None:
-    """Ask the agent of this host about its cluster."""
-    asked.config, asked.assignments = config, assignments or []
-
-
-cluster.add_commands(app)
-cordon.add_commands(app)
-for spec in ACTORS:
-    if spec.commands:
-        load(spec.commands)(app)
-
-
-@app.command(short_help="Print a new cluster key.")
-def keygen() -> None:
-    """Print a new cluster key; write it to the same file on every node."""
-    from actors.adapters.cluster_key import new_cluster_key  # noqa: PLC0415 - loads slowly
-
-    write(f"{new_cluster_key()}\n")
+def all_commands() -> tuple[Command, ...]:
+    """Return the commands of the program, in the order of its help."""
+    brought = (one for spec in ACTORS if spec.commands for one in load(spec.commands))
+    return (*CLUSTER, *CORDON, *brought, *HERE)
 
 
 def main() -> None:
-    """Run the command that the command line names."""
+    """Run the command that the command line names, and end this process."""
+    gc.disable()  # it ends before there is garbage worth collecting
     _open_closed_streams()
+    # Nothing is left to do: all is written.  Tearing down the modules one by one takes long.
+    os._exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command that the command line names; return the exit code."""
     try:
-        code = app(prog_name="constellation", standalone_mode=False)
-    except typer.Abort:
-        code = EXIT_UNANSWERED
+        return _run(arguments)
+    except Ended as ended:
+        return ended.exit_code
+    except KeyboardInterrupt:
+        return EXIT_UNANSWERED
     except OSError as error:  # of the output only: requests are answered or refused before
         forget_output()
-        sys.stderr.write(f"constellation: the answer cannot be written: {error.strerror}\n")
-        code = EXIT_UNANSWERED
-    except Exception as error:
-        # The library reports wrong usage by exceptions that format their own line.
-        if not hasattr(error, "format_message"):
-            raise
-        if type(error).__name__ == "NoArgsIsHelpError":
-            write(f"{error.format_message()}\n")  # nothing was asked for: this is no error
-            sys.exit(0)
-        problem = plain(error.format_message()).rstrip(".")
-        sys.stderr.write(f"constellation: {problem}; see --help\n")
-        code = EXIT_UNANSWERED
-    sys.exit(code)
+        sys.stderr.write(f"{NAME}: the answer cannot be written: {error.strerror}\n")
+        return EXIT_UNANSWERED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    commands = all_commands()
+    try:
+        parsed = parse(arguments, PROGRAM, commands)
+    except UsageError as error:
+        named = f"{NAME} {error.command.name}".rstrip()
+        sys.stderr.write(f"{NAME}: {plain(str(error))}; see {named} --help\n")
+        return EXIT_UNANSWERED
+    if parsed.wants_help:
+        width = shutil.get_terminal_size().columns
+        write(help_text(parsed.command, PROGRAM, commands, width))
+    elif "version" in parsed.of_program:
+        write(f"{NAME} {__version__}\n")
+    else:
+        _perform(parsed)
+    return 0
+
+
+def _perform(parsed: Parsed) -> None:
+    config = parsed.of_program.get("config")
+    asked.config = config if isinstance(config, str) else None
+    assignments = parsed.of_program.get("assignments")
+    asked.assignments = assignments if isinstance(assignments, list) else []
+    load(parsed.command.run)(**parsed.values)
 
 
 def _open_closed_streams() -> None:

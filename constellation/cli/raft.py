@@ -2,76 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from constellation.admin.raft_refusals import cannot
 from constellation.admin.words import plain
-from constellation.cli.session import AsJson, ask, show, unanswered, write
+from constellation.cli.session import ask, show, unanswered, write
 from messages.raft_member import OrderAction, RaftOrder, RaftOrderDone
 from messages.raft_reports import LeasesReport, LeasesRequest, RaftReport, RaftRequest
 
 NODE_CHARACTERS_MAX = 128
 ORDER_ANSWER_TIMEOUT_S = 8.0  # the agent waits up to 6.5 s, for its own Raft and the leader
 
-raft = typer.Typer(
-    help="Show the Raft cluster, or change its members.",
-    add_completion=False,
-    rich_markup_mode=None,
-)
-NodeName = Annotated[str, typer.Argument(metavar="NODE", help="A node's name.")]
+
+def show_raft(*, as_json: bool = False) -> None:
+    """Show the leader of Raft and the progress of each member."""
+    from constellation.admin.raft_tables import raft_text  # noqa: PLC0415 - rich loads slowly
+
+    show(ask(RaftRequest(), RaftReport), raft_text, as_json=as_json)
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.add_typer(raft, name="raft")
-    app.command()(leases)
-    app.command()(transfer)
-
-
-@raft.callback(invoke_without_command=True)
-def show_raft(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """Show the leader of Raft and the progress of each member; or change the members."""
-    if context.invoked_subcommand is None:
-        from constellation.admin.raft_tables import raft_text  # noqa: PLC0415 - rich loads slowly
-
-        show(ask(RaftRequest(), RaftReport), raft_text, as_json=as_json)
-
-
-def leases(*, as_json: AsJson = False) -> None:
+def leases(*, as_json: bool = False) -> None:
     """List the leases with their holders and fencing tokens."""
     from constellation.admin.raft_tables import leases_text  # noqa: PLC0415 - as above
 
     show(ask(LeasesRequest(), LeasesReport), leases_text, as_json=as_json)
 
 
-def transfer(node: NodeName, *, as_json: AsJson = False) -> None:
+def transfer(node: str, *, as_json: bool = False) -> None:
     """Transfer the leadership to another voter."""
     _order("transfer", node, as_json=as_json)
 
 
-@raft.command(short_help="Add a node, or one that was removed.")
-def add(node: NodeName, *, as_json: AsJson = False) -> None:
+def add(node: str, *, as_json: bool = False) -> None:
     """Add a node, or one that was removed: it joins as a learner and becomes a voter later."""
     _order("add", node, as_json=as_json)
 
 
-@raft.command(short_help="Remove a node; it stays out until it is added again.")
-def remove(node: NodeName, *, as_json: AsJson = False) -> None:
+def remove(node: str, *, as_json: bool = False) -> None:
     """Remove a node from the Raft cluster; it stays out until it is added again."""
     stays_out = f"{node} stays out, also after a restart, until `constellation raft add {node}`"
     _order("remove", node, as_json=as_json, what_follows=stays_out)
 
 
-@raft.command()
-def promote(node: NodeName, *, as_json: AsJson = False) -> None:
+def promote(node: str, *, as_json: bool = False) -> None:
     """Make a learner a voter."""
     _order("promote", node, as_json=as_json)
 
 
-@raft.command(short_help="Make a voter a learner.")
-def demote(node: NodeName, *, as_json: AsJson = False) -> None:
+def demote(node: str, *, as_json: bool = False) -> None:
     """Make a voter a learner: it keeps the log, and does not count for the quorum."""
     _order("demote", node, as_json=as_json)
 

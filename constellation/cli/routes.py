@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from constellation.admin.subject import subject_of
-from constellation.cli.session import AsJson, ask, show, unanswered
+from constellation.cli.session import ask, show, unanswered
 from messages.routes import (
     SUBJECT_CHARACTERS_MAX,
     ExplainReport,
@@ -17,19 +13,7 @@ from messages.routes import (
 )
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command(short_help="Show how requests for a name are routed.")(explain)
-    app.command(short_help="List what is left out of the routes.")(rejected)
-
-
-def explain(
-    subject: Annotated[
-        str, typer.Argument(metavar="NAME", help="A host name or URL, or a service.")
-    ],
-    *,
-    as_json: AsJson = False,
-) -> None:
+def explain(subject: str, *, as_json: bool = False) -> None:
     """Show how requests for a host name or a service are routed on this node, or why not."""
     from constellation.admin.route_tables import explain_text  # noqa: PLC0415 - rich loads slowly
 
@@ -41,7 +25,7 @@ def explain(
     show(ask(ExplainRequest(subject=name), ExplainReport), explain_text, as_json=as_json)
 
 
-def rejected(*, as_json: AsJson = False) -> None:
+def rejected(*, as_json: bool = False) -> None:
     """List the labels and services left out of the routes, why, and how to fix them."""
     from constellation.admin.route_tables import rejected_text  # noqa: PLC0415 - as above
 

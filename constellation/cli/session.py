@@ -8,14 +8,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar
-
-import typer
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from constellation.admin.words import plain
+from constellation.cli.manual import DEFAULT_CONFIG
 from constellation.errors import AdapterError, ConfigError
-from messages.base import Message
-from messages.operator import RequestRefused
+
+if TYPE_CHECKING:
+    from messages.base import Message
 
 
 class Report(Protocol):
@@ -29,16 +29,21 @@ class Report(Protocol):
         """Return the fields of the message."""
 
 
-Answer = TypeVar("Answer", bound=Message)
+Answer = TypeVar("Answer", bound="Message")
 AnyReport = TypeVar("AnyReport", bound=Report)
 
 ANSWER_TIMEOUT_S = 5.0
-DEFAULT_CONFIG = "/etc/constellation/agent.toml"
 WIDTH_WITHOUT_TERMINAL = 1000  # one line for each row, for grep; rows are not padded
 EXIT_UNANSWERED = 1
 EXIT_DEGRADED = 2
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+
+class Ended(Exception):  # noqa: N818 - no error: most commands end so
+    """The command has printed what there is to say."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
 
 
 @dataclass
@@ -72,6 +77,8 @@ def ask(
             f"cannot ask the agent: {error.strerror or error}{where}; run this command as the user "
             "of the agent, or as root"
         ) from None
+    from messages.operator import RequestRefused  # noqa: PLC0415 - as above
+
     if isinstance(answer, RequestRefused):
         raise unanswered(f"{answer.what}: {answer.why}; {answer.fix}")
     if isinstance(answer, kind):
@@ -83,28 +90,47 @@ def ask(
 
 
 def _answer(request: Message | Callable[[bytes], Message], timeout_s: float) -> Message:
-    from actors.adapters.cluster_key import load_cluster_key  # noqa: PLC0415 - loads slowly
-    from actors.adapters.running_agents import other_agents  # noqa: PLC0415 - loads slowly
-    from actors.adapters.tailnet_address import (  # noqa: PLC0415 - loads slowly
-        with_tailnet_address,
-    )
-    from actors.operator_client import ask_agent  # noqa: PLC0415 - loads slowly
-    from constellation.log import configure_logging  # noqa: PLC0415 - loads slowly
+    from constellation.log import log_errors_only  # noqa: PLC0415 - loads slowly
     from constellation.settings.source import load_settings  # noqa: PLC0415 - loads slowly
 
-    configure_logging(form="console", level="error", node="operator")
-    settings = load_settings(
+    log_errors_only("operator")
+    try:
+        return _answer_of_node(request, timeout_s)
+    except (ConfigError, AdapterError):
+        # No agent starts with a setting that is wrong, and a misspelt one may be what lacks here.
+        load_settings(config_file=_config_file(), assignments=asked.assignments, environ=os.environ)
+        raise
+
+
+def _answer_of_node(request: Message | Callable[[bytes], Message], timeout_s: float) -> Message:
+    from actors.adapters.cluster_key import load_cluster_key  # noqa: PLC0415 - loads slowly
+    from actors.operator_client import ask_agent  # noqa: PLC0415 - loads slowly
+    from constellation.settings.addresses import TAILSCALE  # noqa: PLC0415 - loads slowly
+    from constellation.settings.source import load_node_settings  # noqa: PLC0415 - loads slowly
+
+    settings = load_node_settings(
         config_file=_config_file(), assignments=asked.assignments, environ=os.environ
     )
-    settings = with_tailnet_address(settings)
+    if settings.bind_address == TAILSCALE:
+        from actors.adapters.tailnet_address import (  # noqa: PLC0415 - loads slowly
+            with_tailnet_address,
+        )
+
+        settings = with_tailnet_address(settings)
     try:
         key = load_cluster_key(settings, make=False)
     except ConfigError as error:
-        others = other_agents()
-        hint = f"; {others}: run this command as its user, or as root" if others else ""
-        raise ConfigError(f"{error}{hint}") from None
+        raise ConfigError(f"{error}{_others()}") from None
     made = request(key) if callable(request) else request
     return ask_agent(settings, key, made, timeout_s=timeout_s)
+
+
+def _others() -> str:
+    """Return a hint at the agents of other users; empty: none runs."""
+    from actors.adapters.running_agents import other_agents  # noqa: PLC0415 - loads slowly
+
+    others = other_agents()
+    return f"; {others}: run this command as its user, or as root" if others else ""
 
 
 def _config_file() -> str | None:
@@ -140,7 +166,7 @@ def show(report: AnyReport, text: Callable[[AnyReport], Any], *, as_json: bool) 
         width = shutil.get_terminal_size().columns if is_terminal else WIDTH_WITHOUT_TERMINAL
         color = is_terminal and not os.environ.get("NO_COLOR")
         write(render(text(report), width=width, color=color))
-    raise typer.Exit(EXIT_DEGRADED if report.degraded else 0)
+    raise Ended(EXIT_DEGRADED if report.degraded else 0)
 
 
 def write(text: str) -> None:
@@ -159,7 +185,7 @@ def forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def unanswered(text: str) -> typer.Exit:
+def unanswered(text: str) -> Ended:
     """Print why there is no answer; raise what this returns."""
     sys.stderr.write(f"constellation: {plain(text)}\n")
-    return typer.Exit(EXIT_UNANSWERED)
+    return Ended(EXIT_UNANSWERED)

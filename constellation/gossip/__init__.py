@@ -14,6 +14,7 @@ Membership:
 swim               the protocol node: probes, broadcasts, push/pull         (SWIM §3, §4)
 membership         how each message changes what is known of a member       (SWIM §4.2)
 prober             direct and indirect probes                               (SWIM §3.1)
+refusals           suspects whose host refuses connections
 suspicion          how long a suspect may refute                            (Lifeguard §IV-B)
 awareness          local health                                             (Lifeguard §IV-A)
 paths              whether UDP passes to a member, and back

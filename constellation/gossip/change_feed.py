@@ -19,6 +19,7 @@ from messages.gossip import (
     NodeState,
     NodeWarpState,
     RecordName,
+    ServicesScope,
 )
 from messages.monitor import ServiceState
 from messages.warp import WarpState
@@ -169,3 +170,25 @@ class ChangeFeed:
 
 def _is_gone(member: ClusterMember) -> bool:
     return member.state in ("dead", "left")
+
+
+def limited(change: ClusterChanged, services: ServicesScope) -> ClusterChanged:
+    """Return what a reader receives that needs these services only.
+
+    It has the same version, and is sent even if nothing is left of it: a missing version would tell
+    the reader that a change was lost.
+    """
+    if services == "all":
+        return change
+    own = change.self_node if services == "own" else None
+    return change.model_copy(
+        update={
+            "services": tuple(item for item in change.services if item.node == own),
+            "warps": (),
+            "removed": tuple(
+                name
+                for name in change.removed
+                if name.kind == "node" or (name.kind == "service" and name.node == own)
+            ),
+        }
+    )

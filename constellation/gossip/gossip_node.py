@@ -56,6 +56,7 @@ LARGE_DELAY_S = 0.005  # combines a burst into one stream
 LARGE_INTERVAL_S = 0.2  # between rounds of records too large for packets
 LARGE_BATCH_BYTES = 1 << 20
 EXPIRY_INTERVAL_S = 1.0
+EXPIRY_DELAY_S = 1.0
 LARGE_ITEMS_MAX = 8192
 MERGE_BATCH_MAX = 256  # records; checking one takes about 0.15 ms
 MERGE_INTERVAL_S = 0.001
@@ -226,7 +227,7 @@ class GossipNode:
         dues = (
             self.swim.next_due_s,
             self._large_due_s,
-            self._expiry_due_s,
+            self._expiry_due_s + EXPIRY_DELAY_S,  # until then something else is due
             self._backlog_due_s,
             self._catch_up.due_s,
             self._direct.due_s,

@@ -77,6 +77,8 @@ class MemberTable:
         self._members: dict[str, Member] = {}
         self._order: list[str] = []
         self._next = 0
+        self._soon: dict[str, None] = {}  # to be probed out of turn, in order
+        self._was_out_of_turn = False  # the last probe
         self._living = 0
 
     def __len__(self) -> int:
@@ -118,14 +120,28 @@ class MemberTable:
     def forget(self, name: str) -> None:
         """Remove a member."""
         self._living -= self._members[name].is_living
+        self._soon.pop(name, None)
         del self._members[name]
         index = self._order.index(name)
         del self._order[index]
         if index < self._next:
             self._next -= 1
 
+    def verify_soon(self, name: str, *, verifiers: int) -> None:
+        """Let about so many of all members probe a suspect out of turn, perhaps this one."""
+        if self._random.random() * max(1, self._living - 2) < verifiers:
+            self._soon[name] = None
+
     def next_to_probe(self, *, but: str) -> tuple[Member | None, bool]:
-        """Return the living member whose turn it is, and whether a new round began."""
+        """Return the living member whose turn it is, and whether a new round began.
+
+        At most every second probe is out of turn: a member that lies, and has others suspected all
+        the time, must not keep this node from probing the rest.
+        """
+        suspect = None if self._was_out_of_turn else self._take_soon()
+        self._was_out_of_turn = suspect is not None
+        if suspect is not None:
+            return suspect, False
         wrapped = False
         for _ in range(2 * len(self._order) + 1):
             if self._next >= len(self._order):
@@ -139,6 +155,15 @@ class MemberTable:
             if member.name != but and member.is_living:
                 return member, wrapped
         return None, wrapped
+
+    def _take_soon(self) -> Member | None:
+        """Return the next suspect to be probed out of turn; who has refuted needs no probe."""
+        while self._soon:
+            name = next(iter(self._soon))
+            del self._soon[name]
+            if self._members[name].state == "suspect":
+                return self._members[name]
+        return None
 
     def choose(self, count: int, fits: Callable[[Member], bool]) -> list[Member]:
         """Return up to `count` random members that fit."""

@@ -10,6 +10,9 @@ Deviations from memberlist, none of them visible to its peers:
 - The suspicion timeout counts living members only.  memberlist also counts dead and departed ones
   until it forgets them, so deaths take twice as long to confirm just after a node has left.
 - A member that was never heard waits until something comes from its own address (`hearsay`).
+- A new suspect is probed out of turn by some members that hear of it, so that they confirm the
+  suspicion, or refuse to, within two intervals instead of when its turn comes.
+- A suspect whose host refuses connections is declared dead sooner (`refusals`).
 - A node that suspects a member sends it the accusation directly, repeatedly until it refutes, and
   an accused member replies to its accuser directly, even if it has refuted before.  Broadcasts
   reach members at random and a limited number of times: at 20 % loss, one node that missed a
@@ -32,6 +35,7 @@ from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.suspicion import Suspicion
 from constellation.gossip.timers import RemindSuspect, SuspicionEnds, Timers
 
+VERIFIERS = 8  # so many members probe a new suspect out of turn
 HIGHEST_MAX = U32_MAX - 1  # incarnation of a claim; one more is left to refute it
 FORMER_EXPIRY_S = 86_400.0
 
@@ -162,6 +166,11 @@ class Membership:
         event, level = ("member_left", "info") if left else ("member_failed", "warning")
         self._outbox.note(event, level, member=member.name, accuser=shown(news.accuser))
 
+    def is_confirmed(self, name: str) -> bool:
+        """Return whether as many others as expected accuse a suspect."""
+        suspicion = self._suspicions.get(name)
+        return suspicion is not None and suspicion.is_confirmed
+
     def on_suspicion_end(self, name: str, now_s: float) -> None:
         """Declare a suspect dead: no refutation came in time."""
         member = self.table.get(name)
@@ -283,6 +292,8 @@ class Membership:
         self._timers.set(SuspicionEnds(member.name), suspicion.ends_at_s)
         self._timers.set(RemindSuspect(member.name), now_s + self._policy.probe_timeout_s)
         self._enter(member, "suspect", now_s)
+        if news.accuser != self.me.name:
+            self.table.verify_soon(member.name, verifiers=VERIFIERS)
         self._spread(news)
         self._outbox.note("member_suspected", member=member.name, accuser=shown(news.accuser))
 

@@ -61,6 +61,11 @@ class Paths:
         """The members that are told news over TCP.  Safe to ask in another thread."""
         return [to for to, doubt in list(self._doubts.items()) if doubt.unanswered >= LOST]
 
+    def only_others_reach(self, to: Address) -> bool:
+        """Return whether a member lives and answered neither UDP nor TCP from here."""
+        doubt = self._doubts.get(to)
+        return doubt is not None and not doubt.has_tcp
+
     def lost(self, now_s: float) -> Iterator[LostPath]:
         """Yield the members to which UDP does not pass for a while now."""
         recently_s = now_s - HEARD_RECENTLY * self._interval_s

@@ -20,6 +20,7 @@ class SwimPolicy:
     retransmit_multiplier: int = 4
     suspicion_multiplier: int = 4
     suspicion_timeout_max_multiplier: int = 6
+    refused_grace_s: float = 3.0  # for a suspect whose host refuses connections to return
     packet_bytes_max: int = 1200  # of one datagram, without label and encryption
     local_health_multiplier_max: int = 8
     dead_gossip_s: float = 30.0

@@ -45,6 +45,14 @@ class _Round:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """The result of a round without an ack."""
+
+    target: Member
+    is_refused: bool  # the target's host refused the connection
+
+
+@dataclass(frozen=True, slots=True)
 class _Relay:
     seq_no: int  # of the requester
     requester: Address
@@ -94,9 +102,29 @@ class Prober:
     def on_timeout(self) -> None:
         """No direct ack came: ask helpers, and try TCP."""
         probe = self._round
-        if probe is None:
-            return
-        target = probe.target
+        if probe is not None:
+            probe.helpers = self._ask_helpers(probe.target, probe.seq_no)
+            self.connect(probe.target, probe.seq_no, probe.deadline_s)
+
+    def ask_at_once(self, target: Member) -> int:
+        """Ping a member outside of the rounds, directly and through helpers at the same time.
+
+        Returns the number of the acks, which the caller takes.
+        """
+        seq_no = self._next_seq_no()
+        self._outbox.send_bare(target.address, encode(self._ping(seq_no, target.name)))
+        self._ask_helpers(target, seq_no)
+        return seq_no
+
+    def connect(self, target: Member, seq_no: int, deadline_s: float) -> None:
+        """Ping a member over TCP, if it can answer that."""
+        if target.claim.versions[1] >= TCP_PING_VERSION:
+            ask = OpenTcpPing(target.address, target.name, seq_no, deadline_s)
+            self._outbox.add_effect(ask)
+
+    def _ask_helpers(self, target: Member, seq_no: int) -> int:
+        """Ask helpers to ping a member; return how many of them can send a nack."""
+        nacks = 0
         helpers = self._members.choose(
             self._policy.indirect_probes,
             lambda member: (
@@ -105,9 +133,9 @@ class Prober:
         )
         for helper in helpers:
             nack = helper.claim.versions[1] >= NACK_VERSION
-            probe.helpers += nack
+            nacks += nack
             request = IndirectPing(
-                probe.seq_no,
+                seq_no,
                 target.claim.addr,
                 target.claim.port,
                 target.name,
@@ -117,13 +145,10 @@ class Prober:
                 self._node_name,
             )
             self._outbox.send(helper.address, encode(request))
-        if target.claim.versions[1] >= TCP_PING_VERSION:
-            self._outbox.add_effect(
-                OpenTcpPing(target.address, target.name, probe.seq_no, probe.deadline_s)
-            )
+        return nacks
 
-    def on_deadline(self) -> Member | None:
-        """End the round; return the member that did not answer."""
+    def on_deadline(self) -> Silence | None:
+        """End the round; return who did not answer."""
         probe, self._round = self._round, None
         if probe is None:
             return None
@@ -131,7 +156,7 @@ class Prober:
             missed = probe.helpers - min(probe.nacks, probe.helpers) if probe.helpers else 1
             self.awareness = self.awareness.adjusted_by(missed)
         self._outbox.add_effect(ProbeEnded(probe.target.name, None))
-        return probe.target
+        return Silence(probe.target, probe.refused)
 
     def on_refused(self, seq_no: int, now_s: float) -> None:
         """The target's host refused the connection: end the round soon."""

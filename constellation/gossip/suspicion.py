@@ -61,6 +61,11 @@ class Suspicion:
         return replace(self, accusers=self.accusers | {accuser})
 
     @property
+    def is_confirmed(self) -> bool:
+        """As many others as expected agree with the first accuser."""
+        return len(self.accusers) > self.expected
+
+    @property
     def ends_at_s(self) -> float:
         """When the member is declared dead unless it refutes."""
         confirmations = len(self.accusers) - 1

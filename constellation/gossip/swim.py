@@ -7,7 +7,7 @@ changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from math import ceil, log2
 from random import Random
@@ -22,9 +22,11 @@ from constellation.gossip.packets import Ack, Alive, Dead, IndirectPing, Nack, P
 from constellation.gossip.paths import Paths
 from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.prober import Prober
+from constellation.gossip.refusals import Refusals
 from constellation.gossip.stream import NodeEntry, PushPull
 from constellation.gossip.timers import (
     Alarm,
+    RecheckRefused,
     RelayEnds,
     RelayNack,
     RemindSuspect,
@@ -61,6 +63,7 @@ class SwimNode:
         self._eager_at_s = float("-inf")
         self._eager_rounds = 0  # that remain
         self._gossip_order: list[str] = []  # the members whose turn it is
+        self._round_at_s: float | None = None  # when broadcasts were sent last; None: not started
         self._timers = Timers()
         self.outbox = Outbox(policy)
         self.members = MemberTable(random=random, members_max=policy.members_max)
@@ -88,6 +91,14 @@ class SwimNode:
             policy,
             table=self.members,
             hearsay=self.hearsay,
+            timers=self._timers,
+            outbox=self.outbox,
+        )
+        self.refusals = Refusals(
+            self.membership,
+            policy,
+            prober=self.prober,
+            paths=self.paths,
             timers=self._timers,
             outbox=self.outbox,
         )
@@ -133,6 +144,7 @@ class SwimNode:
         """Begin to probe, gossip and join; `known` are addresses from an earlier life."""
         self.membership.me.state_changed_at_s = now_s
         self.membership.remember(tuple(known), now_s)
+        self._round_at_s = now_s
         for alarm, interval_s in (
             (Alarm.PROBE, self.policy.probe_interval_s),
             (Alarm.GOSSIP, self.policy.gossip_interval_s),
@@ -155,6 +167,7 @@ class SwimNode:
         if not self.name_taken:
             self.membership.on_heard(source, now_s)
             self.paths.heard(source, now_s)
+            self.refusals.on_heard(source)
         self._name.ask(len(self.members), now_s)
         return self._end(now_s)
 
@@ -172,6 +185,7 @@ class SwimNode:
     def on_tcp_refused(self, seq_no: int, now_s: float) -> list[Effect]:
         """Note that the target of `OpenTcpPing` refused the connection."""
         self.prober.on_refused(seq_no, now_s)
+        self.refusals.on_refused(seq_no, now_s)
         return self._end(now_s)
 
     def broadcast(self, subject: object, body: bytes, *, rank: int = 0, author: str = "") -> bool:
@@ -208,6 +222,7 @@ class SwimNode:
             self._merge(entry, now_s)
         if asked is not None:
             self.membership.on_heard(asked, now_s)
+            self.refusals.on_heard(asked)
         return True
 
     def end_step(self, now_s: float) -> list[Effect]:
@@ -229,13 +244,11 @@ class SwimNode:
         """
         over_tcp = () if self.membership.leaving else self.paths.over_tcp
 
-        def fits(member: Member) -> bool:
-            dead_s = now_s - member.state_changed_at_s
-            recently = member.state == "dead" and dead_s <= self.policy.dead_gossip_s
-            is_target = member.is_living or recently
-            return member.name != self.node_name and is_target and member.address not in over_tcp
-
-        fitting = {member.name: member for member in self.members if fits(member)}
+        fitting = {
+            member.name: member
+            for member in self._audience(now_s)
+            if member.address not in over_tcp
+        }
         order = [name for name in self._gossip_order if name in fitting]
         if len(order) < self.policy.gossip_nodes:
             again = [name for name in fitting if name not in order]
@@ -245,21 +258,39 @@ class SwimNode:
         self._gossip_order = order[len(chosen) :]
         return [fitting[name] for name in chosen]
 
+    def _audience(self, now_s: float) -> Iterator[Member]:
+        for member in self.members:
+            dead_s = now_s - member.state_changed_at_s
+            recently = member.state == "dead" and dead_s <= self.policy.dead_gossip_s
+            if member.name != self.node_name and (member.is_living or recently):
+                yield member
+
+    def _has_audience(self, now_s: float) -> bool:
+        return next(self._audience(now_s), None) is not None
+
     def _end(self, now_s: float) -> list[Effect]:
         self._hasten(now_s)
         return self.outbox.take_effects()
 
     def _hasten(self, now_s: float) -> None:
         """Send new broadcasts at once, unless the last early round was just before."""
-        due_s = self._timers.due_s(Alarm.GOSSIP)
         news = self.outbox.fresh
         self.outbox.clear_fresh()
-        if due_s is None or not news:
+        if self._round_at_s is None or not news:
             return
+        due_s = self._timers.due_s(Alarm.GOSSIP)
+        if due_s is None:
+            due_s = self._next_round_s(self._round_at_s, now_s)
+            self._timers.set(Alarm.GOSSIP, due_s)
         # One round stays at its regular time, so that a short disturbance cannot take all copies.
         rounds = ceil(self.outbox.transmits_max / self.policy.gossip_nodes)
         self._eager_rounds = max(1, min(EAGER_ROUNDS_MAX, rounds - 1))
         self._gossip_early(max(now_s + EAGER_DELAY_S, self._eager_at_s + EAGER_INTERVAL_S), due_s)
+
+    def _next_round_s(self, last_s: float, now_s: float) -> float:
+        """Return the next regular time, as if there had been a round at each one since the last."""
+        interval_s = self.policy.gossip_interval_s
+        return last_s + max(1, ceil((now_s - last_s) / interval_s)) * interval_s
 
     def _gossip_early(self, eager_s: float, due_s: float) -> None:
         if eager_s < due_s:
@@ -295,6 +326,9 @@ class SwimNode:
             self.paths.missed(target.address, target.name, over_tcp=source is None)
         elif source is not None:
             self.paths.acked(ack.seq_no, source)
+        if target is not None:
+            self.refusals.on_heard(target.address)
+        self.refusals.on_ack(ack.seq_no)
         self.prober.on_ack(ack, now_s)
         self.membership.on_greeting_answered(ack.seq_no, now_s)
 
@@ -316,6 +350,8 @@ class SwimNode:
                 self.membership.on_suspicion_end(name, now_s)
             case RemindSuspect(name):
                 self.membership.on_reminder(name, now_s)
+            case RecheckRefused(name):
+                self.refusals.on_recheck(name, now_s)
 
     def _on_alarm(self, alarm: Alarm, now_s: float) -> None:
         match alarm:
@@ -354,17 +390,23 @@ class SwimNode:
             self._timers.set(Alarm.PROBE, now_s + interval_s + 1e-6)
 
     def _end_probe(self, now_s: float) -> None:
-        silent = self.prober.on_deadline()
+        silence = self.prober.on_deadline()
+        silent = silence.target if silence is not None else None
         current = self.members.get(silent.name) if silent is not None else None
-        if current is not None and current is silent and silent.is_living:
+        if silence and current is not None and current is silent and silent.is_living:
             accusation = Suspect(silent.incarnation, silent.name, self.node_name)
             self.membership.on_suspect(accusation, now_s)
+            if silence.is_refused:
+                self.refusals.begin(silent, now_s)
 
     def _gossip(self, now_s: float) -> None:
         speed = LEAVE_SPEED if self.membership.leaving else 1
         due_s = now_s + self.policy.gossip_interval_s / speed
+        self._round_at_s = now_s
+        if not self.outbox.has_news or not self._has_audience(now_s):
+            return  # until there are fresh ones; a new member is news
         self._timers.set(Alarm.GOSSIP, due_s)
-        if self.name_taken or not self.outbox.has_news:
+        if self.name_taken:
             return
         self._eager_rounds = max(0, self._eager_rounds - 1)
         if self._eager_rounds:

@@ -39,6 +39,13 @@ class RemindSuspect:
 
 
 @dataclass(frozen=True, slots=True)
+class RecheckRefused:
+    """Probe a suspect again whose host refused a connection."""
+
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
 class RelayNack:
     """Send a nack: the target of an indirect probe has not answered yet."""
 
@@ -52,7 +59,7 @@ class RelayEnds:
     seq_no: int
 
 
-Timer = Alarm | SuspicionEnds | RemindSuspect | RelayNack | RelayEnds
+Timer = Alarm | SuspicionEnds | RemindSuspect | RecheckRefused | RelayNack | RelayEnds
 
 
 class Timers:

@@ -88,6 +88,7 @@ class LeaseKeeper:
         self._number = 0
         self._asked_at_s: dict[str, BootSeconds] = {}  # last acquire, release or expire, by lease
         self._claimed_at_s: dict[str, BootSeconds] = {}
+        self._ticked_at_s = float("-inf")
         self._renew_due_s = float("-inf")
         self._repeat_at_s = float("inf")  # when to repeat what was refused; inf: nothing was
         self._effects: list[LeaseEffect] = []
@@ -108,7 +109,7 @@ class LeaseKeeper:
         return not self._mine()
 
     def next_due_s(self, now_s: BootSeconds) -> float:
-        """Return when `tick` must be called next, if it was called at `now_s`."""
+        """Return when `tick` must be called next."""
         due_s = [self._renew_due_s]
         due_s += [held.valid_until_s for held in self._held.values()]
         due_s += self._acting_until_s.values()
@@ -117,8 +118,9 @@ class LeaseKeeper:
         if self._leading.is_leader:
             due_s += [self._free_at_s(seen) for seen in self._table.values()]
             due_s += [self._claim_at_s(name) for name in self._wanted if name in self._table]
-        # Whatever was due by now was done by the last tick, or waits for one of the others.
-        next_s = min((at_s for at_s in due_s if at_s > now_s), default=now_s + _IDLE_S)
+        # What was due at the last tick was done by it, or waits for one of the others.
+        ahead = (at_s for at_s in due_s if at_s > self._ticked_at_s)
+        next_s = min(ahead, default=now_s + _IDLE_S)
         return min(next_s, self._repeat_at_s)
 
     # What happens.
@@ -154,8 +156,10 @@ class LeaseKeeper:
 
     def refused(self, now_s: BootSeconds) -> list[LeaseEffect]:
         """Repeat soon what was proposed.  Further refusals postpone neither that nor a renewal."""
-        self._asked_at_s.clear()
         self._repeat_at_s = min(self._repeat_at_s, now_s + REFUSED_S)
+        asked_s = BootSeconds(self._repeat_at_s - self.policy.renew_interval_s)
+        for name, asked_at_s in self._asked_at_s.items():
+            self._asked_at_s[name] = min(asked_at_s, asked_s)
         return []
 
     def let_go(self, fencing_token: int, now_s: BootSeconds) -> list[LeaseEffect]:
@@ -268,6 +272,7 @@ class LeaseKeeper:
 
     def tick(self, now_s: BootSeconds) -> list[LeaseEffect]:
         """Stop what must stop, and propose what is due."""
+        self._ticked_at_s = now_s
         if now_s >= self._repeat_at_s:
             self._repeat_at_s, self._renew_due_s = float("inf"), min(self._renew_due_s, now_s)
         self._stop_in_time(now_s)

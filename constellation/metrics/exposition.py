@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from constellation.metrics.scrape import Scrape
 from messages.metrics import MetricFamily, MetricsReport
 
 ACTORS_MAX = 2048
@@ -24,32 +25,30 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
 
 
 class ReportBook:
-    """The latest report of each actor, for `expiry_s`."""
+    """The latest report of each actor.  One that is silent is shown with its last values."""
 
-    def __init__(self, expiry_s: float) -> None:
-        self._expiry_s = expiry_s
-        self._reports: dict[str, tuple[float, MetricsReport]] = {}
+    def __init__(self) -> None:
+        self._reports: dict[str, MetricsReport] = {}
+        self.silent: frozenset[str] = frozenset()  # at the last scrape
+        self.refused_count = 0
 
-    def add_report(self, report: MetricsReport, now_s: float) -> bool:
-        """Replace the last report of the actor; False: refused, there are too many actors."""
-        if report.actor not in self._reports and len(self._reports) >= ACTORS_MAX:
-            self._drop_expired(now_s)
-            if len(self._reports) >= ACTORS_MAX:
-                return False
-        self._reports[report.actor] = (now_s, report)
-        return True
+    def end(self, scrape: Scrape) -> None:
+        """Take what a scrape has found; actors that were not asked are gone.
 
-    def _drop_expired(self, now_s: float) -> None:
-        self._reports = {
-            actor: (at_s, report)
-            for actor, (at_s, report) in self._reports.items()
-            if now_s - at_s <= self._expiry_s
-        }
+        The actors behind a silent parent could not be asked.
+        """
+        silent = set(scrape.silent)
+        for name in scrape.silent & self._reports.keys():
+            silent.update(set(self._reports[name].passed_on_to) - scrape.reports.keys())
+        kept = {name: self._reports[name] for name in silent & self._reports.keys()}
+        found = [*kept.items(), *scrape.reports.items()]
+        self.refused_count += max(0, len(found) - ACTORS_MAX)
+        self._reports = dict(found[:ACTORS_MAX])
+        self.silent = frozenset(silent)
 
-    def reports(self, now_s: float) -> tuple[MetricsReport, ...]:
-        """Return the reports that have not expired at `now_s`, by actor."""
-        self._drop_expired(now_s)
-        return tuple(self._reports[actor][1] for actor in sorted(self._reports))
+    def reports(self) -> tuple[MetricsReport, ...]:
+        """Return the reports, by actor."""
+        return tuple(self._reports[actor] for actor in sorted(self._reports))
 
 
 class _Page(Collector):

@@ -3,7 +3,6 @@
 health             observations of one instance -> its health, with hysteresis
 claims             which of several containers with one instance name represents it
 roster             which instance has a monitor: created, restarted, retired, limited
-monitor_hosts      in which process each monitor lives, and whether that answers
 container          one container, read from an inspection by the Docker Engine
 container_row      one row of a listing of the containers
 container_network  where a container is reached, and what is unusual about it
@@ -25,5 +24,7 @@ stop_signal        the signal that asks a container to stop, and its stop timeou
 draining           containers that were asked to stop and still run
 service_name       container -> the names of its service and of the instance
 static_check       a check of a service outside Docker, as an observation
+check_plan         when each service outside Docker is checked
+check_results      which results of checks are news
 inventory          Docker events and listings -> observations of services; stalled streams
 """

@@ -92,16 +92,18 @@ class ServiceHealth:
         return replace(self, health=health, reason=reason, failing_streak=0, passing_streak=0)
 
     def counted(self, observation: ServiceObservation) -> ServiceHealth:
-        """Step with one check of a static service."""
+        """Step with one check of a static service, or with the last of several equal ones."""
         match observation.check:
             case "starting":
                 return self if self.health else self.concluded("starting", "not checked yet")
             case "failing":
-                counted = replace(self, failing_streak=self.failing_streak + 1, passing_streak=0)
+                streak = max(self.failing_streak + 1, observation.results_count)
+                counted = replace(self, failing_streak=streak, passing_streak=0)
                 turned = counted.failing_streak >= self.policy.failing_count
                 health: Health = "unhealthy"
             case _:
-                counted = replace(self, passing_streak=self.passing_streak + 1, failing_streak=0)
+                streak = max(self.passing_streak + 1, observation.results_count)
+                counted = replace(self, passing_streak=streak, failing_streak=0)
                 turned = counted.passing_streak >= self.policy.passing_count
                 health = "healthy"
         if self.health == health:

@@ -2,11 +2,13 @@
 
 Each instance has one entry, by its name, in one of these phases:
 
-    waiting -> running    its monitor is created in a host, many per tick
-    running -> waiting    the monitor or its host ended: created again after a back-off
+    waiting -> running    its monitor is created, many per tick
+    running -> waiting    the monitor ended by itself: created again after a back-off
     running -> retiring   the instance vanished: the monitor withdraws its record
     retiring -> ending    the record is withdrawn, or a timeout passed: the monitor must end
     ending -> (removed)   or back to waiting, if the instance has reappeared
+
+Monitors live in the process of their parent, so none hangs or dies without it: none is pinged.
 
 A record of this node in gossip without an entry here is left over from an earlier run of the agent.
 It is withdrawn as soon as its source has reported all its instances.
@@ -14,6 +16,7 @@ It is withdrawn as soon as its source has reported all its instances.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,11 +24,8 @@ from typing import Literal
 
 from constellation.effects import Note, Send
 from constellation.monitor.claims import winning_claim
-from constellation.monitor.monitor_hosts import MONITORS_PER_HOST, MonitorHosts
-from constellation.supervision.policy import WatchPolicy
-from constellation.supervision.process_effects import Create, End, EndHost, PingHost, Tell
-from constellation.supervision.restart import RestartHistory
-from constellation.supervision.silence import WaitedSeconds
+from constellation.supervision.process_effects import Create, End, Tell
+from constellation.supervision.restart import RestartHistory, RestartPolicy
 from messages.gossip import ClusterChanged, RecordWithdraw
 from messages.monitor import MonitorStop, ServiceObservation, ServicesObserved, ServiceState
 
@@ -38,7 +38,7 @@ Phase = Literal["waiting", "running", "retiring", "ending"]
 
 
 # Monitors are named after their instances.
-Effect = Create | Tell | End | PingHost | EndHost | Send | Note
+Effect = Create | Tell | End | Send | Note
 
 
 @dataclass(slots=True)
@@ -57,17 +57,9 @@ class MonitoredInstance:
 class MonitorRoster:
     """All monitors of one node.  `now_s` is monotonic seconds."""
 
-    def __init__(
-        self,
-        *,
-        policy: WatchPolicy,
-        monitors_max: int = MONITORS_MAX,
-        monitors_per_host: int = MONITORS_PER_HOST,
-        waited_s: WaitedSeconds = lambda _: 0.0,
-    ) -> None:
-        self.restart = policy.restart
+    def __init__(self, restart: RestartPolicy, *, monitors_max: int = MONITORS_MAX) -> None:
+        self.restart = restart
         self.monitors_max = monitors_max
-        self.hosts = MonitorHosts(policy, monitors_per_host, waited_s)
         self.entries: dict[str, MonitoredInstance] = {}
         self.complete_sources: set[str] = set()
         self._published: dict[str, ServiceState] = {}  # this node's records in gossip
@@ -88,7 +80,7 @@ class MonitorRoster:
             entry = self._entry(observation.key, now_s, effects)
             if entry is not None:
                 entry.claims[message.source] = observation
-                effects += self._decide(observation.key, entry, message.source)
+                effects += self._decide(observation.key, entry)
         gone = set(message.vanished)
         if message.complete:
             self.complete_sources.add(message.source)
@@ -119,7 +111,7 @@ class MonitorRoster:
         entry = self.entries[name] = MonitoredInstance(due_at_s=now_s)
         return entry
 
-    def _decide(self, name: str, entry: MonitoredInstance, source: str) -> list[Effect]:
+    def _decide(self, name: str, entry: MonitoredInstance) -> list[Effect]:
         """Send the winning claim to the monitor, and report the losing ones."""
         winner = winning_claim(entry.claims, entry.sent.instance if entry.sent else None)
         if winner is None:
@@ -135,8 +127,7 @@ class MonitorRoster:
             }
             effects.append(Note("instance_claim_ignored", fields, "warning"))
         entry.rivals = rivals
-        # A repeated check result counts for the hysteresis; an unchanged container does not matter.
-        is_new = winner != entry.sent or (winner.source == source == "static")
+        is_new = winner != entry.sent
         entry.sent = winner
         if is_new and entry.phase == "running":
             effects.append(Tell(name, winner))
@@ -147,7 +138,7 @@ class MonitorRoster:
         if entry is None or entry.claims.pop(source, None) is None:
             return []
         if entry.claims:
-            return self._decide(name, entry, source)
+            return self._decide(name, entry)
         entry.sent, entry.rivals = None, frozenset()
         if entry.phase == "waiting":
             del self.entries[name]
@@ -175,10 +166,6 @@ class MonitorRoster:
 
     def exited(self, name: str, now_s: float) -> list[Effect]:
         """Handle the end of the monitor of `name`, requested or not."""
-        emptied = self.hosts.remove(name)
-        return [*self._exited(name, now_s), *emptied]
-
-    def _exited(self, name: str, now_s: float) -> list[Effect]:
         entry = self.entries.get(name)
         if entry is None or entry.phase == "waiting":
             return []
@@ -195,33 +182,20 @@ class MonitorRoster:
         del self.entries[name]
         return [*withdraw]
 
-    def host_exited(self, host: str, now_s: float) -> list[Effect]:
-        """Handle the end of a host, requested or not, and so of all monitors in it."""
-        monitors = sorted(self.hosts.ended(host))
-        running = [name for name in monitors if self.entries[name].phase == "running"]
-        effects: list[Effect] = []
-        for name in monitors:
-            if name not in running:
-                effects += self._exited(name, now_s)
-        for name in running:
-            entry = self.entries[name]
-            entry.history, again = entry.history.exited(self.restart, now_s)
-            entry.phase, entry.due_at_s = "waiting", again.at_s
-        if running:
-            fields = {"host": host, "monitors": len(running), "first": running[0]}
-            effects.append(Note("monitor_host_exited", fields, "warning"))
-        return effects
-
     # Time.
 
-    def tick(self, now_s: float, *, late_s: float = 0.0, patience: int = 1) -> list[Effect]:
-        """Create monitors that are due, kill those that hang, withdraw left-over records.
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        withdrawals = (self._withdrawn_at_s.get(name, -math.inf) for name in self._left_over())
+        waiting = (one.due_at_s for one in self.entries.values() if one.phase != "running")
+        return min(
+            min(waiting, default=math.inf),
+            min(withdrawals, default=math.inf) + WITHDRAW_AGAIN_S,
+        )
 
-        Args:
-            now_s: monotonic seconds.
-            late_s: by how much this tick is late, because this process did not run.
-            patience: the factor of timeouts that follows from how late it has been.
-        """
+    def tick(self, now_s: float) -> list[Effect]:
+        """Create monitors that are due, end those that are late, withdraw left-over records."""
         effects: list[Effect] = []
         due = [
             (name, entry)
@@ -232,15 +206,11 @@ class MonitorRoster:
             effects += self._create(name, entry, now_s)
         for name, entry in self.entries.items():
             effects += self._check_timeouts(name, entry, now_s)
-        for effect in self.hosts.tick(now_s, late_s=late_s, patience=patience):
-            if isinstance(effect, EndHost):
-                effects.append(Note("monitor_host_hung", {"host": effect.host}, "warning"))
-            effects.append(effect)
         return [*effects, *self._withdraw_left_over(now_s)]
 
     def _create(self, name: str, entry: MonitoredInstance, now_s: float) -> Iterable[Effect]:
         entry.phase = "running"
-        yield Create(name, self.hosts.place(name, now_s))
+        yield Create(name)
         before = entry.state or self._published.get(name)
         if before is not None:  # of the previous monitor, maybe of an earlier run of this actor
             yield Tell(name, before)
@@ -253,7 +223,7 @@ class MonitorRoster:
             return [_withdraw(name), End(name)]
         if entry.phase == "ending" and now_s >= entry.due_at_s:
             entry.due_at_s = now_s + RETIRE_TIMEOUT_S
-            return [End(name)]  # again: if its host does not answer, that is killed
+            return [End(name)]  # again: the first message may be lost
         return []
 
     # Records in gossip.
@@ -265,22 +235,29 @@ class MonitorRoster:
         for item in change.services:
             if item.node == change.self_node:
                 self._published[item.state.key] = item.state
-        for name in change.removed:
-            if name.kind == "service" and name.node == change.self_node:
-                self._published.pop(name.key, None)
+        for removed in change.removed:
+            if removed.kind == "service" and removed.node == change.self_node:
+                self._published.pop(removed.key, None)
+        for name in self._withdrawn_at_s.keys() - self._published.keys():
+            del self._withdrawn_at_s[name]
+
+    def _left_over(self) -> list[str]:
+        """Return the records of instances that this node does not have."""
+        return [
+            name
+            for name in self._published.keys() - self.entries.keys()
+            if self._published[name].source in self.complete_sources
+        ]
 
     def _withdraw_left_over(self, now_s: float) -> Iterable[Effect]:
-        for name, state in self._published.items():
-            if name in self.entries or state.source not in self.complete_sources:
-                self._withdrawn_at_s.pop(name, None)
-                continue
-            if now_s - self._withdrawn_at_s.get(name, -WITHDRAW_AGAIN_S) >= WITHDRAW_AGAIN_S:
+        left_over = sorted(self._left_over())
+        for name in self._withdrawn_at_s.keys() - set(left_over):
+            del self._withdrawn_at_s[name]
+        for name in left_over:
+            if now_s >= self._withdrawn_at_s.get(name, -math.inf) + WITHDRAW_AGAIN_S:
                 self._withdrawn_at_s[name] = now_s
                 yield Note("instance_left_over", {"instance": name})
                 yield _withdraw(name)
-        for name in [*self._withdrawn_at_s]:
-            if name not in self._published:
-                del self._withdrawn_at_s[name]
 
 
 def _withdraw(name: str) -> Send:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -137,6 +138,11 @@ class Orders:
             if one.order.action == "transfer" and one.order.node == leader:
                 replies += self.done(number, is_done=True, text=f"{leader} is now the leader")
         return replies
+
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        return min((one.due_s for one in self._open.values()), default=math.inf)
 
     def tick(self, now_s: float) -> list[Reply]:
         """Answer the orders that have timed out."""

@@ -17,6 +17,7 @@ node ever votes in two clusters.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
@@ -73,9 +74,12 @@ class Bootstrap:
         self._offer_due_s = now_s
         self._remind_due_s = now_s
         self._initiator_seen_at_s = now_s
+        self._sees_initiator = False
+        self.next_due_s = now_s  # when `tick` must be called next, if the roster stays the same
 
     def tick(self, roster: RaftRoster, now_s: float) -> list[BootstrapEffect]:
         """Do what is due, given the nodes that are visible."""
+        self.next_due_s = math.inf
         effects = self._watch_initiator(roster, now_s)
         self.why, self.fix = self._waits_for(roster)
         if self.why:
@@ -85,7 +89,10 @@ class Bootstrap:
         if chosen != self._chosen:
             self._chosen, self._chosen_since_s = chosen, now_s
         self.why = f"{', '.join(chosen)} will begin a cluster: {chosen[0]} asks the others"
-        if chosen[0] != self.node_name or now_s - self._chosen_since_s < self._settle_s:
+        if chosen[0] != self.node_name:
+            return effects
+        if now_s < self._chosen_since_s + self._settle_s:
+            self.next_due_s = min(self.next_due_s, self._chosen_since_s + self._settle_s)
             return effects
         return effects + self._offer(now_s)
 
@@ -121,6 +128,9 @@ class Bootstrap:
             effects += self._promise_to(offer, now_s)
             if self.identity.promised_to != cluster_id:
                 self.why, self.fix = self._bound_by(mine)
+                gone_at_s = self._initiator_seen_at_s + GONE_S
+                if now_s < gone_at_s:
+                    self.next_due_s = min(self.next_due_s, gone_at_s)
                 return []
             self._promised_at_s = {}
         others = set(self._chosen) - {self.node_name}
@@ -129,9 +139,11 @@ class Bootstrap:
             self.identity = RaftIdentity(cluster_id=self.identity.promised_to)
             note = Note("cluster_begun", {"voters": ", ".join(self._chosen)})
             return [*effects, SaveIdentity(self.identity), Begin(self._chosen), note]
-        if now_s >= self._offer_due_s and self._standing is not None:
+        if now_s >= self._offer_due_s:
             self._offer_due_s = now_s + OFFER_INTERVAL_S
-            effects += [SendTo(name, self._standing) for name in lacking]
+            if self._standing is not None:
+                effects += [SendTo(name, self._standing) for name in lacking]
+        self.next_due_s = min(self.next_due_s, self._offer_due_s)
         return effects
 
     @property
@@ -159,6 +171,7 @@ class Bootstrap:
         initiator, own = roster.get(offer.initiator), roster.get(self.node_name)
         if initiator is None or _clusters_in(roster):
             return []
+        self._look_for_initiator(roster, now_s)
         if self.identity.promised_by == self.node_name:
             is_better = own is not None and (initiator.rank, offer.initiator) < (
                 own.rank,
@@ -204,7 +217,7 @@ class Bootstrap:
         is_over = mine.promised_by in (self.node_name, offer.initiator)
         if is_over or offer.instead_of == mine.promised_to:
             earlier = earlier[1:]  # no node will begin it any more
-        elif now_s - self._initiator_seen_at_s < GONE_S:
+        elif now_s < self._initiator_seen_at_s + GONE_S:
             return None
         for voters in earlier:
             if len(set(voters) - set(offer.voters)) >= majority(len(voters)):
@@ -228,17 +241,23 @@ class Bootstrap:
 
     def _watch_initiator(self, roster: RaftRoster, now_s: float) -> list[BootstrapEffect]:
         """Repeat the promise while its initiator is up: that may have promised itself elsewhere."""
+        if not self._look_for_initiator(roster, now_s):
+            return []
+        reminds = now_s >= self._remind_due_s
+        if reminds:
+            self._remind_due_s = now_s + OFFER_INTERVAL_S
+        self.next_due_s = min(self.next_due_s, self._remind_due_s)
+        return [self._promise()] if reminds else []
+
+    def _look_for_initiator(self, roster: RaftRoster, now_s: float) -> bool:
+        """Return whether the other node to which this one is promised is up; note when it was."""
         initiator = self.identity.promised_by
-        if initiator in ("", self.node_name):
-            return []
-        seen = roster.get(initiator)
-        if seen is None or not seen.is_living:
-            return []
-        self._initiator_seen_at_s = now_s
-        if now_s < self._remind_due_s:
-            return []
-        self._remind_due_s = now_s + OFFER_INTERVAL_S
-        return [self._promise()]
+        seen = roster.get(initiator) if initiator != self.node_name else None
+        is_seen = seen is not None and seen.is_living
+        if is_seen or self._sees_initiator:
+            self._initiator_seen_at_s = now_s
+        self._sees_initiator = is_seen
+        return is_seen
 
 
 def _is_too_long(voters: Iterable[str]) -> bool:

@@ -11,6 +11,7 @@ its word.  While it refuses there is no member, and every question is answered w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -48,7 +49,11 @@ from messages.wellness import TROUBLES_MAX, Trouble, TroublesReported
 
 INBOX_MAX = 10_000  # beyond this messages are dropped: senders repeat what is not answered
 REOPEN_S = 2.0  # between two attempts to use a disk that has failed
+HANGING_LOOK_S = 0.1  # between two looks at a call that hangs: nothing tells when it ends
 LOOK_S = 0.5  # between two looks at the health of the member
+# How late this process runs is seen when it is woken.  A follower whose leader is heard would never
+# be, and so would learn that the machine is busy only by an election that it should not have begun.
+LATENESS_LOOK_S = 0.5  # shorter than the shortest election timeout
 ADMIN = "admin"  # the actor that reports and events go to
 
 
@@ -83,9 +88,10 @@ class RaftHost:
         self._waiting: list[LocalEffect] = []  # rests on nothing that must be saved
         self._unsaved_table: LeaseTable | None = None  # as of the batch that is being saved
         self._failed_at_save = False
-        self._reopen_at_s = float("-inf")
+        self._reopen_at_s = -math.inf
         self._troubles: tuple[Trouble, ...] = ()
-        self._look_at_s = float("-inf")
+        self._looked_at_s = self._ticked_at_s = -math.inf
+        self._has_news = True  # since the last look
         self._cluster_id: str | None = None  # on the disk; None: not known yet
         self._told_cluster_id: str | None = None  # what `admin` was told
 
@@ -94,6 +100,10 @@ class RaftHost:
     def wants_disk(self, now_s: float) -> bool:
         """Return whether to open the journal now."""
         return self.member is None and now_s >= self._reopen_at_s
+
+    def disk_hangs(self, now_s: float) -> None:
+        """It cannot be asked yet: `wants_disk` again later."""
+        self._reopen_at_s = now_s + HANGING_LOOK_S
 
     def begin(self, disk: RaftDisk, now_s: float) -> bool:
         """Serve, from what is on the disk; False if that contradicts itself, so it is refused."""
@@ -149,14 +159,14 @@ class RaftHost:
         if self.failed is None or str(self.failed) != str(error):
             fields = {"why": error.why, "fix": error.fix}
             self._waiting.append(Note("raft_refuses", fields, "error"))
-        self.failed = error
+        self.failed, self._has_news = error, True
         self._reopen_at_s = now_s + REOPEN_S
         self.member = self._unsaved_table = None
         self._inbox.clear()
         self._waiting.append(Publish(self.leading))
 
     def _serve_again(self) -> None:
-        self.failed, self._failed_at_save = None, False
+        self.failed, self._failed_at_save, self._has_news = None, False, True
         self._waiting.append(Note("raft_serves_again"))
 
     # What arrives.
@@ -166,6 +176,7 @@ class RaftHost:
 
         `asker` is what the shell needs to send an answer.
         """
+        self._has_news = True
         if self.member is not None:
             if len(self._inbox) < INBOX_MAX:
                 self._inbox.append((message, asker))
@@ -184,7 +195,7 @@ class RaftHost:
     def set_roster(self, roster: RaftRoster) -> None:
         """Take what gossip knows of the nodes."""
         before = self.leading
-        self._roster = roster
+        self._roster, self._has_news = roster, True
         if self.member is not None:
             self.member.set_roster(roster)
         if self.leading != before:  # this cluster yields to another one, or no longer does
@@ -193,6 +204,7 @@ class RaftHost:
     def admin_started(self) -> None:
         """The admin actor knows nothing: report identity and health to it again."""
         self.health = self._told_cluster_id = None
+        self._has_news = True
         if self._troubles:
             report = TroublesReported(actor="raft", troubles=self._troubles[:TROUBLES_MAX])
             self._waiting.append(Send(ADMIN, report))
@@ -208,12 +220,32 @@ class RaftHost:
         """Whether this node leads nobody who could do without it."""
         return self.member is None or not (self.member.is_leader and self.member.has_others)
 
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        if self._waiting:
+            return -math.inf
+        look_s = self._looked_at_s + LOOK_S if self._is_unsettled else math.inf
+        if self.member is None:
+            return min(look_s, self._reopen_at_s)
+        if self.member.has_others:
+            look_s = min(look_s, self._ticked_at_s + LATENESS_LOOK_S)
+        return min(look_s, self.member.next_due_s)
+
+    @property
+    def _is_unsettled(self) -> bool:
+        """Whether time alone may change the health of the member, or news were not looked at."""
+        member = self.member
+        if self._has_news or member is None or self.failed is not None:
+            return True
+        return not member.leader or bool(self._troubles)
+
     def tick(self, now_s: float, *, late_s: float = 0.0, patience: int = 1) -> None:
         """Do what is due.
 
         Args:
             now_s: monotonic seconds.
-            late_s: by how much this tick is late, because this process did not run.
+            late_s: by how much this call is late, because this process did not run.
             patience: the factor of timeouts that follows from how late it has been.
         """
         if self.member is not None:
@@ -221,8 +253,12 @@ class RaftHost:
             if late_s:
                 self.member.was_late(now_s)
             self.member.tick(now_s)
-        if now_s >= self._look_at_s:
-            self._look_at_s = now_s + LOOK_S
+        self._ticked_at_s = now_s
+        self._look_if_due(now_s)
+
+    def _look_if_due(self, now_s: float) -> None:
+        if self._is_unsettled and now_s >= self._looked_at_s + LOOK_S:
+            self._looked_at_s, self._has_news = now_s, False
             self._look(now_s)
 
     def _look(self, now_s: float) -> None:
@@ -264,6 +300,7 @@ class RaftHost:
 
         Call it again after each batch, until it returns None: a snapshot may be due.
         """
+        self._look_if_due(now_s)
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             return Batch(work_out=lambda: Rest(local=tuple(waiting)))

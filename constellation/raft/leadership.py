@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import count
 
@@ -26,7 +27,7 @@ class Leadership:
     def __init__(self, state: RaftState, policy: RaftPolicy, now_s: float, next_index: int) -> None:
         """Begin; followers are sent entries from `next_index` on."""
         self.followers: dict[str, Progress] = {}
-        self.heartbeat_due_s = now_s + policy.heartbeat_interval_s
+        self.heartbeat_due_s = math.inf  # set with the first follower
         self.fell_back: set[str] = set()  # followers that lack what they had acknowledged
         self.transfer_to = ""  # the node that leadership is being transferred to
         self.patience = 1  # multiplies the timeout of check-quorum while this node itself is late
@@ -42,8 +43,13 @@ class Leadership:
         self._round_is_open = False
         # Only an entry of its own term lets a leader commit those of earlier ones (§5.4.2, §8).
         self._first_index = state.log.last_index + 1
-        self._follow_members(next_index)
+        self._follow_members(now_s, next_index)
         self._append([RaftEntry(index=self._first_index, term=state.term, kind="noop")], now_s)
+
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next; a leader without followers has nobody to tell."""
+        return self.heartbeat_due_s if self.followers else math.inf
 
     @property
     def has_committed(self) -> bool:
@@ -130,7 +136,7 @@ class Leadership:
         )
         state.note("configuration_changed", change=kind, node=node, index=index)
         state.append([entry])
-        self._follow_members()
+        self._follow_members(now_s)
         self._replicate(now_s)
         self._advance_commit(now_s)
         return index
@@ -160,11 +166,13 @@ class Leadership:
         lag = self._state.log.last_index - follower.match_index
         return node in self.answering(now_s) and lag <= self._policy.append_entries_max
 
-    def _follow_members(self, next_index: int = 0) -> None:
+    def _follow_members(self, now_s: float, next_index: int = 0) -> None:
         """Replicate to all members, and to a removed one until its removal is committed."""
         state = self._state
         wanted = state.configuration.members | state.committed_configuration.members
         wanted -= {state.node_name}
+        if not self.followers:
+            self.heartbeat_due_s = now_s + self._policy.heartbeat_interval_s
         for name in sorted(wanted - set(self.followers)):
             first = next_index or state.log.last_index + 1
             self.followers[name] = Progress(first, numbers=self._numbers)
@@ -176,7 +184,7 @@ class Leadership:
         gone = set(self.followers) - state.configuration.members
         for name in sorted(gone):  # so that it learns of its removal
             send_heartbeat(state, self._policy, name, self.followers[name], now_s)
-        self._follow_members()
+        self._follow_members(now_s)
         if state.node_name not in state.configuration.voters:
             successors = sorted(state.configuration.voters, key=lambda name: -self._matched(name))
             state.send(successors[0], RaftTimeoutNow(term=state.term, leader=state.node_name))

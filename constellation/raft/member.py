@@ -6,6 +6,7 @@ protocol, forwards what only the leader can do, and as the leader maintains the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -26,7 +27,6 @@ from constellation.raft.effects import (
     Apply,
     Effect,
     ReadReady,
-    Restore,
     RoleChanged,
     SaveIdentity,
     SendTo,
@@ -124,6 +124,8 @@ class RaftMember:
         self._steward = Steward(node_name, policy.steward)
         self.fallen_back = FallenBack(node_name)
         self._steward_due_s = now_s
+        self._has_news = True  # the roster, or what this node has promised: look at all of it
+        self._configuration = Configuration()  # as last watched
         self._random = random
         self._queue: list[tuple[RaftPropose, str]] = []
         self._effects: list[MemberEffect] = []
@@ -194,8 +196,15 @@ class RaftMember:
         if self._queue:
             queue, self._queue = self._queue, []
             self._propose_all(queue, now_s)
+        self._watch_configuration()
         effects, self._effects = self._effects, []
         return effects
+
+    def _watch_configuration(self) -> None:
+        if self._configuration is not self.configuration and self.raft is not None:
+            self._configuration = self.configuration
+            self._set_timeouts()
+            self.fallen_back.watch(self.roster, self._configuration.voters)
 
     def receive(self, message: MemberInput, asker: str, now_s: float) -> None:
         """Handle one message; `asker` is what the shell needs to send an answer."""
@@ -259,6 +268,7 @@ class RaftMember:
     def on_offer(self, offer: RaftOffer, now_s: float) -> None:
         """Handle an offer to begin a cluster, if this node has none."""
         if self.bootstrap:
+            self._has_news = True
             self._take_bootstrap(self.bootstrap.on_offer(offer, self.roster, now_s), now_s)
 
     def on_promise(self, promise: RaftPromise, now_s: float) -> None:
@@ -271,6 +281,7 @@ class RaftMember:
 
     def set_roster(self, roster: RaftRoster) -> None:
         """Set what gossip reports of the nodes."""
+        self._has_news |= roster != self.roster
         self.roster = roster
         if self.raft is not None:
             voters = self.raft.state.configuration.voters
@@ -396,6 +407,22 @@ class RaftMember:
 
     # Time.
 
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        if self._has_news or self._queue or self._effects:
+            return -math.inf
+        due_s = self.bootstrap.next_due_s if self.bootstrap else math.inf
+        if self.raft is None:
+            return due_s
+        due_s = min(due_s, self.raft.next_due_s, self.orders.next_due_s, self._reads.next_due_s)
+        return min(due_s, self._steward_due_s) if self._has_company else due_s
+
+    @property
+    def _has_company(self) -> bool:
+        """Whether this node leads, and there are other nodes to look after."""
+        return self.is_leader and (len(self.roster) > 1 or len(self.configuration.members) > 1)
+
     def set_patience(self, patience: int) -> None:
         """Multiply the timeouts of Raft, because this node is late itself."""
         if self.raft is not None:
@@ -408,6 +435,7 @@ class RaftMember:
 
     def tick(self, now_s: float) -> None:
         """Do what is due."""
+        self._has_news = False
         if self.bootstrap:
             self._take_bootstrap(self.bootstrap.tick(self.roster, now_s), now_s)
         if self.raft is None:
@@ -418,7 +446,6 @@ class RaftMember:
         self._reads.tick(now_s)
         if not self.is_leader:
             self._steward.follows()
-            self.fallen_back.watch(self.roster, self.raft.state.configuration.voters)
         elif now_s >= self._steward_due_s:
             self._steward_due_s = now_s + STEWARD_INTERVAL_S
             cluster_id = self.identity.cluster_id
@@ -464,10 +491,6 @@ class RaftMember:
                     self._effects += self.proposals.applied(entries)
                     self._reads.applied(entries[-1].index)
                     self._effects += self.orders.committed(entries)
-                    if any(entry.kind == "configuration" for entry in entries):
-                        self._set_timeouts()
-                case Restore():
-                    self._set_timeouts()
                 case ReadReady(number, is_confirmed):
                     self._reads.end(number, is_confirmed=is_confirmed)
                 case RoleChanged(role, _, leader, _):
@@ -475,6 +498,7 @@ class RaftMember:
                         self.leaderless_since_s = now_s
                     self._knew_leader = bool(leader)
                     if role != "leader":
+                        self._steward.follows()
                         self._effects += self.proposals.give_up(leader)
                         self._effects += self.orders.give_up()
                     self._effects += self.orders.leads(leader)

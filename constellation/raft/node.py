@@ -87,7 +87,7 @@ class RaftNode:
     @property
     def next_due_s(self) -> float:
         """When `tick` must be called next."""
-        return self.leadership.heartbeat_due_s if self.leadership else self._election.due_s
+        return self.leadership.next_due_s if self.leadership else self._election.due_s
 
     @property
     def wants_snapshot(self) -> bool:

@@ -6,6 +6,7 @@ waits until it has applied that index itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -60,6 +61,11 @@ class Reads:
         read = self._open.pop(number, None)
         if read is not None:
             read.done(is_confirmed)
+
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next: the oldest read times out first."""
+        return next((read.due_s for read in self._open.values()), math.inf)
 
     def tick(self, now_s: float) -> None:
         """End the reads that have timed out."""

@@ -1,6 +1,7 @@
 """Every setting of the agent: its unit, range and default, and where its value comes from.
 
 agent       all settings in one model, with the groups that have no module of their own
+node        what an operator's command needs too: the address, the files and the key of the agent
 docker      the group `docker`
 gossip      the group `gossip`
 http        the group `http`
@@ -15,6 +16,7 @@ listeners   what listens where, and that no two have the same port
 types       the base of every group, and the value types that groups share
 source      reads the file, the environment and the command line
 file        parses a TOML or YAML file
+yaml_form   parses YAML strictly
 names       dotted names of settings, and what a misspelt one may have meant
 complaint   one line about one wrong value
 """

@@ -8,11 +8,9 @@ Only `constellation/settings/source.py` reads files and the environment.
 
 from __future__ import annotations
 
-import ipaddress
-import string
 from typing import Literal, TypeVar
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from constellation.errors import ConfigError
 from constellation.settings.addresses import TAILSCALE
@@ -21,43 +19,13 @@ from constellation.settings.gossip import GossipSettings
 from constellation.settings.http import HttpSettings
 from constellation.settings.listeners import Listener, check_listeners
 from constellation.settings.monitor import MonitorSettings, StaticService
+from constellation.settings.node import NodeSettings
 from constellation.settings.raft import LeaseSettings, RaftSettings
 from constellation.settings.supervisor import SupervisorSettings
-from constellation.settings.tailscale import TailscaleSettings
 from constellation.settings.traefik import TraefikSettings
-from constellation.settings.types import (
-    BindAddress,
-    Domain,
-    FilePath,
-    Group,
-    HostPort,
-    Name,
-    Port,
-)
+from constellation.settings.types import Domain, Group
 
 G = TypeVar("G", bound=Group)
-
-CLUSTER_KEY_CHARACTERS_MIN = 32
-
-
-class ActorSettings(Group):
-    """The actor system: messages between the processes of one node and between nodes."""
-
-    port: Port = Field(7947, description="TCP port of the actor system, on `bind_address`")
-    leaders: tuple[HostPort, ...] = Field(
-        (),
-        description="actor systems to form one convention with, host:port; empty: the hosts of "
-        "`gossip.seeds` and those discovered in the tailnet, each with this node's `actors.port`",
-    )
-    user_timeout_s: float = Field(
-        5.0,
-        gt=0,
-        le=60,
-        description="time after which a connection with unacknowledged data is closed, in seconds",
-    )
-    peer_queue_bytes_max: int = Field(
-        4 << 20, ge=1 << 16, description="bytes queued for one peer; further messages are dropped"
-    )
 
 
 class LogSettings(Group):
@@ -71,81 +39,28 @@ class LogSettings(Group):
     )
 
 
-class Settings(Group):
+class Settings(NodeSettings):
     """The whole configuration of one agent."""
 
-    node_name: Name = Field(
-        description="unique name in the cluster, e.g. 'alpha'; unset: the host name"
-    )
     domain: Domain = Field(
         "localhost",
         description="routes use the host names <service>.<domain> and <service>.<node>.<domain>",
     )
-    bind_address: BindAddress = Field(
-        "127.0.0.1",
-        description="address to listen on, at which other nodes reach this one; 'tailscale': this "
-        "machine's tailnet address at the start of the agent",
-    )
-    data_dir: FilePath = Field(
-        min_length=1,
-        description="directory of the state that survives a restart; unset: "
-        "/var/lib/constellation for root, otherwise $XDG_STATE_HOME/constellation or "
-        "~/.local/state/constellation",
-    )
-    runtime_dir: FilePath | None = Field(
-        None, description="directory of the local actors' sockets; unset: `run` in data_dir"
-    )
-    cluster_key: SecretStr | None = Field(
-        None,
-        description="secret shared by all nodes, 32 characters or more; unset: one is generated "
-        "in data_dir, for this host only (bind_address must be on loopback)",
-    )
-    cluster_key_file: FilePath | None = Field(None, description="file that contains cluster_key")
     priority: int = Field(
         100, ge=0, le=65535, description="a node with a lower number is preferred as leader"
     )
     static_services: tuple[StaticService, ...] = Field(
         (), max_length=512, description="services that do not run in Docker, with their checks"
     )
-    metrics_interval_s: float = Field(
-        2.0, gt=0, description="interval at which each actor reports its metrics, in seconds"
-    )
-    actors: ActorSettings = ActorSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     gossip: GossipSettings = GossipSettings()
     raft: RaftSettings = RaftSettings()
     leases: LeaseSettings = LeaseSettings()
-    tailscale: TailscaleSettings = TailscaleSettings()
     docker: DockerSettings = DockerSettings()
     monitor: MonitorSettings = MonitorSettings()
     http: HttpSettings = HttpSettings()
     traefik: TraefikSettings = TraefikSettings()
     log: LogSettings = LogSettings()
-
-    @field_validator("cluster_key")
-    @classmethod
-    def check_cluster_key(cls, value: SecretStr | None) -> SecretStr | None:
-        """Refuse a key that could be guessed; strip white space around it, as in its file."""
-        if value is None:
-            return None
-        key = value.get_secret_value().strip(string.whitespace)
-        if len(key) < CLUSTER_KEY_CHARACTERS_MIN:
-            raise ValueError(
-                f"it has {len(key)} characters, {CLUSTER_KEY_CHARACTERS_MIN} are needed; "
-                "`constellation keygen` generates one"
-            )
-        if not key.isprintable():
-            raise ValueError(
-                "it contains unprintable characters; `constellation keygen` generates one"
-            )
-        return SecretStr(key)
-
-    @model_validator(mode="after")
-    def check_one_key(self) -> Settings:
-        """Refuse two sources of one secret."""
-        if self.cluster_key is not None and self.cluster_key_file is not None:
-            raise ValueError("cluster_key and cluster_key_file are both set: remove one of them")
-        return self
 
     @model_validator(mode="after")
     def check_static_names(self) -> Settings:
@@ -165,7 +80,7 @@ class Settings(Group):
     @model_validator(mode="after")
     def check_exposure(self) -> Settings:
         """Refuse to listen beyond this host without a key that all nodes share."""
-        if not self._is_loopback and self.cluster_key is None and self.cluster_key_file is None:
+        if not self.is_loopback and self.cluster_key is None and self.cluster_key_file is None:
             raise ValueError(
                 f"bind_address {self.bind_address} is reachable from other hosts, but cluster_key "
                 "is not set: set the same cluster_key on every node (`constellation keygen` "
@@ -217,15 +132,9 @@ class Settings(Group):
         return bound
 
     @property
-    def _is_loopback(self) -> bool:
-        return self.bind_address != TAILSCALE and (
-            ipaddress.ip_address(self.bind_address).is_loopback
-        )
-
-    @property
     def discovers_in_tailnet(self) -> bool:
         """Whether other nodes are looked for in the tailnet: on loopback none can be reached."""
-        return self.tailscale.enabled and not self._is_loopback
+        return self.tailscale.enabled and not self.is_loopback
 
     @property
     def looks_for_others(self) -> bool:

@@ -20,6 +20,7 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "gossip_nodes": 4,
         "push_pull_interval_s": 60.0,
         "suspicion_multiplier": 6,
+        "refused_grace_s": 6.0,
         "tcp_timeout_s": 30.0,
         "dead_gossip_s": 60.0,
     },
@@ -75,6 +76,12 @@ class GossipSettings(Group):
     )
     suspicion_timeout_max_multiplier: int = Field(
         6, ge=1, description="a suspicion that nobody confirms lasts this many times longer"
+    )
+    refused_grace_s: float = Field(
+        3.0,
+        gt=0,
+        description="time within which an agent that ended can start again before it is declared "
+        "dead, in seconds, if its host refuses connections; a suspicion takes longer otherwise",
     )
     tcp_timeout_s: float = Field(
         10.0, gt=0, description="timeout of one exchange over TCP, in seconds"
@@ -150,6 +157,7 @@ class GossipSettings(Group):
             retransmit_multiplier=self.retransmit_multiplier,
             suspicion_multiplier=self.suspicion_multiplier,
             suspicion_timeout_max_multiplier=self.suspicion_timeout_max_multiplier,
+            refused_grace_s=self.refused_grace_s,
             packet_bytes_max=self.packet_bytes_max - overhead_bytes,
             dead_gossip_s=self.dead_gossip_s,
             dead_reclaim_s=self.dead_reclaim_s,

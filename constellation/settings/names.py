@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from constellation.near_names import nearest
-from constellation.settings.agent import CLUSTER_KEY_CHARACTERS_MIN
+from constellation.settings.types import CLUSTER_KEY_CHARACTERS_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,10 @@ class SettingNames:
     fields: Mapping[str, FieldInfo]
     groups: frozenset[str]
     elements: frozenset[str]  # e.g. `static_services[].check`
+    is_part: bool = False  # of all settings: another name may be known elsewhere
 
 
-def names_of(model: type[BaseModel], prefix: str = "") -> SettingNames:
+def names_of(model: type[BaseModel], prefix: str = "", *, is_part: bool = False) -> SettingNames:
     """Return all names in `model` and in its groups."""
     fields: dict[str, FieldInfo] = {}
     groups: set[str] = set()
@@ -40,7 +41,7 @@ def names_of(model: type[BaseModel], prefix: str = "") -> SettingNames:
         fields |= below.fields
         groups |= {dotted, *below.groups}
         elements |= below.elements
-    return SettingNames(fields, frozenset(groups), frozenset(elements))
+    return SettingNames(fields, frozenset(groups), frozenset(elements), is_part)
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

@@ -14,17 +14,22 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from constellation.errors import ConfigError
 from constellation.registry import settings_model
-from constellation.settings.agent import Settings
 from constellation.settings.complaint import complaint, joined, on_one_line
 from constellation.settings.file import SUFFIXES, parse_settings_file
 from constellation.settings.names import SettingNames, is_secret, names_of, shown_name, why_unknown
+from constellation.settings.node import NodeSettings
+
+if TYPE_CHECKING:
+    from constellation.settings.agent import Settings
+
+S = TypeVar("S", bound=NodeSettings)
 
 PREFIX = "CONSTELLATION_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -56,16 +61,45 @@ def load_settings(
     Raises:
         ConfigError: a source cannot be read, or a setting is unknown or wrong.
     """
+    return _on_one_line(settings_model(), config_file, assignments, environ)
+
+
+def load_node_settings(
+    *, config_file: str | None, assignments: Sequence[str], environ: Mapping[str, str]
+) -> NodeSettings:
+    """Return what reaches the agent of this host, from the same sources.
+
+    The other settings in the file and in the environment are not looked at.  `--set` may name any:
+    it is written for this one command, and a misspelt name is refused.
+
+    Raises:
+        ConfigError: as `load_settings`.
+    """
+    known = names_of(NodeSettings).fields
+    if all(one.partition("=")[0] in known for one in assignments):
+        return _on_one_line(NodeSettings, config_file, assignments, environ)
+    return load_settings(config_file=config_file, assignments=assignments, environ=environ)
+
+
+def _on_one_line(
+    model: type[S],
+    config_file: str | None,
+    assignments: Sequence[str],
+    environ: Mapping[str, str],
+) -> S:
     try:
-        return _load(config_file, assignments, environ)
+        return _load(model, config_file, assignments, environ)
     except ConfigError as error:
         raise ConfigError(on_one_line(str(error))) from None
 
 
 def _load(
-    config_file: str | None, assignments: Sequence[str], environ: Mapping[str, str]
-) -> Settings:
-    names = names_of(settings_model())
+    model: type[S],
+    config_file: str | None,
+    assignments: Sequence[str],
+    environ: Mapping[str, str],
+) -> S:
+    names = names_of(model, is_part=model is NodeSettings)
     problems: list[str] = []
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -83,18 +117,19 @@ def _load(
             continue
         _put(values, name, value)
     _set_defaults(values, environ)
-    return _validated(values, origins, names, problems)
+    return _validated(model, values, origins, names, problems)
 
 
 def _validated(
+    model: type[S],
     values: Mapping[str, Any],
     origins: Mapping[str, str],
     names: SettingNames,
     problems: Sequence[str],
-) -> Settings:
+) -> S:
     found = list(problems)
     try:
-        settings = settings_model().model_validate(values)
+        settings = model.model_validate(values)
     except ValidationError as error:
         # Checks of several settings together may fail only because a name was refused.
         errors = [one for one in error.errors() if one["loc"] or not problems]
@@ -121,6 +156,8 @@ def _of_file(
     for name, value in _flatten(table, names):
         origin = f"in {file}"
         if name not in names.fields:
+            if names.is_part:
+                continue
             why = why_unknown(name, names, is_table=isinstance(value, Mapping))
             problems.append(f"{shown_name(name, names)} {origin}: {why}")
         elif name in seen:
@@ -189,7 +226,7 @@ def _of_environment(
         # Another spelling of the name would set one setting in two places.
         if name in names.fields and variable == environment_name(name):
             yield _Assignment(name, environ[variable], f"in {variable}")
-        else:
+        elif not names.is_part:
             why = why_unknown(name, names, spell=environment_name)
             problems.append(f"{variable} in the environment: {why}")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from constellation.settings.types import FilePath, Group
-from constellation.tailscale.seeds import SeedPolicy
+
+if TYPE_CHECKING:
+    from constellation.tailscale.seeds import SeedPolicy
 
 
 class TailscaleSettings(Group):
@@ -46,4 +50,7 @@ class TailscaleSettings(Group):
 
     def policy(self) -> SeedPolicy:
         """Return the rules of the core."""
+        # Not above: an operator's command has these settings, and no use for the core.
+        from constellation.tailscale.seeds import SeedPolicy  # noqa: PLC0415
+
         return SeedPolicy(tag=self.tag, hostname_prefix=self.hostname_prefix)

@@ -55,6 +55,7 @@ BindAddress = Annotated[str, AfterValidator(checked_bind_ip)]
 HostPort = Annotated[str, AfterValidator(checked_host_port)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
+CLUSTER_KEY_CHARACTERS_MIN = 32
 DURATION_MIN_S = 0.001
 DURATION_MAX_S = 366 * 86_400.0  # far below what the timers of Python and of the kernel can hold
 

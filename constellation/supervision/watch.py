@@ -28,6 +28,7 @@ handed over before Raft leadership, because they are released through a leader.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -201,17 +202,47 @@ class Watch:
 
     # The passing of time.
 
+    @property
+    def next_due_s(self) -> float:
+        """When `tick` must be called next."""
+        if self.stage != "up":
+            return math.inf if self.stage == "stopped" else self._due_at_s
+        return min(map(self._due_of, self.entries.values()), default=math.inf)
+
+    def _due_of(self, entry: _Supervised) -> float:
+        due_s = self._essential_due_of(entry)
+        match entry.phase:
+            case "waiting":
+                return min(due_s, entry.due_at_s)
+            case "running":
+                ping_s = entry.pinged_at_s + self.policy.ping_interval_s
+                return min(due_s, ping_s, entry.silence.next_look_s(self._timeout_s(entry)))
+            case "starting":
+                return min(due_s, entry.silence.next_look_s(self._timeout_s(entry)))
+            case "ended":
+                return math.inf
+
+    def _essential_due_of(self, entry: _Supervised) -> float:
+        if not entry.is_essential or entry.down_since_s is None or self._has_failed:
+            return math.inf
+        down_until_s = entry.down_since_s + self.policy.essential_down_timeout_s
+        if entry.phase == "running":
+            return min(down_until_s, entry.running_since_s + RECOVERED_S)
+        return down_until_s
+
     def tick(self, now_s: float, *, late_s: float = 0.0, patience: int = 1) -> list[Effect]:
         """Create the actors that are due, ping the others, and kill those that do not answer.
 
         Args:
             now_s: monotonic seconds.
-            late_s: by how much this tick is late, because this process did not run.
+            late_s: by how much this call is late, because this process did not run.
             patience: the factor of timeouts that follows from how late it has been.
         """
         if self.stage != "up":
             return self._advance(now_s)
         self._patience_factor = patience
+        # One that is due soon is pinged with the others: their answers come together too.
+        share = 0.5 if any(self._wants_ping(one, now_s) for one in self.entries.values()) else 1.0
         effects: list[Effect] = []
         for name, entry in self.entries.items():
             if entry.phase == "waiting" and entry.due_at_s <= now_s:
@@ -221,7 +252,7 @@ class Watch:
                 effects.append(Create(name, entry.host))
             else:
                 entry.silence.excuse(late_s)
-                effects += self._patience(name, entry, now_s)
+                effects += self._patience(name, entry, now_s, ping_share=share)
             effects += self._essential(name, entry, now_s)
         if any(isinstance(effect, Create) for effect in effects):
             effects.append(Announce())
@@ -235,27 +266,26 @@ class Watch:
             entry.down_since_s = now_s
         if not entry.is_essential or entry.down_since_s is None or self._has_failed:
             return []
-        down_for_s = now_s - entry.down_since_s
-        if down_for_s < self.policy.essential_down_timeout_s:
+        if now_s < entry.down_since_s + self.policy.essential_down_timeout_s:
             return []
         self._has_failed = True
+        down_for_s = now_s - entry.down_since_s
         why = f"{name} has been down for {down_for_s:.0f} s"
         if entry.last_exit:
             why += f": {entry.last_exit}"
         return [Report(SupervisorFailed(actor=name, why=why))]
 
-    def _patience(self, name: str, entry: _Supervised, now_s: float) -> list[Effect]:
+    def _patience(
+        self, name: str, entry: _Supervised, now_s: float, *, ping_share: float
+    ) -> list[Effect]:
         if entry.phase not in {"starting", "running"}:
             return []
-        timeout_s = self.policy.ping_interval_s + self.policy.ping_timeout_s
-        if entry.phase == "starting":
-            timeout_s = self.policy.start_timeout_s
-        timeout_s *= self._patience_factor
+        timeout_s = self._timeout_s(entry)
         if entry.silence.is_hang(timeout_s, entry.process_id, self._waited_s, now_s):
             entry.killed_because = f"it did not answer for {now_s - entry.silence.since_s:.0f} s"
             entry.silence.end(now_s)  # it is killed again if its exit is not reported by then
             return [Note("actor_hung", {"name": name}, "warning"), End(name, by_force=True)]
-        if entry.phase == "running" and now_s - entry.pinged_at_s >= self.policy.ping_interval_s:
+        if self._wants_ping(entry, now_s, ping_share):
             return [self._ping(name, entry, now_s)]
         return []
 
@@ -266,6 +296,17 @@ class Watch:
         for neighbour in self._in_host(entry.host):
             neighbour.pinged_at_s = now_s
         return PingHost(entry.host)
+
+    def _wants_ping(self, entry: _Supervised, now_s: float, share: float = 1.0) -> bool:
+        """Return whether its last ping is this share of the interval ago."""
+        interval_s = share * self.policy.ping_interval_s
+        return entry.phase == "running" and now_s >= entry.pinged_at_s + interval_s
+
+    def _timeout_s(self, entry: _Supervised) -> float:
+        if entry.phase == "starting":
+            return self.policy.start_timeout_s * self._patience_factor
+        timeout_s = self.policy.ping_interval_s + self.policy.ping_timeout_s
+        return timeout_s * self._patience_factor
 
     # The end.
 
@@ -315,7 +356,7 @@ class Watch:
 
 
 def _has_recovered(entry: _Supervised, now_s: float) -> bool:
-    return entry.phase == "running" and now_s - entry.running_since_s >= RECOVERED_S
+    return entry.phase == "running" and now_s >= entry.running_since_s + RECOVERED_S
 
 
 def _status(name: str, entry: _Supervised, now_s: float) -> ActorStatus:

@@ -17,6 +17,7 @@ known_protocols        recognises databases by their image
 elements               elements, and the keys that say who wrote them
 rejection              what was left out, and what to do about it
 instance_plan          the elements of one instance
+plans                  plans, which instances with the same labels share
 owners                 whose labels an instance carries
 host_names             the part of a service in its host name
 hosts_allowed          which services may claim which host names
@@ -33,6 +34,9 @@ merging                one name that several instances define
 sharing                which instances share a service name of labels
 references             references between elements, and which are missing
 dependencies           which elements must be composed again when another one changes
+contributions          what all instances contribute, by element
+routed                 which instances get requests
+small                  collections of one item, in little memory
 composition            the tables of everything that is composed
 work                   the keys that one run of the passes composes again
 compose                the passes, in order
@@ -48,6 +52,7 @@ routers                one router as it is in the body
 claims                 which routers take requests for a host from those of another service
 claim_passes           warnings about them
 document               the canonical encoding of the body, in pieces
+chunks                 the elements of one section of it
 dynamic_configuration  the body, and what was left out of it
 
 Serving:

@@ -19,7 +19,8 @@ def claims(composition: Composition, work: Work) -> None:
     owners = _Owners(composition)
     for key in work.keys("routers"):
         if key.protocol != "udp":
-            composition.claims.replace(key, composition.parts_of(key), owners)
+            parts = {part: composition.routers[part] for part in composition.parts_of(key)}
+            composition.claims.replace(key, parts, owners)
     taken = composition.claims.taken(owners)
     if taken is not None:
         composition.put(CLAIMS, {}, tuple(_warnings(taken, owners)))
@@ -68,13 +69,12 @@ class _Owners(Mapping[ElementKey, tuple[Instance, ...]]):
 
     def __init__(self, composition: Composition) -> None:
         self._composition = composition
-        self._contributions = composition.contributions
 
     def __getitem__(self, key: ElementKey) -> tuple[Instance, ...]:
-        return self._composition.definers(key)
+        return self._composition.contributions.definers(key)
 
     def __iter__(self) -> Iterator[ElementKey]:
-        return iter(self._contributions)
+        return iter(self._composition.routers)
 
     def __len__(self) -> int:
-        return len(self._contributions)
+        return len(self._composition.routers)

@@ -11,7 +11,7 @@ example a path, is the usual way to share it, and not warned of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
@@ -19,11 +19,11 @@ from constellation.traefik.elements import ElementKey, Instance, Parts
 from constellation.traefik.precedence import HostMatcher, priority_of
 from constellation.traefik.routers import rule_as_written
 from constellation.traefik.rule_match import named_hosts
+from constellation.traefik.small import SetsByKey
 
 COMPARED_MAX = 16  # routers for one host
 
 Owners = Mapping[ElementKey, tuple[Instance, ...]]
-_Written = tuple[Mapping[str, Any], tuple[Instance, ...]]  # a router, and whose labels define it
 
 
 class Taken(NamedTuple):
@@ -40,24 +40,33 @@ class Claims:
 
     def __init__(self) -> None:
         self._routers: dict[ElementKey, Mapping[str, Any]] = {}
-        self._made_of: dict[ElementKey, Mapping[ElementKey, _Written]] = {}
-        self._by_host: dict[str, set[ElementKey]] = {}
+        self._owners: dict[ElementKey, tuple[Instance, ...]] = {}  # as of the last change
+        self._made_of: dict[ElementKey, tuple[ElementKey, ...]] = {}  # of others than itself
+        self._by_host: SetsByKey[str, ElementKey] = SetsByKey()
         self._wide: set[ElementKey] = set()
         self._changed: set[str] = set()
         self._taken: dict[str, tuple[Taken, ...]] = {}
 
     def replace(self, written: ElementKey, routers: Parts, owners: Owners) -> None:
         """Replace the routers that were made of `written`, unless they are as before."""
-        now = {key: (config, owners[key]) for key, config in routers.items()}
-        if self._made_of.get(written, {}) == now:
+        itself = (written,) if written in self._routers else ()
+        before = self._made_of.get(written, itself)
+        made = tuple(routers)
+        now = {key: owners[key] for key in made}
+        if made == before and all(
+            self._routers[key] == routers[key] and self._owners[key] == now[key] for key in made
+        ):
             return
-        for key in self._made_of.pop(written, ()):
+        for key in before:
             self._note(key, self._routers.pop(key), is_added=False)
+            del self._owners[key]
         for key, config in routers.items():
             self._routers[key] = config
+            self._owners[key] = now[key]
             self._note(key, config, is_added=True)
-        if now:
-            self._made_of[written] = now
+        self._made_of.pop(written, None)
+        if made not in {(), (written,)}:
+            self._made_of[written] = made
 
     def _note(self, key: ElementKey, config: Mapping[str, Any], *, is_added: bool) -> None:
         hosts, is_wide = named_hosts(rule_as_written(str(config.get("rule", ""))))
@@ -65,8 +74,7 @@ class Claims:
             (self._wide.add if is_added else self._wide.discard)(key)
             self._changed.update(self._by_host)
         for host in set(hosts):
-            known = self._by_host.setdefault(host, set())
-            (known.add if is_added else known.discard)(key)
+            (self._by_host.add if is_added else self._by_host.discard)(host, key)
             self._changed.add(host)
 
     def taken(self, owners: Owners) -> tuple[Taken, ...] | None:
@@ -74,8 +82,6 @@ class Claims:
         if not self._changed:
             return None
         for host in self._changed:
-            if not self._by_host.get(host):
-                self._by_host.pop(host, None)
             self._taken.pop(host, None)
             if self._is_alone(host):
                 continue
@@ -87,17 +93,17 @@ class Claims:
     def _is_alone(self, host: str) -> bool:
         """Return whether at most one router may match `host`."""
         named = self._by_host.get(host)
-        return not named or (len(named) == 1 and self._wide <= named)
+        return not named or (len(named) == 1 and self._wide.issubset(named))
 
-    def _foremost(self, keys: set[ElementKey]) -> set[ElementKey]:
+    def _foremost(self, keys: Collection[ElementKey]) -> set[ElementKey]:
         """Return the routers that Traefik tries first, as no more are compared."""
         if len(keys) <= COMPARED_MAX:
-            return keys
+            return {*keys}
         order = {key: (-priority_of(self._routers[key]), key.body_name) for key in keys}
         return set(nsmallest(COMPARED_MAX, keys, key=order.__getitem__))
 
     def _taken_of(self, host: str, owners: Owners) -> Iterator[Taken]:
-        named = self._foremost(self._by_host[host])
+        named = self._foremost(self._by_host.get(host))
         wide = self._foremost(self._wide)
         asked = [(key, self._routers[key]) for key in named | wide]
         for one in HostMatcher(host).candidates(asked):

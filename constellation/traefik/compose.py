@@ -16,13 +16,10 @@ changes that led to it.  A new feature adds its pass to `PASSES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from constellation.traefik import claim_passes, middleware_passes, router_passes, service_passes
 from constellation.traefik.composition import Composition
-from constellation.traefik.elements import ElementKey
-from constellation.traefik.places import Places
-from constellation.traefik.service_servers import States
 from constellation.traefik.work import Work
 
 Pass = Callable[[Composition, Work], None]
@@ -39,10 +36,7 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-def compose(
-    composition: Composition, dirty: Iterable[ElementKey], states: States, places: Places
-) -> None:
-    """Compose the elements `dirty` again, and everything that depends on them."""
-    work = Work(dirty, states, places)
+def compose(composition: Composition, work: Work) -> None:
+    """Compose the elements in `work` again, and everything that depends on them."""
     for run in PASSES:
         run(composition, work)

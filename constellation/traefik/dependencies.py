@@ -7,45 +7,46 @@ one is added later, whatever needs it is composed again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 
 from constellation.traefik.elements import ElementKey
-
-_NONE: frozenset[ElementKey] = frozenset()
+from constellation.traefik.small import SetsByKey
 
 
 class DependencyGraph:
     """Edges between elements, in both directions."""
 
     def __init__(self) -> None:
-        self._needs: dict[ElementKey, frozenset[ElementKey]] = {}
-        self._dependents: dict[ElementKey, set[ElementKey]] = {}
+        self._needs: dict[ElementKey, tuple[ElementKey, ...]] = {}
+        self._dependents: SetsByKey[ElementKey, ElementKey] = SetsByKey()
 
-    def set_needs(self, key: ElementKey, needs: frozenset[ElementKey]) -> None:
+    def set_needs(self, key: ElementKey, needs: AbstractSet[ElementKey]) -> None:
         """Replace the edges that leave `key`."""
-        before = self._needs.pop(key, _NONE)
-        if needs:
-            self._needs[key] = needs
-        if needs == before:
+        before = self._needs.get(key, ())
+        if len(before) == len(needs) and all(need in needs for need in before):
             return
-        for need in before - needs:
-            self._dependents[need].discard(key)
-            if not self._dependents[need]:
-                del self._dependents[need]
-        for need in needs - before:
-            self._dependents.setdefault(need, set()).add(key)
+        for need in before:
+            if need not in needs:
+                self._dependents.discard(need, key)
+        for need in needs:
+            if need not in before:
+                self._dependents.add(need, key)
+        if needs:
+            self._needs[key] = tuple(needs)
+        else:
+            del self._needs[key]
 
-    def dependents(self, key: ElementKey) -> AbstractSet[ElementKey]:
+    def dependents(self, key: ElementKey) -> Collection[ElementKey]:
         """Return what needs `key` directly."""
-        return self._dependents.get(key, _NONE)
+        return self._dependents.get(key)
 
     def affected_by(self, changed: Iterable[ElementKey]) -> set[ElementKey]:
         """Return everything that needs one of `changed`, directly or through others."""
         affected: set[ElementKey] = set()
         waiting = list(changed)
         while waiting:
-            new = self.dependents(waiting.pop()) - affected
-            affected |= new
+            new = [key for key in self.dependents(waiting.pop()) if key not in affected]
+            affected.update(new)
             waiting += new
         return affected

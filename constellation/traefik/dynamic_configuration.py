@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from itertools import compress
-from operator import is_not
+from dataclasses import dataclass, replace
 
 from constellation.cluster_view import ClusterView, InstanceId
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.compose import compose
 from constellation.traefik.composition import Composition
-from constellation.traefik.elements import Contribution, ElementKey, Instance, Owner
+from constellation.traefik.document import Body
+from constellation.traefik.elements import Contribution, ElementKey, Instance, Owner, Protocol
 from constellation.traefik.host_names import dns_labels
 from constellation.traefik.hosts_allowed import HostsAllowed
-from constellation.traefik.instance_plan import InstancePlan, plan_instance
+from constellation.traefik.instance_plan import InstancePlan
 from constellation.traefik.naming import name_complaints, name_elements
 from constellation.traefik.owners import ONE_PROGRAM, Programs, author_of, programs
 from constellation.traefik.places import Places, places
-from constellation.traefik.rejection import Complaint, Rejection
+from constellation.traefik.plans import Plans
+from constellation.traefik.rejection import Rejection
+from constellation.traefik.routed import Routed
+from constellation.traefik.work import Work
 from messages.monitor import ServiceState
 
 REJECTED_MAX = 1000  # that are listed, of both kinds; the counts are of all
@@ -33,13 +35,18 @@ REJECTED_MAX = 1000  # that are listed, of both kinds; the counts are of all
 class DynamicConfiguration:
     """One body, what it routes to, and what does not work as its labels ask."""
 
-    body: bytes
+    content: Body
     router_count: int
     service_count: int
-    routed: frozenset[Instance]  # every instance that gets requests
+    routed: Routed  # every instance that gets requests
     rejected: tuple[Rejection, ...]
     rejected_count: int  # of what was left out
     warned_count: int = 0  # of what is sent and will not work
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the body."""
+        return bytes(self.content)
 
     @property
     def fault_count(self) -> int:
@@ -55,8 +62,21 @@ class _Known:
     programs: Programs  # of its service
     label: str  # in its host name
     plan: InstancePlan
-    contributions: Mapping[ElementKey, Contribution]
+    contributed: tuple[ElementKey, ...]
     rejected: tuple[Rejection, ...]
+
+    def contributes_the_same(
+        self, state: ServiceState, programs: Programs, label: str, plan: InstancePlan
+    ) -> bool:
+        """Return whether its contributions would be as they are, and it has the same twins."""
+        before = self.state
+        return (
+            plan is self.plan
+            and label == self.label
+            and programs == self.programs
+            and (state.created_at_utc_s, state.image, state.source)
+            == (before.created_at_utc_s, before.image, before.source)
+        )
 
 
 class ConfigurationBuilder:
@@ -71,8 +91,8 @@ class ConfigurationBuilder:
         self._settings = settings
         self._hosts_allowed = HostsAllowed(settings)
         self._domain = domain
-        self._services: Mapping[str, Mapping[InstanceId, ServiceState]] = {}
-        self._names: list[str] = []  # of services, in the order of the view
+        self._plans = Plans(settings)
+        self._view = ClusterView()
         self._programs: dict[str, Programs] = {}  # only of services that have several
         self._labels: dict[Owner, str] = {}  # the part of each owner in its host name
         self._known: dict[Instance, _Known] = {}
@@ -83,43 +103,57 @@ class ConfigurationBuilder:
 
     def build(self, view: ClusterView) -> DynamicConfiguration:
         """Return the configuration for the cluster in `view`."""
-        now = places(view, self._settings)
+        before, now = self.places, self._places(view)
         dirty = self._plan_changed(view)
-        if self.places is not None and now != self.places:
-            dirty |= self.composition.services_at(self.places.changed(now))
-        self.places, self._services = now, view.services
-        compose(self.composition, dirty, view.services, now)
+        if before is not None and now != before:
+            dirty |= self.composition.contributions.services_at(before.changed(now))
+        self.places, self._view = now, view
+        is_moved = now is not before
+        compose(self.composition, Work(dirty, view.services, now, places_changed=is_moved))
         return self._configuration()
+
+    def _places(self, view: ClusterView) -> Places:
+        """Return the places of all nodes: the same object if nothing about the nodes changed."""
+        last = self._view
+        is_same = view.members is last.members and view.nodes is last.nodes
+        if self.places is not None and is_same and view.self_node == last.self_node:
+            return self.places
+        return places(view, self._settings)
 
     def _plan_changed(self, view: ClusterView) -> set[ElementKey]:
         """Plan the instances that changed; return the keys to compose again."""
-        changed = _differing(self._services, view.services)
+        last, now = self._view.services, view.services
+        changed = _changed(self._view, view)
         changed |= self._name_services(view, changed)
         dirty: set[ElementKey] = set()
         for service in changed:
-            before = self._services.get(service, {})
-            after = view.services.get(service, {})
+            before, after = last.get(service, _NO_INSTANCES), now.get(service, _NO_INSTANCES)
             for one in before.keys() | after.keys():
                 dirty |= self._plan_one(Instance(service, *one), after.get(one))
         return dirty
 
     def _name_services(self, view: ClusterView, changed: AbstractSet[str]) -> set[str]:
         """Tell apart what has one name; return the services that have another host name now."""
-        known, names = dict(self._programs), list(view.services)
-        for service in changed:
-            known.pop(service, None)
-            found = programs(view.services.get(service, {}))
-            if found != ONE_PROGRAM:
-                known[service] = found
-        if (known, names) == (self._programs, self._names):
+        last, now = self._view.services, view.services
+        found = {service: programs(now.get(service, _NO_INSTANCES)) for service in changed}
+        if all(
+            (service in last) == (service in now)
+            and several == self._programs.get(service, ONE_PROGRAM)
+            for service, several in found.items()
+        ):
             return set()
-        before, self._programs, self._names = self._labels, known, names
+        self._programs = {
+            service: several
+            for service, several in {**self._programs, **found}.items()
+            if several != ONE_PROGRAM
+        }
+        before = self._labels
         others = [
             Owner(service, program)
-            for service, several in known.items()
+            for service, several in self._programs.items()
             for program in {*several.others.values()}
         ]
-        self._labels = dns_labels([*map(Owner, names), *others])
+        self._labels = dns_labels([*map(Owner, now), *others])
         return {
             owner.service for owner, label in self._labels.items() if before.get(owner) != label
         }
@@ -128,26 +162,35 @@ class ConfigurationBuilder:
         known = self._known.pop(instance, None)
         self._rejected_of.pop(instance, None)
         self._elsewhere_of.pop(instance, None)
-        before = known.contributions if known is not None else {}
+        contributed = known.contributed if known is not None else ()
         if state is None:
-            return self.composition.contribute(instance, before, {})
+            return self._contribute(instance, contributed, {})
         several = self._programs.get(instance.service, ONE_PROGRAM)
         author = author_of(instance, state, several)
         label = self._labels[author.owner]
-        if known is not None and known.state is state:
-            plan = known.plan
-            if (known.label, known.programs) == (label, several):
-                self._keep(instance, known)
+        plan = self._plans.of(state)
+        if known is not None and known.contributes_the_same(state, several, label, plan):
+            self._keep(instance, replace(known, state=state))
+            if state is known.state:
                 return set()
-        else:
-            plan = _plan(state, self._settings)
+            return {key for key in contributed if key.section == "services"}
         named = name_elements(instance, author, plan, state.created_at_utc_s, label, self._domain)
         kept, refused = self._hosts_allowed.restrict(instance, named.contributions)
         of_name = name_complaints(author, label, several, self._domain)
         told = (complaint.of(*instance.place) for complaint in of_name)
         rejected = (*named.rejected, *refused, *told)
-        self._keep(instance, _Known(state, several, label, plan, kept, rejected))
-        return self.composition.contribute(instance, before, kept)
+        self._keep(instance, _Known(state, several, label, plan, tuple(kept), rejected))
+        return self._contribute(instance, contributed, kept)
+
+    def _contribute(
+        self,
+        instance: Instance,
+        before: tuple[ElementKey, ...],
+        after: Mapping[ElementKey, Contribution],
+    ) -> set[ElementKey]:
+        dirty = self.composition.contributions.replace(instance, before, after)
+        self.composition.forget_groups(dirty)
+        return dirty
 
     def _keep(self, instance: Instance, known: _Known) -> None:
         self._known[instance] = known
@@ -159,14 +202,13 @@ class ConfigurationBuilder:
 
     def _configuration(self) -> DynamicConfiguration:
         document = self.composition.document
-        routers = [document.section(protocol, "routers") for protocol in ("http", "tcp", "udp")]
-        services = [document.section(protocol, "services") for protocol in ("http", "tcp", "udp")]
+        protocols: tuple[Protocol, ...] = ("http", "tcp", "udp")
         rejected = self._rejected()
         return DynamicConfiguration(
-            body=document.body(),
-            router_count=sum(map(len, routers)),
-            service_count=sum(map(len, services)),
-            routed=self.composition.routed,
+            content=document.body(),
+            router_count=sum(document.count(protocol, "routers") for protocol in protocols),
+            service_count=sum(document.count(protocol, "services") for protocol in protocols),
+            routed=self.composition.routed.all(),
             rejected=rejected[:REJECTED_MAX],
             rejected_count=sum(not item.is_sent for item in rejected),
             warned_count=sum(item.is_sent for item in rejected),
@@ -181,27 +223,15 @@ class ConfigurationBuilder:
         return tuple(sorted(found, key=lambda item: (item.is_sent, item)))
 
 
-def _plan(state: ServiceState, settings: TraefikSettings) -> InstancePlan:
-    """Return the plan of an instance, whatever its labels are.
-
-    A label that our code cannot read would end the routes of every service, on every node.
-    """
-    try:
-        return plan_instance(state, settings)
-    except Exception as error:  # a fault of ours: told, and limited to this instance
-        # Only the kind: the text of the error may quote a secret of a label.
-        kind = type(error).__name__
-        reason = f"its labels cannot be read, which is a fault of the agent ({kind})"
-        return InstancePlan(complaints=(Complaint("", reason, "report it with these labels"),))
+_NO_INSTANCES: Mapping[InstanceId, ServiceState] = {}
 
 
-def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
+def _changed(last: ClusterView, now: ClusterView) -> set[str]:
     """Return the services that were added, removed or changed.
 
     Mappings of instances are compared by identity: an unchanged service keeps its mapping.
     """
-    if list(before) == list(after):  # nearly always, and much faster than a lookup for each
-        return set(compress(after, map(is_not, before.values(), after.values())))
-    known = before.get
-    found = {service for service, instances in after.items() if known(service) is not instances}
-    return found | (before.keys() - after.keys())
+    before, after = last.services, now.services
+    concerned = now.services_changed_since(last)
+    names = before.keys() | after.keys() if concerned is None else concerned
+    return {service for service in names if before.get(service) is not after.get(service)}

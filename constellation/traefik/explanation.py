@@ -92,6 +92,7 @@ class _Explainer:
     ) -> None:
         self._subject = subject
         self._composition = composition
+        self._contributions = composition.contributions
         self._view = view
         self._age_s = age_s
         self._troubles = troubles
@@ -128,11 +129,8 @@ class _Explainer:
     # Finding routers and services.
 
     def _routers(self) -> Iterator[tuple[ElementKey, Mapping[str, Any]]]:
-        for protocol in PROTOCOLS:
-            for name, config in self._composition.document.section(protocol, "routers").items():
-                key = self._composition.document.key_of(protocol, "routers", name)
-                assert key is not None
-                yield key, config
+        found = self._composition.routers.items()
+        yield from sorted(found, key=lambda one: PROTOCOLS.index(one[0].protocol))
 
     def _matching(self) -> Iterator[Candidate]:
         """Yield the routers for the subject as a host name: not those that never get a request."""
@@ -147,7 +145,7 @@ class _Explainer:
         return {
             (one.service, one.node, key.name.lower())
             for key in self._candidates
-            for one in self._composition.definers(key)
+            for one in self._contributions.definers(key)
         }
 
     def _by_default_host(self) -> set[str]:
@@ -180,19 +178,19 @@ class _Explainer:
         return any(key._replace(variant="") in led for key in found)
 
     def _definers(self, key: ElementKey) -> set[str]:
-        return {instance.service.lower() for instance in self._composition.definers(key)}
+        return {instance.service.lower() for instance in self._contributions.definers(key)}
 
     def _services(self, keys: Iterable[ElementKey]) -> set[str]:
         """Return the names of the services that the subject is about."""
         found = {name for name in self._view.services if name.lower() == self._subject}
         for key in keys:
-            found |= {instance.service for instance in self._composition.definers(key)}
+            found |= {instance.service for instance in self._contributions.definers(key)}
             for backend in self._backends(key):
                 found.add(backend.instance.service)
         return found
 
     def _config(self, router: ElementKey) -> Mapping[str, Any]:
-        return self._composition.document.section(router.protocol, "routers")[router.body_name]
+        return self._composition.routers[router]
 
     def _backends(self, router: ElementKey) -> tuple[Backend, ...]:
         service = str(self._config(router)["service"])
@@ -202,7 +200,7 @@ class _Explainer:
 
     def _route(self, key: ElementKey) -> RouteRow:
         config = self._config(key)
-        definers = self._composition.definers(key)
+        definers = self._contributions.definers(key)
         service = str(config["service"])
         weights = self._weights(key.protocol, service)
         candidate = self._candidates.get(key)
@@ -225,11 +223,14 @@ class _Explainer:
 
     def _weights(self, protocol: Protocol, service: str) -> Mapping[str, int]:
         document = self._composition.document
-        services = document.section(protocol, "services")
+        found = (
+            document.config_of(protocol, "services", key.body_name) or {}
+            for key in leaves(document, protocol, [service])
+        )
         return {
             server.get("url") or server.get("address"): server["weight"]
-            for key in leaves(document, protocol, [service])
-            for server in services[key.body_name].get("loadBalancer", {}).get("servers", ())
+            for config in found
+            for server in config.get("loadBalancer", {}).get("servers", ())
             if "weight" in server
         }
 
@@ -274,7 +275,7 @@ class _Explainer:
     def _routed_to(self, route: RouteRow) -> set[str]:
         key = self._composition.document.key_of(route.protocol, "routers", route.router)
         definers = (
-            {one.service for one in self._composition.definers(key)} if key is not None else set()
+            {one.service for one in self._contributions.definers(key)} if key is not None else set()
         )
         return definers | {backend.service for backend in route.backends}
 

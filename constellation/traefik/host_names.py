@@ -40,16 +40,18 @@ def dns_labels(owners: Iterable[Owner]) -> dict[Owner, str]:
     """
     labels: dict[Owner, str] = {}
     taken = {""}
-    for owner in sorted(owners, key=_precedence):
-        plain = "" if owner.program else dns_label(owner.service)
+    for _, _, owner, usual in sorted(map(_with_precedence, owners)):
+        plain = "" if owner.program else usual
         label = distinct_label(owner) if plain in taken else plain
         labels[owner] = "" if label in taken else label
         taken.add(label)
     return labels
 
 
-def _precedence(owner: Owner) -> tuple[bool, bool, Owner]:
-    return bool(owner.program), dns_label(owner.service) != owner.service, owner
+def _with_precedence(owner: Owner) -> tuple[bool, bool, Owner, str]:
+    """Return an owner after what orders it, with the usual label of its service."""
+    usual = dns_label(owner.service)
+    return bool(owner.program), usual != owner.service, owner, usual
 
 
 def _usable(name: str) -> str:

@@ -1,15 +1,15 @@
 """The plan of one instance: which elements its labels define, and what is wrong with them.
 
-A plan depends on the instance's state and the settings alone, not on its node or on other
-services.  The service that an instance has without labels is called "" here; it gets its name
-when all services are known.
+A plan depends on the settings and a `Planned` alone, which is little of an instance's state, and
+not on its node or on other services.  The service that an instance has without labels is called ""
+here; it gets its name when all services are known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.elements import (
@@ -21,7 +21,11 @@ from constellation.traefik.elements import (
     Service,
     Wish,
 )
-from constellation.traefik.known_protocols import KnownProtocol, known_protocol
+from constellation.traefik.known_protocols import (
+    KnownProtocol,
+    known_protocol,
+    protocol_of_image,
+)
 from constellation.traefik.labels import Asked, TraefikLabels, read_labels
 from constellation.traefik.outside import (
     bare_names,
@@ -35,7 +39,7 @@ from constellation.traefik.rejection import Complaint
 from constellation.traefik.router_faults import router_faults
 from constellation.traefik.schema.addresses import INSTEAD
 from constellation.traefik.schema.kinds import Fault
-from messages.monitor import ServiceState
+from messages.monitor import Label, ServiceState
 
 IMPLIED = ""  # the service of an instance whose labels define none
 COMPLAINTS_MAX = 32  # of one instance
@@ -44,7 +48,33 @@ EMPTY: tuple[object, ...] = ("", [])  # labels without a value
 _IN_SERVER = {"http": ("weight", "preservePath"), "tcp": ("tls",), "udp": ()}
 
 
-@dataclass(frozen=True, slots=True)
+class Planned(NamedTuple):
+    """Everything of an instance that its plan depends on.
+
+    Attributes:
+        labels: of its container.
+        of_image: the protocol that its image implies; None: none.
+        serves_http: a port may speak HTTP, as far as is known.
+    """
+
+    labels: tuple[Label, ...]
+    of_image: KnownProtocol | None
+    serves_http: bool
+
+    @property
+    def content(self) -> Hashable:
+        """Equal for equal instances; strings, because messages are slow to compare."""
+        texts = [text for label in self.labels for text in (label.name, label.value)]
+        protocol = self.of_image.name if self.of_image is not None else ""
+        return (protocol, self.serves_http, *texts)
+
+
+def planned(state: ServiceState) -> Planned:
+    """Return what the plan of an instance depends on."""
+    return Planned(state.labels, protocol_of_image(state.image), not serves_no_http(state))
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class InstancePlan:
     """What one instance contributes.
 
@@ -63,20 +93,17 @@ class InstancePlan:
     elsewhere: tuple[Complaint, ...] = ()
 
 
-def plan_instance(state: ServiceState, settings: TraefikSettings) -> InstancePlan:
+def plan_instance(of: Planned, settings: TraefikSettings) -> InstancePlan:
     """Return the plan of one instance."""
-    labels = read_labels(state.labels, settings.version)
+    labels = read_labels(of.labels, settings.version)
     if not labels.enabled:
         return InstancePlan(complaints=_the_first(labels.complaints))
-    planner = _Planner(state, settings, labels)
-    return planner.plan()
+    return _Planner(of, settings, labels).plan()
 
 
 class _Planner:
-    def __init__(
-        self, state: ServiceState, settings: TraefikSettings, labels: TraefikLabels
-    ) -> None:
-        self._state = state
+    def __init__(self, of: Planned, settings: TraefikSettings, labels: TraefikLabels) -> None:
+        self._of = of
         self._settings = settings
         self._labels = labels
         self._elements: dict[ElementKey, Element] = {}
@@ -107,7 +134,7 @@ class _Planner:
 
     def _check_providers(self) -> None:
         """Warn of names of providers that Traefik is not known to have."""
-        if not any("@" in label.value for label in self._state.labels):
+        if not any("@" in label.value for label in self._of.labels):
             return  # nearly always
         for elements in self._labels.asked.values():
             for asked in elements.values():
@@ -136,12 +163,12 @@ class _Planner:
 
     def _serves_http(self) -> bool:
         is_stream_only = self._labels.mentions("tcp") or self._labels.mentions("udp")
-        return not is_stream_only and not serves_no_http(self._state)
+        return not is_stream_only and self._of.serves_http
 
     def _known_protocol(self) -> KnownProtocol | None:
         if self._labels.asks_for("tcp"):
             return None  # its labels define what is routed
-        found = known_protocol(self._state.image, self._labels.known_protocol)
+        found = known_protocol(self._of.of_image, self._labels.known_protocol)
         if isinstance(found, Complaint):
             self._complaints.append(found)
             return None

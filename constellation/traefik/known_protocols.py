@@ -40,22 +40,30 @@ PROTOCOLS = (
 )
 
 
-def known_protocol(image: str, label: str) -> KnownProtocol | Complaint | None:
-    """Return the protocol of a container with this image; None: unknown.
+_BY_IMAGE = {image: protocol for protocol in PROTOCOLS for image in protocol.images}
 
-    `label` is the value of the label `constellation.tcp`: a protocol, "none", or empty if the
-    container does not have it.
+
+def protocol_of_image(image: str) -> KnownProtocol | None:
+    """Return the protocol that containers with this image speak; None: unknown."""
+    return _BY_IMAGE.get(_base_name(image))
+
+
+def known_protocol(of_image: KnownProtocol | None, label: str) -> KnownProtocol | Complaint | None:
+    """Return the protocol of a container; None: unknown.
+
+    `of_image` is that of its image.  `label` is the value of the label `constellation.tcp`: a
+    protocol, "none", or empty if the container does not have it.
     """
     if label == "none":
         return None
+    if not label:
+        return of_image
     for protocol in PROTOCOLS:
-        if label == protocol.name or (not label and _base_name(image) in protocol.images):
+        if label == protocol.name:
             return protocol
-    if label:
-        known = (*(protocol.name for protocol in PROTOCOLS), "none")
-        remedy = did_you_mean(label, known, f"use one of {', '.join(known)}")
-        return Complaint(LABEL, f"the protocol {label[:64]!r} is unknown", remedy)
-    return None
+    known = (*(protocol.name for protocol in PROTOCOLS), "none")
+    remedy = did_you_mean(label, known, f"use one of {', '.join(known)}")
+    return Complaint(LABEL, f"the protocol {label[:64]!r} is unknown", remedy)
 
 
 def _base_name(image: str) -> str:

@@ -28,23 +28,26 @@ class LabelNode:
     value: str = ""
     children: list[LabelNode] = field(default_factory=list)
     has_value: bool = False
+    lower: str = field(init=False, repr=False)  # its name, compared with those of all others
+
+    def __post_init__(self) -> None:
+        self.lower = self.name.lower()
 
     def find(self, name: str) -> LabelNode | None:
         """Return the child called `name` in any case."""
         wanted = name.lower()
         for child in self.children:
-            if child.name.lower() == wanted:
+            if child.lower == wanted:
                 return child
         return None
 
     def leaves(self) -> Iterable[tuple[str, LabelNode]]:
         """Yield every node below this one that has a value, with its lower-case path."""
         for child in self.children:
-            name = child.name.lower()
             if child.has_value:
-                yield name, child
+                yield child.lower, child
             for path, leaf in child.leaves():
-                yield f"{name}.{path}", leaf
+                yield f"{child.lower}.{path}", leaf
 
 
 def label_tree(labels: Iterable[Label], complaints: list[Complaint]) -> LabelNode:

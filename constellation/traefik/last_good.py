@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from constellation.traefik.document import canonical
+from constellation.traefik.document import Body, canonical
 from constellation.traefik.elements import Instance
 
 FILE_BYTES_MAX = 32 << 20
@@ -27,8 +28,8 @@ class LastGood:
     `body` is canonical.
     """
 
-    body: bytes
-    routed: frozenset[Instance]
+    body: Body
+    routed: AbstractSet[Instance]
     saved_at_utc_s: float
 
     def encode(self) -> bytes:
@@ -36,8 +37,9 @@ class LastGood:
         # The body is embedded as it is: to parse and encode it again would delay requests.
         routed = canonical(sorted(map(list, self.routed)))
         rest = b'"routed":%b,"saved_at_utc_s":%b}' % (routed, canonical(self.saved_at_utc_s))
-        digest = _digest(b'{"body":', self.body, b",", rest)
-        return b"".join((b'{"body":', self.body, b',"digest":"%b",' % digest.encode(), rest))
+        body = bytes(self.body)
+        digest = _digest(b'{"body":', body, b",", rest)
+        return b"".join((b'{"body":', body, b',"digest":"%b",' % digest.encode(), rest))
 
     @classmethod
     def decode(cls, content: bytes) -> LastGood:
@@ -59,7 +61,7 @@ class LastGood:
             ) from error
         if digest != _digest(canonical(fields)):
             raise LastGoodError("the file is damaged: the digest does not match its content")
-        return cls(body, routed, saved_at_utc_s)
+        return cls(Body.of(body), routed, saved_at_utc_s)
 
 
 def _instance(service: str, node: str, name: str = "") -> Instance:

@@ -44,12 +44,15 @@ def sites_of(group: Iterable[Contribution]) -> frozenset[Site]:
     return frozenset([(one.author.stack, one.instance.node) for one in group if one.author.stack])
 
 
-def winner_of(key: ElementKey, contributions: Iterable[Contribution]) -> Contribution:
+def winner_of(key: ElementKey, contributions: Collection[Contribution]) -> Contribution:
     """Return the contribution that counts.
 
     Of services that would have a TCP entry point for themselves it is the first by name: a new
     deployment must not receive what clients send to another service.
     """
+    if len(contributions) == 1:  # nearly always
+        (one,) = contributions
+        return one
     if key.origin.writer == "entry point":
         return min(contributions, key=lambda contribution: contribution.instance)
     return max(contributions, key=lambda contribution: contribution.seniority)
@@ -59,6 +62,13 @@ def conflicts(
     key: ElementKey, contributions: Iterable[Contribution], winner: Contribution
 ) -> list[Rejection]:
     """Return a rejection of each instance whose definition of `key` differs from the winner's."""
+    others = [
+        one
+        for one in contributions
+        if one is not winner and not _agree(one.element, winner.element)
+    ]
+    if not others:
+        return []
     what = f"{winner.instance.service} on {winner.instance.node}"
     if key.origin.writer == "entry point":
         label, reason = "", f"{what} already has the entry point {key.name}"
@@ -67,11 +77,7 @@ def conflicts(
         label = f"traefik.{key.protocol}.{key.section}.{key.name}"
         reason = f"{what} defines this {key.section[:-1]} differently, and was deployed later"
         remedy = "make both definitions equal, or rename one"
-    return [
-        Rejection(*other.instance.place, label, reason, remedy)
-        for other in contributions
-        if not _agree(other.element, winner.element)
-    ]
+    return [Rejection(*other.instance.place, label, reason, remedy) for other in others]
 
 
 def _agree(one: Element, other: Element) -> bool:

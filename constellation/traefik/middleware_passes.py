@@ -12,6 +12,7 @@ from constellation.traefik.merging import by_owner, conflicts, sites_of, winner_
 from constellation.traefik.references import ResolvedMiddleware, is_foreign, references_of
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.sharing import Meaning
+from constellation.traefik.small import compact
 from constellation.traefik.work import Work
 
 
@@ -24,10 +25,12 @@ def meanings(composition: Composition, work: Work) -> None:
     for key in work.keys("middlewares"):
         for meaning in composition.meanings.pop(key, {}).values():
             composition.middlewares.pop(meaning.key, None)
-        groups = by_owner(composition.contributions_to(key))
+        groups = by_owner(composition.contributions.to(key))
         definitions = _definitions(key, groups)
-        named = [name for one in definitions.values() for name in references_of(key.protocol, one)]
-        composition.graph.set_needs(key, composition.needs_of(named))
+        needs: set[ElementKey] = set()
+        for owner, one in definitions.items():
+            needs |= composition.needs_of(references_of(key.protocol, one), owner)
+        composition.graph.set_needs(key, needs)
         if definitions:
             composition.meanings[key] = _meanings(key, definitions, groups)
 
@@ -35,7 +38,7 @@ def meanings(composition: Composition, work: Work) -> None:
 def definitions(composition: Composition, work: Work) -> None:
     """Meanings -> middlewares whose references are resolved as their own owner means them."""
     for key in work.keys("middlewares"):
-        groups = by_owner(composition.contributions_to(key))
+        groups = by_owner(composition.contributions.to(key))
         for owner, definition in _definitions(key, groups).items():
             meaning = composition.meanings[key][owner]
             resolved = _resolved(composition, key, definition, Whose(owner, meaning.sites))
@@ -47,7 +50,7 @@ def middlewares(composition: Composition, work: Work) -> None:
     for key in work.keys("middlewares"):
         parts: Parts = {}
         rejected: list[Rejection] = []
-        for owner, group in by_owner(composition.contributions_to(key)).items():
+        for owner, group in by_owner(composition.contributions.to(key)).items():
             rejected += conflicts(key, group, winner_of(key, group))
             meant = composition.meanings[key][owner].key
             if wrong := composition.missing_of(meant):
@@ -74,17 +77,19 @@ def _definitions(key: ElementKey, groups: Groups) -> dict[Owner, Middleware]:
 
 def _meanings(
     key: ElementKey, definitions: Mapping[Owner, Middleware], groups: Groups
-) -> dict[Owner, Meaning]:
+) -> Mapping[Owner, Meaning]:
     """Return one key for all owners if their definitions are equal, else one for each."""
     one, *others = definitions.values()
     # Equal chains are not shared: their owners may mean different middlewares by the names.
     is_shared = not others or (
         not references_of(key.protocol, one) and all(one == other for other in others)
     )
-    return {
-        owner: Meaning(key if is_shared else key.meant_by(owner), sites_of(groups[owner]))
-        for owner in definitions
-    }
+    return compact(
+        {
+            owner: Meaning(key if is_shared else key.meant_by(owner), sites_of(groups[owner]))
+            for owner in definitions
+        }
+    )
 
 
 def _resolved(

@@ -7,10 +7,11 @@ from dataclasses import replace
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.composition import Composition
+from constellation.traefik.document import Body
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.elements import Instance
 from constellation.traefik.last_good import LastGood
-from constellation.traefik.settling import Phase, Settling, SettlingPolicy
+from constellation.traefik.settling import Phase, Routed, Settling, SettlingPolicy
 
 BUILDS_LONG_SERVICES = 300  # a full build takes about 0.1 s
 
@@ -35,13 +36,23 @@ class TraefikProvider:
     ) -> None:
         self.view = ClusterView()
         self.configuration: DynamicConfiguration | None = None
-        self.body = last_good.body if last_good else None  # None: answer 503
+        self._served = last_good.body if last_good else None
         self._policy = SettlingPolicy(settings.settle_s, settings.alone_s, expects_others)
         self._builder = ConfigurationBuilder(settings=settings, domain=domain)
-        self._routed = last_good.routed if last_good else frozenset[Instance]()
+        self._routed: Routed = last_good.routed if last_good else frozenset[Instance]()
         self._settling = Settling(self._policy, self._routed)
         self._is_stale = False
         self._is_anew = False  # a snapshot arrived that no build has used yet
+
+    @property
+    def body(self) -> bytes | None:
+        """The body that Traefik gets; None: answer 503."""
+        return bytes(self._served) if self._served is not None else None
+
+    @property
+    def served(self) -> Body | None:
+        """The same, whose pieces need not be joined."""
+        return self._served
 
     @property
     def phase(self) -> Phase:
@@ -88,9 +99,9 @@ class TraefikProvider:
             self.build()
         assert self.configuration is not None
         self._settling = self._settling.step(self.view, self.configuration.routed, now_s)
-        if self.phase is not Phase.SETTLED or self.body == self.configuration.body:
+        if self.phase is not Phase.SETTLED or self._served == self.configuration.content:
             return False
-        self.body = self.configuration.body
+        self._served = self.configuration.content
         self._routed = self.configuration.routed
         return True
 
@@ -110,6 +121,6 @@ class TraefikProvider:
 
     def last_good(self, now_utc_s: float) -> LastGood | None:
         """Return the body to keep for a restart; None until this node has settled."""
-        if self.phase is not Phase.SETTLED or self.body is None:
+        if self.phase is not Phase.SETTLED or self._served is None:
             return None
-        return LastGood(self.body, self._routed, now_utc_s)
+        return LastGood(self._served, self._routed, now_utc_s)

@@ -7,8 +7,7 @@ of requests, and nobody sees its answers, so it is not followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from constellation.traefik.composition import Composition
 from constellation.traefik.document import Document
@@ -20,25 +19,26 @@ PROTOCOLS: tuple[Protocol, ...] = ("http", "tcp", "udp")
 
 def leaves(document: Document, protocol: Protocol, names: Iterable[str]) -> Iterator[ElementKey]:
     """Yield the load balancers to which requests for the services `names` may go, each once."""
-    services = document.section(protocol, "services")
     waiting, seen = [*names], set[str]()
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
         seen.add(name)
-        config = services.get(name)
-        if config is None:
-            continue  # of another provider
-        chosen = [*_chosen(config)]
-        waiting += chosen
         key = document.key_of(protocol, "services", name)
-        if not chosen and key is not None:
+        if key is None:
+            continue  # of another provider
+        chosen = [*_chosen(document, key)]
+        waiting += chosen
+        if not chosen:
             yield key
 
 
-def _chosen(config: Mapping[str, Any]) -> Iterator[str]:
+def _chosen(document: Document, key: ElementKey) -> Iterator[str]:
     """Yield the services among which one chooses."""
+    if document.begins_with(key, "loadBalancer"):
+        return  # nearly always, and not worth decoding
+    config = document.config_of(key.protocol, key.section, key.body_name) or {}
     if "failover" in config:
         yield config["failover"]["service"]
         yield config["failover"].get("fallback", "")

@@ -32,19 +32,20 @@ def routers(composition: Composition, work: Work) -> None:
 
 def common(composition: Composition, work: Work) -> None:
     """Routers -> the middlewares that all HTTP routers share; a placeholder in an empty body."""
-    if composition.document.section("http", "routers"):
-        composition.put(COMMON, common_parts(composition.settings))
-        return
-    composition.put(COMMON, {})
-    if not composition.document:
-        composition.put(COMMON, NOTHING)
+    if composition.document.count("http", "routers"):
+        parts = common_parts(composition.settings)
+    else:
+        composition.put(COMMON, {})
+        parts = {} if composition.document else NOTHING
+    if composition.parts_of(COMMON) != tuple(parts):
+        composition.put(COMMON, parts)
 
 
 def _compose(composition: Composition, key: ElementKey) -> None:
     made: dict[Owner, Parts] = {}
     rejected: list[Rejection] = []
-    needs: frozenset[ElementKey] = frozenset()
-    for owner, group in _groups(key, composition.contributions_to(key)).items():
+    needs: set[ElementKey] = set()
+    for owner, group in _groups(key, composition.contributions.to(key)).items():
         winner = winner_of(key, group)
         assert isinstance(winner.element, Router)
         rejected += conflicts(key, group, winner)
@@ -94,12 +95,12 @@ class _Router:
             composition.find_middleware(key.protocol, name, of) for name, of in named
         ]
 
-    def needs(self) -> frozenset[ElementKey]:
+    def needs(self) -> set[ElementKey]:
         """Return everything that the router depends on."""
         protocol = self._key.protocol
         named = [ElementKey(protocol, "services", self._router.service)]
         named += [ElementKey(protocol, "middlewares", name) for name, _ in self._named]
-        return self._composition.needs_of(named)
+        return self._composition.needs_of(named, self._owner.owner)
 
     def missing(self) -> list[tuple[str, str]]:
         """Return each option with a missing reference, and the reason."""

@@ -17,7 +17,8 @@ from constellation.traefik.work import Work
 
 def ingress(composition: Composition, work: Work) -> None:
     """Addresses of the peers -> the router for passed-on requests that no other router takes."""
-    composition.put(NOT_HERE, not_here_parts(composition.settings, work.places))
+    if work.places_changed:
+        composition.put(NOT_HERE, not_here_parts(composition.settings, work.places))
 
 
 def services(composition: Composition, work: Work) -> None:
@@ -28,23 +29,23 @@ def services(composition: Composition, work: Work) -> None:
     """
     changed = []
     for key in work.keys("services"):
-        before, groups = composition.regroup(key, work.states)
+        before = composition.meanings.get(key, _NOTHING)
         faces = {
-            group.key: made.face
-            for group in before
-            if (made := composition.services.pop(group.key, None))
+            meant: made.face
+            for meant in {meaning.key for meaning in before.values()}
+            if (made := composition.services.pop(meant, None))
         }
-        faces_after = _compose(composition, key, groups, work)
-        is_same = groups is before or (
-            len(groups) == len(before) and _meanings(groups) == _meanings(before)
-        )
-        if not is_same or faces_after != faces:
+        groups = composition.groups(key, work.states)
+        meanings = _meanings(groups)
+        if _compose(composition, key, groups, work) != faces or meanings != before:
             changed.append(key)
-        if not is_same:
-            composition.meanings.pop(key, None)
-            if groups:
-                composition.meanings[key] = _meanings(groups)
+        composition.meanings[key] = meanings
+        if not meanings:
+            del composition.meanings[key]
     work.add(composition.graph.affected_by(changed))
+
+
+_NOTHING: Mapping[Owner, Meaning] = {}
 
 
 def _meanings(groups: Sequence[Group]) -> Mapping[Owner, Meaning]:
@@ -67,7 +68,7 @@ def _compose(
         assert isinstance(service, Service)
         found = backends(group.key, group.members, work.states, work.places)
         rejected += (*found.rejected, *group.rejected)
-        routed += (backend.instance for backend in found.serving)
+        routed += [backend.instance for backend in found.all if not backend.left_out]
         if not found.exist:
             continue  # none of them can be reached
         made = service_parts(group.key, service.config, found, settings, work.places)
@@ -83,6 +84,6 @@ def _compose(
         )
         faces[group.key] = face
         composition.services[group.key] = ComposedService(found, face)
-    composition.set_routed(key, frozenset(routed))
+    composition.routed.replace(key, tuple(dict.fromkeys(routed)))
     composition.put(key, parts, tuple(rejected))
     return faces

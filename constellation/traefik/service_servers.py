@@ -71,7 +71,9 @@ class Backends:
     @property
     def serving(self) -> tuple[Backend, ...]:
         """The instances that get requests, by address."""
-        serving = [backend for backend in self.all if not backend.left_out]
+        serving = tuple([backend for backend in self.all if not backend.left_out])
+        if len(serving) <= 1:  # nearly always
+            return serving
         return tuple(sorted(serving, key=lambda one: (one.address, one.instance)))
 
 

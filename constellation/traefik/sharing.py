@@ -27,6 +27,7 @@ from constellation.traefik.merging import by_owner, conflicts, sites_of, winner_
 from constellation.traefik.owners import is_named, twin_of
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.service_servers import States
+from constellation.traefik.small import OneItem, compact
 
 
 class Meaning(NamedTuple):
@@ -87,18 +88,21 @@ _NO_SITES: frozenset[Site] = frozenset()
 
 def _apart(by: _Owners, states: States) -> list[_Owners]:
     """Return the owners that share the name, by group."""
-    groups: list[tuple[set[Site], _Owners]] = []
+    first_at: dict[Site, Owner] = {}
+    joined = {owner: owner for owner in by}  # each with another one of its group, or itself
+
+    def root(owner: Owner) -> Owner:
+        while (other := joined[owner]) != owner:
+            joined[owner] = owner = joined[other]  # so that the way is shorter next time
+        return owner
+
     for owner, own in by.items():
-        sites, joined = {*sites_of(own), *_twins(own, states)}, {owner: own}
-        others = []
-        for other in groups:
-            if sites & other[0]:
-                sites |= other[0]
-                joined |= other[1]
-            else:
-                others.append(other)
-        groups = [*others, (sites, joined)]
-    return [owners for _, owners in groups]
+        for site in {*sites_of(own), *_twins(own, states)}:
+            joined[root(owner)] = root(first_at.setdefault(site, owner))
+    groups: dict[Owner, _Owners] = {}
+    for owner, own in by.items():
+        groups.setdefault(root(owner), {})[owner] = own
+    return [*groups.values()]
 
 
 def _twins(own: Iterable[Contribution], states: States) -> Iterator[Site]:
@@ -119,7 +123,7 @@ def _alone(written: ElementKey, one: Contribution) -> Group:
     owner, stack, is_disputed = one.author
     key = written.meant_by(Owner("", "", stack) if stack else owner, is_plain=True)
     sites = frozenset([(stack, one.instance.node)]) if stack else _NO_SITES
-    meanings = {owner: Meaning(key, sites, is_disputed)}
+    meanings = OneItem(owner, Meaning(key, sites, is_disputed))
     routed = (one.instance,) if _is_routed(one.element) else ()
     return Group(key, (one,), meanings, one, Whose(owner, sites), (), routed)
 
@@ -129,10 +133,12 @@ def _group(written: ElementKey, owners: _Owners, stack: str, *, is_plain: bool) 
     owner = Owner("", "", stack) if stack else min(owners)
     key = written.meant_by(owner, is_plain=is_plain)
     members = [one for own in owners.values() for one in own]
-    meanings = {
-        owner: Meaning(key, sites_of(own), own[0].author.is_disputed)
-        for owner, own in owners.items()
-    }
+    meanings = compact(
+        {
+            owner: Meaning(key, sites_of(own), own[0].author.is_disputed)
+            for owner, own in owners.items()
+        }
+    )
     winner, rejected = members[0], []
     if len(members) > 1:
         members.sort(key=lambda one: one.instance)

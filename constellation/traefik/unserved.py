@@ -27,9 +27,9 @@ def unserved(
     served, left_out = _reached(composition, view)
     reasons = _reasons(rejected)
     wanting: set[Instance] = set()
-    for key, found in composition.contributions.items():
+    for key in composition.contributions:
         if key.section == "routers":
-            wanting.update(found)
+            wanting.update(composition.contributions.instances(key))
     rows = []
     for service, instances in view.services.items():
         for (node, name), state in instances.items():
@@ -66,9 +66,8 @@ def _behind_routers(composition: Composition) -> Iterator[Backend]:
     for protocol in PROTOCOLS:
         names = {
             str(config["service"])
-            for name, config in document.section(protocol, "routers").items()
-            if (key := document.key_of(protocol, "routers", name)) is not None
-            and key.origin.writer != AGENT.writer
+            for key, config in composition.routers.items()
+            if key.protocol == protocol and key.origin.writer != AGENT.writer
         }
         keys = {key._replace(variant="") for key in leaves(document, protocol, names)}
         for key in keys:

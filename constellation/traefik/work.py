@@ -12,12 +12,21 @@ from constellation.traefik.service_servers import States
 class Work:
     """The keys to compose again, and the state of the cluster to compose them from.
 
-    A pass adds the keys that depend on its changes, for later passes.
+    A pass adds the keys that depend on its changes, for later passes.  `places_changed`: those of
+    the last run were others.
     """
 
-    def __init__(self, dirty: Iterable[ElementKey], states: States, places: Places) -> None:
+    def __init__(
+        self,
+        dirty: Iterable[ElementKey],
+        states: States,
+        places: Places,
+        *,
+        places_changed: bool,
+    ) -> None:
         self.states = states
         self.places = places
+        self.places_changed = places_changed
         self._keys: dict[Section, set[ElementKey]] = {
             "services": set(),
             "middlewares": set(),

@@ -13,6 +13,7 @@ from struct import error as StructError  # noqa: N812 - a class with a lower-cas
 from constellation.errors import WireError
 from constellation.transport.address import TEXT_BYTES_MAX, ActorRef
 
+OURS = b"\x01"  # before a payload that is one of our messages, as `constellation.wire` encodes it
 _LENGTHS = Struct(">BB")
 
 

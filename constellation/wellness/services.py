@@ -41,9 +41,19 @@ def is_wanted(view: ClusterView, node: str, state: ServiceState) -> bool:
 
 
 def is_down(view: ClusterView, service: str) -> bool:
-    """Return whether a service should run somewhere and no instance can take requests."""
-    wanted = any(is_wanted(view, one.node, state) for one, state in view.services[service].items())
+    """Return whether a service should run somewhere and no instance can take requests.
+
+    A static service whose first checks are not concluded is neither up nor down.
+    """
+    wanted = any(
+        is_wanted(view, one.node, state) and not _is_unjudged(view, one.node, state)
+        for one, state in view.services[service].items()
+    )
     return wanted and not view.routable(service)
+
+
+def _is_unjudged(view: ClusterView, node: str, state: ServiceState) -> bool:
+    return state.source == "static" and state.health == "starting" and view.is_living(node)
 
 
 def why_not_routable(view: ClusterView, node: str, state: ServiceState) -> str:

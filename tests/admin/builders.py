@@ -11,15 +11,14 @@ from constellation.cluster_view import ClusterView
 from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from messages.admin import (
-    NodesReport,
     NodeStatus,
     PartReported,
     PartState,
-    ServicesReport,
     StatusReport,
 )
 from messages.gossip import ClusterMember, MemberState, NamedNodeState, NodeServiceState, NodeState
 from messages.lifecycle import ActorState, ActorStatus
+from messages.listings import NodesReport, ServicesReport
 from messages.monitor import Endpoint, Health, ServiceState
 from tests.traefik.builders import view
 
@@ -55,9 +54,8 @@ def said(node: str, address: str = "10.0.0.1", **fields: Any) -> NamedNodeState:
 def service(
     service: str, node: str, health: Health = "healthy", reason: str = "", **fields: Any
 ) -> NodeServiceState:
-    state = ServiceState(
-        service=service, health=health, reason=reason, source="docker", instance="c1", **fields
-    )
+    known: dict[str, Any] = {"source": "docker", "instance": "c1"}
+    state = ServiceState(service=service, health=health, reason=reason, **{**known, **fields})
     return NodeServiceState(node=node, state=state)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -64,14 +63,10 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> Agent:
 
 
 @pytest.fixture
-def run(
-    agent: Agent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ran]:
+def run(agent: Agent, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     def run(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["constellation", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
+        code = cli.run(arguments)
         out, err = capsys.readouterr()
-        return Ran(int(ended.value.code or 0), out, err)
+        return Ran(code, out, err)
 
     return run

@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 
 from constellation import __version__
-from messages.admin import (
+from messages.admin import NodeStatusRequest, PartState
+from messages.events import ChangeReported, EventsRequest
+from messages.gossip import ClusterChanged, ClusterSubscribe, RecordPublish
+from messages.listings import (
     NodesReport,
     NodesRequest,
-    NodeStatusRequest,
-    PartState,
     ServicesReport,
     ServicesRequest,
 )
-from messages.events import ChangeReported, EventsRequest
-from messages.gossip import ClusterChanged, ClusterSubscribe, RecordPublish
 from messages.operator import RequestRefused
 from tests.admin.builders import members, part
 from tests.admin.started_admin import Admin

@@ -8,15 +8,14 @@ from thespian.actors import ActorAddress
 from constellation import __version__
 from constellation.transport.address import ActorRef
 from messages.admin import (
-    NodesRequest,
     NodeStatus,
     NodeStatusRequest,
     PartReported,
-    ServicesRequest,
     StatusReport,
     StatusRequest,
 )
 from messages.lifecycle import SupervisorStatus, SupervisorStatusRequest
+from messages.listings import NodesRequest, ServicesRequest
 from messages.operator import RequestRefused
 from tests.admin.builders import actor, members, part, said, status
 from tests.admin.started_admin import BETA, GAMMA, OWN_ACTORS, Admin

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 
 import pytest
-import typer
 
 from constellation.cli import main as cli
+from constellation.cli.usage import Command, below
 from constellation.errors import AdapterError
 from constellation.registry import ACTORS, ActorSpec, load
-from messages.admin import (
+from messages.admin import StatusReport, StatusRequest
+from messages.base import Message
+from messages.gossip import GossipLeft
+from messages.listings import (
     NodesReport,
     NodesRequest,
     ServicesReport,
     ServicesRequest,
-    StatusReport,
-    StatusRequest,
 )
-from messages.base import Message
-from messages.gossip import GossipLeft
 from messages.operator import RequestRefused
 from tests.admin.builders import (
     cluster_in_trouble,
@@ -155,18 +155,20 @@ def test_escape_sequences_in_errors_are_not_printed(agent: Agent, run: Run) -> N
 # Commands.
 
 
-def names_of(app: typer.Typer) -> set[str]:
-    group = typer.main.get_command(app)
-    assert isinstance(group, typer.core.TyperGroup)
-    return set(group.commands)
-
-
 @pytest.mark.parametrize(
     "spec", [spec for spec in ACTORS if spec.commands], ids=lambda spec: spec.name
 )
 def test_commands_named_in_the_registry_are_part_of_the_program(spec: ActorSpec) -> None:
-    brought = typer.Typer(callback=lambda: None)
-    load(spec.commands)(brought)
+    assert set(load(spec.commands)) <= set(cli.all_commands())
 
-    assert names_of(brought)
-    assert names_of(brought) <= names_of(cli.app)
+
+@pytest.mark.parametrize("command", cli.all_commands(), ids=lambda command: command.name)
+def test_function_of_a_command_takes_what_the_manual_declares(command: Command) -> None:
+    if not command.run:  # a group
+        assert [*below(cli.all_commands(), command)]
+        return
+    taken = inspect.signature(load(command.run)).parameters
+    arguments = {one.parameter for one in command.arguments}
+    required = {name for name, one in taken.items() if one.default is one.empty}
+    assert set(taken) == arguments | {one.parameter for one in command.options}
+    assert required == arguments

@@ -87,8 +87,8 @@ def test_refusal_is_one_line_and_exit_code_1(agent: Agent, run: Run, command: st
             ["cordon", "beta", "--reason", "x" * 201],
             "the reason has 201 characters; the limit is 200",
         ),
-        (["cordon"], "see --help"),
-        (["uncordon", "beta", "--reason", "x"], "see --help"),
+        (["cordon"], "--help"),
+        (["uncordon", "beta", "--reason", "x"], "--help"),
     ],
 )
 def test_wrong_usage_is_one_line_and_the_agent_is_not_asked(

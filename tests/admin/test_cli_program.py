@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.admin.answering import answering
+from tests.admin.builders import cluster_in_trouble, nodes_report
+from tests.admin.conftest import KEY
+
 ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = pytest.mark.slow
@@ -60,20 +64,54 @@ def test_closed_output_does_not_change_the_exit_code() -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_help_names_the_exit_codes_and_loads_nothing_heavy() -> None:
-    script = (
-        "import atexit, json, sys\n"
-        "atexit.register(lambda: sys.stderr.write(json.dumps(sorted(sys.modules))))\n"
-        "sys.argv = ['constellation', '--help']\n"
-        "from constellation.cli.main import main; main()"
-    )
+# What a command must not load: each costs it a tenth of a second or more.
+HEAVY = {"aiohttp", "asyncio", "attr", "cryptography", "docker", "logging", "prometheus_client"}
+HEAVY |= {"structlog", "thespian", "typer", "uvloop", "yaml"}
+# All settings, with the cores whose limits they name, and what belongs to other features.
+NOT_OF_NODES = {"constellation.settings.agent", "constellation.monitor.inventory"}
+NOT_OF_NODES |= {"actors.shell", "constellation.cli.keys", "messages.keyring", "messages.routes"}
 
+
+def loaded_by(*arguments: str) -> tuple[subprocess.CompletedProcess[str], set[str]]:
+    """Run the program; return how it ended, and the modules that it had loaded by then."""
+    script = (
+        "import json, sys\n"
+        "from constellation.cli.main import run\n"
+        "code = run(sys.argv[1:])\n"
+        "sys.stderr.write('\\n' + json.dumps(sorted(sys.modules)))\n"
+        "sys.exit(code)"
+    )
     ran = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=30,
+        [sys.executable, "-c", script, *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=30,
     )  # fmt: skip
+    return ran, set(json.loads(ran.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["keys", "rotate", "-h"]], ids=" ".join)
+def test_help_loads_nothing_but_the_manual(arguments: list[str]) -> None:
+    ran, modules = loaded_by(*arguments)
+
+    assert ran.returncode == 0
+    assert {one.partition(".")[0] for one in modules} & (HEAVY | {"rich", "pydantic"}) == set()
+
+
+def test_nodes_loads_only_what_it_needs(tmp_path: Path) -> None:
+    report = nodes_report(cluster_in_trouble(), {})
+    with answering(KEY.encode(), report) as address:
+        config = tmp_path / "agent.toml"
+        config.write_text(f'bind_address = "{address}"\ncluster_key = "{KEY}"\n')
+        config.chmod(0o600)
+        ran, modules = loaded_by("--config", str(config), "nodes")
+
+    assert (ran.returncode, ran.stderr.splitlines()[:-1]) == (2, [""])
+    assert "alpha" in ran.stdout
+    assert {one.partition(".")[0] for one in modules} & HEAVY == set()
+    assert modules & NOT_OF_NODES == set()
+
+
+def test_help_names_the_exit_codes() -> None:
+    said = program("--help", stdout=subprocess.PIPE).stdout
 
     for line in ("0  all is well", "1  not answered", "2  answered, and something is degraded"):
-        assert line in ran.stdout
-    loaded = {name.partition(".")[0] for name in json.loads(ran.stderr)}
-    assert loaded & {"rich", "thespian", "docker", "aiohttp", "cryptography", "yaml"} == set()
+        assert line in said

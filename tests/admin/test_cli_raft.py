@@ -132,7 +132,7 @@ def test_wrong_usage_is_one_line(run: Run, words: list[str]) -> None:
     ran = run(*words)
 
     assert ran.code == 1
-    assert "see --help" in ran.line
+    assert "--help" in ran.line
 
 
 def test_escape_sequences_in_an_outcome_are_not_printed(agent: Agent, run: Run) -> None:

@@ -9,15 +9,17 @@ import pytest
 from constellation.admin.documents import document
 from messages.admin import (
     CordonReport,
-    NodeRow,
-    NodesReport,
     NodeStatus,
-    ServiceRow,
-    ServicesReport,
     StatusReport,
 )
 from messages.base import Message
 from messages.events import EventRow
+from messages.listings import (
+    NodeRow,
+    NodesReport,
+    ServiceRow,
+    ServicesReport,
+)
 from messages.raft_member import RaftOrderDone
 from messages.raft_reports import (
     HeldLease,

@@ -18,7 +18,9 @@ from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
 from constellation.transport.session import greeting
 from messages.admin import StatusRequest
+from messages.operator import ActorAbsent, RequestRefused
 from rigs.loopback import loopback_addresses
+from tests.admin.answering import answering
 
 KEY = b"k" * 32
 
@@ -100,6 +102,24 @@ def test_agent_with_other_settings_is_named_where_none_answers(others: list[str]
     said = why_not(settings)
     assert "but an agent runs on this host: beta (process 7, user root), with other" in said
     assert "use its settings: constellation --config FILE ..., as its user or as root" in said
+
+
+@pytest.mark.case("O10")
+def test_request_is_sent_again_until_the_agent_has_started() -> None:
+    report = RequestRefused(what="nothing to say", why="it has just started", fix="ask again")
+    with answering(KEY, ActorAbsent(), ActorAbsent(), report) as address:
+        settings = Settings(node_name="alpha", data_dir="/nonexistent", bind_address=address)
+
+        assert ask_agent(settings, KEY, StatusRequest(), timeout_s=5) == report
+
+
+@pytest.mark.case("O10")
+def test_agent_whose_admin_actor_does_not_start_is_not_taken_for_a_silent_one() -> None:
+    with answering(KEY, ActorAbsent()) as address:
+        settings = Settings(node_name="alpha", data_dir="/nonexistent", bind_address=address)
+
+        with pytest.raises(AdapterError, match="does not answer operators yet"):
+            ask_agent(settings, KEY, StatusRequest(), timeout_s=0.3)
 
 
 def test_agents_are_found_by_the_title_of_their_first_process(tmp_path: Path) -> None:

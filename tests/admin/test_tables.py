@@ -15,8 +15,8 @@ from constellation.admin.raft_tables import leases_text, raft_text
 from constellation.admin.route_tables import explain_text, rejected_text
 from constellation.admin.tables import nodes_text, render, services_text, status_text
 from constellation.cluster_view import ClusterView
-from messages.admin import NodesReport, ServicesReport
 from messages.leases import LeaseTableState
+from messages.listings import NodesReport, ServicesReport
 from messages.raft_member import RaftStatus
 from tests.admin.builders import (
     AGES_S,

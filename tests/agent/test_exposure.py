@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[Agent]:
-    with agents(tmp_path, 1, settings={"metrics_interval_s": 0.2}) as (made,):
+    with agents(tmp_path, 1) as (made,):
         yield made
 
 

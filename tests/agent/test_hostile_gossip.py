@@ -87,8 +87,7 @@ class Lab:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     watched = {"static_services": [{"name": "web", "address": "127.0.0.1:9"}]}
-    quick = {**watched, "metrics_interval_s": 0.2}
-    with agents(tmp_path_factory.mktemp("hostile"), 3, settings=quick) as nodes:
+    with agents(tmp_path_factory.mktemp("hostile"), 3, settings=watched) as nodes:
         made = Lab(nodes)
         with made.udp:
             yield made

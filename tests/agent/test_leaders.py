@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from actors.node_life import convention_leaders
-from constellation.settings.agent import ActorSettings, Settings
+from constellation.settings.agent import Settings
 from constellation.settings.gossip import GossipSettings
+from constellation.settings.node import ActorSettings
 
 
 def leaders(seeds: tuple[str, ...] = (), named: tuple[str, ...] = ()) -> list[str]:

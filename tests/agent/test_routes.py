@@ -229,5 +229,5 @@ def test_prometheus_scrapes_every_actor_process(rig: Rig, tmp_path: Path) -> Non
         found = {row["metric"]["actor"] for row in server.query("process_start_time_seconds")}
 
     assert found >= {
-        "gossip", "http", "light", "monitors-1", "raft", "services", "supervisor",
+        "gossip", "http", "leases", "light", "raft", "supervisor",
     }  # fmt: skip

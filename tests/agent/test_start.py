@@ -22,12 +22,14 @@ from actors.transport.process import running_processes, start_time_ticks, write_
 from constellation import __version__
 from rigs.agents import ROOT, Agent, agents
 from rigs.fixtures import MakeHosts
-from rigs.processes import Process, wait_until
+from rigs.processes import Process, wait_until, wakeups
 from rigs.prometheus import check_metrics
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 STOP_S = 5.0
+IDLE_S = 1.5
+WAKEUPS_PER_S_MAX = 60.0  # of all processes; an actor that asks ten times a second has ten alone
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
     web = {"name": "web", "address": "127.0.0.1:9", "check": "tcp"}
     with agents(tmp_path, 1, settings={"static_services": [web]}) as made:
         made[0].wait_for_members(alive=1)
-        wait_until(lambda: made[0].process_id_of("monitors-1"), timeout_s=5, what="the monitor")
+        wait_until(lambda: made[0].process_id_of("services"), timeout_s=5, what="the monitor")
         yield made[0]
 
 
@@ -181,6 +183,23 @@ def test_check_validates_settings_without_starting(agent: Agent) -> None:
 
     assert (checked.returncode, checked.stderr) == (0, "")
     assert agent.name in checked.stdout
+
+
+def test_agent_to_which_nothing_happens_wakes_seldom(agent: Agent) -> None:
+    def wakeups_per_s() -> float:
+        process_ids, began_s = agent.process_ids(), time.monotonic()
+        before = wakeups(process_ids)
+        time.sleep(IDLE_S)
+        return (wakeups(process_ids) - before) / (time.monotonic() - began_s)
+
+    rates: list[float] = []
+
+    def is_idle() -> bool:
+        rates.append(wakeups_per_s())
+        return rates[-1] < WAKEUPS_PER_S_MAX
+
+    # The first moments of a life are not idle: routes settle, and the leases are acquired.
+    wait_until(is_idle, timeout_s=12 * IDLE_S, what=lambda: f"idle: {rates} wakeups a second")
 
 
 @pytest.mark.needs("prometheus")

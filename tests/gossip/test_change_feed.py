@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from random import Random
 
-from constellation.cluster_view import ClusterView
+import pytest
+
+from constellation.cluster_view import ClusterView, InstanceId
 from constellation.gossip import packets
+from constellation.gossip.change_feed import limited
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
 from constellation.gossip.node_meta import pack_meta
 from constellation.gossip.packets import Alive
 from constellation.gossip.policy import PLAIN_VERSIONS, GossipPolicy, StatePolicy
 from constellation.gossip.record_codec import pack_records, sign_record
-from messages.gossip import ClusterChanged, MemberEvent, NodeState, StateRecord
+from messages.gossip import (
+    ClusterChanged,
+    MemberEvent,
+    NodeState,
+    RecordPublish,
+    RecordWithdraw,
+    ServicesScope,
+    StateRecord,
+)
+from messages.monitor import ServiceState
 from tests.identities import identity_of
 
 ALPHA, BETA = Address("10.0.0.1", 7946), Address("10.0.0.2", 7946)
@@ -102,3 +114,48 @@ def test_event_is_reported_once() -> None:
     assert reader.node.take_changes(13.0).events == (
         MemberEvent(kind="update", node="beta", ago_s=2.0),
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "before", "after"),
+    [
+        ("all", {("alpha", "web"), ("beta", "api")}, {("alpha", "db")}),
+        ("own", {("alpha", "web")}, {("alpha", "db")}),
+        ("none", set(), set()),
+    ],
+)
+def test_a_reader_sees_the_services_that_it_needs_and_misses_no_version(
+    scope: ServicesScope, before: set[InstanceId], after: set[InstanceId]
+) -> None:
+    reader = Reader()
+    node, view = reader.node, ClusterView().apply(limited(reader.node.snapshot(0.0), scope))
+    reader.receive_claim(1, STATE, 1.0)
+    receive_service_of_beta(node, 1, of("api"))
+    node.publish(RecordPublish(service_states=(of("web"),)), 1.0)
+    view = view.apply(limited(node.take_changes(1.0), scope))
+    assert set(view.service_of) == before
+
+    receive_service_of_beta(node, 2, None)
+    view = view.apply(limited(node.take_changes(2.0), scope))
+    node.withdraw(RecordWithdraw(kind="service", key="web"), 3.0)
+    node.publish(RecordPublish(service_states=(of("db"),)), 3.0)
+    view = view.apply(limited(node.take_changes(3.0), scope))
+
+    assert not view.gap
+    assert set(view.service_of) == after
+    whole = ClusterView().apply(node.snapshot(3.0))
+    assert (view.version, view.nodes) == (whole.version, whole.nodes)
+    assert view.members.keys() == whole.members.keys()
+    assert ClusterView().apply(limited(node.snapshot(3.0), scope)).service_of == view.service_of
+
+
+def of(service: str) -> ServiceState:
+    return ServiceState(service=service, health="healthy", source="static", instance="x")
+
+
+def receive_service_of_beta(node: GossipNode, counter: int, state: ServiceState | None) -> None:
+    record = StateRecord(
+        kind="service", node="beta", key="api", incarnation=1, counter=counter, service_state=state
+    )
+    signed = sign_record(record, identity_of("beta"))
+    node.on_user_stream(pack_records([signed.encoded]), 1.0)

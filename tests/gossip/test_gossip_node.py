@@ -11,7 +11,7 @@ from constellation.gossip import packets
 from constellation.gossip.fields import pack_map
 from constellation.gossip.gossip_node import MERGE_BATCH_MAX, GossipNode
 from constellation.gossip.member import Address
-from constellation.gossip.outbox import SendStream
+from constellation.gossip.outbox import Effect, SendDatagram, SendStream
 from constellation.gossip.packets import Ping
 from constellation.gossip.policy import GossipPolicy
 from constellation.gossip.record_codec import pack_records, sign_record, unpack_records
@@ -132,3 +132,58 @@ def test_no_shell_or_adapter_reaches_through_the_node_into_its_parts() -> None:
         for number, line in enumerate(file.read_text().splitlines(), 1)
         if INSIDE.search(line)
     ] == []
+
+
+def run_until(node: GossipNode, now_s: float, end_s: float) -> list[tuple[float, Effect]]:
+    """Call the node at its deadlines; return its effects, each with its time."""
+    done: list[tuple[float, Effect]] = []
+    while (due_s := node.next_due_s) is not None and due_s < end_s:
+        now_s = max(now_s, due_s)
+        done += [(now_s, effect) for effect in node.on_time(now_s)]
+    return done
+
+
+def is_told(effect: Effect, name: bytes) -> bool:
+    """Return whether it sends the record of that service to a member."""
+    return isinstance(effect, SendDatagram) and name in b"".join(effect.parts)
+
+
+def test_node_that_is_alone_is_called_for_its_probes_and_for_little_else() -> None:
+    alone, calls = node_of("alpha", "10.0.0.1"), 0
+    alone.start(0.0)
+    publish(alone, 3)  # news that nobody can hear
+    while (due_s := alone.next_due_s) is not None and due_s < 120.0:
+        alone.on_time(due_s)
+        calls += 1
+
+    policy = GossipPolicy().swim
+    regular = 120.0 / policy.probe_interval_s + 120.0 / policy.rejoin_interval_s
+    assert calls <= regular + 120.0 / policy.push_pull_interval_s + 6
+
+
+def test_news_from_before_is_told_to_the_first_member_that_comes_within_two_rounds() -> None:
+    alpha, beta = node_of("alpha", "10.0.0.1"), node_of("beta", "10.0.0.2")
+    alpha.start(0.0)
+    publish(alpha, 1)
+    run_until(alpha, 0.0, 50.0)
+
+    # Beta's request says that it has none of alpha's records, and so does not bring them.
+    alpha.on_push_pull_request(beta.push_pull_request(alpha.address, join=True), 50.0)
+    alpha.on_packet(packets.encode(Ping(1, "alpha")), beta.address, 50.0)
+    told = run_until(alpha, 50.0, 52.0)
+
+    first_s = min(at_s for at_s, one in told if is_told(one, b"web0"))
+    assert first_s <= 50.0 + 2 * GossipPolicy().swim.gossip_interval_s
+
+
+def test_record_that_is_published_later_is_told_at_once_although_there_were_no_rounds() -> None:
+    alpha, beta = node_of("alpha", "10.0.0.1"), node_of("beta", "10.0.0.2")
+    alpha.start(0.0)
+    alpha.on_push_pull_request(beta.push_pull_request(alpha.address, join=True), 1.0)
+    alpha.on_packet(packets.encode(Ping(1, "alpha")), beta.address, 1.0)
+    run_until(alpha, 1.0, 3.0)  # all that was to be told then
+
+    alpha.publish(RecordPublish(service_states=(service(7),)), 3.0)
+    told = run_until(alpha, 3.0, 3.0 + GossipPolicy().swim.gossip_interval_s)
+
+    assert any(is_told(one, b"web7") for _, one in told)

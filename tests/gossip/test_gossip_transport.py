@@ -1,8 +1,11 @@
-"""The sockets of a member: readers receive a record as soon as it arrives."""
+"""The sockets of a member: records reach readers at once; what counts as a refusal."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
@@ -12,7 +15,7 @@ from actors.adapters.gossip_transport import GossipTransport
 from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.member import Address
-from constellation.gossip.outbox import Effect
+from constellation.gossip.outbox import Effect, OpenTcpPing
 from constellation.gossip.policy import GossipPolicy, SwimPolicy
 from constellation.gossip.security import Keyring, derive_gossip_key
 from messages.gossip import RecordPublish
@@ -115,3 +118,48 @@ def test_timer_never_fires_before_something_is_due() -> None:
         runner.run(scenario())
 
     assert early == []
+
+
+@contextlib.contextmanager
+def overloaded(port: int) -> Iterator[None]:
+    """Listen on a port without accepting, with a queue that is full."""
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=0))
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(listening.getsockname())
+        yield
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("what", "of_target"),
+    [("refused", contextlib.nullcontext), ("silent", overloaded)],
+    ids=["port is closed", "queue is full"],
+)
+def test_only_a_closed_port_is_a_refusal(
+    what: str, of_target: Callable[[int], contextlib.AbstractContextManager[None]]
+) -> None:
+    async def outcome(port: int) -> str:
+        member, refused = Member("alpha", free_port("127.0.0.1")), asyncio.Event()
+
+        def on_refused(seq_no: int, now_s: float) -> list[Effect]:
+            assert seq_no == 7
+            refused.set()
+            return []
+
+        await member.start()
+        member.node.on_tcp_refused = on_refused  # type: ignore[method-assign]
+        deadline_s = asyncio.get_running_loop().time() + 0.3
+        ping = OpenTcpPing(Address("127.0.0.1", port), "beta", 7, deadline_s)
+        member.transport.perform([ping])
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(refused.wait(), 0.4)
+        await member.transport.close_sockets()
+        return "refused" if refused.is_set() else "silent"
+
+    target = free_port("127.0.0.1")
+    with of_target(target), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(outcome(target)) == what

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from actors.metrics_report import metrics_report
 from constellation.metrics import exposition
 from constellation.metrics.exposition import ReportBook, merge, render
+from constellation.metrics.scrape import Scrape
 from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -82,27 +83,50 @@ def test_names_that_prometheus_refuses_are_omitted() -> None:
     assert [metric.name for metric in merge([report("a", *bad)]) if metric.samples] == ["y"]
 
 
-def test_a_report_expires() -> None:
-    book = ReportBook(expiry_s=10.0)
-    book.add_report(report("gossip"), 0.0)
-    book.add_report(report("admin"), 5.0)
+def scraped(book: ReportBook, asked: set[str], *reports: MetricsReport) -> list[str]:
+    """Let these answer a scrape; return the actors that the book shows then."""
+    scrape = Scrape(1, asked)
+    for one in reports:
+        scrape.answered(one.model_copy(update={"number": 1}))
+    book.end(scrape)
+    return [one.actor for one in book.reports()]
 
-    assert [item.actor for item in book.reports(10.0)] == ["admin", "gossip"]
-    assert [item.actor for item in book.reports(11.0)] == ["admin"]
+
+def test_an_actor_that_does_not_answer_is_shown_with_its_last_values_until_it_is_gone() -> None:
+    book = ReportBook()
+    asked = {"gossip", "raft"}
+    assert scraped(book, asked, report("gossip"), report("raft", family("x"))) == sorted(asked)
+    assert not book.silent
+
+    assert scraped(book, asked, report("gossip", family("y"))) == sorted(asked)
+    assert book.silent == {"raft"}
+    assert [one.families[0].name for one in book.reports()] == ["y", "x"]
+
+    assert scraped(book, {"gossip"}, report("gossip")) == ["gossip"]
 
 
-def test_actors_beyond_the_limit_are_refused_until_others_expire(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_actors_that_only_their_parent_knows_are_waited_for_and_kept_while_it_is_silent() -> None:
+    parent = report("services").model_copy(update={"passed_on_to": ("monitor/web",), "number": 7})
+    scrape = Scrape(7, {"services"})
+    scrape.answered(parent)
+    assert scrape.silent == {"monitor/web"}
+    scrape.answered(report("monitor/web").model_copy(update={"number": 6}))  # to an earlier one
+    assert scrape.silent == {"monitor/web"}
+    scrape.answered(report("monitor/web").model_copy(update={"number": 7}))
+    assert not scrape.silent
+
+    book = ReportBook()
+    book.end(scrape)
+    assert scraped(book, {"services"}) == ["monitor/web", "services"]
+    assert book.silent == {"monitor/web", "services"}
+
+
+def test_actors_beyond_the_limit_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exposition, "ACTORS_MAX", 2)
-    book = ReportBook(expiry_s=10.0)
+    book = ReportBook()
 
-    accepted = [book.add_report(report(actor), 0.0) for actor in ("a", "b", "c", "a")]
-    assert accepted == [True, True, False, True]
-    assert [item.actor for item in book.reports(0.0)] == ["a", "b"]
-    assert book.add_report(report("c"), 11.0)
-
-    assert [item.actor for item in book.reports(11.0)] == ["c"]
+    assert scraped(book, {"a", "b", "c"}, *map(report, ("a", "b", "c"))) == ["a", "b"]
+    assert book.refused_count == 1
 
 
 NAMES = st.sampled_from(["x", "x_total", "y_seconds", "bad name", "", "\u00e9"])

@@ -45,7 +45,7 @@ def lab_of_two(**options: Any) -> tuple[Lab, str, str]:
 
 
 def state_of(seen: ServiceObservation) -> ServiceState:
-    fields = seen.model_dump(exclude={"running", "paused", "check", "detail"})
+    fields = seen.model_dump(exclude={"running", "paused", "check", "detail", "results_count"})
     return ServiceState.model_validate({**fields, "health": "healthy"})
 
 

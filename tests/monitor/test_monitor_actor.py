@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from actors.monitor import MonitorActor
@@ -109,14 +106,3 @@ def test_successor_of_a_dead_monitor_keeps_its_conclusion(monitor: Harness[Monit
     monitor.deliver(failing)
 
     assert [state.health for state in published(monitor)] == ["healthy"]
-
-
-def test_monitor_imports_neither_docker_nor_a_web_framework() -> None:
-    code = (
-        "import sys, actors.monitor; "
-        "print([name for name in ('docker', 'aiohttp', 'requests') if name in sys.modules])"
-    )
-
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-
-    assert result.stdout.decode().strip() == "[]"

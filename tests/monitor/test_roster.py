@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,8 +14,7 @@ from constellation.monitor.roster import (
     Effect,
     MonitorRoster,
 )
-from constellation.supervision.policy import WatchPolicy
-from constellation.supervision.process_effects import Create, End, EndHost, PingHost, Tell
+from constellation.supervision.process_effects import Create, End, Tell
 from constellation.supervision.restart import RestartPolicy
 from messages.gossip import ClusterChanged, NodeServiceState, RecordName, RecordWithdraw
 from messages.monitor import MonitorStop, ServicesObserved, ServiceState
@@ -27,7 +25,7 @@ WITHDRAW = Send("gossip", RecordWithdraw(kind="service", key="web"))
 
 
 def roster(**fields: Any) -> MonitorRoster:
-    return MonitorRoster(policy=WatchPolicy(), **fields)
+    return MonitorRoster(RestartPolicy(), **fields)
 
 
 def observed(
@@ -67,14 +65,27 @@ def test_unchanged_container_is_not_sent_again() -> None:
     assert running("web").observed(observed("web"), 1.0) == []
 
 
-def test_each_check_of_a_static_service_counts() -> None:
+def test_each_check_of_a_static_service_that_counts_is_told() -> None:
     watched = roster()
     watched.observed(observed("web", source="static", check="failing"), 0.0)
     watched.tick(0.0)
 
-    effects = watched.observed(observed("web", source="static", check="failing"), 1.0)
+    further = observed("web", source="static", check="failing", results_count=2)
+    effects = watched.observed(further, 1.0)
+    again = watched.observed(further, 2.0)
 
-    assert [type(effect) for effect in effects] == [Tell]
+    assert (effects, again) == ([Tell("web", further.observations[0])], [])
+
+
+def test_successor_of_a_monitor_is_told_the_last_observation() -> None:
+    watched = roster()
+    last = observed("web", source="static", check="failing", results_count=2)
+    watched.observed(observed("web", source="static", check="failing"), 0.0)
+    watched.tick(0.0)
+    watched.exited("web", 1.0)
+    assert watched.observed(last, 1.1) == []  # nobody runs who could be told
+
+    assert Tell("web", last.observations[0]) in watched.tick(2.0)
 
 
 def test_service_missing_from_a_complete_report_has_vanished() -> None:
@@ -136,7 +147,7 @@ def test_restarts_of_a_monitor_back_off_and_past_the_limit_are_slow() -> None:
         exited_at_s = now_s
         said += events(watched.exited("web", now_s))
         now_s = watched.entries["web"].due_at_s
-        assert Create("web", "monitors-1") in watched.tick(now_s)
+        assert Create("web") in watched.tick(now_s)
 
     assert said == ["monitor_exited"] * 10 + ["monitor_given_up"]
     assert now_s - exited_at_s == RestartPolicy().retry_min_s
@@ -179,7 +190,7 @@ def test_service_that_reappears_while_its_monitor_ends_gets_a_new_one() -> None:
     watched.exited("web", 1.3)
     effects = watched.tick(1.3)
 
-    assert effects == [Create("web", "monitors-1"), Tell("web", observed("web").observations[0])]
+    assert effects == [Create("web"), Tell("web", observed("web").observations[0])]
 
 
 def held(*states: ServiceState, snapshot: bool = True, version: int = 1) -> ClusterChanged:
@@ -225,7 +236,7 @@ class Story:
     """A roster, and the processes that its effects would have made."""
 
     def __init__(self) -> None:
-        self.roster = roster(monitors_per_host=2)
+        self.roster = roster()
         self.now_s = 0.0
         self.alive: set[str] = set()
         self.claims: set[tuple[str, str]] = set()
@@ -248,13 +259,6 @@ class Story:
             self.alive.discard(service)
             self.follow(self.roster.exited(service, self.now_s))
 
-    def host_exited(self, service: str, _: Source) -> None:
-        for name, host in [*self.roster.hosts.hosts.items()]:
-            if service in host.monitors:
-                assert host.monitors <= self.alive
-                self.alive -= host.monitors
-                self.follow(self.roster.host_exited(name, self.now_s))
-
     def tick(self, service: str, _: Source) -> None:
         self.follow(self.roster.tick(self.now_s))
 
@@ -270,21 +274,16 @@ class Story:
         """Let time pass while every monitor does as requested."""
         for _ in range(40):
             self.now_s += 5.0
-            for host in self.roster.hosts.hosts:
-                self.roster.hosts.answered(host, self.now_s)
             effects = self.roster.tick(self.now_s)
             self.follow(effects)
             for effect in effects:
                 if isinstance(effect, End):
                     self.exited(effect.name, "docker")
-                assert not isinstance(effect, EndHost) or not effect.by_force
 
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(
-            [Story.seen, Story.gone, Story.done, Story.exited, Story.host_exited, Story.tick]
-        ),
+        st.sampled_from([Story.seen, Story.gone, Story.done, Story.exited, Story.tick]),
         st.sampled_from(["a", "b", "c"]),
         st.sampled_from(["docker", "static"]),
     ),
@@ -314,61 +313,3 @@ def test_creation_is_spread_over_ticks() -> None:
     effects = watched.tick(0.0)
 
     assert sum(isinstance(effect, Create) for effect in effects) == CREATED_PER_TICK_MAX
-
-
-@pytest.mark.case("S13")
-@pytest.mark.parametrize(("waits", "is_killed"), [(0.95, False), (0.0, True)])
-def test_monitor_that_waits_for_the_processor_is_not_restarted_and_one_that_hangs_is(
-    waits: float, is_killed: bool
-) -> None:
-    now_s = 0.0
-    watched = roster(waited_s=lambda process_id: waits * now_s if process_id == 7 else 0.0)
-    watched.observed(observed("web"), 0.0)
-    watched.tick(0.0)
-    watched.hosts.started("monitors-1", 7, 0.0)
-
-    effects: list[Effect] = []
-    while now_s < 60.0:
-        now_s += 0.5
-        effects += watched.tick(now_s)
-
-    assert (EndHost("monitors-1", by_force=True) in effects) is is_killed
-
-
-def test_monitors_fill_one_host_after_the_other_and_an_empty_one_ends_unless_it_is_the_last() -> (
-    None
-):
-    watched = roster(monitors_per_host=2)
-    watched.observed(observed("a", "b", "c"), 0.0)
-
-    placed = [effect.host for effect in watched.tick(0.0) if isinstance(effect, Create)]
-    assert placed == ["monitors-1", "monitors-1", "monitors-2"]
-
-    watched.observed(observed(complete=True), 1.0)
-    ended = [effect for name in "cab" for effect in watched.exited(name, 1.1)]
-    assert [effect for effect in ended if isinstance(effect, EndHost)] == [EndHost("monitors-2")]
-    assert [*watched.hosts.hosts] == ["monitors-1"]
-
-
-def test_monitors_of_a_host_that_ended_are_created_again_with_their_state() -> None:
-    watched = running("web", "db")
-    watched.concluded(state("web"))
-
-    said = watched.host_exited("monitors-1", 10.0)
-    late = [effect for name in ("web", "db") for effect in watched.exited(name, 10.0)]
-    again = watched.tick(10.2)
-
-    assert (events(said), late) == (["monitor_host_exited"], [])
-    assert [effect for effect in again if isinstance(effect, Create)] == [
-        Create("web", "monitors-1"),
-        Create("db", "monitors-1"),
-    ]
-    assert Tell("web", state("web")) in again
-
-
-def test_a_host_is_pinged_once_whatever_the_number_of_its_monitors() -> None:
-    watched = running(*[f"s{number}" for number in range(40)])
-
-    effects = [effect for tenth in range(1, 41) for effect in watched.tick(tenth / 10)]
-
-    assert effects == [PingHost("monitors-1")] * 2

@@ -15,7 +15,7 @@ from messages.gossip import (
     NodeServiceState,
     RecordWithdraw,
 )
-from messages.lifecycle import ActorDirectory, ActorPing, ActorPong, ActorStart, ActorStarted
+from messages.lifecycle import ActorDirectory, ActorStart
 from messages.monitor import (
     MonitorDone,
     MonitorStop,
@@ -78,20 +78,19 @@ def test_new_monitor_receives_its_name_directory_and_observation(parent: Parent)
     assert [kind for kind, _ in parent.harness.runtime.children] == [MonitorActor, MonitorActor]
     start, directory, news = parent.sent_to_child(0)
     assert start == ActorStart(name="monitor/web", supervisor="127.0.0.1:7947/self")
-    assert [entry.name for entry in directory.entries] == ["gossip", "http"]
+    assert [entry.name for entry in directory.entries] == ["gossip"]
     assert news == observation("web")
 
 
-def test_monitors_are_created_many_per_tick_and_share_hosts(parent: Parent) -> None:
-    parent.observe(*[f"web{number}" for number in range(300)])
+def test_monitors_are_created_many_per_tick(parent: Parent) -> None:
+    parent.observe(*[f"web{number}" for number in range(150)])
 
     counts = []
-    for _ in range(5):
+    for _ in range(4):
         parent.pass_time(0.1)
-        counts.append((len(parent.children()), len(parent.harness.runtime.hosts)))
+        counts.append(len(parent.children()))
 
-    assert counts == [(64, 1), (128, 1), (192, 1), (256, 1), (300, 2)]
-    assert parent.harness.sent_to("host-0")[0].name == "monitors-1"
+    assert counts == [64, 128, 150, 150]
 
 
 def test_restarted_monitor_receives_the_last_state_and_observation(parent: Parent) -> None:
@@ -104,7 +103,7 @@ def test_restarted_monitor_receives_the_last_state_and_observation(parent: Paren
     parent.pass_time(0.3)
 
     assert parent.sent_to_child(1)[2:] == [state, observation("web")]
-    assert parent.harness.sent_to("gossip") == [ClusterSubscribe()]
+    assert parent.harness.sent_to("gossip") == [ClusterSubscribe(services="own")]
 
 
 def test_vanished_service_is_withdrawn_and_its_process_ended(parent: Parent) -> None:
@@ -120,37 +119,6 @@ def test_vanished_service_is_withdrawn_and_its_process_ended(parent: Parent) -> 
     assert stop == MonitorStop(name="web")
     assert isinstance(end, ActorExitRequest)
     assert len(parent.children()) == 1
-
-
-def test_host_that_does_not_answer_is_killed_and_its_monitors_are_replaced(parent: Parent) -> None:
-    runtime = parent.harness.runtime
-    parent.observe("web")
-    parent.pass_time(0.1)
-    host = runtime.hosts[0]
-    parent.harness.deliver(ActorStarted(name="monitors-1", process_id=7), sender=host)
-
-    parent.pass_time(2.0)
-    parent.harness.deliver(ActorPong(name="monitors-1", seq_no=0), sender=host)
-    parent.pass_time(11.0)
-    assert runtime.killed == []
-    parent.pass_time(2.0)
-    assert runtime.killed == ["host-0"]
-    for ended in (host, parent.children()[0]):  # as the kernel reports it
-        parent.harness.deliver(ChildActorExited(ended))
-    parent.pass_time(1.0)
-
-    assert parent.harness.sent_to("host-0").count(ActorPing(seq_no=0)) == 7
-    assert parent.sent_to_child(1)[0].name == "monitor/web"
-    assert len(runtime.hosts) == 2
-
-
-def test_host_that_never_started_is_killed(parent: Parent) -> None:
-    parent.observe("web")
-    parent.pass_time(0.1)
-
-    parent.pass_time(20.0)
-
-    assert parent.harness.runtime.killed == ["host-0"]
 
 
 def test_monitors_receive_directory_changes_of_their_neighbours_only(parent: Parent) -> None:
@@ -173,7 +141,7 @@ def test_services_are_counted_by_their_health(parent: Parent) -> None:
     state = ServiceState(service="web", health="unhealthy", source="docker", instance="web-id")
     parent.harness.deliver(state, sender=parent.children()[0])
 
-    parent.pass_time(0.1)
+    parent.harness.actor.measure()
 
     value = parent.harness.actor.registry.get_sample_value
     assert value("constellation_monitor_services", {"health": "unhealthy"}) == 1
@@ -188,7 +156,7 @@ def test_missed_change_of_the_cluster_causes_one_new_subscription(
         change = ClusterChanged(version=version, snapshot=version == 1, self_node="alpha")
         parent.harness.deliver(change)
 
-    assert parent.harness.sent_to("gossip") == [ClusterSubscribe()] * 2
+    assert parent.harness.sent_to("gossip") == [ClusterSubscribe(services="own")] * 2
 
 
 def test_record_of_an_earlier_run_is_withdrawn_once_its_source_is_complete(
@@ -204,7 +172,7 @@ def test_record_of_an_earlier_run_is_withdrawn_once_its_source_is_complete(
         )
     )
     parent.pass_time(0.1)
-    assert parent.harness.sent_to("gossip") == [ClusterSubscribe()]
+    assert parent.harness.sent_to("gossip") == [ClusterSubscribe(services="own")]
 
     parent.observe("web", complete=True)
     parent.pass_time(0.1)

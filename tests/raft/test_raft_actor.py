@@ -78,7 +78,7 @@ def test_single_node_leads_and_reports_its_cluster(alone: Shell) -> None:
     joined = messages_of(ClusterJoined, alone.harness.sent)[-1]
 
     assert joined.cluster_id == alone.status().cluster_id != ""
-    assert alone.harness.sent_to("gossip") == [ClusterSubscribe()]
+    assert alone.harness.sent_to("gossip") == [ClusterSubscribe(services="none")]
     reports = messages_of(ChangeReported, alone.harness.sent)
     assert ("leader_elected", "alpha") in [(one.what, one.node) for one in reports]
 
@@ -340,7 +340,7 @@ def test_gap_in_the_changes_of_gossip_causes_a_new_subscription(alone: Shell) ->
     alone.harness.deliver(ClusterChanged(version=9, snapshot=False, self_node="alpha"))
     alone.harness.deliver(ClusterChanged(version=10, snapshot=False, self_node="alpha"))
 
-    assert alone.harness.sent_to("gossip") == [ClusterSubscribe()] * 2
+    assert alone.harness.sent_to("gossip") == [ClusterSubscribe(services="none")] * 2
 
 
 @pytest.mark.parametrize(

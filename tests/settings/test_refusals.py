@@ -41,9 +41,15 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ("gossip.port=7.5", ["gossip.port by --set: must be a whole number"]),
         ("gossip.port=70000", ["gossip.port by --set: must be at most 65535"]),
         ("gossip.port=0", ["gossip.port by --set: must be 1 or more"]),
-        ("metrics_interval_s=0", ["metrics_interval_s by --set: must be above 0"]),
-        ("metrics_interval_s=inf", ["metrics_interval_s by --set: must be a finite number"]),
-        ("metrics_interval_s=nan", ["metrics_interval_s by --set: must be a finite number"]),
+        ("supervisor.ping_interval_s=0", ["supervisor.ping_interval_s by --set: must be above 0"]),
+        (
+            "supervisor.ping_interval_s=inf",
+            ["must be a finite number"],
+        ),
+        (
+            "supervisor.ping_interval_s=nan",
+            ["must be a finite number"],
+        ),
         ("docker.enabled=maybe", ["docker.enabled by --set: must be true or false"]),
         ("log.level=trace", ["log.level by --set: must be 'debug', 'info'"]),
         ("bind_address=0.0.0.0", ["bind_address by --set: ", "every interface"]),
@@ -61,7 +67,10 @@ def check_said(said: str, words: Sequence[str]) -> None:
         ('gossip.seeds=["a:²"]', ["gossip.seeds[0] by --set: 'a:²' is not host:port"]),
         ("static_services=[3]", ["static_services[0] by --set: must be a table"]),
         ("static_services={}", ["must be a list of tables: in TOML, write [[static_services]]"]),
-        ("metrics_interval_s=2s", ["must be a number of seconds, without a unit (it is '2s')"]),
+        (
+            "supervisor.ping_interval_s=2s",
+            ["must be a number of seconds, without a unit"],
+        ),
         (
             'static_services=[{"name": "a", "address": "1:2", "path": "health"}]',
             ["static_services[0].path by --set: must start with /, e.g. '/health'"],

@@ -105,7 +105,7 @@ def test_text_of_the_environment_is_converted_to_the_type_of_the_setting() -> No
             "CONSTELLATION_STATIC_SERVICES": json.dumps(services),
             "CONSTELLATION_DOCKER__ENABLED": "false",
             "CONSTELLATION_GOSSIP__SEEDS": '["10.0.0.1:7946", "10.0.0.2:7946"]',
-            "CONSTELLATION_METRICS_INTERVAL_S": "0.5",
+            "CONSTELLATION_SUPERVISOR__PING_INTERVAL_S": "0.5",
             "PATH": "/bin",
         }
     )
@@ -113,7 +113,7 @@ def test_text_of_the_environment_is_converted_to_the_type_of_the_setting() -> No
     assert settings.static_services[0].interval_s == 2.0
     assert settings.docker.enabled is False
     assert settings.gossip.seeds == ("10.0.0.1:7946", "10.0.0.2:7946")
-    assert settings.metrics_interval_s == 0.5
+    assert settings.supervisor.ping_interval_s == 0.5
 
 
 @pytest.mark.parametrize(

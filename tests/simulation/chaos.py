@@ -120,13 +120,13 @@ class Chaos(SimNetwork):
         for service in said:
             self.publish(life, service)
 
-    def end(self, life: Life) -> None:
+    def end(self, life: Life, *, host_is_up: bool = False) -> None:
         """Kill a node; what it saved stays."""
         node = self.nodes.get(life.ip)
         if node is not None:
             life.life = node.highest_incarnation + 1
             life.known = node.known_addresses
-            self.kill(life.ip)
+            self.kill(life.ip, host_is_up=host_is_up)
 
     def publish(self, life: Life, service: str) -> None:
         """Publish a new instance of a service."""
@@ -162,6 +162,8 @@ class Chaos(SimNetwork):
         halves = {one.ip for one in self.lives if random.random() < 0.5}
         happenings: dict[str, Callable[[], None]] = {
             "kill": lambda: self.end(life) if len(self.nodes) > 2 else None,
+            "crash": lambda: self.end(life, host_is_up=True) if len(self.nodes) > 2 else None,
+            "reject": lambda: self.reject(life.ip, other.ip),
             "leave": lambda: self.leave(life) if len(self.nodes) > 2 else None,
             "begin": lambda: self.begin(life),
             "split": lambda: self.split(halves, {one.ip for one in self.lives} - halves),

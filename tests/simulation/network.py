@@ -40,7 +40,8 @@ class SimNetwork:
         self._sides: dict[str, int] = {}
         self._cuts: set[tuple[str, str]] = set()
         self._udp_cuts: set[tuple[str, str]] = set()
-        self.refusing: set[str] = set()  # hosts that refuse connections; others are silent
+        self._rejects: set[tuple[str, str]] = set()  # by a firewall
+        self._up_without_node: set[str] = set()  # hosts that refuse connections; others are silent
         self._starved_until_s: dict[str, float] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
@@ -67,11 +68,15 @@ class SimNetwork:
         )
         node.set_seeds(tuple(Address(seed, 7946) for seed in seeds))
         self.nodes[ip] = node
+        self._up_without_node.discard(ip)
         self.perform(ip, node.start(self.now_s, known=known))
         return node
 
-    def kill(self, ip: str) -> None:
+    def kill(self, ip: str, *, host_is_up: bool = False) -> None:
+        """End a node, and its host unless that stays up: then it refuses connections."""
         del self.nodes[ip]
+        if host_is_up:
+            self._up_without_node.add(ip)
 
     def split(self, *sides: set[str]) -> None:
         self._sides = {ip: index for index, side in enumerate(sides) for ip in side}
@@ -84,8 +89,13 @@ class SimNetwork:
         """Block UDP in one direction between two nodes; TCP passes."""
         self._udp_cuts.add((ip, to))
 
+    def reject(self, ip: str, to: str) -> None:
+        """Let the firewall of `to` refuse all that comes from `ip`."""
+        self._rejects.add((ip, to))
+
     def heal(self) -> None:
         self._sides = {}
+        self._rejects.clear()
         self._cuts.clear()
         self._udp_cuts.clear()
 
@@ -166,7 +176,12 @@ class SimNetwork:
 
     def _reaches(self, ip: str, to: Address) -> bool:
         joined = self._sides.get(ip) == self._sides.get(to.ip)
-        return to.ip in self.nodes and joined and (ip, to.ip) not in self._cuts
+        is_stopped = (ip, to.ip) in self._cuts or (ip, to.ip) in self._rejects
+        return to.ip in self.nodes and joined and not is_stopped
+
+    def _refuses(self, ip: str, to: Address) -> bool:
+        joined = self._sides.get(ip) == self._sides.get(to.ip) and (ip, to.ip) not in self._cuts
+        return joined and ((ip, to.ip) in self._rejects or to.ip in self._up_without_node)
 
     def _carry(
         self, ip: str, to: Address, step: Callable[[GossipNode], list[Effect]], *, tcp: bool = False
@@ -204,8 +219,8 @@ class SimNetwork:
 
     def _tcp_ping(self, ip: str, ping: OpenTcpPing) -> None:
         there_s, back_s = self._tcp_delay_s(), self._tcp_delay_s()
-        if ping.to.ip in self.refusing:
-            self._refuse(ip, ping)
+        if there_s is not None and self._refuses(ip, ping.to):
+            self._refuse(ip, ping, self.now_s + there_s)
             return
         if there_s is None or back_s is None or self.now_s + there_s + back_s > ping.deadline_s:
             return
@@ -219,12 +234,18 @@ class SimNetwork:
 
         self._at(self.now_s + there_s + back_s, answer)
 
-    def _refuse(self, ip: str, ping: OpenTcpPing) -> None:
-        def refused() -> None:
-            if ip in self.nodes:
-                self.perform(ip, self.nodes[ip].on_tcp_refused(ping.seq_no, self.now_s))
+    def _refuse(self, ip: str, ping: OpenTcpPing, at_s: float) -> None:
+        """Tell a node that is not suspended; a refusal that is too late is none."""
+        node = self.nodes[ip]
 
-        self._at(self.now_s + self._delay_s() * 2, refused)
+        def refused() -> None:
+            resumes_at_s = self._resumes_at_s(ip)
+            if resumes_at_s is not None:
+                self._at(resumes_at_s, refused)
+            elif self.nodes.get(ip) is node and self.now_s <= ping.deadline_s:
+                self.perform(ip, node.on_tcp_refused(ping.seq_no, self.now_s))
+
+        self._at(at_s, refused)
 
     def _push_pull(self, ip: str, to: Address, join: bool) -> None:
         request = self.nodes[ip].push_pull_request(to, join=join)

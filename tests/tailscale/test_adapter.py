@@ -197,10 +197,10 @@ def test_tailnet_address_replaces_the_word_tailscale(tailscaled: FakeTailscaled)
     tailscaled.up()
     given = settings(tailscaled, http={"bind_address": "tailscale"})
 
-    found = with_tailnet_address(given)
+    found = wait_for_tailnet_address(given, say=never)
 
     assert (found.bind_address, found.http_bind_address) == ("100.64.0.1", "100.64.0.1")
-    assert wait_for_tailnet_address(given, say=never) == found
+    assert with_tailnet_address(given).bind_address == "100.64.0.1"
     assert found.discovers_in_tailnet
 
 
@@ -268,7 +268,9 @@ def test_seed_hosts_are_found_at_once(tailscaled: FakeTailscaled) -> None:
     tailscaled.up()
     tailscaled.set_peers(machine(2, tags=("tag:constellation",)), machine(3))
 
-    assert find_seed_hosts(with_tailnet_address(settings(tailscaled))) == ("100.64.0.2",)
+    bound = wait_for_tailnet_address(settings(tailscaled), say=never)
+
+    assert find_seed_hosts(bound) == ("100.64.0.2",)
 
 
 def never(why: str, fix: str) -> None:

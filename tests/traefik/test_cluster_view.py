@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constellation.cluster_view import ClusterView
+from constellation.cluster_view import CHANGES_KEPT, ClusterView
 from messages.gossip import (
     ClusterChanged,
     MemberState,
@@ -19,6 +20,7 @@ from messages.gossip import (
 from messages.monitor import Health
 from messages.warp import WarpState
 from tests.traefik.builders import member, node_state, on, snapshot, state, view
+from tests.traefik.changing_cluster import ChangingCluster
 
 
 def delta(version: int, **fields: Any) -> ClusterChanged:
@@ -48,6 +50,27 @@ def test_which_instances_get_requests(
     )
 
     assert [node for node, _ in seen.routable("web")] == (["alpha"] if routable else [])
+
+
+def test_a_view_knows_what_changed_since_an_earlier_one(sim_seed: int) -> None:
+    """Every service with other instances is named, or it is not known which there are."""
+    cluster = ChangingCluster(Random(sim_seed))
+    views = [ClusterView().apply(cluster.snapshot())]
+    known = 0
+    for change in (change for _ in range(2 * CHANGES_KEPT) for change in cluster.step()):
+        now = views[-1].apply(change)
+        for earlier in views[-CHANGES_KEPT - 2 :: 7]:
+            named = now.services_changed_since(earlier)
+            if named is None:
+                continue
+            known += 1
+            for service in {*now.services, *earlier.services} - named:
+                assert now.services.get(service) is earlier.services.get(service)
+        views.append(now)
+
+    assert known > CHANGES_KEPT
+    assert views[-1].services_changed_since(views[0]) is None
+    assert views[-1].services_changed_since(views[-1]) == frozenset()
 
 
 def test_a_draining_instance_gets_no_requests() -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
-from constellation.traefik import dynamic_configuration
+from constellation.traefik import plans
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
-from constellation.traefik.instance_plan import InstancePlan, plan_instance
+from constellation.traefik.instance_plan import InstancePlan, Planned, plan_instance
 from constellation.traefik.reach import NOT_HTTP_PORTS
 from messages.monitor import Endpoint, Label, ServiceState
 from tests.traefik.builders import endpoint, member, node_state, on, state, view
@@ -74,7 +74,7 @@ def test_a_service_is_routed_by_name_and_by_node() -> None:
             },
         }
     }
-    assert made.routed == {("web", "alpha", "web"), ("web", "beta", "web")}
+    assert {*made.routed} == {("web", "alpha", "web"), ("web", "beta", "web")}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_dead_or_cordoned_node_gets_no_requests() -> None:
         )
     )
 
-    assert made.routed == {("web", "alpha", "web")}
+    assert {*made.routed} == {("web", "alpha", "web")}
     assert servers(made)["web.beta.example.org"] == []
 
 
@@ -325,17 +325,17 @@ def test_usual_http_ports_are_not_excluded() -> None:
 def test_labels_that_our_code_cannot_read_leave_out_their_instance_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fails_for_blog(found: ServiceState, settings: TraefikSettings) -> InstancePlan:
-        if found.service == "blog":
+    def fails_for_blog(of: Planned, settings: TraefikSettings) -> InstancePlan:
+        if of.labels:
             raise RecursionError("a rule with a s3cr3t")
-        return plan_instance(found, settings)
+        return plan_instance(of, settings)
 
-    monkeypatch.setattr(dynamic_configuration, "plan_instance", fails_for_blog)
+    monkeypatch.setattr(plans, "plan_instance", fails_for_blog)
 
     made = build(
         view(
             on("alpha", state(endpoints=(endpoint(host="10.0.0.1"),))),
-            on("alpha", state("blog", endpoints=(endpoint(host="10.0.0.1"),))),
+            on("alpha", state("blog", endpoints=(endpoint(host="10.0.0.1"),), enable="true")),
         )
     )
 

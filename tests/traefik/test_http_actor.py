@@ -9,6 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from actors import node
 from actors.http import actor as http_actor
 from actors.http.actor import HttpActor
+from actors.http.scraping import TIMEOUT_S
 from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
 from constellation.settings.http import HttpSettings
@@ -27,7 +29,13 @@ from constellation.wire import encode
 from messages.admin import PartReported
 from messages.gossip import ClusterChanged, ClusterSubscribe
 from messages.leases import LeaseUnwanted, LeaseWanted
-from messages.metrics import MetricFamily, MetricLabel, MetricSample, MetricsReport
+from messages.metrics import (
+    MetricFamily,
+    MetricLabel,
+    MetricSample,
+    MetricsReport,
+    MetricsRequest,
+)
 from messages.operator import Relayed
 from messages.routes import (
     ExplainReport,
@@ -428,20 +436,50 @@ def report(actor: str, value: float, kind: str = "counter") -> MetricsReport:
     return MetricsReport(actor=actor, process_id=1, families=(family,))
 
 
+def scraped(harness: Harness[HttpActor], *reports: MetricsReport) -> str:
+    """Ask for the page of metrics, and let actors answer with these reports."""
+    count = len(harness.sent_to("supervisor"))
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(get, harness, "/metrics")
+        harness.pump_until(lambda: len(harness.sent_to("supervisor")) > count)
+        (request,) = {message.number for message in harness.sent_to("supervisor")[count:]}
+        for one in reports:
+            harness.deliver(one.model_copy(update={"number": request}))
+        return page.result(timeout=5)[1].decode()
+
+
 def test_metrics_of_all_actors_are_on_one_page(start: Start) -> None:
     harness = start()
-    harness.deliver(report("gossip", 1.0))
-    harness.deliver(report("monitor/web", 2.0))
+    harness.neighbours("gossip", "services")
     get(harness, "/api/dynamic")
+    parent = report("services", 3.0).model_copy(update={"passed_on_to": ("monitor/web",)})
 
-    wait_until(lambda: b'actor="monitor/web"' in get(harness, "/metrics")[1])
-    page = get(harness, "/metrics")[1].decode()
+    page = scraped(harness, report("gossip", 1.0), parent, report("monitor/web", 2.0))
+
+    for name in ("gossip", "services", "supervisor"):
+        assert sum(isinstance(one, MetricsRequest) for one in harness.sent_to(name)) == 1
+    assert 'constellation_seen_total{actor="monitor/web",kind="a\\"b"} 2.0' in page
 
     assert page.count("# TYPE constellation_seen_total counter") == 1
     assert 'constellation_seen_total{actor="gossip",kind="a\\"b"} 1.0' in page
     assert (
         'constellation_http_requests_total{actor="http",path="/api/dynamic",status="503"}' in page
     )
+
+
+def test_page_of_metrics_does_not_wait_for_an_actor_that_hangs_and_says_so(start: Start) -> None:
+    harness = start()
+    harness.neighbours("gossip", "raft")
+    silent = 'constellation_metrics_silent{actor="http",process="raft"} 1.0'
+    rest = [report(name, 1.0) for name in ("gossip", "supervisor")]
+    assert silent not in scraped(harness, *rest, report("raft", 5.0))
+
+    began_s = time.monotonic()
+    page = scraped(harness, *rest)
+
+    assert time.monotonic() - began_s < TIMEOUT_S + 2.0
+    assert silent in page
+    assert 'constellation_seen_total{actor="raft",kind="a\\"b"} 5.0' in page
 
 
 def test_other_paths_and_methods_are_refused(start: Start) -> None:

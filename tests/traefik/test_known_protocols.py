@@ -8,7 +8,12 @@ import pytest
 
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
-from constellation.traefik.known_protocols import PROTOCOLS, KnownProtocol, known_protocol
+from constellation.traefik.known_protocols import (
+    PROTOCOLS,
+    KnownProtocol,
+    known_protocol,
+    protocol_of_image,
+)
 from constellation.traefik.rejection import Complaint
 from messages.gossip import NodeServiceState
 from messages.monitor import Label, ServiceState
@@ -28,7 +33,7 @@ from tests.traefik.builders import endpoint, on, state, view
     ],
 )
 def test_a_protocol_is_recognised_by_image_or_label(image: str, label: str, name: str) -> None:
-    found = known_protocol(image, label)
+    found = known_protocol(protocol_of_image(image), label)
 
     assert isinstance(found, KnownProtocol)
     assert found.name == name
@@ -38,11 +43,11 @@ def test_a_protocol_is_recognised_by_image_or_label(image: str, label: str, name
     ("image", "label"), [("redis", "none"), ("redis-exporter", ""), ("", ""), ("redis/web", "")]
 )
 def test_an_unknown_image_has_no_protocol(image: str, label: str) -> None:
-    assert known_protocol(image, label) is None
+    assert known_protocol(protocol_of_image(image), label) is None
 
 
 def test_a_label_with_an_unknown_protocol_is_reported() -> None:
-    assert isinstance(known_protocol("redis", "http"), Complaint)
+    assert isinstance(known_protocol(protocol_of_image("redis"), "http"), Complaint)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)

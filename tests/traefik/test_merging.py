@@ -41,7 +41,7 @@ def test_the_newest_deployment_wins_in_any_order() -> None:
 def test_two_deployments_in_the_same_second_have_the_same_winner_everywhere() -> None:
     two = [brings(router("a"), "alpha"), brings(router("b"), "beta")]
 
-    assert winner_of(KEY, two) == winner_of(KEY, reversed(two)) == two[1]
+    assert winner_of(KEY, two) == winner_of(KEY, two[::-1]) == two[1]
 
 
 def test_an_entry_point_for_one_service_is_not_taken_over_by_a_later_deployment() -> None:

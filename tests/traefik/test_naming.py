@@ -10,7 +10,7 @@ import pytest
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder, DynamicConfiguration
 from constellation.traefik.elements import Author, Instance, Owner
-from constellation.traefik.instance_plan import plan_instance
+from constellation.traefik.instance_plan import plan_instance, planned
 from constellation.traefik.naming import name_elements
 from messages.gossip import NodeServiceState
 from tests.traefik.builders import on, state, view
@@ -117,7 +117,7 @@ def test_an_instance_without_a_host_name_contributes_only_what_its_labels_name(
     image: str, labels: dict[str, Any], expected: set[str]
 ) -> None:
     plan = plan_instance(
-        state(**labels).model_copy(update={"image": image}),
+        planned(state(**labels).model_copy(update={"image": image})),
         TraefikSettings(entry_points=("redis",)),
     )
 

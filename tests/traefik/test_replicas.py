@@ -9,6 +9,7 @@ import pytest
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
+from constellation.traefik.document import Body
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from constellation.traefik.last_good import LastGood
 from messages.gossip import ClusterChanged, RecordName
@@ -75,8 +76,8 @@ def test_an_instance_that_changes_its_service_leaves_the_former_one() -> None:
 
 
 def test_last_good_of_a_version_without_names_is_read() -> None:
-    saved = LastGood(b"{}", frozenset(), 1.0).encode()
-    old = LastGood(b"{}", frozenset({("web", "alpha")}), 1.0)  # type: ignore[arg-type]
+    saved = LastGood(Body.of(b"{}"), frozenset(), 1.0).encode()
+    old = LastGood(Body.of(b"{}"), frozenset({("web", "alpha")}), 1.0)  # type: ignore[arg-type]
 
     (known,) = LastGood.decode(old.encode()).routed
 

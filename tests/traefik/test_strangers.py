@@ -377,12 +377,12 @@ def test_every_server_belongs_to_the_router_or_to_the_only_service_that_it_names
 def definers(
     composition: Composition, key: ElementKey, containers: list[Container]
 ) -> list[Container]:
-    contributed = composition.contributions[key.written]
+    contributed = composition.contributions.to(key.written)
     left_out = {item.service for item in composition.rejections.get(key.written, ())}
     instances = {
-        instance
-        for instance, one in contributed.items()
-        if key.origin.owner in {None, one.author.owner} and instance.service not in left_out
+        one.instance
+        for one in contributed
+        if key.origin.owner in {None, one.author.owner} and one.instance.service not in left_out
     }
     return [one for one in containers if one.instance in instances]
 

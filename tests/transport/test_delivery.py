@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from actors.transport import stats
+from actors.transport.conversation import Conversation
 from actors.transport.delivery import PEERS_PENDING_MAX, Delivered, Delivery, TransportSettings
 from actors.transport.reactor import Reactor
+from constellation import wire
 from constellation.transport.address import ADMIN_ID, ActorRef
-from constellation.transport.envelope import ActorEnvelope
+from constellation.transport.envelope import OURS, ActorEnvelope
 from constellation.transport.frame import frame
+from messages.base import Message
+from messages.lifecycle import ActorPing, ActorPong
+from messages.operator import ActorAbsent
 from tests.transport.ends import (
     CLUSTER_KEY,
     HOST,
@@ -138,19 +143,41 @@ def test_peer_that_claims_to_be_this_node_is_disconnected(reactor: Reactor, node
 
 
 def test_command_is_answered_on_the_connection_it_made(reactor: Reactor, node: Node) -> None:
-    settings = TransportSettings(HOST, node.ref.port, CLUSTER_KEY)
-    arrived: list[ActorEnvelope] = []
-    command = Delivery(reactor, settings, "ext-1-1", arrived.append)
-    assert command.send(command.ref, node.ref, b"\x01question") is Delivered.YES
-    run_until(reactor, lambda: node.arrived)
+    command = Conversation(HOST, node.ref.port, CLUSTER_KEY)
+    command._link.send(ActorEnvelope(str(node.ref), str(command._ref), b"question").pack())
+    run_until(reactor, lambda: command.receive(0.0) or node.arrived)
+    pong = ActorPong(name="gossip", seq_no=1)
 
-    assert node.delivery.send(node.ref, command.ref, b"\x01answer") is Delivered.YES
+    sent = node.delivery.send(command._ref, OURS + wire.encode(pong))
 
-    run_until(reactor, lambda: arrived)
-    assert arrived[0].payload == b"\x01answer"
+    assert sent is Delivered.YES
+    assert received(command, reactor) == pong
     command.close()
     run_until(reactor, lambda: not node.delivery._peers_inbound)
-    assert node.delivery.send(node.ref, command.ref, b"\x01answer") is Delivered.DEAD_TARGET
+    assert node.delivery.send(command._ref, b"late") is Delivered.DEAD_TARGET
+
+
+def test_command_is_told_that_the_actor_does_not_run(reactor: Reactor, node: Node) -> None:
+    command = Conversation(HOST, node.ref.port, CLUSTER_KEY)
+
+    command.send("admin", ActorPing(seq_no=1))
+
+    assert received(command, reactor) == ActorAbsent()
+    assert refused("no_such_actor") == 1
+    command.close()
+
+
+def received(command: Conversation, reactor: Reactor) -> Message:
+    """Return the next message of a command, while the node runs on `reactor`."""
+    found: list[Message] = []
+
+    def has_arrived() -> bool:
+        message = command.receive(0.0)
+        found.extend([message] if message else [])
+        return bool(found)
+
+    run_until(reactor, has_arrived)
+    return found[0]
 
 
 @pytest.mark.slow
@@ -186,7 +213,7 @@ def test_dialled_node_cannot_answer_in_another_name(
     reactor: Reactor, node: Node, acceptor: Acceptor
 ) -> None:
     """In this node's own name it could order what only this node's processes may."""
-    node.delivery.send(node.ref, ActorRef(*acceptor.node, ADMIN_ID), b"\x01question")
+    node.delivery.send(ActorRef(*acceptor.node, ADMIN_ID), b"\x01question")
     run_until(reactor, lambda: acceptor.joined)
     before = len(node.arrived)
 

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from actors.transport import stats
+from actors.transport.conversation import Conversation
 from actors.transport.delivery import Delivered, Delivery, TransportSettings
 from actors.transport.handover import HANDOVER_BYTES_MAX, Handover, give
 from actors.transport.reactor import Reactor
 from constellation.transport.address import ADMIN_ID, ActorRef
-from constellation.transport.envelope import ActorEnvelope
+from constellation.transport.envelope import OURS, ActorEnvelope
 from constellation.transport.frame import frame
+from constellation.wire import encode
+from messages.lifecycle import ActorPing, ActorPong
 from tests.transport.ends import CLUSTER_KEY, HOST, RawPeer, open_files, run_for, run_until
 
 PEER = "10.0.1.1:7947/system"  # as whom a `RawPeer` introduces itself
@@ -35,7 +38,7 @@ class Process:
             self.delivery.claim_name(name)
 
     def send(self, target: ActorRef, body: bytes) -> Delivered:
-        return self.delivery.send(self.delivery.ref, target, body)
+        return self.delivery.send(target, body)
 
     def has(self, body: bytes) -> bool:
         return body in self.arrived
@@ -180,13 +183,13 @@ def test_next_life_of_the_actor_is_reached_by_a_new_connection(
         lambda _: None,
     )
     target = ActorRef(settings.host, settings.port, "@raft")
-    sender.send(sender.ref, target, b"\x01first")
+    sender.send(target, b"\x01first")
     run_until(reactor, lambda: raft.arrived)
     raft.delivery.close()
     run_for(reactor)
     new = Process(reactor, settings, "a1-7", "raft")
 
-    sender.send(sender.ref, target, b"\x01second")
+    sender.send(target, b"\x01second")
 
     run_until(reactor, lambda: new.arrived)
     assert new.arrived == [b"\x01second"]
@@ -204,7 +207,7 @@ def test_node_has_a_connection_for_each_named_actor_and_one_for_all_others(
         lambda _: None,
     )
     for actor_id in ("@raft", ADMIN_ID, "a1-1", "@raft"):
-        sender.send(sender.ref, ActorRef(settings.host, settings.port, actor_id), actor_id.encode())
+        sender.send(ActorRef(settings.host, settings.port, actor_id), actor_id.encode())
 
     run_until(reactor, lambda: len(raft.arrived) == 3 and node.arrived)
 
@@ -218,27 +221,28 @@ def test_command_is_answered_by_every_actor_of_the_node(
     reactor: Reactor, settings: TransportSettings, node: Process, raft: Process
 ) -> None:
     leases = Process(reactor, settings, "a1-2", "leases")
-    answers: list[bytes] = []
-    command = Delivery(
-        reactor,
-        TransportSettings(HOST, settings.port, CLUSTER_KEY),
-        "ext-1-1",
-        lambda one: answers.append(one.payload),
-    )
-    command.send(command.ref, ActorRef(HOST, settings.port, "@raft"), b"\x01question")
-    run_until(reactor, lambda: raft.arrived)
+    answers: list[str] = []
+    command = Conversation(HOST, settings.port, CLUSTER_KEY)
+    command.send("raft", ActorPing(seq_no=1))
+    run_until(reactor, lambda: command.receive(0.0) or raft.arrived)
+
+    def has_all() -> bool:
+        answer = command.receive(0.0)
+        answers.extend([answer.name] if isinstance(answer, ActorPong) else [])
+        return len(answers) == 3
 
     for process in (raft, leases, node):
-        process.send(command.ref, process.delivery.ref.actor_id.encode())
-    run_until(reactor, lambda: len(answers) == 3)
+        pong = ActorPong(name=process.delivery.ref.actor_id, seq_no=1)
+        assert process.delivery.send(command._ref, OURS + encode(pong)) is Delivered.YES
+    run_until(reactor, has_all)
 
-    assert sorted(answers) == [b"a1-1", b"a1-2", b"system"]
+    assert sorted(answers) == ["a1-1", "a1-2", "system"]
     command.close()
     run_until(reactor, lambda: not raft.peers)
     for process in (raft, leases, node):
-        process.send(command.ref, b"\x01late")
+        process.delivery.send(command._ref, b"\x01late")
     run_until(reactor, lambda: stats.COUNTERS["dropped", "peer_unreachable"] == 3)
-    assert node.send(command.ref, b"\x01late") is Delivered.YES, "it cannot know"
+    assert node.delivery.send(command._ref, b"\x01late") is Delivered.YES, "it cannot know"
     leases.delivery.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,7 @@ class Hosted(ShellActor):
         self.text = "fresh"
 
     def on_stop(self) -> None:
-        if self.supervisor is not None:
+        if self.supervisor is not None and self.name != "child":
             self.send(self.supervisor, HostedTell(text=f"{self.name} stops"))
 
     def receiveMsg_HostedAsk(self, message: HostedAsk, sender: ActorAddress) -> None:
@@ -63,11 +64,28 @@ class Hosted(ShellActor):
                 self.text = text
             case ["chatter"]:
                 self.send(self.myAddress, message)
+            case ["bear"]:
+                self.child = self._myRef.create_neighbour(Hosted)
+                start = ActorStart(name="child", supervisor=self.address_text(self.myAddress))
+                self.send(self.child, start)
+                self.asker = sender
+            case ["kill-child"]:
+                self.send(self.child, HostedAsk(what="fail"))
             case ["write", address]:
                 self.asker, self.letter = sender, HostedLetter(body=("unchanged",))
                 self.send(self.address_of(address), self.letter)
             case _:
                 self.send(sender, HostedTell(text=f"{self.name} {os.getpid()} {self.text}"))
+
+    def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
+        self.tell_asker(f"{message.name} {message.process_id}")
+
+    def on_child_exited(self, address: ActorAddress) -> None:
+        self.tell_asker("child ended")
+
+    def tell_asker(self, text: str) -> None:
+        if self.asker is not None:
+            self.send(self.asker, HostedTell(text=text))
 
     def receiveMsg_HostedLetter(self, message: HostedLetter, sender: ActorAddress) -> None:
         if self.asker is None:
@@ -118,9 +136,6 @@ class Parent(ParentShell):
     def on_child_ended(self, name: str) -> None:
         self.tell(f"{name} ended")
 
-    def on_host_ended(self, host: str) -> None:
-        self.tell(f"{host} ended")
-
     def tell(self, text: str) -> None:
         self.told.append(text)
         self.tell_next()
@@ -150,6 +165,11 @@ class Family:
     def create(self, *names: str) -> None:
         told = {self.ask("create " + " ".join(names)), *self.lines(len(names) - 1)}
         assert told == {f"{name} started" for name in names}
+
+    def titles(self) -> list[str]:
+        """Return the actors that the title of the process names."""
+        command = Path(f"/proc/{self.process_of('b')}/cmdline").read_bytes()
+        return re.findall(r"\w+", command.decode())
 
     def process_of(self, name: str) -> int:
         return int(self.ask(f"{name} who").split()[1])
@@ -209,7 +229,7 @@ def test_end_of_the_process_is_the_end_of_each_actor_in_it(family: Family, how: 
     else:
         os.kill(before, signal.SIGKILL)
 
-    assert family.lines(4) == {f"{HOST} ended", "a ended", "b ended", "c ended"}
+    assert family.lines(3) == {"a ended", "b ended", "c ended"}
 
     family.create("a", "b")
     assert family.process_of("a") == family.process_of("b") != before
@@ -218,9 +238,9 @@ def test_end_of_the_process_is_the_end_of_each_actor_in_it(family: Family, how: 
 def test_host_that_ends_lets_its_actors_stop_first(family: Family) -> None:
     family.node.system.tell(family.parent, PairAsk(what="end-host"))
 
-    told = [family.ask("wait") for _ in range(7)]
+    told = [family.ask("wait") for _ in range(6)]
 
-    assert {"a stops", "b stops", "c stops", "a ended", "b ended", "c ended"} < {*told, "x"}
+    assert {*told} == {f"{name} {how}" for name in "abc" for how in ("stops", "ended")}
     for name in "abc":
         assert told.index(f"{name} stops") < told.index(f"{name} ended")
 
@@ -229,3 +249,25 @@ def test_process_shows_who_lives_in_it(family: Family) -> None:
     command = Path(f"/proc/{family.process_of('a')}/cmdline").read_bytes()
 
     assert command.rstrip(b"\0") == b"constellation: alpha crowd (a b c)"
+
+
+def test_actor_in_a_host_creates_neighbours_and_is_notified_of_their_ends(family: Family) -> None:
+    assert family.ask("a bear") == f"child {family.process_of('b')}"
+
+    assert family.ask("a kill-child") == "child ended"
+
+    assert family.ask("a who").startswith("a ")
+
+
+@pytest.mark.parametrize("end", ["a fail", "end a"])
+def test_neighbours_end_with_the_actor_that_created_them(family: Family, end: str) -> None:
+    family.ask("a bear")
+    before = family.titles()
+    assert "child" in before
+
+    told = {family.ask(end)}
+    while "a ended" not in told:
+        told.add(family.ask("wait"))
+
+    assert "child" not in family.titles()
+    assert family.ask("b who").startswith("b ")

@@ -58,6 +58,19 @@ def test_nodes(cluster: ClusterView, problems: tuple[str, ...]) -> None:
         pytest.param(view(service("web", "alpha")), NOTHING, id="healthy"),
         pytest.param(view(service("web", "alpha", "stopped")), NOTHING, id="stopped by its user"),
         pytest.param(
+            view(service("web", "alpha", "starting", source="static")),
+            NOTHING,
+            id="static, not checked often enough",
+        ),
+        pytest.param(
+            view(
+                service("web", "alpha", "starting", source="static"),
+                service("web", "beta", "unhealthy", "refused"),
+            ),
+            ("service web is down: starting on alpha; unhealthy on beta (refused)",),
+            id="static, not checked often enough, and unhealthy elsewhere",
+        ),
+        pytest.param(
             view(service("web", "alpha"), service("web", "beta", "unhealthy", "refused")),
             ("service web on beta is unhealthy: refused",),
             id="one of two",

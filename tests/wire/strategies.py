@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 import messages
 from messages.base import REGISTRY, Message
 
+messages.register_all()
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # the range of msgpack
 KINDS = sorted(
     (kind for kind in REGISTRY.values() if kind.__module__.startswith(messages.__name__ + ".")),

@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from constellation import wire
 from constellation.errors import WireError
-from messages.admin import NodesRequest, NodeStatus
+from messages.admin import NodeStatus
 from messages.base import REGISTRY, Message
 from messages.gossip import ClusterChanged, NodeServiceState, RecordName
 from messages.lifecycle import ActorPing, ActorStatus, DirectoryEntry, SupervisorStarted
+from messages.listings import NodesRequest
 from messages.metrics import MetricSample
 from messages.monitor import Endpoint, Label, ServiceState
 from tests.wire.strategies import INTEGER_MAX, INTEGER_MIN, KINDS, any_message, messages_of

@@ -210,7 +210,6 @@ def settings(engine: PrivateDocker) -> dict[str, Any]:
     """Return the agent's settings."""
     return {
         "domain": DOMAIN,
-        "metrics_interval_s": 0.5,
         "docker": {"enabled": True, "socket": str(engine.socket)},
         "traefik": PROVIDER_SETTINGS,
     }
