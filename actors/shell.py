@@ -46,7 +46,7 @@ from constellation.lateness import Lateness
 from constellation.leases.clock import BootSeconds
 from constellation.log import bind_log_context, get_logger
 from constellation.peers import actor_systems
-from constellation.transport.address import ADMIN_ID, ActorRef
+from constellation.transport.address import ActorRef
 from constellation.wire import decode
 from messages.base import Message
 from messages.gossip import ClusterChanged, ClusterSubscribe, ServicesScope
@@ -374,6 +374,8 @@ class ShellActor(ActorTypeDispatcher):
         self.send(sender, ActorPong(name=self.name, seq_no=message.seq_no))
 
     def receiveMsg_MetricsRequest(self, message: MetricsRequest, sender: ActorAddress) -> None:
+        if not self.is_at(node.settings().node_name, sender):
+            return  # it is for the page of this node, and `asker` could name anyone
         asker = self.address_of(message.asker) if message.asker else sender
         unlisted = self.unlisted_actors()
         if unlisted:
@@ -427,11 +429,6 @@ class ShellActor(ActorTypeDispatcher):
         """Thespian's own messages may be ignored; ours not."""
         if not isinstance(message, ActorSystemMessage):
             log.warning("message_unrecognized", to=self.name, kind=type(message).__name__)
-
-
-def system_address(host: str, port: int) -> ActorAddress:
-    """Return the address of the process that manages the actors of that node."""
-    return ActorAddress(ActorRef(host, port, ADMIN_ID))
 
 
 def remote_address(host: str, port: int, actor: str) -> ActorAddress:

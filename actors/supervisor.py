@@ -34,6 +34,8 @@ from messages.lifecycle import (
 class SupervisorActor(ParentShell):
     """Translate messages of actors to steps of the watch, and its effects to processes."""
 
+    lives_with_listener = True  # of the node: whichever of them ends, the guardian starts both anew
+
     def on_start(self) -> None:
         settings = node.settings()
         actors = enabled_actors(settings)

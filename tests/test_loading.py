@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 # aiohttp for HTTP checks.
 NEVER = {"aiohttp", "attr", "click", "docker", "pytest", "requests", "rich", "typer", "unittest"}
 NEVER |= {"urllib3"}
-# Each is loaded by the supervisor, and shared by the processes of actors.
+# What the actors decide with.  All are loaded before the first fork, after the checks of the start.
 CORES = {
     "constellation.gossip.gossip_node",
     "constellation.leases.holder",
@@ -56,7 +56,7 @@ def test_settings_are_checked_before_the_agent_is_loaded() -> None:
 
 
 @pytest.mark.slow
-def test_guardian_loads_no_actor() -> None:
+def test_machine_is_checked_before_the_actors_are_loaded() -> None:
     modules = loaded_by("import constellation.start, actors.start")
 
     assert packages(modules) & NEVER == set()

@@ -22,8 +22,9 @@ from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from messages.gossip import ClusterChanged, ClusterSubscribe, NamedNodeState, NodeState
 from messages.lifecycle import ActorPing, ActorPong, ActorYield, ActorYielded
+from messages.metrics import MetricsReport, MetricsRequest
 from messages.monitor import ServiceState
-from tests.harness import SENDER, SUPERVISOR, EndedError, Harness
+from tests.harness import SENDER, SUPERVISOR, EndedError, Harness, messages_of
 
 SETTINGS = Settings(node_name="alpha", data_dir="/nowhere")
 PING = ActorPing(seq_no=7)
@@ -250,6 +251,18 @@ def test_shell_that_ends_asks_for_no_wakeup() -> None:
     harness.stop()
 
     assert move(harness, 110) == math.inf
+
+
+def test_metrics_are_told_to_this_node_alone() -> None:
+    harness = follower()
+    request = MetricsRequest(number=3)
+
+    harness.deliver(request, sender=ActorAddress(ActorRef("127.0.0.9", 7947, "http")))
+    assert messages_of(MetricsReport, harness.sent) == []
+    harness.deliver(request)
+
+    (report,) = messages_of(MetricsReport, harness.sent)
+    assert (report.actor, report.number) == ("follower", 3)
 
 
 def end_by_exception(harness: Harness[Follower]) -> None:

@@ -26,7 +26,6 @@ from actors.http.scraping import Scraper
 from actors.http.wellness import HttpWellness
 from actors.lease_holder import AsyncLeaseHolderShell
 from actors.metrics_report import metrics_report
-from actors.shell import system_address
 from constellation.cluster_view import ClusterView
 from constellation.errors import AdapterError
 from constellation.leases.policy import LB_LEADER
@@ -40,7 +39,6 @@ from constellation.traefik.own_traefik import OwnTraefik
 from constellation.traefik.provider import TraefikProvider
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.settling import Phase
-from constellation.transport.address import ACTOR_SYSTEM
 from messages.admin import PartReported
 from messages.base import Message
 from messages.gossip import ClusterChanged
@@ -190,9 +188,7 @@ class HttpActor(AsyncLeaseHolderShell):
             self.post_soon(name, request)
         if self.supervisor is not None:
             self.send_soon(self.supervisor, request)
-        settings = node.settings()
-        self.send_soon(system_address(settings.bind_address, settings.actors.port), request)
-        return [*names, "supervisor", ACTOR_SYSTEM]
+        return [*names, "supervisor"]
 
     # Building.
 

@@ -70,6 +70,7 @@ class ActorLoop:
         self._polled_ago = 0
         self._last_seat_no = 0
         self._neighbour_numbers = count(NEIGHBOURS_FROM)
+        self.child_numbers = count(1)  # of all children that actors of this process create
         self._early: dict[str, Inbox] = {}  # of actors to be created, by actor id
         self._soon: deque[Callable[[], object]] = deque()
         self.delivery = Delivery(self.reactor, settings, actor_id, self._arrive, listener)

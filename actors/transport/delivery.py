@@ -79,6 +79,7 @@ class Delivery(PeerInboundOwner):
         self._on_envelope = on_envelope
         self.ref = ActorRef(settings.host, settings.port, actor_id)
         self._key = derive_key(settings.cluster_key, b"actors")
+        self._own_names: set[str] = set()
         self._local_links: dict[str, LocalLink] = {}
         # To each named actor of a node one, which that node gives to the process of the actor;
         # with no name to the node itself, and to the actors that are addressed by their ids.
@@ -108,6 +109,7 @@ class Delivery(PeerInboundOwner):
         new.unlink(missing_ok=True)
         new.symlink_to(self.settings.socket_path(self.ref.actor_id).name)
         new.replace(self.settings.socket_path(f"@{name}"))
+        self._own_names.add(f"{NAME_PREFIX}{name}")
 
     def close(self) -> None:
         """Close everything; what is still queued is lost."""
@@ -305,6 +307,8 @@ class Delivery(PeerInboundOwner):
         """Give a connection to the process of the actor that its first message is for."""
         if self.ref.actor_id != ADMIN_ID or not target.is_name:
             return False
+        if target.actor_id in self._own_names:
+            return False
         if not peer.give_away(target.actor_id, self.settings.socket_path(target.actor_id)):
             return False
         if peer.node[1] == 0:  # other actors answer a command through this process
@@ -327,7 +331,7 @@ class Delivery(PeerInboundOwner):
         if self._give_away(peer, target):
             return  # that process counts it
         stats.count("received_frames", "peer")
-        if target.actor_id in (self.ref.actor_id, peer.actor_id):
+        if target.actor_id in {self.ref.actor_id, peer.actor_id, *self._own_names}:
             self._on_envelope(envelope)
         elif self._to_local(target.process_id, body) is Delivered.DEAD_TARGET:
             if peer.node[1] == 0:  # an operator's command

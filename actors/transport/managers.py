@@ -112,16 +112,54 @@ class Replicator:
         self._send_intent_to_transport(intent)  # type: ignore[attr-defined]
 
 
-class NodeActorManager(Replicator, MultiProcManager):
+class House:
+    """Gives other actors a seat beside the main actor of this process."""
+
+    transport: Transport
+    capabilities: dict[str, Any]
+    forks = False  # whether actors with a seat may; it must have no threads then
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.hosted: dict[str, HostedActorManager] = {}  # by actor id
+
+    @property
+    def main_actor(self) -> Any:
+        """The main actor of this process; None if that is not one of ours."""
+        return getattr(self, "actorInst", None)
+
+    def seat(self, ref: ActorRef, actor_class: str, parent: ActorAddress) -> None:
+        """Start an actor at `ref`, an address of this process, as a child of `parent`.
+
+        Raises:
+            InvalidActorSpecification: no class of that name is loaded.
+        """
+        transport = Transport(Seat(self.transport.loop, ref, partial(self._unseat, ref)))
+        manager = HostedActorManager(
+            loaded_class(actor_class), None, transport, *_unused(parent, self.capabilities)
+        )
+        self.hosted[ref.actor_id] = manager
+        manager.begin(self)
+
+    def _unseat(self, ref: ActorRef) -> None:
+        manager = self.hosted.pop(ref.actor_id, None)
+        if manager is not None:
+            manager.transport.close()
+            if self.main_actor is not None:
+                self.main_actor.on_seats_changed()
+
+    def end_hosted(self) -> None:
+        """End the other actors of this process, which ends."""
+        for manager in [*self.hosted.values()]:
+            manager.end(ReceiveEnvelope(manager.parent, ActorExitRequest()))
+
+
+class NodeActorManager(House, Replicator, MultiProcManager):
     """Runs an actor in its process.
 
     Our own messages, which are most, bypass Thespian's bookkeeping: it formats each for a log that
     is disabled, which costs more than everything else that is done for a message.
     """
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.hosted: dict[str, HostedActorManager] = {}  # by actor id
 
     def _createInstance(self) -> None:
         """Create the actor; if that fails, its parent is told.
@@ -235,32 +273,6 @@ class NodeActorManager(Replicator, MultiProcManager):
                 return process
         raise LookupError(f"{child} is not a child of this actor")
 
-    # Hosts: the host's side.
-
-    def seat(self, ref: ActorRef, actor_class: str, parent: ActorAddress) -> None:
-        """Start an actor at `ref`, an address of this process, as a child of `parent`.
-
-        Raises:
-            InvalidActorSpecification: no class of that name is loaded.
-        """
-        transport = Transport(Seat(self.transport.loop, ref, partial(self._unseat, ref)))
-        manager = HostedActorManager(
-            loaded_class(actor_class), None, transport, *_unused(parent, self.capabilities)
-        )
-        self.hosted[ref.actor_id] = manager
-        manager.begin(self)
-
-    def _unseat(self, ref: ActorRef) -> None:
-        manager = self.hosted.pop(ref.actor_id, None)
-        if manager is not None:
-            manager.transport.close()
-            self.actorInst.on_seats_changed()
-
-    def end_hosted(self) -> None:
-        """End the other actors of this process, which ends."""
-        for manager in [*self.hosted.values()]:
-            manager.end(ReceiveEnvelope(manager.parent, ActorExitRequest()))
-
 
 class HostedActorManager(NodeActorManager):
     """Runs an actor in a process with others."""
@@ -269,10 +281,10 @@ class HostedActorManager(NodeActorManager):
         super().__init__(*arguments)
         self.context = contextvars.copy_context()  # it holds what each event of this actor says
 
-    def begin(self, house: NodeActorManager) -> None:
+    def begin(self, house: House) -> None:
         """Create the actor; from now on it is handed its messages."""
         self.house = house
-        self.host = house.actorInst
+        self.host = house.main_actor
         self.asLogger = NO_LOGGER
         self.transport.inbox.handle = lambda envelope: self.context.run(
             self.handleMessages, envelope
@@ -299,9 +311,15 @@ class HostedActorManager(NodeActorManager):
             return True
         return result
 
-    def createActor(self, *_: Any, **__: Any) -> ActorAddress:
-        """Refuse: its neighbours may have threads, of which a fork would copy half."""
-        raise RuntimeError("an actor in a host forks no process: it may create neighbours")
+    def createActor(self, *arguments: Any, **named: Any) -> ActorAddress:
+        """Create a child in a process of its own.
+
+        Raises:
+            RuntimeError: neighbours may have threads, of which a fork would copy half.
+        """
+        if not self.house.forks:
+            raise RuntimeError("an actor in a host forks no process: it may create neighbours")
+        return super().createActor(*arguments, **named)
 
     def create_neighbour(self, actor_class: type[Actor]) -> ActorAddress:
         """Create a child in the process of this actor."""
@@ -313,7 +331,12 @@ class HostedActorManager(NodeActorManager):
         return address
 
     def fail(self) -> NoReturn:
-        """End this actor, from any thread: unwind what it does now, and tell its parent."""
+        """End this actor, from any thread: unwind what it does now, and tell its parent.
+
+        Processes that it has forked must end with it: then all of this process does.
+        """
+        if self.house.forks:
+            super().fail()
         if threading.current_thread() is not threading.main_thread():
             self.transport.loop.call_soon(self._abandon)
         raise ActorFailedError

@@ -16,21 +16,18 @@ import signal
 from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, ProcessCollector
 from setproctitle import setproctitle
+from thespian.actors import ActorAddress
 from thespian.system.multiprocCommon import MultiProcAdmin
 from thespian.system.systemBase import ExternalOpsToActors, systemBase
 from thespian.system.transport import (
     ReceiveEnvelope,
-    TransmitIntent,
 )
 from thespian.system.utilis import thesplog_control
 
-from actors.metrics_report import metrics_report
 from actors.transport.delivery import TransportSettings
-from actors.transport.managers import NO_LOGGER, Replicator
+from actors.transport.managers import NO_LOGGER, House, Replicator, loaded_class
 from actors.transport.process import ChildProcess
-from actors.transport.stats import TransportCollector
 from actors.transport.transport import (
     NODE_CAPABILITY,
     Endpoint,
@@ -40,8 +37,7 @@ from actors.transport.transport import (
 )
 from constellation.errors import AdapterError
 from constellation.log import get_logger
-from constellation.transport.address import ACTOR_SYSTEM, ADMIN_ID
-from messages.metrics import MetricsRequest
+from constellation.transport.address import ADMIN_ID
 
 log = get_logger(__name__)
 
@@ -88,28 +84,36 @@ class NodeSystemBase(systemBase):
         self.transport.close()
 
 
-class NodeAdmin(Replicator, MultiProcAdmin):
-    """The process that listens for the node, and the parent of its supervisor.
+class NodeAdmin(House, Replicator, MultiProcAdmin):
+    """Listens for the node.  Its process has a seat for the supervisor, which ends with it anyway.
 
-    It counts what strangers send to the node, and reports its metrics as every actor does.
+    An actor asks for that seat by `lives_with_listener`.
     """
 
-    def measure(self) -> None:
-        """Begin to count."""
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        self._registry.register(TransportCollector())
+    forks = True
+
+    def _startChildActor(
+        self, childAddr: ActorAddress, childClass: Any, *arguments: Any, **named: Any
+    ) -> None:
+        actor_class = loaded_class(childClass)
+        if not getattr(actor_class, "lives_with_listener", False):
+            super()._startChildActor(childAddr, actor_class, *arguments, **named)
+            return
+        ref = self.transport.loop.next_neighbour()
+        name = f"{actor_class.__module__}.{actor_class.__name__}"
+        self.seat(ref, name, self.transport.myAddress)
+        self._pendingActorReady(childAddr.addressDetails.addressInstanceNum, ActorAddress(ref))
+
+    def childDied(self) -> bool:
+        """Find out which processes have ended; those of the supervisor are children of this one."""
+        for manager in [*self.hosted.values()]:
+            manager.context.run(manager.childDied)
+        return bool(super().childDied())
 
     def handleIncoming(self, envelope: ReceiveEnvelope) -> object:
         """Handle one message; a failure loses the message, not the node."""
         try:
-            match envelope.message:
-                case MetricsRequest(number=number):
-                    report = metrics_report(ACTOR_SYSTEM, self._registry, number=number)
-                    self._send_intent(TransmitIntent(envelope.sender, report))
-                    return True
-                case _:
-                    return super().handleIncoming(envelope)
+            return super().handleIncoming(envelope)
         except Exception:
             kind = type(envelope.message).__name__
             log.exception("system_message_failed", kind=kind, source=str(envelope.sender))
@@ -121,13 +125,12 @@ class NodeAdmin(Replicator, MultiProcAdmin):
 
 def _run_admin(endpoint: Endpoint, capabilities: dict[str, Any]) -> None:
     forget_inherited()
-    setproctitle(f"{capabilities[TITLE_CAPABILITY]} {ACTOR_SYSTEM}")
+    setproctitle(f"{capabilities[TITLE_CAPABILITY]} actor-system")
     transport = Transport(endpoint)
     admin = NodeAdmin(transport, transport.myAddress, capabilities, None, None)
     admin.asLogger = NO_LOGGER
     signal.signal(signal.SIGCHLD, admin.signalChildDied)
     admin._activate()
-    admin.measure()
     admin.run()
     transport.close()
 

@@ -123,7 +123,6 @@ class Transport(wakeupTransportBase):
         self._wakeup = NEVER
         self._watches: set[int] = set()
         self._watch_notified = False
-        self._child_ids = count(1)
         self._aborting: Thespian__Run_Terminated | None = None
         self._shutdown_signalled = False
         self._children_signalled = False
@@ -171,13 +170,13 @@ class Transport(wakeupTransportBase):
 
     def child_endpoint(self) -> Endpoint:
         """Return the endpoint of a child to be forked, to which messages can be sent at once."""
-        settings, own_id = self.loop.delivery.settings, self.ref.actor_id
+        settings, own_id = self.loop.delivery.settings, self.ref.process_id
         parent = settings.life if own_id == ADMIN_ID else own_id
-        return Endpoint(settings, f"{parent}-{next(self._child_ids)}")
+        return Endpoint(settings, f"{parent}-{next(self.loop.child_numbers)}")
 
     def child_seat(self, host: ActorRef) -> ActorRef:
         """Return the address of a child that will live in the process `host`."""
-        return host.neighbour(next(self._child_ids))
+        return host.neighbour(next(self.loop.child_numbers))
 
     def deadAddress(self, address_manager: Any, address: ActorAddress) -> None:
         """Drop the connection to an actor that has ended; its id is not reused."""

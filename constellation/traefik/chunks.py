@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from zlib import crc32
 
@@ -37,13 +37,30 @@ class Chunk:
 
     __slots__ = ("_ends", "_keys", "data", "digest", "names")
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        self.names = [name for name, _, _ in pieces]
-        self.data = b",".join([piece for _, _, piece in pieces])
+    def __init__(self, names: list[str], keys: list[ElementKey], pieces: Sequence[bytes]) -> None:
+        self.names = names
+        self.data = b",".join(pieces)
         self.digest = digest_of(self.data)
-        self._keys = [key for _, key, _ in pieces]
-        lengths = [len(piece) + 1 for _, _, piece in pieces]  # with a comma
-        self._ends = array("I", accumulate(lengths))
+        self._keys = keys
+        self._ends = array("I", accumulate([len(piece) + 1 for piece in pieces]))  # with a comma
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece]) -> Chunk:
+        """Return the chunk of some elements in order of their names."""
+        names, keys, data = zip(*pieces, strict=True)
+        return cls([*names], [*keys], data)
+
+    def replaced(self, changed: Mapping[str, tuple[ElementKey, bytes]]) -> Chunk:
+        """Return the chunk with other elements for some of its names."""
+        keys, pieces = self._keys.copy(), self._pieces()
+        for name, one in changed.items():
+            index = bisect_left(self.names, name)
+            keys[index], pieces[index] = one
+        return Chunk(self.names, keys, pieces)
+
+    def __contains__(self, name: str) -> bool:
+        index = bisect_left(self.names, name)
+        return index < len(self.names) and self.names[index] == name
 
     def find(self, name: str) -> tuple[ElementKey, bytes] | None:
         """Return the key and the piece of an element; None: it is not here."""
@@ -54,8 +71,11 @@ class Chunk:
 
     def pieces(self) -> Iterator[Piece]:
         """Yield every element."""
-        for index, name in enumerate(self.names):
-            yield name, self._keys[index], self._piece(index)
+        return zip(self.names, self._keys, self._pieces(), strict=True)
+
+    def _pieces(self) -> list[bytes]:
+        data, ends = self.data, self._ends
+        return [data[begin : end - 1] for begin, end in zip((0, *ends), ends, strict=False)]
 
     def _piece(self, index: int) -> bytes:
         begin = self._ends[index - 1] if index else 0
@@ -117,26 +137,22 @@ class Chunks:
             self._replace(index, changed[index])
         self._changed.clear()
 
-    def _replace(self, index: int, changed: Iterable[str]) -> None:
-        """Apply the changes that belong into one chunk."""
-        end = index + 1
-        kept = {piece[0]: piece for piece in self._chunks[index].pieces()} if self._chunks else {}
-        before = len(kept)
-        for name in changed:
-            now = self._changed[name]
-            if now is None:
-                kept.pop(name, None)
-                before = -1
-            else:
-                kept[name] = (name, *now)
-        if len(kept) == before:  # nearly always: the names are the same, and in order
-            self._chunks[index] = Chunk([*kept.values()])
+    def _replace(self, index: int, names: Iterable[str]) -> None:
+        """Apply the changes of `names`, which belong into one chunk."""
+        now = {name: self._changed[name] for name in names}
+        kept = {name: one for name, one in now.items() if one is not None}
+        before = self._chunks[index : index + 1]
+        if before and len(kept) == len(now) and all(name in before[0] for name in kept):
+            self._chunks[index] = before[0].replaced(kept)  # nearly always
             return
-        made = [kept[name] for name in sorted(kept)]
+        pieces = {one[0]: one for chunk in before for one in chunk.pieces() if one[0] not in now}
+        pieces |= {name: (name, *one) for name, one in kept.items()}
+        made = [pieces[name] for name in sorted(pieces)]
+        end = index + 1
         while end < len(self._chunks) and not (made and self._is_last(made[-1][0])):
             made += self._chunks[end].pieces()
             end += 1
-        self._chunks[index:end] = chunks = [Chunk(some) for some in self._split(made)]
+        self._chunks[index:end] = chunks = [Chunk.of(some) for some in self._split(made)]
         self._firsts[index:end] = [chunk.names[0] for chunk in chunks]
 
     def _split(self, pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:

@@ -28,8 +28,8 @@ from constellation.traefik.references import ResolvedMiddleware, is_foreign, mis
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.routed import RoutedTable
 from constellation.traefik.service_parts import ServiceFace
-from constellation.traefik.service_servers import Backends
-from constellation.traefik.sharing import Meaning
+from constellation.traefik.service_servers import Backends, States
+from constellation.traefik.sharing import Group, Meaning, sharing
 
 NAMES_SHOWN_MAX = 4
 
@@ -72,8 +72,24 @@ class Composition:
         self.domain = domain
         self.claims = Claims()
         self.routed = RoutedTable()
+        self._groups: dict[ElementKey, tuple[Group, ...]] = {}  # of several instances, not of one
         # Parts of the document, by the key that put them there.  One part is not in a tuple.
         self._parts: dict[ElementKey, ElementKey | tuple[ElementKey, ...]] = {}
+
+    def groups(self, key: ElementKey, states: States) -> tuple[Group, ...]:
+        """Return the contributions to a service name by the service that each means."""
+        found = self._groups.get(key)
+        if found is None:
+            contributions = self.contributions.to(key)
+            found = sharing(key, contributions, states)
+            if len(contributions) > 1:
+                self._groups[key] = found
+        return found
+
+    def forget_groups(self, keys: Iterable[ElementKey]) -> None:
+        """Group again at the next call: contributions, or what tells twins, may have changed."""
+        for key in keys:
+            self._groups.pop(key, None)
 
     # Names.
 

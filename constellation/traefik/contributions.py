@@ -46,9 +46,8 @@ class Contributions:
         """Return the services with an instance on one of `nodes`; None: all services."""
         return {
             key
-            for key in self._of
-            if key.section == "services"
-            and (nodes is None or any(one.node in nodes for one in self.instances(key)))
+            for key, found in self._of.items()
+            if key.section == "services" and (nodes is None or _is_at(nodes, found))
         }
 
     def replace(
@@ -96,3 +95,9 @@ class Contributions:
         del found[instance]
         if len(found) == 1:
             (self._of[key],) = found.values()
+
+
+def _is_at(nodes: frozenset[str], found: Contribution | _Several) -> bool:
+    if isinstance(found, Contribution):
+        return found.instance.node in nodes
+    return any(one.node in nodes for one in found)

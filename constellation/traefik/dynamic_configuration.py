@@ -15,7 +15,7 @@ from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.compose import compose
 from constellation.traefik.composition import Composition
 from constellation.traefik.document import Body
-from constellation.traefik.elements import ElementKey, Instance, Owner, Protocol
+from constellation.traefik.elements import Contribution, ElementKey, Instance, Owner, Protocol
 from constellation.traefik.host_names import dns_labels
 from constellation.traefik.hosts_allowed import HostsAllowed
 from constellation.traefik.instance_plan import InstancePlan
@@ -68,12 +68,14 @@ class _Known:
     def contributes_the_same(
         self, state: ServiceState, programs: Programs, label: str, plan: InstancePlan
     ) -> bool:
-        """Return whether its contributions would be as they are."""
+        """Return whether its contributions would be as they are, and it has the same twins."""
+        before = self.state
         return (
             plan is self.plan
             and label == self.label
-            and state.created_at_utc_s == self.state.created_at_utc_s
             and programs == self.programs
+            and (state.created_at_utc_s, state.image, state.source)
+            == (before.created_at_utc_s, before.image, before.source)
         )
 
 
@@ -162,7 +164,7 @@ class ConfigurationBuilder:
         self._elsewhere_of.pop(instance, None)
         contributed = known.contributed if known is not None else ()
         if state is None:
-            return self.composition.contributions.replace(instance, contributed, {})
+            return self._contribute(instance, contributed, {})
         several = self._programs.get(instance.service, ONE_PROGRAM)
         author = author_of(instance, state, several)
         label = self._labels[author.owner]
@@ -178,7 +180,17 @@ class ConfigurationBuilder:
         told = (complaint.of(*instance.place) for complaint in of_name)
         rejected = (*named.rejected, *refused, *told)
         self._keep(instance, _Known(state, several, label, plan, tuple(kept), rejected))
-        return self.composition.contributions.replace(instance, contributed, kept)
+        return self._contribute(instance, contributed, kept)
+
+    def _contribute(
+        self,
+        instance: Instance,
+        before: tuple[ElementKey, ...],
+        after: Mapping[ElementKey, Contribution],
+    ) -> set[ElementKey]:
+        dirty = self.composition.contributions.replace(instance, before, after)
+        self.composition.forget_groups(dirty)
+        return dirty
 
     def _keep(self, instance: Instance, known: _Known) -> None:
         self._known[instance] = known

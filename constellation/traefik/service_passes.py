@@ -11,7 +11,7 @@ from constellation.traefik.hop_warnings import hop_warnings
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.service_parts import ServiceFace, service_parts
 from constellation.traefik.service_servers import backends
-from constellation.traefik.sharing import Group, Meaning, sharing
+from constellation.traefik.sharing import Group, Meaning
 from constellation.traefik.work import Work
 
 
@@ -35,7 +35,7 @@ def services(composition: Composition, work: Work) -> None:
             for meant in {meaning.key for meaning in before.values()}
             if (made := composition.services.pop(meant, None))
         }
-        groups = sharing(key, composition.contributions.to(key), work.states)
+        groups = composition.groups(key, work.states)
         meanings = _meanings(groups)
         if _compose(composition, key, groups, work) != faces or meanings != before:
             changed.append(key)

@@ -10,7 +10,6 @@ from constellation.errors import WireError
 
 ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it the admin
 NAME_PREFIX = "@"
-ACTOR_SYSTEM = "actor-system"  # its name for people
 TEXT_BYTES_MAX = 200
 # The part before the dot names a socket in the runtime directory: nothing may lead out of it.
 _ACTOR_ID = re.compile(r"@?[a-z0-9][a-z0-9-]{0,99}(\.[0-9]{1,9})?")

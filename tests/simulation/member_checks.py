@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from constellation.raft.disk import RaftDisk
 from constellation.raft.log import RaftLog
-from messages.raft import RaftAppendResponse, RaftEntry, RaftVoteResponse
+from messages.raft import RaftAppendResponse, RaftEntry, RaftHardState, RaftVoteResponse
+from tests.simulation.raft_disk import last_index
 
 
 @dataclass
@@ -34,15 +36,28 @@ class MemberChecks:
                 assert has_it, f"{owner} leads in term {term} without the committed entry {index}"
 
     def says(
-        self, owner: str, to: str, cluster_id: str, answer: RaftVoteResponse | RaftAppendResponse
+        self,
+        owner: str,
+        to: str,
+        cluster_id: str,
+        answer: RaftVoteResponse | RaftAppendResponse,
+        disk: RaftDisk,
     ) -> None:
-        """Check an answer that counts: no second vote, and all answers for one cluster."""
+        """Check an answer that counts: on the disk, no second vote, and all for one cluster."""
         if isinstance(answer, RaftVoteResponse) and (not answer.granted or answer.pre_vote):
             return
         self.acts(owner, cluster_id)
+        kept = disk.hard_state
         if isinstance(answer, RaftVoteResponse):
             first = self.votes.setdefault((cluster_id, answer.term, owner), to)
             assert first == to, f"{owner} votes twice in term {answer.term}"
+            is_kept = kept.term > answer.term or kept == RaftHardState(
+                term=answer.term, voted_for=to
+            )
+        else:
+            has_entries = not answer.accepted or last_index(disk) >= answer.index
+            is_kept = kept.term >= answer.term and has_entries
+        assert is_kept, f"{owner} says {type(answer).__name__} before it is on its disk"
 
     def acts(self, owner: str, cluster_id: str) -> None:
         first = self.clusters.setdefault(owner, cluster_id)

@@ -152,7 +152,8 @@ class Life:
         assert not refused
         for message in messages:
             if isinstance(message, RaftVoteResponse | RaftAppendResponse):
-                self.net.checks.says(self.owner, to, packet.cluster_id, message)
+                disk = self.net.nodes[self.name].disk
+                self.net.checks.says(self.owner, to, packet.cluster_id, message, disk)
 
     def _take_note(self, batch: Batch) -> None:
         self.host.saved(batch)

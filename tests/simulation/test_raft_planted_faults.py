@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,8 @@ from messages.leases import Lease
 from messages.raft import RaftAppendRequest, RaftAppendResponse, RaftVoteResponse
 from tests.raft.story import replayed
 from tests.simulation import raft_member
+from tests.simulation.member_life import Life
+from tests.simulation.members import Members, names
 from tests.simulation.raft_chaos import disturbed, settles
 from tests.simulation.raft_checks import Checks
 from tests.simulation.raft_leases import WANTS, LeaseUser
@@ -64,6 +66,35 @@ def say_before_saving(monkeypatch: pytest.MonkeyPatch, kind: type[Message]) -> N
         return [*early, *hasty], saves, [one for one in late if one not in hasty]
 
     monkeypatch.setattr(raft_member, "in_safe_order", in_unsafe_order)
+
+
+def test_shell_that_answers_before_it_saves_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert begun_with_crashes() == ""
+    in_order = Life._steps
+
+    def hasty(self: Life, batch: batch.Batch) -> list[Callable[[], None]]:
+        steps = in_order(self, batch)
+        sends = [one for one in steps if getattr(one, "func", None) == self._transmit]
+        return [*sends, *[one for one in steps if one not in sends]]
+
+    monkeypatch.setattr(Life, "_steps", hasty)
+
+    assert "before it is on its disk" in begun_with_crashes()
+
+
+def begun_with_crashes() -> str:
+    """Return what goes wrong where three nodes begin a cluster and write to it."""
+    net = Members(seed=1, names=names(3), expect=3, loss=0.1)
+    net.crash_chance = 0.05
+    try:
+        for number in range(10):
+            net.start()
+            net.run(1)
+            if net.leader:
+                net.life(net.leader).propose(b"%d" % number)
+    except AssertionError as error:
+        return str(error)
+    return ""
 
 
 @pytest.fixture

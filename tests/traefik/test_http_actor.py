@@ -438,11 +438,11 @@ def report(actor: str, value: float, kind: str = "counter") -> MetricsReport:
 
 def scraped(harness: Harness[HttpActor], *reports: MetricsReport) -> str:
     """Ask for the page of metrics, and let actors answer with these reports."""
-    count = len(harness.sent_to("system"))
+    count = len(harness.sent_to("supervisor"))
     with ThreadPoolExecutor(1) as pool:
         page = pool.submit(get, harness, "/metrics")
-        harness.pump_until(lambda: len(harness.sent_to("system")) > count)
-        (request,) = {message.number for message in harness.sent_to("system")[count:]}
+        harness.pump_until(lambda: len(harness.sent_to("supervisor")) > count)
+        (request,) = {message.number for message in harness.sent_to("supervisor")[count:]}
         for one in reports:
             harness.deliver(one.model_copy(update={"number": request}))
         return page.result(timeout=5)[1].decode()
@@ -471,7 +471,7 @@ def test_page_of_metrics_does_not_wait_for_an_actor_that_hangs_and_says_so(start
     harness = start()
     harness.neighbours("gossip", "raft")
     silent = 'constellation_metrics_silent{actor="http",process="raft"} 1.0'
-    rest = [report(name, 1.0) for name in ("gossip", "supervisor", "actor-system")]
+    rest = [report(name, 1.0) for name in ("gossip", "supervisor")]
     assert silent not in scraped(harness, *rest, report("raft", 5.0))
 
     began_s = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -168,6 +169,7 @@ def test_requests_sent_together_are_answered_in_order_a_large_body_included() ->
     assert head.endswith(b"\r\n\r\n")
     assert b"Content-Length: %d\r\n" % len(body) in head
     assert b"Connection: close\r\n" in head
+    assert re.search(rb"\r\nDate: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT\r\n", head)
 
 
 def test_the_body_of_a_request_is_not_taken_for_a_request() -> None:
