@@ -23,7 +23,7 @@ from messages.raft import RaftHeard
 from messages.raft_member import LeadershipProved
 from tests.simulation.raft_chaos import disturbed, settles
 from tests.simulation.raft_leases import FOLLOWING, LEASE_POLICY, WANTS
-from tests.simulation.raft_network import RaftNetwork
+from tests.simulation.raft_network import POLICY, RaftNetwork
 
 DOUBLE = "still does"
 SEEDS = range(40)
@@ -33,9 +33,9 @@ few_seeds = pytest.mark.parametrize("seed", range(3))
 Patch = pytest.MonkeyPatch
 
 
-def led(seed: int, *, nodes: int = 3, policy: RaftPolicy | None = None) -> tuple[RaftNetwork, str]:
+def led(seed: int, *, policy: RaftPolicy = POLICY) -> tuple[RaftNetwork, str]:
     """Return a cluster whose leader has held all leases for a while, and that leader."""
-    net = RaftNetwork(seed=seed, nodes=nodes, **({"policy": policy} if policy else {}))
+    net = RaftNetwork(seed=seed, nodes=3, policy=policy)
     net.long_write_chance = 0.0
     leader = net.wait_for_leader()
     for name in net.names:
