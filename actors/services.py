@@ -19,6 +19,7 @@ from messages.lifecycle import ActorDirectory, DirectoryEntry
 from messages.monitor import MonitorDone, ServicesObserved, ServiceState
 
 NEIGHBOURS_OF_MONITORS = frozenset({"gossip"})
+RECORDS_WAIT_S = 2.0  # for gossip, which may have just ended too
 HEALTHS = ("healthy", "unhealthy", "starting", "stopped")
 
 
@@ -28,7 +29,8 @@ class ServicesActor(ParentShell):
     services_followed = "own"
 
     def on_start(self) -> None:
-        self.roster = MonitorRoster(node.settings().supervisor.policy().restart)
+        restart = node.settings().supervisor.policy().restart
+        self.roster = MonitorRoster(restart, records_due_s=self.now_s() + RECORDS_WAIT_S)
         self._stopping = False
         self._make_metrics()
         self.follow_cluster()

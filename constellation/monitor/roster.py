@@ -10,6 +10,9 @@ Each instance has one entry, by its name, in one of these phases:
 
 Monitors live in the process of their parent, so none hangs or dies without it: none is pinged.
 
+A monitor goes on from what the last one published.  So none is created before this node's records in
+gossip are known; without gossip the wait ends at `records_due_s`.
+
 A record of this node in gossip without an entry here is left over from an earlier run of the agent.
 It is withdrawn as soon as its source has reported all its instances.
 """
@@ -57,9 +60,16 @@ class MonitoredInstance:
 class MonitorRoster:
     """All monitors of one node.  `now_s` is monotonic seconds."""
 
-    def __init__(self, restart: RestartPolicy, *, monitors_max: int = MONITORS_MAX) -> None:
+    def __init__(
+        self,
+        restart: RestartPolicy,
+        *,
+        monitors_max: int = MONITORS_MAX,
+        records_due_s: float = -math.inf,
+    ) -> None:
         self.restart = restart
         self.monitors_max = monitors_max
+        self._create_from_s = records_due_s
         self.entries: dict[str, MonitoredInstance] = {}
         self.complete_sources: set[str] = set()
         self._published: dict[str, ServiceState] = {}  # this node's records in gossip
@@ -188,11 +198,16 @@ class MonitorRoster:
     def next_due_s(self) -> float:
         """When `tick` must be called next."""
         withdrawals = (self._withdrawn_at_s.get(name, -math.inf) for name in self._left_over())
-        waiting = (one.due_at_s for one in self.entries.values() if one.phase != "running")
+        waiting = (self._due_of(one) for one in self.entries.values() if one.phase != "running")
         return min(
             min(waiting, default=math.inf),
             min(withdrawals, default=math.inf) + WITHDRAW_AGAIN_S,
         )
+
+    def _due_of(self, entry: MonitoredInstance) -> float:
+        if entry.phase == "waiting":
+            return max(entry.due_at_s, self._create_from_s)
+        return entry.due_at_s
 
     def tick(self, now_s: float) -> list[Effect]:
         """Create monitors that are due, end those that are late, withdraw left-over records."""
@@ -200,7 +215,7 @@ class MonitorRoster:
         due = [
             (name, entry)
             for name, entry in self.entries.items()
-            if entry.phase == "waiting" and entry.due_at_s <= now_s
+            if entry.phase == "waiting" and self._due_of(entry) <= now_s
         ]
         for name, entry in due[:CREATED_PER_TICK_MAX]:
             effects += self._create(name, entry, now_s)
@@ -230,6 +245,7 @@ class MonitorRoster:
 
     def cluster_changed(self, change: ClusterChanged) -> None:
         """Follow this node's instance records in gossip; the changes must have no gaps."""
+        self._create_from_s = -math.inf
         if change.snapshot:
             self._published.clear()
         for item in change.services:

@@ -222,7 +222,7 @@ def test_prometheus_scrapes_every_actor_process(rig: Rig, tmp_path: Path) -> Non
     with prometheus(targets, tmp_path) as server:
         server.wait_for_targets_up()
         wait_until(
-            lambda: len(server.query('process_start_time_seconds{actor!=""}')) >= 3 * 7,
+            lambda: len(server.query('process_start_time_seconds{actor!=""}')) >= 3 * 6,
             timeout_s=15,
             what="a start time of each process",
         )

@@ -313,3 +313,20 @@ def test_creation_is_spread_over_ticks() -> None:
     effects = watched.tick(0.0)
 
     assert sum(isinstance(effect, Create) for effect in effects) == CREATED_PER_TICK_MAX
+
+
+def test_monitor_waits_for_the_records_of_its_node_and_goes_on_from_them() -> None:
+    watched = roster(records_due_s=2.0)
+    watched.observed(observed("web"), 0.0)
+    before = watched.tick(1.0)
+    watched.cluster_changed(held(state("web")))
+
+    assert (before, watched.tick(1.1)[:2]) == ([], [Create("web"), Tell("web", state("web"))])
+
+
+def test_monitors_are_created_without_gossip_after_a_while() -> None:
+    watched = roster(records_due_s=2.0)
+    watched.observed(observed("web"), 0.0)
+
+    assert watched.next_due_s == 2.0
+    assert Create("web") in watched.tick(2.0)

@@ -36,6 +36,7 @@ class Parent:
         self.harness = Harness(
             actor, settings(), name="services", neighbours=("gossip", "http", "docker")
         )
+        self.harness.deliver(ClusterChanged(version=1, snapshot=True, self_node="alpha"))
 
     def observe(
         self, *services: str, complete: bool = False, vanished: tuple[str, ...] = ()
