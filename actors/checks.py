@@ -18,6 +18,7 @@ from constellation.monitor.check_plan import CheckPlan
 from constellation.monitor.check_results import CheckResults
 from constellation.monitor.container import kept_labels
 from constellation.monitor.static_check import failure_of, no_answer
+from constellation.settings.agent import Settings
 from constellation.settings.monitor import StaticService
 from messages.monitor import ServiceObservation, ServicesObserved
 
@@ -37,6 +38,11 @@ class ChecksActor(AsyncShell):
         self._news: list[ServiceObservation] = []
         self._rearm = asyncio.Event()
 
+    @classmethod
+    def preload(cls, settings: Settings) -> None:
+        if _has_http_check(settings):
+            _http_checks_class()
+
     async def run(self) -> None:
         self._make_metrics()
         settings = node.settings()
@@ -55,8 +61,8 @@ class ChecksActor(AsyncShell):
         self._waiting: set[asyncio.Task[None]] = set()
         self.started()
         self._report_all(self.results)
-        if any(item.check == "http" for item in settings.static_services):
-            self._http = _http_checks()
+        if _has_http_check(settings):
+            self._http = _http_checks_class()()
         try:
             await self._check_for_ever()
         finally:
@@ -190,8 +196,12 @@ async def _check_named_tcp(service: StaticService) -> str | None:
     return None
 
 
-def _http_checks() -> HttpChecks:
+def _has_http_check(settings: Settings) -> bool:
+    return any(item.check == "http" for item in settings.static_services)
+
+
+def _http_checks_class() -> type[HttpChecks]:
     # Not above: few nodes have such checks, and their client is large.
     from actors.adapters.http_check import HttpChecks  # noqa: PLC0415
 
-    return HttpChecks()
+    return HttpChecks

@@ -81,7 +81,8 @@ class Guardian:
         adopt_orphans()
         register_all()
         for spec in enabled_actors(self.settings):
-            load(spec.actor)  # here, so that all processes share the memory of what it imports
+            # Here, so that all processes share the memory of what it imports.
+            load(spec.actor).preload(self.settings)
         share_pages()
         gc.enable()  # the start has disabled it
         while True:

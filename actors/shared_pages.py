@@ -31,7 +31,7 @@ POOL_HEADER_BYTES = 48
 BLOCK_BYTES_MAX = 512
 BLOCK_STEP_BYTES = 16
 BYTES_OVERHEAD = 33  # of an object `bytes`
-HOLES_MAX = 4096  # of one size; it bounds the loop where the allocator is another
+HOLE_BYTES_MAX = 64 << 10  # of one size; it bounds what is lost where the allocator is another
 MALLOPT_ARENA_MAX = -8
 
 _fillers: list[bytes] = []
@@ -59,7 +59,7 @@ def _rehearse() -> None:
 def _fill_holes(size: int) -> None:
     """Take free blocks of that size until the allocator begins a new pool."""
     previous = 0
-    for _ in range(HOLES_MAX):
+    for _ in range(HOLE_BYTES_MAX // size):
         block = bytes(size - BYTES_OVERHEAD)
         _fillers.append(block)
         # The first block of an old pool may be free, but the second is then hardly next.

@@ -46,6 +46,7 @@ from constellation.lateness import Lateness
 from constellation.leases.clock import BootSeconds
 from constellation.log import bind_log_context, get_logger
 from constellation.peers import actor_systems
+from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from constellation.wire import decode
 from messages.base import Message
@@ -97,6 +98,10 @@ class ShellActor(ActorTypeDispatcher):
         self._handlers: dict[type, Callable[[Any, ActorAddress], Any]] = {}
 
     # What subclasses override.
+
+    @classmethod
+    def preload(cls, settings: Settings) -> None:
+        """Import what only some settings need, before any process is forked."""
 
     def on_start(self) -> None:
         """Begin.  `self.name` and the settings are known; neighbours may not be up yet."""

@@ -29,8 +29,11 @@ LIVING = frozenset({"alive", "suspect"})  # a suspect is not dead (SWIM §4.2)
 CHANGES_KEPT = 64
 
 
+_EMPTY: Mapping[Any, Any] = MappingProxyType({})
+
+
 def _empty() -> Any:
-    return MappingProxyType({})
+    return _EMPTY  # the same for all views: hundreds of actors follow no cluster
 
 
 class InstanceId(NamedTuple):

@@ -149,6 +149,9 @@ class RaftStore:
             raise AdapterError(str(self._path), why=str(error), fix=fix) from error
         self._state, self._end = replayed.state, replayed.end
         self._torn_bytes = replayed.torn_bytes
+        if not self._torn_bytes:
+            self._room_end = len(data)  # what follows the records is all zeros
+            return
         with self._breaking("cannot be cut"):
             self._cut_to_end()
 

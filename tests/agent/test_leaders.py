@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
+from io import StringIO
 
 from actors.node_life import convention_leaders
+from constellation.log import configure_logging
 from constellation.settings.agent import Settings
 from constellation.settings.gossip import GossipSettings
 from constellation.settings.node import ActorSettings
@@ -31,11 +32,12 @@ def test_configured_leaders_replace_the_default() -> None:
     assert leaders(("127.0.0.1:7946",), ("127.0.0.3:1", "[::1]:2")) == ["127.0.0.3:1", "[::1]:2"]
 
 
-def test_names_of_leaders_are_resolved_and_unknown_ones_omitted(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_names_of_leaders_are_resolved_and_unknown_ones_omitted() -> None:
+    out = StringIO()
+    configure_logging(form="json", level="info", node="alpha", stream=out)
+
     found = leaders(named=("localhost:5", "no-such-host.invalid:5"))
 
     assert "127.0.0.1:5" in found
     assert not any("invalid" in one for one in found)
-    assert "no-such-host.invalid:5" in capsys.readouterr().out
+    assert "no-such-host.invalid:5" in out.getvalue()

@@ -73,6 +73,9 @@ def test_a_record_replaces_zeros_that_were_written_ahead_of_it(store: RaftStore)
     with_next = reopened(store)
     assert with_next.disk.torn_bytes == 0
     assert last_index(with_next) == index
+    size_bytes = with_next._path.stat().st_size
+    with_next.save([saved(index + 1, index + 1)])
+    assert with_next._path.stat().st_size == size_bytes, "the next life uses the room that is there"
     with_next.close()
 
 
@@ -82,8 +85,10 @@ def test_zeros_that_a_crash_left_at_the_end_are_no_torn_record(store: RaftStore)
     with_next = reopened(store)
 
     assert with_next.disk.torn_bytes == 0
-    assert with_next._path.stat().st_size == with_next.size_bytes
-    with_next.close()
+    with_next.save([saved(3, 9)])
+    with_third = reopened(with_next)
+    assert (with_third.disk.torn_bytes, last_index(with_third)) == (0, 9)
+    with_third.close()
 
 
 def test_a_snapshot_makes_the_journal_short_again(store: RaftStore, directory: Path) -> None:

@@ -173,6 +173,22 @@ def test_connection_is_given_away_once_its_actor_exists(
     raft.delivery.close()
 
 
+def test_listener_keeps_a_connection_to_an_actor_in_its_own_process(
+    reactor: Reactor, settings: TransportSettings, node: Process, raft: Process
+) -> None:
+    node.delivery.claim_name("supervisor")
+    peer = RawPeer(reactor, (settings.host, settings.port))
+    channel = peer.join()
+    for actor_id in ("@supervisor", "@supervisor", "@raft"):
+        peer.send(frame(channel.seal(envelope(settings, actor_id, actor_id.encode()))))
+
+    run_until(reactor, lambda: raft.arrived)
+
+    assert node.arrived == [b"@supervisor"] * 2
+    assert (node.peers, raft.peers) == (0, 1)
+    peer.socket.close()
+
+
 def test_next_life_of_the_actor_is_reached_by_a_new_connection(
     reactor: Reactor, settings: TransportSettings, node: Process, raft: Process, tmp_path: Path
 ) -> None:
