@@ -7,7 +7,7 @@ from pydantic import Field
 
 from actors.shell import ShellActor
 from constellation import registry
-from constellation.cli.usage import Command
+from constellation.cli.command import Command
 from constellation.registry import ACTORS, ActorSpec, enabled_actors, load, settings_model
 from constellation.settings.agent import Settings
 from constellation.settings.docker import DockerSettings

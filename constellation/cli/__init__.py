@@ -3,8 +3,8 @@
 main      finds the command, runs it, and ends with its exit code
 __main__  `python -m constellation.cli`
 manual    every command with its arguments, its options and its help
-usage     a command line: the command that it names, or what is wrong with it
-help      the help of a command, as text
+command   what the manual says of a command: its names, its arguments and its options
+parser    a command line, read by argparse as the manual says
 session   asks the agent of this host, and prints the answer as a table or as JSON
 status    `status`
 cluster   `nodes`, `services` and `events`

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from constellation.cli.help import NAME
+from constellation.cli.command import HELP_NAMES, NAME, Command, below
 from constellation.cli.main import all_commands
 from constellation.cli.manual import PROGRAM, SHELLS
 from constellation.cli.session import unanswered, write
-from constellation.cli.usage import HELP_NAMES, Command, below
 
 # zsh runs bash's completions once it is told to.
 _FOR_ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from constellation import __version__
-from constellation.admin.words import plain
-from constellation.cli.help import NAME, help_text
-from constellation.cli.manual import CLUSTER, CORDON, HERE, PROGRAM
+from constellation.cli.command import NAME, Command
+from constellation.cli.manual import CLUSTER, CORDON, HERE
+from constellation.cli.parser import Parsed, parse
 from constellation.cli.session import EXIT_UNANSWERED, Ended, asked, forget_output, write
-from constellation.cli.usage import Command, Parsed, UsageError, parse
 from constellation.registry import ACTORS, load
 
 
@@ -53,17 +51,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    commands = all_commands()
-    try:
-        parsed = parse(arguments, PROGRAM, commands)
-    except UsageError as error:
-        named = f"{NAME} {error.command.name}".rstrip()
-        sys.stderr.write(f"{NAME}: {plain(str(error))}; see {named} --help\n")
-        return EXIT_UNANSWERED
-    if parsed.wants_help:
-        width = shutil.get_terminal_size().columns
-        write(help_text(parsed.command, PROGRAM, commands, width))
-    elif "version" in parsed.of_program:
+    parsed = parse(arguments, all_commands())
+    if parsed.of_program.version:
         write(f"{NAME} {__version__}\n")
     else:
         _perform(parsed)
@@ -71,10 +60,8 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _perform(parsed: Parsed) -> None:
-    config = parsed.of_program.get("config")
-    asked.config = config if isinstance(config, str) else None
-    assignments = parsed.of_program.get("assignments")
-    asked.assignments = assignments if isinstance(assignments, list) else []
+    asked.config = parsed.of_program.config
+    asked.assignments = parsed.of_program.assignments
     load(parsed.command.run)(**parsed.values)
 
 

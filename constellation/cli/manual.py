@@ -5,7 +5,7 @@ So the program knows all its commands, and loads only the one that runs.
 
 from __future__ import annotations
 
-from constellation.cli.usage import Argument, Command, Option
+from constellation.cli.command import Argument, Command, Option
 
 DEFAULT_CONFIG = "/etc/constellation/agent.toml"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from constellation.cli import main as cli
-from constellation.cli.usage import Command, below
+from constellation.cli.command import Command, below
 from constellation.errors import AdapterError
 from constellation.registry import ACTORS, ActorSpec, load
 from messages.admin import StatusReport, StatusRequest

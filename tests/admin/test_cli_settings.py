@@ -130,11 +130,11 @@ def test_command_without_the_key_names_the_agent_of_another_user(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["keys"], ["Usage: constellation keys ", "\n  rotate ", "\n  install "]),
-        ([], ["Usage: constellation ", "\n  status ", "Exit codes:"]),
-        (["-h"], ["Usage: constellation ", "\n  status "]),
-        (["keys", "-h"], ["Usage: constellation keys "]),
-        (["transfer", "-h"], ["Usage: constellation transfer ", "NODE"]),
+        (["keys"], ["usage: constellation keys ", "\n    rotate ", "\n    install "]),
+        ([], ["usage: constellation ", "\n    status ", "Exit codes:"]),
+        (["-h"], ["usage: constellation ", "\n    status "]),
+        (["keys", "-h"], ["usage: constellation keys "]),
+        (["transfer", "-h"], ["usage: constellation transfer ", "NODE"]),
         (["--version"], [f"constellation {__version__}\n"]),
     ],
     ids=" ".join,
