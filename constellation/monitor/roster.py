@@ -10,8 +10,8 @@ Each instance has one entry, by its name, in one of these phases:
 
 Monitors live in the process of their parent, so none hangs or dies without it: none is pinged.
 
-A monitor goes on from what the last one published.  So none is created before this node's records in
-gossip are known; without gossip the wait ends at `records_due_s`.
+A monitor goes on from what the last one published.  So none is created before the records of this
+node in gossip are known; without gossip the wait ends at `records_due_s`.
 
 A record of this node in gossip without an entry here is left over from an earlier run of the agent.
 It is withdrawn as soon as its source has reported all its instances.
