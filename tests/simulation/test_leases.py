@@ -16,7 +16,6 @@ from constellation.leases.holder import LeaseHolder, _Grant, _Lease
 from constellation.leases.keeper import LeaseKeeper
 from constellation.leases.policy import LeasePolicy
 from messages.leases import LeaseAcquired
-from messages.raft_member import LeasesReadDone
 from tests.simulation.raft_chaos import disturbed, is_hard_on_holders, settles
 from tests.simulation.raft_leases import LEASE_POLICY
 from tests.simulation.raft_network import RaftNetwork
@@ -305,42 +304,6 @@ def test_holder_that_never_lets_go_is_caught(monkeypatch: Patch) -> None:
     monkeypatch.setattr(LeaseHolder, "_leave_if_done", lambda *arguments: None)
 
     assert story_fails(test_lease_moves_at_once_when_the_last_write_has_ended, range(3))
-
-
-def test_holder_that_acts_on_a_lost_grant_again_is_caught(monkeypatch: Patch) -> None:
-    end_for_good = LeaseHolder._end_for_good
-
-    def forgetful(self: LeaseHolder, lease: _Lease, token: int, why: str) -> None:
-        end_for_good(self, lease, token, why)
-        lease.over_token = 0
-
-    monkeypatch.setattr(LeaseHolder, "_end_for_good", forgetful)
-
-    assert late_write_of(1.0)
-
-
-def late_write_of(confirm_chance: float) -> bool:
-    return any(late_write(seed, confirm_chance=confirm_chance) for seed in range(15))
-
-
-def test_holder_that_trusts_any_confirmed_read_is_caught(monkeypatch: Patch) -> None:
-    receive_read = LeaseHolder.receive_read
-
-    def credulous(self: LeaseHolder, message: LeasesReadDone, now_s: BootSeconds) -> object:
-        question = self._questions.get(message.number)
-        grant = self._open_at(question.lease, now_s) if question else None
-        if question is not None and grant is not None:
-            leases = tuple(
-                one.model_copy(update={"fencing_token": question.fencing_token})
-                for one in message.state.leases
-            )
-            state = message.state.model_copy(update={"leases": leases})
-            message = message.model_copy(update={"state": state})
-        return receive_read(self, message, now_s)
-
-    monkeypatch.setattr(LeaseHolder, "receive_read", credulous)
-
-    assert late_write_of(1.0)
 
 
 def test_holder_that_does_not_subscribe_again_is_caught(monkeypatch: Patch) -> None:

@@ -129,7 +129,9 @@ def test_clocks_that_differ_by_hours_and_drift_change_nothing(sim_seed: int) -> 
 def test_crash_between_persisting_and_answering_a_vote_gives_no_second_one(sim_seed: int) -> None:
     net = RaftNetwork(seed=sim_seed, nodes=3)
     net.crash_chance = 0.2
-    for _ in range(40):
+    for number in range(40):
+        if net.leader:
+            net.propose(net.leader, f"{number}".encode())
         net.run(2)
         net.start_all()
 
