@@ -19,7 +19,7 @@ from actors.transport import payload, stats
 from actors.transport.delivery import Delivery, TransportSettings
 from actors.transport.reactor import Reactor
 from constellation.errors import WireError
-from constellation.transport.address import ActorRef
+from constellation.transport.address import NAME_PREFIX, ActorRef
 from constellation.transport.envelope import ActorEnvelope
 
 NEIGHBOURS_FROM = 1_000_000  # numbers of seats that actors of this process give, not its parent
@@ -81,6 +81,10 @@ class ActorLoop:
         inbox = self._inboxes[ref.actor_id] = Inbox(ref, self)
         if ref.seat_no < NEIGHBOURS_FROM:
             self._last_seat_no = max(self._last_seat_no, ref.seat_no)
+            # The order to create one before it was lost, and so its messages never will be handled.
+            self._early = {
+                key: one for key, one in self._early.items() if self._is_expected(one.ref)
+            }
         for envelope in early.waiting if early is not None else ():
             inbox.put(envelope)
         return inbox
@@ -88,11 +92,14 @@ class ActorLoop:
     def close(self, inbox: Inbox) -> None:
         """Forget an actor that has ended, and its names."""
         inbox.close()
+        for key, one in self._inboxes.items():
+            if one is inbox and key.startswith(NAME_PREFIX):
+                self.delivery.release_name(key.removeprefix(NAME_PREFIX))
         self._inboxes = {key: one for key, one in self._inboxes.items() if one is not inbox}
 
     def claim_name(self, name: str, inbox: Inbox) -> None:
         """Let '@name' address the actor of `inbox`, on this node and from other nodes."""
-        self._inboxes[f"@{name}"] = inbox
+        self._inboxes[f"{NAME_PREFIX}{name}"] = inbox
         self.delivery.claim_name(name)
 
     def next_neighbour(self) -> ActorRef:
