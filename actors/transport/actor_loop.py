@@ -23,7 +23,7 @@ from constellation.transport.address import NAME_PREFIX, ActorRef
 from constellation.transport.envelope import ActorEnvelope
 
 NEIGHBOURS_FROM = 1_000_000  # numbers of seats that actors of this process give, not its parent
-POLL_EVERY = 64  # messages; in between, files and timers wait
+POLL_EVERY = 64  # messages, at least; in between, files and timers wait
 EARLY_ACTORS_MAX = 512
 EARLY_MESSAGES_MAX = 64  # of each
 
@@ -67,7 +67,8 @@ class ActorLoop:
         self.reactor = Reactor()
         self.ready: deque[Inbox] = deque()
         self._inboxes: dict[str, Inbox] = {}  # by actor id, and by '@name'
-        self._polled_ago = 0
+        self._handled = 0  # messages since the last poll
+        self._poll_after = POLL_EVERY
         self._last_seat_no = 0
         self._neighbour_numbers = count(NEIGHBOURS_FROM)
         self.child_numbers = count(1)  # of all children that actors of this process create
@@ -112,10 +113,8 @@ class ActorLoop:
 
     def next(self) -> tuple[Inbox, ReceiveEnvelope] | None:
         """Take the next message of the next actor; None if none waits."""
-        self._polled_ago += 1
-        if self._polled_ago >= POLL_EVERY:  # neighbours may write to one another without a pause
-            self._polled_ago = 0
-            self.reactor.poll(0.0)
+        if self._handled >= self._poll_after:  # neighbours may write to one another without a pause
+            self.poll(0.0)
         while self._soon:
             self._soon.popleft()()
         while self.ready:
@@ -124,8 +123,19 @@ class ActorLoop:
                 envelope = inbox.waiting.popleft()
                 if inbox.waiting:
                     self.ready.append(inbox)
+                self._handled += 1
                 return inbox, envelope
         return None
+
+    def poll(self, timeout_s: float | None) -> None:
+        """Receive what has arrived; if nothing has, wait for it.
+
+        What waits by then is handled before more is received.  So a sender that is faster than its
+        receiver fills its own queue, not the memory of the receiver, which also catches up.
+        """
+        self.reactor.poll(timeout_s)
+        self._handled = 0
+        self._poll_after = max(POLL_EVERY, sum(len(inbox.waiting) for inbox in self.ready))
 
     def call_soon(self, call: Callable[[], object]) -> None:
         """Make a call in the thread of the loop.  May be called from any thread."""
