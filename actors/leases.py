@@ -16,7 +16,14 @@ from thespian.actors import ActorAddress
 from actors import node
 from actors.shell import ShellActor
 from constellation.effects import Note
-from constellation.leases.effects import Announce, ManagerEffect, Propose, SendToReader
+from constellation.leases.effects import (
+    Announce,
+    ManagerEffect,
+    Propose,
+    ProposeAsLeader,
+    Prove,
+    SendToReader,
+)
 from constellation.leases.keeper import Leading
 from constellation.leases.manager import LeaseManager
 from constellation.wire import encode
@@ -31,9 +38,11 @@ from messages.leases import (
     LeaseWanted,
 )
 from messages.raft_member import (
+    LeadershipProved,
     LeasesSubscribe,
     RaftLeading,
     RaftPropose,
+    RaftProposeAsLeader,
     RaftRefused,
 )
 
@@ -87,8 +96,16 @@ class LeasesActor(ShellActor):
         self._perform_all(self.manager.change(message, self.boot_now_s()))
 
     def receiveMsg_RaftLeading(self, message: RaftLeading, sender: ActorAddress) -> None:
-        leading = Leading(message.leader, is_leader=message.is_leader, yields=message.yields)
+        leading = Leading(
+            message.leader,
+            is_leader=message.is_leader,
+            term=message.term,
+            yields=message.yields,
+        )
         self._perform_all(self.manager.set_leading(leading, self.boot_now_s()))
+
+    def receiveMsg_LeadershipProved(self, message: LeadershipProved, sender: ActorAddress) -> None:
+        self._perform_all(self.manager.proved(message, self.boot_now_s()))
 
     def receiveMsg_RaftRefused(self, message: RaftRefused, sender: ActorAddress) -> None:
         if self.is_at(self._own_name, sender):  # proposals go to this node's Raft actor only
@@ -135,6 +152,11 @@ class LeasesActor(ShellActor):
                 case Propose(commands):
                     data = tuple(encode(command) for command in commands)
                     self.post("raft", RaftPropose(commands=data))
+                case ProposeAsLeader(commands, term):
+                    data = tuple(encode(command) for command in commands)
+                    self.post("raft", RaftProposeAsLeader(commands=data, term=term))
+                case Prove(question):
+                    self.post("raft", question)
                 case SendToReader(reader, message):
                     self.send(self.address_of(reader), message)
                 case Announce(message):

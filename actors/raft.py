@@ -30,6 +30,7 @@ from constellation.raft.member import MemberInput, MemberPolicy
 from constellation.raft.roster import roster_of
 from messages.gossip import ClusterChanged
 from messages.raft_member import (
+    LeadershipProve,
     LeasesRead,
     LeasesSubscribe,
     RaftOffer,
@@ -38,6 +39,7 @@ from messages.raft_member import (
     RaftPacket,
     RaftPromise,
     RaftPropose,
+    RaftProposeAsLeader,
     RaftReadIndex,
     RaftReadIndexRequest,
     RaftStatusRequest,
@@ -110,6 +112,14 @@ class RaftActor(ShellActor):
         self._receive(message, sender)
 
     def receiveMsg_RaftPropose(self, message: RaftPropose, sender: ActorAddress) -> None:
+        self._receive(message, sender)
+
+    def receiveMsg_RaftProposeAsLeader(
+        self, message: RaftProposeAsLeader, sender: ActorAddress
+    ) -> None:
+        self._receive(message, sender)
+
+    def receiveMsg_LeadershipProve(self, message: LeadershipProve, sender: ActorAddress) -> None:
         self._receive(message, sender)
 
     def receiveMsg_RaftOffer(self, message: RaftOffer, sender: ActorAddress) -> None:

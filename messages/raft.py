@@ -10,6 +10,7 @@ from messages.base import Message
 
 SNAPSHOT_BYTES_MAX = 64 << 20
 NODE_CHARACTERS_MAX = 128  # of a node's name
+AGO_S_MAX = 1e9
 NUMBER_MAX = 1 << 53  # of terms and indexes: never reached, and exact in every encoding
 
 EntryKind = Literal["command", "configuration", "noop"]
@@ -112,6 +113,23 @@ class RaftVoteResponse(Message):
     pre_vote: bool = False
 
 
+class RaftHeard(Message):
+    """Tell a candidate how long ago this voter followed an earlier leader, with the vote itself.
+
+    Sent before the vote.  A candidate sends it with its request, too: so others know that it does.
+    """
+
+    crosses_nodes = True
+
+    term: int = Field(ge=1, le=NUMBER_MAX, description="of the vote")
+    voter: str
+    ago_s: float = Field(
+        ge=0,
+        le=AGO_S_MAX,
+        description="it followed no leader of an earlier term later than this before it voted",
+    )
+
+
 class RaftAppendRequest(Message):
     """Append entries, or none as a heartbeat (Raft §5.3).  Answered by `RaftAppendResponse`."""
 
@@ -141,7 +159,11 @@ class RaftAppendResponse(Message):
         ge=0, le=NUMBER_MAX, description="accepted: the logs agree up to here; refused: a hint"
     )
     index_term: int = Field(
-        default=0, ge=0, le=NUMBER_MAX, description="of a hint: the term at `index`"
+        default=0,
+        ge=0,
+        le=NUMBER_MAX,
+        description="of a hint: the term at `index`; accepted: 1 if this member sends `RaftHeard` "
+        "with its votes, 0 if it is of a version that does not",
     )
 
 

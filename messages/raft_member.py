@@ -85,6 +85,18 @@ class RaftPropose(Message):
     was_passed_on: bool = Field(default=False, description="by a member; it is not forwarded again")
 
 
+class RaftProposeAsLeader(Message):
+    """Propose commands that only the leader of `term` may propose; otherwise they are dropped.
+
+    Only within a node: they are never forwarded.
+    """
+
+    commands: tuple[Annotated[bytes, Field(max_length=COMMAND_BYTES_MAX)], ...] = Field(
+        min_length=1, max_length=COMMANDS_MAX
+    )
+    term: int = Field(ge=1)
+
+
 class RaftCommitted(Message):
     """Answer to `RaftPropose`: all commands are committed, and applied on the leader."""
 
@@ -145,6 +157,31 @@ class RaftLeading(Message):
     yields: bool = Field(
         default=False,
         description="this cluster leaves leases that follow the leader to another cluster",
+    )
+
+
+class LeadershipProve(Message):
+    """Ask the Raft actor of this node to prove that the node leads.
+
+    Answered by `LeadershipProved` as soon as a majority has followed this node after the question,
+    and not at all if the node does not lead.
+    """
+
+    session: str = Field(max_length=32, description="of leases; see `LeaseAcquire`")
+    number: int = Field(ge=1, description="chosen by the asker, and echoed")
+
+
+class LeadershipProved(Message):
+    """Answer to `LeadershipProve`: no later leader can have been elected before the question."""
+
+    number: int = Field(ge=1)
+    term: int = Field(ge=1)
+    tokens: tuple[int, ...] = Field(
+        description="fencing tokens of the session's grants that this proof renews: all of them, "
+        "or none while a voter is of a version that would not wait for them"
+    )
+    earlier_ago_s: float = Field(
+        ge=0, description="no leader of an earlier term was proved later than this before now"
     )
 
 

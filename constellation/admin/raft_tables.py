@@ -114,7 +114,7 @@ def leases_text(report: LeasesReport) -> RenderableType:
     legend = (
         f"{confirmed}Known up to log index {report.index}.  Fencing token: log index of the "
         "grant.  TTL: the lease expires this long after its last renewal.  Renewed at: log index "
-        "of that."
+        "of that; what the leader holds is renewed without the log."
     )
     return Group(*parts, rows, "", Text(legend, style="dim"))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from constellation.effects import Note, Send
 from messages.base import Message
 from messages.leases import LeaseAcquired, LeaseLost, LeaseRefused
+from messages.raft_member import LeadershipProve
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,28 @@ class Propose:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposeAsLeader:
+    """Propose commands that only the leader of `term` may propose.  They may be lost."""
+
+    commands: tuple[Message, ...]
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Ask Raft to prove that this node leads.  Without an answer the keeper asks again."""
+
+    question: LeadershipProve
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """This node acquired, renewed or lost a lease."""
 
     message: LeaseAcquired | LeaseLost
 
 
-LeaseEffect = Propose | Announce | Note
+LeaseEffect = Propose | ProposeAsLeader | Prove | Announce | Note
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,11 @@
 A grant ends once.  After it was lost for any reason its fencing token is never acted on again: the
 lease is released, and acquired anew under another token.
 
+What a node holds while it leads is renewed by proofs that it leads, which need no entry in the log.
+If those fail to come, and on other nodes, it is renewed by the log.  Only the leader ends a lease
+whose time is over: when neither the log nor a proof of an earlier leader can have renewed it since.
+It ends none of its own session: it gives those back.
+
 A lease that follows the leader prefers the node that leads Raft:
 
 - The leader acquires it as soon as it is free.  Another node that wants it waits `patience_s`
@@ -19,7 +24,7 @@ from dataclasses import dataclass
 
 from constellation.effects import Note
 from constellation.leases.clock import BootSeconds
-from constellation.leases.effects import Announce, LeaseEffect, Propose
+from constellation.leases.effects import Announce, LeaseEffect, Propose, ProposeAsLeader, Prove
 from constellation.leases.policy import LeasePolicy
 from constellation.leases.table import LEASES_MAX
 from messages.base import Message
@@ -36,6 +41,7 @@ from messages.leases import (
     LeasesChanged,
     LeaseTableState,
 )
+from messages.raft_member import LeadershipProve, LeadershipProved
 
 WANTED_MAX = 256
 REFUSED_S = 0.2  # time after which a refused proposal is repeated
@@ -57,6 +63,7 @@ class Leading:
 
     leader: str = ""  # empty: unknown
     is_leader: bool = False  # this node leads
+    term: int = 0
     yields: bool = False  # this cluster leaves what follows the leader to another cluster
 
 
@@ -75,6 +82,8 @@ class LeaseKeeper:
         self.policy = policy
         self._leading = Leading()
         self._leader_since_s = float("-inf")
+        self._earlier_until_s = float("inf")  # no earlier leader was proved after; inf: not known
+        self._prove_due_s = float("-inf")
         self._is_closing = False
         self._index = 0  # log index up to which the table is known
         self._wanted: dict[str, Want] = {}
@@ -116,12 +125,13 @@ class LeaseKeeper:
         due_s += [at_s + self.policy.renew_interval_s for at_s in self._asked_at_s.values()]
         due_s += [self._patient_until_s(name) for name in self._free_since_s]
         if self._leading.is_leader:
+            due_s += [self._prove_due_s] if self._wants_proof else []
             due_s += [self._free_at_s(seen) for seen in self._table.values()]
             due_s += [self._claim_at_s(name) for name in self._wanted if name in self._table]
         # What was due at the last tick was done by it, or waits for one of the others.
         ahead = (at_s for at_s in due_s if at_s > self._ticked_at_s)
         next_s = min(ahead, default=now_s + _IDLE_S)
-        return min(next_s, self._repeat_at_s)
+        return min(next_s, now_s + _IDLE_S, self._repeat_at_s)
 
     # What happens.
 
@@ -178,10 +188,31 @@ class LeaseKeeper:
         before, self._leading = self._leading, leading
         if (before.leader, before.is_leader) != (leading.leader, leading.is_leader):
             self._leader_since_s = now_s
+        if (before.term, before.is_leader) != (leading.term, leading.is_leader):
+            self._earlier_until_s, self._prove_due_s = float("inf"), now_s
         if before.is_leader and not leading.is_leader:
+            self._renew_due_s = now_s  # by the log from now on
             for name in list(self._held):
                 if name in self._wanted and self._wanted[name].follows_leader:
                     self._lose(name, "this node does not lead any more")
+        return self.tick(now_s)
+
+    def proved(self, proof: LeadershipProved, now_s: BootSeconds) -> list[LeaseEffect]:
+        """Renew what this node holds by a proof that it leads."""
+        if proof.term == self._leading.term:
+            # Messages take a while, so this is a little later each time.
+            earlier_until_s = now_s - proof.earlier_ago_s
+            self._earlier_until_s = min(self._earlier_until_s, earlier_until_s)
+        sent_at_s = self._sent_at_s.get(proof.number)
+        for lease in self._mine():
+            is_renewed = lease.name in self._held and lease.fencing_token in proof.tokens
+            if sent_at_s is not None and is_renewed:
+                valid_until_s = self.policy.proved_until_s(sent_at_s, lease.ttl_s)
+                self._hold(lease, valid_until_s, now_s)
+        if sent_at_s is not None and proof.tokens and self._held:
+            until_s = min(held.valid_until_s for held in self._held.values())
+            self._renew_due_s = max(self._renew_due_s, self.policy.log_due_s(sent_at_s, until_s))
+            self._prove_due_s = self.policy.prove_due_s(sent_at_s, until_s)
         return self.tick(now_s)
 
     def restore(self, state: LeaseTableState, now_s: BootSeconds) -> list[LeaseEffect]:
@@ -240,7 +271,10 @@ class LeaseKeeper:
         sent_at_s = self._sent_at_s.get(lease.number)
         if lease.session != self.session or sent_at_s is None:
             return
-        valid_until_s = self.policy.valid_until_s(sent_at_s, lease.ttl_s)
+        self._hold(lease, self.policy.valid_until_s(sent_at_s, lease.ttl_s), now_s)
+
+    def _hold(self, lease: Lease, valid_until_s: float, now_s: BootSeconds) -> None:
+        """Act on a lease of this session until then, unless that is over or known already."""
         held = self._held.get(lease.name)
         is_over = lease.fencing_token in self._acting_until_s or valid_until_s <= now_s
         if is_over or (held is not None and held.valid_until_s >= valid_until_s):
@@ -288,10 +322,12 @@ class LeaseKeeper:
             self._renew_due_s = now_s + self.policy.renew_interval_s
             commands.append(LeaseRenew(session=self.session, number=self._count(now_s)))
         if self._leading.is_leader:
-            commands += self._expired(now_s)
             commands += self._claims(now_s)
         if commands:
             self._effects.append(Propose(tuple(commands)))
+        if self._leading.is_leader:
+            self._prove(now_s)
+            self._end_expired(now_s)
         effects, self._effects = self._effects, []
         return effects
 
@@ -357,6 +393,9 @@ class LeaseKeeper:
     def _acquire(self, name: str, want: Want, now_s: BootSeconds) -> LeaseAcquire:
         if not self._held:
             self._renew_due_s = now_s + self.policy.renew_interval_s
+            if self._leading.is_leader:  # proofs will come
+                until_s = self.policy.valid_until_s(now_s, want.ttl_s)
+                self._renew_due_s = self.policy.log_due_s(now_s, until_s)
         return LeaseAcquire(
             name=name,
             holder=self.node_name,
@@ -365,21 +404,45 @@ class LeaseKeeper:
             number=self._count(now_s),
         )
 
+    @property
+    def _wants_proof(self) -> bool:
+        return bool(self._held) or self._earlier_until_s == float("inf")
+
+    def _prove(self, now_s: BootSeconds) -> None:
+        """Ask for a proof, which renews what is held and tells when others' leases end."""
+        if self._wants_proof and now_s >= self._prove_due_s:
+            self._prove_due_s = now_s + self.policy.renew_interval_s
+            question = LeadershipProve(session=self.session, number=self._count(now_s))
+            self._effects.append(Prove(question))
+
     # What the leader does for all.
 
-    def _expired(self, now_s: BootSeconds) -> list[Message]:
-        return [
-            LeaseExpire(
-                name=seen.lease.name,
-                fencing_token=seen.lease.fencing_token,
-                renewed_index=seen.lease.renewed_index,
-            )
-            for seen in self._table.values()
-            if now_s >= self._free_at_s(seen) and self._may_ask(seen.lease.name, now_s)
-        ]
+    def _end_expired(self, now_s: BootSeconds) -> None:
+        """Propose to end leases whose time is over, as the leader of this term and no other.
+
+        A later leader must wait anew: it may have renewed them by proof.
+        """
+        commands: list[Message] = []
+        for seen in list(self._table.values()):
+            lease = seen.lease
+            if now_s < self._free_at_s(seen) or not self._may_ask(lease.name, now_s):
+                continue
+            token, renewed_index = lease.fencing_token, lease.renewed_index
+            ends = LeaseExpire(name=lease.name, fencing_token=token, renewed_index=renewed_index)
+            commands.append(ends)
+            want = self._wanted.get(lease.name)
+            if want is not None and not self._why_not(lease.name):
+                commands.append(self._acquire(lease.name, want, now_s))
+        if commands:
+            self._effects.append(ProposeAsLeader(tuple(commands), self._leading.term))
 
     def _free_at_s(self, seen: _Seen) -> float:
-        return self.policy.free_at_s(seen.at_s, seen.lease.ttl_s)
+        """Return when this leader may end a lease; inf: it does not know yet."""
+        if seen.lease.session == self.session:
+            return float("inf")
+        ttl_s = seen.lease.ttl_s
+        of_earlier_s = self.policy.free_of_earlier_at_s(self._earlier_until_s, ttl_s)
+        return max(self.policy.free_at_s(seen.at_s, ttl_s), of_earlier_s)
 
     def _claims(self, now_s: BootSeconds) -> list[Message]:
         commands: list[Message] = []

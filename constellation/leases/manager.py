@@ -26,6 +26,7 @@ from messages.leases import (
     LeaseUnwanted,
     LeaseWanted,
 )
+from messages.raft_member import LeadershipProved
 
 _WITNESS = "this node is a witness: it votes, and holds no lease"
 
@@ -114,6 +115,10 @@ class LeaseManager:
     def set_leading(self, leading: Leading, now_s: BootSeconds) -> list[ManagerEffect]:
         """Note who leads."""
         return self._with_readers(self.keeper.set_leading(leading, now_s), now_s)
+
+    def proved(self, proof: LeadershipProved, now_s: BootSeconds) -> list[ManagerEffect]:
+        """Renew what this node holds by a proof that it leads."""
+        return self._with_readers(self.keeper.proved(proof, now_s), now_s)
 
     def refused(self, now_s: BootSeconds) -> list[ManagerEffect]:
         """Repeat later what Raft did not take."""

@@ -5,6 +5,10 @@ other node counts from when it LEARNED of that, which is later, and waits longer
 While clock rates differ by less than that, a lease becomes free only after its holder's time is
 over.  The holder stops beginning new work `margin_s` before that; work in progress must end within
 the margin.  No wall clock is read.
+
+What the leader's node holds is renewed by proofs of leadership (`constellation.raft.proofs`), each
+for `PROVED_SHARE` of the lease's time.  The holder counts from before it asked for the proof.  A
+later leader counts from the time after which no earlier leader was proved.
 """
 
 from __future__ import annotations
@@ -14,6 +18,10 @@ from dataclasses import dataclass
 from messages.leases import TTL_S_MIN
 
 CLOCK_DRIFT_MAX = 0.2
+# The same on all nodes, so it is no setting.  A longer one needs a release in which nodes wait for
+# it before one in which they use it.  With the default `ttl_s` it is a little longer than most
+# elections take: a shorter one would gain little, and be lost more easily.
+PROVED_SHARE = 0.7
 LB_LEADER = "lb-leader"  # the node that load balancing from outside should point to
 
 
@@ -54,3 +62,27 @@ class LeasePolicy:
     def free_at_s(self, seen_at_s: float, ttl_s: float) -> float:
         """Return when a lease may be expired whose last renewal was seen at `seen_at_s`."""
         return seen_at_s + ttl_s * (1 + self.clock_drift)
+
+    def proved_until_s(self, asked_at_s: float, ttl_s: float) -> float:
+        """Return until when a holder may act that asked then whether it leads, and does."""
+        return self.valid_until_s(asked_at_s, PROVED_SHARE * ttl_s)
+
+    def free_of_earlier_at_s(self, earlier_until_s: float, ttl_s: float) -> float:
+        """Return when a lease may be expired that an earlier leader may have renewed by proof.
+
+        Args:
+            earlier_until_s: no earlier leader was proved after this.
+            ttl_s: of the lease.
+        """
+        return self.free_at_s(earlier_until_s, PROVED_SHARE * ttl_s)
+
+    def prove_due_s(self, asked_at_s: float, until_s: float) -> float:
+        """Return when to ask for the next proof, if the one asked for then lasts until `until_s`.
+
+        A proof may fail to come, and the next still arrives before the holder has to stop.
+        """
+        return asked_at_s + min(self.renew_interval_s, 0.45 * max(0.0, until_s - asked_at_s))
+
+    def log_due_s(self, asked_at_s: float, until_s: float) -> float:
+        """Return when to renew by the log instead, unless the next proof has come by then."""
+        return asked_at_s + 0.67 * (until_s - asked_at_s)

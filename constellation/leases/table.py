@@ -41,6 +41,11 @@ class LeaseTable:
         leases = tuple(self._leases[name] for name in sorted(self._leases))
         return LeaseTableState(index=self._index, leases=leases)
 
+    def tokens_of(self, session: str) -> tuple[int, ...]:
+        """Return the fencing tokens of the grants that a session has."""
+        held = (lease for lease in self._leases.values() if lease.session == session)
+        return tuple(lease.fencing_token for lease in held)
+
     def copy(self) -> LeaseTable:
         """Return a table of the same leases that changes on its own."""
         table = LeaseTable()

@@ -11,6 +11,7 @@ state            what a member knows in every role                        (Raft 
 election         timeouts, pre-votes, votes                               (Raft §5.2, thesis §9.6)
 following        how entries and snapshots are accepted                   (Raft §5.3, §7)
 leadership       one term as the leader: commits, changes, reads          (Raft §5.4.2, §6, §8)
+proofs           proofs that a node leads, which renew leases              (thesis §6.4.1)
 progress         what the leader knows of one follower
 replication      what the leader sends to one follower
 policy           timeouts and limits
@@ -31,6 +32,7 @@ member           one node as a member of a cluster, or of none yet
 bootstrap        how a cluster begins, exactly once
 fallen_back      voters that come back with less than they had
 steward          which node should be a member, vote or lead
+upkeep           its steps, as the leader carries them out
 roster           the nodes, as gossip reports them
 other_clusters   clusters that never merge with this one
 packets          protocol messages between nodes

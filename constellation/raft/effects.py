@@ -70,6 +70,16 @@ class ReadReady:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaderProved:
+    """A majority has followed this leader since it was asked to prove that."""
+
+    number: int
+    term: int
+    earlier_ago_s: float  # no leader of an earlier term was proved later than this before now
+    renews: bool  # every other voter would wait for what this proves
+
+
+@dataclass(frozen=True, slots=True)
 class RoleChanged:
     """The role of this node or the known leader has changed.  `leader` is empty if unknown."""
 
@@ -80,4 +90,4 @@ class RoleChanged:
 
 
 Save = SaveHardState | SaveEntries | SaveSnapshot | SaveIdentity
-Effect = Save | SendTo | Apply | Restore | ReadReady | RoleChanged | Note
+Effect = Save | SendTo | Apply | Restore | ReadReady | LeaderProved | RoleChanged | Note

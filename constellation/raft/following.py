@@ -117,6 +117,6 @@ class Following:
             number=number,
             accepted=accepted,
             index=index,
-            index_term=index_term,
+            index_term=1 if accepted else index_term,  # 1: this version sends `RaftHeard`
         )
         self._state.send(leader, answer)

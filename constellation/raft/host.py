@@ -28,6 +28,7 @@ from constellation.raft.health import MemberHealth, contradiction, health_of
 from constellation.raft.member import MemberEffect, MemberInput, MemberPolicy, RaftMember
 from constellation.raft.node import FirstState
 from constellation.raft.packets import pack
+from constellation.raft.proofs import ProofDone
 from constellation.raft.reads import ReadDone
 from constellation.raft.roster import RaftRoster
 from constellation.raft.status import status_of
@@ -38,6 +39,7 @@ from messages.leases import LeasesChanged
 from messages.raft import RaftEntry
 from messages.raft_member import (
     ClusterJoined,
+    LeadershipProved,
     LeasesRead,
     LeasesReadDone,
     RaftLeading,
@@ -341,6 +343,8 @@ class RaftHost:
                     state = (self._unsaved_table or self.table).state
                     read = LeasesReadDone(number=number, state=state, is_confirmed=is_confirmed)
                     local.append(Reply(asker, read))
+                case ProofDone():
+                    local.append(self._proved(effect))
                 case RoleChanged():
                     role_changes.append(effect)
                     local.append(Publish(self.leading))
@@ -360,6 +364,17 @@ class RaftHost:
         reports = self._chronicle.applied(entries, changed, leader_commit_index=known)
         news: list[LocalEffect] = [Publish(changed)] if _is_news(changed) else []
         return [*news, *_reported(reports)]
+
+    def _proved(self, done: ProofDone) -> Reply:
+        table = self._unsaved_table or self.table
+        tokens = table.tokens_of(done.question.session) if done.proved.renews else ()
+        proved = LeadershipProved(
+            number=done.question.number,
+            term=done.proved.term,
+            tokens=tokens,
+            earlier_ago_s=done.proved.earlier_ago_s,
+        )
+        return Reply(done.asker, proved)
 
     def _packed(self, member: RaftMember, sends: Sequence[SendTo]) -> tuple[SendTo, ...]:
         if not sends:

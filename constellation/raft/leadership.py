@@ -10,7 +10,8 @@ from constellation.raft.configuration import ChangeKind, Configuration, Configur
 from constellation.raft.effects import ReadReady
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.progress import Progress
-from constellation.raft.quorum import committed_index, has_quorum
+from constellation.raft.proofs import LeaderProofs
+from constellation.raft.quorum import committed_index, followed_since_s, has_quorum
 from constellation.raft.replication import send_heartbeat, send_next
 from constellation.raft.state import RaftState
 from messages.raft import (
@@ -24,7 +25,14 @@ from messages.raft import (
 class Leadership:
     """One term as the leader.  It ends itself (`is_over`) without a quorum, or once removed."""
 
-    def __init__(self, state: RaftState, policy: RaftPolicy, now_s: float, next_index: int) -> None:
+    def __init__(
+        self,
+        state: RaftState,
+        policy: RaftPolicy,
+        now_s: float,
+        next_index: int,
+        proofs: LeaderProofs,
+    ) -> None:
         """Begin; followers are sent entries from `next_index` on."""
         self.followers: dict[str, Progress] = {}
         self.heartbeat_due_s = math.inf  # set with the first follower
@@ -37,6 +45,7 @@ class Leadership:
         self._state = state
         self._policy = policy
         self._began_at_s = now_s
+        self._proofs = proofs
         self._numbers = count(1)
         self._reads: list[tuple[int, float]] = []  # number, asked at
         self._round_at_s = float("-inf")  # when the last round of heartbeats for reads began
@@ -245,6 +254,23 @@ class Leadership:
         if not self._round_is_open and not is_asked:
             self._begin_round(now_s)
 
+    # Proofs of leadership.
+
+    def prove(self, number: int, now_s: float) -> None:
+        """Emit `LeaderProved` once a majority has followed at a time after now."""
+        self._proofs.ask(number, now_s)
+        self._answer_proofs(now_s)
+
+    def _answer_proofs(self, now_s: float) -> None:
+        if not self._proofs.is_asked or not self.has_committed:
+            return
+        others = self._state.possible_voters - {self._state.node_name}
+        followed_at_s = {name: one.confirmed_at_s for name, one in self.followers.items()}
+        followed_at_s[self._state.node_name] = now_s
+        since_s = followed_since_s(followed_at_s, self._state.configuration.voters)
+        for proved in self._proofs.answer(since_s, others, now_s):
+            self._state.emit(proved)
+
     # Replication.
 
     def on_append_response(self, answer: RaftAppendResponse, now_s: float) -> None:
@@ -279,6 +305,7 @@ class Leadership:
 
     def _go_on(self, name: str, now_s: float) -> None:
         self._answer_reads(now_s)
+        self._answer_proofs(now_s)
         if self.transfer_to:
             self._ask_successor()
         if not self.is_over and name in self.followers:
@@ -302,6 +329,7 @@ class Leadership:
         told_by_s = now_s + self._policy.commit_told_s
         self.heartbeat_due_s = min(self.heartbeat_due_s, told_by_s)
         self._answer_reads(now_s)
+        self._answer_proofs(now_s)
         if was_open and state.configuration_index <= state.commit_index:
             self._configuration_committed(now_s)
 

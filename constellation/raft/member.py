@@ -26,6 +26,7 @@ from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import (
     Apply,
     Effect,
+    LeaderProved,
     ReadReady,
     RoleChanged,
     SaveIdentity,
@@ -37,11 +38,14 @@ from constellation.raft.node import FirstState, RaftNode
 from constellation.raft.other_clusters import HeardClusters, yields
 from constellation.raft.packets import unpack
 from constellation.raft.policy import RaftPolicy
+from constellation.raft.proofs import ProofAskers, ProofDone
 from constellation.raft.reads import ReadDone, Reads
-from constellation.raft.roster import RaftRoster, RosterNode, timeout_factor
-from constellation.raft.steward import Change, Followers, HandOver, Steward, StewardPolicy
+from constellation.raft.roster import RaftRoster, timeout_factor
+from constellation.raft.steward import Steward, StewardPolicy
+from constellation.raft.upkeep import give_leadership, look_after_members, refuse_even_number
 from messages.raft import RaftAppendRequest, RaftIdentity, RaftSnapshotRequest
 from messages.raft_member import (
+    LeadershipProve,
     LeasesRead,
     RaftOffer,
     RaftOrder,
@@ -49,6 +53,7 @@ from messages.raft_member import (
     RaftPacket,
     RaftPromise,
     RaftPropose,
+    RaftProposeAsLeader,
     RaftReadIndex,
     RaftReadIndexRequest,
     RaftRefused,
@@ -56,15 +61,16 @@ from messages.raft_member import (
 
 STEWARD_INTERVAL_S = 1.0
 TIMEOUT_STEP = 0.2  # added to the factor of the election timeout per more preferred voter
-_UNKNOWN = RosterNode(is_living=False, priority=1 << 16)
 
-MemberEffect = Effect | Reply | ReadDone
+MemberEffect = Effect | Reply | ReadDone | ProofDone
 # What other nodes and the actors of this one may send to a member.
 MemberInput = (
     RaftPacket
     | RaftOffer
     | RaftPromise
     | RaftPropose
+    | RaftProposeAsLeader
+    | LeadershipProve
     | RaftReadIndexRequest
     | RaftReadIndex
     | RaftOrder
@@ -121,6 +127,7 @@ class RaftMember:
         self._knew_leader = False
         self.heard_clusters = HeardClusters()
         self._reads = Reads()
+        self._proof_askers = ProofAskers()
         self._steward = Steward(node_name, policy.steward)
         self.fallen_back = FallenBack(node_name)
         self._steward_due_s = now_s
@@ -213,10 +220,10 @@ class RaftMember:
                 self.on_packet(message, now_s)
             case RaftPropose():
                 self.propose(message, asker)
-            case RaftOffer():
-                self.on_offer(message, now_s)
-            case RaftPromise():
-                self.on_promise(message, now_s)
+            case RaftProposeAsLeader() | LeadershipProve():
+                self.lead(message, asker, now_s)
+            case RaftOffer() | RaftPromise():
+                self._begin_cluster(message, now_s)
             case RaftReadIndexRequest():
                 self.on_read_index_request(message, asker, now_s)
             case RaftReadIndex():
@@ -265,6 +272,12 @@ class RaftMember:
         self.bootstrap = None
         self._effects.append(SaveIdentity(self.identity))
 
+    def _begin_cluster(self, message: RaftOffer | RaftPromise, now_s: float) -> None:
+        if isinstance(message, RaftOffer):
+            self.on_offer(message, now_s)
+        else:
+            self.on_promise(message, now_s)
+
     def on_offer(self, offer: RaftOffer, now_s: float) -> None:
         """Handle an offer to begin a cluster, if this node has none."""
         if self.bootstrap:
@@ -304,6 +317,22 @@ class RaftMember:
         else:
             why = "it does not lead" if self.leader else "no leader is known"
             self._refuse(message, asker, f"{self.node_name}: {why}")
+
+    def lead(
+        self, message: RaftProposeAsLeader | LeadershipProve, asker: str, now_s: float
+    ) -> None:
+        """Do what only a leader can; otherwise drop it.
+
+        A question is answered with `ProofDone` once a majority has followed this leader after now.
+        """
+        if self.raft is None or not self.is_leader:
+            return
+        match message:
+            case RaftProposeAsLeader(commands=commands, term=term):
+                self._take(self.raft.propose(commands, now_s, term=term)[1], now_s)
+            case LeadershipProve():
+                number = self._proof_askers.add(asker, message)
+                self._take(self.raft.prove(number, now_s), now_s)
 
     def _refuse(self, message: RaftPropose, asker: str, why: str) -> None:
         refusal = RaftRefused(number=message.number, leader=self.leader, why=why)
@@ -493,6 +522,8 @@ class RaftMember:
                     self._effects += self.orders.committed(entries)
                 case ReadReady(number, is_confirmed):
                     self._reads.end(number, is_confirmed=is_confirmed)
+                case LeaderProved():
+                    self._effects += self._proof_askers.done(effect)
                 case RoleChanged(role, _, leader, _):
                     if leader or self._knew_leader:
                         self.leaderless_since_s = now_s
@@ -511,61 +542,3 @@ class RaftMember:
 
     def _note(self, event: str, **fields: object) -> None:
         self._effects.append(Note(event, fields, "warning"))
-
-
-def look_after_members(
-    raft: RaftNode,
-    steward: Steward,
-    cluster_id: str,
-    roster: RaftRoster,
-    fallen_back: FallenBack,
-    now_s: float,
-) -> list[Effect]:
-    """Take the steward's next step, if this node leads and no other step is in progress."""
-    leadership = raft.leadership
-    if leadership is None or not leadership.may_change:
-        return []
-    answering = leadership.answering(now_s)
-    caught_up = frozenset(name for name in answering if leadership.is_caught_up(name, now_s))
-    seen = Followers(answering, caught_up, frozenset(fallen_back.waiting))
-    step = steward.step(raft.state.configuration, cluster_id, roster, seen, now_s)
-    try:
-        match step:
-            case Change(kind, node):
-                why = fallen_back.waiting.get(node) if kind == "forget" else None
-                note = Note("voter_fell_back", {"node": node, "why": why}, "error")
-                return [*([note] if why else []), *raft.change(kind, node, now_s)]
-            case HandOver(node):
-                note = Note("preferred_leads", {"node": node})
-                return [note, *raft.transfer(node, now_s)]
-            case None:
-                return []
-    except ConfigurationRefusedError as error:
-        return [Note("step_refused", {"step": repr(step), "why": str(error)})]
-
-
-def give_leadership(raft: RaftNode, roster: RaftRoster, now_s: float) -> list[Effect]:
-    """Transfer leadership to the most preferred voter that has caught up, if any."""
-    leadership = raft.leadership
-    if leadership is None or leadership.transfer_to:
-        return []
-    voters = raft.state.configuration.voters & set(leadership.followers)
-    ready = [name for name in voters if leadership.is_caught_up(name, now_s)]
-    if not ready:
-        return []
-    best = min(ready, key=lambda name: (roster.get(name, _UNKNOWN).rank, name))
-    return raft.transfer(best, now_s)
-
-
-def refuse_even_number(configuration: Configuration, node: str) -> None:
-    """Refuse to promote a learner to an even number of voters: it only slows decisions down.
-
-    Raises:
-        ConfigurationRefusedError: there would be four voters or more, and an even number.
-    """
-    count = len(configuration.voters)
-    if node in configuration.learners and count >= 3 and count % 2:
-        raise ConfigurationRefusedError(
-            f"{count + 1} voters tolerate no more failures than {count}: {node} is promoted "
-            "automatically together with another learner"
-        )

@@ -21,12 +21,14 @@ from constellation.raft.election import Election
 from constellation.raft.following import CheckSnapshot, Following
 from constellation.raft.leadership import Leadership
 from constellation.raft.policy import RaftPolicy
+from constellation.raft.proofs import LeaderProofs
 from constellation.raft.roles import RoleEvent
 from constellation.raft.state import RaftState
 from messages.base import Message
 from messages.raft import (
     RaftAppendRequest,
     RaftAppendResponse,
+    RaftHeard,
     RaftSnapshotRequest,
     RaftSnapshotResponse,
     RaftTimeoutNow,
@@ -80,9 +82,11 @@ class RaftNode:
         self.state = RaftState(node_name, disk)
         self.leadership: Leadership | None = None
         self._patience = 1
+        self._reporters: set[str] = set()  # members that say with a vote when they followed
         self._election = Election(self.state, policy, random, timeout_factor=1.0)
         self._following = Following(self.state, check_snapshot)
         self._election.arm(now_s)
+        self._election.followed(now_s)  # whom it followed in its earlier life is not on its disk
 
     @property
     def next_due_s(self) -> float:
@@ -135,6 +139,9 @@ class RaftNode:
                 self._on_answer(message, now_s)
             case RaftTimeoutNow():
                 self._on_timeout_now(message, now_s)
+            case RaftHeard(voter=voter):
+                self._reporters.add(voter)
+                self._election.on_heard(message, now_s)
             case _:
                 raise TypeError(f"not a Raft message: {type(message).__name__}")
         return self._end(now_s)
@@ -168,15 +175,21 @@ class RaftNode:
         state.enter_term(1, voted_for=state.node_name)
         state.begin_from(Configuration.of_voters(voters), first_state.index, first_state.data)
         # The snapshot comes first, because it names the voters.
-        self._lead(RoleEvent.CLUSTER_BEGUN, now_s, next_index=first_state.index)
+        self._lead(
+            RoleEvent.CLUSTER_BEGUN, now_s, next_index=first_state.index, earlier_until_s=now_s
+        )
         return self._end(now_s)
 
-    def propose(self, data: Sequence[bytes], now_s: float) -> tuple[list[int], list[Effect]]:
+    def propose(
+        self, data: Sequence[bytes], now_s: float, *, term: int = 0
+    ) -> tuple[list[int], list[Effect]]:
         """Append commands as the leader; return their indexes, or none if they are refused.
 
         A node refuses them if it does not lead, has too many uncommitted entries, or is
-        transferring its leadership.
+        transferring its leadership.  With a `term` also if it does not lead in that term.
         """
+        if term not in (0, self.state.term):
+            return [], []
         indexes = self.leadership.propose(data, now_s) if self.leadership else []
         return indexes, self._end(now_s)
 
@@ -206,6 +219,12 @@ class RaftNode:
             self.state.emit(ReadReady(number, is_confirmed=False))
         return self._end(now_s)
 
+    def prove(self, number: int, now_s: float) -> list[Effect]:
+        """Ask for `LeaderProved(number)`, which does not come if this node does not lead."""
+        if self.leadership:
+            self.leadership.prove(number, now_s)
+        return self._end(now_s)
+
     def take_snapshot(self, data: bytes) -> list[Effect]:
         """Replace the entries applied so far by `data`, the state machine's."""
         self.state.take_snapshot(data)
@@ -222,13 +241,21 @@ class RaftNode:
 
     def _stand(self, now_s: float, *, transferred: bool = False) -> None:
         if self._election.stand(now_s, transferred=transferred):
-            self._lead(RoleEvent.ELECTED, now_s)
+            self._elected(now_s)
 
-    def _lead(self, event: RoleEvent, now_s: float, *, next_index: int = 0) -> None:
+    def _elected(self, now_s: float) -> None:
+        self._lead(RoleEvent.ELECTED, now_s, earlier_until_s=self._election.earlier_until_s)
+
+    def _lead(
+        self, event: RoleEvent, now_s: float, *, earlier_until_s: float, next_index: int = 0
+    ) -> None:
         state = self.state
         state.change_role(event, leader=state.node_name)
         next_index = next_index or state.log.last_index + 1
-        self.leadership = Leadership(state, self.policy, now_s, next_index)
+        proofs = LeaderProofs(
+            state.term, earlier_until_s=earlier_until_s, reporters=self._reporters
+        )
+        self.leadership = Leadership(state, self.policy, now_s, next_index, proofs)
         self.leadership.patience = self._patience
 
     def _on_vote_request(self, request: RaftVoteRequest, now_s: float) -> None:
@@ -245,11 +272,11 @@ class RaftNode:
     def _on_vote_response(self, answer: RaftVoteResponse, now_s: float) -> None:
         if not answer.granted and answer.term > self.state.term:
             self._enter_later_term(answer.term, now_s, why=f"{answer.voter} is in a later term")
-        elif self._election.on_response(answer):
+        elif self._election.on_response(answer, now_s):
             if answer.pre_vote:
                 self._stand(now_s)
             else:
-                self._lead(RoleEvent.ELECTED, now_s)
+                self._elected(now_s)
 
     def _on_timeout_now(self, message: RaftTimeoutNow, now_s: float) -> None:
         state = self.state
@@ -273,9 +300,16 @@ class RaftNode:
             self._enter_later_term(answer.term, now_s, why=f"{answer.follower} is in a later term")
         elif self.leadership and answer.term == self.state.term:
             if isinstance(answer, RaftAppendResponse):
+                self._note_version(answer)
                 self.leadership.on_append_response(answer, now_s)
             else:
                 self.leadership.on_snapshot_response(answer, now_s)
+
+    def _note_version(self, answer: RaftAppendResponse) -> None:
+        if answer.accepted and answer.index_term:
+            self._reporters.add(answer.follower)
+        elif answer.accepted:
+            self._reporters.discard(answer.follower)
 
     # Both.
 
@@ -288,6 +322,7 @@ class RaftNode:
         if self.leadership:
             self.leadership.abandon()
             self.leadership = None
+            self._election.followed(now_s)  # the majority that followed it includes itself
             self._election.arm(now_s)
         if term > self.state.term:
             self.state.enter_term(term, voted_for="")

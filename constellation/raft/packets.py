@@ -11,6 +11,7 @@ from messages.base import Message
 from messages.raft import (
     RaftAppendRequest,
     RaftAppendResponse,
+    RaftHeard,
     RaftSnapshotRequest,
     RaftSnapshotResponse,
     RaftTimeoutNow,
@@ -22,6 +23,7 @@ from messages.raft_member import PACKET_FRAMES_MAX, RaftPacket
 PROTOCOL = (
     RaftAppendRequest,
     RaftAppendResponse,
+    RaftHeard,
     RaftSnapshotRequest,
     RaftSnapshotResponse,
     RaftTimeoutNow,
@@ -76,7 +78,7 @@ def _speaker(message: Message) -> str:
     match message:
         case RaftVoteRequest(candidate=name):
             return name
-        case RaftVoteResponse(voter=name):
+        case RaftVoteResponse(voter=name) | RaftHeard(voter=name):
             return name
         case RaftAppendResponse(follower=name) | RaftSnapshotResponse(follower=name):
             return name

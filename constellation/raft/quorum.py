@@ -31,6 +31,18 @@ def committed_index(match_indexes: Mapping[str, int], voters: Collection[str]) -
     return held[majority(len(held)) - 1]
 
 
+def followed_since_s(followed_at_s: Mapping[str, float], voters: Collection[str]) -> float:
+    """Return the latest time such that a majority of `voters` followed at or after it.
+
+    Args:
+        followed_at_s: when each node followed the leader at the earliest, by the leader's clock;
+            missing: never.  The leader itself is among them, with the present time.
+        voters: whose following counts.
+    """
+    times = sorted((followed_at_s.get(one, float("-inf")) for one in voters), reverse=True)
+    return times[majority(len(times)) - 1]
+
+
 def vote_result(votes: Mapping[str, bool], voters: Collection[str]) -> VoteResult:
     """Return the result of the votes so far; only votes of `voters` count (Raft §5.2)."""
     needed = majority(len(voters))

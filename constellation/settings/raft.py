@@ -107,7 +107,8 @@ class LeaseSettings(Group):
         4.0,
         gt=0,
         le=3600,
-        description="time without a renewal after which another node may take a lease, in seconds",
+        description="time without a renewal after which another node may take a lease, in "
+        "seconds; 0.7 of that if its holder led",
     )
     renew_interval_s: float = Field(1.0, gt=0, description="interval between renewals, in seconds")
     margin_s: float = Field(

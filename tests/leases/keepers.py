@@ -6,18 +6,20 @@ from collections.abc import Iterable
 
 from constellation.effects import Note
 from constellation.leases.clock import BootSeconds
-from constellation.leases.effects import Announce, LeaseEffect, Propose
+from constellation.leases.effects import Announce, LeaseEffect, Propose, ProposeAsLeader, Prove
 from constellation.leases.keeper import Leading, LeaseKeeper, Want
 from constellation.leases.policy import LeasePolicy
 from messages.base import Message
 from messages.leases import Lease, LeaseAcquired, LeaseFreed, LeasesChanged
+from messages.raft_member import LeadershipProve, LeadershipProved
 from tests.leases.commands import TTL_S, held
 
 at = BootSeconds
 POLICY = LeasePolicy(ttl_s=TTL_S, renew_interval_s=1.0, margin_s=0.5, clock_drift=0.01)
 WANT = Want(ttl_s=TTL_S, follows_leader=False)
-WE_LEAD = Leading("node of s1", is_leader=True)
-BETA_LEADS = Leading("beta")
+TERM = 2
+WE_LEAD = Leading("node of s1", is_leader=True, term=TERM)
+BETA_LEADS = Leading("beta", term=TERM)
 VALID_S = TTL_S - POLICY.margin_s
 
 
@@ -41,8 +43,24 @@ def changed(index: int, *leases: Lease, freed: int = 0) -> LeasesChanged:
     return LeasesChanged(index=index, held=leases, freed=(ended,) if freed else ())
 
 
+def proof(
+    number: int = 1, *tokens: int, term: int = TERM, earlier_ago_s: float = 1e6
+) -> LeadershipProved:
+    """Return Raft's answer; unless given, no earlier leader was proved for a long time."""
+    return LeadershipProved(number=number, term=term, tokens=tokens, earlier_ago_s=earlier_ago_s)
+
+
 def asked(effects: Iterable[LeaseEffect]) -> list[Message]:
-    return [command for one in effects if isinstance(one, Propose) for command in one.commands]
+    return [
+        command
+        for one in effects
+        if isinstance(one, (Propose, ProposeAsLeader))
+        for command in one.commands
+    ]
+
+
+def questions(effects: Iterable[LeaseEffect]) -> list[LeadershipProve]:
+    return [one.question for one in effects if isinstance(one, Prove)]
 
 
 def told(effects: Iterable[LeaseEffect]) -> list[Message]:

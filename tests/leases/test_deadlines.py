@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constellation.leases.clock import BootSeconds
-from constellation.leases.effects import ManagerEffect, Propose, SendToReader
+from constellation.leases.effects import (
+    ManagerEffect,
+    Propose,
+    ProposeAsLeader,
+    Prove,
+    SendToReader,
+)
 from constellation.leases.keeper import Leading
 from constellation.leases.manager import LeaseManager
 from constellation.leases.policy import LeasePolicy
@@ -23,16 +29,17 @@ from messages.leases import (
     LeaseUnwanted,
     LeaseWanted,
 )
+from messages.raft_member import LeadershipProve, LeadershipProved
 from tests.deadlines import Driver
 
 STEPS, STEP_S = 400, 0.1
 NAMES = ("lb-leader", "records")
 READERS = ("http", "dns")
 LEADINGS = {
-    "leads": Leading("alpha", is_leader=True),
-    "follows": Leading("beta"),
-    "leaderless": Leading(),
-    "yields": Leading("alpha", is_leader=True, yields=True),
+    "leads": Leading("alpha", is_leader=True, term=1),
+    "follows": Leading("beta", term=1),
+    "leaderless": Leading(term=1),
+    "yields": Leading("alpha", is_leader=True, term=1, yields=True),
 }
 
 Input = tuple[str, str, str]  # what happens, to which lease, by which reader
@@ -50,13 +57,14 @@ class Lab:
         self._index = 0
         self._number = 0
         self._proposed: list[bytes] = []
+        self._questions: list[LeadershipProve] = []
         self._lost: list[tuple[str, LeaseLost]] = []
 
     def act(self, happens: Input, now_s: float) -> Sequence[ManagerEffect]:
         kind, name, reader = happens
         at_s = BootSeconds(now_s)
         if kind == "step":
-            return self._commit(at_s)
+            return [*self._commit(at_s), *self._prove(at_s)]
         if kind == "cut":
             self.is_cut = not self.is_cut
         elif kind.startswith("other"):
@@ -116,11 +124,24 @@ class Lab:
         changed = self.table.apply(entries)
         return self._took(self.manager.change(changed, at_s), at_s)
 
+    def _prove(self, at_s: BootSeconds) -> Sequence[ManagerEffect]:
+        questions, self._questions = self._questions, []
+        effects: list[ManagerEffect] = []
+        for question in [] if self.is_cut else questions:
+            tokens = self.table.tokens_of(question.session)
+            proof = LeadershipProved(
+                number=question.number, term=1, tokens=tokens, earlier_ago_s=1.0
+            )
+            effects += self._took(self.manager.proved(proof, at_s), at_s)
+        return effects
+
     def _took(self, effects: list[ManagerEffect], at_s: BootSeconds) -> list[ManagerEffect]:
         for effect in effects:
             match effect:
-                case Propose(commands):
+                case Propose(commands) | ProposeAsLeader(commands):
                     self._proposed += map(encode, commands)
+                case Prove(question):
+                    self._questions.append(question)
                 case SendToReader(reader, LeaseLost() as lost):
                     self._lost.append((reader, lost))
                 case _:

@@ -31,6 +31,7 @@ from tests.leases.keepers import (
     holder,
     keeper,
     notes,
+    proof,
     told,
 )
 
@@ -248,6 +249,7 @@ def test_lease_that_is_wanted_again_is_held_under_a_new_grant() -> None:
 def test_leader_expires_a_lease_after_its_time_and_the_clock_drift() -> None:
     made = keeper()
     made.set_leading(WE_LEAD, at(0.0))
+    made.proved(proof(), at(0.1))
     made.change(changed(5, held(5, session="s2")), at(10.0))
 
     free_s = 10.0 + TTL_S * 1.01
@@ -268,7 +270,8 @@ def test_table_that_shows_no_renewal_keeps_the_time_at_which_the_lease_was_learn
     made.restore(LeaseTableState(index=5, leases=(held(5, session="s2"),)), at(10.0))
 
     made.restore(LeaseTableState(index=6, leases=(held(5, session="s2"),)), at(12.0))
-    effects = made.set_leading(WE_LEAD, at(10.0 + TTL_S * 1.01))
+    made.set_leading(WE_LEAD, at(10.0))
+    effects = made.proved(proof(), at(10.0 + TTL_S * 1.01))
 
     assert asked(effects) == [expire(5, renewed_index=5)]
 
@@ -284,6 +287,7 @@ def shown(index: int, renewed: int) -> LeaseTableState:
 def expiry_of(made: LeaseKeeper) -> float:
     """Return when `made` expires the lease, looking every tenth of a second."""
     made.set_leading(WE_LEAD, at(0.0))
+    made.proved(proof(), at(0.0))
     return next(tenth / 10 for tenth in range(10_000) if any(asked(made.tick(at(tenth / 10)))))
 
 

@@ -15,11 +15,13 @@ from constellation.leases.keeper import REFUSED_S
 from constellation.leases.table import LeaseTable
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
-from constellation.wire import decode
+from constellation.wire import decode, encode
 from messages.base import Message
 from messages.events import ChangeReported
 from messages.leases import (
+    LeaseAcquire,
     LeaseAcquired,
+    LeaseExpire,
     LeaseLetGo,
     LeaseLost,
     LeaseRefused,
@@ -29,7 +31,15 @@ from messages.leases import (
     LeaseWanted,
 )
 from messages.lifecycle import ActorYield, ActorYielded
-from messages.raft_member import LeasesSubscribe, RaftLeading, RaftPropose, RaftRefused
+from messages.raft_member import (
+    LeadershipProve,
+    LeadershipProved,
+    LeasesSubscribe,
+    RaftLeading,
+    RaftPropose,
+    RaftProposeAsLeader,
+    RaftRefused,
+)
 from tests.harness import Harness, messages_of
 
 TRAEFIK = ActorAddress(ActorRef("127.0.0.1", 7947, "traefik"))
@@ -169,12 +179,46 @@ def test_subscriber_is_told_when_its_lease_is_acquired_and_renewed() -> None:
     assert acquired.number == 3
     assert shell.now_s < acquired.valid_until_s < shell.now_s + 4.0
 
-    shell.pass_time(1.1)
+    shell.pass_time(2.4)
     shell.commit()
     renewed = shell.sent_to("traefik")[-1]
     assert renewed.fencing_token == acquired.fencing_token
     assert renewed.valid_until_s > acquired.valid_until_s
     assert isinstance(shell.proposed[-1], LeaseRenew)
+
+
+def test_leader_asks_for_proofs_and_renews_by_them(leading: Shell) -> None:
+    (acquired,) = leading.sent_to("traefik")
+    leading.pass_time(2.0)
+    question = messages_of(LeadershipProve, leading.harness.sent)[-1]
+    proved = LeadershipProved(
+        number=question.number, term=1, tokens=(acquired.fencing_token,), earlier_ago_s=9.0
+    )
+
+    leading.harness.deliver(proved)
+
+    renewed = leading.sent_to("traefik")[-1]
+    assert renewed.fencing_token == acquired.fencing_token
+    assert acquired.valid_until_s < renewed.valid_until_s < leading.now_s + 2.8
+    assert not any(isinstance(one, LeaseRenew) for one in leading.proposed)
+
+
+def test_leader_ends_another_nodes_lease_in_its_own_term_alone() -> None:
+    shell = Shell()
+    held = LeaseAcquire(name=OTHER, holder="beta", session="b", ttl_s=4.0, number=1)
+    shell.index = 7
+    shell.lead()
+    shell.harness.deliver(shell.table.apply([(7, encode(held))]))
+    (question,) = messages_of(LeadershipProve, shell.harness.sent)
+    proved = LeadershipProved(number=question.number, term=1, tokens=(), earlier_ago_s=0.0)
+    shell.harness.deliver(proved)
+
+    shell.pass_time(4.1)
+
+    (ended,) = messages_of(RaftProposeAsLeader, shell.harness.sent)
+    assert ended.term == 1
+    (command,) = (decode(data, source="test") for data in ended.commands)
+    assert isinstance(command, LeaseExpire)
 
 
 def test_subscriber_to_a_held_lease_is_told_at_once(leading: Shell) -> None:

@@ -116,6 +116,7 @@ def accepted(
         number=request.number,
         accepted=True,
         index=request.prev_log_index + len(request.entries),
+        index_term=1,
     )
 
 

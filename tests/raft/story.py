@@ -47,13 +47,13 @@ from constellation.raft.effects import (
 from constellation.raft.node import FirstState, RaftNode
 from constellation.raft.policy import RaftPolicy
 from messages.base import Message
-from messages.raft import RaftVoteRequest, RaftVoteResponse
+from messages.raft import RaftHeard, RaftVoteRequest, RaftVoteResponse
 from tests.simulation.raft_checks import Checks
 from tests.simulation.raft_disk import saved
 
 # One entry in a request, and a few bytes in a chunk: so that a story can stop between them.
 POLICY = RaftPolicy(append_entries_max=1, snapshot_chunk_bytes=4)
-VOTES = (RaftVoteRequest, RaftVoteResponse)
+VOTES = (RaftHeard, RaftVoteRequest, RaftVoteResponse)
 LONG_S = 2.5  # after which nobody hears of a leader
 
 

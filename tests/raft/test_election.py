@@ -18,7 +18,7 @@ from messages.raft import (
     RaftVoteRequest,
     RaftVoteResponse,
 )
-from tests.raft.cores import append, configured, disk, leader, node, of_kind, sent
+from tests.raft.cores import POLICY, append, configured, disk, leader, node, of_kind, sent
 
 NOW_S = 10.0
 
@@ -130,7 +130,7 @@ def test_one_vote_per_term_goes_to_the_first_candidate() -> None:
 def test_vote_is_saved_before_it_is_sent_and_survives_a_restart() -> None:
     effects = node(disk(1)).step(asked(2, "b"), NOW_S)
 
-    *saves, answer = [one for one in effects if not isinstance(one, RoleChanged)]
+    *saves, _, answer = [one for one in effects if not isinstance(one, RoleChanged)]
     assert saves[-1] == SaveHardState(RaftHardState(term=2, voted_for="b"))
     assert answer == SendTo("b", vote(2, "a"))
     restarted = node(disk(1, term=2, voted_for="b"))
@@ -226,3 +226,16 @@ def test_successor_stands_without_asking_first() -> None:
 
     assert sent(effects, RaftVoteRequest, "c") == [asked(2, "a", log=(1, 1), transferred=True)]
     assert follower.step(RaftTimeoutNow(term=1, leader="b"), NOW_S) == []  # comes twice
+
+
+def test_candidate_that_is_refused_stands_again_soon() -> None:
+    # One of three is dead, and two have voted for themselves: nobody can win this term.
+    candidate = node(disk(1))
+    candidate.tick(NOW_S)
+    candidate.step(vote(2, "b", pre_vote=True), NOW_S)
+    assert candidate.next_due_s >= NOW_S + POLICY.election_timeout_s
+
+    candidate.step(vote(2, "b", granted=False), NOW_S)
+
+    assert candidate.state.role == "candidate"
+    assert NOW_S < candidate.next_due_s < NOW_S + 0.6 * POLICY.election_timeout_s

@@ -60,7 +60,7 @@ def answer(
         number=number,
         accepted=accepted,
         index=index,
-        index_term=index_term,
+        index_term=1 if accepted else index_term,
     )
 
 

@@ -16,6 +16,7 @@ from messages.raft import (
     RaftConfiguration,
     RaftEntry,
     RaftHardState,
+    RaftHeard,
     RaftSnapshot,
     RaftSnapshotRequest,
     RaftSnapshotResponse,
@@ -52,6 +53,7 @@ ALL = (
     RaftTimeoutNow(term=1, leader="a"),
     RaftVoteRequest(term=1, candidate="a", last_log_index=0, last_log_term=0),
     RaftVoteResponse(term=1, voter="a", granted=True),
+    RaftHeard(term=1, voter="a", ago_s=1.5),
 )
 OFFER = RaftOffer(cluster_id="c", initiator="a", voters=("a",))
 

@@ -26,6 +26,7 @@ WANTED = (
     "let go",
     "overdue",
     "confirmed",
+    "proofs",
     "reads",
     "writes",
     "elections",

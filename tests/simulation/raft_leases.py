@@ -21,6 +21,8 @@ from constellation.leases.effects import (
     ManagerEffect,
     Overdue,
     Propose,
+    ProposeAsLeader,
+    Prove,
     SendToReader,
     WritePermit,
 )
@@ -40,7 +42,7 @@ from messages.leases import (
     LeaseUnwanted,
     LeaseWanted,
 )
-from messages.raft_member import LeasesRead, LeasesReadDone
+from messages.raft_member import LeadershipProve, LeadershipProved, LeasesRead, LeasesReadDone
 
 if TYPE_CHECKING:
     from tests.simulation.raft_member import Member
@@ -88,7 +90,8 @@ class LeaseUser:
         def begin() -> None:
             if self.manager is manager:
                 raft = self.member.raft
-                leading = Leading(raft.state.leader, is_leader=raft.leadership is not None)
+                is_leader = raft.leadership is not None
+                leading = Leading(raft.state.leader, is_leader=is_leader, term=raft.state.term)
                 self._perform(manager.restore(self.member.table.state, self.now_s))
                 self._perform(manager.set_leading(leading, self.now_s))
 
@@ -160,11 +163,26 @@ class LeaseUser:
                 case Propose(commands):
                     data = tuple(encode(one) for one in commands)
                     self.member.later("manager to raft", partial(self.member.forward, data))
+                case ProposeAsLeader(commands, term):
+                    data = tuple(encode(one) for one in commands)
+                    work = partial(self.member.propose_as_leader, data, term)
+                    self.member.later("manager to raft", work)
+                case Prove(question):
+                    self.member.later("manager to raft", partial(self._prove, question))
                 case SendToReader(reader, message):
                     self._to_actor(reader, message)
                 case _:
                     continue
         self._arm()
+
+    def _prove(self, question: LeadershipProve) -> None:
+        manager = self.manager
+
+        def done(proof: LeadershipProved) -> None:
+            if self.manager is manager:
+                self._perform(manager.proved(proof, self.now_s))
+
+        self.member.prove(question, done)
 
     def _to_actor(self, reader: str, message: LeaseAcquired | LeaseLost | LeaseRefused) -> None:
         for actor in self.actors.values():

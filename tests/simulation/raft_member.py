@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from constellation.raft.configuration import ChangeKind, ConfigurationRefusedErr
 from constellation.raft.effects import (
     Apply,
     Effect,
+    LeaderProved,
     ReadReady,
     Restore,
     RoleChanged,
@@ -25,7 +27,8 @@ from constellation.raft.effects import (
 from constellation.raft.node import FirstState, RaftNode
 from messages.base import Message
 from messages.leases import LeasesChanged, LeaseTableState
-from messages.raft import RaftEntry, RaftTimeoutNow
+from messages.raft import RaftEntry, RaftHeard, RaftTimeoutNow
+from messages.raft_member import LeadershipProve, LeadershipProved
 from tests.simulation.raft_disk import last_index, saved
 from tests.simulation.raft_leases import LeaseUser
 
@@ -54,6 +57,8 @@ class Member:
         )
         self._batch: list[Effect] = []
         self._open: dict[int, Callable[[bool], None]] = {}  # reads, by number
+        self._questions: dict[int, tuple[LeadershipProve, Callable[[LeadershipProved], None]]] = {}
+        self._heard: dict[str, RaftHeard] = {}  # by receiver: to be sent with the next message
         self._writes: dict[int, tuple[bytes, int]] = {}  # by index: data, floor at its beginning
         self._arrives_s: dict[str, float] = {}  # of what is under way between actors, by channel
         self._arm_raft()
@@ -91,6 +96,16 @@ class Member:
         leader = self.raft.state.leader
         if not self.propose(data) and leader not in ("", self.name):
             self.net.send(self.name, leader, Forwarded(commands=data))
+
+    def propose_as_leader(self, data: tuple[bytes, ...], term: int) -> None:
+        _, effects = self.raft.propose(data, self.now_s, term=term)
+        self._perform(effects)
+
+    def prove(self, question: LeadershipProve, done: Callable[[LeadershipProved], None]) -> None:
+        """Call `done` with the proof that this node leads, if it comes."""
+        number = self.net.random.getrandbits(60)
+        self._questions[number] = (question, done)
+        self._perform(self.raft.prove(number, self.now_s))
 
     def change(self, kind: ChangeKind, node: str) -> bool:
         try:
@@ -168,9 +183,11 @@ class Member:
         match effect:
             case SaveHardState() | SaveEntries() | SaveSnapshot():
                 self._save(effect)
+            case SendTo(to, RaftHeard() as heard):
+                self._heard[to] = heard
             case SendTo(to, message):
                 net.checks.says(self.name, to, message, net.disks[self.name])
-                net.send(self.name, to, message)
+                net.send(self.name, to, message, before=self._heard.pop(to, None))
             case Apply(entries):
                 net.checks.applies(entries, self.raft.state.term)
                 self._apply(entries)
@@ -180,15 +197,33 @@ class Member:
                 self.applied_index = snapshot.last_index
                 self._writes.clear()  # whether they are in it, this node cannot tell
                 self._tell_user(self.table.state)
+            case LeaderProved(number):
+                net.checks.counts["proofs"] += 1
+                self._proved(effect, *self._questions.pop(number))
             case ReadReady(number, is_confirmed):
                 self._open.pop(number)(is_confirmed)
             case RoleChanged(role, term, leader, _):
-                leading = Leading(leader, is_leader=role == "leader")
+                leading = Leading(leader, is_leader=role == "leader", term=term)
                 if leading.is_leader:
                     net.checks.leads(self.name, term, self.raft.state.log)
                 self.later("raft to manager", lambda: self.user.lead(leading))
             case _:
                 return
+
+    def _proved(
+        self,
+        proved: LeaderProved,
+        question: LeadershipProve,
+        done: Callable[[LeadershipProved], None],
+    ) -> None:
+        tokens = self.table.tokens_of(question.session) if proved.renews else ()
+        proof = LeadershipProved(
+            number=question.number,
+            term=proved.term,
+            tokens=tokens,
+            earlier_ago_s=proved.earlier_ago_s,
+        )
+        self.later("raft to manager", partial(done, proof))
 
     def _save(self, save: Save) -> None:
         net = self.net

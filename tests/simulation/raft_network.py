@@ -187,18 +187,21 @@ class RaftNetwork:
         _, rate = self.clocks[member.name]
         self.at(member, max(0.0, due_s - self.local_s(member.name)) / rate, work)
 
-    def send(self, source: str, to: str, message: Message) -> None:
-        """Have a message delivered, or not."""
+    def send(
+        self, source: str, to: str, message: Message, *, before: Message | None = None
+    ) -> None:
+        """Have a message delivered, or not; after another one if they are in one packet."""
         for _ in range(1 + (self.random.random() < 0.02)):  # now and then twice
             receiver = self.members.get(to)
             if receiver is None or self.random.random() < self.loss:
                 continue
-            self._deliver(source, receiver, message)
+            self._deliver(source, receiver, [one for one in (before, message) if one is not None])
 
-    def _deliver(self, source: str, receiver: Member, message: Message) -> None:
+    def _deliver(self, source: str, receiver: Member, messages: Sequence[Message]) -> None:
         def arrive() -> None:
             if (source, receiver.name) not in self.cuts:
-                receiver.hear(message)
+                for message in messages:
+                    receiver.hear(message)
 
         self.at(receiver, self.random.uniform(*self.delay_s), arrive)
 

@@ -227,8 +227,9 @@ def late_write(seed: int, *, confirm_chance: float) -> str:
     net.confirm_chance = confirm_chance
     net.run(1)
     seconds = 20.0
-    net.stop(leader, seconds)
     net.isolate([leader])  # nothing that waits tells it the time
+    net.run(0.1)  # no read of before is confirmed when it wakes
+    net.stop(leader, seconds)
     try:
         net.run(seconds - 0.001)
         offset_s, rate = net.clocks[leader]
