@@ -311,6 +311,8 @@ class HostedActorManager(NodeActorManager):
             pass  # said already
         except Exception:  # it asks for what cannot be done, such as to watch a closed file
             log.exception("message_failed", kind=type(envelope.message).__name__)
+            with contextlib.suppress(ActorFailedError):
+                self.fail()
         self._abandon()
         return True
 
