@@ -55,7 +55,9 @@ class AsyncShell(ShellActor):
         self._main: asyncio.Task[None] | None = None
         self._ready = threading.Event()
         self._stopping = False
-        self._is_abandoned = False
+        self._has_ended = False  # the loop; for ever
+        self._wake_users = 0  # the actor and its loop; who lets go of the file last closes it
+        self._guard = threading.Lock()
 
     # What subclasses override; all of it runs on the loop.
 
@@ -114,6 +116,7 @@ class AsyncShell(ShellActor):
 
     def on_start(self) -> None:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake_users = 2
         # In a copy of this thread's context: it holds what every logged event says.
         context = contextvars.copy_context()
         self._thread = threading.Thread(
@@ -122,6 +125,8 @@ class AsyncShell(ShellActor):
         self._thread.start()
         if not self._ready.wait(timeout=self.start_timeout_s):
             self.fail("start", TimeoutError(f"not started within {self.start_timeout_s} s"))
+        if self._has_ended:
+            raise ActorFailedError  # said already, and neighbours need not wait for more
 
     def on_actor_up(self, name: str) -> None:
         if self.loop is not None:
@@ -147,10 +152,17 @@ class AsyncShell(ShellActor):
         self._drain()
 
     def on_abandoned(self) -> None:
-        self._stopping = self._is_abandoned = True
+        self._stopping = True
         if self.loop is not None and self._main is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self.loop.call_soon_threadsafe(self._main.cancel)
+        self._let_go_of_wake()
+
+    def _let_go_of_wake(self) -> None:
+        with self._guard:
+            self._wake_users -= 1
+            if self._wake_users == 0:
+                os.close(self._wake)
 
     def watched_files(self) -> list[int]:
         return [self._wake] if self._wake >= 0 else []
@@ -191,10 +203,13 @@ class AsyncShell(ShellActor):
                 self.send(to, message)
 
     def _run_loop(self) -> None:
-        with contextlib.suppress(ActorFailedError):  # said already
-            self._run_until_stopped()
-        if self._is_abandoned:
-            os.close(self._wake)
+        try:
+            with contextlib.suppress(ActorFailedError):  # said already
+                self._run_until_stopped()
+        finally:
+            self._has_ended = True
+            self._ready.set()  # the actor may still wait for the start
+            self._let_go_of_wake()
 
     def _run_until_stopped(self) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -222,4 +237,5 @@ class AsyncShell(ShellActor):
         log.error("callback_failed", detail=context.get("message"), exc_info=error)
         if isinstance(error, Exception) and "handle" in context:
             # A callback of ours raised: state may be half changed, a fresh start is not.
-            self.fail("callback", error)
+            with contextlib.suppress(ActorFailedError):  # asyncio would log it as another error
+                self.fail("callback", error)

@@ -68,8 +68,10 @@ class HostActor(ShellActor):
         self._answer_when_all_have()
 
     def _answer_when_all_have(self) -> None:
+        if self._asker is None:
+            return  # as whenever one of hundreds ends while nobody asks
         here = {self.address_text(one.myAddress) for one in self._hosted()}
-        if self._asker is not None and not self._silent & here:
+        if not self._silent & here:
             self.send(self._asker, ActorPong(name=self.name, seq_no=0))
             self._asker = None
 

@@ -19,11 +19,11 @@ from actors.transport import payload, stats
 from actors.transport.delivery import Delivery, TransportSettings
 from actors.transport.reactor import Reactor
 from constellation.errors import WireError
-from constellation.transport.address import ActorRef
+from constellation.transport.address import NAME_PREFIX, ActorRef
 from constellation.transport.envelope import ActorEnvelope
 
 NEIGHBOURS_FROM = 1_000_000  # numbers of seats that actors of this process give, not its parent
-POLL_EVERY = 64  # messages; in between, files and timers wait
+POLL_EVERY = 64  # messages, at least; in between, files and timers wait
 EARLY_ACTORS_MAX = 512
 EARLY_MESSAGES_MAX = 64  # of each
 
@@ -67,7 +67,8 @@ class ActorLoop:
         self.reactor = Reactor()
         self.ready: deque[Inbox] = deque()
         self._inboxes: dict[str, Inbox] = {}  # by actor id, and by '@name'
-        self._polled_ago = 0
+        self._handled = 0  # messages since the last poll
+        self._poll_after = POLL_EVERY
         self._last_seat_no = 0
         self._neighbour_numbers = count(NEIGHBOURS_FROM)
         self.child_numbers = count(1)  # of all children that actors of this process create
@@ -81,6 +82,10 @@ class ActorLoop:
         inbox = self._inboxes[ref.actor_id] = Inbox(ref, self)
         if ref.seat_no < NEIGHBOURS_FROM:
             self._last_seat_no = max(self._last_seat_no, ref.seat_no)
+            # The order to create one before it was lost, and so its messages never will be handled.
+            self._early = {
+                key: one for key, one in self._early.items() if self._is_expected(one.ref)
+            }
         for envelope in early.waiting if early is not None else ():
             inbox.put(envelope)
         return inbox
@@ -88,11 +93,14 @@ class ActorLoop:
     def close(self, inbox: Inbox) -> None:
         """Forget an actor that has ended, and its names."""
         inbox.close()
+        for key, one in self._inboxes.items():
+            if one is inbox and key.startswith(NAME_PREFIX):
+                self.delivery.release_name(key.removeprefix(NAME_PREFIX))
         self._inboxes = {key: one for key, one in self._inboxes.items() if one is not inbox}
 
     def claim_name(self, name: str, inbox: Inbox) -> None:
         """Let '@name' address the actor of `inbox`, on this node and from other nodes."""
-        self._inboxes[f"@{name}"] = inbox
+        self._inboxes[f"{NAME_PREFIX}{name}"] = inbox
         self.delivery.claim_name(name)
 
     def next_neighbour(self) -> ActorRef:
@@ -105,10 +113,8 @@ class ActorLoop:
 
     def next(self) -> tuple[Inbox, ReceiveEnvelope] | None:
         """Take the next message of the next actor; None if none waits."""
-        self._polled_ago += 1
-        if self._polled_ago >= POLL_EVERY:  # neighbours may write to one another without a pause
-            self._polled_ago = 0
-            self.reactor.poll(0.0)
+        if self._handled >= self._poll_after:  # neighbours may write to one another without a pause
+            self.poll(0.0)
         while self._soon:
             self._soon.popleft()()
         while self.ready:
@@ -117,8 +123,19 @@ class ActorLoop:
                 envelope = inbox.waiting.popleft()
                 if inbox.waiting:
                     self.ready.append(inbox)
+                self._handled += 1
                 return inbox, envelope
         return None
+
+    def poll(self, timeout_s: float | None) -> None:
+        """Receive what has arrived; if nothing has, wait for it.
+
+        What waits by then is handled before more is received.  So a sender that is faster than its
+        receiver fills its own queue, not the memory of the receiver, which also catches up.
+        """
+        self.reactor.poll(timeout_s)
+        self._handled = 0
+        self._poll_after = max(POLL_EVERY, sum(len(inbox.waiting) for inbox in self.ready))
 
     def call_soon(self, call: Callable[[], object]) -> None:
         """Make a call in the thread of the loop.  May be called from any thread."""

@@ -9,6 +9,7 @@ that it made.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 from collections.abc import Callable
@@ -110,6 +111,14 @@ class Delivery(PeerInboundOwner):
         new.symlink_to(self.settings.socket_path(self.ref.actor_id).name)
         new.replace(self.settings.socket_path(f"@{name}"))
         self._own_names.add(f"{NAME_PREFIX}{name}")
+
+    def release_name(self, name: str) -> None:
+        """Let '@name' address nobody, unless another process has claimed it since."""
+        self._own_names.discard(f"{NAME_PREFIX}{name}")
+        path = self.settings.socket_path(f"{NAME_PREFIX}{name}")
+        with contextlib.suppress(OSError):
+            if path.readlink().name == self.settings.socket_path(self.ref.actor_id).name:
+                path.unlink()
 
     def close(self) -> None:
         """Close everything; what is still queued is lost."""
@@ -331,7 +340,7 @@ class Delivery(PeerInboundOwner):
         if self._give_away(peer, target):
             return  # that process counts it
         stats.count("received_frames", "peer")
-        if target.actor_id in {self.ref.actor_id, peer.actor_id, *self._own_names}:
+        if target.actor_id in {self.ref.actor_id, *self._own_names}:
             self._on_envelope(envelope)
         elif self._to_local(target.process_id, body) is Delivered.DEAD_TARGET:
             if peer.node[1] == 0:  # an operator's command

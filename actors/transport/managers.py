@@ -249,18 +249,18 @@ class NodeActorManager(House, Replicator, MultiProcManager):
 
         As with `createActor`, a child that could not be created is reported as ended.
         """
-        local = self._addrManager.createLocalAddress()
-        instance = local.addressDetails.addressInstanceNum
         try:
             process = self._process_of(host)
         except LookupError:  # it could not be created, or has just ended
-            self._retryPendingChildOperations(instance, None)
+            local: ActorAddress = self._addrManager.createLocalAddress()
+            self._retryPendingChildOperations(local.addressDetails.addressInstanceNum, None)
             return local
+        # Known at once, so no local address: Thespian keeps those for as long as it runs.
         address = ActorAddress(self.transport.child_seat(host.addressDetails))
-        info = ChildInfo(local, actor_class, process, instance)
+        info = ChildInfo(address, actor_class, process, None)
         info.childRealAddr = address
         self._child_procs = [*self._children_known(), info]
-        self._pendingActorReady(instance, address)
+        self._registerChild(address)
         named = f"{actor_class.__module__}.{actor_class.__name__}"
         create = HostedActorCreate(actor_class=named, address=str(address.addressDetails))
         self.actor_send(host, create)
@@ -279,6 +279,7 @@ class HostedActorManager(NodeActorManager):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        atexit.unregister(self._shutdownActor)  # the process ends without such calls
         self.context = contextvars.copy_context()  # it holds what each event of this actor says
 
     def begin(self, house: House) -> None:
@@ -305,11 +306,15 @@ class HostedActorManager(NodeActorManager):
     def handleMessages(self, envelope: ReceiveEnvelope) -> object:
         """Hand a message to the actor; a failure ends this actor, and no other."""
         try:
-            result = super().handleMessages(envelope)
+            return super().handleMessages(envelope)
         except ActorFailedError:
-            self._abandon()
-            return True
-        return result
+            pass  # said already
+        except Exception:  # it asks for what cannot be done, such as to watch a closed file
+            log.exception("message_failed", kind=type(envelope.message).__name__)
+            with contextlib.suppress(ActorFailedError):
+                self.fail()
+        self._abandon()
+        return True
 
     def createActor(self, *arguments: Any, **named: Any) -> ActorAddress:
         """Create a child in a process of its own.
@@ -323,9 +328,8 @@ class HostedActorManager(NodeActorManager):
 
     def create_neighbour(self, actor_class: type[Actor]) -> ActorAddress:
         """Create a child in the process of this actor."""
-        local = self._addrManager.createLocalAddress()
         address = ActorAddress(self.transport.loop.next_neighbour())
-        self._pendingActorReady(local.addressDetails.addressInstanceNum, address)
+        self._registerChild(address)
         named = f"{actor_class.__module__}.{actor_class.__name__}"
         self.house.seat(address.addressDetails, named, self.myAddress)
         return address
@@ -338,21 +342,21 @@ class HostedActorManager(NodeActorManager):
         if self.house.forks:
             super().fail()
         if threading.current_thread() is not threading.main_thread():
-            self.transport.loop.call_soon(self._abandon)
+            self.transport.loop.call_soon(partial(self.context.run, self._abandon))
         raise ActorFailedError
 
     def _abandon(self) -> None:
-        if not self._is_exiting:
-            self._exiting = True
-            atexit.unregister(self._shutdownActor)
-            self.transport.set_watch(())
-            self.actorInst.on_abandoned()
-            for child in self.childAddresses:  # as processes end with their parent
-                neighbour = self.house.hosted.get(child.addressDetails.actor_id)
-                if neighbour is not None:
-                    neighbour._abandon()
-            self._sayGoodbye()
-            self.transport.abort_run()
+        if self.house.hosted.get(self.transport.ref.actor_id) is not self:
+            return  # it has ended; one that waits for the ends of its children has not
+        self._exiting = True
+        self.transport.set_watch(())
+        self.actorInst.on_abandoned()
+        for child in self.childAddresses:  # as processes end with their parent
+            neighbour = self.house.hosted.get(child.addressDetails.actor_id)
+            if neighbour is not None:
+                neighbour._abandon()
+        self._sayGoodbye()
+        self.transport.abort_run()
 
 
 def _run_actor(

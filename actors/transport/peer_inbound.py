@@ -36,7 +36,6 @@ class PeerInbound:
         owner: PeerInboundOwner,
         handover: Handover | None = None,
     ) -> None:
-        self.actor_id = ""  # the actor whose process has been given this connection
         self.identity = ""
         self.node = ("", 0)
         self.source = peer_name(connected)
@@ -62,7 +61,7 @@ class PeerInbound:
         self.connection.send(session.greeting(self._nonce))
 
     def _go_on(self, handover: Handover) -> None:
-        self.actor_id, self.identity = handover.actor_id, handover.identity
+        self.identity = handover.identity
         self._channel = session.Channel(
             handover.seal_key,
             handover.open_key,

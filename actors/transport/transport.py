@@ -307,7 +307,7 @@ class Transport(wakeupTransportBase):
 
     def _run(self, handler: Callable[[ReceiveEnvelope], object] | None) -> object:
         # Poll at least once: a run with no time left handles what has already arrived.
-        self.loop.reactor.poll(0.0)
+        self.loop.poll(0.0)
         while self._aborting is None:
             following = self._next_envelope()
             if following is not None:
@@ -326,7 +326,7 @@ class Transport(wakeupTransportBase):
             left = self.run_time.view()
             if left.expired():
                 break
-            self.loop.reactor.poll(left.remainingSeconds())
+            self.loop.poll(left.remainingSeconds())
         aborted = self._take_abort()  # falsy, like all results of a run
         return Thespian__Run_Expired() if aborted is None else aborted
 

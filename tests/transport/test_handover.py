@@ -18,7 +18,9 @@ from constellation.transport.address import ADMIN_ID, ActorRef
 from constellation.transport.envelope import OURS, ActorEnvelope
 from constellation.transport.frame import frame
 from constellation.wire import encode
+from messages.base import Message
 from messages.lifecycle import ActorPing, ActorPong
+from messages.operator import ActorAbsent
 from tests.transport.ends import CLUSTER_KEY, HOST, RawPeer, open_files, run_for, run_until
 
 PEER = "10.0.1.1:7947/system"  # as whom a `RawPeer` introduces itself
@@ -231,6 +233,28 @@ def test_node_has_a_connection_for_each_named_actor_and_one_for_all_others(
     assert (node.peers, raft.peers) == (1, 1)
     assert len(sender._peer_links) == 2
     sender.close()
+
+
+def test_command_learns_that_the_actor_has_ended_in_a_process_that_lives_on(
+    reactor: Reactor, settings: TransportSettings, node: Process, raft: Process
+) -> None:
+    command = Conversation(HOST, settings.port, CLUSTER_KEY)
+    command.send("raft", ActorPing(seq_no=1))
+    run_until(reactor, lambda: command.receive(0.0) or raft.arrived)
+    raft.delivery.release_name("raft")
+    answers: list[Message] = []
+
+    def has_answer() -> bool:
+        answer = command.receive(0.0)
+        answers.extend([answer] if answer else [])
+        return bool(answers)
+
+    command.send("raft", ActorPing(seq_no=2))
+    run_until(reactor, has_answer)
+
+    assert answers == [ActorAbsent()]
+    assert len(raft.arrived) == 1
+    command.close()
 
 
 def test_command_is_answered_by_every_actor_of_the_node(
