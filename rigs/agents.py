@@ -113,7 +113,7 @@ class Agent:
         return session_processes(self.process.pid)
 
     def process_id_of(self, actor: str) -> int:
-        """Return the process of `actor`, e.g. 'gossip' or 'monitors-1'; 0 if it does not run.
+        """Return the process of `actor`, e.g. 'gossip' or 'light'; 0 if it does not run.
 
         That of an actor in a host is the host's.
         """
