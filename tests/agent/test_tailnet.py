@@ -139,7 +139,11 @@ def test_agents_meet_on_a_tailnet_and_report_its_failures(lab: Lab) -> None:
     for agent in lab.agents[1:]:
         agent.start()
     wait_for_alive(lab, 3)
-    assert all(lab.degraded(agent) == "" for agent in lab.agents)
+    wait_until(
+        lambda: all(lab.degraded(agent) == "" for agent in lab.agents),
+        timeout_s=10,
+        what=lambda: f"all to be well: {[lab.degraded(agent) for agent in lab.agents]}",
+    )
     for agent in lab.agents:
         wait_until(
             lambda: lab.metric(agent, "seeds") == 2,  # noqa: B023
@@ -168,4 +172,8 @@ def test_agents_meet_on_a_tailnet_and_report_its_failures(lab: Lab) -> None:
     lab.agents[2].stop()
     lab.agents[2].start()  # bound to the new address
     wait_for_alive(lab, 3)
-    assert all(lab.degraded(agent) == "" for agent in lab.agents)
+    wait_until(
+        lambda: all(lab.degraded(agent) == "" for agent in lab.agents),
+        timeout_s=10,
+        what=lambda: f"all to be well: {[lab.degraded(agent) for agent in lab.agents]}",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,12 +31,27 @@ def page_port(tmp_path: Path) -> Iterator[int]:
         http=HttpSettings(port=port),
         traefik=TraefikSettings(settle_s=0.2),
     )
-    harness = Harness(HttpActor(), settings, name="http")
+    harness = Harness(HttpActor(), settings, name="http", neighbours=("gossip",))
     harness.deliver(snapshot(on("alpha", state())))
-    harness.deliver(report_of("gossip", 7))
     wait_until(lambda: connects(port))
+    ends = threading.Event()
+    others = threading.Thread(target=answer_for_others, args=(harness, ends))
+    others.start()
     yield port
+    ends.set()
+    others.join()
     harness.stop()
+
+
+def answer_for_others(harness: Harness[HttpActor], ends: threading.Event) -> None:
+    """Answer for the other actors of the node whenever the page asks for their metrics."""
+    answered = 0
+    while not ends.is_set():
+        harness.pump_until(lambda: len(harness.sent_to("supervisor")) > answered or ends.is_set())  # noqa: B023
+        for request in harness.sent_to("supervisor")[answered:]:
+            answered += 1
+            for report in (report_of("gossip", 7), report_of("supervisor", 1)):
+                harness.deliver(report.model_copy(update={"number": request.number}))
 
 
 def read(port: int, path: str) -> bytes:
