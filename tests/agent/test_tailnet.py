@@ -141,7 +141,7 @@ def test_agents_meet_on_a_tailnet_and_report_its_failures(lab: Lab) -> None:
     wait_for_alive(lab, 3)
     wait_until(
         lambda: all(lab.degraded(agent) == "" for agent in lab.agents),
-        timeout_s=10,
+        timeout_s=40,  # its earlier life may first have to be declared dead
         what=lambda: f"all to be well: {[lab.degraded(agent) for agent in lab.agents]}",
     )
     for agent in lab.agents:
@@ -174,6 +174,6 @@ def test_agents_meet_on_a_tailnet_and_report_its_failures(lab: Lab) -> None:
     wait_for_alive(lab, 3)
     wait_until(
         lambda: all(lab.degraded(agent) == "" for agent in lab.agents),
-        timeout_s=10,
+        timeout_s=40,  # its earlier life may first have to be declared dead
         what=lambda: f"all to be well: {[lab.degraded(agent) for agent in lab.agents]}",
     )
