@@ -107,6 +107,12 @@ class Conflicts:
         self._latest.pop(name, None)
         self._logged_at_s.pop(name, None)
 
+    def settle(self, name: str, address: Address) -> None:
+        """Forget the conflict about a member that the claimant has become, at its address."""
+        known = self._latest.get(name)
+        if known is not None and (known[0].claimant, known[0].claimed) == (name, address):
+            self.forget(name)
+
     def current(self, now_s: float) -> Iterator[Conflict]:
         """Yield the conflicts that go on."""
         for conflict, at_s in self._latest.values():

@@ -257,6 +257,7 @@ class Membership:
         member.claim = claim
         member.incarnation = claim.incarnation
         self.former.pop(member.address, None)
+        self.conflicts.settle(member.name, member.address)
         self._mark_stranger(member)
         self._spread(claim)
         if was != "alive":

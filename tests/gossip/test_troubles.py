@@ -84,6 +84,21 @@ def test_second_node_of_a_name_is_named_with_both_addresses_while_it_tries() -> 
     assert [told(node, net) for node in net.nodes.values()] == [[], [], []]
 
 
+@pytest.mark.case("O14")
+def test_node_that_moved_to_another_address_is_no_conflict_once_its_earlier_life_is_dead() -> None:
+    net = three()
+    net.kill(IPS[1])
+    net.start("n2", IPS[3], IPS[0], IPS[2], identity=copied("n2"))
+    net.run(3)
+    others = [net.nodes[ip] for ip in (IPS[0], IPS[2])]
+    assert any(told(node, net) for node in others)
+
+    net.run(40)
+
+    assert [node.swim.members.get("n2").address.ip for node in others] == [IPS[3]] * 2  # type: ignore[union-attr]
+    assert [told(node, net) for node in others] == [[], []]
+
+
 def copied(name: str) -> Identity:
     """Return the identity of n2 under a name of any kind."""
     return Identity(name, private_key_of("n2"))
