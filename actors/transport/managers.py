@@ -169,7 +169,7 @@ class NodeActorManager(House, Replicator, MultiProcManager):
         """
         try:
             self.actorInst = self._actorClass()
-        except Exception:
+        except Exception:  # whatever it is, the parent creates it again
             log.exception("actor_not_created", kind=self._actorClass.__name__)
             self._sayGoodbye()
             return
@@ -196,7 +196,7 @@ class NodeActorManager(House, Replicator, MultiProcManager):
             return super().handleMessages(envelope)
         try:
             result = self.actorInst.receiveMessage(message, envelope.sender)
-        except Exception:
+        except Exception:  # of an actor that is no shell: a shell ends itself
             log.exception("message_failed", kind=type(message).__name__)
             self.actor_send(envelope.sender, PoisonMessage(message, traceback.format_exc()))
             result = None

@@ -217,6 +217,7 @@ def test_members_report_a_second_node_of_one_name_also_to_an_admin_that_starts(
         return [one.what for one in reports[-1].troubles] if reports else []
 
     alpha.pump_until(lambda: reported() == ["two nodes are called beta"])
+    alpha.pump_until(lambda: bool(messages_of(ChangeReported, alpha.sent)))  # sent after the report
     assert [one.what for one in messages_of(ChangeReported, alpha.sent)] == ["name_conflict"]
     before = len(alpha.sent)
     alpha.neighbours("admin", generation=1)

@@ -50,6 +50,12 @@ class Process:
         return len(self.delivery._peers_inbound)
 
 
+def process_of_another_node(reactor: Reactor, directory: Path) -> Delivery:
+    """Return one that only sends."""
+    other = TransportSettings("127.0.0.77", 7947, CLUSTER_KEY, directory / ".")
+    return Delivery(reactor, other, "b1-1", lambda _: None)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[TransportSettings]:
     listener = socket.create_server((HOST, 0))
@@ -194,12 +200,7 @@ def test_listener_keeps_a_connection_to_an_actor_in_its_own_process(
 def test_next_life_of_the_actor_is_reached_by_a_new_connection(
     reactor: Reactor, settings: TransportSettings, node: Process, raft: Process, tmp_path: Path
 ) -> None:
-    sender = Delivery(
-        reactor,
-        TransportSettings("127.0.0.77", 7947, CLUSTER_KEY, tmp_path / "."),
-        "b1-1",
-        lambda _: None,
-    )
+    sender = process_of_another_node(reactor, tmp_path)
     target = ActorRef(settings.host, settings.port, "@raft")
     sender.send(target, b"\x01first")
     run_until(reactor, lambda: raft.arrived)
@@ -218,12 +219,7 @@ def test_next_life_of_the_actor_is_reached_by_a_new_connection(
 def test_node_has_a_connection_for_each_named_actor_and_one_for_all_others(
     reactor: Reactor, settings: TransportSettings, node: Process, raft: Process, tmp_path: Path
 ) -> None:
-    sender = Delivery(
-        reactor,
-        TransportSettings("127.0.0.77", 7947, CLUSTER_KEY, tmp_path / "."),
-        "b1-1",
-        lambda _: None,
-    )
+    sender = process_of_another_node(reactor, tmp_path)
     for actor_id in ("@raft", ADMIN_ID, "a1-1", "@raft"):
         sender.send(ActorRef(settings.host, settings.port, actor_id), actor_id.encode())
 
