@@ -13,10 +13,13 @@ from messages.warp import WarpState
 RecordKind = Literal["node", "service", "warp"]
 MemberState = Literal["alive", "suspect", "dead", "left"]
 MemberEventKind = Literal["join", "leave", "update", "failed"]
+IngressState = Literal["works", "fails", "unknown"]
 ServicesScope = Literal["all", "own", "none"]  # those of this node: own
 CORDON_REASON_CHARACTERS_MAX = 200
 FORMER_NAMES_MAX = 4
 NODE_NAME_CHARACTERS_MAX = 128
+PUBLIC_ADDRESSES_MAX = 8
+PUBLIC_ADDRESS_CHARACTERS_MAX = 253
 ADDRESS_CHARACTERS_MAX = 64  # an IPv6 address has up to 45
 
 
@@ -49,6 +52,18 @@ class NodeState(Message):
         description="other values of node_name that this data_dir had",
     )
     started_at_utc_s: float = Field(default=0.0, description="Unix seconds; for people only")
+    ingress: IngressState = Field(
+        default="unknown",
+        description="whether requests from outside get to its Traefik; 'unknown': it has none, or "
+        "it was not asked yet",
+    )
+    public_addresses: tuple[
+        Annotated[str, Field(max_length=PUBLIC_ADDRESS_CHARACTERS_MAX)], ...
+    ] = Field(
+        default=(),
+        max_length=PUBLIC_ADDRESSES_MAX,
+        description="IP addresses at which the world reaches it, or one host name; none: not known",
+    )
 
 
 class StateRecord(Message):

@@ -2,6 +2,7 @@
 
 agent       all settings in one model, with the groups that have no module of their own
 node        what an operator's command needs too: the address, the files and the key of the agent
+dns         the group `dns`
 docker      the group `docker`
 gossip      the group `gossip`
 http        the group `http`
