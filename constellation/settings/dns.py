@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from constellation.dns.mark import OwnerMark, check_managed
+from constellation.dns.mark import OwnerMark
 from constellation.dns.names import canonical_name
 from constellation.settings.addresses import is_ip
 from constellation.settings.types import Domain, FilePath, Group, Port
 from messages.dns_calls import CONTENT_CHARACTERS_MAX, RecordType
+
+if TYPE_CHECKING:
+    from constellation.dns.zone_writer import WriterPolicy
 
 TTL_S_MIN, TTL_S_MAX = 60, 86_400
 FAILOVER_TTL_S = 60
@@ -191,6 +194,24 @@ class DnsSettings(Group):
         """Return the mark of our records; `domain` is the node's."""
         return OwnerMark(self.owner or f"constellation:{domain}"[:64], self.managed)
 
+    def policy(self) -> WriterPolicy:
+        """Return the numbers of the core."""
+        # Not above: an operator's command loads no core that it does not use.
+        from constellation.dns.desired import is_cname_alone  # noqa: PLC0415
+        from constellation.dns.plan_name import PlanPolicy  # noqa: PLC0415
+        from constellation.dns.zone_writer import WriterPolicy  # noqa: PLC0415
+
+        return WriterPolicy(
+            plan=PlanPolicy(
+                adopt=frozenset(self.adopt),
+                deletes_max=self.deletes_max,
+                is_cname_alone=is_cname_alone(self),
+            ),
+            interval_s=self.interval_s,
+            departed_grace_s=self.departed_grace_s,
+            is_dry_run=self.dry_run,
+        )
+
     @field_validator("managed")
     @classmethod
     def check_expression(cls, value: str) -> str:
@@ -209,13 +230,6 @@ class DnsSettings(Group):
             return tuple(str(ipaddress.ip_network(one)) for one in value)
         except ValueError as error:
             raise ValueError(f"{error}: write e.g. 203.0.113.0/24") from None
-
-    @model_validator(mode="after")
-    def check_owner(self) -> DnsSettings:
-        """Refuse marks that this node would write and then not find again."""
-        if self.owner:
-            check_managed(OwnerMark(self.owner, self.managed))
-        return self
 
     @model_validator(mode="after")
     def check_times_to_live(self) -> DnsSettings:
