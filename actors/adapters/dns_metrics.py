@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from constellation.dns.plan import ACTIONS
+from constellation.dns.plan import CHANGES
 from constellation.dns.writer import DnsWriter
 from constellation.dns.zone_writer import RoundDone
 from messages.dns_calls import DnsAnswer, DnsCall, DnsCallFailed
@@ -77,7 +77,7 @@ class DnsMetrics:
         if done.is_drift:
             self._drift.labels(done.zone).inc()
         if done.is_done:
-            for action in ACTIONS:
+            for action in CHANGES:
                 self._changes.labels(done.zone, action).inc(done.plan.counts[action])
 
     def report(self, writer: DnsWriter, now_s: float, now_utc_s: float) -> None:
@@ -90,5 +90,5 @@ class DnsMetrics:
             self._in_step.labels(name).set(0.0 if at_s is None else now_utc_s - (now_s - at_s))
             self._is_failing.labels(name).set(is_writer and zone.problem is not None)
             if zone.plan is not None:
-                self._records.labels(name, "ours").set(len(zone.plan.ours))
+                self._records.labels(name, "ours").set(zone.plan.ours_count)
                 self._records.labels(name, "foreign").set(len(zone.plan.foreign))

@@ -32,6 +32,7 @@ from constellation.dns.plan_name import (
     plan_name,
     plan_unwanted,
 )
+from messages.dns import RowAction
 from messages.dns_calls import (
     CHANGES_MAX,
     DnsChange,
@@ -42,13 +43,14 @@ from messages.dns_calls import (
     DnsZone,
 )
 
+CHANGES: tuple[RowAction, ...] = ("create", "update", "delete")
 UNWANTED = "nothing wants it; it is deleted after dns.departed_grace_s"
 
 
 class Row(NamedTuple):
     """One line of a plan for people."""
 
-    action: str  # create, update, delete, foreign or blocked
+    action: RowAction
     name: str
     type: str
     before: str  # content; empty: there is none
@@ -90,10 +92,15 @@ class Plan:
         return not self.steps
 
     @property
+    def ours_count(self) -> int:
+        """How many records of ours there are after the plan."""
+        return len(self.keeps) + len(self.updates) + len(self.creates)
+
+    @property
     def counts(self) -> Mapping[str, int]:
         """How many rows there are of each action, and how many records of ours stay."""
         found = Counter(row.action for row in self.rows())
-        actions = ("create", "update", "delete", "foreign", "blocked")
+        actions: tuple[RowAction, ...] = (*CHANGES, "foreign", "blocked")
         return MappingProxyType({**{one: found[one] for one in actions}, "keep": len(self.keeps)})
 
     @property
@@ -146,7 +153,7 @@ def make_plan(
     records = sorted(existing, key=lambda one: (listed_name(one.name), *key_of(one), one.id))
     ours = [one for one in records if mark.is_ours(one.comment)]
     highest = max((mark.token(one.comment) for one in ours), default=0)
-    if highest > token:
+    if highest > token and not policy.is_forced:
         return _fenced(highest, token)
     at = {name: list(of) for name, of in groupby(records, lambda one: listed_name(one.name))}
     marking = Marking(mark, token)

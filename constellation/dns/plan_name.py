@@ -102,8 +102,8 @@ class Marking:
         return marked if self.mark.is_ours(marked) else self.mark.comment(self.token)
 
     def new_comment(self, before: DnsRecord) -> str | None:
-        """Return the comment that a record should get; None: it has this token, or a higher."""
-        if self.mark.is_ours(before.comment) and self.mark.token(before.comment) >= self.token:
+        """Return the comment that a record should get; None: it has this token."""
+        if self.mark.is_ours(before.comment) and self.mark.token(before.comment) == self.token:
             return None
         return self.comment(before.comment)
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from constellation.dns.plan import Row
+from constellation.dns.plan import CHANGES, Row
 from constellation.dns.writer import DnsWriter
 from constellation.dns.zone_writer import Problem, RoundDone, ZoneWriter
 from messages.dns import (
@@ -19,8 +19,6 @@ from messages.dns import (
     ZoneState,
 )
 from messages.wellness import TEXT_CHARACTERS_MAX, TROUBLES_MAX, Trouble
-
-_CHANGES = frozenset({"create", "update", "delete"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Reporter:
         """Note a round that has ended; return what it has changed."""
         if not done.is_done:
             return ()
-        rows = tuple(row for row in done.plan.rows() if row.action in _CHANGES)
+        rows = tuple(row for row in done.plan.rows() if row.action in CHANGES)
         self._changes.extend(_Change(now_s, done.zone, row) for row in rows)
         return rows
 

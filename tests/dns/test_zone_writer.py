@@ -19,9 +19,10 @@ from messages.dns_calls import (
     DnsCall,
     DnsCallFailed,
     DnsChange,
+    DnsRecord,
     DnsRecordsList,
 )
-from tests.dns.zone_model import ZoneModel
+from tests.dns.provider_model import ProviderModel
 
 APEX = "home.example"
 MARK = OwnerMark("constellation:home")
@@ -38,8 +39,8 @@ class Lab:
     """One writer and one zone, in virtual time.  `fault` may answer a call in the zone's place."""
 
     policy: WriterPolicy = POLICY
-    model: ZoneModel = field(default_factory=ZoneModel)
-    fault: Callable[[DnsCall, ZoneModel], DnsAnswer | None] = lambda _call, _model: None
+    model: ProviderModel = field(default_factory=ProviderModel)
+    fault: Callable[[DnsCall, ProviderModel], DnsAnswer | None] = lambda _call, _model: None
     now_s: float = 1000.0
     done: list[tuple[float, Effect]] = field(default_factory=list)
     called_at_s: list[float] = field(default_factory=list)
@@ -149,7 +150,8 @@ def test_a_higher_token_in_the_zone_stops_the_writer_until_it_is_forced() -> Non
     assert lab.writer.is_fenced
     assert lab.model.writes == []
     problem = lab.writer.problem
-    assert problem is not None and "--force" in problem.fix
+    assert problem is not None
+    assert "--force" in problem.fix
     lab.writer.look_now("force", lab.now_s)
     lab.run(5)
     assert lab.model.at(APEX) == ["203.0.113.1"]
@@ -158,9 +160,9 @@ def test_a_higher_token_in_the_zone_stops_the_writer_until_it_is_forced() -> Non
 
 @pytest.mark.case("N4")
 def test_after_a_change_of_unknown_outcome_the_zone_is_listed_before_anything_is_sent() -> None:
-    failed = []
+    failed: list[DnsAnswer] = []
 
-    def lose_the_answer(call: DnsCall, model: ZoneModel) -> DnsAnswer | None:
+    def lose_the_answer(call: DnsCall, model: ProviderModel) -> DnsAnswer | None:
         if not isinstance(call, DnsChange) or failed:
             return None
         failed.append(model.answer(call))
@@ -178,9 +180,9 @@ def test_after_a_change_of_unknown_outcome_the_zone_is_listed_before_anything_is
 @pytest.mark.case("N4")
 def test_a_record_that_another_writer_has_just_made_is_taken_as_made() -> None:
     lab = started()
-    raced = []
+    raced: list[DnsRecord] = []
 
-    def another_is_first(call: DnsCall, model: ZoneModel) -> DnsAnswer | None:
+    def another_is_first(call: DnsCall, model: ProviderModel) -> DnsAnswer | None:
         if isinstance(call, DnsChange) and not raced:
             raced.append(model.add(APEX, "A", "203.0.113.1", comment="constellation:home:4"))
         return None
@@ -196,11 +198,14 @@ def test_failures_that_may_pass_are_retried_ever_more_slowly_and_said_once() -> 
     lab = started(fault=lambda _call, _model: down)
     lab.run(600)
     waits = [after - at for at, after in zip(lab.called_at_s, lab.called_at_s[1:], strict=False)]
-    assert waits[0] < 2 and max(waits) <= 61 and min(waits[8:]) > 29
+    assert waits[0] < 2
+    assert max(waits) <= 61
+    assert min(waits[8:]) > 29
     assert [type(one).__name__ for _, one in lab.done] == ["Note"]
     lab.fault = lambda _call, _model: None
     lab.run(70)
-    assert lab.writer.problem is None and lab.model.at(APEX) == ["203.0.113.1"]
+    assert lab.writer.problem is None
+    assert lab.model.at(APEX) == ["203.0.113.1"]
 
 
 def test_a_permanent_failure_is_silent_until_what_is_wanted_changes() -> None:
@@ -228,7 +233,7 @@ def test_a_list_that_does_not_show_the_last_change_yet_leads_to_no_second_one() 
     lab = started()
     old: list[DnsAnswer] = []
 
-    def answer_from_before(call: DnsCall, model: ZoneModel) -> DnsAnswer | None:
+    def answer_from_before(call: DnsCall, model: ProviderModel) -> DnsAnswer | None:
         if isinstance(call, DnsRecordsList) and not old:
             old.append(model.answer(call))
         return old[0] if isinstance(call, DnsRecordsList) else None
@@ -246,7 +251,8 @@ def test_a_comparison_that_an_operator_wants_changes_nothing() -> None:
     lab.wants(pointing("203.0.113.2"))
     lab.writer.look_now("plan", lab.now_s)
     lab.run(0.2)
-    assert lab.writer.plan is not None and not lab.writer.plan.is_empty
+    assert lab.writer.plan is not None
+    assert not lab.writer.plan.is_empty
     assert lab.model.at(APEX) == ["203.0.113.1"]
     assert not lab.writer.is_looking
     lab.run(61)
@@ -257,7 +263,8 @@ def test_a_dry_run_plans_and_changes_nothing() -> None:
     lab = started(policy=WriterPolicy(PlanPolicy(), is_dry_run=True))
     lab.run(300)
     assert lab.model.writes == []
-    assert lab.writer.plan is not None and len(lab.writer.plan.creates) == 1
+    assert lab.writer.plan is not None
+    assert len(lab.writer.plan.creates) == 1
 
 
 def test_a_name_that_was_not_listed_is_listed_before_a_record_is_created_there() -> None:
@@ -269,7 +276,8 @@ def test_a_name_that_was_not_listed_is_listed_before_a_record_is_created_there()
     lab.writer.granted(5, lab.now_s)
     lab.run(200)
     assert lab.model.at("www.home.example") == ["198.51.100.1"]
-    assert lab.writer.plan is not None and len(lab.writer.plan.foreign) == 1
+    assert lab.writer.plan is not None
+    assert len(lab.writer.plan.foreign) == 1
 
 
 def test_a_zone_of_many_pages_is_read_to_its_end() -> None:

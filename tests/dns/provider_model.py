@@ -1,4 +1,4 @@
-"""A zone as Cloudflare keeps it, for tests of cores: what it answers to a call, and what it refuses.
+"""A zone as Cloudflare keeps it, for tests of cores: its answers to calls, and what it refuses.
 
 `tests/dns/test_cloudflare.py` shows that the real adapter and a faithful double answer the same.
 """
@@ -30,7 +30,7 @@ ADDRESSES = frozenset({"A", "AAAA", "CNAME"})
 
 
 @dataclass
-class ZoneModel:
+class ProviderModel:
     """One zone.  `calls` has every call that arrived, `writes` those that changed something."""
 
     zone: DnsZone = field(default_factory=lambda: DnsZone(id="z1", name="home.example"))
