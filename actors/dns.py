@@ -10,19 +10,23 @@ import contextlib
 import math
 import random
 from datetime import UTC, datetime
+from functools import partial
 
 from actors import node
+from actors.adapters.address_source import ask_source
 from actors.adapters.dns_credentials import provider_start
 from actors.adapters.dns_metrics import DnsMetrics
 from actors.adapters.dns_process import DnsProcess
 from actors.async_shell import Reply
+from actors.daemon_thread import in_thread
 from actors.lease_holder import AsyncLeaseHolderShell, WriteAbandonedError
 from constellation.cluster_view import ClusterView
 from constellation.dns.budget import BudgetPolicy
 from constellation.dns.desired import desired_records
 from constellation.dns.plan import Row
+from constellation.dns.public_address import FAMILIES, AddressFinder, AddressRules
 from constellation.dns.refusals import ANSWER_TIMEOUT_S, NOBODY_WRITES, TOO_MANY, silent
-from constellation.dns.reporting import Reporter, troubles
+from constellation.dns.reporting import Reporter, address_troubles, troubles
 from constellation.dns.writer import DnsWriter
 from constellation.dns.zone_writer import Effect, RoundDone
 from constellation.effects import Note
@@ -30,7 +34,14 @@ from constellation.leases.policy import DNS_WRITER, LB_LEADER
 from constellation.leases.view import NO_LEASES, LeaseView
 from constellation.log import get_logger
 from messages.base import Message
-from messages.dns import DnsAsked, DnsDemand, DnsReport, DnsRequest, DnsTold
+from messages.dns import (
+    DnsAsked,
+    DnsDemand,
+    DnsReport,
+    DnsRequest,
+    DnsTold,
+    PublicAddressesReported,
+)
 from messages.dns_calls import DnsAnswer, DnsCall, DnsCallFailed, DnsChange
 from messages.events import ChangeReported, EventName
 from messages.gossip import ClusterChanged
@@ -44,6 +55,7 @@ log = get_logger(__name__)
 ADMIN = "admin"
 RAFT = "raft"
 CALL_TIMEOUT_S = 15.0
+ADDRESS_RETRY_S = 30.0  # while no address is known
 ROUNDS_TIMEOUT_S = 10.0  # an operator who wants a comparison waits so long for it
 QUESTIONS_MAX = 64
 _UNCONFIRMED = DnsCallFailed(
@@ -61,7 +73,7 @@ _ABANDONED = DnsCallFailed(
 class DnsActor(AsyncLeaseHolderShell):
     """Translate the state of the cluster to calls of the provider."""
 
-    services_followed = "none"
+    services_followed = "all"  # for WARP gateways, whose addresses are not this node's
 
     def on_start(self) -> None:
         super().on_start()
@@ -76,6 +88,9 @@ class DnsActor(AsyncLeaseHolderShell):
             BudgetPolicy(),
             random.Random(),  # noqa: S311 - jitter
             self.now_s(),
+        )
+        self._finder = AddressFinder(
+            AddressRules(settings.dns.addresses_refused), settings.dns.address_sources_agreeing
         )
         self._reporter = Reporter()
         self._metrics = DnsMetrics(self.registry)
@@ -93,7 +108,7 @@ class DnsActor(AsyncLeaseHolderShell):
         if settings.dns.writer:
             self.want_lease(DNS_WRITER)
         try:
-            await self._write_for_ever()
+            await asyncio.gather(self._write_for_ever(), self._find_addresses_for_ever())
         finally:
             await self._process.close()
 
@@ -120,6 +135,7 @@ class DnsActor(AsyncLeaseHolderShell):
             self.post_soon(RAFT, LeasesSubscribe())
         if name == ADMIN:
             self._post_troubles()
+            self._post_addresses()
 
     def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
         self._wish()
@@ -151,6 +167,37 @@ class DnsActor(AsyncLeaseHolderShell):
         self._wish_problems = wanted.problems
         self._writer.wants(wanted.zones, self.view, now_s)
         self._due.set()
+
+    # This node's public addresses.
+
+    async def _find_addresses_for_ever(self) -> None:
+        """Ask the sources, unless the settings have the addresses."""
+        dns = node.settings().dns
+        while not dns.addresses:
+            asked = [
+                in_thread(partial(ask_source, url, family))
+                for url in dns.address_sources
+                for family in FAMILIES
+            ]
+            said = await asyncio.gather(*asked)
+            before = self._finder.addresses
+            self._finder.asked(said, self._egresses())
+            if self._finder.addresses != before:
+                fields = {"before": before, "after": self._finder.addresses}
+                log.info("public_addresses_changed", **fields)
+                self._post_addresses()
+            self._report()
+            is_known = bool(self._finder.addresses)
+            wait_s = dns.address_interval_s if is_known else ADDRESS_RETRY_S
+            await asyncio.sleep(min(wait_s, dns.address_interval_s))
+
+    def _egresses(self) -> set[str]:
+        """Return the addresses at which the WARP gateways of the cluster come out."""
+        return {state.egress_ip for nodes in self.view.warps.values() for state in nodes.values()}
+
+    def _post_addresses(self) -> None:
+        addresses = node.settings().dns.addresses or self._finder.addresses
+        self.post_soon(ADMIN, PublicAddressesReported(addresses=addresses))
 
     # Writing.
 
@@ -283,7 +330,10 @@ class DnsActor(AsyncLeaseHolderShell):
         self._round_ended.set()
         now_s = self.now_s()
         self._metrics.report(self._writer, now_s, datetime.now(UTC).timestamp())
-        found = troubles(self._writer, self._wish_problems)
+        found = (
+            *address_troubles(self._finder.problem),
+            *troubles(self._writer, self._wish_problems),
+        )
         if found != self._troubles:
             self._troubles = found
             self._post_troubles()

@@ -5,11 +5,12 @@ The fields of the report are also what `constellation dns --json` prints.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from messages.base import Message
+from messages.gossip import PUBLIC_ADDRESS_CHARACTERS_MAX, PUBLIC_ADDRESSES_MAX
 from messages.operator import OperatorRequest
 
 ROWS_MAX = 1000  # of one zone
@@ -18,6 +19,14 @@ CHANGES_SHOWN_MAX = 20
 RowAction = Literal["create", "update", "delete", "keep", "foreign", "blocked"]
 ZoneState = Literal["in step", "comparing", "changing", "failing", "stopped", "not compared"]
 DnsDemand = Literal["show", "plan", "apply", "force"]
+
+
+class PublicAddressesReported(Message):
+    """Report this node's public addresses, for its record.  Sent to `admin`.  No answer."""
+
+    addresses: tuple[Annotated[str, Field(max_length=PUBLIC_ADDRESS_CHARACTERS_MAX)], ...] = Field(
+        max_length=PUBLIC_ADDRESSES_MAX, description="as in `NodeState`; none: not known"
+    )
 
 
 class DnsRequest(OperatorRequest):

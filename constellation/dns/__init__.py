@@ -9,4 +9,11 @@ desired    which records are wanted, from the cluster, the leader and the settin
 departed   since when our records have not been wanted by anything
 plan       what to change in a zone, as a value
 plan_name  the same for one name
+consistency     what was written a moment ago, and lists do not show yet
+zone_writer     the rounds of one zone: list, plan, change; and what failures lead to
+budget          how often the provider may be called
+writer          all zones of a node, one call at a time
+public_address  this node's public addresses, from what sources say
+reporting       what the writer tells operators
+refusals        what they are told if it does not answer
 """

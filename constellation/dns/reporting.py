@@ -83,6 +83,19 @@ def troubles(writer: DnsWriter, problems: Iterable[str]) -> tuple[Trouble, ...]:
     return tuple(found[:TROUBLES_MAX])
 
 
+def address_troubles(why: str) -> tuple[Trouble, ...]:
+    """Return what an operator should know if this node's public address is not known."""
+    if not why:
+        return ()
+    trouble = Trouble(
+        kind="dns",
+        what="the public address is not known",
+        why=why[:TEXT_CHARACTERS_MAX],
+        fix="no record can point here: set dns.addresses on this node, or see dns.address_sources",
+    )
+    return (trouble,)
+
+
 def _trouble(text: str, *, is_note: bool = False) -> Trouble:
     return Trouble(kind="dns", what="a DNS record", why=text[:TEXT_CHARACTERS_MAX], is_note=is_note)
 
