@@ -73,7 +73,7 @@ _ABANDONED = DnsCallFailed(
 class DnsActor(AsyncLeaseHolderShell):
     """Translate the state of the cluster to calls of the provider."""
 
-    services_followed = "all"  # for WARP gateways, whose addresses are not this node's
+    services_followed = "none"
 
     def on_start(self) -> None:
         super().on_start()

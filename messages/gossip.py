@@ -107,7 +107,7 @@ class ClusterSubscribe(Message):
     """
 
     services: ServicesScope = Field(
-        default="all", description="which instances the reader needs; without all, no WARP either"
+        default="all", description="which instances the reader needs"
     )
 
 

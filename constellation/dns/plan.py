@@ -17,7 +17,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple
 
-from constellation.dns.contents import TYPES, listed_name
+from constellation.dns.contents import listed_name
 from constellation.dns.intents import Desired
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan_name import (
@@ -28,6 +28,7 @@ from constellation.dns.plan_name import (
     NamePlan,
     PlanPolicy,
     Step,
+    is_ours,
     key_of,
     plan_name,
     plan_unwanted,
@@ -136,7 +137,7 @@ class Plan:
 
 def our_names(existing: Iterable[DnsRecord], mark: OwnerMark) -> frozenset[str]:
     """Return the names of the records that are ours, in canonical form."""
-    return frozenset(listed_name(one.name) for one in existing if mark.is_ours(one.comment))
+    return frozenset(listed_name(one.name) for one in existing if is_ours(one, mark))
 
 
 def make_plan(
@@ -151,7 +152,7 @@ def make_plan(
     `token` is the fencing token of this writer.
     """
     records = sorted(existing, key=lambda one: (listed_name(one.name), *key_of(one), one.id))
-    ours = [one for one in records if mark.is_ours(one.comment)]
+    ours = [one for one in records if is_ours(one, mark)]
     highest = max((mark.token(one.comment) for one in ours), default=0)
     if highest > token and not policy.is_forced:
         return _fenced(highest, token)
@@ -162,7 +163,7 @@ def make_plan(
         here = at.get(name, [])
         intent = desired.intents.get(name)
         if intent is None:
-            mine = [one for one in here if one.type in TYPES and mark.is_ours(one.comment)]
+            mine = [one for one in here if is_ours(one, mark)]
             plans[name] = plan_unwanted(name, mine, marking, UNWANTED)
         else:
             plans[name] = plan_name(name, intent, here, marking, policy)
@@ -227,7 +228,7 @@ def _doubt(
     if count > policy.deletes_max:
         return f"{what}; dns.deletes_max is {policy.deletes_max}, so none was: {remedy}"
     gone = {one.before.id for one in plan.deletes}
-    adopted = [one for one in plan.updates if not marking.mark.is_ours(one.before.comment)]
+    adopted = [one for one in plan.updates if not is_ours(one.before, marking.mark)]
     stays = [one for one in ours if one.id not in gone]
     if not stays and not adopted and not plan.creates:
         return f"{what}; these are all that are ours in the zone, so none was: {remedy}"
@@ -240,7 +241,7 @@ def _some(names: Sequence[str], count_max: int = 5) -> str:
 
 
 def _ours_of(record: DnsRecord, marking: Marking) -> list[DnsRecord]:
-    return [record] if marking.mark.is_ours(record.comment) else []
+    return [record] if is_ours(record, marking.mark) else []
 
 
 def _is_pure_delete(step: Step) -> bool:

@@ -103,9 +103,14 @@ class Marking:
 
     def new_comment(self, before: DnsRecord) -> str | None:
         """Return the comment that a record should get; None: it has this token."""
-        if self.mark.is_ours(before.comment) and self.mark.token(before.comment) == self.token:
+        if is_ours(before, self.mark) and self.mark.token(before.comment) == self.token:
             return None
         return self.comment(before.comment)
+
+
+def is_ours(record: DnsRecord, mark: OwnerMark) -> bool:
+    """Return whether a record may be changed: it bears the mark, and is of a type we write."""
+    return record.type in TYPES and mark.is_ours(record.comment)
 
 
 def key_of(record: DnsRecord) -> tuple[str, str]:
@@ -129,10 +134,10 @@ def plan_name(
     policy: PlanPolicy,
 ) -> NamePlan:
     """Return the plan of a name that is wanted; `records` are all that stand there, in order."""
-    ours = [one for one in records if one.type in TYPES and marking.mark.is_ours(one.comment)]
+    ours = [one for one in records if is_ours(one, marking.mark)]
     if isinstance(intent, Keep):
         return plan_unwanted(name, ours, marking, intent.why)
-    others = [one for one in records if not marking.mark.is_ours(one.comment)]
+    others = [one for one in records if not is_ours(one, marking.mark)]
     adopted = _adopted(intent, others, policy) if name in policy.adopt else []
     others = [one for one in others if one not in adopted]
     return _NamePlanner(name, intent, [*ours, *adopted], others, marking, policy).planned()
@@ -141,7 +146,7 @@ def plan_name(
 def _keep(plan: NamePlan, name: str, record: DnsRecord, marking: Marking, why: str) -> None:
     """Leave a record as it is, but for its token."""
     comment = marking.new_comment(record)
-    if comment is not None and marking.mark.is_ours(record.comment):
+    if comment is not None and is_ours(record, marking.mark):
         call = DnsUpdate(before=record, comment=comment)
         plan.steps.append(Step(name, record.type, call, "token of this writer"))
     plan.keeps.append(Kept(record, why))
@@ -333,8 +338,8 @@ class _NamePlanner:
             return
         why = self._intent.why
         if not is_redirected:
-            is_ours = self._marking.mark.is_ours(before.comment)
-            why = "token of this writer" if is_ours else "adopted: it is in dns.adopt"
+            is_new = not is_ours(before, self._marking.mark)
+            why = "adopted: it is in dns.adopt" if is_new else "token of this writer"
             if proxied is not None or ttl_s is not None:
                 why = "TTL or proxy as in the settings"
         self._plan.steps.append(Step(self._name, before.type, call, why))
