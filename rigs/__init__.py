@@ -16,6 +16,8 @@ traefik          Traefik with the HTTP provider
 shipped_traefik  the static configuration of Traefik in `deploy/`, as flags
 prometheus       Prometheus and promtool
 serf             a Serf agent, which uses HashiCorp memberlist
+cloudflare       a double of Cloudflare's API
+cloudflare_zone  the records of one of its zones
 tailnet          a tailnet of network namespaces, with Headscale and tailscaled
 netns            several hosts on one machine: network namespaces on one bridge
 http_backend     a small HTTP service, as a script of its own

@@ -36,6 +36,11 @@ listening         whether an address and port can be listened on, and why not
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 running_agents    the agents that run on this host
 parts             which optional parts are missing on this host
+cloudflare        zones at Cloudflare, by its SDK; imported only in a process of its own
+cloudflare_failure  what Cloudflare's errors mean
+dns_process       starts that process, and sends it one call at a time
+dns_worker        is that process
+dns_frames        the frames between the two
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor
 tcp_check         who accepts TCP connections, many at a time
