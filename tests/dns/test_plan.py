@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from types import MappingProxyType
 
@@ -117,7 +118,8 @@ def test_after_a_plan_all_our_records_bear_the_token_of_its_writer(case: Case) -
     after = applied(planned(case, list(case.zone)), case.model())
     tokens = {MARK.token(one.comment) for one in after if is_ours(one, MARK)}
     assert tokens <= {TOKEN}
-    older = make_plan(case.desired, after, MARK, TOKEN - 1, case.policy)
+    policy = replace(case.policy, is_forced=False)
+    older = make_plan(case.desired, after, MARK, TOKEN - 1, policy)
     assert older.is_fenced == (TOKEN in tokens)
     assert not (older.is_fenced and older.steps)
 
