@@ -44,7 +44,7 @@ PER_PAGE = {"zones": (20, 50), "dns_records": (100, 5000)}  # default, most
 BODY_BYTES_MAX = 16 << 20
 WORDS = ("exact", "startswith", "endswith", "contains")
 What = Literal["zones", "list", "get", "create", "patch", "put", "delete", "batch", "unknown"]
-WRITES = frozenset({"create", "patch", "put", "delete", "batch"})
+WRITES: frozenset[What] = frozenset({"create", "patch", "put", "delete", "batch"})
 HTML_502 = (
     "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad "
     "Gateway</h1></center>\r\n<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n"
@@ -68,6 +68,7 @@ class Fault:
     code: int = 0
     text: str = "planted"
     body: str = ""  # HTML
+    raw: Mapping[str, Any] | None = None  # a body as it stands, with the status 200
     retry_after_s: float | None = None
     location: str = ""
     is_unsuccessful: bool = False  # `success: false` with the status 200
@@ -76,7 +77,8 @@ class Fault:
     @property
     def only_delays(self) -> bool:
         """Whether the answer is the usual one, only later."""
-        return not (self.cuts or self.hangs or self.status or self.is_unsuccessful)
+        ends = self.cuts or self.hangs or self.status or self.is_unsuccessful
+        return not (ends or self.raw is not None)
 
 
 LIMITED = Fault(status=429, code=971, text="Please wait and consider throttling your request speed")
@@ -372,9 +374,11 @@ class Cloudflare:
 
 
 @contextlib.contextmanager
-def cloudflare(host: str = "127.0.0.1") -> Iterator[Cloudflare]:
+def cloudflare(
+    host: str = "127.0.0.1", *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Cloudflare]:
     """Serve a double until the block ends."""
-    double = Cloudflare(host)
+    double = Cloudflare(host, clock=clock)
     loop = asyncio.new_event_loop()
     listening = threading.Event()
 
@@ -391,8 +395,7 @@ def cloudflare(host: str = "127.0.0.1") -> Iterator[Cloudflare]:
         runner = loop.run_until_complete(serve())
         listening.set()
         loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(_end(runner))
         loop.close()
 
     thread = threading.Thread(target=run, name="cloudflare", daemon=True)
@@ -404,6 +407,15 @@ def cloudflare(host: str = "127.0.0.1") -> Iterator[Cloudflare]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         assert not thread.is_alive(), "the double does not end"
+
+
+async def _end(runner: web.AppRunner) -> None:
+    """End the server, and the requests that hang."""
+    await runner.cleanup()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _what(method: str, path: str) -> What:
@@ -535,6 +547,8 @@ def _failure(fault: Fault) -> web.Response | None:
     """Return the answer of a fault; None: there is none."""
     if fault.cuts or fault.hangs:
         return None
+    if fault.raw is not None:
+        return web.json_response(dict(fault.raw))
     errors = [(fault.code, fault.text)] if fault.code else []
     if fault.is_unsuccessful:
         return _answer(200, None, errors=errors)

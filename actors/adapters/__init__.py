@@ -41,6 +41,7 @@ cloudflare_failure  what Cloudflare's errors mean
 dns_process       starts that process, and sends it one call at a time
 dns_worker        is that process
 dns_frames        the frames between the two
+dns_credentials   with what the provider of DNS is asked: from settings and files
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor
 tcp_check         who accepts TCP connections, many at a time

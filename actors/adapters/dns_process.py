@@ -100,7 +100,7 @@ class _Child:
 
 
 class DnsProcess:
-    """The process of the provider: started when it is needed, until it is closed.
+    """The process of the provider: started by the first call, and by the first after `close`.
 
     `make_start` returns the first message.  It is called before each call, so that credentials
     which have changed, in a file for example, replace the process; it raises ConfigError if there
@@ -111,7 +111,7 @@ class DnsProcess:
         self._make_start = make_start
         self._child: _Child | None = None
         self._one_at_a_time = asyncio.Lock()
-        self._is_closed = False
+        self._closings = 0
         self.starts = 0  # how often it was started
 
     @property
@@ -126,15 +126,16 @@ class DnsProcess:
         have been done.  The start of the process, before, has its own limit.  A call that is
         cancelled ends the process too.
         """
+        closings = self._closings
         async with self._one_at_a_time:
-            child = await self._ready_child()
+            child = await self._ready_child(closings)
             if isinstance(child, DnsCallFailed):
                 return child
             return await self._ask(child, call, timeout_s)
 
     async def close(self) -> None:
-        """End the process, within a second; a call under way is answered as failed."""
-        self._is_closed = True
+        """End the process, within a second; calls under way are answered as failed."""
+        self._closings += 1
         await self._end()
 
     async def _ask(self, child: _Child, call: DnsCall, timeout_s: float) -> DnsAnswer:
@@ -146,17 +147,18 @@ class DnsProcess:
             failure="uncertain" if is_change else "transient", why=why, code="process"
         )
 
-    async def _ready_child(self) -> _Child | DnsCallFailed:
+    async def _ready_child(self, closings: int) -> _Child | DnsCallFailed:
         try:
             start = self._make_start()
         except ConfigError as error:
             await self._end()
             return DnsCallFailed(failure="permanent", why=str(error)[:512])
-        if self._child is not None and self._child.start == start:
-            return self._child
-        await self._end()
-        if self._is_closed:
+        if self._child is not None and self._child.start != start:
+            await self._end()
+        if self._closings != closings:  # while this call waited
             return DnsCallFailed(failure="transient", why=f"{CHILD} was ended", code="process")
+        if self._child is not None:
+            return self._child
         return await self._start(start)
 
     async def _start(self, start: DnsProviderStart) -> _Child | DnsCallFailed:
