@@ -84,7 +84,7 @@ def reports_of_troubles() -> list[ChangeReported]:
     return [*begun, *ended]
 
 
-# tests/leases/test_leases_actor.py, tests/gossip/test_gossip_actor.py and tests/dns/test_dns_actor.py
+# test_leases_actor.py, test_gossip_actor.py and test_dns_agents.py
 # show that these are reported by the actors.
 OF_ACTORS = frozenset({"lease_lost", "keys_changed", "dns_changed", "dns_drift"})
 # tests/simulation/test_copies.py shows that the Raft host reports this one.
