@@ -22,8 +22,8 @@ from constellation.saving import is_saving
 from constellation.settings.agent import Settings
 from constellation.traefik.own_traefik import PART as TRAEFIK
 from constellation.wellness.troubles import TroubleBook
-from messages.admin import PartReported
-from messages.gossip import NodeState, RecordPublish
+from messages.admin import IngressReported, PartReported
+from messages.gossip import IngressState, NodeState, RecordPublish
 from messages.raft_member import ClusterJoined
 from messages.wellness import Trouble, TroublesReported
 
@@ -39,6 +39,7 @@ class RecordDesk(Desk):
         super().__init__(shell)
         self.cordon = Cordon()
         self._cluster_id = ""  # of Raft
+        self._ingress: IngressState = "unknown"
         self._parts = {
             part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
             for part in find_missing(node.settings())
@@ -91,6 +92,11 @@ class RecordDesk(Desk):
         if before is None or before.state != message.state:
             self.publish()
 
+    def receiveMsg_IngressReported(self, message: IngressReported, sender: ActorAddress) -> None:
+        if message.ingress != self._ingress:
+            self._ingress = message.ingress
+            self.publish()
+
     def receiveMsg_TroublesReported(self, message: TroublesReported, sender: ActorAddress) -> None:
         self._troubles.report(message)
 
@@ -123,6 +129,7 @@ class RecordDesk(Desk):
             witness=settings.raft.witness,
             former_names=self._former_names,
             started_at_utc_s=node.started_at_utc_s(),
+            ingress=self._ingress,
         )
         self.shell.post("gossip", RecordPublish(node_state=state))
 

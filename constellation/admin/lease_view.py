@@ -13,7 +13,7 @@ from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from messages.leases import Lease, LeasesChanged, LeaseTableState
 from messages.raft_member import LeasesReadDone
-from messages.raft_reports import HeldLease, LeaseRow, LeasesReport
+from messages.raft_reports import HeldLease, LeaseRow, LeasesReport, NoCandidate
 
 
 def _none_held() -> Any:
@@ -88,6 +88,9 @@ def leases_report(facts: Facts, read: LeasesReadDone) -> LeasesReport:
         index=leases.index,
         leases=leases.rows(facts.view),
         degraded=_degraded(facts, read),
+        no_candidates=tuple(
+            NoCandidate(node=name, why=why) for name, why in facts.no_candidates.items()
+        ),
     )
 
 
