@@ -14,7 +14,7 @@ from constellation.dns.intents import Desired, Intent, Keep, Point, WantedRecord
 from constellation.dns.plan import Plan, make_plan
 from constellation.dns.plan_name import PlanPolicy, is_ours, key_of
 from messages.dns_calls import DnsDelete, DnsRecord
-from tests.dns.strategies import MARK, TOKEN, Case, cases
+from tests.dns.strategies import CASES, MARK, TOKEN, Case
 from tests.dns.zone_model import ZONE, ZoneModel
 
 OURS, BEFORE = f"{MARK.text}:{TOKEN}", f"{MARK.text}:3"
@@ -58,7 +58,7 @@ def planned(case: Case, existing: list[DnsRecord]) -> Plan:
     return make_plan(case.desired, existing, MARK, TOKEN, case.policy)
 
 
-@given(cases(), st.randoms(use_true_random=False))
+@given(CASES, st.randoms(use_true_random=False))
 @settings(max_examples=200)
 def test_an_applied_plan_leaves_what_is_wanted_and_nothing_to_plan(
     case: Case, random: Random
@@ -83,7 +83,7 @@ def test_an_applied_plan_leaves_what_is_wanted_and_nothing_to_plan(
     assert planned(case, shuffled).is_empty, planned(case, shuffled).lines
 
 
-@given(cases(), st.randoms(use_true_random=False))
+@given(CASES, st.randoms(use_true_random=False))
 @settings(max_examples=200)
 def test_records_of_others_stay_as_they_are_and_few_of_ours_are_deleted(
     case: Case, random: Random
@@ -111,7 +111,7 @@ def test_records_of_others_stay_as_they_are_and_few_of_ours_are_deleted(
     assert made == planned(case, random.sample(list(case.zone), len(case.zone)))
 
 
-@given(cases())
+@given(CASES)
 @settings(max_examples=100)
 def test_after_a_plan_all_our_records_bear_the_token_of_its_writer(case: Case) -> None:
     after = applied(planned(case, list(case.zone)), case.model())
