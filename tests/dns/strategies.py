@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from constellation.dns.intents import Desired, Intent, Keep, Point, WantedRecord, in_order
 from constellation.dns.mark import OwnerMark
-from constellation.dns.plan_name import PlanPolicy
+from constellation.dns.plan_parts import PlanPolicy
 from messages.dns_calls import DnsRecord, RecordType
 from tests.dns.zone_model import ZoneModel, ZoneRefusedError
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from constellation.dns.contents import canonical_content
 from constellation.dns.intents import Desired, Intent, Keep, Point, WantedRecord
 from constellation.dns.plan import Plan, make_plan
-from constellation.dns.plan_name import PlanPolicy, is_ours, key_of
+from constellation.dns.plan_parts import PlanPolicy, is_ours, key_of
 from messages.dns_calls import DnsDelete, DnsRecord
 from tests.dns.strategies import CASES, MARK, TOKEN, Case
 from tests.dns.zone_model import ZONE, ZoneModel
