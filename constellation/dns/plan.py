@@ -109,9 +109,9 @@ class Plan:
         ]
         return (*rows, *self.problems, *self.warnings)
 
-    def changes(self, zone: DnsZone) -> list[DnsChange]:
-        """Return the requests, at most 200 operations each; pure deletes come last."""
-        return [_change(zone, steps) for steps in _chunks(self.steps)]
+    def changes(self, zone: DnsZone, operations_max: int = CHANGES_MAX) -> list[DnsChange]:
+        """Return the requests, each of at most so many operations; pure deletes come last."""
+        return [_change(zone, steps) for steps in _chunks(self.steps, operations_max)]
 
     def rows(self) -> list[Row]:
         """Return a row for each change, each record of others and each blocked record."""
@@ -252,11 +252,11 @@ def _is_pure_delete(step: Step) -> bool:
     return isinstance(step.call, DnsDelete) and not step.is_swap
 
 
-def _chunks(steps: Iterable[Step]) -> Iterator[list[Step]]:
+def _chunks(steps: Iterable[Step], operations_max: int) -> Iterator[list[Step]]:
     """Yield the steps of each request.  Those of a change of type stay together."""
     chunk: list[Step] = []
-    for group in _groups(steps):
-        if len(chunk) + len(group) > CHANGES_MAX:
+    for group in _groups(steps, operations_max):
+        if len(chunk) + len(group) > operations_max:
             yield chunk
             chunk = []
         chunk.extend(group)
@@ -264,14 +264,14 @@ def _chunks(steps: Iterable[Step]) -> Iterator[list[Step]]:
         yield chunk
 
 
-def _groups(steps: Iterable[Step]) -> Iterator[list[Step]]:
+def _groups(steps: Iterable[Step], operations_max: int) -> Iterator[list[Step]]:
     """Yield what must be one request; what makes names answer comes before what removes."""
     last: list[list[Step]] = []
     for (_, is_swap), found in groupby(steps, lambda step: (step.name, step.is_swap)):
         together = list(found)
-        if is_swap:  # deletes come first in it; only a change to over 199 addresses is cut
-            for start in range(0, len(together), CHANGES_MAX):
-                yield together[start : start + CHANGES_MAX]
+        if is_swap:  # deletes come first in it; only a change to more addresses than fit is cut
+            for start in range(0, len(together), operations_max):
+                yield together[start : start + operations_max]
             continue
         last.extend([step] for step in together if _is_pure_delete(step))
         yield from ([step] for step in together if not _is_pure_delete(step))
