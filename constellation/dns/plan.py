@@ -18,9 +18,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from constellation.dns.contents import listed_name
+from constellation.dns.desired import is_cname_alone
 from constellation.dns.intents import Desired
 from constellation.dns.mark import OwnerMark
-from constellation.dns.plan_name import (
+from constellation.dns.plan_name import plan_name, plan_unwanted
+from constellation.dns.plan_parts import (
     Blocked,
     Foreign,
     Kept,
@@ -30,9 +32,8 @@ from constellation.dns.plan_name import (
     Step,
     is_ours,
     key_of,
-    plan_name,
-    plan_unwanted,
 )
+from constellation.settings.dns import DnsSettings
 from messages.dns import RowAction
 from messages.dns_calls import (
     CHANGES_MAX,
@@ -163,6 +164,16 @@ def _by_name(row: Row) -> tuple[str, str, str]:
 def our_names(existing: Iterable[DnsRecord], mark: OwnerMark) -> frozenset[str]:
     """Return the names of the records that are ours, in canonical form."""
     return frozenset(listed_name(one.name) for one in existing if is_ours(one, mark))
+
+
+def policy_of(settings: DnsSettings, *, is_forced: bool = False) -> PlanPolicy:
+    """Return what a plan may do by the settings; `is_forced` by an order."""
+    return PlanPolicy(
+        adopt=frozenset(settings.adopt),
+        deletes_max=settings.deletes_max,
+        is_forced=is_forced,
+        is_cname_alone=is_cname_alone(settings),
+    )
 
 
 def make_plan(

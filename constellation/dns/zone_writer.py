@@ -26,7 +26,7 @@ from constellation.dns.departed import Departed
 from constellation.dns.intents import Desired
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan import Plan, make_plan, our_names
-from constellation.dns.plan_name import PlanPolicy
+from constellation.dns.plan_parts import PlanPolicy
 from constellation.effects import Note
 from messages.dns_calls import (
     CHANGES_MAX,
