@@ -23,6 +23,7 @@ from constellation.settings.agent import Settings
 from constellation.traefik.own_traefik import PART as TRAEFIK
 from constellation.wellness.troubles import TroubleBook
 from messages.admin import PartReported
+from messages.dns import PublicAddressesReported
 from messages.gossip import NodeState, RecordPublish
 from messages.raft_member import ClusterJoined
 from messages.wellness import Trouble, TroublesReported
@@ -39,6 +40,7 @@ class RecordDesk(Desk):
         super().__init__(shell)
         self.cordon = Cordon()
         self._cluster_id = ""  # of Raft
+        self._public_addresses: tuple[str, ...] = ()
         self._parts = {
             part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
             for part in find_missing(node.settings())
@@ -99,6 +101,13 @@ class RecordDesk(Desk):
             self._cluster_id = message.cluster_id
             self.publish()
 
+    def receiveMsg_PublicAddressesReported(
+        self, message: PublicAddressesReported, sender: ActorAddress
+    ) -> None:
+        if message.addresses != self._public_addresses:
+            self._public_addresses = message.addresses
+            self.publish()
+
     def publish(self) -> None:
         """Give gossip the record of this node; an unchanged one costs nothing."""
         settings = node.settings()
@@ -123,6 +132,7 @@ class RecordDesk(Desk):
             witness=settings.raft.witness,
             former_names=self._former_names,
             started_at_utc_s=node.started_at_utc_s(),
+            public_addresses=self._public_addresses,
         )
         self.shell.post("gossip", RecordPublish(node_state=state))
 

@@ -18,7 +18,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from constellation.dns.contents import listed_name
-from constellation.dns.desired import is_cname_alone
 from constellation.dns.intents import Desired
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan_name import plan_name, plan_unwanted
@@ -33,7 +32,7 @@ from constellation.dns.plan_parts import (
     is_ours,
     key_of,
 )
-from constellation.settings.dns import DnsSettings
+from messages.dns import RowAction
 from messages.dns_calls import (
     CHANGES_MAX,
     DnsChange,
@@ -44,13 +43,14 @@ from messages.dns_calls import (
     DnsZone,
 )
 
+CHANGES: tuple[RowAction, ...] = ("create", "update", "delete")
 UNWANTED = "nothing wants it; it is deleted after dns.departed_grace_s"
 
 
 class Row(NamedTuple):
     """One line of a plan for people."""
 
-    action: str  # create, update, delete, foreign or blocked
+    action: RowAction
     name: str
     type: str
     before: str  # content; empty: there is none
@@ -92,10 +92,16 @@ class Plan:
         return not self.steps
 
     @property
+    def ours_count(self) -> int:
+        """How many records of ours there are after the plan."""
+        stay = {one.record.id for one in self.keeps} | {one.before.id for one in self.updates}
+        return len(stay) + len(self.creates)
+
+    @property
     def counts(self) -> Mapping[str, int]:
         """How many rows there are of each action, and how many records of ours stay."""
         found = Counter(row.action for row in self.rows())
-        actions = ("create", "update", "delete", "foreign", "blocked")
+        actions: tuple[RowAction, ...] = (*CHANGES, "foreign", "blocked")
         return MappingProxyType({**{one: found[one] for one in actions}, "keep": len(self.keeps)})
 
     @property
@@ -134,16 +140,6 @@ def our_names(existing: Iterable[DnsRecord], mark: OwnerMark) -> frozenset[str]:
     return frozenset(listed_name(one.name) for one in existing if is_ours(one, mark))
 
 
-def policy_of(settings: DnsSettings, *, is_forced: bool = False) -> PlanPolicy:
-    """Return what a plan may do by the settings; `is_forced` by an order."""
-    return PlanPolicy(
-        adopt=frozenset(settings.adopt),
-        deletes_max=settings.deletes_max,
-        is_forced=is_forced,
-        is_cname_alone=is_cname_alone(settings),
-    )
-
-
 def make_plan(
     desired: Desired,
     existing: Iterable[DnsRecord],
@@ -158,7 +154,7 @@ def make_plan(
     records = sorted(existing, key=lambda one: (listed_name(one.name), *key_of(one), one.id))
     ours = [one for one in records if is_ours(one, mark)]
     highest = max((mark.token(one.comment) for one in ours), default=0)
-    if highest > token:
+    if highest > token and not policy.is_forced:
         return _fenced(highest, token)
     at = {name: list(of) for name, of in groupby(records, lambda one: listed_name(one.name))}
     marking = Marking(mark, token)

@@ -16,7 +16,7 @@ class PlanPolicy:
 
     adopt: frozenset[str] = frozenset()  # names whose records of others become ours
     deletes_max: int = 5  # a round; those of a change of type do not count
-    is_forced: bool = False  # by an operator: any number of deletes
+    is_forced: bool = False  # by an operator: any number of deletes, and over a higher token
     is_cname_alone: bool = False  # nothing stands beside a CNAME, see `contents.excludes`
 
 
@@ -84,8 +84,8 @@ class Marking:
         return marked if self.mark.is_ours(marked) else self.mark.comment(self.token)
 
     def new_comment(self, before: DnsRecord) -> str | None:
-        """Return the comment that a record should get; None: it has this token, or a higher."""
-        if is_ours(before, self.mark) and self.mark.token(before.comment) >= self.token:
+        """Return the comment that a record should get; None: it has this token."""
+        if is_ours(before, self.mark) and self.mark.token(before.comment) == self.token:
             return None
         return self.comment(before.comment)
 

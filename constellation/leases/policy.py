@@ -23,6 +23,7 @@ CLOCK_DRIFT_MAX = 0.2
 # elections take: a shorter one would gain little, and be lost more easily.
 PROVED_SHARE = 0.7
 LB_LEADER = "lb-leader"  # the node that load balancing from outside should point to
+DNS_WRITER = "dns-writer"  # the node that writes DNS records
 
 
 @dataclass(frozen=True, slots=True)

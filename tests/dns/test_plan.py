@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from types import MappingProxyType
 
@@ -122,7 +123,8 @@ def test_after_a_plan_all_our_records_bear_the_token_of_its_writer(case: Case) -
     after = applied(planned(case, list(case.zone)), case.model())
     tokens = {MARK.token(one.comment) for one in after if is_ours(one, MARK)}
     assert tokens <= {TOKEN}
-    older = make_plan(case.desired, after, MARK, TOKEN - 1, case.policy)
+    policy = replace(case.policy, is_forced=False)
+    older = make_plan(case.desired, after, MARK, TOKEN - 1, policy)
     assert older.is_fenced == (TOKEN in tokens)
     assert not (older.is_fenced and older.steps)
 
@@ -230,6 +232,7 @@ def test_more_deletes_than_allowed_are_all_left_until_they_are_forced() -> None:
     careful = plan(zone, apex=wanted_a("203.0.113.1"))
     assert careful.counts["delete"] == 0
     assert careful.counts["update"] == 7, "all get the token"
+    assert careful.ours_count == 7
     assert "dns.deletes_max is 5" in careful.problems[0]
     forced = PlanPolicy(is_forced=True)
     assert plan(zone, policy=forced, apex=wanted_a("203.0.113.1")).counts["delete"] == 6
