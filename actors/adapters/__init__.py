@@ -33,6 +33,8 @@ docker_failure    why Docker did not answer, in words
 docker_tls        the certificates for a Docker Engine behind TLS
 tailscale         tailscaled
 listening         whether an address and port can be listened on, and why not
+address_source    with which public address a source is asked from here
+dns_metrics       what the writer of DNS records counts
 rfc2136           a name server that takes dynamic updates; imported only where it is needed
 rfc2136_view      what concerns us of a zone that was transferred
 rfc2136_update    from a change to one update with its prerequisites

@@ -40,7 +40,6 @@ from actors.adapters.rfc2136_failure import (
 from actors.adapters.rfc2136_records import RecordFormError, name_in_dns
 from actors.adapters.rfc2136_update import prepare
 from actors.adapters.rfc2136_view import ZoneView, view_of
-from constellation.settings.dns import Rfc2136Settings
 from messages.dns_calls import (
     DnsAnswer,
     DnsCall,
@@ -52,6 +51,7 @@ from messages.dns_calls import (
     DnsZone,
     DnsZoneFind,
     DnsZoneFound,
+    Rfc2136Access,
 )
 
 # With which an exchange can end.
@@ -66,9 +66,8 @@ T = TypeVar("T")
 class Rfc2136Provider:
     """The zones of one name server.  It remembers what it listed, for prerequisites."""
 
-    def __init__(self, settings: Rfc2136Settings, secret: str) -> None:
-        self._settings = settings
-        self._secret = secret
+    def __init__(self, access: Rfc2136Access) -> None:
+        self._access = access
         self._views: dict[str, ZoneView] = {}
 
     async def call(self, call: DnsCall) -> DnsAnswer:
@@ -113,7 +112,7 @@ class Rfc2136Provider:
 
     async def _transfer(self, zone: dns.zone.Zone, address: str, key: dns.tsig.Key) -> None:
         query, _ = dns.xfr.make_query(zone, serial=None, keyring=key, keyalgorithm=key.algorithm)
-        port = self._settings.port
+        port = self._access.port
         await dns.asyncquery.inbound_xfr(
             address, zone, query, port, timeout=TIMEOUT_S, lifetime=TRANSFER_TIMEOUT_S
         )
@@ -139,7 +138,7 @@ class Rfc2136Provider:
             raise RefusedError(self._failure(error, doing)) from None
 
     async def _connect(self, address: str) -> Any:  # dnspython does not export the type
-        family, target = dns.inet.af_for_address(address), (address, self._settings.port)
+        family, target = dns.inet.af_for_address(address), (address, self._access.port)
         backend: Any = dns.asyncbackend.get_default_backend()
         try:
             return await backend.make_socket(
@@ -159,7 +158,7 @@ class Rfc2136Provider:
         return await attempt(addresses[-1])
 
     async def _addresses(self) -> list[str]:
-        server = self._settings.server
+        server = self._access.server
         if dns.inet.is_address(server):
             return [server]
         loop = asyncio.get_running_loop()
@@ -171,12 +170,12 @@ class Rfc2136Provider:
         return list(dict.fromkeys(str(one[4][0]) for one in found))[:ADDRESSES_MAX]
 
     def _failure(self, error: Exception, doing: Doing) -> DnsCallFailed:
-        return failure_of_error(error, doing, f"{self._settings.server}:{self._settings.port}")
+        return failure_of_error(error, doing, f"{self._access.server}:{self._access.port}")
 
     def _key(self) -> dns.tsig.Key:
         """Return the key with which requests are signed.  Its `repr` has the secret."""
-        settings = self._settings
-        if not settings.server or not settings.key_name or not self._secret:
+        settings = self._access
+        if not settings.server or not settings.key_name or not self._access.key_secret:
             raise refused(
                 "permanent",
                 "it is not known which name server takes updates, or with which key",
@@ -184,7 +183,7 @@ class Rfc2136Provider:
                 code="settings",
             )
         try:
-            secret = base64.b64decode(self._secret.strip(), validate=True)
+            secret = base64.b64decode(self._access.key_secret.strip(), validate=True)
         except (binascii.Error, ValueError):
             fix = "take it from the name server's configuration: in BIND, key NAME { secret ...; }"
             raise refused(

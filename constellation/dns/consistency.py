@@ -32,7 +32,8 @@ class Consistency:
     def wrote(self, change: DnsChange, records: Iterable[DnsRecord], now_s: float) -> None:
         """Note a change that was carried out, with the records that resulted from it."""
         self._forget(now_s)
-        before = {one.before.id: one.before for one in (*change.deletes, *change.updates)}
+        listed = [one.before for one in change.deletes] + [one.before for one in change.updates]
+        before = {one.id: one for one in listed}
         after = {one.id: one for one in records}
         for record_id in before.keys() | after.keys():
             write = _Write(now_s, before.get(record_id), after.get(record_id))

@@ -44,6 +44,7 @@ from messages.dns_calls import (
 )
 
 CHANGES: tuple[RowAction, ...] = ("create", "update", "delete")
+_MAKES = frozenset({"create", "update"})
 UNWANTED = "nothing wants it; it is deleted after dns.departed_grace_s"
 
 
@@ -116,8 +117,24 @@ class Plan:
         return (*rows, *self.problems, *self.warnings)
 
     def changes(self, zone: DnsZone, operations_max: int = CHANGES_MAX) -> list[DnsChange]:
-        """Return the requests, each of at most so many operations; pure deletes come last."""
+        """Return the requests, each of so many operations at most; pure deletes come last."""
         return [_change(zone, steps) for steps in _chunks(self.steps, operations_max)]
+
+    def rows_after(self) -> list[Row]:
+        """Return a row for each record once the plan is carried out, by name and type."""
+        rows = (
+            row._replace(action="keep", before=row.after) if row.action in _MAKES else row
+            for row in self.rows_now()
+            if row.action != "delete"
+        )
+        return sorted(rows, key=_by_name)
+
+    def rows_now(self) -> list[Row]:
+        """Return a row for each record as it is, and for what is to change, by name and type."""
+        changed = {one.before.id for one in self.updates}
+        kept = (one for one in self.keeps if one.record.id not in changed)
+        rows = [_kept_row(one.record, one.why) for one in kept]
+        return sorted([*rows, *self.rows()], key=_by_name)
 
     def rows(self) -> list[Row]:
         """Return a row for each change, each record of others and each blocked record."""
@@ -133,6 +150,14 @@ class Plan:
                 for missing in one.missing
             ),
         ]
+
+
+def _kept_row(record: DnsRecord, why: str) -> Row:
+    return Row("keep", listed_name(record.name), record.type, record.content, record.content, why)
+
+
+def _by_name(row: Row) -> tuple[str, str, str]:
+    return row.name, row.type, row.after
 
 
 def our_names(existing: Iterable[DnsRecord], mark: OwnerMark) -> frozenset[str]:
@@ -265,7 +290,7 @@ def _groups(steps: Iterable[Step], operations_max: int) -> Iterator[list[Step]]:
     last: list[list[Step]] = []
     for (_, is_swap), found in groupby(steps, lambda step: (step.name, step.is_swap)):
         together = list(found)
-        if is_swap:  # deletes come first in it; only a change to more addresses than fit is cut
+        if is_swap:  # deletes come first in it; only a change to very many addresses is cut
             for start in range(0, len(together), operations_max):
                 yield together[start : start + operations_max]
             continue

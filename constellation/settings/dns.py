@@ -12,7 +12,13 @@ from constellation.dns.mark import OwnerMark
 from constellation.dns.names import canonical_name
 from constellation.settings.addresses import is_ip
 from constellation.settings.types import Domain, FilePath, Group, Port
-from messages.dns_calls import CONTENT_CHARACTERS_MAX, TTL_AUTOMATIC, RecordType
+from messages.dns_calls import (
+    CHANGES_MAX,
+    CONTENT_CHARACTERS_MAX,
+    RFC2136_CHANGES_MAX,
+    TTL_AUTOMATIC,
+    RecordType,
+)
 
 if TYPE_CHECKING:
     from constellation.dns.zone_writer import WriterPolicy
@@ -216,6 +222,7 @@ class DnsSettings(Group):
             ),
             interval_s=self.interval_s,
             departed_grace_s=self.departed_grace_s,
+            operations_max=CHANGES_MAX if self.provider == "cloudflare" else RFC2136_CHANGES_MAX,
             is_dry_run=self.dry_run,
         )
 

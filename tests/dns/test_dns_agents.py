@@ -172,12 +172,9 @@ def test_only_the_node_that_writes_runs_the_process_of_the_provider(
 
 def provider_ids(agent: Agent) -> list[int]:
     """Return the processes of the provider that an agent runs."""
-    title = f"constellation: {agent.name} dns-provider"
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(title.encode()):
-                found.append(int(path.parent.name))
-        except OSError:  # it has just ended
-            continue
-    return found
+    title = f"constellation: {agent.name} dns-provider".encode()
+    return [
+        number
+        for number in agent.process_ids()
+        if Path(f"/proc/{number}/cmdline").read_bytes().startswith(title)
+    ]

@@ -13,7 +13,6 @@ import pytest
 
 from actors.adapters import rfc2136
 from actors.adapters.rfc2136 import Rfc2136Provider
-from constellation.settings.dns import Rfc2136Settings
 from messages.dns_calls import (
     TTL_AUTOMATIC,
     DnsAnswer,
@@ -30,6 +29,7 @@ from messages.dns_calls import (
     DnsZone,
     DnsZoneFind,
     DnsZoneFound,
+    Rfc2136Access,
 )
 from rigs.bind import HOST, KEY_ALGORITHM, KEY_NAME, Bind, bind
 
@@ -48,15 +48,24 @@ def server(tmp_path: Path) -> Iterator[Bind]:
         yield running
 
 
+def access(server: str, port: int) -> Rfc2136Access:
+    return Rfc2136Access(
+        server=server,
+        port=port,
+        key_name=KEY_NAME,
+        key_algorithm=KEY_ALGORITHM,
+        key_secret="c2VjcmV0",
+    )
+
+
 class Writer:
     """A provider, as one node has it."""
 
     def __init__(self, bind: Bind, **other: str) -> None:
         secret = other.pop("secret", bind.key_secret)
         settings = {"server": HOST, "key_name": KEY_NAME, "key_algorithm": KEY_ALGORITHM, **other}
-        self._provider = Rfc2136Provider(
-            Rfc2136Settings.model_validate({**settings, "port": bind.port}), secret
-        )
+        access = {**settings, "port": bind.port, "key_secret": secret}
+        self._provider = Rfc2136Provider(Rfc2136Access.model_validate(access))
 
     def ask(self, call: DnsCall) -> DnsAnswer:
         return asyncio.run(self._provider.call(call))
@@ -498,10 +507,7 @@ def test_server_that_is_down_is_a_transient_failure(server: Bind) -> None:
 def test_update_without_an_answer_is_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rfc2136, "TIMEOUT_S", 0.2)
     with socket.create_server((HOST, 0)) as silent:  # connects, and says nothing
-        settings = Rfc2136Settings(
-            server="localhost", port=silent.getsockname()[1], key_name=KEY_NAME
-        )
-        provider = Rfc2136Provider(settings, "c2VjcmV0")
+        provider = Rfc2136Provider(access("localhost", silent.getsockname()[1]))
         call = change(creates=(create(APEX, "A", "203.0.113.7"),))
         answer = asyncio.run(provider.call(call))
 
@@ -518,8 +524,7 @@ def test_answer_that_is_not_signed_is_not_believed() -> None:
                 connection.sendall(b"\0\x0c" + identity + b"\xa8\0" + bytes(8))
                 connection.recv(1)
 
-        settings = Rfc2136Settings(server=HOST, port=forger.getsockname()[1], key_name=KEY_NAME)
-        provider = Rfc2136Provider(settings, "c2VjcmV0")
+        provider = Rfc2136Provider(access(HOST, forger.getsockname()[1]))
         thread = threading.Thread(target=answer_done)
         thread.start()
         answer = asyncio.run(provider.call(change(creates=(create(APEX, "A", "192.0.2.1"),))))
