@@ -35,9 +35,12 @@ from constellation.leases.effects import (
     WritePermit,
 )
 from constellation.leases.holder import LEASES, LeaseHolder
+from constellation.log import get_logger
 from messages.leases import LeaseAcquired, LeaseLost, LeaseRefused
 from messages.lifecycle import ActorDirectory, ActorStart
 from messages.raft_member import LeasesReadDone
+
+log = get_logger(__name__)
 
 OVERDUE_LOOK_S = 0.25  # longest time after which an overdue write is noticed
 GIVE_BACK_TIMEOUT_S = 0.5  # of an actor that stops while it writes
@@ -57,12 +60,33 @@ class _WantsLeases(ShellActor):
     _holder: LeaseHolder
 
     def want_lease(
-        self, name: str, *, ttl_s: float | None = None, follows_leader: bool = True
+        self,
+        name: str,
+        *,
+        ttl_s: float | None = None,
+        follows_leader: bool = True,
+        unable: tuple[str, ...] = (),
+        is_passive: bool = False,
     ) -> None:
-        """Act on a lease whenever this node can hold it."""
+        """Act on a lease whenever this node can hold it.
+
+        Args:
+            name: of the lease.
+            ttl_s: time after which it expires; None: the setting `leases.ttl_s`.
+            follows_leader: prefer the node that leads Raft.
+            unable: nodes that are known not to want it, and are not waited for.
+            is_passive: only while another actor makes this node hold it.
+        """
         now_s = self.boot_now_s()
         self._perform_lease(
-            self._holder.want(name, now_s, ttl_s=ttl_s, follows_leader=follows_leader)
+            self._holder.want(
+                name,
+                now_s,
+                ttl_s=ttl_s,
+                follows_leader=follows_leader,
+                unable=unable,
+                is_passive=is_passive,
+            )
         )
 
     def unwant_lease(self, name: str) -> None:
@@ -171,7 +195,7 @@ class LeaseHolderShell(_WantsLeases):
                     self.perform(effect)
                 case Gained(name, token):
                     self.on_lease_acquired(name, token)
-                case Gone(permit, why):
+                case Gone(permit, why, _):
                     self.on_lease_lost(permit.lease, permit.fencing_token, why)
                     self.end_write(permit)
                 case Confirmed(number, confirmed):
@@ -188,8 +212,15 @@ class AsyncLeaseHolderShell(_WantsLeases, AsyncShell):
     async def on_lease_acquired(self, name: str, fencing_token: int) -> None:
         """Acting on the lease is possible from now on."""
 
+    def on_lease_closed(self, name: str, fencing_token: int) -> None:
+        """The lease is lost: `on_lease_lost` follows, as soon as `on_lease_acquired` returns."""
+
     async def on_lease_lost(self, name: str, fencing_token: int, why: str) -> None:
-        """Stop acting on the lease.  It is not let go before this returns."""
+        """Stop acting on the lease.  It is not let go before this returns.
+
+        It is cancelled when another node may act on the lease, unless that was so already when it
+        began: then nothing is won by stopping halfway.
+        """
 
     # What subclasses use.
 
@@ -312,7 +343,8 @@ class AsyncLeaseHolderShell(_WantsLeases, AsyncShell):
                     self.perform(effect)
                 case Gained(name, token):
                     self.spawn(self._begin_acting(name, token), "on_lease_acquired")
-                case Gone():
+                case Gone(permit):
+                    self.on_lease_closed(permit.lease, permit.fencing_token)
                     self.spawn(self._stop_acting(effect), "on_lease_lost")
                 case Confirmed(number, permit):
                     self._answer_confirm(number, permit)
@@ -335,7 +367,17 @@ class AsyncLeaseHolderShell(_WantsLeases, AsyncShell):
     async def _stop_acting(self, gone: Gone) -> None:
         permit = gone.permit
         async with self._lease_turns.setdefault(permit.lease, asyncio.Lock()):
-            await self.on_lease_lost(permit.lease, permit.fencing_token, gone.why)
+            left_s = gone.until_s - self.boot_now_s()
+            limit = asyncio.timeout(left_s if left_s > 0 else None)
+            try:
+                async with limit:
+                    await self.on_lease_lost(permit.lease, permit.fencing_token, gone.why)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                fields = {"lease": permit.lease, "fencing_token": permit.fencing_token}
+                log.warning("lease_stop_abandoned", **fields)
+                return  # not let go: the lease ends when its time is over
         self._end_lease_write(permit)
 
     def _arm_lease_timer(self) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from messages.base import Message
-from messages.gossip import CORDON_REASON_CHARACTERS_MAX
+from messages.gossip import CORDON_REASON_CHARACTERS_MAX, IngressState
 from messages.lifecycle import ActorStatus
 from messages.raft_member import RaftStatus
 from messages.raft_reports import HeldLease
@@ -41,6 +41,15 @@ class PartReported(Message):
     state: PartState
     why: str = Field(default="", max_length=512)
     fix: str = Field(default="", max_length=512)
+
+
+class IngressReported(Message):
+    """Report whether requests from outside get to the Traefik of this host.
+
+    Sent to `admin`, which publishes it.  No answer.
+    """
+
+    ingress: IngressState
 
 
 class NodeStatus(Message):

@@ -12,6 +12,7 @@ from messages.base import Message
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
 TTL_S_MIN, TTL_S_MAX = 0.5, 3600.0
+UNABLE_MAX = 256
 
 
 class LeaseAcquire(Message):
@@ -119,6 +120,17 @@ class LeaseWanted(Message):
         default=True,
         description="the node that leads Raft is preferred: other nodes hold the lease only while "
         "the leader does not want it",
+    )
+    is_passive: bool = Field(
+        default=False,
+        description="follow the lease while another actor makes this node hold it, and let go "
+        "before it is released; this want alone makes the node hold nothing",
+    )
+    unable: tuple[str, ...] = Field(
+        default=(),
+        max_length=UNABLE_MAX,
+        description="nodes that are known not to want it: if one of them leads, it is not waited "
+        "for",
     )
     number: int = Field(ge=1, description="the sender's; each `LeaseAcquired` repeats the latest")
 

@@ -97,6 +97,15 @@ class LeaseRow(Message):
     renewed_index: int | None = Field(description="log index of the last grant or renewal")
 
 
+class NoCandidate(Message):
+    """A node that does not want the lease `lb-leader`.  Part of `LeasesReport`."""
+
+    crosses_nodes = True
+
+    node: str
+    why: str
+
+
 class LeasesReport(Message):
     """Answer to `LeasesRequest`: by name, the default leases without a holder too."""
 
@@ -107,6 +116,9 @@ class LeasesReport(Message):
     index: int = Field(ge=0, description="log index up to which the leases are known")
     leases: tuple[LeaseRow, ...]
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
+    no_candidates: tuple[NoCandidate, ...] = Field(
+        default=(), description="the nodes that do not want lb-leader, by name"
+    )
 
 
 class HeldLease(Message):

@@ -172,3 +172,8 @@ class RoutesHealth(Message):
     rejected_services_count: int = Field(ge=0, description="the services they belong to")
     warned_count: int = Field(ge=0, description="labels that are sent, but will not work")
     warned_services_count: int = Field(ge=0, description="the services they belong to")
+    no_candidate: str = Field(
+        default="",
+        max_length=512,
+        description="why this node does not want the lease lb-leader; empty: it does",
+    )

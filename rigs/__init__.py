@@ -15,6 +15,7 @@ socket_proxy     a proxy of Docker's socket over TCP
 traefik          Traefik with the HTTP provider
 shipped_traefik  the static configuration of Traefik in `deploy/`, as flags
 prometheus       Prometheus and promtool
+bind             a BIND name server with a zone that takes dynamic updates
 serf             a Serf agent, which uses HashiCorp memberlist
 cloudflare       a double of Cloudflare's API
 cloudflare_zone  the records of one of its zones

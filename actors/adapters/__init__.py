@@ -33,6 +33,13 @@ docker_failure    why Docker did not answer, in words
 docker_tls        the certificates for a Docker Engine behind TLS
 tailscale         tailscaled
 listening         whether an address and port can be listened on, and why not
+address_source    with which public address a source is asked from here
+dns_metrics       what the writer of DNS records counts
+rfc2136           a name server that takes dynamic updates; imported only where it is needed
+rfc2136_view      what concerns us of a zone that was transferred
+rfc2136_update    from a change to one update with its prerequisites
+rfc2136_records   records in the forms of DNS, and the owner marks beside them
+rfc2136_failure   what follows from a name server's refusal or silence
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 running_agents    the agents that run on this host
 parts             which optional parts are missing on this host

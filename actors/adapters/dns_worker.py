@@ -33,6 +33,7 @@ from messages.dns_calls import (
     DnsFailure,
     DnsProviderReady,
     DnsProviderStart,
+    Rfc2136Access,
 )
 
 DATA_BYTES_MAX = 512 << 20  # several times what the largest answer needs
@@ -44,9 +45,6 @@ class Provider(Protocol):
 
     async def call(self, call: DnsCall) -> DnsAnswer:
         """Do what is asked, and return the answer."""
-
-    async def close(self) -> None:
-        """Close connections."""
 
 
 def main() -> NoReturn:
@@ -109,8 +107,10 @@ def _provider_of(start: DnsProviderStart) -> Provider:
             from actors.adapters.cloudflare import CloudflareProvider  # noqa: PLC0415
 
             return CloudflareProvider(start.access)
-        case _:
-            raise LookupError(type(start.access).__name__)
+        case Rfc2136Access():
+            from actors.adapters.rfc2136 import Rfc2136Provider  # noqa: PLC0415 - as above
+
+            return Rfc2136Provider(start.access)
 
 
 async def answer_of(provider: Provider, call: Message) -> DnsAnswer:

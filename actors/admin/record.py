@@ -22,9 +22,9 @@ from constellation.saving import is_saving
 from constellation.settings.agent import Settings
 from constellation.traefik.own_traefik import PART as TRAEFIK
 from constellation.wellness.troubles import TroubleBook
-from messages.admin import PartReported
+from messages.admin import IngressReported, PartReported
 from messages.dns import PublicAddressesReported
-from messages.gossip import NodeState, RecordPublish
+from messages.gossip import IngressState, NodeState, RecordPublish
 from messages.raft_member import ClusterJoined
 from messages.wellness import Trouble, TroublesReported
 
@@ -41,6 +41,7 @@ class RecordDesk(Desk):
         self.cordon = Cordon()
         self._cluster_id = ""  # of Raft
         self._public_addresses: tuple[str, ...] = ()
+        self._ingress: IngressState = "unknown"
         self._parts = {
             part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
             for part in find_missing(node.settings())
@@ -93,6 +94,11 @@ class RecordDesk(Desk):
         if before is None or before.state != message.state:
             self.publish()
 
+    def receiveMsg_IngressReported(self, message: IngressReported, sender: ActorAddress) -> None:
+        if message.ingress != self._ingress:
+            self._ingress = message.ingress
+            self.publish()
+
     def receiveMsg_TroublesReported(self, message: TroublesReported, sender: ActorAddress) -> None:
         self._troubles.report(message)
 
@@ -133,6 +139,7 @@ class RecordDesk(Desk):
             former_names=self._former_names,
             started_at_utc_s=node.started_at_utc_s(),
             public_addresses=self._public_addresses,
+            ingress=self._ingress,
         )
         self.shell.post("gossip", RecordPublish(node_state=state))
 

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from actors import node
-from actors.adapters.entry_point import why_silent
 from actors.adapters.http_server import HttpAnswer, HttpLimits, HttpRequest, HttpServer
 from actors.adapters.last_good_file import FILE_NAME, load_last_good, save_last_good
 from actors.adapters.retried_save import RetriedSave
 from actors.async_shell import Reply
 from actors.daemon_thread import in_thread
+from actors.http.ingress import IngressWatch
 from actors.http.large_build import build_large
 from actors.http.metrics import HttpMetrics
 from actors.http.pages import METRICS, HttpPages
@@ -34,12 +34,11 @@ from constellation.metrics.exposition import ReportBook
 from constellation.saving import Saving
 from constellation.settings.agent import Settings
 from constellation.traefik.ages import Ages
+from constellation.traefik.candidate import Candidate, unable
 from constellation.traefik.last_good import LastGood
-from constellation.traefik.own_traefik import OwnTraefik
 from constellation.traefik.provider import TraefikProvider
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.settling import Phase
-from messages.admin import PartReported
 from messages.base import Message
 from messages.gossip import ClusterChanged
 from messages.metrics import MetricsReport, MetricsRequest
@@ -53,7 +52,6 @@ BUILD_SPACING_S = 0.05  # changes come in bursts: one build covers all that arri
 SAVE_SPACING_S = 1.0
 STOP_SAVE_TIMEOUT_S = 1.0  # a stop does not wait longer for an attempt that hangs
 LISTEN_RETRY_S = 2.0
-TRAEFIK_ASKED_EVERY_S = 5.0
 REJECTED_LOGGED_MAX = 20  # of one build
 
 
@@ -67,6 +65,7 @@ class HttpActor(AsyncLeaseHolderShell):
         self.pages: HttpPages | None = None
         self.wellness: HttpWellness | None = None
         self.scraper: Scraper | None = None
+        self.ingress: IngressWatch | None = None
         self._ages = Ages()
         self._saved = Saving(
             "the last good routes", consequence="a restart of the agent begins with older routes"
@@ -74,10 +73,12 @@ class HttpActor(AsyncLeaseHolderShell):
         self._unsaved: LastGood | None = None
         self._save_due = asyncio.Event()
         self._logged_rejected: frozenset[Rejection] = frozenset()
-        self._traefik_part: PartReported | None = None  # as `admin` knows it
-        self._troubles: tuple[Trouble, ...] = ()
+        self._of_listener: tuple[Trouble, ...] = ()
+        self._troubles: tuple[Trouble, ...] = ()  # all, as `admin` knows them
         self._listens = False
-        self._wants_lb_leader = False
+        self._is_ending = False
+        self._wanted_without: tuple[str, ...] | None = None  # see `unable`; None: not wanted
+        self._no_candidate = "it has just started"
         self._changed = asyncio.Event()
         self._building = asyncio.Lock()
         self._writing = threading.Lock()
@@ -85,6 +86,10 @@ class HttpActor(AsyncLeaseHolderShell):
     def on_start(self) -> None:
         super().on_start()
         self.follow_cluster()
+
+    def on_stop(self) -> None:
+        self._is_ending = True
+        super().on_stop()
 
     async def run(self) -> None:
         settings = node.settings()
@@ -98,6 +103,9 @@ class HttpActor(AsyncLeaseHolderShell):
         )
         self.wellness = HttpWellness(
             settings, self.provider, self.now_s(), is_behind=lambda: self.view.gap
+        )
+        self.ingress = IngressWatch(
+            self.wellness.traefik, self.metrics, self._tell_admin, self._ingress_changed
         )
         reports = ReportBook()
         self.scraper = Scraper(reports, self._ask_for_metrics)
@@ -123,7 +131,7 @@ class HttpActor(AsyncLeaseHolderShell):
                 self._listen(server, settings.http_bind_address, http.port),
                 self._build_for_ever(self.provider, self.pages),
                 self._save_for_ever(RetriedSave("the last good routes", self._save, last_good)),
-                self._watch_traefik(self.wellness.traefik),
+                self.ingress.run(),
             )
         finally:
             await server.stop()
@@ -134,17 +142,18 @@ class HttpActor(AsyncLeaseHolderShell):
             self.provider.gossip_started()
         if name == "admin":
             if self._troubles:
-                self._post_troubles()
+                self._repeat_troubles()
             if self._saved.is_failing:
                 self.post_soon("admin", self._saved.part)
-            if self._traefik_part is not None:
-                self.post_soon("admin", self._traefik_part)
+            if self.ingress is not None:
+                self.ingress.repeat()
 
     def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
         if self.provider is not None:
             self._ages.record(change, self.now_s())
             self.provider.cluster_changed(view, is_snapshot=change.snapshot)
             self._changed.set()
+            self._want_lb_leader()
 
     def on_message(self, message: Message, reply: Reply) -> None:
         match message:
@@ -152,7 +161,11 @@ class HttpActor(AsyncLeaseHolderShell):
                 self.provider.others_expected(_names_others(node.settings()) or bool(message.hosts))
                 self._changed.set()
             case RoutesHealthRequest() if self.wellness is not None:
-                reply(self.wellness.routes(is_building=self._building.locked()))
+                is_building = self._building.locked()
+                health = self.wellness.routes(
+                    is_building=is_building, no_candidate=self._no_candidate
+                )
+                reply(health)
             case ClusterJudged() if self.wellness is not None:
                 self.wellness.judged = message
             case ExplainRequest() | RejectedRequest() if self.pages is not None:
@@ -214,7 +227,7 @@ class HttpActor(AsyncLeaseHolderShell):
                 pages.body_changed(self.now_s())
                 self._unsaved = provider.last_good(datetime.now(UTC).timestamp())
                 self._save_due.set()
-            self._want_lb_leader(provider)
+            self._want_lb_leader()
             # The longer a build takes, the longer the loop is left to requests.
             await asyncio.sleep(max(BUILD_SPACING_S, 3 * build_s))
 
@@ -225,13 +238,6 @@ class HttpActor(AsyncLeaseHolderShell):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._changed.wait()
-
-    def _want_lb_leader(self, provider: TraefikProvider) -> None:
-        """Want `lb-leader` as soon as this node's Traefik gets routes."""
-        is_able = self._listens and provider.served is not None
-        if is_able and not self._wants_lb_leader and node.settings().leases.lb_leader:
-            self._wants_lb_leader = True
-            self.want_lease(LB_LEADER)
 
     def _log_rejected(self, rejected: tuple[Rejection, ...]) -> None:
         """Log what was not left out before, up to a limit for each build."""
@@ -244,27 +250,40 @@ class HttpActor(AsyncLeaseHolderShell):
             rest = len(new) - REJECTED_LOGGED_MAX
             log.warning("more_routes_left_out", count=rest, see="constellation rejected")
 
-    # This node's Traefik.
+    # This node's Traefik, and the lease of who may be pointed to.
 
-    async def _watch_traefik(self, traefik: OwnTraefik) -> None:
+    def _tell_admin(self, message: Message) -> None:
+        self.post_soon("admin", message)
+
+    def _ingress_changed(self) -> None:
+        self._post_troubles()
+        self._want_lb_leader()
+
+    def _want_lb_leader(self) -> None:
+        """Want `lb-leader` while a request that arrives here gets somewhere."""
+        self._no_candidate = self._candidate().why_not()
+        without = None if self._no_candidate else unable(self.view)
+        before, self._wanted_without = self._wanted_without, without
+        if without is None:
+            if before is not None:
+                log.info("lb_leader_not_wanted", why=self._no_candidate)
+                self.unwant_lease(LB_LEADER)
+        elif without != before:
+            self.want_lease(LB_LEADER, unable=without)
+
+    def _candidate(self) -> Candidate:
+        assert self.ingress is not None, "made before anything is built"
         settings = node.settings()
-        host, port = settings.bind_address, settings.traefik.ingress_port
-        while True:
-            if port:
-                traefik.asked(await why_silent(host, port))
-            self._report_traefik(traefik.part(self.now_s()))
-            await asyncio.sleep(TRAEFIK_ASKED_EVERY_S)
-
-    def _report_traefik(self, part: PartReported) -> None:
-        before, self._traefik_part = self._traefik_part, part
-        if part == before:
-            return
-        self.post_soon("admin", part)
-        was = before.state if before is not None else "absent"
-        if part.state == "lost" and was != "lost":
-            log.warning("traefik_silent", why=part.why, fix=part.fix)
-        if part.state == "present" and was == "lost":
-            log.info("traefik_answers_again")
+        return Candidate(
+            is_allowed=settings.leases.lb_leader,
+            listens=self._listens,
+            has_routes=self.provider is not None and self.provider.served is not None,
+            is_stopping=self._is_ending,
+            own=self.view.nodes.get(settings.node_name),
+            ingress=self.ingress.state,
+            ingress_why=self.ingress.why_fails,
+            must_work=bool(settings.traefik.probe),
+        )
 
     # The last good body.
 
@@ -327,11 +346,19 @@ class HttpActor(AsyncLeaseHolderShell):
     def _report_listener(self, error: AdapterError | None) -> None:
         """Report that Traefik and Prometheus cannot ask this agent, or that they can again."""
         troubles = () if error is None else (_not_listening(error),)
-        if troubles != self._troubles:
-            self._troubles = troubles
+        if troubles != self._of_listener:
+            self._of_listener = troubles
             self._post_troubles()
 
     def _post_troubles(self) -> None:
+        """Tell `admin` of all troubles, unless it knows them."""
+        of_ingress = self.ingress.troubles if self.ingress is not None else ()
+        troubles = (*self._of_listener, *of_ingress)
+        if troubles != self._troubles:
+            self._troubles = troubles
+            self._repeat_troubles()
+
+    def _repeat_troubles(self) -> None:
         self.post_soon("admin", TroublesReported(actor=self.name, troubles=self._troubles))
 
 

@@ -51,6 +51,11 @@ class HttpMetrics:
         self.services = Gauge(
             "constellation_traefik_services", "Services in the configuration", registry=registry
         )
+        self.ingress_fails = Gauge(
+            "constellation_ingress_fails",
+            "1 while requests from outside do not get to this node's Traefik",
+            registry=registry,
+        )
         self.rejected = Gauge(
             "constellation_traefik_rejected",
             "Labels and instances left out of the configuration; listed at /api/rejected",

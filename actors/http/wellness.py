@@ -33,7 +33,7 @@ class HttpWellness:
         """Begin with nothing known; `is_behind` says whether a change of the cluster was missed."""
         port = settings.traefik.ingress_port
         ingress = f"{settings.bind_address}:{port}" if port else ""
-        self.traefik = OwnTraefik(ingress, now_s)
+        self.traefik = OwnTraefik.at(now_s, ingress, settings.traefik.probe)
         self.judged = ClusterJudged(problems=(), unlisted=0)
         self._provider = provider
         self._is_behind = is_behind
@@ -46,7 +46,7 @@ class HttpWellness:
         if user_agent.startswith(_CLIENTS):
             self.traefik.polled(now_s, was_served=was_served)
 
-    def routes(self, *, is_building: bool) -> RoutesHealth:
+    def routes(self, *, is_building: bool, no_candidate: str = "") -> RoutesHealth:
         """Return how this node routes.  During a build the rows of the last look are told."""
         provider = self._provider
         configuration = provider.configuration
@@ -59,6 +59,7 @@ class HttpWellness:
             is_settled=provider.phase is Phase.SETTLED,
             unserved=tuple(self._unserved[:UNSERVED_MAX]),
             unserved_total=len(self._unserved),
+            no_candidate=no_candidate[:512],
             **counts_of(rejected),
         )
 

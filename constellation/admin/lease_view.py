@@ -9,7 +9,7 @@ from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from messages.leases import Lease
 from messages.raft_member import LeasesReadDone
-from messages.raft_reports import LeaseRow, LeasesReport
+from messages.raft_reports import LeaseRow, LeasesReport, NoCandidate
 
 
 def lease_rows(leases: LeaseView, view: ClusterView) -> tuple[LeaseRow, ...]:
@@ -39,6 +39,9 @@ def leases_report(facts: Facts, read: LeasesReadDone) -> LeasesReport:
         index=leases.index,
         leases=lease_rows(leases, facts.view),
         degraded=_degraded(facts, read),
+        no_candidates=tuple(
+            NoCandidate(node=name, why=why) for name, why in facts.no_candidates.items()
+        ),
     )
 
 

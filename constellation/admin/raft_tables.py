@@ -116,7 +116,11 @@ def leases_text(report: LeasesReport) -> RenderableType:
         "grant.  TTL: the lease expires this long after its last renewal.  Renewed at: log index "
         "of that; what the leader holds is renewed without the log."
     )
-    return Group(*parts, rows, "", Text(legend, style="dim"))
+    parts += [rows, ""]
+    if report.no_candidates:
+        lines = (f"{one.node} does not want lb-leader: {one.why}" for one in report.no_candidates)
+        parts += [bullets(tuple(lines), mark="-", style=""), ""]
+    return Group(*parts, Text(legend, style="dim"))
 
 
 def _holder(row: LeaseRow) -> Text:

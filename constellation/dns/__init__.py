@@ -9,6 +9,7 @@ desired    which records are wanted, from the cluster, the leader and the settin
 departed   since when our records have not been wanted by anything
 plan       what to change in a zone, as a value
 plan_name  the same for one name
+plan_parts  what a plan is made of
 consistency     what was written a moment ago, and lists do not show yet
 zone_writer     the rounds of one zone: list, plan, change; and what failures lead to
 budget          how often the provider may be called

@@ -18,9 +18,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from constellation.dns.contents import listed_name
+from constellation.dns.desired import is_cname_alone
 from constellation.dns.intents import Desired
 from constellation.dns.mark import OwnerMark
-from constellation.dns.plan_name import (
+from constellation.dns.plan_name import plan_name, plan_unwanted
+from constellation.dns.plan_parts import (
     Blocked,
     Foreign,
     Kept,
@@ -30,9 +32,8 @@ from constellation.dns.plan_name import (
     Step,
     is_ours,
     key_of,
-    plan_name,
-    plan_unwanted,
 )
+from constellation.settings.dns import DnsSettings
 from messages.dns import RowAction
 from messages.dns_calls import (
     CHANGES_MAX,
@@ -45,6 +46,7 @@ from messages.dns_calls import (
 )
 
 CHANGES: tuple[RowAction, ...] = ("create", "update", "delete")
+_MAKES = frozenset({"create", "update"})
 UNWANTED = "nothing wants it; it is deleted after dns.departed_grace_s"
 
 
@@ -115,9 +117,25 @@ class Plan:
         ]
         return (*rows, *self.problems, *self.warnings)
 
-    def changes(self, zone: DnsZone) -> list[DnsChange]:
-        """Return the requests, at most 200 operations each; pure deletes come last."""
-        return [_change(zone, steps) for steps in _chunks(self.steps)]
+    def changes(self, zone: DnsZone, operations_max: int = CHANGES_MAX) -> list[DnsChange]:
+        """Return the requests, each of so many operations at most; pure deletes come last."""
+        return [_change(zone, steps) for steps in _chunks(self.steps, operations_max)]
+
+    def rows_after(self) -> list[Row]:
+        """Return a row for each record once the plan is carried out, by name and type."""
+        rows = (
+            row._replace(action="keep", before=row.after) if row.action in _MAKES else row
+            for row in self.rows_now()
+            if row.action != "delete"
+        )
+        return sorted(rows, key=_by_name)
+
+    def rows_now(self) -> list[Row]:
+        """Return a row for each record as it is, and for what is to change, by name and type."""
+        changed = {one.before.id for one in self.updates}
+        kept = (one for one in self.keeps if one.record.id not in changed)
+        rows = [_kept_row(one.record, one.why) for one in kept]
+        return sorted([*rows, *self.rows()], key=_by_name)
 
     def rows(self) -> list[Row]:
         """Return a row for each change, each record of others and each blocked record."""
@@ -135,9 +153,27 @@ class Plan:
         ]
 
 
+def _kept_row(record: DnsRecord, why: str) -> Row:
+    return Row("keep", listed_name(record.name), record.type, record.content, record.content, why)
+
+
+def _by_name(row: Row) -> tuple[str, str, str]:
+    return row.name, row.type, row.after
+
+
 def our_names(existing: Iterable[DnsRecord], mark: OwnerMark) -> frozenset[str]:
     """Return the names of the records that are ours, in canonical form."""
     return frozenset(listed_name(one.name) for one in existing if is_ours(one, mark))
+
+
+def policy_of(settings: DnsSettings, *, is_forced: bool = False) -> PlanPolicy:
+    """Return what a plan may do by the settings; `is_forced` by an order."""
+    return PlanPolicy(
+        adopt=frozenset(settings.adopt),
+        deletes_max=settings.deletes_max,
+        is_forced=is_forced,
+        is_cname_alone=is_cname_alone(settings),
+    )
 
 
 def make_plan(
@@ -248,11 +284,11 @@ def _is_pure_delete(step: Step) -> bool:
     return isinstance(step.call, DnsDelete) and not step.is_swap
 
 
-def _chunks(steps: Iterable[Step]) -> Iterator[list[Step]]:
+def _chunks(steps: Iterable[Step], operations_max: int) -> Iterator[list[Step]]:
     """Yield the steps of each request.  Those of a change of type stay together."""
     chunk: list[Step] = []
-    for group in _groups(steps):
-        if len(chunk) + len(group) > CHANGES_MAX:
+    for group in _groups(steps, operations_max):
+        if len(chunk) + len(group) > operations_max:
             yield chunk
             chunk = []
         chunk.extend(group)
@@ -260,14 +296,14 @@ def _chunks(steps: Iterable[Step]) -> Iterator[list[Step]]:
         yield chunk
 
 
-def _groups(steps: Iterable[Step]) -> Iterator[list[Step]]:
+def _groups(steps: Iterable[Step], operations_max: int) -> Iterator[list[Step]]:
     """Yield what must be one request; what makes names answer comes before what removes."""
     last: list[list[Step]] = []
     for (_, is_swap), found in groupby(steps, lambda step: (step.name, step.is_swap)):
         together = list(found)
-        if is_swap:  # deletes come first in it; only a change to over 199 addresses is cut
-            for start in range(0, len(together), CHANGES_MAX):
-                yield together[start : start + CHANGES_MAX]
+        if is_swap:  # deletes come first in it; only a change to very many addresses is cut
+            for start in range(0, len(together), operations_max):
+                yield together[start : start + operations_max]
             continue
         last.extend([step] for step in together if _is_pure_delete(step))
         yield from ([step] for step in together if not _is_pure_delete(step))

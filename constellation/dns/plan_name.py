@@ -11,111 +11,23 @@ beside it: the name would answer with both.  Names in `adopt` are the exception.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
-from constellation.dns.contents import (
-    ADDRESS_TYPES,
-    TYPES,
-    excludes,
-    listed_content,
-)
+from constellation.dns.contents import ADDRESS_TYPES, excludes
 from constellation.dns.intents import Intent, Keep, Point, WantedRecord
-from constellation.dns.mark import OwnerMark
+from constellation.dns.plan_parts import (
+    Blocked,
+    Foreign,
+    Kept,
+    Marking,
+    NamePlan,
+    PlanPolicy,
+    Step,
+    is_ours,
+    key_of,
+)
 from messages.dns_calls import TTL_AUTOMATIC, DnsCreate, DnsDelete, DnsRecord, DnsUpdate
 
 FAILOVER_TTL_S_MAX = 60
-Action = Literal["create", "update", "delete"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanPolicy:
-    """What a plan may do."""
-
-    adopt: frozenset[str] = frozenset()  # names whose records of others become ours
-    deletes_max: int = 5  # a round; those of a change of type do not count
-    is_forced: bool = False  # by an operator: any number of deletes
-    is_cname_alone: bool = False  # nothing stands beside a CNAME, see `contents.excludes`
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One change of one record, and the reason."""
-
-    name: str
-    type: str
-    call: DnsCreate | DnsUpdate | DnsDelete
-    why: str
-    is_swap: bool = False  # one of those that change the type of a name: all in one request
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A record of ours that stays as it is, but for its token, and the reason."""
-
-    record: DnsRecord
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A record of another at a name that is wanted, and what to do."""
-
-    name: str
-    record: DnsRecord
-    why: str
-    fix: str
-    is_wanted: bool  # it has a content that is wanted, so that none of ours is needed
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """A name at which something wanted cannot be, and what to do."""
-
-    name: str
-    missing: tuple[WantedRecord, ...]
-    why: str
-    fix: str
-
-
-@dataclass(slots=True)
-class NamePlan:
-    """What is planned for one name."""
-
-    steps: list[Step] = field(default_factory=list)
-    keeps: list[Kept] = field(default_factory=list)
-    foreign: list[Foreign] = field(default_factory=list)
-    blocked: list[Blocked] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Marking:
-    """How records become and stay ours: by our mark, with this writer's token."""
-
-    mark: OwnerMark
-    token: int
-
-    def comment(self, before: str = "") -> str:
-        """Return the comment with the token; the rest of `before` goes only if it must."""
-        marked = self.mark.comment(self.token, before)
-        return marked if self.mark.is_ours(marked) else self.mark.comment(self.token)
-
-    def new_comment(self, before: DnsRecord) -> str | None:
-        """Return the comment that a record should get; None: it has this token."""
-        if is_ours(before, self.mark) and self.mark.token(before.comment) == self.token:
-            return None
-        return self.comment(before.comment)
-
-
-def is_ours(record: DnsRecord, mark: OwnerMark) -> bool:
-    """Return whether a record may be changed: it bears the mark, and is of a type we write."""
-    return record.type in TYPES and mark.is_ours(record.comment)
-
-
-def key_of(record: DnsRecord) -> tuple[str, str]:
-    """Return type and canonical content."""
-    return record.type, listed_content(record.type, record.content)
 
 
 def plan_unwanted(name: str, ours: Sequence[DnsRecord], marking: Marking, why: str) -> NamePlan:
@@ -239,7 +151,6 @@ class _NamePlanner:
         self, missing: Sequence[WantedRecord], left: Sequence[DnsRecord]
     ) -> list[WantedRecord]:
         """Return what may be created, and say what stands in the way of the rest."""
-        fix = f"delete what stands at {self._name}, or name it in dns.adopt"
         in_the_way = self._excluding(self._others)
         is_taken = self._name not in self._policy.adopt and not any(
             one.type in ADDRESS_TYPES for one in self._ours
@@ -252,7 +163,7 @@ class _NamePlanner:
         stopped = [one for one in missing if obstacle(one)]
         if stopped and (first := obstacle(stopped[0])):
             why = f"a record of another stands there: {first.type} {first.content:.80}"
-            self._plan.blocked.append(Blocked(self._name, tuple(stopped), why, fix))
+            self._plan.blocked.append(Blocked(self._name, tuple(stopped), why, self._fix(first)))
         ours_in_the_way = self._excluding([] if self._intent.is_complete else left)
         waiting = [one for one in missing if one not in stopped and ours_in_the_way(one)]
         if waiting:
@@ -373,17 +284,25 @@ class _NamePlanner:
             is_address = record.type in ADDRESS_TYPES and bool(types & ADDRESS_TYPES)
             is_in_the_way = any(excludes(record.type, it, is_cname_alone=is_alone) for it in types)
             if is_wanted or is_address or is_in_the_way:
-                self._plan.foreign.append(_foreign(self._name, record, is_wanted=is_wanted))
+                why = (
+                    "it is as wanted, but not ours: it will not follow the cluster"
+                    if is_wanted
+                    else "it is not ours, and stays"
+                )
+                found = Foreign(self._name, record, why, self._fix(record), is_wanted)
+                self._plan.foreign.append(found)
 
-
-def _foreign(name: str, record: DnsRecord, *, is_wanted: bool) -> Foreign:
-    if is_wanted:
-        why = "it is as wanted, but will not follow the cluster"
-        fix = "name it in dns.adopt, so that it does"
-    else:
-        why = "it is not ours, and answers for the name too"
-        fix = "delete it, or name it in dns.adopt"
-    return Foreign(name, record, why, fix, is_wanted)
+    def _fix(self, record: DnsRecord) -> str:
+        """Return what to do about a record of another."""
+        delete = f"delete this {record.type} of {self._name}"
+        if self._name in self._policy.adopt:
+            later = " if it does not become ours once all addresses are known"
+            return delete if self._intent.is_complete else delete + later
+        if record.type not in ADDRESS_TYPES and key_of(record) not in {
+            one.key for one in self._intent.records
+        }:
+            return delete
+        return f"{delete}, or add the name to dns.adopt"
 
 
 def _attributes(before: DnsRecord, one: WantedRecord) -> tuple[bool | None, int | None]:

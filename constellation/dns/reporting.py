@@ -115,7 +115,7 @@ def _failing(zone: str, problem: Problem) -> Trouble:
 
 
 def _zone_report(zone: ZoneWriter, now_s: float) -> DnsZoneReport:
-    rows = zone.plan.rows() if zone.plan is not None else ()
+    rows = _rows(zone)
     problem, at_s = zone.problem, zone.in_step_at_s
     return DnsZoneReport(
         zone=zone.name,
@@ -126,6 +126,12 @@ def _zone_report(zone: ZoneWriter, now_s: float) -> DnsZoneReport:
         rows=tuple(_row(row) for row in rows[:ROWS_MAX]),
         rows_unlisted=max(0, len(rows) - ROWS_MAX),
     )
+
+
+def _rows(zone: ZoneWriter) -> list[Row]:
+    if zone.plan is None:
+        return []
+    return zone.plan.rows_after() if zone.is_applied else zone.plan.rows_now()
 
 
 def _state(zone: ZoneWriter) -> ZoneState:

@@ -26,9 +26,10 @@ from constellation.dns.departed import Departed
 from constellation.dns.intents import Desired
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan import Plan, make_plan, our_names
-from constellation.dns.plan_name import PlanPolicy
+from constellation.dns.plan_parts import PlanPolicy
 from constellation.effects import Note
 from messages.dns_calls import (
+    CHANGES_MAX,
     DnsAnswer,
     DnsCall,
     DnsCallFailed,
@@ -63,6 +64,7 @@ class WriterPolicy:
     backoff_max_s: float = 60.0
     departed_grace_s: float = 3600.0  # until records that nothing wants are deleted
     retry_permanent_s: float = 900.0  # what fails for good may have been mended elsewhere
+    operations_max: int = CHANGES_MAX  # of one request
     is_dry_run: bool = False
 
 
@@ -122,6 +124,7 @@ class ZoneWriter:
         self.desired: Desired | None = None
         self.token: int | None = None  # None: this node does not write
         self.plan: Plan | None = None  # of the last whole list
+        self.is_applied = False  # that plan was carried out, or there was nothing to do
         self.problem: Problem | None = None
         self.in_step_at_s: float | None = None  # when the zone was last seen to be as wanted
         self.is_fenced = False  # a higher token was seen: another node writes
@@ -281,14 +284,17 @@ class ZoneWriter:
             # Records of others may be where one is to be created: that name was not asked for.
             self._round = current.listing_again((*current.names, *unseen))
             return []
-        self.plan = plan
+        self.plan, self.is_applied = plan, plan.is_empty
         if plan.is_fenced:
             return self._stop(plan)
-        changes = () if self._is_dry(current) else tuple(plan.changes(self.zone))
+        changes = () if self._is_dry(current) else self._changes(plan, self.zone)
         if not changes:
             return self._finish(current, plan, now_s)
         self._round = replace(current, plan=plan, changes=changes, listed=())
         return []
+
+    def _changes(self, plan: Plan, zone: DnsZone) -> tuple[DnsChange, ...]:
+        return tuple(plan.changes(zone, self._policy.operations_max))
 
     def _changed(self, current: _Round, records: Iterable[DnsRecord], now_s: float) -> list[Effect]:
         assert current.plan is not None, "changes are those of a plan"
@@ -305,7 +311,8 @@ class ZoneWriter:
         if self.problem is not None:
             effects.append(Note("dns_works_again", {"zone": self.name}))
         self.problem, self._failures = None, 0
-        if is_done or plan.is_empty:
+        self.is_applied = is_done or plan.is_empty
+        if self.is_applied:
             self.in_step_at_s, self._in_step_with = now_s, purpose
         self._end(current)
         self._due_at_s = now_s + self._policy.interval_s

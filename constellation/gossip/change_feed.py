@@ -185,9 +185,7 @@ def limited(change: ClusterChanged, services: ServicesScope) -> ClusterChanged:
         update={
             "services": tuple(item for item in change.services if item.node == own),
             "removed": tuple(
-                name
-                for name in change.removed
-                if name.kind != "service" or name.node == own
+                name for name in change.removed if name.kind != "service" or name.node == own
             ),
         }
     )

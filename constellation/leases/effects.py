@@ -79,6 +79,7 @@ class Gone:
 
     permit: WritePermit
     why: str
+    until_s: float  # CLOCK_BOOTTIME: after that another node may act
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,12 +138,19 @@ class LeaseHolder:
         *,
         ttl_s: float | None = None,
         follows_leader: bool = True,
+        unable: tuple[str, ...] = (),
+        is_passive: bool = False,
     ) -> list[HolderEffect]:
-        """Hold a lease whenever this node can get it."""
+        """Hold a lease whenever this node can get it; again, to change what is wanted."""
         lease = self._leases.setdefault(name, _Lease(name))
         lease.number += 1
         lease.want = LeaseWanted(
-            name=name, ttl_s=ttl_s, follows_leader=follows_leader, number=lease.number
+            name=name,
+            ttl_s=ttl_s,
+            follows_leader=follows_leader,
+            unable=unable,
+            is_passive=is_passive,
+            number=lease.number,
         )
         if not lease.is_leaving:  # else as soon as the last write has ended
             self._ask(lease, now_s)
@@ -311,7 +318,8 @@ class LeaseHolder:
         """Let no write begin any more; the actor gets a last permit, to stop."""
         if grant.is_open:
             grant.is_open = False
-            self._effects.append(Gone(self._permit(lease.name, grant), why))
+            until_s = self._overdue_at_s(grant)
+            self._effects.append(Gone(self._permit(lease.name, grant), why, until_s))
 
     def _stop_in_time(self, now_s: BootSeconds) -> None:
         for lease in self._leases.values():

@@ -11,7 +11,8 @@ It ends none of its own session: it gives those back.
 A lease that follows the leader prefers the node that leads Raft:
 
 - The leader acquires it as soon as it is free.  Another node that wants it waits `patience_s`
-  longer, so it gets the lease only if the leader does not want it.
+  longer, so it gets the lease only if the leader does not want it.  It does not wait for a leader
+  that is known not to want it.
 - A leader that steps down releases it at once.
 - A leader that has led and wanted it for `takeover_after_s` while another node holds it claims it.
   The holder then stops and releases it as it would at its own stop, and the leader acquires it.
@@ -55,6 +56,7 @@ class Want:
 
     ttl_s: float
     follows_leader: bool = True
+    unable: frozenset[str] = frozenset()  # nodes that are known not to want it
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,7 +379,10 @@ class LeaseKeeper:
         """Return whether a free lease need not be left to the leader."""
         if self._leading.is_leader or not self._wanted[name].follows_leader:
             return True
-        return self._leading.leader != "" and now_s >= self._patient_until_s(name)
+        leader = self._leading.leader
+        if leader in self._wanted[name].unable:
+            return True
+        return leader != "" and now_s >= self._patient_until_s(name)
 
     def _patient_until_s(self, name: str) -> float:
         return max(self._free_since_s[name], self._leader_since_s) + self.policy.patience_s

@@ -1,9 +1,11 @@
 """The core of the `leases` actor: what this node holds, and which of its actors act on it.
 
-An actor subscribes with `LeaseWanted`.  When the node loses a lease, the lease is released as soon
-as every actor that could act on it has let go, and at the latest when the time of the grant and the
-margin are over.  An actor that died cannot let go, and what it sent last may still be on its way:
-then only time counts.
+An actor subscribes with `LeaseWanted`.  The node holds a lease while an actor that is not passive
+wants it; passive ones are told of it, and must let go of it, like the others.
+
+When the node loses a lease, the lease is released as soon as every actor that could act on it has
+let go, and at the latest when the time of the grant and the margin are over.  An actor that died
+cannot let go, and what it sent last may still be on its way: then only time counts.
 """
 
 from __future__ import annotations
@@ -48,16 +50,20 @@ class LeaseManager:
         name = message.name
         if self._is_witness:
             return [SendToReader(reader, LeaseRefused(name=name, why=_WITNESS))]
-        want = Want(message.ttl_s or self.keeper.policy.ttl_s, message.follows_leader)
+        ttl_s = message.ttl_s or self.keeper.policy.ttl_s
+        want = Want(ttl_s, message.follows_leader, frozenset(message.unable))
         before = self.subscribers.readers(name).get(reader)
+        was_wanted = self.subscribers.is_wanted(name)
         try:
-            self.subscribers.subscribe(name, reader, message.number)
-            effects = self.keeper.want(name, want, now_s)
+            self.subscribers.subscribe(name, reader, message.number, is_passive=message.is_passive)
+            effects = [] if message.is_passive else self.keeper.want(name, want, now_s)
         except ValueError as error:
             if before is None:
                 self.subscribers.unsubscribe(name, reader)
             note = Note("lease_refused", {"lease": name, "why": str(error)}, "error")
             return [note, SendToReader(reader, LeaseRefused(name=name, why=str(error)))]
+        if was_wanted and not self.subscribers.is_wanted(name):
+            effects = self.keeper.unwant(name, now_s)
         held = self.keeper.held.get(name)
         answer = [SendToReader(reader, _numbered(held, message.number))] if held else []
         return [*answer, *self._with_readers(effects, now_s)]

@@ -12,10 +12,11 @@ class LeaseSubscribers:
 
     def __init__(self) -> None:
         self._readers: dict[str, dict[str, int]] = {}  # by lease: number of the latest want
+        self._passive: set[tuple[str, str]] = set()  # lease and reader: it makes nobody hold it
         self._with_dead: set[str] = set()  # leases: a reader died during the current grant
         self._acting: dict[tuple[str, int], set[str]] = {}  # by lost grant: still to let go
 
-    def subscribe(self, lease: str, reader: str, number: int) -> None:
+    def subscribe(self, lease: str, reader: str, number: int, *, is_passive: bool = False) -> None:
         """Remember a reader and the number of its latest want.
 
         Raises:
@@ -25,16 +26,27 @@ class LeaseSubscribers:
         if reader not in readers and len(readers) >= READERS_MAX:
             raise ValueError(f"{READERS_MAX} readers act on {lease} already")
         readers[reader] = number
+        if is_passive:
+            self._passive.add((lease, reader))
+        else:
+            self._passive.discard((lease, reader))
 
     def unsubscribe(self, lease: str, reader: str) -> bool:
-        """Forget a reader; return whether it was the last one of this lease."""
+        """Forget a reader; return whether it was the last one that was not passive."""
         readers = self._readers.get(lease, {})
         if reader not in readers:
             return False
+        was_wanted = self.is_wanted(lease)
         del readers[reader]
+        self._passive.discard((lease, reader))
         if not readers:
             del self._readers[lease]
-        return not readers
+        return was_wanted and not self.is_wanted(lease)
+
+    def is_wanted(self, lease: str) -> bool:
+        """Return whether a reader that is not passive wants the lease."""
+        readers = self._readers.get(lease, {})
+        return any((lease, reader) not in self._passive for reader in readers)
 
     def readers(self, lease: str) -> dict[str, int]:
         """Return the readers of a lease, each with the number of its latest want."""

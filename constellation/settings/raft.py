@@ -126,7 +126,8 @@ class LeaseSettings(Group):
     lb_leader: bool = Field(
         True,
         description="whether this node may hold the lease `lb-leader`; it then wants the lease "
-        "while it serves routes to its Traefik",
+        "while it serves routes to its Traefik, is not cordoned, and its ingress does not fail "
+        "(see `traefik.probe`)",
     )
     clock_drift: float = Field(
         0.01,

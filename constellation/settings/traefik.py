@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from constellation.settings.types import Group
+from constellation.settings.types import Group, HostPort
 from constellation.traefik.schema.checks import breaker_expression
 
 _HOST_PATTERN = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
@@ -118,6 +118,15 @@ class TraefikSettings(Group):
         min_length=1,
         description="entry point of Traefik for requests that other nodes pass on; it must listen "
         "on an address that only nodes of the cluster reach",
+    )
+
+    probe: tuple[HostPort, ...] = Field(
+        (),
+        max_length=16,
+        description="entry points of this node's Traefik through which requests from outside come, "
+        "as this host reaches them, such as '127.0.0.1:80' and '127.0.0.1:443'.  A node of which "
+        "one does not answer gives the lease lb-leader up, and does not take it; the entry point "
+        "of `ingress_port` is asked in any case",
     )
 
     @field_validator("hosts_allowed")

@@ -65,7 +65,9 @@ rule_match             whether a rule matches requests for a host name
 precedence             which routers get the requests for a host name
 resolution             from the name of a service in the body to its instances
 unserved               healthy instances that get no requests
-own_traefik            whether the Traefik of this node polls and answers
+entry_points           whether an entry point of this node's Traefik answers
+own_traefik            whether the Traefik of this node works
+candidate              whether this node may hold the lease `lb-leader`
 wishes                 labels that ask for a host name in vain
 explanation            how a host name or a service is routed, and why not
 views                  parts of the body for people

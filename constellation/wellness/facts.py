@@ -63,6 +63,12 @@ class Facts:
         """The status of each Raft actor that answered, by node."""
         return {one.node: one.raft for one in self.statuses if one.raft is not None}
 
+    @cached_property
+    def no_candidates(self) -> dict[str, str]:
+        """Why nodes that answered do not want the lease `lb-leader`, by node."""
+        asked = ((one.node, one.routes) for one in self.statuses if one.routes is not None)
+        return {name: routes.no_candidate for name, routes in asked if routes.no_candidate}
+
     @property
     def routes(self) -> RoutesHealth | None:
         """How this node routes; None: its HTTP actor did not answer."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from constellation.leases.policy import LB_LEADER
 from constellation.wellness.facts import Facts
 from constellation.wellness.problem import Problem
 from constellation.wellness.raft import RaftCluster
 
 UNHELD_S = 15.0
+NAMED_MAX = 10  # nodes that cannot hold it
 
 
 def problems(facts: Facts) -> Iterator[Problem]:
@@ -17,11 +19,11 @@ def problems(facts: Facts) -> Iterator[Problem]:
     if not leader:
         return
     for name in facts.unheld:
-        yield Problem(
-            "lease",
-            f"no node holds the lease {name}, although {leader} leads: see `constellation events`, "
-            "and the log of the node that held it last",
-        )
+        reasons = facts.no_candidates if name == LB_LEADER else {}
+        why = "; ".join(f"{node}: {reason}" for node, reason in [*reasons.items()][:NAMED_MAX])
+        see = "see `constellation events`, and the log of the node that held it last"
+        text = f"no node holds the lease {name}, although {leader} leads: {why or see}"
+        yield Problem("lease", text)
 
 
 class LeaseWatch:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from constellation import __version__
-from messages.admin import NodeStatusRequest, PartState
+from messages.admin import IngressReported, NodeStatusRequest, PartState
 from messages.events import ChangeReported, EventsRequest
-from messages.gossip import ClusterChanged, ClusterSubscribe, RecordPublish
+from messages.gossip import ClusterChanged, ClusterSubscribe, IngressState, RecordPublish
 from messages.listings import (
     NodesReport,
     NodesRequest,
@@ -19,6 +19,7 @@ from messages.listings import (
 from messages.operator import RequestRefused
 from tests.admin.builders import members, part
 from tests.admin.started_admin import Admin
+from tests.harness import messages_of
 
 
 @pytest.fixture
@@ -35,6 +36,19 @@ def test_record_is_published_whenever_gossip_starts(admin: Admin) -> None:
 
     assert [type(one) for one in first] == [ClusterSubscribe, RecordPublish]
     assert admin.harness.sent_to("gossip")[2:] == first
+
+
+def test_record_says_whether_requests_get_to_this_node(admin: Admin) -> None:
+    def published() -> list[str]:
+        states = (one.node_state for one in messages_of(RecordPublish, admin.harness.sent))
+        return [state.ingress for state in states if state is not None]
+
+    before = published()
+    said: tuple[IngressState, ...] = ("works", "works", "fails")
+    for ingress in said:
+        admin.harness.deliver(IngressReported(ingress=ingress))
+
+    assert (before[-1], published()[len(before) :]) == ("unknown", ["works", "fails"])
 
 
 def test_gap_leads_to_one_new_subscription(admin: Admin) -> None:

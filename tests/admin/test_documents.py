@@ -86,7 +86,7 @@ KEYS: dict[type[Message], set[str]] = {
         "node", "is_self", "role", "is_voter", "state", "priority", "match_index", "behind",
         "heard_ago_s",
     },
-    LeasesReport: {"self_node", "is_confirmed", "index", "leases", "degraded"},
+    LeasesReport: {"self_node", "is_confirmed", "index", "leases", "no_candidates", "degraded"},
     LeaseRow: {"name", "holder", "holder_state", "fencing_token", "ttl_s", "renewed_index"},
     RaftOrderDone: {"number", "is_done", "text"},
     CordonReport: {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from types import MappingProxyType
 
@@ -9,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constellation.dns.contents import canonical_content
+from constellation.dns.contents import ADDRESS_TYPES, canonical_content
 from constellation.dns.intents import Desired, Intent, Keep, Point, WantedRecord
 from constellation.dns.plan import Plan, make_plan
-from constellation.dns.plan_name import PlanPolicy, is_ours, key_of
-from messages.dns_calls import DnsDelete, DnsRecord
-from tests.dns.strategies import MARK, TOKEN, Case, cases
+from constellation.dns.plan_parts import PlanPolicy, is_ours, key_of
+from messages.dns_calls import CHANGES_MAX, DnsDelete, DnsRecord
+from tests.dns.strategies import CASES, MARK, TOKEN, Case
 from tests.dns.zone_model import ZONE, ZoneModel
 
 OURS, BEFORE = f"{MARK.text}:{TOKEN}", f"{MARK.text}:3"
@@ -48,9 +49,14 @@ def plan(
     return make_plan(desired, existing, MARK, token, policy or PlanPolicy())
 
 
-def applied(made: Plan, model: ZoneModel) -> list[DnsRecord]:
-    for change in made.changes(ZONE):
+def applied(made: Plan, model: ZoneModel, operations_max: int = CHANGES_MAX) -> list[DnsRecord]:
+    answered = {one.name for one in model.records.values() if one.type in ADDRESS_TYPES}
+    seen = []
+    for change in made.changes(ZONE, operations_max):
         model.apply(change)
+        seen.append({one.name for one in model.records.values() if one.type in ADDRESS_TYPES})
+    for one in seen:
+        assert answered & seen[-1] <= one, "a name answers between the requests too"
     return list(model.records.values())
 
 
@@ -58,7 +64,7 @@ def planned(case: Case, existing: list[DnsRecord]) -> Plan:
     return make_plan(case.desired, existing, MARK, TOKEN, case.policy)
 
 
-@given(cases(), st.randoms(use_true_random=False))
+@given(CASES, st.randoms(use_true_random=False))
 @settings(max_examples=200)
 def test_an_applied_plan_leaves_what_is_wanted_and_nothing_to_plan(
     case: Case, random: Random
@@ -66,7 +72,7 @@ def test_an_applied_plan_leaves_what_is_wanted_and_nothing_to_plan(
     before = list(case.zone)
     random.shuffle(before)
     made = planned(case, before)
-    after = applied(made, case.model())
+    after = applied(made, case.model(), random.choice([7, CHANGES_MAX]))
     waiting = bool(made.problems)  # deletes that need an order
     blocked = {one.name for one in made.blocked}
     for name, intent in case.desired.intents.items():
@@ -83,7 +89,7 @@ def test_an_applied_plan_leaves_what_is_wanted_and_nothing_to_plan(
     assert planned(case, shuffled).is_empty, planned(case, shuffled).lines
 
 
-@given(cases(), st.randoms(use_true_random=False))
+@given(CASES, st.randoms(use_true_random=False))
 @settings(max_examples=200)
 def test_records_of_others_stay_as_they_are_and_few_of_ours_are_deleted(
     case: Case, random: Random
@@ -111,13 +117,14 @@ def test_records_of_others_stay_as_they_are_and_few_of_ours_are_deleted(
     assert made == planned(case, random.sample(list(case.zone), len(case.zone)))
 
 
-@given(cases())
+@given(CASES)
 @settings(max_examples=100)
 def test_after_a_plan_all_our_records_bear_the_token_of_its_writer(case: Case) -> None:
     after = applied(planned(case, list(case.zone)), case.model())
     tokens = {MARK.token(one.comment) for one in after if is_ours(one, MARK)}
     assert tokens <= {TOKEN}
-    older = make_plan(case.desired, after, MARK, TOKEN - 1, case.policy)
+    policy = replace(case.policy, is_forced=False)
+    older = make_plan(case.desired, after, MARK, TOKEN - 1, policy)
     assert older.is_fenced == (TOKEN in tokens)
     assert not (older.is_fenced and older.steps)
 
@@ -175,6 +182,10 @@ def test_a_cname_of_another_becomes_ours_when_its_name_is_adopted() -> None:
     made = plan([foreign], policy=adopting, apex=wanted_a("203.0.113.1"))
     [created] = applied(made, ZoneModel([foreign]))
     assert (created.type, created.comment, created.proxied) == ("A", f"{OURS} by hand", True)
+    assert made.creates[0].ttl_s == 1, "the only TTL of a proxied record"
+    incomplete = wanted_a("203.0.113.1", is_complete=False)
+    waiting = plan([foreign], policy=adopting, apex=incomplete)
+    assert [row.action for row in waiting.rows()] == ["foreign", "blocked"]
 
 
 def test_a_leader_with_another_address_costs_one_update_for_each_name() -> None:
@@ -232,6 +243,8 @@ def test_never_are_all_our_records_deleted_at_once_unless_forced() -> None:
     assert "all that are ours" in plan(zone, apex=nothing).problems[0]
     assert plan(zone, apex=nothing).is_empty
     assert len(plan(zone, policy=PlanPolicy(is_forced=True), apex=nothing).deletes) == 1
+    moved = plan(zone[:1], apex=nothing, wildcard=wanted_a("203.0.113.1"))
+    assert len(moved.deletes) == len(moved.creates) == 1
     assert len(plan([*zone, a("203.0.113.3", name="*.b.example")], apex=nothing).deletes) == 1
 
 
@@ -239,15 +252,30 @@ def test_a_plan_over_two_hundred_changes_is_cut_but_not_within_a_change_of_type(
     names = [f"*.n{at:03}.home.example" for at in range(150)]
     zone = [record("CNAME", "tunnel.example.net", BEFORE, name=name) for name in names]
     intents = {name: wanted_a("203.0.113.1", "203.0.113.2") for name in names}
-    desired = Desired(APEX, MappingProxyType(intents))
+    gone = a("203.0.113.9", name="*.a.home.example")
+    intents[gone.name] = Point((), "its node is gone")
+    zone.append(gone)
+    desired = Desired(APEX, MappingProxyType(dict(sorted(intents.items()))))
     changes = make_plan(desired, zone, MARK, TOKEN, PlanPolicy()).changes(ZONE)
-    assert [len(one.deletes) for one in changes] == [66, 66, 18]
+    assert [len(one.deletes) for one in changes] == [66, 66, 19]
     for one in changes:
-        assert {it.name for it in one.creates} == {it.before.name for it in one.deletes}
+        deleted = {it.before.name for it in one.deletes} - {gone.name}
+        assert {it.name for it in one.creates} == deleted
     model = ZoneModel(zone)
     for one in changes:
         model.apply(one)
     assert len(model.records) == 300
+
+
+def test_a_name_that_changes_its_type_answers_between_two_requests() -> None:
+    zone = [
+        a("203.0.113.2", name=WILDCARD),
+        record("CNAME", "tunnel.example.net"),
+        record("TXT", "old"),
+    ]
+    made = plan(zone, apex=wanted_a("203.0.113.1"), wildcard=wanted_a("203.0.113.1"))
+    applied(made, ZoneModel(zone), operations_max=2)
+    assert [len(one.creates) for one in made.changes(ZONE, operations_max=2)] == [0, 1, 0]
 
 
 def test_names_and_contents_compare_as_dns_does() -> None:

@@ -12,7 +12,7 @@ import pytest
 from constellation.cluster_view import ClusterView
 from constellation.dns.intents import Desired, Point, WantedRecord
 from constellation.dns.mark import OwnerMark
-from constellation.dns.plan_name import PlanPolicy
+from constellation.dns.plan_parts import PlanPolicy
 from constellation.dns.zone_writer import Effect, RoundDone, WriterPolicy, ZoneWriter
 from messages.dns_calls import (
     DnsAnswer,

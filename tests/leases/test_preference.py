@@ -71,6 +71,20 @@ def test_without_a_known_leader_nothing_that_follows_it_is_acquired() -> None:
     assert asked(made.tick(at(100.0))) == []
 
 
+def test_leader_that_is_known_not_to_want_the_lease_is_not_waited_for() -> None:
+    made = keeper()
+    made.set_leading(BETA_LEADS, at(0.0))
+    made.change(changed(5, held(5, session="s2")), at(0.0))
+    made.want("lb", FOLLOWS, at(0.0))
+    made.change(changed(6, freed=5), at(9.0))
+    without_gamma = Want(ttl_s=TTL_S, unable=frozenset({"gamma"}))
+    assert asked(made.want("lb", without_gamma, at(9.1))) == []
+
+    without_beta = Want(ttl_s=TTL_S, unable=frozenset({"beta"}))
+
+    assert asked(made.want("lb", without_beta, at(9.2))) == [acquire()]
+
+
 def other_holder() -> LeaseKeeper:
     """Return a keeper that holds the lease although beta leads."""
     made = keeper()

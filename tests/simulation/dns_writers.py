@@ -17,7 +17,7 @@ from constellation.cluster_view import ClusterView
 from constellation.dns.budget import BudgetPolicy
 from constellation.dns.intents import Desired, Point, WantedRecord
 from constellation.dns.mark import OwnerMark
-from constellation.dns.plan_name import PlanPolicy
+from constellation.dns.plan_parts import PlanPolicy
 from constellation.dns.writer import DnsWriter
 from constellation.dns.zone_writer import WriterPolicy
 from messages.dns_calls import DnsAnswer, DnsCall, DnsCallFailed, DnsRecord, DnsRecordsList

@@ -110,6 +110,7 @@ class Routes:
                 is_settled=True,
                 unserved=tuple(found[:UNSERVED_MAX]),
                 unserved_total=len(found),
+                no_candidate="",
                 **counts_of(rejected),
             ),
         )

@@ -6,13 +6,20 @@ import http.server
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actors.http.actor import HttpActor
+from constellation.settings.agent import Settings
+from constellation.settings.http import HttpSettings
+from constellation.settings.raft import LeaseSettings
+from constellation.settings.traefik import TraefikSettings
 from rigs import processes
 from rigs.ports import answers, free_port
 from rigs.traefik import Traefik, traefik
+from tests.harness import Harness
 
 __all__ = [
     "Answering",
@@ -91,3 +98,38 @@ def answering(body: bytes, status: int = 200) -> Iterator[Answering]:
         yield server
     finally:
         server.stop()
+
+
+StartHttp = Callable[..., Harness[HttpActor]]
+
+
+@pytest.fixture
+def start_http(tmp_path: Path) -> Iterator[StartHttp]:
+    running: list[Harness[HttpActor]] = []
+
+    def begin(
+        *,
+        traefik: TraefikSettings | None = None,
+        leases: LeaseSettings | None = None,
+        **http: float,
+    ) -> Harness[HttpActor]:
+        settings = Settings(
+            node_name="alpha",
+            data_dir=str(tmp_path),
+            http=HttpSettings(**{"port": free_port(), **http}),
+            traefik=traefik or TraefikSettings(settle_s=0.3),
+            leases=leases or LeaseSettings(),
+        )
+        harness = Harness(HttpActor(), settings, name="http")
+        running.append(harness)
+        wait_until(lambda: connects(settings.http.port))
+        return harness
+
+    yield begin
+    for harness in running:
+        stop(harness)
+
+
+def stop(harness: Harness[HttpActor]) -> None:
+    if harness.actor.loop is not None and not harness.actor.loop.is_closed():
+        harness.stop()

@@ -8,7 +8,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,11 @@ from actors.http.scraping import TIMEOUT_S
 from constellation.errors import AdapterError
 from constellation.settings.agent import Settings
 from constellation.settings.http import HttpSettings
-from constellation.settings.raft import LeaseSettings
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.last_good import LastGood
 from constellation.wire import encode
 from messages.admin import PartReported
 from messages.gossip import ClusterChanged, ClusterSubscribe
-from messages.leases import LeaseUnwanted, LeaseWanted
 from messages.metrics import (
     MetricFamily,
     MetricLabel,
@@ -49,42 +47,7 @@ from messages.routes import (
 from messages.wellness import ClusterJudged, Trouble, TroublesReported
 from tests.harness import Harness, messages_of
 from tests.traefik.builders import on, snapshot, state
-from tests.traefik.conftest import connects, free_port, wait_until
-
-Start = Callable[..., Harness[HttpActor]]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    running: list[Harness[HttpActor]] = []
-
-    def begin(
-        *,
-        traefik: TraefikSettings | None = None,
-        leases: LeaseSettings | None = None,
-        **http: float,
-    ) -> Harness[HttpActor]:
-        settings = Settings(
-            node_name="alpha",
-            data_dir=str(tmp_path),
-            http=HttpSettings(**{"port": free_port(), **http}),
-            traefik=traefik or TraefikSettings(settle_s=0.3),
-            leases=leases or LeaseSettings(),
-        )
-        harness = Harness(HttpActor(), settings, name="http")
-        running.append(harness)
-        wait_until(lambda: connects(settings.http.port))
-        return harness
-
-    yield begin
-    for harness in running:
-        stop(harness)
-
-
-def stop(harness: Harness[HttpActor]) -> None:
-    if harness.actor.loop is not None and not harness.actor.loop.is_closed():
-        harness.stop()
-
+from tests.traefik.conftest import StartHttp, connects, free_port, stop, wait_until
 
 UA = "Go-http-client/1.1"  # as Traefik's provider calls itself
 
@@ -117,8 +80,8 @@ def of_saving(harness: Harness[HttpActor]) -> list[PartReported]:
     return [one for one in messages_of(PartReported, harness.sent) if one.part != "traefik"]
 
 
-def test_gossip_is_subscribed_to_at_each_of_its_starts(start: Start) -> None:
-    harness = start()
+def test_gossip_is_subscribed_to_at_each_of_its_starts(start_http: StartHttp) -> None:
+    harness = start_http()
 
     harness.neighbours("gossip")
     harness.pump_until(lambda: len(harness.sent_to("gossip")) == 1)
@@ -128,8 +91,8 @@ def test_gossip_is_subscribed_to_at_each_of_its_starts(start: Start) -> None:
     assert harness.sent_to("gossip") == [ClusterSubscribe()] * 2
 
 
-def test_routes_follow_the_cluster(start: Start) -> None:
-    harness = start()
+def test_routes_follow_the_cluster(start_http: StartHttp) -> None:
+    harness = start_http()
     harness.neighbours("gossip")
 
     harness.deliver(snapshot(on("alpha", state())))
@@ -143,46 +106,8 @@ def test_routes_follow_the_cluster(start: Start) -> None:
     wait_until(lambda: "api.localhost" in hosts(harness))
 
 
-def lease_messages(harness: Harness[HttpActor]) -> list[object]:
-    harness.neighbours("leases")
-    harness.pump_until(lambda: True)
-    return harness.sent_to("leases")
-
-
-def test_lb_leader_is_wanted_once_this_node_serves_routes(start: Start) -> None:
-    harness = start()
-    assert lease_messages(harness) == []
-
-    harness.deliver(snapshot(on("alpha", state())))
-    wait_until(lambda: bool(hosts(harness)))
-    harness.pump_until(lambda: bool(harness.sent_to("leases")))
-    harness.deliver(snapshot(on("alpha", state("api"))))
-    wait_until(lambda: "api.localhost" in hosts(harness))
-
-    assert lease_messages(harness) == [LeaseWanted(name="lb-leader", number=1)]
-
-
-def test_lb_leader_is_not_wanted_where_the_settings_exclude_it(start: Start) -> None:
-    harness = start(leases=LeaseSettings(lb_leader=False))
-    harness.deliver(snapshot(on("alpha", state())))
-    wait_until(lambda: bool(hosts(harness)))
-
-    assert lease_messages(harness) == []
-
-
-def test_lb_leader_is_given_back_when_the_actor_stops(start: Start) -> None:
-    harness = start()
-    harness.neighbours("leases")
-    harness.deliver(snapshot(on("alpha", state())))
-    harness.pump_until(lambda: bool(harness.sent_to("leases")))
-
-    harness.stop()
-
-    assert harness.sent_to("leases")[-1] == LeaseUnwanted(name="lb-leader")
-
-
-def test_the_body_is_json_with_an_etag(start: Start) -> None:
-    harness = start()
+def test_the_body_is_json_with_an_etag(start_http: StartHttp) -> None:
+    harness = start_http()
     harness.deliver(snapshot(on("alpha", state())))
     wait_until(lambda: bool(hosts(harness)))
 
@@ -194,8 +119,8 @@ def test_the_body_is_json_with_an_etag(start: Start) -> None:
     assert again[1:] == (body, {**headers, "Date": again[2]["Date"]})
 
 
-def test_parts_of_the_body_are_lists_and_not_a_configuration(start: Start) -> None:
-    harness = start()
+def test_parts_of_the_body_are_lists_and_not_a_configuration(start_http: StartHttp) -> None:
+    harness = start_http()
     assert get(harness, "/api/http/routers")[0] == 503
     harness.deliver(snapshot(on("alpha", state(http__middlewares__zip__compress="true"))))
     wait_until(lambda: bool(hosts(harness)))
@@ -210,8 +135,8 @@ def test_parts_of_the_body_are_lists_and_not_a_configuration(start: Start) -> No
     assert streams == []
 
 
-def test_operators_get_explanations_and_rejections(start: Start) -> None:
-    harness = start()
+def test_operators_get_explanations_and_rejections(start_http: StartHttp) -> None:
+    harness = start_http()
     labels: dict[str, Any] = {"http__middlewares__auth__basicauth__users": "joe"}
     harness.deliver(snapshot(on("alpha", state(**labels))))
     wait_until(lambda: bool(hosts(harness)))
@@ -229,8 +154,8 @@ def test_operators_get_explanations_and_rejections(start: Start) -> None:
 
 
 @pytest.mark.case("R10", "O6")
-def test_container_that_is_not_watched_is_listed_as_rejected(start: Start) -> None:
-    harness = start()
+def test_container_that_is_not_watched_is_listed_as_rejected(start_http: StartHttp) -> None:
+    harness = start_http()
     harness.neighbours("operator")
     harness.deliver(snapshot(on("alpha", state())))
     wait_until(lambda: bool(hosts(harness)))
@@ -255,8 +180,8 @@ def test_container_that_is_not_watched_is_listed_as_rejected(start: Start) -> No
 
 
 @pytest.mark.case("O5")
-def test_admin_gets_what_is_not_routed_and_whether_traefik_works(start: Start) -> None:
-    harness = start(traefik=TraefikSettings(settle_s=0.3, ingress_port=free_port()))
+def test_admin_gets_what_is_not_routed_and_whether_traefik_works(start_http: StartHttp) -> None:
+    harness = start_http(traefik=TraefikSettings(settle_s=0.3, ingress_port=free_port()))
     harness.neighbours("admin")
     wrong: dict[str, Any] = {"http__routers__r__rule": "Host(`a.example.net`"}
     harness.deliver(snapshot(on("alpha", state(**wrong)), on("alpha", state("ok"))))
@@ -273,8 +198,8 @@ def test_admin_gets_what_is_not_routed_and_whether_traefik_works(start: Start) -
     assert lost.why.endswith("does not answer: connection refused")
 
 
-def test_health_has_the_problems_that_admin_has_judged(start: Start) -> None:
-    harness = start()
+def test_health_has_the_problems_that_admin_has_judged(start_http: StartHttp) -> None:
+    harness = start_http()
 
     harness.deliver(ClusterJudged(problems=("node beta is dead",), unlisted=3))
     wait_until(lambda: "beta" in get(harness, "/health")[1].decode())
@@ -294,8 +219,8 @@ def of_traefik(harness: Harness[HttpActor]) -> list[PartReported]:
     return [one for one in messages_of(PartReported, harness.sent) if one.part == "traefik"]
 
 
-def test_a_missed_change_leads_to_a_new_subscription(start: Start) -> None:
-    harness = start()
+def test_a_missed_change_leads_to_a_new_subscription(start_http: StartHttp) -> None:
+    harness = start_http()
     harness.neighbours("gossip")
     harness.deliver(snapshot(on("alpha", state())))
     harness.pump_until(lambda: len(harness.sent_to("gossip")) == 1)
@@ -305,8 +230,10 @@ def test_a_missed_change_leads_to_a_new_subscription(start: Start) -> None:
     harness.pump_until(lambda: len(harness.sent_to("gossip")) == 2)
 
 
-def test_before_the_first_snapshot_there_is_no_body_and_health_is_degraded(start: Start) -> None:
-    harness = start()
+def test_before_the_first_snapshot_there_is_no_body_and_health_is_degraded(
+    start_http: StartHttp,
+) -> None:
+    harness = start_http()
 
     status, body, _ = get(harness, "/api/dynamic")
     health_status, health, _ = get(harness, "/health")
@@ -316,8 +243,8 @@ def test_before_the_first_snapshot_there_is_no_body_and_health_is_degraded(start
     assert json.loads(health)["status"] == "degraded"
 
 
-def test_health_is_ok_once_settled(start: Start) -> None:
-    harness = start()
+def test_health_is_ok_once_settled(start_http: StartHttp) -> None:
+    harness = start_http()
     harness.deliver(snapshot(on("alpha", state())))
     wait_until(lambda: bool(hosts(harness)))
 
@@ -329,14 +256,14 @@ def test_health_is_ok_once_settled(start: Start) -> None:
 
 
 @pytest.mark.scenario(24)
-def test_a_restarted_agent_serves_the_last_good_body(start: Start) -> None:
-    first = start()
+def test_a_restarted_agent_serves_the_last_good_body(start_http: StartHttp) -> None:
+    first = start_http()
     first.deliver(snapshot(on("alpha", state()), on("beta", state())))
     wait_until(lambda: "web.beta.localhost" in hosts(first))
     body = get(first, "/api/dynamic")[1]
     stop(first)
 
-    again = start(traefik=TraefikSettings(settle_s=0.3, alone_s=1.0))
+    again = start_http(traefik=TraefikSettings(settle_s=0.3, alone_s=1.0))
     assert get(again, "/api/dynamic")[1] == body
     again.deliver(snapshot())
     time.sleep(0.5)
@@ -346,16 +273,16 @@ def test_a_restarted_agent_serves_the_last_good_body(start: Start) -> None:
     wait_until(lambda: not hosts(again))
 
 
-def test_a_damaged_last_good_body_is_not_served(start: Start, tmp_path: Path) -> None:
+def test_a_damaged_last_good_body_is_not_served(start_http: StartHttp, tmp_path: Path) -> None:
     (tmp_path / "traefik-last-good.json").write_bytes(b'{"body": {}}')
 
-    harness = start()
+    harness = start_http()
 
     assert get(harness, "/api/dynamic")[0] == 503
 
 
 def test_routes_that_cannot_be_saved_are_reported_once_and_saved_later(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_http: StartHttp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts: list[Path] = []
 
@@ -364,7 +291,7 @@ def test_routes_that_cannot_be_saved_are_reported_once_and_saved_later(
         raise AdapterError(f"{path} cannot be written", why="no space", fix="free space on /")
 
     file = tmp_path / "traefik-last-good.json"
-    harness = start()
+    harness = start_http()
     harness.neighbours("admin")
     with monkeypatch.context() as patched:
         patched.setattr(http_actor, "save_last_good", full)
@@ -390,8 +317,8 @@ def test_routes_that_cannot_be_saved_are_reported_once_and_saved_later(
     assert harness.actor.unsaved.labels(file.name)._value.get() == 0
 
 
-def test_a_restart_of_gossip_keeps_the_routes(start: Start) -> None:
-    harness = start(traefik=TraefikSettings(settle_s=30.0, alone_s=30.0))
+def test_a_restart_of_gossip_keeps_the_routes(start_http: StartHttp) -> None:
+    harness = start_http(traefik=TraefikSettings(settle_s=30.0, alone_s=30.0))
     harness.neighbours("gossip")
     harness.deliver(snapshot(on("alpha", state()), on("beta", state())))
     wait_until(lambda: "web.beta.localhost" in hosts(harness))
@@ -409,8 +336,8 @@ def test_a_restart_of_gossip_keeps_the_routes(start: Start) -> None:
     wait_until(lambda: "new.localhost" in hosts(harness))
 
 
-def test_rejections_are_listed_and_counted(start: Start) -> None:
-    harness = start()
+def test_rejections_are_listed_and_counted(start_http: StartHttp) -> None:
+    harness = start_http()
     harness.deliver(
         snapshot(on("alpha", state()), on("alpha", state("bad", http__routers__x__rule="Host(")))
     )
@@ -448,8 +375,8 @@ def scraped(harness: Harness[HttpActor], *reports: MetricsReport) -> str:
         return page.result(timeout=5)[1].decode()
 
 
-def test_metrics_of_all_actors_are_on_one_page(start: Start) -> None:
-    harness = start()
+def test_metrics_of_all_actors_are_on_one_page(start_http: StartHttp) -> None:
+    harness = start_http()
     harness.neighbours("gossip", "services")
     get(harness, "/api/dynamic")
     parent = report("services", 3.0).model_copy(update={"passed_on_to": ("monitor/web",)})
@@ -467,8 +394,10 @@ def test_metrics_of_all_actors_are_on_one_page(start: Start) -> None:
     )
 
 
-def test_page_of_metrics_does_not_wait_for_an_actor_that_hangs_and_says_so(start: Start) -> None:
-    harness = start()
+def test_page_of_metrics_does_not_wait_for_an_actor_that_hangs_and_says_so(
+    start_http: StartHttp,
+) -> None:
+    harness = start_http()
     harness.neighbours("gossip", "raft")
     silent = 'constellation_metrics_silent{actor="http",process="raft"} 1.0'
     rest = [report(name, 1.0) for name in ("gossip", "supervisor")]
@@ -482,8 +411,8 @@ def test_page_of_metrics_does_not_wait_for_an_actor_that_hangs_and_says_so(start
     assert 'constellation_seen_total{actor="raft",kind="a\\"b"} 5.0' in page
 
 
-def test_other_paths_and_methods_are_refused(start: Start) -> None:
-    harness = start()
+def test_other_paths_and_methods_are_refused(start_http: StartHttp) -> None:
+    harness = start_http()
 
     status, body, _ = get(harness, "/api/dynamic/http")
     assert (status, b"/api/dynamic" in body) == (404, True)
@@ -491,15 +420,15 @@ def test_other_paths_and_methods_are_refused(start: Start) -> None:
     assert b"/metrics" in get(harness, "/")[1]
 
 
-def test_listens_on_the_configured_address_only(start: Start) -> None:
-    start()
+def test_listens_on_the_configured_address_only(start_http: StartHttp) -> None:
+    start_http()
 
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.2", node.settings().http.port)) != 0
 
 
-def test_a_connection_without_a_request_is_closed(start: Start) -> None:
-    start(head_timeout_s=0.2)
+def test_a_connection_without_a_request_is_closed(start_http: StartHttp) -> None:
+    start_http(head_timeout_s=0.2)
     with socket.create_connection(("127.0.0.1", node.settings().http.port)) as slow:
         slow.sendall(b"GET /api/dyn")
         slow.settimeout(5)
@@ -508,8 +437,8 @@ def test_a_connection_without_a_request_is_closed(start: Start) -> None:
 
 
 @pytest.mark.case("S3")
-def test_connections_that_never_ask_do_not_keep_a_poll_out(start: Start) -> None:
-    harness = start(requests_max=3)
+def test_connections_that_never_ask_do_not_keep_a_poll_out(start_http: StartHttp) -> None:
+    harness = start_http(requests_max=3)
     address = ("127.0.0.1", node.settings().http.port)
     idle = [socket.create_connection(address) for _ in range(3)]
     try:
@@ -524,9 +453,9 @@ def test_connections_that_never_ask_do_not_keep_a_poll_out(start: Start) -> None
     "fields", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
 )
 def test_a_request_that_a_foreign_page_may_have_sent_gets_no_answer(
-    start: Start, fields: dict[str, str]
+    start_http: StartHttp, fields: dict[str, str]
 ) -> None:
-    start()
+    start_http()
     port = node.settings().http.port
     lines = "".join(
         f"{name}: {value}\r\n" for name, value in ({"Host": "localhost"} | fields).items()
@@ -573,8 +502,8 @@ def small_heap() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small_heap")
-def test_requests_are_answered_during_a_long_build(start: Start) -> None:
-    harness = start()
+def test_requests_are_answered_during_a_long_build(start_http: StartHttp) -> None:
+    harness = start_http()
     harness.deliver(snapshot(*(on("alpha", state(f"s{n}")) for n in range(1500))))
 
     waits_s, status = [], 503

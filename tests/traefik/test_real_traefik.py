@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors import node
+from actors.adapters.entry_point import why_refused, why_silent
 from actors.http.actor import HttpActor
 from constellation.cluster_view import ClusterView
 from constellation.settings.agent import Settings
@@ -16,6 +18,7 @@ from constellation.settings.http import HttpSettings
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
 from messages.gossip import ClusterChanged
+from rigs.ports import free_ports
 from tests.harness import Harness
 from tests.traefik.builders import endpoint, member, on, snapshot, state
 from tests.traefik.conftest import (
@@ -29,7 +32,7 @@ from tests.traefik.conftest import (
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs("traefik"), pytest.mark.slow]
 
-RunTraefik = Callable[[str], Traefik]
+RunTraefik = Callable[..., Traefik]
 BUILDER = ConfigurationBuilder(settings=TraefikSettings(), domain="localhost")
 
 
@@ -50,6 +53,35 @@ def test_an_empty_body_removes_all_routes_without_an_error(
 
     wait_until(lambda: not traefik.routers())
     assert traefik.complaints() == []
+
+
+def test_entry_points_with_and_without_tls_answer_a_plain_request_until_traefik_is_killed(
+    run_traefik: RunTraefik, tmp_path: Path
+) -> None:
+    tls_port, redirecting_port = free_ports(2)
+    access_log = tmp_path / "access.log"
+    traefik = run_traefik(
+        "http://127.0.0.1:9/",
+        [
+            f"--entrypoints.websecure.address=127.0.0.1:{tls_port}",
+            "--entrypoints.websecure.http.tls=true",
+            f"--entrypoints.plain.address=127.0.0.1:{redirecting_port}",
+            "--entrypoints.plain.http.redirections.entrypoint.to=websecure",
+            f"--accesslog.filepath={access_log}",
+        ],
+    )
+    ports = (traefik.web_port, tls_port, redirecting_port)
+    quiet = [line for line in traefik.complaints() if "127.0.0.1:9" not in line]
+
+    knocks = {asyncio.run(why_refused("127.0.0.1", port)) for port in ports}
+    asked = {asyncio.run(why_silent("127.0.0.1", port)) for port in ports}
+
+    assert (knocks, asked) == ({""}, {""})
+    wait_until(lambda: access_log.read_text().count("\n") >= 2)
+    assert access_log.read_text().count("\n") <= len(ports)  # a knock is not logged
+    assert [line for line in traefik.complaints() if "127.0.0.1:9" not in line] == quiet
+    traefik.process.kill()
+    assert {asyncio.run(why_refused("127.0.0.1", port)) for port in ports} == {"connection refused"}
 
 
 class Agent:

@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from constellation.admin.lease_view import leases_report
+from constellation.admin.raft_tables import leases_text
 from constellation.admin.reports import nodes_report, services_report, status_report
+from constellation.admin.tables import render
 from constellation.wellness.facts import Facts
+from constellation.wellness.judgement import judge
 from messages.routes import RoutesHealth, UnservedRow
 from tests.admin.builders import members, part, said, service, status
+from tests.admin.raft_builders import leads, read
 from tests.traefik.builders import view
 
 CLUSTER = view(
@@ -36,6 +41,24 @@ def row(name: str, node: str, why: str = "the rule cannot be parsed") -> Unserve
 def facts(alpha: RoutesHealth, beta: RoutesHealth | None = None) -> Facts:
     answered = [status("alpha", routes=alpha), status("beta", routes=beta)]
     return Facts.of("alpha", CLUSTER, answered)
+
+
+def test_lease_that_nobody_holds_comes_with_the_reason_of_each_node() -> None:
+    answered = [
+        status("alpha", routes=routes(no_candidate="it is cordoned"), raft=leads("alpha")),
+        status("beta", routes=routes(no_candidate="its ingress fails: refused")),
+    ]
+
+    known = Facts.of("alpha", CLUSTER, answered, unheld=["lb-leader", "dns-writer"])
+
+    dns_writer, lb_leader = judge(known).degraded("lease")
+    assert lb_leader == (
+        "no node holds the lease lb-leader, although alpha leads: alpha: it is cordoned; "
+        "beta: its ingress fails: refused"
+    )
+    assert "see `constellation events`" in dns_writer
+    table = render(leases_text(leases_report(known, read())), width=100, color=False)
+    assert "beta does not want lb-leader: its ingress fails: refused" in table
 
 
 @pytest.mark.case("O5")
