@@ -38,6 +38,16 @@ EXAMPLES = {
     "docker.tls_cert_file": "/etc/constellation/docker/cert.pem",
     "docker.tls_key_file": "/etc/constellation/docker/key.pem",
     "http.bind_address": "127.0.0.1",
+    "dns.cloudflare.api_token_file": "/etc/constellation/cloudflare_token",
+    "dns.cloudflare.api_key_file": "/etc/constellation/cloudflare_key",
+    "dns.rfc2136.key_secret_file": "/etc/constellation/tsig_key",
+}
+# Elements of lists of groups.
+ELEMENTS = {
+    "static_services": '{ name = "web", address = "100.64.0.1:8000", check = "http" }',
+    "leases.hooks": '{ lease = "lb-leader", program = "/usr/local/bin/move-ip" }',
+    "dns.zones": '{ name = "home.example" }',
+    "dns.records": '{ name = "www.home.example", type = "CNAME", content = "home.example" }',
 }
 KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true, false"}
 
@@ -51,7 +61,7 @@ class Setting:
     description: str
     allowed: str
     default: Any
-    is_list_of_groups: bool = False
+    element: type[Group] | None = None  # if it is a list of groups, e.g. `static_services`
 
     @property
     def path(self) -> str:
@@ -79,7 +89,7 @@ def all_settings(model: type[Group] = SETTINGS, group: str = "") -> Iterator[Set
             description=field.description or "",
             allowed=allowed(properties[name]),
             default=default_of(field),
-            is_list_of_groups=element_group(field) is not None,
+            element=element_group(field),
         )
     for name, inner in groups:
         yield from all_settings(inner, f"{group}.{name}" if group else name)
@@ -150,20 +160,20 @@ def markdown() -> str:
             lines += ["", f"## {group or 'The node'}", "", *_group_docstring(group)]
             lines += ["| Setting | Default | Value | Meaning |", "|---|---|---|---|"]
         lines.append(_markdown_row(setting))
-    for name, field in SETTINGS.model_fields.items():
-        element = element_group(field)
-        if element is not None:
-            lines += ["", f"## Each of {name}", "", f"{element.__doc__}", ""]
+    for setting in all_settings():
+        if setting.element is not None:
+            lines += ["", f"## Each of {setting.path}", "", f"{setting.element.__doc__}", ""]
             lines += ["| Setting | Default | Value | Meaning |", "|---|---|---|---|"]
-            lines += [_markdown_row(setting, unset="required") for setting in all_settings(element)]
+            lines += [_markdown_row(one, unset="required") for one in all_settings(setting.element)]
     return "\n".join(lines) + "\n"
 
 
 def _group_docstring(group: str) -> list[str]:
     if not group:
         return []
-    model = SETTINGS.model_fields[group].annotation
-    assert model is not None
+    model: Any = SETTINGS
+    for name in group.split("."):
+        model = model.model_fields[name].annotation
     return [f"{model.__doc__}", ""]
 
 
@@ -185,22 +195,17 @@ def toml_example() -> str:
             group = setting.group
             lines += ["", f"[{group}]"]
         lines += ["", *_comment(setting)]
-        if setting.is_list_of_groups:
-            lines += _toml_elements(setting)
+        if setting.element is not None:
+            lines += _toml_elements(setting, setting.element)
         else:
             lines.append(f"#{setting.name} = {_example(setting)}")
     return "\n".join(lines) + "\n"
 
 
-def _toml_elements(setting: Setting) -> list[str]:
+def _toml_elements(setting: Setting, element: type[Group]) -> list[str]:
     """Return an example of one element, on one line: a table here would end the group."""
-    element = element_group(SETTINGS.model_fields[setting.name])
-    assert element is not None
     names = ", ".join(one.name for one in all_settings(element))
-    return [
-        f"# each has: {names}",
-        f'#{setting.name} = [{{ name = "web", address = "100.64.0.1:8000", check = "http" }}]',
-    ]
+    return [f"# each has: {names}", f"#{setting.name} = [{ELEMENTS[setting.path]}]"]
 
 
 def environment_example() -> str:

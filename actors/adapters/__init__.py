@@ -36,6 +36,7 @@ listening         whether an address and port can be listened on, and why not
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 running_agents    the agents that run on this host
 parts             which optional parts are missing on this host
+hook_program      runs a program of the operator, and ends it with all that it started
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor
 tcp_check         who accepts TCP connections, many at a time

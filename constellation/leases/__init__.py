@@ -7,5 +7,6 @@ keeper       one node's side: acquires, renews, releases, expires
 subscribers  the actors of this node that act on leases, and who still has to let go
 manager      keeper and subscribers together: the core of the `leases` actor
 holder       one actor's side: the only way to act on a lease
+hooks        programs that run when this node acquires or loses a lease
 effects      what these cores ask their shells to do
 """
