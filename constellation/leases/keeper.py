@@ -4,10 +4,10 @@ A grant ends once.  After it was lost for any reason its fencing token is never 
 lease is released, and acquired anew under another token.
 
 What a node holds while it leads is renewed by proofs that it leads, which need no entry in the log.
-If those fail to come, and on other nodes, it is renewed by the log.  What it acquires as the leader
-lasts as long as a proof.  Only the leader ends a lease whose time is over: when neither the log nor
-a proof of an earlier leader can have renewed it since.  It ends none of its own session: it gives
-those back.
+If those fail to come, and on other nodes, it is renewed by the log.  What a node acquires as the
+leader lasts as long as a proof, and so do its renewals by the log while proofs come but renew
+nothing.  Only the leader ends a lease whose time is over: when neither the log nor a proof of an
+earlier leader can have renewed it since.  It ends none of its own session: it gives those back.
 
 A lease that follows the leader prefers the node that leads Raft:
 
@@ -86,6 +86,11 @@ class LeaseKeeper:
         self._leader_since_s = float("-inf")
         self._earlier_until_s = float("inf")  # no earlier leader was proved after; inf: not known
         self._prove_due_s = float("-inf")
+        self._proofs_renew = True  # as far as is known in this term
+        # Of this session's commands that have leases last for the whole time: when the last was
+        # sent, and the longest such time.
+        self._whole_sent_s = float("-inf")
+        self._ttl_s_max = 0.0
         self._is_closing = False
         self._index = 0  # log index up to which the table is known
         self._wanted: dict[str, Want] = {}
@@ -192,6 +197,7 @@ class LeaseKeeper:
             self._leader_since_s = now_s
         if (before.term, before.is_leader) != (leading.term, leading.is_leader):
             self._earlier_until_s, self._prove_due_s = float("inf"), now_s
+            self._proofs_renew = True
         if before.is_leader and not leading.is_leader:
             self._renew_due_s = now_s  # by the log from now on
             for name in list(self._held):
@@ -205,6 +211,7 @@ class LeaseKeeper:
             # Messages take a while, so this is a little later each time.
             earlier_until_s = now_s - proof.earlier_ago_s
             self._earlier_until_s = min(self._earlier_until_s, earlier_until_s)
+            self._proofs_renew = bool(proof.tokens) or not self._held
         sent_at_s = self._sent_at_s.get(proof.number)
         for lease in self._mine():
             is_renewed = lease.name in self._held and lease.fencing_token in proof.tokens
@@ -326,20 +333,22 @@ class LeaseKeeper:
             if lease.name not in self._held and is_over and self._may_ask(lease.name, now_s):
                 self._acting_until_s.setdefault(lease.fencing_token, now_s)
                 commands.append(_release(lease))
+        as_leader: list[Message] = []
         acquisitions = self._acquisitions(now_s)
-        if not self._leading.is_leader:
-            commands += acquisitions
+        (as_leader if self._leading.is_leader else commands).extend(acquisitions)
         if self._held and now_s >= self._renew_due_s:
-            self._renew_due_s = now_s + self.policy.renew_interval_s
-            commands.append(LeaseRenew(session=self.session, number=self._count(now_s)))
+            if self._may_renew_as_leader(now_s):
+                as_leader.append(self._renewal_as_leader(now_s))
+            else:
+                commands.append(self._renewal(now_s))
         if self._leading.is_leader:
             commands += self._claims(now_s)
+            as_leader += self._ends_of_expired(now_s)
+            self._prove(now_s)
         if commands:
             self._effects.append(Propose(tuple(commands)))
-        if self._leading.is_leader:
-            self._prove(now_s)
-            if as_leader := [*acquisitions, *self._ends_of_expired(now_s)]:
-                self._effects.append(ProposeAsLeader(tuple(as_leader), self._leading.term))
+        if as_leader:
+            self._effects.append(ProposeAsLeader(tuple(as_leader), self._leading.term))
         effects, self._effects = self._effects, []
         return effects
 
@@ -402,8 +411,44 @@ class LeaseKeeper:
         self._asked_at_s[name] = now_s
         return True
 
+    # Renewing by the log.
+
+    def _may_renew_as_leader(self, now_s: BootSeconds) -> bool:
+        """Return whether to renew for as long as a proof: proofs come, but renew nothing.
+
+        If they are late this node is busy, and needs more time.
+        """
+        if not self._leading.is_leader or self._proofs_renew:
+            return False
+        return now_s >= self.policy.as_leader_from_s(self._whole_sent_s, self._ttl_s_max)
+
+    def _renewal_as_leader(self, now_s: BootSeconds) -> LeaseRenew:
+        until_s = self.policy.proved_until_s(now_s, self._ttl_s_min)
+        self._renew_due_s = self.policy.prove_due_s(now_s, until_s)
+        return LeaseRenew(session=self.session, number=self._count(now_s, above=AS_LEADER))
+
+    def _renewal(self, now_s: BootSeconds) -> LeaseRenew:
+        self._whole_sent_s = now_s
+        self._renew_due_s = now_s + self.policy.renew_interval_s
+        if self._leading.is_leader and not self._proofs_renew:
+            # As the leader, if what is held lasts long enough.
+            next_s = self.policy.as_leader_from_s(now_s, self._ttl_s_max)
+            until_s = self.policy.valid_until_s(now_s, self._ttl_s_min)
+            if next_s - now_s < 0.45 * (until_s - now_s):
+                self._renew_due_s = max(self._renew_due_s, next_s)
+        return LeaseRenew(session=self.session, number=self._count(now_s))
+
+    @property
+    def _ttl_s_min(self) -> float:
+        return min((lease.ttl_s for lease in self._mine()), default=self.policy.ttl_s)
+
+    # Acquiring.
+
     def _acquire(self, name: str, want: Want, now_s: BootSeconds) -> LeaseAcquire:
         is_leader = self._leading.is_leader
+        self._ttl_s_max = max(self._ttl_s_max, want.ttl_s)
+        if not is_leader:
+            self._whole_sent_s = now_s
         if not self._held:
             self._renew_due_s = now_s + self.policy.renew_interval_s
             if is_leader:  # proofs will come

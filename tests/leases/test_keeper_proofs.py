@@ -151,6 +151,61 @@ def test_leader_proves_a_short_grant_sooner_than_what_it_holds_already() -> None
     assert questions(made.tick(at(due_s)))
 
 
+# Renewing by the log, as the leader.
+
+
+def renewed_while_proofs_renew_nothing(
+    made: LeaseKeeper, until_s: float
+) -> list[tuple[float, bool]]:
+    """Let every question be answered, and every proposal be committed.
+
+    Return when it renewed, and whether that was as the leader.
+    """
+    now_s, index, renewals = 0.3, 5, list[tuple[float, bool]]()
+    while (now_s := max(now_s, made.next_due_s(at(now_s)))) < until_s:
+        effects = made.tick(at(now_s))
+        for question in questions(effects):
+            effects += made.proved(proof(question.number), at(now_s + 0.02))
+        for command in asked(effects):
+            assert isinstance(command, LeaseRenew)
+            index += 1
+            made.change(changed(index, held(5, renewed=index, number=command.number)), at(now_s))
+            renewals.append((now_s, command.number >= AS_LEADER))
+        now_s += 0.05
+    return renewals
+
+
+def test_while_proofs_renew_nothing_the_log_renews_for_as_long_as_a_proof() -> None:
+    made = holder(want=FOLLOWS)
+
+    renewals = renewed_while_proofs_renew_nothing(made, 20.0)
+
+    assert len(renewals) >= 15
+    assert all(as_leader for _, as_leader in renewals)
+    assert 20.0 < made.held["lb"].valid_until_s < 20.0 + PROVED_S - POLICY.margin_s
+
+
+def test_new_leader_shortens_no_renewal_that_it_has_sent_before() -> None:
+    made = holder(want=WANT)  # it does not lead yet
+    made.set_leading(WE_LEAD, at(0.3))
+
+    renewals = renewed_while_proofs_renew_nothing(made, 20.0)
+
+    whole_s = [now_s for now_s, as_leader in renewals if not as_leader]
+    shorter_s = [now_s for now_s, as_leader in renewals if as_leader]
+    assert whole_s
+    assert len(shorter_s) >= 15
+    assert min(shorter_s) - max(whole_s) >= TTL_S - PROVED_S
+
+
+def test_leader_shortens_no_renewal_unless_its_time_would_be_over_before() -> None:
+    sent_s = 10.0
+    from_s = POLICY.as_leader_from_s(sent_s, TTL_S)
+
+    whole_s = POLICY.valid_until_s(sent_s, TTL_S)
+    assert POLICY.proved_until_s(from_s, TTL_S) == pytest.approx(whole_s)
+
+
 # Ending what others held.
 
 

@@ -57,10 +57,11 @@ def holds(net: RaftNetwork, name: str, leases: Iterable[str]) -> bool:
 # How fast, and how cheaply.
 
 
-def failovers_s(seed: int) -> Iterator[float]:
+def failovers_s(seed: int, *, by_log: bool) -> Iterator[float]:
     """Yield for how long nobody acts on both leases when the leader's node dies, at most.
 
-    It dies soon after it has acquired both, at any moment, and so does the next leader.
+    It dies soon after it has acquired both, at any moment, and so does the next leader.  `by_log`
+    has the log renew what they hold, because a voter does not report.
     """
     net = RaftNetwork(seed=seed, nodes=3, policy=RaftPolicy())
     net.long_write_chance = 0.0
@@ -70,11 +71,20 @@ def failovers_s(seed: int) -> Iterator[float]:
     for _ in range(2):
         assert net.run(15, until=lambda: acts_on_both(net, net.leader))
         net.start_all()
+        if by_log:
+            let_proofs_renew_nothing(net)
         net.run(net.random.uniform(0, 2.5))
         leader, began_s = net.leader, net.now_s
         net.kill(leader)
         assert net.run(15, until=lambda: net.leader != "" and acts_on_both(net, net.leader))
         yield net.now_s - began_s
+
+
+def let_proofs_renew_nothing(net: RaftNetwork) -> None:
+    """Have this leadership know no voter that reports."""
+    leadership = net.leading.raft.leadership
+    assert leadership is not None
+    leadership._proofs._reporters = frozenset()
 
 
 def acts_on_both(net: RaftNetwork, name: str) -> bool:
@@ -83,8 +93,11 @@ def acts_on_both(net: RaftNetwork, name: str) -> bool:
     )
 
 
-def test_another_node_acts_within_three_and_a_half_seconds_of_a_kill_at_any_moment() -> None:
-    times_s = sorted(one for seed in range(20) for one in failovers_s(seed))
+@pytest.mark.parametrize("by_log", [False, True], ids=["by proofs", "by the log"])
+def test_another_node_acts_within_three_and_a_half_seconds_of_a_kill_at_any_moment(
+    by_log: bool,
+) -> None:
+    times_s = sorted(one for seed in range(20) for one in failovers_s(seed, by_log=by_log))
 
     assert times_s[-1] <= FAILOVER_S, times_s
     assert times_s[0] > 2.0, "a lease of the dead node ended before its time was over"
@@ -278,6 +291,28 @@ def new_holder_renews_by_the_log_and_is_cut_off(seed: int) -> None:
     net.run(15)
 
 
+def new_holder_whom_proofs_do_not_renew_is_cut_off(seed: int) -> None:
+    net, leader, _ = a_fresh_lease_of(seed)
+    let_proofs_renew_nothing(net)
+    net.run(WANTS[LASTING].ttl_s + net.random.uniform(0, 1))
+    assert holds(net, leader, [LASTING])
+    net.isolate([leader])
+    net.run(15)
+
+
+def new_holder_renews_for_the_whole_time_first(seed: int) -> None:
+    net, leader, _ = a_fresh_lease_of(seed)
+    user = net.members[leader].user
+    user.manager.refused(user.now_s)  # it renews, before it knows that proofs do not
+    net.run(0.3)
+    let_proofs_renew_nothing(net)
+    net.run(1.5)
+    user.manager.refused(user.now_s)
+    net.run(0.3)
+    net.isolate([leader])
+    net.run(15)
+
+
 def holder_acquires_when_another_leads(seed: int) -> None:
     """The holder learns late that another leads, and what it has sent before arrives after that."""
     net, leader, others = a_fresh_lease_of(seed)
@@ -310,6 +345,8 @@ STORIES = (
     new_holder_is_followed_by_the_next_leader_alone,
     manager_of_new_holder_starts_again,
     new_holder_renews_by_the_log_and_is_cut_off,
+    new_holder_whom_proofs_do_not_renew_is_cut_off,
+    new_holder_renews_for_the_whole_time_first,
     holder_acquires_when_another_leads,
 )
 
@@ -454,6 +491,14 @@ def test_grant_to_the_leader_that_lasts_longer_than_a_proof_is_caught(monkeypatc
     monkeypatch.setattr(LeaseKeeper, "_see", whole)
 
     assert caught(new_holder_cut_off)
+    assert caught(new_holder_whom_proofs_do_not_renew_is_cut_off)
+
+
+@pytest.mark.usefixtures("_long")
+def test_renewal_that_ends_before_an_earlier_one_is_caught(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(LeasePolicy, "as_leader_from_s", lambda *arguments: float("-inf"))
+
+    assert caught(new_holder_renews_for_the_whole_time_first)
 
 
 @pytest.mark.usefixtures("_long")
