@@ -63,10 +63,9 @@ class Planned(NamedTuple):
 
     @property
     def content(self) -> Hashable:
-        """Equal for equal instances; strings, because messages are slow to compare."""
-        texts = [text for label in self.labels for text in (label.name, label.value)]
+        """Equal for equal instances."""
         protocol = self.of_image.name if self.of_image is not None else ""
-        return (protocol, self.serves_http, *texts)
+        return (protocol, self.serves_http, self.labels)
 
 
 def planned(state: ServiceState) -> Planned:
