@@ -229,8 +229,10 @@ def mutable_part(annotation: Any) -> Any:
         return None  # It is checked itself.
     if origin is typing.Annotated:
         return mutable_part(typing.get_args(annotation)[0])
-    if origin in {tuple, frozenset, typing.Union, types.UnionType}:
-        parts = (mutable_part(part) for part in typing.get_args(annotation))
+    is_named_tuple = hasattr(annotation, "_fields")
+    if is_named_tuple or origin in {tuple, frozenset, typing.Union, types.UnionType}:
+        named = typing.get_type_hints(annotation).values() if is_named_tuple else ()
+        parts = (mutable_part(part) for part in (*named, *typing.get_args(annotation)))
         return next((part for part in parts if part is not None), None)
     return annotation
 

@@ -225,8 +225,7 @@ class Whose(NamedTuple):
     sites: frozenset[Site]
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     """An element, the instance that contributes it, and whose labels these are."""
 
     instance: Instance

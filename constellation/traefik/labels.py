@@ -87,7 +87,10 @@ class TraefikLabels:
 
     def mentions(self, protocol: Protocol) -> bool:
         """Return whether any label is about `protocol`, even one that cannot be read."""
-        return any(re.split(r"[.\[]", path, maxsplit=2)[1] == protocol for path in self.paths)
+        start = f"traefik.{protocol}"
+        return any(
+            path == start or path.startswith((f"{start}.", f"{start}[")) for path in self.paths
+        )
 
     @property
     def is_routed(self) -> bool:
