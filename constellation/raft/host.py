@@ -313,8 +313,7 @@ class RaftHost:
         for message, asker in inbox:
             member.receive(message, asker, now_s)
         effects = member.take_effects(now_s)
-        if not effects:
-            member.shorten_log(self.table.encode)
+        if not effects and member.shorten_log(self.table.encode):
             effects = member.take_effects(now_s)
         return self._batch_of(member, effects) if effects else None
 

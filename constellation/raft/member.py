@@ -193,10 +193,12 @@ class RaftMember:
         """Whether another node votes, so that it could lead."""
         return bool(self.configuration.voters - {self.node_name})
 
-    def shorten_log(self, snapshot: Callable[[], bytes]) -> None:
+    def shorten_log(self, snapshot: Callable[[], bytes]) -> bool:
         """Replace the applied entries by a snapshot, if there are enough of them."""
-        if self.raft is not None and self.raft.wants_snapshot:
-            self._effects += self.raft.take_snapshot(snapshot())
+        if self.raft is None or not self.raft.wants_snapshot:
+            return False
+        self._effects += self.raft.take_snapshot(snapshot())
+        return True
 
     def take_effects(self, now_s: float) -> list[MemberEffect]:
         """Propose the commands since the last call together; return all effects."""
