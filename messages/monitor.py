@@ -1,7 +1,5 @@
 """Messages of service monitoring: observations of sources, and the states monitors conclude."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field
