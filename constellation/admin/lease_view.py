@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import field
+from msgspec.structs import replace
+
 from constellation.cluster_view import ClusterView
 from constellation.leases.policy import LB_LEADER
+from constellation.value import Value
 from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from messages.leases import Lease, LeasesChanged, LeaseTableState
@@ -20,8 +23,7 @@ def _none_held() -> Any:
     return MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseView:
+class LeaseView(Value):
     """Who leads Raft and who holds which lease.  It may be old unless the leader confirmed it."""
 
     leader: str = ""  # empty: no leader is known

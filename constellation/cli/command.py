@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from constellation.value import Value
 
 NAME = "constellation"
 HELP_NAMES = ("-h", "--help")
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Value):
     """What a command is about."""
 
     name: str  # as help shows it, e.g. NODE
@@ -18,8 +18,7 @@ class Argument:
     help: str
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Value):
     """One option."""
 
     name: str  # e.g. --reason
@@ -29,8 +28,7 @@ class Option:
     is_repeatable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Value):
     """One command, a group of commands, or the program itself."""
 
     name: str  # with that of its group, e.g. "keys rotate"; empty: the program

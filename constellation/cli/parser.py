@@ -10,19 +10,18 @@ import argparse
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
 from constellation.cli.command import HELP_NAMES, NAME, Command, Option, below
 from constellation.cli.manual import PROGRAM
 from constellation.cli.session import Ended, unanswered, write
+from constellation.value import Value
 
 WIDTH_MAX = 80  # longer lines are hard to read
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Value):
     """What a command line asks for."""
 
     command: Command

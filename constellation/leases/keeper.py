@@ -27,6 +27,7 @@ from constellation.leases.clock import BootSeconds
 from constellation.leases.effects import Announce, LeaseEffect, Propose, ProposeAsLeader, Prove
 from constellation.leases.policy import LeasePolicy
 from constellation.leases.table import LEASES_MAX
+from constellation.value import Value
 from messages.base import Message
 from messages.leases import (
     Lease,
@@ -49,16 +50,14 @@ _IDLE_S = 60.0
 _SENT_REMEMBERED = 64  # commands whose time of sending is kept; older ones were decided long ago
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(Value):
     """A lease that this node holds if it can."""
 
     ttl_s: float
     follows_leader: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Leading:
+class Leading(Value):
     """Who leads Raft, as this node knows."""
 
     leader: str = ""  # empty: unknown

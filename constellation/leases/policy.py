@@ -13,8 +13,7 @@ later leader counts from the time after which no earlier leader was proved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from constellation.value import Value
 from messages.leases import TTL_S_MIN
 
 CLOCK_DRIFT_MAX = 0.2
@@ -25,8 +24,7 @@ PROVED_SHARE = 0.7
 LB_LEADER = "lb-leader"  # the node that load balancing from outside should point to
 
 
-@dataclass(frozen=True, slots=True)
-class LeasePolicy:
+class LeasePolicy(Value):
     """Times of one node's leases."""
 
     ttl_s: float = 4.0

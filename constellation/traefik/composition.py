@@ -6,7 +6,6 @@ Each pass (see `compose`) reads the tables of earlier passes and writes its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from constellation.settings.traefik import TraefikSettings
@@ -30,12 +29,12 @@ from constellation.traefik.routed import RoutedTable
 from constellation.traefik.service_parts import ServiceFace
 from constellation.traefik.service_servers import Backends, States
 from constellation.traefik.sharing import Group, Meaning, sharing
+from constellation.value import Value
 
 NAMES_SHOWN_MAX = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ComposedService:
+class ComposedService(Value):
     """A service: all its instances, and what routers see of it."""
 
     backends: Backends

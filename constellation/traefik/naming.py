@@ -7,7 +7,6 @@ a dot and a name from labels cannot have one, so the two never collide.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from constellation.settings.types import NAME_PATTERN
 from constellation.traefik.elements import (
@@ -26,10 +25,10 @@ from constellation.traefik.host_names import HOST_NAME_CHARACTERS_MAX, dns_label
 from constellation.traefik.instance_plan import IMPLIED, InstancePlan
 from constellation.traefik.owners import Programs
 from constellation.traefik.rejection import Complaint, Rejection
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Value):
     """What an instance contributes, and what was rejected."""
 
     contributions: dict[ElementKey, Contribution]

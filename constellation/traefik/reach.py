@@ -9,13 +9,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
+
+from msgspec.structs import replace
 
 from constellation.traefik.elements import Protocol, Wish
 from constellation.traefik.rejection import Complaint
 from constellation.traefik.unreachable import mistaken_port, why_unreached
+from constellation.value import Value
 from messages.monitor import Endpoint, ServiceState
 
 How = Literal["published", "container", "ingress", "url"]
@@ -35,8 +37,7 @@ NOT_HTTP_PORTS = frozenset(port for ports in _NOT_HTTP.values() for port in port
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Value):
     """How an instance is reached.
 
     `address` is host:port as in a URL, or a whole URL if `how` is "url".  `scheme` is empty for
@@ -48,8 +49,7 @@ class Reached:
     how: How
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """Where an instance is, seen from this node.
 
     Attributes:

@@ -8,7 +8,6 @@ instances while there are any.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from constellation.settings.traefik import TraefikSettings
@@ -24,6 +23,7 @@ from constellation.traefik.elements import ElementKey, Instance, Parts, Protocol
 from constellation.traefik.hop import receives, receiving_parts
 from constellation.traefik.places import Places
 from constellation.traefik.service_servers import Backend, Backends
+from constellation.value import Value
 
 # Ends of names of services and routers; no name from labels and no host name has one.
 FAILOVER = "._failover"
@@ -36,8 +36,7 @@ _FAILOVER_BODY_BYTES_MAX = 2 << 20
 Hop = Literal["", "http", "h2c"]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceParts:
+class ServiceParts(Value):
     """A service with all elements that it needs.
 
     Attributes:
@@ -51,8 +50,7 @@ class ServiceParts:
     fails_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceFace:
+class ServiceFace(Value):
     """Everything that routers may see of a service.  If it changes, they are composed again.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from constellation.cluster_view import InstanceId
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
@@ -12,13 +13,13 @@ from constellation.traefik.places import Places
 from constellation.traefik.reach import How, Reached, doubt, reach
 from constellation.traefik.rejection import Complaint, Rejection
 from constellation.traefik.unreachable import mistaken_port_warning
+from constellation.value import Value
 from messages.monitor import ServiceState
 
 States = Mapping[str, Mapping[InstanceId, ServiceState]]
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(Value):
     """An instance of a service.
 
     Attributes:
@@ -56,8 +57,7 @@ class Backend:
         return self.reached.how if self.reached is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class Backends:
+class Backends(Value):
     """All instances of a service, and rejections of those that cannot be reached."""
 
     all: tuple[Backend, ...]
