@@ -11,11 +11,10 @@ actors that it runs, and one line adds an actor.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
-
-from constellation.value import Value
 
 if TYPE_CHECKING:
     from constellation.settings.agent import Settings
@@ -32,7 +31,8 @@ def always(_: Settings) -> bool:
     return True
 
 
-class ActorSpec(Value, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorSpec:
     """One actor of the node."""
 
     name: str

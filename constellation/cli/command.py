@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-
-from constellation.value import Value
+from dataclasses import dataclass
 
 NAME = "constellation"
 HELP_NAMES = ("-h", "--help")
 
 
-class Argument(Value):
+@dataclass(frozen=True, slots=True)
+class Argument:
     """What a command is about."""
 
     name: str  # as help shows it, e.g. NODE
@@ -18,7 +18,8 @@ class Argument(Value):
     help: str
 
 
-class Option(Value):
+@dataclass(frozen=True, slots=True)
+class Option:
     """One option."""
 
     name: str  # e.g. --reason
@@ -28,7 +29,8 @@ class Option(Value):
     is_repeatable: bool = False
 
 
-class Command(Value):
+@dataclass(frozen=True, slots=True)
+class Command:
     """One command, a group of commands, or the program itself."""
 
     name: str  # with that of its group, e.g. "keys rotate"; empty: the program

@@ -10,18 +10,19 @@ import argparse
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
 from constellation.cli.command import HELP_NAMES, NAME, Command, Option, below
 from constellation.cli.manual import PROGRAM
 from constellation.cli.session import Ended, unanswered, write
-from constellation.value import Value
 
 WIDTH_MAX = 80  # longer lines are hard to read
 
 
-class Parsed(Value):
+@dataclass(frozen=True, slots=True)
+class Parsed:
     """What a command line asks for."""
 
     command: Command
