@@ -14,7 +14,7 @@ and compared in a fraction of the time.
 - A class with a field that takes no part in comparison, or is not shown, remains a dataclass:
   msgspec has no such fields.
 - One that changes remains a dataclass too, so that nobody takes it for a Value.
-- So does one that a command needs for its help: loading msgspec takes longer than such a few classes.
+- So does one that a command needs for its help: to load msgspec takes longer than a few classes.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import traceback
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 from thespian.actors import (
@@ -145,8 +145,8 @@ class House:
         manager = self.hosted.pop(ref.actor_id, None)
         if manager is not None:
             manager.transport.close()
-            if self.main_actor is not None:
-                self.main_actor.on_seats_changed()
+            if self.main_actor is not None and manager.actorInst is not None:
+                self.main_actor.on_seat_changed(manager.actorInst)
 
     def end_hosted(self) -> None:
         """End the other actors of this process, which ends."""
@@ -202,6 +202,37 @@ class NodeActorManager(House, Replicator, MultiProcManager):
             result = None
         self.transport.set_watch(result.filenos if isinstance(result, ThespianWatch) else [])
         return True
+
+    # Thespian keeps the addresses of children in a list, and compares one that has ended with all
+    # others: of the stop of a parent of hundreds that was most of the work.
+
+    @cached_property
+    def _children_by_ref(self) -> dict[ActorRef, ActorAddress]:
+        return {}
+
+    @property
+    def childAddresses(self) -> list[ActorAddress]:
+        """The children that have not ended."""
+        return [*self._children_by_ref.values()]
+
+    def _registerChild(self, childAddress: ActorAddress) -> None:
+        self._children_by_ref[childAddress.addressDetails] = childAddress
+
+    def _handleChildExited(self, childAddress: ActorAddress) -> bool:
+        """Forget a child.  An actor that waits only for its children ends with the last."""
+        self.transport.deadAddress(self._addrManager, childAddress)
+        self._childExited(childAddress)
+        if isinstance(childAddress.addressDetails, ActorRef):  # not of one that was never created
+            self._children_by_ref.pop(childAddress.addressDetails, None)
+        if not self._is_exiting or self._children_by_ref:
+            return True
+        if not self._has_said_goodbye:
+            self._has_said_goodbye = True
+            self._sayGoodbye()
+            self.transport.abort_run(drain=True)
+        return False
+
+    _has_said_goodbye = False  # a child that ends is reported twice: by itself, and by the kernel
 
     @property
     def _is_exiting(self) -> bool:
