@@ -146,7 +146,10 @@ class ShellActor(ActorTypeDispatcher):
         return {}
 
     def on_stop(self) -> None:
-        """Release what the process's end would not release."""
+        """Release what the process's end would not release.
+
+        Called again after `_myRef.has_waited_for` has said no.
+        """
 
     def on_seat_changed(self, actor: ShellActor) -> None:
         """In the main actor of a host: `actor` has started or ended.  Hundreds may at once."""

@@ -16,9 +16,8 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from actors import node
 from actors.lease_holder import LeaseHolderShell

@@ -21,7 +21,7 @@ from thespian.actors import ActorAddress, ActorExitRequest
 from thespian.system.transport import TransmitIntent
 
 from actors import node
-from actors.async_shell import AsyncShell
+from actors.async_shell import HOSTED_STOP_TIMEOUT_S, AsyncShell
 from actors.host import HostActor
 from actors.shell import ShellActor
 from actors.transport.delivery import TransportSettings
@@ -34,6 +34,7 @@ from actors.transport.managers import (
 )
 from actors.transport.transport import NODE_CAPABILITY, Endpoint, Transport
 from constellation.settings.agent import Settings
+from constellation.supervision.watch import END_TIMEOUT_S
 from constellation.transport import envelope
 from constellation.transport.address import ActorRef
 from messages.lifecycle import ActorPing, ActorPong, ActorStart, ActorStarted
@@ -99,6 +100,34 @@ class FailsLater(AsyncShell):
             self.loop.call_soon_threadsafe(int, "as planned")
         else:
             self.loop.call_soon_threadsafe(self.asked.set)
+
+
+class EndsWithOthers(AsyncShell):
+    """Ends only while two others do, and says so last."""
+
+    others = threading.Barrier(3)
+
+    async def run(self) -> None:
+        self.started()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.others.wait(HOSTED_STOP_TIMEOUT_S / 2)
+            assert self.supervisor is not None
+            self.send_soon(self.supervisor, ActorPong(name=self.name, seq_no=1))
+
+
+class EndsLate(AsyncShell):
+    """Ends when it is allowed to."""
+
+    may_end = threading.Event()
+
+    async def run(self) -> None:
+        self.started()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.may_end.wait()
 
 
 class FailsAtItsEnd(ShellActor):
@@ -274,6 +303,43 @@ def test_actor_that_fails_while_it_waits_for_its_neighbours_to_end_still_ends(
     process.run_until(lambda: has_ended(process, failing))
     assert not process.manager.hosted
     assert len(process.main.ended) == 1
+
+
+@pytest.mark.parametrize("ends", ["with its host", "alone"])
+def test_actors_of_one_host_end_together_and_their_last_words_are_sent(
+    process: Process, ends: str
+) -> None:
+    EndsWithOthers.others.reset()
+    actors = [process.seat(EndsWithOthers, name) for name in "abc"]
+    process.run_until(lambda: len(process.main.started) == len(actors))
+
+    if ends == "alone":
+        for actor in actors:
+            process.tell(actor, ActorExitRequest())
+    else:
+        process.manager.end_hosted()
+
+    process.run_until(lambda: len(process.main.ended) == len(actors))
+    assert sorted(process.main.pongs) == ["a", "b", "c"]
+
+
+def test_actor_that_does_not_end_keeps_no_neighbour_waiting_and_has_a_time_limit(
+    process: Process,
+) -> None:
+    assert HOSTED_STOP_TIMEOUT_S < END_TIMEOUT_S
+    EndsLate.may_end.clear()
+    quiet, late = process.seat(Quiet, "quiet"), process.seat(EndsLate, "late")
+    process.run_until(lambda: len(process.main.started) == 2)
+
+    process.tell(late, ActorExitRequest())
+    process.ask(quiet)
+    was_waiting = not has_ended(process, late)
+    process.run_until(lambda: has_ended(process, late))
+
+    EndsLate.may_end.set()
+    process.ask(quiet)
+    assert was_waiting
+    assert len(process.main.ended) == 1, "it is reported once"
 
 
 @pytest.mark.parametrize("ends", ["with its host", "alone"])
