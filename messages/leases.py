@@ -4,8 +4,6 @@ Times are readings of CLOCK_BOOTTIME on the node: it goes on while the machine i
 processes of a node read the same value.
 """
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from messages.base import Message

@@ -1,7 +1,5 @@
 """Messages of service monitoring: observations of sources, and the states monitors conclude."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from pydantic import Field, field_serializer

@@ -9,8 +9,6 @@ A whole part of the host that is absent or lost is a `PartReported`: other nodes
 capability, and it is 'lost', not 'absent', where it is expected.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

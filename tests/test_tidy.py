@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import types
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel
 
 import messages
-from constellation.registry import ACTORS
+from constellation.registry import ACTORS, settings_model
 from messages.base import REGISTRY, Message
 
 ROOT = Path(__file__).parent.parent
@@ -218,6 +220,28 @@ def test_every_message_is_immutable_to_the_last_field() -> None:
         ),
         "use tuple or frozenset for these fields",
     )
+
+
+def test_annotations_of_models_are_not_texts() -> None:
+    # With `from __future__ import annotations` pydantic compiles each of them at every start.
+    settings_model()
+    kinds = {*all_messages(), *subclasses(BaseModel)}
+    no_offenders(
+        sorted(
+            f"{kind.__module__}.{kind.__name__}.{name}"
+            for kind in kinds
+            if kind.__module__.startswith(tuple(f"{one}." for one in SHIPPED_PACKAGES))
+            for name, annotation in inspect.get_annotations(kind).items()
+            if isinstance(annotation, str)
+        ),
+        "remove `from __future__ import annotations` from modules that define models",
+    )
+
+
+def subclasses(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from subclasses(one)
 
 
 def mutable_part(annotation: Any) -> Any:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView, InstanceId
+from constellation.value import Value
 from messages.events import ChangeReported, EventName, EventRow, EventsReport
 from messages.gossip import ClusterChanged, NodeState
 
 EVENTS_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
+class _Event(Value):
     at_s: float
     node: str
     what: EventName

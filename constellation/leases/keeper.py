@@ -29,6 +29,7 @@ from constellation.leases.clock import BootSeconds
 from constellation.leases.effects import Announce, LeaseEffect, Propose, ProposeAsLeader, Prove
 from constellation.leases.policy import LeasePolicy
 from constellation.leases.table import LEASES_MAX
+from constellation.value import Value
 from messages.base import Message
 from messages.leases import (
     AS_LEADER,
@@ -52,8 +53,7 @@ _IDLE_S = 60.0
 _SENT_REMEMBERED = 64  # commands whose time of sending is kept; older ones were decided long ago
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(Value):
     """A lease that this node holds if it can."""
 
     ttl_s: float
@@ -61,8 +61,7 @@ class Want:
     unable: frozenset[str] = frozenset()  # nodes that are known not to want it
 
 
-@dataclass(frozen=True, slots=True)
-class Leading:
+class Leading(Value):
     """Who leads Raft, as this node knows."""
 
     leader: str = ""  # empty: unknown

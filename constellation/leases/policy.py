@@ -18,8 +18,7 @@ the command.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from constellation.value import Value
 from messages.leases import TTL_S_MIN
 
 CLOCK_DRIFT_MAX = 0.2
@@ -31,8 +30,7 @@ LB_LEADER = "lb-leader"  # the node that load balancing from outside should poin
 DNS_WRITER = "dns-writer"  # the node that writes DNS records
 
 
-@dataclass(frozen=True, slots=True)
-class LeasePolicy:
+class LeasePolicy(Value):
     """Times of one node's leases."""
 
     ttl_s: float = 4.0

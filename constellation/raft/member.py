@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from random import Random
+
+from msgspec import field
 
 from constellation.effects import Note
 from constellation.errors import WireError
@@ -43,6 +44,7 @@ from constellation.raft.reads import ReadDone, Reads
 from constellation.raft.roster import RaftRoster, timeout_factor
 from constellation.raft.steward import Steward, StewardPolicy
 from constellation.raft.upkeep import give_leadership, look_after_members, refuse_even_number
+from constellation.value import Value
 from messages.raft import RaftAppendRequest, RaftIdentity, RaftSnapshotRequest
 from messages.raft_member import (
     LeadershipProve,
@@ -79,8 +81,7 @@ MemberInput = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MemberPolicy:
+class MemberPolicy(Value):
     """The timeouts and limits of one member."""
 
     raft: RaftPolicy

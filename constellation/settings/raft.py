@@ -1,6 +1,6 @@
 """Settings of Raft and of leases."""
 
-from __future__ import annotations
+from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -67,13 +67,13 @@ class RaftSettings(Group):
     )
 
     @model_validator(mode="after")
-    def check_times(self) -> RaftSettings:
+    def check_times(self) -> Self:
         """Refuse times with which a healthy leader would be replaced."""
         self.policy()
         return self
 
     @model_validator(mode="after")
-    def check_first_voters(self) -> RaftSettings:
+    def check_first_voters(self) -> Self:
         """Refuse to bootstrap with more voters than allowed."""
         if self.bootstrap_expect > self.voters_max:
             raise ValueError(
@@ -175,13 +175,13 @@ class LeaseSettings(Group):
     )
 
     @model_validator(mode="after")
-    def check_times(self) -> LeaseSettings:
+    def check_times(self) -> Self:
         """Refuse times with which leases are lost without need, or held twice."""
         self.policy()
         return self
 
     @model_validator(mode="after")
-    def check_hooks(self) -> LeaseSettings:
+    def check_hooks(self) -> Self:
         """Refuse a program that is listed twice for one lease."""
         check_unique(self.programs())
         return self

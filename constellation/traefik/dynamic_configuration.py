@@ -7,7 +7,8 @@ sorted, and so is every list whose order has no meaning.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from constellation.cluster_view import ClusterView, InstanceId
 from constellation.settings.traefik import TraefikSettings
@@ -25,13 +26,13 @@ from constellation.traefik.plans import Plans
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.routed import Routed
 from constellation.traefik.work import Work
+from constellation.value import Value
 from messages.monitor import ServiceState
 
 REJECTED_MAX = 1000  # that are listed, of both kinds; the counts are of all
 
 
-@dataclass(frozen=True, slots=True)
-class DynamicConfiguration:
+class DynamicConfiguration(Value):
     """One body, what it routes to, and what does not work as its labels ask."""
 
     content: Body
@@ -53,8 +54,7 @@ class DynamicConfiguration:
         return self.rejected_count + self.warned_count
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Value):
     """One instance as of the last build."""
 
     state: ServiceState

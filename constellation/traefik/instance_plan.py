@@ -8,7 +8,6 @@ here; it gets its name when all services are known.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from constellation.settings.traefik import TraefikSettings
@@ -39,6 +38,7 @@ from constellation.traefik.rejection import Complaint
 from constellation.traefik.router_faults import router_faults
 from constellation.traefik.schema.addresses import INSTEAD
 from constellation.traefik.schema.kinds import Fault
+from constellation.value import Value
 from messages.monitor import Label, ServiceState
 
 IMPLIED = ""  # the service of an instance whose labels define none
@@ -73,8 +73,7 @@ def planned(state: ServiceState) -> Planned:
     return Planned(state.labels, protocol_of_image(state.image), not serves_no_http(state))
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class InstancePlan:
+class InstancePlan(Value, weakref=True):
     """What one instance contributes.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings

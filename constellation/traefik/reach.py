@@ -9,13 +9,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from constellation.traefik.elements import Protocol, Wish
 from constellation.traefik.rejection import Complaint
 from constellation.traefik.unreachable import mistaken_port, why_unreached
+from constellation.value import Value
 from messages.monitor import Endpoint, ServiceState
 
 How = Literal["published", "container", "ingress", "url"]
@@ -47,8 +49,7 @@ class Reached(NamedTuple):
     how: How
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """Where an instance is, seen from this node.
 
     Attributes:

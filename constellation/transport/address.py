@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from constellation.errors import WireError
+from constellation.value import Value
 
 ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it the admin
 NAME_PREFIX = "@"
@@ -17,8 +18,7 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
-@dataclass(frozen=True, slots=True)
-class ActorRef:
+class ActorRef(Value):
     """One actor: `host:port` of its node's actor system, and its id on that node.
 
     The id of an actor that shares a process is the one of the process, a dot, and a number.
