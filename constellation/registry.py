@@ -118,6 +118,13 @@ ACTORS: tuple[ActorSpec, ...] = (
         is_enabled=lambda settings: bool(settings.static_services),
     ),
     ActorSpec(
+        name="lease_hooks",
+        purpose="runs programs when leases are acquired and lost",
+        actor="actors.lease_hooks:LeaseHooksActor",
+        host=LIGHT,
+        is_enabled=lambda settings: bool(settings.leases.hooks),
+    ),
+    ActorSpec(
         name="docker",
         purpose="watches the containers of this host",
         actor="actors.docker:DockerActor",

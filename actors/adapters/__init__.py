@@ -50,6 +50,7 @@ dns_process       starts that process, and sends it one call at a time
 dns_worker        is that process
 dns_frames        the frames between the two
 dns_credentials   with what the provider of DNS is asked: from settings and files
+hook_program      runs a program of the operator, and ends it with all that it started
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor
 tcp_check         who accepts TCP connections, many at a time

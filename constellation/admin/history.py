@@ -80,6 +80,8 @@ def _differences(before: NodeState, after: NodeState) -> Iterator[str]:
     ):
         if old != new:
             yield f"{words} {new}, before {old}"
+    if after.ingress not in {before.ingress, "unknown"}:
+        yield f"its ingress {after.ingress}"
     for name in sorted(set(after.capabilities) - set(before.capabilities)):
         yield f"{name} works"
     for name in sorted(set(before.capabilities) - set(after.capabilities)):

@@ -472,3 +472,31 @@ def test_step_that_fails_ends_the_process_and_nothing_of_it_is_sent(
     with pytest.raises(KeyError, match="cannot be"):
         leading.harness.deliver(leading.table.apply([]))
     assert len(leading.harness.sent) == sent
+
+
+def test_passive_reader_is_told_of_the_lease_and_holds_its_release_up_but_never_holds_it() -> None:
+    shell = Shell()
+    shell.lead()
+    shell.want(DNS, is_passive=True)
+    shell.commit()
+    assert shell.holders == {}
+
+    shell.want()
+    shell.commit()
+    assert shell.holders == {LEASE: "alpha"}
+    assert isinstance(shell.sent_to("dns")[-1], LeaseAcquired)
+
+    shell.harness.deliver(LeaseUnwanted(name=LEASE), sender=TRAEFIK)
+    shell.commit()
+    assert shell.holders == {LEASE: "alpha"}
+    shell.let_go(DNS)
+    shell.commit()
+    assert shell.holders == {}
+
+
+def test_reader_that_becomes_passive_no_longer_holds_the_lease(leading: Shell) -> None:
+    leading.want(is_passive=True, number=2)
+    leading.let_go()
+    leading.commit()
+
+    assert leading.holders == {}
