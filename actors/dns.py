@@ -125,8 +125,10 @@ class DnsActor(AsyncLeaseHolderShell):
     async def on_lease_lost(self, name: str, fencing_token: int, why: str) -> None:
         """Stop, after a change that is under way: it has a permit, and a time limit."""
         self._writer.ended()
-        await self._at_rest.wait()
-        await self._process.close()
+        try:
+            await self._at_rest.wait()
+        finally:  # also if another node may write by now
+            await self._process.close()
         self._report()
 
     # What the records follow from.

@@ -1,7 +1,5 @@
 """Settings of DNS: which records follow the cluster, and where they are kept."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -207,7 +205,7 @@ class DnsSettings(Group):
         """Return the mark of our records; `domain` is the node's."""
         return OwnerMark(self.owner or f"constellation:{domain}"[:64], self.managed)
 
-    def policy(self) -> WriterPolicy:
+    def policy(self) -> "WriterPolicy":
         """Return the numbers of the core."""
         # Not above: an operator's command loads no core that it does not use.
         from constellation.dns.desired import is_cname_alone  # noqa: PLC0415
