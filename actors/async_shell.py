@@ -20,7 +20,7 @@ from typing import Any
 import uvloop
 from thespian.actors import ActorAddress
 
-from actors.shell import ShellActor
+from actors.shell import ShellActor, remote_address
 from actors.transport.managers import ActorFailedError
 from constellation.cluster_view import ClusterView
 from constellation.effects import Note, Send
@@ -92,6 +92,18 @@ class AsyncShell(ShellActor):
     def send_soon(self, to: ActorAddress, message: Message) -> None:
         """Send `message` to an actor of any node.  From the loop's thread."""
         self._put(to, message)
+
+    def send_to_soon(self, node_name: str, actor: str, message: Message) -> bool:
+        """Send `message` to an actor of another node; False if the node is not known.
+
+        From the loop's thread.  Needs `follow_cluster`.
+        """
+        address = self._actor_systems.get(node_name)
+        if address is None:
+            self.counters.unsent.labels(actor).inc()
+            return False
+        self.send_soon(remote_address(*address, actor), message)
+        return True
 
     def perform(self, effect: Send | Note) -> None:
         """Perform one of the effects that all cores share.  From the loop's thread."""

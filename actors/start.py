@@ -19,6 +19,7 @@ from constellation import __version__
 from constellation.errors import ConstellationError
 from constellation.log import configure_logging, get_logger
 from constellation.settings.agent import LogSettings, Settings
+from constellation.settings.source import CLOUDFLARE_VARIABLES, PREFIX
 
 log = get_logger("constellation.start")  # the program that people start
 
@@ -31,6 +32,7 @@ def start_agent(settings: Settings) -> int:
         ConfigError: a setting is wrong.
     """
     os.umask(0o077)
+    _empty_environment()
     _limit_resources()
     configure_logging(form=_form(settings.log), level=settings.log.level, node=settings.node_name)
     refuse_files(settings)
@@ -51,6 +53,13 @@ def start_agent(settings: Settings) -> int:
         raise
     finally:
         directories.unlock()
+
+
+def _empty_environment() -> None:
+    """Remove what is in the settings now: no program that the agent runs may read secrets there."""
+    for name in [*os.environ]:
+        if name.startswith(PREFIX) or name in CLOUDFLARE_VARIABLES:
+            del os.environ[name]
 
 
 def _say_waiting(why: str, fix: str) -> None:

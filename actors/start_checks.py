@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from actors.adapters.cluster_key import check_cluster_key
+from actors.adapters.dns_credentials import check_dns_credentials
 from actors.adapters.docker_tls import check_docker_tls
 from actors.adapters.listening import listening_problem
 from actors.adapters.node_directory import (
@@ -91,6 +92,7 @@ def file_problems(settings: Settings) -> Iterator[ConstellationError]:
     if not directories or has_key_elsewhere:
         yield from _refusals(check_cluster_key, settings)
     yield from _refusals(lambda given: check_docker_tls(given.docker), settings)
+    yield from _refusals(check_dns_credentials, settings)
     if not directories:
         yield from _refusals(check_identity, settings)
         yield from space_problems(settings.data_dir, settings.runtime_dir)

@@ -20,6 +20,7 @@ transport      frames, sessions and addresses of the actor system
 gossip         SWIM membership and the cluster's replicated records
 monitor        observations of a service -> its health
 metrics        metrics of all actor processes of a node, on one page
+dns            cluster state -> DNS records, and rounds that bring zones to them
 traefik        cluster state -> Traefik's dynamic configuration
 admin          cluster state -> answers for the operator, as tables and JSON
 supervision    when to start an actor again, and when to give up

@@ -95,6 +95,15 @@ ACTORS: tuple[ActorSpec, ...] = (
         host=LIGHT,
     ),
     ActorSpec(
+        name="dns",
+        purpose="keeps DNS records in step with the cluster",
+        actor="actors.dns:DnsActor",
+        commands="constellation.cli.manual:DNS",
+        host=LIGHT,
+        is_enabled=lambda settings: settings.dns.is_used,
+        at_stop="ends_first",
+    ),
+    ActorSpec(
         name="tailscale",
         purpose="discovers nodes in the tailnet",
         actor="actors.tailscale:TailscaleActor",

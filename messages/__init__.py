@@ -10,6 +10,7 @@ monitor       what sources observe of services, what monitors conclude
 warp          the WARP egress of a node
 keyring       the gossip keys: orders, what each node has
 leases        commands of the lease table, and what holders receive
+dns           the operator's questions about DNS records
 dns_calls     calls to the provider of DNS: zones, records, changes
 tailscale     the nodes discovered in the tailnet
 metrics       what each actor process counts

@@ -6,6 +6,9 @@ that what counts calls counts requests.
 
 A provider finds zones, lists the records that may be ours, and changes records.  It decides
 nothing.
+
+The first message to that process has the credentials.  It never leaves the node, and no actor sends
+it to another one.
 """
 
 from __future__ import annotations
@@ -22,8 +25,42 @@ NAME_CHARACTERS_MAX = 253
 CONTENT_CHARACTERS_MAX = 4096
 COMMENT_CHARACTERS_MAX = 100  # on Cloudflare's free plan
 CHANGES_MAX = 200  # of one request, on Cloudflare's free plan
+RFC2136_CHANGES_MAX = 50  # of one update, which has at most 64 KiB
 NAMES_MAX = 512
 DnsName = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
+
+
+class CloudflareAccess(Message):
+    """How Cloudflare is reached: with a token, or with a key and its e-mail.  Part of the start."""
+
+    base_url: str
+    api_token: str = Field(default="", repr=False)
+    api_key: str = Field(default="", repr=False)
+    api_email: str = ""
+
+
+class Rfc2136Access(Message):
+    """How a name server that takes dynamic updates is reached.  Part of the start."""
+
+    server: str
+    port: int
+    key_name: str
+    key_algorithm: str
+    key_secret: str = Field(repr=False, description="in base64")
+
+
+class DnsProviderStart(Message):
+    """First message to the provider's process.  Answered by `DnsProviderReady` or `DnsCallFailed`.
+
+    It has secrets in plain text, which its text and its `repr` do not show.
+    """
+
+    node_name: str
+    access: CloudflareAccess | Rfc2136Access
+
+
+class DnsProviderReady(Message):
+    """The provider's process has loaded what it needs, and takes calls."""
 
 
 class DnsBudgetSeen(Message):

@@ -43,6 +43,9 @@ EventName = Literal[
     "lease_granted",
     "lease_freed",
     "lease_lost",
+    # of DNS records
+    "dns_changed",
+    "dns_drift",
 ]
 
 

@@ -106,9 +106,7 @@ class ClusterSubscribe(Message):
     Answered by `ClusterChanged` with `snapshot` set, then without, in order of `version`.
     """
 
-    services: ServicesScope = Field(
-        default="all", description="which instances the reader needs; without all, no WARP either"
-    )
+    services: ServicesScope = Field(default="all", description="which instances the reader needs")
 
 
 class ClusterMember(Message):

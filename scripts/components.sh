@@ -25,7 +25,7 @@ apt() {
 }
 
 install_debian_packages() {
-    # Installing docker.io, etcd-server or prometheus would start it; Debian asks this file first.
+    # Installing bind9, docker.io, etcd-server or prometheus would start it; Debian asks this file first.
     if [ ! -e "$policy" ]; then
         trap 'rm -f "$policy"' EXIT
         trap 'exit 130' INT TERM
@@ -70,6 +70,7 @@ if [ "${1:-all}" = all ]; then
     need ip iproute2
     need prometheus prometheus
     need serf serf
+    need named bind9
     need busybox busybox-static
     need etcd etcd-server
     # shellcheck disable=SC2086  # several names

@@ -13,9 +13,20 @@ from constellation.registry import ACTORS
 
 ROOT = Path(__file__).parent.parent
 
-# Large, and of use to none of these processes: Docker's client is loaded when Docker is found, and
-# aiohttp for HTTP checks.
-NEVER = {"aiohttp", "attr", "click", "docker", "pytest", "requests", "rich", "typer", "unittest"}
+# Large, and of use to none of these processes: Docker's client is loaded when Docker is found,
+# aiohttp for HTTP checks, and dnspython ("dns") by the process that talks to a name server.
+NEVER = {
+    "aiohttp",
+    "attr",
+    "click",
+    "dns",
+    "docker",
+    "pytest",
+    "requests",
+    "rich",
+    "typer",
+    "unittest",
+}
 NEVER |= {"urllib3"}
 # What the actors decide with.  All are loaded before the first fork, after the checks of the start.
 CORES = {

@@ -33,10 +33,23 @@ docker_failure    why Docker did not answer, in words
 docker_tls        the certificates for a Docker Engine behind TLS
 tailscale         tailscaled
 listening         whether an address and port can be listened on, and why not
+address_source    with which public address a source is asked from here
+dns_metrics       what the writer of DNS records counts
+rfc2136           a name server that takes dynamic updates; imported only where it is needed
+rfc2136_view      what concerns us of a zone that was transferred
+rfc2136_update    from a change to one update with its prerequisites
+rfc2136_records   records in the forms of DNS, and the owner marks beside them
+rfc2136_failure   what follows from a name server's refusal or silence
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 running_agents    the agents that run on this host
 parts             which optional parts are missing on this host
 hook_program      runs a program of the operator, and ends it with all that it started
+cloudflare        zones at Cloudflare, by its SDK; imported only in a process of its own
+cloudflare_failure  what Cloudflare's errors mean
+dns_process       starts that process, and sends it one call at a time
+dns_worker        is that process
+dns_frames        the frames between the two
+dns_credentials   with what the provider of DNS is asked: from settings and files
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor
 tcp_check         who accepts TCP connections, many at a time

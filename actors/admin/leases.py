@@ -7,8 +7,8 @@ from thespian.actors import ActorAddress
 from actors import node
 from actors.admin.desk import Desk
 from actors.admin.shell import AdminShell
-from constellation.admin.lease_view import NO_LEASES, LeaseView
 from constellation.leases.policy import LB_LEADER
+from constellation.leases.view import NO_LEASES, LeaseView
 from constellation.wellness.leases import LeaseWatch
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.raft_member import LeasesSubscribe, RaftLeading

@@ -23,6 +23,7 @@ from constellation.settings.agent import Settings
 from constellation.traefik.own_traefik import PART as TRAEFIK
 from constellation.wellness.troubles import TroubleBook
 from messages.admin import IngressReported, PartReported
+from messages.dns import PublicAddressesReported
 from messages.gossip import IngressState, NodeState, RecordPublish
 from messages.raft_member import ClusterJoined
 from messages.wellness import Trouble, TroublesReported
@@ -39,6 +40,7 @@ class RecordDesk(Desk):
         super().__init__(shell)
         self.cordon = Cordon()
         self._cluster_id = ""  # of Raft
+        self._public_addresses: tuple[str, ...] = ()
         self._ingress: IngressState = "unknown"
         self._parts = {
             part.part: PartReported(part=part.part, state="absent", why=part.why, fix=part.fix)
@@ -105,6 +107,13 @@ class RecordDesk(Desk):
             self._cluster_id = message.cluster_id
             self.publish()
 
+    def receiveMsg_PublicAddressesReported(
+        self, message: PublicAddressesReported, sender: ActorAddress
+    ) -> None:
+        if message.addresses != self._public_addresses:
+            self._public_addresses = message.addresses
+            self.publish()
+
     def publish(self) -> None:
         """Give gossip the record of this node; an unchanged one costs nothing."""
         settings = node.settings()
@@ -129,6 +138,7 @@ class RecordDesk(Desk):
             witness=settings.raft.witness,
             former_names=self._former_names,
             started_at_utc_s=node.started_at_utc_s(),
+            public_addresses=self._public_addresses,
             ingress=self._ingress,
         )
         self.shell.post("gossip", RecordPublish(node_state=state))

@@ -9,6 +9,7 @@ history         recent events
 reports         the status, the nodes and the services
 keyring_report  the gossip keys of all nodes
 raft_report     the Raft cluster
+dns_tables      the DNS records, for people
 lease_view      the leases and their holders
 subject         the host name in what an operator pastes
 words           text that is safe on a terminal, durations, sizes and lists

@@ -1,70 +1,21 @@
-"""The leases as an operator sees them: built from Raft's table and from its changes."""
+"""The leases as an operator sees them: with the holders' state, and what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any
-
 from constellation.cluster_view import ClusterView
 from constellation.leases.policy import LB_LEADER
+from constellation.leases.view import LeaseView
 from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
-from messages.leases import Lease, LeasesChanged, LeaseTableState
+from messages.leases import Lease
 from messages.raft_member import LeasesReadDone
-from messages.raft_reports import HeldLease, LeaseRow, LeasesReport, NoCandidate
+from messages.raft_reports import LeaseRow, LeasesReport, NoCandidate
 
 
-def _none_held() -> Any:
-    return MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseView:
-    """Who leads Raft and who holds which lease.  It may be old unless the leader confirmed it."""
-
-    leader: str = ""  # empty: no leader is known
-    index: int = 0  # log index up to which the leases are known
-    held: Mapping[str, Lease] = field(default_factory=_none_held)  # by name
-
-    @classmethod
-    def of(cls, state: LeaseTableState) -> LeaseView:
-        """Return the view of a table; it does not name the leader."""
-        return cls().with_table(state)
-
-    def with_leader(self, leader: str) -> LeaseView:
-        """Return the view with another leader."""
-        return replace(self, leader=leader)
-
-    def with_table(self, state: LeaseTableState) -> LeaseView:
-        """Return the view with exactly the leases of a table."""
-        held = {lease.name: lease for lease in state.leases}
-        return replace(self, index=state.index, held=MappingProxyType(held))
-
-    def with_changes(self, change: LeasesChanged) -> LeaseView:
-        """Return the view after a change: a lease may be freed and granted again in one."""
-        held = dict(self.held)
-        for freed in change.freed:
-            lease = held.get(freed.name)
-            if lease is not None and lease.fencing_token <= freed.fencing_token:
-                del held[freed.name]
-        held.update({lease.name: lease for lease in change.held})
-        return replace(self, index=change.index, held=MappingProxyType(held))
-
-    @property
-    def holders(self) -> tuple[HeldLease, ...]:
-        """The holder of each lease that is held, by name of the lease."""
-        held = sorted(self.held.items())
-        return tuple(HeldLease(name=name, holder=lease.holder) for name, lease in held)
-
-    def rows(self, view: ClusterView) -> tuple[LeaseRow, ...]:
-        """The held leases and `lb-leader` in any case, by name, with the holders' state."""
-        names = sorted({*self.held, LB_LEADER})
-        return tuple(_row(view, name, self.held.get(name)) for name in names)
-
-
-NO_LEASES = LeaseView()
+def lease_rows(leases: LeaseView, view: ClusterView) -> tuple[LeaseRow, ...]:
+    """Return the held leases and `lb-leader` in any case, by name, with the holders' state."""
+    names = sorted({*leases.held, LB_LEADER})
+    return tuple(_row(view, name, leases.held.get(name)) for name in names)
 
 
 def _row(view: ClusterView, name: str, lease: Lease | None) -> LeaseRow:
@@ -86,7 +37,7 @@ def leases_report(facts: Facts, read: LeasesReadDone) -> LeasesReport:
         self_node=facts.own_node,
         is_confirmed=read.is_confirmed,
         index=leases.index,
-        leases=leases.rows(facts.view),
+        leases=lease_rows(leases, facts.view),
         degraded=_degraded(facts, read),
         no_candidates=tuple(
             NoCandidate(node=name, why=why) for name, why in facts.no_candidates.items()

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from constellation.admin.lease_view import NO_LEASES, LeaseView
 from constellation.cluster_view import ClusterView, InstanceId
+from constellation.leases.view import NO_LEASES, LeaseView
 from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from constellation.wellness.routes import has_dead_traefiks_only

@@ -65,6 +65,8 @@ EVENT_STYLES: Mapping[EventName, str] = {
     "lease_granted": "green",
     "lease_freed": "yellow",
     "lease_lost": "yellow",
+    "dns_changed": "",
+    "dns_drift": "yellow",
 }
 ENDPOINTS_SHOWN_MAX = 3
 

@@ -226,6 +226,39 @@ ROUTES = (
     ),
 )
 
+DNS = (
+    Command(
+        "dns",
+        "List the DNS records of the cluster.",
+        "constellation.cli.dns:show_records",
+        "List the DNS records of the cluster, those of others at the same names, and the latest "
+        "changes, as the node that writes them knows them.",
+        options=(_JSON,),
+    ),
+    Command(
+        "dns plan",
+        "Compare with the zones, and change nothing.",
+        "constellation.cli.dns:plan",
+        "Compare with the zones now, and show what would be changed.",
+        options=(_JSON,),
+    ),
+    Command(
+        "dns apply",
+        "Compare with the zones, and change what differs.",
+        "constellation.cli.dns:apply",
+        "Compare with the zones now, and change what differs, without waiting for the next "
+        "comparison.",
+        options=(
+            Option(
+                "--force",
+                "force",
+                "Also delete more records than dns.deletes_max, and overwrite a higher token.",
+            ),
+            _JSON,
+        ),
+    ),
+)
+
 HERE = (
     Command(
         "keygen",

@@ -184,11 +184,8 @@ def limited(change: ClusterChanged, services: ServicesScope) -> ClusterChanged:
     return change.model_copy(
         update={
             "services": tuple(item for item in change.services if item.node == own),
-            "warps": (),
             "removed": tuple(
-                name
-                for name in change.removed
-                if name.kind == "node" or (name.kind == "service" and name.node == own)
+                name for name in change.removed if name.kind != "service" or name.node == own
             ),
         }
     )

@@ -12,8 +12,11 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, model_validator
 
+from constellation.dns.mark import check_managed
+from constellation.dns.names import zone_of
 from constellation.errors import ConfigError
 from constellation.settings.addresses import TAILSCALE
+from constellation.settings.dns import DnsSettings
 from constellation.settings.docker import DockerSettings
 from constellation.settings.gossip import GossipSettings
 from constellation.settings.http import HttpSettings
@@ -60,6 +63,7 @@ class Settings(NodeSettings):
     monitor: MonitorSettings = MonitorSettings()
     http: HttpSettings = HttpSettings()
     traefik: TraefikSettings = TraefikSettings()
+    dns: DnsSettings = DnsSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
@@ -96,6 +100,21 @@ class Settings(NodeSettings):
                 f'an address is "{TAILSCALE}", but tailscale.enabled is false: set it to true, or '
                 "write the address itself"
             )
+        return self
+
+    @model_validator(mode="after")
+    def check_dns(self) -> Settings:
+        """Refuse domains without a zone, and marks that would not be found again."""
+        if not self.dns.is_used:
+            return self
+        zones = tuple(zone.name for zone in self.dns.zones)
+        for domain in self.dns.domains or (self.domain,):
+            if zone_of(domain, zones) is None:
+                raise ValueError(
+                    f"{domain} is in none of dns.zones ({', '.join(zones)}): add its zone, or set "
+                    "dns.domains to the domains whose records follow the cluster"
+                )
+        check_managed(self.dns.mark(self.domain))
         return self
 
     def section(self, kind: type[G]) -> G:

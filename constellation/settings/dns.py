@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from constellation.dns.mark import OwnerMark, check_managed
+from constellation.dns.mark import OwnerMark
 from constellation.dns.names import canonical_name
 from constellation.settings.addresses import is_ip
 from constellation.settings.types import Domain, FilePath, Group, Port
-from messages.dns_calls import CONTENT_CHARACTERS_MAX, RecordType
+from messages.dns_calls import (
+    CHANGES_MAX,
+    CONTENT_CHARACTERS_MAX,
+    RFC2136_CHANGES_MAX,
+    TTL_AUTOMATIC,
+    RecordType,
+)
+
+if TYPE_CHECKING:
+    from constellation.dns.zone_writer import WriterPolicy
 
 TTL_S_MIN, TTL_S_MAX = 60, 86_400
 FAILOVER_TTL_S = 60
@@ -28,6 +37,13 @@ def _check_public(value: str) -> str:
     return str(ipaddress.ip_address(value)) if is_ip(value) else canonical_name(value)
 
 
+def _check_ttl(value: int) -> int:
+    if value != TTL_AUTOMATIC and not TTL_S_MIN <= value <= TTL_S_MAX:
+        raise ValueError(f"must be {TTL_S_MIN} to {TTL_S_MAX}, or {TTL_AUTOMATIC}")
+    return value
+
+
+TtlSeconds = Annotated[int, AfterValidator(_check_ttl)]
 DnsNameSetting = Annotated[str, AfterValidator(_check_dns_name)]
 PublicAddress = Annotated[str, AfterValidator(_check_public)]
 
@@ -50,7 +66,7 @@ class RecordSetting(Group):
         description="an address, a name or a text; 'leader' as A or AAAA: the addresses of the "
         "domain itself",
     )
-    ttl_s: int | None = Field(None, description="unset: `dns.ttl_s`")
+    ttl_s: TtlSeconds | None = Field(None, description="unset: `dns.ttl_s`")
     proxied: bool | None = Field(None, description="unset: `dns.proxied`")
 
 
@@ -108,7 +124,7 @@ class DnsSettings(Group):
         description="where <domain> and *.<domain> point: 'leader', to the node that holds the "
         "lease lb-leader; 'all', to all nodes whose ingress works",
     )
-    ttl_s: int = Field(
+    ttl_s: TtlSeconds = Field(
         FAILOVER_TTL_S, description="TTL of new records, in seconds; 1: the provider's choice"
     )
     proxied: bool | None = Field(
@@ -191,6 +207,20 @@ class DnsSettings(Group):
         """Return the mark of our records; `domain` is the node's."""
         return OwnerMark(self.owner or f"constellation:{domain}"[:64], self.managed)
 
+    def policy(self) -> WriterPolicy:
+        """Return the numbers of the core."""
+        # Not above: an operator's command loads no core that it does not use.
+        from constellation.dns.plan import policy_of  # noqa: PLC0415
+        from constellation.dns.zone_writer import WriterPolicy  # noqa: PLC0415
+
+        return WriterPolicy(
+            plan=policy_of(self),
+            interval_s=self.interval_s,
+            departed_grace_s=self.departed_grace_s,
+            operations_max=CHANGES_MAX if self.provider == "cloudflare" else RFC2136_CHANGES_MAX,
+            is_dry_run=self.dry_run,
+        )
+
     @field_validator("managed")
     @classmethod
     def check_expression(cls, value: str) -> str:
@@ -209,18 +239,3 @@ class DnsSettings(Group):
             return tuple(str(ipaddress.ip_network(one)) for one in value)
         except ValueError as error:
             raise ValueError(f"{error}: write e.g. 203.0.113.0/24") from None
-
-    @model_validator(mode="after")
-    def check_owner(self) -> DnsSettings:
-        """Refuse marks that this node would write and then not find again."""
-        if self.owner:
-            check_managed(OwnerMark(self.owner, self.managed))
-        return self
-
-    @model_validator(mode="after")
-    def check_times_to_live(self) -> DnsSettings:
-        """Refuse a TTL that providers refuse."""
-        for ttl_s in (self.ttl_s, *(one.ttl_s for one in self.records)):
-            if ttl_s is not None and ttl_s != 1 and not TTL_S_MIN <= ttl_s <= TTL_S_MAX:
-                raise ValueError(f"ttl_s ({ttl_s}) must be {TTL_S_MIN} to {TTL_S_MAX}, or 1")
-        return self

@@ -33,6 +33,8 @@ S = TypeVar("S", bound=NodeSettings)
 
 PREFIX = "CONSTELLATION_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+# As Cloudflare's own tools name them.  The second and the third belong together.
+CLOUDFLARE_VARIABLES = ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CLOUDFLARE_EMAIL")
 FILE_CHARACTERS_MAX = 1 << 20
 _OTHERS = 0o007
 _OPEN_AT_ONCE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -117,6 +119,8 @@ def _load(
             continue
         _put(values, name, value)
     _set_defaults(values, environ)
+    if "dns" in model.model_fields:
+        _set_cloudflare_access(values, environ)
     return _validated(model, values, origins, names, problems)
 
 
@@ -288,6 +292,26 @@ def _set_defaults(values: dict[str, Any], environ: Mapping[str, str]) -> None:
     for name, default in defaults.items():
         if name not in values:
             values[name] = default()
+
+
+def _set_cloudflare_access(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Take Cloudflare's credentials from its own variables, where no setting gives any."""
+    dns = values.get("dns", {})
+    access = dns.get("cloudflare", {}) if isinstance(dns, dict) else None
+    if not isinstance(access, dict):
+        return  # refused later
+    token, key, email = (environ.get(name, "") for name in CLOUDFLARE_VARIABLES)
+    given = {name for name, value in access.items() if value not in (None, "")}
+    has_key = bool(given & {"api_key", "api_key_file"})
+    if given & {"api_token", "api_token_file"}:
+        return
+    if token and not has_key:
+        _put(values, "dns.cloudflare.api_token", token)
+    elif has_key or (key and email):
+        if not has_key:
+            _put(values, "dns.cloudflare.api_key", key)
+        if email and "api_email" not in given:
+            _put(values, "dns.cloudflare.api_email", email)
 
 
 def _host_name() -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from constellation.admin import reports
-from constellation.admin.lease_view import NO_LEASES, LeaseView
 from constellation.cluster_view import ClusterView
+from constellation.leases.view import NO_LEASES, LeaseView
 from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from messages.admin import (

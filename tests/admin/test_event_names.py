@@ -84,9 +84,9 @@ def reports_of_troubles() -> list[ChangeReported]:
     return [*begun, *ended]
 
 
-# tests/leases/test_leases_actor.py and tests/gossip/test_gossip_actor.py show that these are
-# reported by the actors.
-OF_ACTORS = frozenset({"lease_lost", "keys_changed"})
+# test_leases_actor.py, test_gossip_actor.py and test_dns_agents.py
+# show that these are reported by the actors.
+OF_ACTORS = frozenset({"lease_lost", "keys_changed", "dns_changed", "dns_drift"})
 # tests/simulation/test_copies.py shows that the Raft host reports this one.
 OF_THE_HOST = frozenset({"raft_fell_back"})
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from constellation.admin.lease_view import NO_LEASES, LeaseView
+from constellation.admin.lease_view import lease_rows
+from constellation.leases.view import NO_LEASES, LeaseView
 from messages.leases import Lease, LeaseFreed, LeasesChanged, LeaseTableState
 from messages.raft_reports import HeldLease
 from tests.admin.raft_builders import lease, three_nodes
@@ -73,7 +74,7 @@ def test_rows_list_lb_leader_in_any_case_and_the_state_of_each_holder() -> None:
     held: Lease = lease("backup", "gamma", ttl_s=30.0)
     view = LeaseView.of(LeaseTableState(index=9, leases=(held,)))
 
-    rows = {row.name: row for row in view.rows(three_nodes(gamma="suspect"))}
+    rows = {row.name: row for row in lease_rows(view, three_nodes(gamma="suspect"))}
 
     assert [*rows] == ["backup", "lb-leader"]
     assert (rows["backup"].holder, rows["backup"].holder_state) == ("gamma", "suspect")

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import RenderableType
 
-from constellation.admin.lease_view import LeaseView
 from constellation.admin.raft_tables import leases_text, raft_text
 from constellation.admin.route_tables import explain_text, rejected_text
 from constellation.admin.tables import nodes_text, render, services_text, status_text
 from constellation.cluster_view import ClusterView
+from constellation.leases.view import LeaseView
 from messages.leases import LeaseTableState
 from messages.listings import NodesReport, ServicesReport
 from messages.raft_member import RaftStatus

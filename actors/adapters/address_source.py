@@ -1,0 +1,56 @@
+"""Asks a source with which public address this host reaches it, over IPv4 or IPv6."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+from constellation.dns.public_address import ANSWER_BYTES_MAX, Family, SourceSaid, read_answer
+
+TIMEOUT_S = 5.0
+_SOCKET_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+def ask_source(url: str, family: Family, timeout_s: float = TIMEOUT_S) -> SourceSaid:
+    """Return what the source says.  It blocks; redirects and proxies are not followed."""
+    try:
+        status, body = _get(url, family, timeout_s)
+    except (OSError, http.client.HTTPException, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return SourceSaid(url, family, why_not=str(why)[:200], is_silent=True)
+    if status != http.client.OK:
+        return SourceSaid(url, family, why_not=f"it answers with status {status}")
+    return read_answer(url, family, body)
+
+
+def _get(url: str, family: Family, timeout_s: float) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    host, is_tls = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if is_tls else 80)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    connection.sock = _connected(host, port, family, timeout_s)
+    try:
+        if is_tls:
+            context = ssl.create_default_context()
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
+        path = parts.path or "/"
+        headers = {"User-Agent": "constellation", "Connection": "close"}
+        connection.request("GET", f"{path}?{parts.query}" if parts.query else path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read(ANSWER_BYTES_MAX + 1)
+    finally:
+        connection.close()
+
+
+def _connected(host: str, port: int, family: Family, timeout_s: float) -> socket.socket:
+    found = socket.getaddrinfo(host, port, _SOCKET_FAMILIES[family], socket.SOCK_STREAM)
+    made = socket.socket(found[0][0], socket.SOCK_STREAM)
+    try:
+        made.settimeout(timeout_s)
+        made.connect(found[0][4])
+    except OSError:
+        made.close()
+        raise
+    return made

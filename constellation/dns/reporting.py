@@ -1,0 +1,169 @@
+"""What the writer tells an operator: each zone, the latest changes, and what to act on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from constellation.dns.plan import CHANGES, Row
+from constellation.dns.writer import DnsWriter
+from constellation.dns.zone_writer import Problem, RoundDone, ZoneWriter
+from messages.dns import (
+    CHANGES_SHOWN_MAX,
+    ROWS_MAX,
+    DnsChangeRow,
+    DnsReport,
+    DnsRow,
+    DnsZoneReport,
+    ZoneState,
+)
+from messages.wellness import TEXT_CHARACTERS_MAX, TROUBLES_MAX, Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    at_s: float
+    zone: str
+    row: Row
+
+
+class Reporter:
+    """Remembers the latest changes.  `now_s` is monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._changes: deque[_Change] = deque(maxlen=CHANGES_SHOWN_MAX)
+
+    def done(self, done: RoundDone, now_s: float) -> tuple[Row, ...]:
+        """Note a round that has ended; return what it has changed."""
+        if not done.is_done:
+            return ()
+        rows = tuple(row for row in done.plan.rows() if row.action in CHANGES)
+        self._changes.extend(_Change(now_s, done.zone, row) for row in rows)
+        return rows
+
+    def report(
+        self,
+        writer: DnsWriter,
+        problems: Iterable[str],
+        *,
+        own_node: str,
+        leader: str,
+        mode: str,
+        now_s: float,
+    ) -> DnsReport:
+        """Return what the node that writes tells; `problems` are those of what is wanted."""
+        zones = writer.zones.values()
+        return DnsReport(
+            writer=own_node,
+            fencing_token=writer.token,
+            leader=leader,
+            mode=mode,
+            dry_run=writer.is_dry_run,
+            zones=tuple(_zone_report(zone, now_s) for zone in zones),
+            changes=tuple(_change_row(change, now_s) for change in reversed(self._changes)),
+            calls_left=writer.budget.left(now_s),
+            blocked_s=writer.budget.blocked_s(now_s),
+            degraded=tuple(_text(one) for one in troubles(writer, problems) if not one.is_note),
+            notes=tuple(_text(one) for one in troubles(writer, problems) if one.is_note),
+        )
+
+
+def troubles(writer: DnsWriter, problems: Iterable[str]) -> tuple[Trouble, ...]:
+    """Return what an operator should act on, and what is worth knowing; of the node that writes."""
+    if writer.token is None:
+        return ()
+    found = [_trouble(problem) for problem in problems]
+    for zone in writer.zones.values():
+        if zone.problem is not None:
+            found.append(_failing(zone.name, zone.problem))
+        elif zone.plan is not None:
+            found += [_trouble(problem) for problem in zone.plan.problems]
+            found += [_trouble(note, is_note=True) for note in zone.plan.warnings]
+    return tuple(found[:TROUBLES_MAX])
+
+
+def address_troubles(why: str) -> tuple[Trouble, ...]:
+    """Return what an operator should know if this node's public address is not known."""
+    if not why:
+        return ()
+    trouble = Trouble(
+        kind="dns",
+        what="the public address is not known",
+        why=why[:TEXT_CHARACTERS_MAX],
+        fix="no record can point here: set dns.addresses on this node, or see dns.address_sources",
+    )
+    return (trouble,)
+
+
+def _trouble(text: str, *, is_note: bool = False) -> Trouble:
+    return Trouble(kind="dns", what="a DNS record", why=text[:TEXT_CHARACTERS_MAX], is_note=is_note)
+
+
+def _text(trouble: Trouble) -> str:
+    return "; ".join(part for part in (f"{trouble.what}: {trouble.why}", trouble.fix) if part)
+
+
+def _failing(zone: str, problem: Problem) -> Trouble:
+    return Trouble(
+        kind="dns",
+        subject=zone,
+        what=f"writing DNS records of {zone}"[:256],
+        why=problem.why[:TEXT_CHARACTERS_MAX],
+        fix=problem.fix[:TEXT_CHARACTERS_MAX],
+    )
+
+
+def _zone_report(zone: ZoneWriter, now_s: float) -> DnsZoneReport:
+    rows = _rows(zone)
+    problem, at_s = zone.problem, zone.in_step_at_s
+    return DnsZoneReport(
+        zone=zone.name,
+        state=_state(zone),
+        in_step_ago_s=None if at_s is None else max(0.0, now_s - at_s),
+        problem=problem.why if problem else "",
+        fix=problem.fix if problem else "",
+        rows=tuple(_row(row) for row in rows[:ROWS_MAX]),
+        rows_unlisted=max(0, len(rows) - ROWS_MAX),
+    )
+
+
+def _rows(zone: ZoneWriter) -> list[Row]:
+    if zone.plan is None:
+        return []
+    return zone.plan.rows_after() if zone.is_applied else zone.plan.rows_now()
+
+
+def _state(zone: ZoneWriter) -> ZoneState:
+    if zone.is_fenced:
+        return "stopped"
+    if zone.problem is not None:
+        return "failing"
+    if zone.state == "resting":
+        return "in step" if zone.is_in_step else "not compared"
+    return "changing" if zone.state == "changing" else "comparing"
+
+
+def _row(row: Row) -> DnsRow:
+    return DnsRow(
+        action=row.action,
+        name=row.name,
+        type=row.type,
+        before=row.before,
+        after=row.after,
+        why=row.why,
+    )
+
+
+def _change_row(change: _Change, now_s: float) -> DnsChangeRow:
+    row = change.row
+    return DnsChangeRow(
+        ago_s=max(0.0, now_s - change.at_s),
+        zone=change.zone,
+        action=row.action,
+        name=row.name,
+        type=row.type,
+        before=row.before,
+        after=row.after,
+        why=row.why,
+    )
