@@ -22,6 +22,7 @@ from actors.daemon_thread import in_thread
 from actors.lease_holder import AsyncLeaseHolderShell, WriteAbandonedError
 from constellation.cluster_view import ClusterView
 from constellation.dns.budget import BudgetPolicy
+from constellation.dns.departed import is_settled
 from constellation.dns.desired import desired_records
 from constellation.dns.plan import Row
 from constellation.dns.public_address import FAMILIES, AddressFinder, AddressRules
@@ -95,6 +96,7 @@ class DnsActor(AsyncLeaseHolderShell):
         self._reporter = Reporter()
         self._metrics = DnsMetrics(self.registry)
         self._leases: LeaseView = NO_LEASES
+        self._known_at_s = math.inf  # since when the cluster is known
         self._wish_problems: tuple[str, ...] = ()
         self._process = DnsProcess(lambda: provider_start(settings))
         self._due = asyncio.Event()  # something may be due sooner than was thought
@@ -163,7 +165,15 @@ class DnsActor(AsyncLeaseHolderShell):
         """Tell the writer what is wanted now, if this node writes."""
         settings, now_s = node.settings(), self.now_s()
         leader = self._leases.holder(LB_LEADER)
-        wanted = desired_records(self.view, leader, settings.dns, settings.domain)
+        if self.view.known and math.isinf(self._known_at_s):
+            self._known_at_s = now_s
+        wanted = desired_records(
+            self.view,
+            leader,
+            settings.dns,
+            settings.domain,
+            is_settled=is_settled(self.view, now_s - self._known_at_s),
+        )
         self._wish_problems = wanted.problems
         self._writer.wants(wanted.zones, self.view, now_s)
         self._due.set()
@@ -247,6 +257,7 @@ class DnsActor(AsyncLeaseHolderShell):
                 self.perform(effect)
             case RoundDone():
                 self._metrics.planned(effect)
+                self._wish()  # time may have settled what is known of the cluster
                 for row in self._reporter.done(effect, self.now_s()):
                     self._say(effect, row)
 

@@ -43,13 +43,13 @@ rfc2136_failure   what follows from a name server's refusal or silence
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 running_agents    the agents that run on this host
 parts             which optional parts are missing on this host
-hook_program      runs a program of the operator, and ends it with all that it started
 cloudflare        zones at Cloudflare, by its SDK; imported only in a process of its own
 cloudflare_failure  what Cloudflare's errors mean
 dns_process       starts that process, and sends it one call at a time
 dns_worker        is that process
 dns_frames        the frames between the two
 dns_credentials   with what the provider of DNS is asked: from settings and files
+hook_program      runs a program of the operator, and ends it with all that it started
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor
 tcp_check         who accepts TCP connections, many at a time
