@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from constellation.errors import WireError
-from constellation.value import Value
 
 ADMIN_ID = "system"  # the process that listens for the node; Thespian calls it the admin
 NAME_PREFIX = "@"
@@ -18,7 +17,8 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
-class ActorRef(Value):
+@dataclass(frozen=True, slots=True)
+class ActorRef:
     """One actor: `host:port` of its node's actor system, and its id on that node.
 
     The id of an actor that shares a process is the one of the process, a dot, and a number.
