@@ -75,13 +75,12 @@ def content_of(rdata: dns.rdata.Rdata) -> str:
 def rdata_of(kind: str, content: str) -> dns.rdata.Rdata:
     """Return the content of a record of the type `kind` in the form of DNS.
 
-    A text in quotes is read as in a zone file; any other is the content of a TXT as it is.
+    The content of a TXT is its text, also where that has quotes of its own.
 
     Raises:
         RecordFormError: the content is none of this type.
     """
-    is_quoted = content[:1] == content[-1:] == '"' and len(content) > 1
-    if kind == "TXT" and not is_quoted:
+    if kind == "TXT":
         return _txt(_pieces(content.encode()))
     try:
         return dns.rdata.from_text(

@@ -146,6 +146,7 @@ def test_records_of_every_kind_are_listed_as_they_were_created(server: Bind) -> 
         create(WILDCARD, "CNAME", f"www.{APEX}", ttl_s=TTL_AUTOMATIC),
         create(LONG, "A", "203.0.113.9"),
         create(f"text.{APEX}", "TXT", 'é; "quoted" \\ ' + "x" * 600),
+        create(f"quotes.{APEX}", "TXT", '"in quotes of its own"'),
     )
 
     made = writer.change(creates=creates)
