@@ -29,6 +29,7 @@ from messages.dns_calls import TTL_AUTOMATIC, RecordType
 
 AUTOMATIC_TTL_S = 300
 MARK_TTL_S = 60
+TTL_S_MAX = 2**31 - 1  # RFC 2181 §8
 _MARKS = dns.name.from_text("_constellation", None)
 _HASH_DIGITS = 32
 _TEXT_BYTES_MAX = 255  # RFC 1035 §3.3: of one <character-string>
@@ -114,7 +115,8 @@ class Mark:
             return None
         kind, name, ttl, *comment = texts
         digits = ttl.removeprefix(_TTL.encode())
-        if len(digits) == len(ttl) or not digits.isdigit() or len(digits) > 10:
+        is_ttl = len(digits) < len(ttl) and digits.isdigit() and len(digits) <= 10
+        if not is_ttl or int(digits) > TTL_S_MAX:
             return None
         try:
             mark = cls(kind.decode(), name.decode(), int(digits), b"".join(comment).decode())
@@ -122,11 +124,6 @@ class Mark:
         except ValueError:  # no text, or no name
             return None
         return mark if is_name and mark.kind in get_args(RecordType) else None
-
-    def listed_ttl_s(self, ttl_s: int) -> int:
-        """Return the TTL of the record in the form of the calls; `ttl_s`: what the zone has."""
-        is_automatic = (self.ttl_s, ttl_s) == (TTL_AUTOMATIC, AUTOMATIC_TTL_S)
-        return TTL_AUTOMATIC if is_automatic else ttl_s
 
 
 def marks_of(zone: dns.name.Name) -> dns.name.Name:
