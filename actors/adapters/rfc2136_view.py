@@ -20,6 +20,7 @@ from actors.adapters.rfc2136_records import (
     text_of_name,
     ttl_in_zone,
 )
+from constellation.dns.mark import OwnerMark
 from constellation.dns.names import is_below
 from messages.dns_calls import DnsRecord
 
@@ -114,7 +115,9 @@ def view_of(zone: dns.zone.Zone, names: tuple[str, ...], mark: str) -> ZoneView:
         for (name, kind), held in sets.items()
         for rdata in held.rdatas
     }
-    return ZoneView(zone.origin, sets, marks, stale=frozenset(ours.keys() - present))
+    owner = OwnerMark(mark)  # another cluster's mark may begin like ours
+    stale = (place for place, one in ours.items() if owner.is_ours(one.comment))
+    return ZoneView(zone.origin, sets, marks, stale=frozenset(stale) - present)
 
 
 def _all_marks(

@@ -413,10 +413,13 @@ def test_mark_of_a_record_that_somebody_deleted_goes_with_the_next_change(server
     writer.change(creates=(create(gone, "A", "203.0.113.7"), create(back, "A", "203.0.113.7")))
     server.delete(gone, "A")
     server.delete(back, "A")
+    other = create(f"other.{APEX}", "A", "203.0.113.7")
+    writer.change(creates=(other.model_copy(update={"comment": f"{MARK}.example:1"}),))
+    server.delete(other.name, "A")
     assert writer.listed() == []
 
     writer.change(creates=(create(back, "A", "203.0.113.7", token=2),))
-    assert len(marks(server)) == 1
+    assert len(marks(server)) == 2, "one is another cluster's"
     writer.change(creates=(create(new, "A", "203.0.113.7"),))
 
     assert [(one.name, one.comment) for one in writer.listed()] == [
