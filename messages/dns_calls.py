@@ -24,7 +24,7 @@ CONTENT_CHARACTERS_MAX = 4096
 COMMENT_CHARACTERS_MAX = 100  # on Cloudflare's free plan
 CHANGES_MAX = 200  # of one request, on Cloudflare's free plan
 RFC2136_CHANGES_MAX = 50  # of one update, which has at most 64 KiB
-NAMES_MAX = 512
+NAMES_MAX = 4096
 DnsName = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 
 
