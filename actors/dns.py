@@ -142,16 +142,18 @@ class DnsActor(AsyncLeaseHolderShell):
             self._post_addresses()
 
     def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
-        self._wish()
+        if math.isinf(self._known_at_s) and view.known:
+            self._known_at_s = self.now_s()
+        self._wish_anew()
 
     def on_message(self, message: Message, reply: Reply) -> None:
         match message:
             case LeaseTableState():
                 self._leases = self._leases.with_table(message)
-                self._wish()
+                self._wish_anew()
             case LeasesChanged():
                 self._leases = self._leases.with_changes(message)
-                self._wish()
+                self._wish_anew()
             case RaftLeading(leader=leader):
                 self._leases = self._leases.with_leader(leader)
             case DnsRequest(demand=demand):
@@ -163,12 +165,14 @@ class DnsActor(AsyncLeaseHolderShell):
             case _:
                 super().on_message(message, reply)
 
-    def _wish(self) -> None:
+    def _wish_anew(self) -> None:
         """Tell the writer what is wanted now, if this node writes."""
+        if self._writer.token is not None:
+            self._wish()
+
+    def _wish(self) -> None:
         settings, now_s = node.settings(), self.now_s()
         leader = self._leases.holder(LB_LEADER)
-        if self.view.known and math.isinf(self._known_at_s):
-            self._known_at_s = now_s
         wanted = desired_records(
             self.view,
             leader,
@@ -259,7 +263,7 @@ class DnsActor(AsyncLeaseHolderShell):
                 self.perform(effect)
             case RoundDone():
                 self._metrics.planned(effect)
-                self._wish()  # time may have settled what is known of the cluster
+                self._wish_anew()  # time may have settled what is known of the cluster
                 for row in self._reporter.done(effect, self.now_s()):
                     self._say(effect, row)
 
@@ -300,18 +304,19 @@ class DnsActor(AsyncLeaseHolderShell):
         self.send_to_soon(writer, self.name, DnsAsked(number=number, demand=demand))
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                return await answer
+                report = await answer
         except TimeoutError:
             return silent(writer)
         finally:
             del self._asked[number]
+        return report if report.writer else NOBODY_WRITES  # it writes no more
 
     async def _tell(self, number: int, demand: DnsDemand, reply: Reply) -> None:
         reply(DnsTold(number=number, report=await self._own_report(demand)))
 
     def _told(self, number: int, report: DnsReport) -> None:
         writer, answer = self._asked.get(number, ("", None))
-        if answer is not None and writer == report.writer and not answer.done():
+        if answer is not None and report.writer in (writer, "") and not answer.done():
             answer.set_result(report)
 
     async def _own_report(self, demand: DnsDemand) -> DnsReport:

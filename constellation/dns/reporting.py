@@ -55,7 +55,7 @@ class Reporter:
         """Return what the node that writes tells; `problems` are those of what is wanted."""
         zones = writer.zones.values()
         return DnsReport(
-            writer=own_node,
+            writer="" if writer.token is None else own_node,
             fencing_token=writer.token,
             leader=leader,
             mode=mode,
