@@ -45,6 +45,22 @@ def test_request_is_relayed_to_the_actor_that_answers_it(request_: OperatorReque
     assert admin.metric("constellation_admin_requests_total", kind=kind) == 1
 
 
+def test_record_that_answers_for_a_host_name_is_added_to_the_question() -> None:
+    dns = {"zones": [{"name": "home.example"}], "cloudflare": {"api_token": "t"}}
+    admin = Admin(neighbours=("gossip", "http"), domain="home.example", dns=dns)
+    admin.know_three_nodes()
+
+    admin.ask(ExplainRequest(subject="web.home.example"), sender=OPERATOR)
+    admin.pass_time(1.0)
+
+    (relayed,) = [one for one in admin.harness.sent_to("http") if isinstance(one, Relayed)]
+    request = decode(relayed.request)
+    assert isinstance(request, ExplainRequest)
+    assert request.dns is not None
+    assert request.dns.record == "*.home.example"
+    assert "no node holds the lease lb-leader" in request.dns.problems[0]
+
+
 def test_request_to_an_actor_that_is_not_running_is_refused() -> None:
     admin = Admin()
     admin.know_three_nodes()

@@ -18,6 +18,7 @@ from constellation.leases.view import LeaseView
 from messages.leases import LeaseTableState
 from messages.listings import NodesReport, ServicesReport
 from messages.raft_member import RaftStatus
+from messages.routes import DnsLead
 from tests.admin.builders import (
     AGES_S,
     actor,
@@ -83,6 +84,17 @@ TABLES = {
     "leases_old": leases_text(leases_report(three_nodes(), "alpha", OLD)),
     "explain": explain_text(
         explained(rejected=(LEFT_OUT,), degraded=("1 label or instance of web was left out",))
+    ),
+    "explain_dns": explain_text(
+        explained(
+            dns=DnsLead(
+                record="*.example.org",
+                zone="example.org",
+                contents=("A 203.0.113.1", "AAAA 2001:db8::1"),
+                nodes=("alpha",),
+                why="alpha holds the lease lb-leader",
+            )
+        )
     ),
     "explain_nothing": explain_text(
         explained(
