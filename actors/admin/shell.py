@@ -25,7 +25,7 @@ def _not_running(actor: str) -> RequestRefused:
     if off is not None:
         return RequestRefused(
             what=f"{actor} is not used on this node",
-            why=f"no setting turns on what {off.purpose}",
+            why=f"its actor {actor}, which {off.purpose}, is turned off",
             fix=f"set {off.turned_on_by} and restart the agent, or ask a node that has it",
         )
     return RequestRefused(

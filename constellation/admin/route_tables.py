@@ -65,7 +65,8 @@ def _dns(lead: DnsLead) -> Text:
     text = Text.assemble("DNS: ", (plain(lead.record), "bold"))
     if not lead.contents:
         return text.append(" stays as it is", style="yellow")
-    text.append(f" -> {', '.join(map(plain, lead.contents))}")
+    leads = " should be " if lead.problems else " -> "
+    text.append(f"{leads}{', '.join(map(plain, lead.contents))}")
     if lead.nodes:
         text.append(f" on {', '.join(map(plain, lead.nodes))}")
     return text.append(f"  ({plain(lead.why)})", style="dim")

@@ -21,6 +21,7 @@ from messages.dns import (
 from messages.wellness import TEXT_CHARACTERS_MAX, TROUBLES_MAX, Trouble
 
 WHAT_CHARACTERS_MAX = 256  # of a trouble
+_DRY = Trouble(kind="dns", what="DNS", why="dns.dry_run is set: no record is changed", is_note=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Reporter:
     ) -> DnsReport:
         """Return what the node that writes tells; `problems` are those of what is wanted."""
         zones = writer.zones.values()
+        found = troubles(writer, problems)
+        told = {one for zone in zones if zone.plan is not None for one in _others(zone.plan)}
         return DnsReport(
             writer=own_node,
             fencing_token=writer.token,
@@ -66,8 +69,9 @@ class Reporter:
             changes=tuple(_change_row(change, now_s) for change in reversed(self._changes)),
             calls_left=writer.budget.left(now_s),
             blocked_s=writer.budget.blocked_s(now_s),
-            degraded=tuple(_text(one) for one in troubles(writer, problems) if not one.is_note),
-            notes=tuple(_text(one) for one in troubles(writer, problems) if one.is_note),
+            degraded=tuple(_text(one) for one in found if not one.is_note),
+            # What stands beside our records has a row, and `dry_run` says the other.
+            notes=tuple(_text(one) for one in found if one.is_note and one not in told | {_DRY}),
         )
 
 
@@ -76,6 +80,8 @@ def troubles(writer: DnsWriter, problems: Iterable[str]) -> tuple[Trouble, ...]:
     if writer.token is None:
         return ()
     found = [_trouble(problem) for problem in problems]
+    if writer.is_dry_run:
+        found.append(_DRY)
     for zone in writer.zones.values():
         if zone.problem is not None:
             found.append(_failing(zone.name, zone.problem))
@@ -161,6 +167,8 @@ def _state(zone: ZoneWriter) -> ZoneState:
     if zone.problem is not None:
         return "failing"
     if zone.state == "resting":
+        if zone.plan is not None and not zone.is_applied:
+            return "differs"
         return "in step" if zone.is_in_step else "not compared"
     return "changing" if zone.state == "changing" else "comparing"
 
