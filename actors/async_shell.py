@@ -34,6 +34,7 @@ log = get_logger(__name__)
 Reply = Callable[[Message], None]
 
 STOP_TIMEOUT_S = 2.0
+HOSTED_STOP_TIMEOUT_S = 0.8  # less than the supervisor waits for all at the end of a node
 
 
 class AsyncShell(ShellActor):
@@ -155,13 +156,14 @@ class AsyncShell(ShellActor):
             self.loop.call_soon_threadsafe(self.on_cluster_changed_async, self.view, change)
 
     def on_stop(self) -> None:
-        self._stopping = True
+        is_told, self._stopping = self._stopping, True
         if self.loop is None or self._thread is None:
             return
-        if self._main is not None:
+        if self._main is not None and not is_told:
             self.loop.call_soon_threadsafe(self._main.cancel)
-        self._thread.join(STOP_TIMEOUT_S)
-        self._drain()
+        timeout_s = STOP_TIMEOUT_S if self._myRef.host is None else HOSTED_STOP_TIMEOUT_S
+        if self._myRef.has_waited_for(self._thread, timeout_s):  # else this is called again
+            self._drain()
 
     def on_abandoned(self) -> None:
         self._stopping = True
@@ -222,6 +224,7 @@ class AsyncShell(ShellActor):
             self._has_ended = True
             self._ready.set()  # the actor may still wait for the start
             self._let_go_of_wake()
+            self._myRef.thread_ended()
 
     def _run_until_stopped(self) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -12,6 +12,8 @@ import random
 from datetime import UTC, datetime
 from functools import partial
 
+from thespian.actors import ActorAddress
+
 from actors import node
 from actors.adapters.address_source import ask_source
 from actors.adapters.dns_credentials import provider_start
@@ -22,6 +24,7 @@ from actors.daemon_thread import in_thread
 from actors.lease_holder import AsyncLeaseHolderShell, WriteAbandonedError
 from constellation.cluster_view import ClusterView
 from constellation.dns.budget import BudgetPolicy
+from constellation.dns.departed import is_settled
 from constellation.dns.desired import desired_records
 from constellation.dns.plan import Row
 from constellation.dns.public_address import FAMILIES, AddressFinder, AddressRules
@@ -48,7 +51,7 @@ from messages.gossip import ClusterChanged
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.operator import RequestRefused
 from messages.raft_member import LeasesSubscribe, RaftLeading
-from messages.wellness import Trouble, TroublesReported
+from messages.wellness import TROUBLES_MAX, Trouble, TroublesReported
 
 log = get_logger(__name__)
 
@@ -95,6 +98,7 @@ class DnsActor(AsyncLeaseHolderShell):
         self._reporter = Reporter()
         self._metrics = DnsMetrics(self.registry)
         self._leases: LeaseView = NO_LEASES
+        self._known_at_s = math.inf  # since when the cluster is known
         self._wish_problems: tuple[str, ...] = ()
         self._process = DnsProcess(lambda: provider_start(settings))
         self._due = asyncio.Event()  # something may be due sooner than was thought
@@ -123,8 +127,10 @@ class DnsActor(AsyncLeaseHolderShell):
     async def on_lease_lost(self, name: str, fencing_token: int, why: str) -> None:
         """Stop, after a change that is under way: it has a permit, and a time limit."""
         self._writer.ended()
-        await self._at_rest.wait()
-        await self._process.close()
+        try:
+            await self._at_rest.wait()
+        finally:  # also if another node may write by now
+            await self._process.close()
         self._report()
 
     # What the records follow from.
@@ -138,16 +144,21 @@ class DnsActor(AsyncLeaseHolderShell):
             self._post_addresses()
 
     def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
-        self._wish()
+        if change.snapshot or change.members or change.nodes or change.removed:
+            self._wish_if_writing()
+
+    def receiveMsg_DnsTold(self, message: DnsTold, sender: ActorAddress) -> None:
+        if self.is_at(message.report.writer, sender):  # else it speaks for another node
+            self.receiveUnrecognizedMessage(message, sender)
 
     def on_message(self, message: Message, reply: Reply) -> None:
         match message:
             case LeaseTableState():
                 self._leases = self._leases.with_table(message)
-                self._wish()
+                self._wish_if_writing()
             case LeasesChanged():
                 self._leases = self._leases.with_changes(message)
-                self._wish()
+                self._wish_if_writing()
             case RaftLeading(leader=leader):
                 self._leases = self._leases.with_leader(leader)
             case DnsRequest(demand=demand):
@@ -159,11 +170,23 @@ class DnsActor(AsyncLeaseHolderShell):
             case _:
                 super().on_message(message, reply)
 
+    def _wish_if_writing(self) -> None:
+        if self._writer.token is not None:
+            self._wish()
+
     def _wish(self) -> None:
-        """Tell the writer what is wanted now, if this node writes."""
+        """Tell the writer what is wanted now."""
         settings, now_s = node.settings(), self.now_s()
         leader = self._leases.holder(LB_LEADER)
-        wanted = desired_records(self.view, leader, settings.dns, settings.domain)
+        if self.view.known and math.isinf(self._known_at_s):
+            self._known_at_s = now_s
+        wanted = desired_records(
+            self.view,
+            leader,
+            settings.dns,
+            settings.domain,
+            is_settled=is_settled(self.view, now_s - self._known_at_s),
+        )
         self._wish_problems = wanted.problems
         self._writer.wants(wanted.zones, self.view, now_s)
         self._due.set()
@@ -247,6 +270,7 @@ class DnsActor(AsyncLeaseHolderShell):
                 self.perform(effect)
             case RoundDone():
                 self._metrics.planned(effect)
+                self._wish_if_writing()  # time may have settled what is known of the cluster
                 for row in self._reporter.done(effect, self.now_s()):
                     self._say(effect, row)
 
@@ -287,11 +311,12 @@ class DnsActor(AsyncLeaseHolderShell):
         self.send_to_soon(writer, self.name, DnsAsked(number=number, demand=demand))
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                return await answer
+                report = await answer
         except TimeoutError:
             return silent(writer)
         finally:
             del self._asked[number]
+        return NOBODY_WRITES if report.fencing_token is None else report
 
     async def _tell(self, number: int, demand: DnsDemand, reply: Reply) -> None:
         reply(DnsTold(number=number, report=await self._own_report(demand)))
@@ -334,8 +359,8 @@ class DnsActor(AsyncLeaseHolderShell):
             *address_troubles(self._finder.problem),
             *troubles(self._writer, self._wish_problems),
         )
-        if found != self._troubles:
-            self._troubles = found
+        if found[:TROUBLES_MAX] != self._troubles:
+            self._troubles = found[:TROUBLES_MAX]
             self._post_troubles()
 
     def _post_troubles(self) -> None:

@@ -45,14 +45,19 @@ class HostActor(ShellActor):
         except InvalidActorSpecification as error:
             self.fail(message.actor_class, error)
 
-    def on_seats_changed(self) -> None:
-        """Show in the title of the process which named actors live here, and answer for them."""
+    def on_seat_changed(self, actor: ShellActor) -> None:
+        if actor.is_addressable:
+            self._show_names()
+        if actor.myAddress.addressDetails.actor_id not in self._myRef.hosted:
+            self._answered(actor.myAddress)  # it will not
+
+    def _show_names(self) -> None:
+        """Show in the title of the process which named actors live here."""
         hosted = (one for one in self._hosted() if one.is_addressable)
         started = (one for one in hosted if one.supervisor is not None)
         named = " ".join(sorted(one.name for one in started))
         title = f"constellation: {node.settings().node_name} {self.name}"
         setproctitle(f"{title} ({named})" if named else title)
-        self._answer_when_all_have()
 
     def receiveMsg_ActorPing(self, message: ActorPing, sender: ActorAddress) -> None:
         self._asker = sender
@@ -64,14 +69,14 @@ class HostActor(ShellActor):
         self._answer_when_all_have()
 
     def receiveMsg_ActorPong(self, message: ActorPong, sender: ActorAddress) -> None:
-        self._silent.discard(self.address_text(sender))
+        self._answered(sender)
+
+    def _answered(self, actor: ActorAddress) -> None:
+        self._silent.discard(self.address_text(actor))
         self._answer_when_all_have()
 
     def _answer_when_all_have(self) -> None:
-        if self._asker is None:
-            return  # as whenever one of hundreds ends while nobody asks
-        here = {self.address_text(one.myAddress) for one in self._hosted()}
-        if not self._silent & here:
+        if self._asker is not None and not self._silent:
             self.send(self._asker, ActorPong(name=self.name, seq_no=0))
             self._asker = None
 

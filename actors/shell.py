@@ -146,10 +146,13 @@ class ShellActor(ActorTypeDispatcher):
         return {}
 
     def on_stop(self) -> None:
-        """Release what the process's end would not release."""
+        """Release what the process's end would not release.
 
-    def on_seats_changed(self) -> None:
-        """In the main actor of a host: an actor has come or gone."""
+        Called again after `_myRef.has_waited_for` has said no.
+        """
+
+    def on_seat_changed(self, actor: ShellActor) -> None:
+        """In the main actor of a host: `actor` has started or ended.  Hundreds may at once."""
 
     def on_abandoned(self) -> None:
         """In a host: this actor has failed.  Let go of threads and files; touch nothing else."""
@@ -327,7 +330,7 @@ class ShellActor(ActorTypeDispatcher):
         if self._myRef.host is None:
             setproctitle(f"constellation: {settings.node_name} {self.name}")
         else:
-            self._myRef.host.on_seats_changed()
+            self._myRef.host.on_seat_changed(self)
         if self.is_addressable:
             self._myRef.claim_name(self.name)
         self.counters  # noqa: B018 - of this process, from its start

@@ -9,6 +9,7 @@ from typing import Literal
 
 from actors import node
 from actors.adapters.cluster_key import load_cluster_key
+from actors.adapters.environment import remove_variables
 from actors.adapters.node_directory import NodeDirectories
 from actors.adapters.node_identity import load_identity
 from actors.adapters.parts import find_missing
@@ -32,7 +33,8 @@ def start_agent(settings: Settings) -> int:
         ConfigError: a setting is wrong.
     """
     os.umask(0o077)
-    _empty_environment()
+    # No program that the agent runs, and nobody who looks at its processes, may find secrets there.
+    remove_variables(_is_in_settings)
     _limit_resources()
     configure_logging(form=_form(settings.log), level=settings.log.level, node=settings.node_name)
     refuse_files(settings)
@@ -55,11 +57,8 @@ def start_agent(settings: Settings) -> int:
         directories.unlock()
 
 
-def _empty_environment() -> None:
-    """Remove what is in the settings now: no program that the agent runs may read secrets there."""
-    for name in [*os.environ]:
-        if name.startswith(PREFIX) or name in CLOUDFLARE_VARIABLES:
-            del os.environ[name]
+def _is_in_settings(variable: str) -> bool:
+    return variable.startswith(PREFIX) or variable in CLOUDFLARE_VARIABLES
 
 
 def _say_waiting(why: str, fix: str) -> None:

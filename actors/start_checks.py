@@ -7,7 +7,6 @@ has created only directories and their lock, which it removes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from actors.adapters.cluster_key import check_cluster_key
 from actors.adapters.dns_credentials import check_dns_credentials
@@ -25,10 +24,10 @@ from actors.adapters.tailnet_address import with_tailnet_address_here
 from actors.transport.process import running_processes
 from constellation.errors import AdapterError, ConfigError, ConstellationError
 from constellation.settings.agent import Settings
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class StartCheck:
+class StartCheck(Value):
     """Why the agent would not start, each reason once; empty: it would.
 
     `holder` is the process of an agent that runs already with this data directory.

@@ -2,6 +2,7 @@
 
 errors         every error that is raised on purpose
 effects        what a core may ask its shell to do
+value          the base of small immutable things
 wire           messages as bytes
 near_names     which known name was meant by one that is spelled almost like it
 log            structured logging: the loggers of all modules

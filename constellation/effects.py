@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import field
+
+from constellation.value import Value
 from messages.base import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Value):
     """Deliver `message` to the local actor named `to`.  May be lost: cores must not mind."""
 
     to: str
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Value):
     """One structured log event and its counter: `Note("member_suspected", {"node": "alpha"})`.
 
     The shell logs it at `level` and increments `constellation_<feature>_events_total{event=}`.

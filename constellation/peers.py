@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView
+from constellation.value import Value
 from messages.gossip import ClusterChanged, NodeState
 
 
-@dataclass(frozen=True, slots=True)
-class Peers:
+class Peers(Value):
     """All living nodes but this one."""
 
     addresses: Mapping[str, tuple[str, int]]  # host and port of each node's actor system

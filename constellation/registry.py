@@ -122,6 +122,14 @@ ACTORS: tuple[ActorSpec, ...] = (
         turned_on_by="static_services",
     ),
     ActorSpec(
+        name="lease_hooks",
+        purpose="runs programs when leases are acquired and lost",
+        actor="actors.lease_hooks:LeaseHooksActor",
+        host=LIGHT,
+        is_enabled=lambda settings: bool(settings.leases.hooks),
+        turned_on_by="leases.hooks",
+    ),
+    ActorSpec(
         name="docker",
         purpose="watches the containers of this host",
         actor="actors.docker:DockerActor",

@@ -3,6 +3,9 @@
 A message can be decoded only where its class is registered.  An agent registers all of them before
 its processes are forked; an operator's command imports the few that it exchanges.
 
+Modules with models, here and of the settings, do without `from __future__ import annotations`: it
+makes a text of each annotation, which pydantic would compile again at every start.
+
 base          Message: frozen, strict, uniquely named; REGISTRY
 lifecycle     an actor's start, directory, pings and stop; the supervisor's status
 gossip        publishing this node's records, following the cluster's

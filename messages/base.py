@@ -1,12 +1,10 @@
 """The root of every message: immutable, strict, and named on the wire by its class name."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-REGISTRY: dict[str, type[Message]] = {}
+REGISTRY: dict[str, type["Message"]] = {}
 
 
 class Message(BaseModel):

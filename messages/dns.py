@@ -3,8 +3,6 @@
 The fields of the report are also what `constellation dns --json` prints.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -11,8 +11,6 @@ The first message to that process has the credentials.  It never leaves the node
 it to another one.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

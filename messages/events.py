@@ -4,8 +4,6 @@
 docs/events.md says what each name means.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Messages of gossip: publish this node's records, and follow those of the cluster."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

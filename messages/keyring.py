@@ -3,8 +3,6 @@
 Keys are sent only sealed with the cluster key; people refer to a key by its id.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

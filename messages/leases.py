@@ -4,8 +4,6 @@ Times are readings of CLOCK_BOOTTIME on the node: it goes on while the machine i
 processes of a node read the same value.
 """
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from messages.base import Message
@@ -13,6 +11,10 @@ from messages.base import Message
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
 TTL_S_MIN, TTL_S_MAX = 0.5, 3600.0
 UNABLE_MAX = 256
+# Added to the number of a `LeaseAcquire` or `LeaseRenew` that is proposed as the leader of a term,
+# and dropped in any other.  It is no field of its own, which members of an earlier version would
+# refuse: to them it is a number like any other.
+AS_LEADER = 1 << 52
 
 
 class LeaseAcquire(Message):
@@ -23,7 +25,9 @@ class LeaseAcquire(Message):
     session: str = Field(max_length=32, description="one life of the holder's lease manager")
     ttl_s: float = Field(ge=TTL_S_MIN, le=TTL_S_MAX)
     number: int = Field(
-        ge=1, description="number of the session's command, to look up when it was sent"
+        ge=1,
+        description="number of the session's command, to look up when it was sent; from AS_LEADER "
+        "on the lease lasts only as long as a proof of leadership renews it",
     )
 
 

@@ -1,7 +1,5 @@
 """Messages of one actor's life: being started, finding its neighbours, being watched."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

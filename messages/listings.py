@@ -3,8 +3,6 @@
 The fields of the reports are also what `constellation ... --json` prints.
 """
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from messages.base import Message

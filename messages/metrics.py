@@ -1,7 +1,5 @@
 """What each actor process measures, on the way to the page that Prometheus scrapes."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -7,8 +7,6 @@ actor.  The admin actor relays it there, and the actor's handler answers the sen
         answered_by = "http"
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Messages of the Raft protocol, and what the log holds."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

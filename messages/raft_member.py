@@ -1,7 +1,5 @@
 """Messages between a Raft member and its node, and between members outside the protocol."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

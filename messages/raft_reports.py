@@ -3,8 +3,6 @@
 The fields of the reports are also what `constellation ... --json` prints.  Orders are `RaftOrder`.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

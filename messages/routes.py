@@ -3,8 +3,6 @@
 The fields of the reports are also what `constellation explain --json` and `rejected --json` print.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Messages of Tailscale discovery."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from messages.base import Message

@@ -1,7 +1,5 @@
 """Messages of the WARP egress: whether a node's gateway reaches the outside."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

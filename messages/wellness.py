@@ -9,8 +9,6 @@ A whole part of the host that is absent or lost is a `PartReported`: other nodes
 capability, and it is 'lost', not 'absent', where it is expected.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field
@@ -30,6 +28,7 @@ TroubleKind = Literal[
     "record",  # records of a node are refused
     "key",  # packets that no key of this node decrypts
     "ingress",  # this node's Traefik does not poll, or does not answer
+    "hook",  # a program that runs when a lease moves has failed
     "address",  # an address that is not reached, or not this host's
     "dns",  # records that are not kept as they should be
     "container",  # a watched container that cannot be inspected, or has no address

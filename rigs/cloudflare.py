@@ -140,6 +140,12 @@ class Cloudflare:
         with self._guard:
             return [*self._calls]
 
+    @property
+    def zone_ids(self) -> list[str]:
+        """The ids of all zones, in the order in which they were added."""
+        with self._guard:
+            return [*self._zones]
+
     def calls_of(self, *kinds: What) -> list[Call]:
         """Return the requests of these kinds."""
         return [call for call in self.calls if call.what in kinds]

@@ -47,6 +47,7 @@ EXAMPLES = {
 # Elements of lists of groups.
 ELEMENTS = {
     "static_services": '{ name = "web", address = "100.64.0.1:8000", check = "http" }',
+    "leases.hooks": '{ lease = "lb-leader", program = "/usr/local/bin/move-ip" }',
     "dns.zones": '{ name = "home.example" }',
     "dns.records": '{ name = "www.home.example", type = "CNAME", content = "home.example" }',
 }

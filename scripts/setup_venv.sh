@@ -1,8 +1,13 @@
 #!/bin/sh
 # setup_venv.sh [run]: create .venv with the project and its locked dependencies; do nothing if it is
 # up to date.  With `run`, only what the agent and the demo need, without the tools of developers.
+# Also compile the project, as pip does where it installs it: an agent starts in two thirds of the time.
 set -eu
 cd "$(dirname "$0")/.."
+
+compile() {
+    .venv/bin/python -m compileall -q messages constellation actors
+}
 
 state="$(cat pyproject.toml setup.cfg requirements.lock scripts/setup_venv.sh | cksum | tr ' ' '-')"
 if [ "${1:-}" = run ]; then
@@ -11,6 +16,7 @@ else
     stamp=".venv/installed-$state" packages='.[dev]'
 fi
 if [ -e "$stamp" ] || [ -e ".venv/installed-$state" ]; then
+    compile
     exit 0
 fi
 
@@ -37,4 +43,5 @@ pip="env PIP_CONSTRAINT=requirements.lock .venv/bin/python -m pip install --prog
 $pip --editable "$packages" ||
     complain "the packages cannot be installed: fix the cause that pip printed above, then run make again"
 rm -f .venv/installed-*  # of other states; tools of developers stay installed
+compile
 : >"$stamp"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -74,6 +75,13 @@ class _Runtime:
 
     def create_neighbour(self, actor_class: type) -> ActorAddress:
         return self.createActor(actor_class)
+
+    def has_waited_for(self, thread: threading.Thread, timeout_s: float) -> bool:
+        thread.join(timeout_s)
+        return True
+
+    def thread_ended(self) -> None:
+        """Nothing waits for it."""
 
     def fail(self) -> NoReturn:
         raise EndedError

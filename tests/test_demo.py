@@ -118,6 +118,15 @@ def test_demo_installs_run_time_packages_only_and_setup_the_others(checkout: Pat
     assert set_up("run") == []  # it is contained in what developers have
 
 
+def test_every_setup_compiles_what_has_changed_since(checkout: Path) -> None:
+    for _ in range(2):
+        (checkout / "calls").write_text("")
+        subprocess.run([checkout / "scripts/setup_venv.sh", "run"], check=True)
+
+        last = (checkout / "calls").read_text().splitlines()[-1]
+        assert last == "-m compileall -q messages constellation actors"
+
+
 @pytest.mark.case("O7")
 @pytest.mark.slow
 def test_step_that_takes_long_shows_its_latest_line(tmp_path: Path) -> None:

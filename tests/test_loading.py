@@ -28,6 +28,7 @@ NEVER = {
     "unittest",
 }
 NEVER |= {"urllib3"}
+OF_SETTINGS = {"msgspec", "pydantic"}  # first of use to the settings
 # What the actors decide with.  All are loaded before the first fork, after the checks of the start.
 CORES = {
     "constellation.gossip.gossip_node",
@@ -56,7 +57,7 @@ def packages(modules: set[str]) -> set[str]:
 def test_flags_are_read_before_anything_is_loaded() -> None:
     modules = loaded_by("import constellation.start")
 
-    assert packages(modules) & {*NEVER, "pydantic", "thespian", "structlog", "actors"} == set()
+    assert packages(modules) & {*NEVER, *OF_SETTINGS, "thespian", "structlog", "actors"} == set()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import types
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel
 
 import messages
-from constellation.registry import ACTORS
+from constellation.registry import ACTORS, settings_model
 from messages.base import REGISTRY, Message
 
 ROOT = Path(__file__).parent.parent
@@ -220,6 +222,28 @@ def test_every_message_is_immutable_to_the_last_field() -> None:
     )
 
 
+def test_annotations_of_models_are_not_texts() -> None:
+    # With `from __future__ import annotations` pydantic compiles each of them at every start.
+    settings_model()
+    kinds = {*all_messages(), *subclasses(BaseModel)}
+    no_offenders(
+        sorted(
+            f"{kind.__module__}.{kind.__name__}.{name}"
+            for kind in kinds
+            if kind.__module__.startswith(tuple(f"{one}." for one in SHIPPED_PACKAGES))
+            for name, annotation in inspect.get_annotations(kind).items()
+            if isinstance(annotation, str)
+        ),
+        "remove `from __future__ import annotations` from modules that define models",
+    )
+
+
+def subclasses(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from subclasses(one)
+
+
 def mutable_part(annotation: Any) -> Any:
     """Return the part of a type that can be changed after creation; None if there is none."""
     origin = typing.get_origin(annotation)
@@ -229,8 +253,10 @@ def mutable_part(annotation: Any) -> Any:
         return None  # It is checked itself.
     if origin is typing.Annotated:
         return mutable_part(typing.get_args(annotation)[0])
-    if origin in {tuple, frozenset, typing.Union, types.UnionType}:
-        parts = (mutable_part(part) for part in typing.get_args(annotation))
+    is_named_tuple = hasattr(annotation, "_fields")
+    if is_named_tuple or origin in {tuple, frozenset, typing.Union, types.UnionType}:
+        named = typing.get_type_hints(annotation).values() if is_named_tuple else ()
+        parts = (mutable_part(part) for part in (*named, *typing.get_args(annotation)))
         return next((part for part in parts if part is not None), None)
     return annotation
 

@@ -42,6 +42,7 @@ rfc2136_records   records in the forms of DNS, and the owner marks beside them
 rfc2136_failure   what follows from a name server's refusal or silence
 tailnet_address   this machine's address in the tailnet, and the seeds in it
 running_agents    the agents that run on this host
+environment       removes secrets from the environment, and from what /proc shows of it
 parts             which optional parts are missing on this host
 cloudflare        zones at Cloudflare, by its SDK; imported only in a process of its own
 cloudflare_failure  what Cloudflare's errors mean
@@ -49,6 +50,7 @@ dns_process       starts that process, and sends it one call at a time
 dns_worker        is that process
 dns_frames        the frames between the two
 dns_credentials   with what the provider of DNS is asked: from settings and files
+hook_program      runs a program of the operator, and ends it with all that it started
 systemd           notifications to systemd
 run_queue         how long a process has waited for the processor
 tcp_check         who accepts TCP connections, many at a time

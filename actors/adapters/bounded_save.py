@@ -8,8 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from constellation.errors import AdapterError
 
@@ -62,14 +63,24 @@ class BoundedSave:
             AdapterError: it failed, or did not end in time.  Then it may still have its effect;
                 save again what should be on the disk until that works.
         """
+        return self.begin(call)()
+
+    def begin(self, call: Callable[[], Result]) -> Callable[[], Result]:
+        """Begin a call.  What is returned waits for it as `run` does: call that once.
+
+        Raises:
+            AdapterError: an earlier call is still under way, so this one was not begun.
+        """
         if self.hangs:
             raise self._unanswered()
-        attempt = self._begin(call)
+        return partial(self._wait, self._begin(call))
+
+    def _wait(self, attempt: _Attempt) -> Any:
         if not attempt.running.acquire(timeout=self.patience_s):
             raise self._unanswered()
         if attempt.error is not None:
             raise attempt.error
-        return cast("Result", attempt.result)
+        return attempt.result
 
     def afterwards(self, call: Callable[[], object]) -> None:
         """Make a call once the one that hangs has ended, without waiting; now if none hangs."""

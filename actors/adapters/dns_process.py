@@ -90,12 +90,20 @@ class _Child:
         else:
             self._socket.close()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, by itself or killed by somebody."""
+        return self._popen.poll() is not None
+
     async def ended(self) -> int | None:
         """Return its exit code, after it was killed or has ended; None: it does not end."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_TIMEOUT_S):
-                while self._popen.poll() is None:
+                while not self.has_ended:
                     await asyncio.sleep(_END_LOOK_S)
+                if self._writer is not None:
+                    with contextlib.suppress(ConnectionError):
+                        await self._writer.wait_closed()
         return self._popen.returncode
 
 
@@ -112,12 +120,14 @@ class DnsProcess:
         self._child: _Child | None = None
         self._one_at_a_time = asyncio.Lock()
         self._closings = 0
+        self._ending: set[asyncio.Task[int | None]] = set()
         self.starts = 0  # how often it was started
 
     @property
     def process_id(self) -> int:
         """The process; 0 while there is none."""
-        return self._child.process_id if self._child is not None else 0
+        child = self._child
+        return 0 if child is None or child.has_ended else child.process_id
 
     async def call(self, call: DnsCall, timeout_s: float) -> DnsAnswer:
         """Return the answer to a call; what fails is an answer too.
@@ -152,8 +162,13 @@ class DnsProcess:
             start = self._make_start()
         except ConfigError as error:
             await self._end()
-            return DnsCallFailed(failure="permanent", why=str(error)[:512])
-        if self._child is not None and self._child.start != start:
+            return DnsCallFailed(
+                failure="permanent",
+                why="the provider of DNS cannot be asked without credentials",
+                fix=str(error)[:512],
+                code="credentials",
+            )
+        if self._child is not None and (self._child.start != start or self._child.has_ended):
             await self._end()
         if self._closings != closings:  # while this call waited
             return DnsCallFailed(failure="transient", why=f"{CHILD} was ended", code="process")
@@ -191,18 +206,23 @@ class DnsProcess:
             why = str(error)[:400]
         finally:
             if answer is None and self._child is child:  # also if this was cancelled
-                self._child = None
-                child.kill()
+                self._kill()
         if answer is None:
             code = await child.ended()
             why = why or f"{CHILD} ended with exit code {code}"
         return answer, why
 
-    async def _end(self) -> None:
+    def _kill(self) -> None:
         child, self._child = self._child, None
         if child is not None:
             child.kill()
-            await child.ended()
+            task = asyncio.get_running_loop().create_task(child.ended())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def _end(self) -> None:
+        self._kill()
+        await asyncio.gather(*self._ending)
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from actors.adapters.node_identity import FILE_NAME as IDENTITY_FILE
 from constellation.gossip.incarnation import FIRST_MAX
 from constellation.gossip.member import Address
 from constellation.log import get_logger
+from constellation.value import Value
 
 log = get_logger(__name__)
 
@@ -19,8 +19,7 @@ ADDRESSES_MAX = 1024
 FILE_BYTES_MAX = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Value):
     """What was saved.  Empty if there is no readable file: then peers know the rest."""
 
     incarnation: int = 0  # the highest that was used

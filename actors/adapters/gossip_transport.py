@@ -8,8 +8,9 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from actors.adapters.gossip_incoming import IncomingStreams
 from constellation.effects import Note

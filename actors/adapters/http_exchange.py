@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import h11
+
+from constellation.value import Value
 
 HEAD_BYTES_MAX = 16 << 10
 LINE_BYTES_MAX = 4096
@@ -25,8 +26,7 @@ _UNCLEAR = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\n[
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)([^?#]*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(Value):
     """A request.  Names of fields are in lower case; values of equal names are joined."""
 
     method: str
@@ -34,8 +34,7 @@ class RequestHead:
     fields: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class BadHead:
+class BadHead(Value):
     """A head that is refused, and why."""
 
     why: str

@@ -15,13 +15,15 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Literal, cast
+
+from msgspec import field
 
 from actors.adapters.http_exchange import END, HEAD_BYTES_MAX, BadHead, HttpExchange, RequestHead
 from constellation.browser_guard import refusal
 from constellation.errors import AdapterError
+from constellation.value import Value
 
 READING_S = 1.0  # after that a client that does not read its answer may be replaced
 FRESH_S = 0.25  # a younger connection may be about to ask
@@ -44,8 +46,7 @@ _REFUSAL_FIELDS = {"Content-Type": "text/plain; charset=utf-8", "Retry-After": "
 _REFUSAL = b"".join(HttpExchange().answer(503, _REFUSAL_FIELDS, _REFUSAL_TEXT, is_last=True))
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Value):
     """The parts of a request that an answer may depend on."""
 
     method: str
@@ -54,8 +55,7 @@ class HttpRequest:
     user_agent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(Value):
     """An answer: all of it is in memory."""
 
     status: int
@@ -64,8 +64,7 @@ class HttpAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpLimits:
+class HttpLimits(Value):
     """Limits for clients.  Times are in seconds.
 
     `own_hosts`: names by which they may address the listener (see `browser_guard`).

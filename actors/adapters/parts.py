@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 
 from actors.adapters.docker_knock import why_away
 from constellation.settings.agent import Settings
+from constellation.value import Value
 
 CONNECT_TIMEOUT_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class MissingPart:
+class MissingPart(Value):
     """One missing part, the reason, and the fix."""
 
     part: str

@@ -66,8 +66,9 @@ class RaftMetrics:
         """Count what a batch has changed, and how long its save took."""
         if batch.saves:
             self._saves.observe(saved_in_s)
-        commands = sum(entry.kind == "command" for entry in batch.rest.applied)
-        self._applied_commands.inc(commands)
+        if batch.rest.applied:
+            commands = sum(entry.kind == "command" for entry in batch.rest.applied)
+            self._applied_commands.inc(commands)
         for change in batch.rest.role_changes:
             self._leaders.inc()
             if change.role == "leader":

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pwd
-from dataclasses import dataclass
 from pathlib import Path
+
+from constellation.value import Value
 
 _TITLE = b"constellation: "
 PROCESSES_MAX = 100_000
 SHOWN_MAX = 3
 
 
-@dataclass(frozen=True, slots=True)
-class RunningAgent:
+class RunningAgent(Value):
     """One agent: its node's name, its first process, and the user it runs as."""
 
     node: str

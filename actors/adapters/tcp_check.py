@@ -11,13 +11,13 @@ import ipaddress
 import os
 import select
 import socket
-from dataclasses import dataclass
+
+from constellation.value import Value
 
 _READY = select.POLLOUT | select.POLLERR | select.POLLHUP
 
 
-@dataclass(frozen=True, slots=True)
-class TcpTarget:
+class TcpTarget(Value):
     """An address without a name to look up."""
 
     family: socket.AddressFamily

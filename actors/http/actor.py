@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 from actors import node
 from actors.adapters.http_server import HttpAnswer, HttpLimits, HttpRequest, HttpServer

@@ -2,7 +2,7 @@
 
 A build makes hundreds of thousands of objects that live long and no cycle among them.  The
 collector would start again and again and walk over all of them: at 10,000 services that is half
-of the time, in pauses in which no request is answered.
+of the time, in pauses in which no request is answered.  After the cordon of a node it is a sixth.
 """
 
 from __future__ import annotations

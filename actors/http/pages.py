@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from actors.adapters.http_server import HttpAnswer, HttpRequest
 from actors.http.metrics import HttpMetrics

@@ -38,6 +38,7 @@ class Inbox:
         self.takes_turns = takes_turns
         self.handle: Handler | None = None
         self.waiting: deque[ReceiveEnvelope] = deque()
+        self.names: set[str] = set()  # that its actor has claimed
         self._loop = loop
         self._is_open = True
 
@@ -93,14 +94,17 @@ class ActorLoop:
     def close(self, inbox: Inbox) -> None:
         """Forget an actor that has ended, and its names."""
         inbox.close()
-        for key, one in self._inboxes.items():
-            if one is inbox and key.startswith(NAME_PREFIX):
-                self.delivery.release_name(key.removeprefix(NAME_PREFIX))
-        self._inboxes = {key: one for key, one in self._inboxes.items() if one is not inbox}
+        self._inboxes.pop(inbox.ref.actor_id, None)
+        for name in inbox.names:
+            key = f"{NAME_PREFIX}{name}"
+            if self._inboxes.get(key) is inbox:  # no later actor has claimed it
+                del self._inboxes[key]
+                self.delivery.release_name(name)
 
     def claim_name(self, name: str, inbox: Inbox) -> None:
         """Let '@name' address the actor of `inbox`, on this node and from other nodes."""
         self._inboxes[f"{NAME_PREFIX}{name}"] = inbox
+        inbox.names.add(name)
         self.delivery.claim_name(name)
 
     def next_neighbour(self) -> ActorRef:

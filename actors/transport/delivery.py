@@ -340,7 +340,7 @@ class Delivery(PeerInboundOwner):
         if self._give_away(peer, target):
             return  # that process counts it
         stats.count("received_frames", "peer")
-        if target.actor_id in {self.ref.actor_id, *self._own_names}:
+        if target.actor_id == self.ref.actor_id or target.actor_id in self._own_names:
             self._on_envelope(envelope)
         elif self._to_local(target.process_id, body) is Delivered.DEAD_TARGET:
             if peer.node[1] == 0:  # an operator's command

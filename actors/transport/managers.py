@@ -15,14 +15,16 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
-from functools import partial
-from typing import Any, NoReturn
+from functools import cached_property, partial
+from typing import Any, NamedTuple, NoReturn
 
 from thespian.actors import (
     Actor,
     ActorAddress,
     ActorExitRequest,
+    ChildActorExited,
     InvalidActorSpecification,
     NoCompatibleSystemForActor,
     PoisonMessage,
@@ -34,6 +36,7 @@ from thespian.system.transport import ReceiveEnvelope, TransmitIntent
 from thespian.system.utilis import checkActorCapabilities
 
 from actors.transport.process import ChildProcess
+from actors.transport.reactor import Timer
 from actors.transport.transport import Endpoint, Seat, Transport, forget_inherited
 from constellation.errors import WireError
 from constellation.log import get_logger
@@ -145,13 +148,16 @@ class House:
         manager = self.hosted.pop(ref.actor_id, None)
         if manager is not None:
             manager.transport.close()
-            if self.main_actor is not None:
-                self.main_actor.on_seats_changed()
+            if self.main_actor is not None and manager.actorInst is not None:
+                self.main_actor.on_seat_changed(manager.actorInst)
 
     def end_hosted(self) -> None:
-        """End the other actors of this process, which ends."""
-        for manager in [*self.hosted.values()]:
-            manager.end(ReceiveEnvelope(manager.parent, ActorExitRequest()))
+        """End the other actors of this process, which ends.  They end together."""
+        managers = [*self.hosted.values()]
+        for manager in managers:
+            manager.end()
+        for manager in managers:
+            manager.wait_until_ended()
 
 
 class NodeActorManager(House, Replicator, MultiProcManager):
@@ -203,6 +209,37 @@ class NodeActorManager(House, Replicator, MultiProcManager):
         self.transport.set_watch(result.filenos if isinstance(result, ThespianWatch) else [])
         return True
 
+    # Thespian keeps the addresses of children in a list, and compares one that has ended with all
+    # others: of the stop of a parent of hundreds that was most of the work.
+
+    @cached_property
+    def _children_by_ref(self) -> dict[ActorRef, ActorAddress]:
+        return {}
+
+    @property
+    def childAddresses(self) -> list[ActorAddress]:
+        """The children that have not ended."""
+        return [*self._children_by_ref.values()]
+
+    def _registerChild(self, childAddress: ActorAddress) -> None:
+        self._children_by_ref[childAddress.addressDetails] = childAddress
+
+    def _handleChildExited(self, childAddress: ActorAddress) -> bool:
+        """Forget a child.  An actor that waits only for its children ends with the last."""
+        self.transport.deadAddress(self._addrManager, childAddress)
+        self._childExited(childAddress)
+        if isinstance(childAddress.addressDetails, ActorRef):  # not of one that was never created
+            self._children_by_ref.pop(childAddress.addressDetails, None)
+        if not self._is_exiting or self._children_by_ref:
+            return True
+        if not self._has_said_goodbye:
+            self._has_said_goodbye = True
+            self._sayGoodbye()
+            self.transport.abort_run(drain=True)
+        return False
+
+    _has_said_goodbye = False  # a child that ends is reported twice: by itself, and by the kernel
+
     @property
     def _is_exiting(self) -> bool:
         return bool(getattr(self, "_exiting", False))
@@ -237,6 +274,14 @@ class NodeActorManager(House, Replicator, MultiProcManager):
     def has_more_arrived(self) -> bool:
         """Whether received messages wait to be handled."""
         return self.transport.has_arrived
+
+    def has_waited_for(self, thread: threading.Thread, timeout_s: float) -> bool:
+        """Wait for a thread of the actor, which stops."""
+        thread.join(timeout_s)
+        return True
+
+    def thread_ended(self) -> None:
+        """The last act of a thread of the actor."""
 
     def fail(self) -> NoReturn:
         """End this process at once: its actor has failed."""
@@ -274,6 +319,14 @@ class NodeActorManager(House, Replicator, MultiProcManager):
         raise LookupError(f"{child} is not a child of this actor")
 
 
+class _Wait(NamedTuple):
+    """For a thread of an actor that was told to end."""
+
+    thread: threading.Thread
+    by_s: float
+    timer: Timer
+
+
 class HostedActorManager(NodeActorManager):
     """Runs an actor in a process with others."""
 
@@ -281,6 +334,8 @@ class HostedActorManager(NodeActorManager):
         super().__init__(*arguments)
         atexit.unregister(self._shutdownActor)  # the process ends without such calls
         self.context = contextvars.copy_context()  # it holds what each event of this actor says
+        self._wait: _Wait | None = None  # for its thread, since it was told to end
+        self._is_waiting = False
 
     def begin(self, house: House) -> None:
         """Create the actor; from now on it is handed its messages."""
@@ -294,17 +349,54 @@ class HostedActorManager(NodeActorManager):
         if self.actorInst is None:  # logged, and its parent is told
             self.transport.abort_run()
 
-    def end(self, request: ReceiveEnvelope) -> None:
-        """End the actor now, before the messages that wait for it."""
+    def end(self) -> None:
+        """End the actor before the messages that wait for it: now, or when its thread has ended."""
+        request = ReceiveEnvelope(self._parentAddr, ActorExitRequest())
         self.context.run(self.handleMessages, request)
 
+    def has_waited_for(self, thread: threading.Thread, timeout_s: float) -> bool:
+        """Return whether a thread of the actor, which stops, has ended or has had its time.
+
+        Neighbours do not wait.  The actor is told to end again when the answer is yes.
+        """
+        if self._wait is None:
+            by_s = time.monotonic() + timeout_s
+            self._wait = _Wait(
+                thread, by_s, self.transport.loop.reactor.call_at(by_s, self._end_again)
+            )
+            self._is_waiting = True
+            self.transport.set_watch(())
+        return not self._is_waiting
+
+    def thread_ended(self) -> None:
+        """The last act of a thread of the actor.  Called in it."""
+        if self._is_here:
+            self.transport.loop.call_soon(self._end_again)
+
+    def wait_until_ended(self) -> None:
+        """Wait for the thread of an actor that was told to end, and end the actor."""
+        if self._wait is not None:
+            self._wait.thread.join(max(0.0, self._wait.by_s - time.monotonic()))
+            self._end_again()
+
+    def _end_again(self) -> None:
+        if self._wait is not None and self._is_waiting and self._is_here:
+            self._is_waiting = False
+            self._wait.timer.cancel()
+            self.end()
+
+    def _actorExit(self, exitRequest: ActorExitRequest) -> bool:
+        return True if self._is_waiting else bool(super()._actorExit(exitRequest))
+
     @property
-    def parent(self) -> ActorAddress:
-        """The parent's address."""
-        return self._parentAddr
+    def _is_here(self) -> bool:
+        return self.house.hosted.get(self.transport.ref.actor_id) is self
 
     def handleMessages(self, envelope: ReceiveEnvelope) -> object:
         """Hand a message to the actor; a failure ends this actor, and no other."""
+        is_of_ends = isinstance(envelope.message, ActorExitRequest | ChildActorExited)
+        if self._is_waiting and not is_of_ends:
+            return True  # as one that is exiting
         try:
             return super().handleMessages(envelope)
         except ActorFailedError:
@@ -346,7 +438,7 @@ class HostedActorManager(NodeActorManager):
         raise ActorFailedError
 
     def _abandon(self) -> None:
-        if self.house.hosted.get(self.transport.ref.actor_id) is not self:
+        if not self._is_here:
             return  # it has ended; one that waits for the ends of its children has not
         self._exiting = True
         self.transport.set_watch(())

@@ -32,7 +32,7 @@ STEPS: tuple[tuple[str, type, str], ...] = (
     ("receive", Connection, "_receive"),
     ("send", Connection, "send"),
     ("step", RaftHost, "next_batch"),
-    ("save", BoundedSave, "run"),
+    ("save", BoundedSave, "_wait"),
     ("store", RaftStore, "save"),
     ("message", RaftActor, "receiveMessage"),
 )

@@ -7,10 +7,10 @@ a service it is as if its instance there were unhealthy: requests go to the othe
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from constellation.admin.words import counted, listed, plain
 from constellation.cluster_view import ClusterView
+from constellation.value import Value
 from messages.admin import CordonChange, CordonChanged, CordonReport
 from messages.gossip import CORDON_REASON_CHARACTERS_MAX
 
@@ -21,8 +21,7 @@ class CordonError(ValueError):
     """The file cannot be used; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cordon:
+class Cordon(Value):
     """Whether a node is cordoned, and why.  The file exists only while it is."""
 
     cordoned: bool = False

@@ -7,7 +7,6 @@ so an operator who gets no answer in time is told to repeat it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from constellation.admin.cordon import cordon_report
 from constellation.admin.round import Answer, Ask, Completed, Round, TooMany, Unexpected
@@ -15,6 +14,7 @@ from constellation.admin.round import Effect as RoundEffect
 from constellation.admin.words import listed
 from constellation.cluster_view import ClusterView
 from constellation.peers import find_peers
+from constellation.value import Value
 from messages.admin import (
     CordonChange,
     CordonChanged,
@@ -28,8 +28,7 @@ TIMEOUT_S = 2.0
 _Key = tuple[int, str]  # the number of an order, and the node it is for
 
 
-@dataclass(frozen=True, slots=True)
-class PassOn:
+class PassOn(Value):
     """Effect: send `change` to the admin actor of its node."""
 
     change: CordonChange

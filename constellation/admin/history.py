@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView, InstanceId
+from constellation.value import Value
 from messages.events import ChangeReported, EventName, EventRow, EventsReport
 from messages.gossip import ClusterChanged, NodeState
 
 EVENTS_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
+class _Event(Value):
     at_s: float
     node: str
     what: EventName
@@ -80,6 +79,8 @@ def _differences(before: NodeState, after: NodeState) -> Iterator[str]:
     ):
         if old != new:
             yield f"{words} {new}, before {old}"
+    if after.ingress not in {before.ingress, "unknown"}:
+        yield f"its ingress {after.ingress}"
     for name in sorted(set(after.capabilities) - set(before.capabilities)):
         yield f"{name} works"
     for name in sorted(set(before.capabilities) - set(after.capabilities)):

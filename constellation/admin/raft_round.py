@@ -7,33 +7,30 @@ order is passed on once this node's Raft actor has reported which nodes it knows
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from constellation.admin import raft_refusals as refusals
 from constellation.admin.round import ASKERS_MAX, Answer, Ask, Completed, Round, TooMany, Unexpected
 from constellation.admin.round import Effect as RoundEffect
+from constellation.value import Value
 from messages.raft_member import LeasesReadDone, RaftOrder, RaftOrderDone, RaftStatus
 
 LEASES_TIMEOUT_S = 3.0
 ORDER_TIMEOUT_S = 5.0  # since it was passed on
 
 
-@dataclass(frozen=True, slots=True)
-class ReadLeases:
+class ReadLeases(Value):
     """Effect: ask this node's Raft actor for the leases."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class PassOrder:
+class PassOrder(Value):
     """Effect: give `order` to this node's Raft actor."""
 
     order: RaftOrder
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerLeases:
+class AnswerLeases(Value):
     """Effect: answer `asker` with the leases."""
 
     asker: str

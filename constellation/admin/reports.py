@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView, InstanceId
 from constellation.leases.view import NO_LEASES, LeaseView
+from constellation.value import Value
 from constellation.wellness.facts import Facts
 from constellation.wellness.judgement import judge
 from constellation.wellness.routes import has_dead_traefiks_only
@@ -45,8 +45,7 @@ def status_report(facts: Facts, leases: LeaseView = NO_LEASES) -> StatusReport:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Counts:
+class _Counts(Value):
     """Instances by node: those that get requests, and those that should."""
 
     serving: Counter[str]

@@ -17,6 +17,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from constellation.value import Value
 from messages.base import Message
 
 ASKERS_MAX = 64
@@ -26,16 +27,14 @@ Subject = TypeVar("Subject")
 Reply = TypeVar("Reply")
 
 
-@dataclass(frozen=True, slots=True)
-class Ask(Generic[Key, Subject]):
+class Ask(Value, Generic[Key, Subject]):
     """Effect: put the question about `subject` to `keys`, which are not empty."""
 
     keys: tuple[Key, ...]
     subject: Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Completed(Generic[Key, Subject, Reply]):
+class Completed(Value, Generic[Key, Subject, Reply]):
     """Effect: answer `asker`.  `missing` are the keys without a reply, in order."""
 
     asker: str
@@ -44,21 +43,18 @@ class Completed(Generic[Key, Subject, Reply]):
     missing: tuple[Key, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TooMany:
+class TooMany(Value):
     """Effect: refuse `asker`, because `limit` askers wait already."""
 
     asker: str
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unexpected:
+class Unexpected(Value):
     """Effect: count a reply that nobody asked for, or that came too late."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value):
     """Effect of the cores that use a round: send `message` to `asker`."""
 
     asker: str

@@ -15,6 +15,11 @@ from constellation.dns.intents import Desired
 ALONE_GRACE_S_MIN = 60.0  # longer than a node that has just started needs to find the others
 
 
+def is_settled(view: ClusterView, known_s: float) -> bool:
+    """Return whether the other nodes had the time to become known; `known_s`: age of the view."""
+    return len(view.members) > 1 or known_s >= ALONE_GRACE_S_MIN
+
+
 class Departed:
     """The names of our records in one zone that nothing wants, and since when."""
 

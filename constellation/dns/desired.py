@@ -32,16 +32,21 @@ class DesiredRecords:
 
 
 def desired_records(
-    view: ClusterView, leader: str, settings: DnsSettings, domain: str
+    view: ClusterView, leader: str, settings: DnsSettings, domain: str, *, is_settled: bool = True
 ) -> DesiredRecords:
     """Return the records that are wanted.
 
-    `leader` holds the lease lb-leader, empty: nobody; `domain` is this node's.
+    Args:
+        view: the cluster.
+        leader: holds the lease lb-leader; empty: nobody.
+        settings: of DNS.
+        domain: of this node.
+        is_settled: the other nodes had the time to become known.
     """
     problems: list[str] = []
     parts = _Parts(settings, problems)
     domains = [canonical_name(one) for one in settings.domains or (domain,)]
-    where = front(view, leader, settings.mode, problems)
+    where = front(view, leader, settings.mode, problems, is_settled=is_settled)
     for one in domains:
         parts.point(one, one, where)
         parts.point(f"*.{one}", one, where)

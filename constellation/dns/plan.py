@@ -4,8 +4,11 @@ Equal inputs give an equal plan, in whatever order the provider lists the record
 carried out leaves nothing to plan.
 
 Limits: over `deletes_max` deletes a round, or the delete of all our records, need an order: then
-nothing is deleted, and the rest is done.  Once a record bears a higher token than the writer's,
-the writer is not the writer any more, and plans nothing.
+they are not made, and the rest is.  A delete counts if it leaves a name without a record of ours:
+an address that goes while others stay is how a failover looks with several addresses.
+
+Once a record bears a higher token than the writer's, the writer is not the writer any more, and
+plans nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +21,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from constellation.dns.contents import listed_name
-from constellation.dns.desired import is_cname_alone
 from constellation.dns.intents import Desired
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan_name import plan_name, plan_unwanted
@@ -33,7 +35,6 @@ from constellation.dns.plan_parts import (
     is_ours,
     key_of,
 )
-from constellation.settings.dns import DnsSettings
 from messages.dns import RowAction
 from messages.dns_calls import (
     CHANGES_MAX,
@@ -97,7 +98,15 @@ class Plan:
     @property
     def ours_count(self) -> int:
         """How many records of ours there are after the plan."""
-        return len(self.keeps) + len(self.updates) + len(self.creates)
+        stay = {one.record.id for one in self.keeps} | {one.before.id for one in self.updates}
+        return len(stay) + len(self.creates)
+
+    @property
+    def names_answering(self) -> frozenset[str]:
+        """The names at which a record of ours is after the plan."""
+        kept = (listed_name(one.record.name) for one in self.keeps)
+        made = (one.name for one in self.steps if not isinstance(one.call, DnsDelete))
+        return frozenset((*kept, *made))
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -166,16 +175,6 @@ def our_names(existing: Iterable[DnsRecord], mark: OwnerMark) -> frozenset[str]:
     return frozenset(listed_name(one.name) for one in existing if is_ours(one, mark))
 
 
-def policy_of(settings: DnsSettings, *, is_forced: bool = False) -> PlanPolicy:
-    """Return what a plan may do by the settings; `is_forced` by an order."""
-    return PlanPolicy(
-        adopt=frozenset(settings.adopt),
-        deletes_max=settings.deletes_max,
-        is_forced=is_forced,
-        is_cname_alone=is_cname_alone(settings),
-    )
-
-
 def make_plan(
     desired: Desired,
     existing: Iterable[DnsRecord],
@@ -228,10 +227,11 @@ def _joined(plans: Iterable[NamePlan], highest: int) -> Plan:
 
 def _limited(plan: Plan, ours: Sequence[DnsRecord], marking: Marking, policy: PlanPolicy) -> Plan:
     """Return the plan without its deletes if they are too many."""
-    deletes = [step for step in plan.steps if _is_pure_delete(step)]
+    answering = plan.names_answering
+    deletes = [one for one in plan.steps if _is_pure_delete(one) and one.name not in answering]
     if policy.is_forced or not deletes:
         return plan
-    doubt = _doubt(plan, len(deletes), ours, marking, policy)
+    doubt = _doubt(plan, deletes, ours, marking, policy)
     if not doubt:
         return plan
     waiting = NamePlan()
@@ -241,7 +241,7 @@ def _limited(plan: Plan, ours: Sequence[DnsRecord], marking: Marking, policy: Pl
             left = plan_unwanted(step.name, part, marking, "its delete waits for an order")
             waiting.steps.extend(left.steps)
             waiting.keeps.extend(left.keeps)
-    steps = [*(one for one in plan.steps if not _is_pure_delete(one)), *waiting.steps]
+    steps = [*(one for one in plan.steps if one not in deletes), *waiting.steps]
     return replace(
         plan,
         steps=tuple(sorted(steps, key=lambda step: step.name)),
@@ -252,13 +252,13 @@ def _limited(plan: Plan, ours: Sequence[DnsRecord], marking: Marking, policy: Pl
 
 def _doubt(
     plan: Plan,
-    count: int,
+    deletes: Sequence[Step],
     ours: Sequence[DnsRecord],
     marking: Marking,
     policy: PlanPolicy,
 ) -> str:
     """Return why the deletes are not made; empty: they are."""
-    names = sorted({step.name for step in plan.steps if _is_pure_delete(step)})
+    count, names = len(deletes), sorted({step.name for step in deletes})
     what = f"{count} of our records should be deleted, at {_some(names)}"
     remedy = "see `constellation dns plan`; if it is right, `constellation dns apply --force`"
     if count > policy.deletes_max:

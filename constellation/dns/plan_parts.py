@@ -16,7 +16,7 @@ class PlanPolicy:
 
     adopt: frozenset[str] = frozenset()  # names whose records of others become ours
     deletes_max: int = 5  # a round; those of a change of type do not count
-    is_forced: bool = False  # by an operator: any number of deletes
+    is_forced: bool = False  # by an operator: any number of deletes, and over a higher token
     is_cname_alone: bool = False  # nothing stands beside a CNAME, see `contents.excludes`
 
 

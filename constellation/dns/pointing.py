@@ -7,7 +7,7 @@ known where" and "there is nobody" are different answers; records stay as they a
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from constellation.cluster_view import ClusterView
 from constellation.dns.intents import Keep
@@ -34,11 +34,21 @@ class Pointing:
     is_complete: bool = True
 
 
-def front(view: ClusterView, leader: str, mode: str, problems: list[str]) -> Keep | Pointing:
-    """Return where the domain should point; `leader` holds the lease lb-leader, empty: nobody."""
+def front(
+    view: ClusterView, leader: str, mode: str, problems: list[str], *, is_settled: bool = True
+) -> Keep | Pointing:
+    """Return where the domain should point; `leader` holds the lease lb-leader, empty: nobody.
+
+    Until the view is settled, nodes that are not in it may only not be known yet.
+    """
     if not view.known:
         return Keep("address_unknown", "the state of the cluster is not known yet")
-    return _all(view, problems) if mode == "all" else _leader(view, leader, problems)
+    if mode != "all":
+        return _leader(view, leader, problems)
+    where = _all(view, problems)
+    if is_settled or isinstance(where, Keep):
+        return where
+    return replace(where, is_complete=False)
 
 
 def own(view: ClusterView, node: str, problems: list[str]) -> Keep | Pointing:

@@ -23,7 +23,7 @@ FAMILIES: tuple[Family, ...] = (4, 6)
 ROUNDS_WITHOUT_MAX = 3  # of a family that no source can be asked over any more
 Family = Literal[4, 6]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-# What Cloudflare publishes as its own, https://www.cloudflare.com/ips/, and where WARP comes out.
+# What Cloudflare publishes as its own, https://www.cloudflare.com/ips/; the last two are of WARP.
 _CLOUDFLARE = (
     "173.245.48.0/20",
     "103.21.244.0/22",
@@ -47,6 +47,7 @@ _CLOUDFLARE = (
     "2405:8100::/32",
     "2a06:98c0::/29",
     "2c0f:f248::/32",
+    "104.28.0.0/16",
     "2a09:bac0::/29",
 )
 

@@ -11,14 +11,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from constellation.gossip.identity import Identity
 from constellation.gossip.record_codec import SignedRecord
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(Value):
     public_key: bytes
     changed_at_s: float | None = None  # when it replaced another key
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec.structs import replace
+
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Awareness:
+class Awareness(Value):
     """The local health score: 0 is healthy."""
 
     score: int = 0

@@ -18,7 +18,8 @@ the counter with each change within one life.  The higher version wins, whicheve
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from constellation.errors import WireError
 from constellation.gossip.authorship import Authorship
@@ -27,6 +28,7 @@ from constellation.gossip.incarnation import above_earlier_life
 from constellation.gossip.policy import StatePolicy
 from constellation.gossip.record_codec import VALUE_FIELDS, SignedRecord, sign_record
 from constellation.gossip.record_table import RecordId, RecordTable, Stored
+from constellation.value import Value
 from messages.base import Message
 from messages.gossip import RecordKind, StateRecord
 
@@ -36,15 +38,13 @@ MISSED_PAUSE_S = 60.0
 REFUSED_SHOWN_S = 120.0  # an author that is refused again within this time still has no room
 
 
-@dataclass(frozen=True, slots=True)
-class _Floor:
+class _Floor(Value):
     author_key: bytes
     version: tuple[int, int]
     since_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Value):
     """What a step changed: records to send to peers, and ids whose value changed for readers."""
 
     news: tuple[Stored, ...] = ()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from constellation.gossip.member import Address, Member, unpacked
 from constellation.gossip.node_meta import public_key_in
 from constellation.gossip.outbox import Outbox
 from constellation.gossip.packets import Alive
+from constellation.value import Value
 
 LOGGED_EVERY_S = 60.0  # about one member
 SHOWN_S = 60.0  # after the last claim; a refused node tries again every few seconds
 CONFLICTS_MAX = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Value):
     """A claim that was refused."""
 
     member: str  # that has the name, or the identity

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import field
 
 from constellation.errors import WireError
 from constellation.gossip.packets import HAS_LABEL, compound
 from constellation.gossip.security import Keyring
+from constellation.value import Value
 
 LABEL_BYTES_MAX = 255
 
 
-@dataclass(frozen=True, slots=True)
-class GossipEnvelope:
+class GossipEnvelope(Value):
     """The label and the keys with which all packets of a cluster are wrapped."""
 
     keyring: Keyring = field(default_factory=Keyring)

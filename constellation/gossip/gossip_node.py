@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from random import Random
+
+from msgspec.structs import replace
 
 from constellation.effects import Note
 from constellation.errors import WireError
@@ -43,6 +44,7 @@ from constellation.gossip.sameness import Sameness
 from constellation.gossip.stream import PushPull
 from constellation.gossip.swim import SwimNode
 from constellation.gossip.user_messages import unpack_user_messages
+from constellation.value import Value
 from messages.base import Message
 from messages.gossip import (
     ClusterChanged,
@@ -71,8 +73,7 @@ EVENTS: dict[str, MemberEventKind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class GossipFigures:
+class GossipFigures(Value):
     """The figures behind the metrics of one node."""
 
     members: Mapping[MemberState, int]  # by state, this node included

@@ -21,7 +21,7 @@ Deviations from memberlist, none of them visible to its peers:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from constellation.gossip.conflicts import Conflict, Conflicts
 from constellation.gossip.fields import U32_MAX

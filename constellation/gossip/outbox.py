@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 from constellation.effects import Note
@@ -11,6 +10,7 @@ from constellation.gossip.dissemination import PART_OVERHEAD_BYTES, BroadcastQue
 from constellation.gossip.member import Address
 from constellation.gossip.packets import COMPOUND_PARTS_MAX
 from constellation.gossip.policy import SwimPolicy
+from constellation.value import Value
 
 QUEUE_ITEMS_MAX = 8192
 COMPOUND_HEADER_BYTES = 2
@@ -18,16 +18,14 @@ LADEN_MAX = 16  # packets of one step that carry broadcasts
 OWN_TRANSMITS_MAX = 12  # up to so many members are all told of a node's own news by itself
 
 
-@dataclass(frozen=True, slots=True)
-class SendDatagram:
+class SendDatagram(Value):
     """Send `parts` as one datagram.  May be lost."""
 
     to: Address
     parts: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPushPull:
+class OpenPushPull(Value):
     """Exchange whole states over TCP; report the reply to `on_push_pull_reply`.
 
     `regular`: a periodic exchange, which can be skipped if both sides are equal.
@@ -38,8 +36,7 @@ class OpenPushPull:
     regular: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTcpPing:
+class OpenTcpPing(Value):
     """Ping over TCP until `deadline_s`.
 
     Report an answer to `on_tcp_ack` and a refused connection to `on_tcp_refused`.  Report no other
@@ -52,31 +49,27 @@ class OpenTcpPing:
     deadline_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class SendStream:
+class SendStream(Value):
     """Send a user message over TCP.  May be lost."""
 
     to: Address
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class MemberChanged:
+class MemberChanged(Value):
     """A member joined, was suspected, refuted, died, left, or changed its claim."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeEnded:
+class ProbeEnded(Value):
     """A probe round trip, for the metrics; None: no answer."""
 
     node: str
     round_trip_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class UserReceived:
+class UserReceived(Value):
     """A user message was received, for the layer above."""
 
     body: bytes

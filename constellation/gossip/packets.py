@@ -25,6 +25,7 @@ from constellation.gossip.fields import (
     unpack_map,
 )
 from constellation.gossip.lzw import compress, decompress
+from constellation.value import Value
 
 PING, INDIRECT_PING, ACK, SUSPECT, ALIVE, DEAD, PUSH_PULL = range(7)
 COMPOUND, USER, COMPRESS, ENCRYPT, NACK, HAS_CRC, ERROR = range(7, 14)
@@ -41,8 +42,7 @@ DEFLATED_BYTES_MAX = 1 << 16  # 10 ms of work
 TCP_PING_VERSION = 3  # the protocol version that a peer needs to answer pings over TCP
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Value):
     """Ask `node` for an ack, to the given source address, or else to the sender's."""
 
     seq_no: int
@@ -52,8 +52,7 @@ class Ping:
     source_node: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class IndirectPing:
+class IndirectPing(Value):
     """Ask a helper to probe `node` (ping-req in SWIM §3.1)."""
 
     seq_no: int
@@ -66,23 +65,20 @@ class IndirectPing:
     source_node: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(Value):
     """Answer to `Ping`, and to `IndirectPing` when the target answered."""
 
     seq_no: int
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Nack:
+class Nack(Value):
     """Answer to `IndirectPing` when the target is silent (Lifeguard §IV-A)."""
 
     seq_no: int
 
 
-@dataclass(frozen=True, slots=True)
-class Suspect:
+class Suspect(Value):
     """Broadcast: `accuser` cannot reach `node`."""
 
     incarnation: int
@@ -90,8 +86,7 @@ class Suspect:
     accuser: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(Value):
     """Broadcast, by `node` itself: it is alive at this address, with this incarnation."""
 
     incarnation: int
@@ -102,8 +97,7 @@ class Alive:
     versions: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Dead:
+class Dead(Value):
     """Broadcast: `node` is dead; if `accuser` is `node` itself, it has left."""
 
     incarnation: int
@@ -111,8 +105,7 @@ class Dead:
     accuser: str
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Value):
     """A message of the layer above."""
 
     body: bytes

@@ -15,6 +15,7 @@ from constellation.gossip.member import Address
 from constellation.gossip.outbox import Outbox
 from constellation.gossip.packets import encode
 from constellation.gossip.prober import Prober
+from constellation.value import Value
 
 LOST = 2  # pings in a row without an ack, after which news goes over TCP
 REPORTED = 6  # after which it is no chance loss of packets
@@ -22,8 +23,7 @@ HEARD_RECENTLY = 3.0  # probe intervals
 DOUBTED_MAX = 64
 
 
-@dataclass(frozen=True, slots=True)
-class LostPath:
+class LostPath(Value):
     """A member that does not answer over UDP."""
 
     name: str

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import field
+
+from constellation.value import Value
 
 PLAIN_VERSIONS = bytes([1, 5, 2, 0, 0, 0])  # of memberlist's protocols, without Serf's
 
 
-@dataclass(frozen=True, slots=True)
-class SwimPolicy:
+class SwimPolicy(Value):
     """Times, counts and limits of one member."""
 
     probe_interval_s: float = 1.0
@@ -32,16 +33,14 @@ class SwimPolicy:
     meta: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class StatePolicy:
+class StatePolicy(Value):
     """Times of the records."""
 
     expiry_s: float = 86_400.0
     grace_s: float = 30.0  # how long a new life keeps the records of the previous one
 
 
-@dataclass(frozen=True, slots=True)
-class GossipPolicy:
+class GossipPolicy(Value):
     """All parameters of a node.  Without `records` it is a member only, e.g. among Serf agents."""
 
     swim: SwimPolicy = field(default_factory=SwimPolicy)

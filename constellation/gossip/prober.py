@@ -26,6 +26,7 @@ from constellation.gossip.packets import (
 )
 from constellation.gossip.policy import SwimPolicy
 from constellation.gossip.timers import Alarm, RelayEnds, RelayNack, Timers
+from constellation.value import Value
 
 NACK_SHARE = 0.8
 REFUSED_SHARE = 0.2  # of the probe timeout: how long acks of helpers may take once TCP was refused
@@ -44,16 +45,14 @@ class _Round:
     refused: bool = False  # the target's host refused the connection
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Value):
     """The result of a round without an ack."""
 
     target: Member
     is_refused: bool  # the target's host refused the connection
 
 
-@dataclass(frozen=True, slots=True)
-class _Relay:
+class _Relay(Value):
     seq_no: int  # of the requester
     requester: Address
     nack: bool

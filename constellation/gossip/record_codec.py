@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import msgpack
@@ -17,6 +16,7 @@ from constellation.gossip.identity import (
     Identity,
     is_signed_by,
 )
+from constellation.value import Value
 from messages.gossip import RecordKind, StateRecord
 
 RECORDS_PLAIN = 65  # first byte of a user message; those below 64 are Serf's
@@ -35,8 +35,7 @@ DIGEST_BYTES = 16
 VALUE_FIELDS = {"node": "node_state", "service": "service_state", "warp": "warp_state"}
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRecord:
+class SignedRecord(Value):
     """A record as it is sent.  Its value is not decoded before the signature is verified."""
 
     kind: RecordKind
@@ -90,8 +89,7 @@ class SignedRecord:
         return record
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Value):
     """One side of a push/pull: a digest per author, and records that the other side is missing."""
 
     digests: Mapping[str, bytes]

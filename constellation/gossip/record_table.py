@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from constellation.gossip.record_codec import (
@@ -14,6 +13,7 @@ from constellation.gossip.record_codec import (
     value_of,
 )
 from constellation.gossip.record_room import RecordRoom
+from constellation.value import Value
 from messages.gossip import RecordKind, StateRecord
 
 
@@ -24,8 +24,7 @@ class RecordId(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Value):
     """A record, its encoded form, and when it was received."""
 
     record: StateRecord

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import cast
 
 import msgpack
@@ -26,13 +25,13 @@ from constellation.gossip.node_meta import public_key_in
 from constellation.gossip.outbox import Effect, OpenPushPull, SendDatagram
 from constellation.gossip.packets import User
 from constellation.gossip.swim import SwimNode
+from constellation.value import Value
 
 QUESTION, ANSWER = 68, 69  # first bytes of user messages
 DIGEST_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Value):
     """The digest of a node's whole state, as a question or an answer."""
 
     kind: int
@@ -40,8 +39,7 @@ class Statement:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(Value):
     """A question without an answer so far."""
 
     peer: str

@@ -16,6 +16,7 @@ from constellation.errors import WireError
 from constellation.gossip import fields, packets
 from constellation.gossip.datagram import GossipEnvelope
 from constellation.gossip.packets import Ack, Alive, Ping
+from constellation.value import Value
 
 STREAM_BYTES_MAX = 24 << 20  # a state of the maximum size, and its framing
 USER_STATE_BYTES_MAX = 20 << 20
@@ -24,16 +25,14 @@ ERROR_BYTES_MAX = 4096
 WIRE_STATES = ("alive", "suspect", "dead", "left")
 
 
-@dataclass(frozen=True, slots=True)
-class NodeEntry:
+class NodeEntry(Value):
     """One member in a push/pull: its claim, and the name of its state."""
 
     alive: Alive
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class PushPull:
+class PushPull(Value):
     """A whole member table and the state of the layer above (from memberlist, not SWIM)."""
 
     nodes: tuple[NodeEntry, ...]
@@ -41,15 +40,13 @@ class PushPull:
     join: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UserStream:
+class UserStream(Value):
     """A message of the layer above that is too large for a packet."""
 
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value):
     """The reason why the other side refused."""
 
     text: str

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import floor, log, log10
+
+from msgspec.structs import replace
+
+from constellation.value import Value
 
 
 def suspicion_timeout_s(confirmations: int, expected: int, min_s: float, max_s: float) -> float:
@@ -24,8 +27,7 @@ def suspicion_timeout_s(confirmations: int, expected: int, min_s: float, max_s: 
     return max(min_s, max_s - confirmed_share * (max_s - min_s))
 
 
-@dataclass(frozen=True, slots=True)
-class Suspicion:
+class Suspicion(Value):
     """The suspicion of one member: its accusers, and how long it may refute."""
 
     started_at_s: float

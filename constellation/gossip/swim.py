@@ -8,9 +8,10 @@ changes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from math import ceil, log2
 from random import Random
+
+from msgspec.structs import replace
 
 from constellation.gossip import packets
 from constellation.gossip.hearsay import Hearsay

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 from itertools import count
+
+from constellation.value import Value
 
 STALE_MAX = 1024  # cancelled entries that may wait in the heap before it is rebuilt
 
@@ -24,36 +25,31 @@ class Alarm(Enum):
     RECLAIM = auto()  # broadcast the own claim again, once the name is free
 
 
-@dataclass(frozen=True, slots=True)
-class SuspicionEnds:
+class SuspicionEnds(Value):
     """Declare a suspect dead."""
 
     member: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemindSuspect:
+class RemindSuspect(Value):
     """Send a suspect the accusation directly, so that it can refute it."""
 
     member: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecheckRefused:
+class RecheckRefused(Value):
     """Probe a suspect again whose host refused a connection."""
 
     member: str
 
 
-@dataclass(frozen=True, slots=True)
-class RelayNack:
+class RelayNack(Value):
     """Send a nack: the target of an indirect probe has not answered yet."""
 
     seq_no: int
 
 
-@dataclass(frozen=True, slots=True)
-class RelayEnds:
+class RelayEnds(Value):
     """Forget an indirect probe: its requester does not wait any more."""
 
     seq_no: int

@@ -8,16 +8,15 @@ state.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from constellation.errors import WireError
 from constellation.gossip import record_codec, sameness
 from constellation.gossip.packets import INFLATED_BYTES_MAX
 from constellation.gossip.record_codec import SignedRecord
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class UserMessages:
+class UserMessages(Value):
     """The content of the user messages of one packet, and the reasons for refusals."""
 
     records: tuple[SignedRecord, ...]

@@ -8,5 +8,6 @@ subscribers  the actors of this node that act on leases, and who still has to le
 view         who holds which lease, as Raft reports it
 manager      keeper and subscribers together: the core of the `leases` actor
 holder       one actor's side: the only way to act on a lease
+hooks        programs that run when this node acquires or loses a lease
 effects      what these cores ask their shells to do
 """

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from constellation.effects import Note, Send
+from constellation.value import Value
 from messages.base import Message
 from messages.leases import LeaseAcquired, LeaseLost, LeaseRefused
 from messages.raft_member import LeadershipProve
 
 
-@dataclass(frozen=True, slots=True)
-class Propose:
+class Propose(Value):
     """Propose commands to Raft, in this order.  They may be lost: the keeper proposes again."""
 
     commands: tuple[Message, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ProposeAsLeader:
+class ProposeAsLeader(Value):
     """Propose commands that only the leader of `term` may propose.  They may be lost."""
 
     commands: tuple[Message, ...]
     term: int
 
 
-@dataclass(frozen=True, slots=True)
-class Prove:
+class Prove(Value):
     """Ask Raft to prove that this node leads.  Without an answer the keeper asks again."""
 
     question: LeadershipProve
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(Value):
     """This node acquired, renewed or lost a lease."""
 
     message: LeaseAcquired | LeaseLost
@@ -42,8 +37,7 @@ class Announce:
 LeaseEffect = Propose | ProposeAsLeader | Prove | Announce | Note
 
 
-@dataclass(frozen=True, slots=True)
-class SendToReader:
+class SendToReader(Value):
     """Send to one actor that wants the lease.  `reader` is its address as a text."""
 
     reader: str
@@ -53,8 +47,7 @@ class SendToReader:
 ManagerEffect = LeaseEffect | SendToReader
 
 
-@dataclass(frozen=True, slots=True)
-class WritePermit:
+class WritePermit(Value):
     """The right to do one write under a lease.  Give it back with `end_write`, once."""
 
     lease: str
@@ -62,16 +55,14 @@ class WritePermit:
     number: int  # unique in the life of the holder
 
 
-@dataclass(frozen=True, slots=True)
-class Gained:
+class Gained(Value):
     """The actor may act on the lease from now on."""
 
     lease: str
     fencing_token: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Value):
     """The actor must stop acting on the lease.  `permit` covers what it does to stop.
 
     The lease is not let go before `permit` has been ended.
@@ -82,8 +73,7 @@ class Gone:
     until_s: float  # CLOCK_BOOTTIME: after that another node may act
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(Value):
     """The end of a `confirm`; without a permit the actor must not write, because of `why`."""
 
     number: int
@@ -91,8 +81,7 @@ class Confirmed:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(Value):
     """The write must be abandoned: another node may hold the lease from now on."""
 
     permit: WritePermit

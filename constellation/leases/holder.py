@@ -39,6 +39,7 @@ from constellation.leases.effects import (
     Overdue,
     WritePermit,
 )
+from constellation.value import Value
 from messages.leases import (
     LeaseAcquired,
     LeaseLetGo,
@@ -92,8 +93,7 @@ class _Lease:
         return any(grant.writes for grant in self.grants.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(Value):
     lease: str
     fencing_token: int
     due_s: float

@@ -4,9 +4,10 @@ A grant ends once.  After it was lost for any reason its fencing token is never 
 lease is released, and acquired anew under another token.
 
 What a node holds while it leads is renewed by proofs that it leads, which need no entry in the log.
-If those fail to come, and on other nodes, it is renewed by the log.  Only the leader ends a lease
-whose time is over: when neither the log nor a proof of an earlier leader can have renewed it since.
-It ends none of its own session: it gives those back.
+If those fail to come, and on other nodes, it is renewed by the log.  What a node acquires as the
+leader lasts as long as a proof, and so do its renewals by the log while proofs come but renew
+nothing.  Only the leader ends a lease whose time is over: when neither the log nor a proof of an
+earlier leader can have renewed it since.  It ends none of its own session: it gives those back.
 
 A lease that follows the leader prefers the node that leads Raft:
 
@@ -28,8 +29,10 @@ from constellation.leases.clock import BootSeconds
 from constellation.leases.effects import Announce, LeaseEffect, Propose, ProposeAsLeader, Prove
 from constellation.leases.policy import LeasePolicy
 from constellation.leases.table import LEASES_MAX
+from constellation.value import Value
 from messages.base import Message
 from messages.leases import (
+    AS_LEADER,
     Lease,
     LeaseAcquire,
     LeaseAcquired,
@@ -50,8 +53,7 @@ _IDLE_S = 60.0
 _SENT_REMEMBERED = 64  # commands whose time of sending is kept; older ones were decided long ago
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(Value):
     """A lease that this node holds if it can."""
 
     ttl_s: float
@@ -59,8 +61,7 @@ class Want:
     unable: frozenset[str] = frozenset()  # nodes that are known not to want it
 
 
-@dataclass(frozen=True, slots=True)
-class Leading:
+class Leading(Value):
     """Who leads Raft, as this node knows."""
 
     leader: str = ""  # empty: unknown
@@ -86,6 +87,11 @@ class LeaseKeeper:
         self._leader_since_s = float("-inf")
         self._earlier_until_s = float("inf")  # no earlier leader was proved after; inf: not known
         self._prove_due_s = float("-inf")
+        self._proofs_renew = True  # as far as is known in this term
+        # Of this session's commands that have leases last for the whole time: when the last was
+        # sent, and the longest such time.
+        self._whole_sent_s = float("-inf")
+        self._ttl_s_max = 0.0
         self._is_closing = False
         self._index = 0  # log index up to which the table is known
         self._wanted: dict[str, Want] = {}
@@ -192,6 +198,7 @@ class LeaseKeeper:
             self._leader_since_s = now_s
         if (before.term, before.is_leader) != (leading.term, leading.is_leader):
             self._earlier_until_s, self._prove_due_s = float("inf"), now_s
+            self._proofs_renew = True
         if before.is_leader and not leading.is_leader:
             self._renew_due_s = now_s  # by the log from now on
             for name in list(self._held):
@@ -205,6 +212,7 @@ class LeaseKeeper:
             # Messages take a while, so this is a little later each time.
             earlier_until_s = now_s - proof.earlier_ago_s
             self._earlier_until_s = min(self._earlier_until_s, earlier_until_s)
+            self._proofs_renew = bool(proof.tokens) or not self._held
         sent_at_s = self._sent_at_s.get(proof.number)
         for lease in self._mine():
             is_renewed = lease.name in self._held and lease.fencing_token in proof.tokens
@@ -273,14 +281,20 @@ class LeaseKeeper:
         sent_at_s = self._sent_at_s.get(lease.number)
         if lease.session != self.session or sent_at_s is None:
             return
-        self._hold(lease, self.policy.valid_until_s(sent_at_s, lease.ttl_s), now_s)
+        if lease.number < AS_LEADER:
+            self._hold(lease, self.policy.valid_until_s(sent_at_s, lease.ttl_s), now_s)
+            return
+        until_s = self.policy.proved_until_s(sent_at_s, lease.ttl_s)
+        if self._hold(lease, until_s, now_s):
+            self._renew_due_s = min(self._renew_due_s, self.policy.log_due_s(sent_at_s, until_s))
+            self._prove_due_s = min(self._prove_due_s, self.policy.prove_due_s(sent_at_s, until_s))
 
-    def _hold(self, lease: Lease, valid_until_s: float, now_s: BootSeconds) -> None:
-        """Act on a lease of this session until then, unless that is over or known already."""
+    def _hold(self, lease: Lease, valid_until_s: float, now_s: BootSeconds) -> bool:
+        """Act on a lease of this session until then; False: that is over, or known already."""
         held = self._held.get(lease.name)
         is_over = lease.fencing_token in self._acting_until_s or valid_until_s <= now_s
         if is_over or (held is not None and held.valid_until_s >= valid_until_s):
-            return
+            return False
         news = LeaseAcquired(
             name=lease.name, fencing_token=lease.fencing_token, valid_until_s=valid_until_s
         )
@@ -289,6 +303,7 @@ class LeaseKeeper:
             self._effects.append(Note("lease_acquired", fields))
         self._held[lease.name] = news
         self._effects.append(Announce(news))
+        return True
 
     def _check_held(self, name: str) -> None:
         held, seen = self._held.get(name), self._table.get(name)
@@ -319,17 +334,22 @@ class LeaseKeeper:
             if lease.name not in self._held and is_over and self._may_ask(lease.name, now_s):
                 self._acting_until_s.setdefault(lease.fencing_token, now_s)
                 commands.append(_release(lease))
-        commands += self._acquisitions(now_s)
+        as_leader: list[Message] = []
+        acquisitions = self._acquisitions(now_s)
+        (as_leader if self._leading.is_leader else commands).extend(acquisitions)
         if self._held and now_s >= self._renew_due_s:
-            self._renew_due_s = now_s + self.policy.renew_interval_s
-            commands.append(LeaseRenew(session=self.session, number=self._count(now_s)))
+            if self._may_renew_as_leader(now_s):
+                as_leader.append(self._renewal_as_leader(now_s))
+            else:
+                commands.append(self._renewal(now_s))
         if self._leading.is_leader:
             commands += self._claims(now_s)
+            as_leader += self._ends_of_expired(now_s)
+            self._prove(now_s)
         if commands:
             self._effects.append(Propose(tuple(commands)))
-        if self._leading.is_leader:
-            self._prove(now_s)
-            self._end_expired(now_s)
+        if as_leader:
+            self._effects.append(ProposeAsLeader(tuple(as_leader), self._leading.term))
         effects, self._effects = self._effects, []
         return effects
 
@@ -395,18 +415,55 @@ class LeaseKeeper:
         self._asked_at_s[name] = now_s
         return True
 
+    # Renewing by the log.
+
+    def _may_renew_as_leader(self, now_s: BootSeconds) -> bool:
+        """Return whether to renew for as long as a proof: proofs come, but renew nothing.
+
+        If they are late this node is busy, and needs more time.
+        """
+        if not self._leading.is_leader or self._proofs_renew:
+            return False
+        return now_s >= self.policy.as_leader_from_s(self._whole_sent_s, self._ttl_s_max)
+
+    def _renewal_as_leader(self, now_s: BootSeconds) -> LeaseRenew:
+        until_s = self.policy.proved_until_s(now_s, self._ttl_s_min)
+        self._renew_due_s = self.policy.prove_due_s(now_s, until_s)
+        return LeaseRenew(session=self.session, number=self._count(now_s, above=AS_LEADER))
+
+    def _renewal(self, now_s: BootSeconds) -> LeaseRenew:
+        self._whole_sent_s = now_s
+        self._renew_due_s = now_s + self.policy.renew_interval_s
+        if self._leading.is_leader and not self._proofs_renew:
+            # As the leader, if what is held lasts long enough.
+            next_s = self.policy.as_leader_from_s(now_s, self._ttl_s_max)
+            until_s = self.policy.valid_until_s(now_s, self._ttl_s_min)
+            if next_s - now_s < 0.45 * (until_s - now_s):
+                self._renew_due_s = max(self._renew_due_s, next_s)
+        return LeaseRenew(session=self.session, number=self._count(now_s))
+
+    @property
+    def _ttl_s_min(self) -> float:
+        return min((lease.ttl_s for lease in self._mine()), default=self.policy.ttl_s)
+
+    # Acquiring.
+
     def _acquire(self, name: str, want: Want, now_s: BootSeconds) -> LeaseAcquire:
+        is_leader = self._leading.is_leader
+        self._ttl_s_max = max(self._ttl_s_max, want.ttl_s)
+        if not is_leader:
+            self._whole_sent_s = now_s
         if not self._held:
             self._renew_due_s = now_s + self.policy.renew_interval_s
-            if self._leading.is_leader:  # proofs will come
-                until_s = self.policy.valid_until_s(now_s, want.ttl_s)
+            if is_leader:  # proofs will come
+                until_s = self.policy.proved_until_s(now_s, want.ttl_s)
                 self._renew_due_s = self.policy.log_due_s(now_s, until_s)
         return LeaseAcquire(
             name=name,
             holder=self.node_name,
             session=self.session,
             ttl_s=want.ttl_s,
-            number=self._count(now_s),
+            number=self._count(now_s, above=AS_LEADER if is_leader else 0),
         )
 
     @property
@@ -422,8 +479,8 @@ class LeaseKeeper:
 
     # What the leader does for all.
 
-    def _end_expired(self, now_s: BootSeconds) -> None:
-        """Propose to end leases whose time is over, as the leader of this term and no other.
+    def _ends_of_expired(self, now_s: BootSeconds) -> list[Message]:
+        """Return what ends leases whose time is over: for the leader of this term and no other.
 
         A later leader must wait anew: it may have renewed them by proof.
         """
@@ -438,16 +495,18 @@ class LeaseKeeper:
             want = self._wanted.get(lease.name)
             if want is not None and not self._why_not(lease.name):
                 commands.append(self._acquire(lease.name, want, now_s))
-        if commands:
-            self._effects.append(ProposeAsLeader(tuple(commands), self._leading.term))
+        return commands
 
     def _free_at_s(self, seen: _Seen) -> float:
         """Return when this leader may end a lease; inf: it does not know yet."""
-        if seen.lease.session == self.session:
+        lease = seen.lease
+        if lease.session == self.session:
             return float("inf")
-        ttl_s = seen.lease.ttl_s
-        of_earlier_s = self.policy.free_of_earlier_at_s(self._earlier_until_s, ttl_s)
-        return max(self.policy.free_at_s(seen.at_s, ttl_s), of_earlier_s)
+        of_earlier_s = self.policy.free_of_earlier_at_s(self._earlier_until_s, lease.ttl_s)
+        # What this node itself acquired, in an earlier session, may be of this very term.
+        if lease.number >= AS_LEADER and lease.holder != self.node_name:
+            return of_earlier_s
+        return max(self.policy.free_at_s(seen.at_s, lease.ttl_s), of_earlier_s)
 
     def _claims(self, now_s: BootSeconds) -> list[Message]:
         commands: list[Message] = []
@@ -470,11 +529,13 @@ class LeaseKeeper:
     def _mine(self) -> list[Lease]:
         return [one.lease for one in self._table.values() if one.lease.session == self.session]
 
-    def _count(self, now_s: BootSeconds) -> int:
+    def _count(self, now_s: BootSeconds, *, above: int = 0) -> int:
         self._number += 1
-        self._sent_at_s[self._number] = now_s
-        self._sent_at_s.pop(self._number - _SENT_REMEMBERED, None)
-        return self._number
+        number = above + self._number
+        self._sent_at_s[number] = now_s
+        if len(self._sent_at_s) > _SENT_REMEMBERED:
+            del self._sent_at_s[next(iter(self._sent_at_s))]
+        return number
 
 
 def _release(lease: Lease) -> LeaseRelease:

@@ -9,12 +9,16 @@ the margin.  No wall clock is read.
 What the leader's node holds is renewed by proofs of leadership (`constellation.raft.proofs`), each
 for `PROVED_SHARE` of the lease's time.  The holder counts from before it asked for the proof.  A
 later leader counts from the time after which no earlier leader was proved.
+
+What a node acquires as the leader lasts as long as a proof, from before it sent the command, and so
+does what it renews by the log while proofs cannot.  A later leader has the command in its log only
+if it has followed since: so it counts from the same time as for proofs, not from when it learned of
+the command.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from constellation.value import Value
 from messages.leases import TTL_S_MIN
 
 CLOCK_DRIFT_MAX = 0.2
@@ -26,8 +30,7 @@ LB_LEADER = "lb-leader"  # the node that load balancing from outside should poin
 DNS_WRITER = "dns-writer"  # the node that writes DNS records
 
 
-@dataclass(frozen=True, slots=True)
-class LeasePolicy:
+class LeasePolicy(Value):
     """Times of one node's leases."""
 
     ttl_s: float = 4.0
@@ -65,17 +68,28 @@ class LeasePolicy:
         return seen_at_s + ttl_s * (1 + self.clock_drift)
 
     def proved_until_s(self, asked_at_s: float, ttl_s: float) -> float:
-        """Return until when a holder may act that asked then whether it leads, and does."""
+        """Return until when a holder may act that leads, and asked or acquired it at that time."""
         return self.valid_until_s(asked_at_s, PROVED_SHARE * ttl_s)
 
     def free_of_earlier_at_s(self, earlier_until_s: float, ttl_s: float) -> float:
-        """Return when a lease may be expired that an earlier leader may have renewed by proof.
+        """Return when a lease may be expired that an earlier leader may have proved or acquired.
 
         Args:
-            earlier_until_s: no earlier leader was proved after this.
+            earlier_until_s: no earlier leader was proved, and had sent this node a grant, after it.
             ttl_s: of the lease.
         """
         return self.free_at_s(earlier_until_s, PROVED_SHARE * ttl_s)
+
+    def as_leader_from_s(self, whole_sent_s: float, ttl_s: float) -> float:
+        """Return from when a command may be sent that has a lease last only as long as a proof.
+
+        What it says must not end before what an earlier command has let the holder do.
+
+        Args:
+            whole_sent_s: when the last command was sent that has it last for the whole time.
+            ttl_s: of the lease.
+        """
+        return whole_sent_s + (1 - PROVED_SHARE) * ttl_s
 
     def prove_due_s(self, asked_at_s: float, until_s: float) -> float:
         """Return when to ask for the next proof, if the one asked for then lasts until `until_s`.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from constellation.monitor.container_network import container_network
 from constellation.monitor.published_ports import PublishPolicy, exposed_ports
@@ -22,6 +23,7 @@ from constellation.monitor.service_name import (
     service_name,
 )
 from constellation.monitor.stop_signal import DRAIN_S, drain_limit_s, stop_signal
+from constellation.value import Value
 from messages.monitor import Label, Role, ServiceObservation
 
 Check = Literal["passing", "failing", "starting", "none"]
@@ -40,8 +42,7 @@ _ROUTING_LABELS = ("constellation.", "traefik.")
 CHECKS: dict[str, Check] = {"healthy": "passing", "unhealthy": "failing", "starting": "starting"}
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Value):
     """One container.  Its service's monitor receives `observation`."""
 
     container_id: str
@@ -118,8 +119,7 @@ class Container:
         return "" if self.is_role_of_check else self.observation.role
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Value):
     """A container that cannot be published as a service, and why."""
 
     container_id: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from constellation.value import Value
 
 NETWORK_LABEL = "traefik.docker.network"
 
@@ -14,8 +15,7 @@ NETWORK_LABEL = "traefik.docker.network"
 UNREACHED_DRIVERS = ("macvlan", "ipvlan", "overlay")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnAddress:
+class OwnAddress(Value):
     """The address of a container and the network that it is in; both may be empty."""
 
     host: str = ""

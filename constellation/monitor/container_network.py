@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from constellation.monitor.container_address import OwnAddress, own_address
@@ -15,13 +14,13 @@ from constellation.monitor.published_ports import (
     host_network_endpoints,
     own_ports,
 )
+from constellation.value import Value
 from messages.monitor import REACH_NOTES_MAX, Endpoint, ReachNote
 
 TEXT_CHARACTERS_MAX = 256
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerNetwork:
+class ContainerNetwork(Value):
     """How one container is reached.
 
     Attributes:

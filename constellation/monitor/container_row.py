@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from constellation.monitor.container import CHECKS, Check, Container, Phase
 from constellation.monitor.network_lender import LENDERS_MAX, lender_of
+from constellation.value import Value
 
 _PHASES: dict[str, Phase] = {"running": "running", "paused": "paused", "created": "created"}
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerRow:
+class ContainerRow(Value):
     """What a row shows without an inspection.  `fingerprint` differs when anything has changed."""
 
     container_id: str

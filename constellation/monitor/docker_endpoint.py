@@ -7,8 +7,9 @@ tcp://… with files of TLS, https://docker:2376        HTTP over TLS
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from constellation.value import Value
 
 PLAIN_PORT, TLS_PORT = 2375, 2376  # as registered for Docker
 
@@ -21,8 +22,7 @@ _REFUSED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DockerEndpoint:
+class DockerEndpoint(Value):
     """A Unix socket at `path`, or, without a path, a TCP listener."""
 
     path: str = ""

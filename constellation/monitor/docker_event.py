@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from constellation.monitor.role import is_role_of_check
+from constellation.value import Value
 
 CONTAINER_ACTIONS = (
     "create",
@@ -26,8 +26,7 @@ CONTAINER_ACTIONS = (
 NETWORK_ACTIONS = ("connect", "disconnect")
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerEvent:
+class ContainerEvent(Value):
     """What happened to one container.  `labels` also has the other attributes of the event."""
 
     action: str  # one of `CONTAINER_ACTIONS`, or of `NETWORK_ACTIONS` prefixed with 'network_'

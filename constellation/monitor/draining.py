@@ -7,13 +7,11 @@ again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from constellation.monitor.container import Container
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class _StopRequest:
+class _StopRequest(Value):
     at_s: float
     started_at: str  # of the container when it was asked
 

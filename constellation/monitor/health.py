@@ -7,23 +7,22 @@ unhealthy, so its reports take effect at once.  The health of a static service c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec.structs import replace
 
+from constellation.value import Value
 from messages.monitor import Health, ServiceObservation, ServiceState
 
 TOO_FEW = "too few checks yet"
 
 
-@dataclass(frozen=True, slots=True)
-class HealthPolicy:
+class HealthPolicy(Value):
     """Consecutive check results that change the health of a static service."""
 
     failing_count: int = 2
     passing_count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceHealth:
+class ServiceHealth(Value):
     """The health of one service.  `health` is None until the first observation."""
 
     policy: HealthPolicy = HealthPolicy()

@@ -10,8 +10,9 @@ response is ignored for a container that had an event since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from constellation.effects import Note, Send
 from constellation.monitor.claims import winning_claim
@@ -34,37 +35,33 @@ from constellation.monitor.service_name import within_limit
 from constellation.monitor.stop_signal import signal_number
 from constellation.monitor.unwatched import UnwatchedContainers
 from constellation.monitor.watch_labels import is_watched
+from constellation.value import Value
 from messages.monitor import ServiceObservation, ServicesObserved
 
 CONTAINERS_MAX = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Inspect:
+class Inspect(Value):
     """Effect: inspect the container, and pass the response to `inspected`."""
 
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class InspectSoon:
+class InspectSoon(Value):
     """Effect: as `Inspect`, a moment later, when the check that ended is in Docker's log."""
 
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListSoon:
+class ListSoon(Value):
     """Effect: list the containers: the inspection of one does not answer, but a listing may."""
 
 
-@dataclass(frozen=True, slots=True)
-class SettleNames:
+class SettleNames(Value):
     """Effect: call `names_settled` a moment later; once, however often it is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unreported:
+class Unreported(Value):
     """Effect: call `has_stalled` a moment later; no event has reported what a listing found."""
 
     container_ids: tuple[str, ...]
@@ -74,8 +71,7 @@ class Unreported:
 Effect = Inspect | InspectSoon | ListSoon | SettleNames | Unreported | Send | Note
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryPolicy:
+class InventoryPolicy(Value):
     """Which containers are watched, and how they are published.
 
     `trusts_addresses`: containers are reached at their own addresses, whatever the engine says.

@@ -9,8 +9,9 @@ start; the engine starts no borrower again for that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from constellation.value import Value
 
 LENDERS_MAX = 4  # of one container: a lender may be a borrower itself
 _PREFIX = "container:"
@@ -20,8 +21,7 @@ _ID_SHOWN = 12
 Inspected = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class LentNetwork:
+class LentNetwork(Value):
     """The network of a borrower.
 
     Attributes:

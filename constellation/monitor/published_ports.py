@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from constellation.value import Value
 from messages.monitor import Endpoint
 
 ENDPOINTS_MAX = 64
@@ -17,8 +17,7 @@ _SERVER_PORT_LABEL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PublishPolicy:
+class PublishPolicy(Value):
     """How containers of this node are reached.
 
     Attributes:

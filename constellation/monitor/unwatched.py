@@ -6,7 +6,8 @@ The labels of a container never change, so each container is judged once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from constellation.effects import Note
 from constellation.monitor.container_row import ContainerRow

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from constellation.monitor.service_name import ONE_OFF_LABEL
 from constellation.near_names import nearest
 from constellation.traefik.rule import RULE_CHARACTERS_MAX
 from constellation.traefik.rule_match import named_hosts
+from constellation.value import Value
 
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -31,8 +31,7 @@ _NAME_CHARACTERS_MAX = 32  # longer ones are near none of these
 _LIKENESS_MIN = {TRAEFIK_ENABLE: 0.84, ENABLE: 0.9}
 
 
-@dataclass(frozen=True, slots=True)
-class NotWatched:
+class NotWatched(Value):
     """Why a container that seems to ask for routes is not watched.
 
     Attributes:

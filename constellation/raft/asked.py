@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from constellation.raft.configuration import ChangeKind, Configuration
+from constellation.value import Value
 from messages.base import Message
 from messages.raft import RaftEntry
 from messages.raft_member import RaftCommitted, RaftOrder, RaftOrderDone, RaftRefused
@@ -24,16 +25,14 @@ CHANGES: dict[str, ChangeKind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Value):
     """Effect: send an answer to the asker."""
 
     asker: str
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class _Proposal:
+class _Proposal(Value):
     asker: str
     number: int
     term: int

@@ -22,6 +22,7 @@ from constellation.raft.effects import (
     SaveSnapshot,
     SendTo,
 )
+from constellation.value import Value
 from messages.base import Message
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.raft import RaftAppendRequest, RaftEntry
@@ -33,8 +34,7 @@ SAVES = (SaveHardState, SaveEntries, SaveSnapshot, SaveIdentity)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Value):
     """Effect: send to every subscriber of the lease table."""
 
     message: LeaseTableState | LeasesChanged | RaftLeading

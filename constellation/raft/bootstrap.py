@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from random import Random
 
 from constellation.effects import Note
 from constellation.raft.effects import SaveIdentity, SendTo
 from constellation.raft.quorum import majority
 from constellation.raft.roster import RaftRoster
+from constellation.value import Value
 from messages.raft import NODE_CHARACTERS_MAX, RaftIdentity
 from messages.raft_member import RaftOffer, RaftPromise
 
@@ -38,8 +38,7 @@ EARLIER_MAX = 15  # earlier offers that may have begun without this node
 _ID_BITS = 96
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Value):
     """Effect: begin the cluster that this node belongs to now, with these voters."""
 
     voters: tuple[str, ...]

@@ -7,9 +7,11 @@ needed.  A node becomes a learner first, and a voter once it has caught up (thes
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Literal
 
+from msgspec.structs import replace
+
+from constellation.value import Value
 from constellation.wire import decode, encode
 from messages.raft import NODE_CHARACTERS_MAX, RaftConfiguration
 
@@ -25,8 +27,7 @@ class ConfigurationRefusedError(Exception):
     """A change is not allowed; the text says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Value):
     """The members of one Raft cluster, by node name."""
 
     voters: frozenset[str] = frozenset()

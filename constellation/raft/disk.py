@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import field
 
+from constellation.value import Value
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
 
 
-@dataclass(frozen=True, slots=True)
-class RaftDisk:
+class RaftDisk(Value):
     """All that is durable.  `torn_bytes` of an unfinished write were cut from the end."""
 
     identity: RaftIdentity = field(default_factory=RaftIdentity)

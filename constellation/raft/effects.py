@@ -2,75 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from constellation.effects import Note
 from constellation.raft.roles import Role
+from constellation.value import Value
 from messages.base import Message
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
 
 
-@dataclass(frozen=True, slots=True)
-class SaveHardState:
+class SaveHardState(Value):
     """Make term and vote durable BEFORE any effect that follows in the same step."""
 
     state: RaftHardState
 
 
-@dataclass(frozen=True, slots=True)
-class SaveEntries:
+class SaveEntries(Value):
     """Make entries durable, replacing all from the first index on, BEFORE what follows."""
 
     entries: tuple[RaftEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SaveSnapshot:
+class SaveSnapshot(Value):
     """Make a snapshot and the log after it durable, replacing the whole log on disk."""
 
     snapshot: RaftSnapshot
     entries: tuple[RaftEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SaveIdentity:
+class SaveIdentity(Value):
     """Make durable the cluster that this node belongs to, or its promise, BEFORE what follows."""
 
     identity: RaftIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class SendTo:
+class SendTo(Value):
     """Deliver `message` to the Raft actor of another node.  May be lost."""
 
     node: str
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Value):
     """Apply committed entries to the state machine, in this order, each once per process life."""
 
     entries: tuple[RaftEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Restore:
+class Restore(Value):
     """Replace the state machine by a snapshot that the leader has sent."""
 
     snapshot: RaftSnapshot
 
 
-@dataclass(frozen=True, slots=True)
-class ReadReady:
+class ReadReady(Value):
     """A read may be answered now: the state machine holds everything that preceded it."""
 
     number: int
     is_confirmed: bool  # False: this node no longer leads and cannot know
 
 
-@dataclass(frozen=True, slots=True)
-class LeaderProved:
+class LeaderProved(Value):
     """A majority has followed this leader since it was asked to prove that."""
 
     number: int
@@ -79,8 +69,7 @@ class LeaderProved:
     renews: bool  # every other voter would wait for what this proves
 
 
-@dataclass(frozen=True, slots=True)
-class RoleChanged:
+class RoleChanged(Value):
     """The role of this node or the known leader has changed.  `leader` is empty if unknown."""
 
     role: Role

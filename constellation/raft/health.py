@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from constellation.errors import AdapterError
 from constellation.raft.member import RaftMember
 from constellation.raft.other_clusters import foreign
 from constellation.raft.quorum import majority
 from constellation.raft.roster import RaftRoster, RosterNode
+from constellation.value import Value
 from messages.raft_member import RaftTrouble
 
 GRACE_S = 10.0  # an election may take some seconds: no reason to raise an alarm
 _ABSENT = RosterNode(is_living=False)
 
 
-@dataclass(frozen=True, slots=True)
-class MemberHealth:
+class MemberHealth(Value):
     """How a member is.  `why` and `fix` are for people."""
 
     trouble: RaftTrouble = ""

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
+
+from msgspec.structs import replace
 
 from constellation.effects import Note, Send
 from constellation.errors import AdapterError, WireError
@@ -313,8 +314,7 @@ class RaftHost:
         for message, asker in inbox:
             member.receive(message, asker, now_s)
         effects = member.take_effects(now_s)
-        if not effects:
-            member.shorten_log(self.table.encode)
+        if not effects and member.shorten_log(self.table.encode):
             effects = member.take_effects(now_s)
         return self._batch_of(member, effects) if effects else None
 

@@ -8,7 +8,6 @@ written by name, so that a field with a default can be added later.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import msgpack
@@ -23,14 +22,14 @@ from constellation.raft.journal_records import (
     encode_record,
 )
 from constellation.raft.journal_state import Draft, JournalState
+from constellation.value import Value
 from constellation.wire import fields_of
 from messages.raft import RaftEntry, RaftHardState, RaftIdentity, RaftSnapshot
 
 _ENTRIES_BYTES = 1 << 20  # of data in one record of a new file
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(Value):
     """The content of a journal."""
 
     state: JournalState

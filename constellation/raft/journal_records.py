@@ -24,7 +24,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from constellation.value import Value
 
 MAGIC = b"\x93raftlog"
 FORMAT_VERSION = 1
@@ -57,8 +58,7 @@ class JournalLimitError(ValueError):
     """A record would be larger than a reader accepts.  Nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEnd:
+class JournalEnd(Value):
     """Where the next record goes, and the checksum that it continues."""
 
     salt: bytes
@@ -95,8 +95,7 @@ def encode_record(payload: bytes, end: JournalEnd) -> tuple[bytes, JournalEnd]:
     return record, JournalEnd(end.salt, end.offset + len(record), crc)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bad:
+class _Bad(Value):
     why: str
     is_torn: bool  # a crash before the sync can explain it
 

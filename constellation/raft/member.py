@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from random import Random
+
+from msgspec import field
 
 from constellation.effects import Note
 from constellation.errors import WireError
@@ -43,6 +44,7 @@ from constellation.raft.reads import ReadDone, Reads
 from constellation.raft.roster import RaftRoster, timeout_factor
 from constellation.raft.steward import Steward, StewardPolicy
 from constellation.raft.upkeep import give_leadership, look_after_members, refuse_even_number
+from constellation.value import Value
 from messages.raft import RaftAppendRequest, RaftIdentity, RaftSnapshotRequest
 from messages.raft_member import (
     LeadershipProve,
@@ -79,8 +81,7 @@ MemberInput = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MemberPolicy:
+class MemberPolicy(Value):
     """The timeouts and limits of one member."""
 
     raft: RaftPolicy
@@ -193,10 +194,12 @@ class RaftMember:
         """Whether another node votes, so that it could lead."""
         return bool(self.configuration.voters - {self.node_name})
 
-    def shorten_log(self, snapshot: Callable[[], bytes]) -> None:
+    def shorten_log(self, snapshot: Callable[[], bytes]) -> bool:
         """Replace the applied entries by a snapshot, if there are enough of them."""
-        if self.raft is not None and self.raft.wants_snapshot:
-            self._effects += self.raft.take_snapshot(snapshot())
+        if self.raft is None or not self.raft.wants_snapshot:
+            return False
+        self._effects += self.raft.take_snapshot(snapshot())
+        return True
 
     def take_effects(self, now_s: float) -> list[MemberEffect]:
         """Propose the commands since the last call together; return all effects."""

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 
 from constellation.raft.configuration import (
@@ -24,6 +23,7 @@ from constellation.raft.policy import RaftPolicy
 from constellation.raft.proofs import LeaderProofs
 from constellation.raft.roles import RoleEvent
 from constellation.raft.state import RaftState
+from constellation.value import Value
 from messages.base import Message
 from messages.raft import (
     RaftAppendRequest,
@@ -40,8 +40,7 @@ from messages.raft import (
 TERM_JUMP_MAX = 1 << 32
 
 
-@dataclass(frozen=True, slots=True)
-class FirstState:
+class FirstState(Value):
     """What a new cluster's log begins with: a state machine, as if `index` entries had led to it.
 
     So the indexes of a new cluster can be above all indexes of an earlier one.

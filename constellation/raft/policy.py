@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from constellation.raft.configuration import VOTERS_MAX
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class RaftPolicy:
+class RaftPolicy(Value):
     """Timeouts and limits of one member."""
 
     heartbeat_interval_s: float = 0.2

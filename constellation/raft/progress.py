@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from constellation.raft.log import RaftLog
+from constellation.value import Value
 from messages.raft import RaftSnapshot
 
 _REQUESTS_REMEMBERED = 64  # more are unanswered only if the follower does not answer at all
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(Value):
     number: int
     sent_at_s: float
     previous_index: int  # -1: not an append

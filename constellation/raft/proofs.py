@@ -22,9 +22,9 @@ shorter than the shortest election timeout, and a transfer must end it.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from constellation.raft.effects import LeaderProved
+from constellation.value import Value
 from messages.raft import AGO_S_MAX
 from messages.raft_member import LeadershipProve
 
@@ -73,8 +73,7 @@ class LeaderProofs:
         return [LeaderProved(number, self.term, ago_s, renews) for number in done]
 
 
-@dataclass(frozen=True, slots=True)
-class ProofDone:
+class ProofDone(Value):
     """Effect: answer a question, with the grants that the lease table shows now."""
 
     asker: str

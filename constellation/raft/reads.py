@@ -10,12 +10,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from constellation.value import Value
+
 READ_TIMEOUT_S = 1.5
 READS_MAX = 256
 
 
-@dataclass(frozen=True, slots=True)
-class ReadDone:
+class ReadDone(Value):
     """Effect: answer a read from the current state machine."""
 
     asker: str

@@ -33,9 +33,10 @@ Who triggers the events:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
+
+from constellation.value import Value
 
 Role = Literal["follower", "pre_candidate", "candidate", "leader"]
 
@@ -55,8 +56,7 @@ class RoleEvent(Enum):
     LEADERSHIP_ENDED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Value):
     """From any of `sources` to `target`; `why` is logged unless the caller knows more."""
 
     sources: frozenset[Role]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from constellation.cluster_view import ClusterView
+from constellation.value import Value
 
 WITNESS_STRETCH = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class RosterNode:
+class RosterNode(Value):
     """One node that runs an agent, as gossip reports it."""
 
     is_living: bool

@@ -12,7 +12,6 @@ The steward only proposes; the Raft core refuses a step that would be unsafe.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from constellation.raft.configuration import (
     MEMBERS_MAX,
@@ -22,6 +21,7 @@ from constellation.raft.configuration import (
 )
 from constellation.raft.quorum import has_quorum
 from constellation.raft.roster import RaftRoster, RosterNode
+from constellation.value import Value
 
 BLANK_S = 15.0  # after this time a voter that has no state and does not answer has lost its disk
 WITNESS_LEADS_S = 2.0  # short: while a witness leads, no node holds a lease
@@ -30,8 +30,7 @@ HICCUP_S = 3.0  # a follower that is silent for a shorter time still counts as p
 _ABSENT = RosterNode(is_living=False)
 
 
-@dataclass(frozen=True, slots=True)
-class StewardPolicy:
+class StewardPolicy(Value):
     """Limits of the steward, and how long it waits, in seconds."""
 
     voters_max: int = VOTERS_MAX
@@ -41,16 +40,14 @@ class StewardPolicy:
     preferred_wait_max_s: float = 1800.0
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Value):
     """A step: change the configuration."""
 
     kind: ChangeKind
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class HandOver:
+class HandOver(Value):
     """A step: make another node the leader."""
 
     node: str
@@ -59,8 +56,7 @@ class HandOver:
 Step = Change | HandOver
 
 
-@dataclass(frozen=True, slots=True)
-class Followers:
+class Followers(Value):
     """What the leader knows of the other members now."""
 
     answering: frozenset[str]  # within the last election timeout

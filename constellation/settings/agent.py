@@ -6,9 +6,7 @@ over the environment, which wins over the file, which wins over the defaults bel
 Only `constellation/settings/source.py` reads files and the environment.
 """
 
-from __future__ import annotations
-
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -67,7 +65,7 @@ class Settings(NodeSettings):
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
-    def check_static_names(self) -> Settings:
+    def check_static_names(self) -> Self:
         """Refuse two static services with the same name."""
         names = [service.name for service in self.static_services]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -76,13 +74,13 @@ class Settings(NodeSettings):
         return self
 
     @model_validator(mode="after")
-    def check_ports(self) -> Settings:
+    def check_ports(self) -> Self:
         """Refuse two listeners with the same address and port."""
         check_listeners(self.listeners)
         return self
 
     @model_validator(mode="after")
-    def check_exposure(self) -> Settings:
+    def check_exposure(self) -> Self:
         """Refuse to listen beyond this host without a key that all nodes share."""
         if not self.is_loopback and self.cluster_key is None and self.cluster_key_file is None:
             raise ValueError(
@@ -93,7 +91,7 @@ class Settings(NodeSettings):
         return self
 
     @model_validator(mode="after")
-    def check_tailscale(self) -> Settings:
+    def check_tailscale(self) -> Self:
         """Refuse an address of Tailscale that must not be asked for."""
         if self.binds_to_tailnet and not self.tailscale.enabled:
             raise ValueError(
@@ -103,7 +101,7 @@ class Settings(NodeSettings):
         return self
 
     @model_validator(mode="after")
-    def check_dns(self) -> Settings:
+    def check_dns(self) -> Self:
         """Refuse domains without a zone, and marks that would not be found again."""
         if not self.dns.is_used:
             return self
@@ -134,7 +132,7 @@ class Settings(NodeSettings):
         """Whether "tailscale" stands where an address must."""
         return TAILSCALE in {self.bind_address, self.http.bind_address}
 
-    def bound_to(self, address: str) -> Settings:
+    def bound_to(self, address: str) -> Self:
         """Return the same settings with `address` where "tailscale" stands.
 
         Raises:

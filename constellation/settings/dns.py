@@ -1,7 +1,5 @@
 """Settings of DNS: which records follow the cluster, and where they are kept."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -207,14 +205,19 @@ class DnsSettings(Group):
         """Return the mark of our records; `domain` is the node's."""
         return OwnerMark(self.owner or f"constellation:{domain}"[:64], self.managed)
 
-    def policy(self) -> WriterPolicy:
+    def policy(self) -> "WriterPolicy":
         """Return the numbers of the core."""
         # Not above: an operator's command loads no core that it does not use.
-        from constellation.dns.plan import policy_of  # noqa: PLC0415
+        from constellation.dns.desired import is_cname_alone  # noqa: PLC0415
+        from constellation.dns.plan_parts import PlanPolicy  # noqa: PLC0415
         from constellation.dns.zone_writer import WriterPolicy  # noqa: PLC0415
 
         return WriterPolicy(
-            plan=policy_of(self),
+            plan=PlanPolicy(
+                adopt=frozenset(self.adopt),
+                deletes_max=self.deletes_max,
+                is_cname_alone=is_cname_alone(self),
+            ),
             interval_s=self.interval_s,
             departed_grace_s=self.departed_grace_s,
             operations_max=CHANGES_MAX if self.provider == "cloudflare" else RFC2136_CHANGES_MAX,

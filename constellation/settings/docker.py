@@ -1,9 +1,7 @@
 """Settings of watching containers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -61,7 +59,7 @@ class DockerSettings(Group):
         return value
 
     @model_validator(mode="after")
-    def check_tls(self) -> DockerSettings:
+    def check_tls(self) -> Self:
         """Refuse half a client certificate, and files that would not be used."""
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
             raise ValueError(

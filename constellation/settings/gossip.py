@@ -1,9 +1,7 @@
 """Settings of gossip.  The profiles are memberlist's, except for `packet_bytes_max`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -136,7 +134,7 @@ class GossipSettings(Group):
         return {**known, **values} if known else values
 
     @model_validator(mode="after")
-    def check_probe_timeout(self) -> GossipSettings:
+    def check_probe_timeout(self) -> Self:
         """Refuse timings with which every member would be suspected."""
         if self.probe_timeout_s >= self.probe_interval_s:
             raise ValueError(

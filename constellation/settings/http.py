@@ -1,7 +1,5 @@
 """Settings of the HTTP listener."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from constellation.settings.types import BindAddress, Domain, Group, Port

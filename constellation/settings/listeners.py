@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
 from constellation.settings.addresses import same_ip
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Value):
     """One address and port, and the settings that choose them."""
 
     setting: str  # of the port

@@ -1,7 +1,5 @@
 """Settings of service monitoring, and of the services that do not run in Docker."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field, field_validator

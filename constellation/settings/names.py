@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import get_args
 
 from pydantic import BaseModel, SecretStr
@@ -12,10 +11,10 @@ from pydantic.fields import FieldInfo
 
 from constellation.near_names import nearest
 from constellation.settings.types import CLUSTER_KEY_CHARACTERS_MIN
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class SettingNames:
+class SettingNames(Value):
     """The dotted names in a model: settings, groups, and fields of the elements of lists."""
 
     fields: Mapping[str, FieldInfo]

@@ -3,10 +3,9 @@
 `Settings` has these too.  An operator's command needs no others, and loads no others.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import string
+from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -91,7 +90,7 @@ class NodeSettings(Group):
         return SecretStr(key)
 
     @model_validator(mode="after")
-    def check_one_key(self) -> NodeSettings:
+    def check_one_key(self) -> Self:
         """Refuse two sources of one secret."""
         if self.cluster_key is not None and self.cluster_key_file is not None:
             raise ValueError("cluster_key and cluster_key_file are both set: remove one of them")

@@ -1,14 +1,16 @@
 """Settings of Raft and of leases."""
 
-from __future__ import annotations
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from constellation.leases.hooks import Hook, check_unique
 from constellation.leases.policy import CLOCK_DRIFT_MAX, LeasePolicy
 from constellation.raft.configuration import VOTERS_MAX
 from constellation.raft.policy import RaftPolicy
 from constellation.raft.steward import StewardPolicy
-from constellation.settings.types import Group
+from constellation.settings.types import FilePath, Group
+from messages.leases import NAME_PATTERN
 
 
 class RaftSettings(Group):
@@ -65,13 +67,13 @@ class RaftSettings(Group):
     )
 
     @model_validator(mode="after")
-    def check_times(self) -> RaftSettings:
+    def check_times(self) -> Self:
         """Refuse times with which a healthy leader would be replaced."""
         self.policy()
         return self
 
     @model_validator(mode="after")
-    def check_first_voters(self) -> RaftSettings:
+    def check_first_voters(self) -> Self:
         """Refuse to bootstrap with more voters than allowed."""
         if self.bootstrap_expect > self.voters_max:
             raise ValueError(
@@ -98,6 +100,36 @@ class RaftSettings(Group):
             forget_after_s=self.forget_after_s,
             preferred_stable_s=self.preferred_stable_s,
         )
+
+
+class HookSetting(Group):
+    """A program that is run when this node acquires or loses a lease."""
+
+    lease: str = Field(
+        pattern=NAME_PATTERN,
+        description="name of the lease: lb-leader, dns-writer, or another, which this node then "
+        "holds if it can",
+    )
+    program: FilePath = Field(
+        max_length=1024,
+        description="absolute path of the program; its arguments are 'acquired' or 'lost', the "
+        "lease, its fencing token, and the node",
+    )
+    timeout_s: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        description="time after which the program is killed, in seconds; 'lost' is killed sooner, "
+        "if another node may hold the lease",
+    )
+
+    @field_validator("program")
+    @classmethod
+    def check_program(cls, value: str) -> str:
+        """Refuse a path that depends on where the agent runs."""
+        if not value.startswith("/"):
+            raise ValueError(f"{value!r:.80} is not an absolute path, e.g. /usr/local/bin/move-ip")
+        return value
 
 
 class LeaseSettings(Group):
@@ -129,6 +161,12 @@ class LeaseSettings(Group):
         "while it serves routes to its Traefik, is not cordoned, and its ingress does not fail "
         "(see `traefik.probe`)",
     )
+    hooks: tuple[HookSetting, ...] = Field(
+        (),
+        max_length=32,
+        description="programs that are run when this node acquires or loses a lease, a list of "
+        "tables with lease, program and timeout_s",
+    )
     clock_drift: float = Field(
         0.01,
         ge=0,
@@ -137,10 +175,20 @@ class LeaseSettings(Group):
     )
 
     @model_validator(mode="after")
-    def check_times(self) -> LeaseSettings:
+    def check_times(self) -> Self:
         """Refuse times with which leases are lost without need, or held twice."""
         self.policy()
         return self
+
+    @model_validator(mode="after")
+    def check_hooks(self) -> Self:
+        """Refuse a program that is listed twice for one lease."""
+        check_unique(self.programs())
+        return self
+
+    def programs(self) -> tuple[Hook, ...]:
+        """Return the hooks of the core."""
+        return tuple(Hook(one.lease, one.program, one.timeout_s) for one in self.hooks)
 
     def policy(self) -> LeasePolicy:
         """Return the numbers of the core."""

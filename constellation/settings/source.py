@@ -12,7 +12,6 @@ import re
 import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
@@ -25,6 +24,7 @@ from constellation.settings.complaint import complaint, joined, on_one_line
 from constellation.settings.file import SUFFIXES, parse_settings_file
 from constellation.settings.names import SettingNames, is_secret, names_of, shown_name, why_unknown
 from constellation.settings.node import NodeSettings
+from constellation.value import Value
 
 if TYPE_CHECKING:
     from constellation.settings.agent import Settings
@@ -40,8 +40,7 @@ _OTHERS = 0o007
 _OPEN_AT_ONCE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-@dataclass(frozen=True, slots=True)
-class _Assignment:
+class _Assignment(Value):
     """The value that one source gives one setting."""
 
     name: str  # dotted

@@ -1,6 +1,6 @@
 """Settings of supervision: restarts, pings and their limits."""
 
-from __future__ import annotations
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -52,7 +52,7 @@ class SupervisorSettings(Group):
     )
 
     @model_validator(mode="after")
-    def check_order(self) -> SupervisorSettings:
+    def check_order(self) -> Self:
         """Refuse a maximum below its minimum, and a timeout below its interval."""
         if self.backoff_max_s < self.backoff_min_s:
             raise ValueError("backoff_max_s must not be below backoff_min_s")

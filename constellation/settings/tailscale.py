@@ -1,7 +1,5 @@
 """Settings of Tailscale discovery."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -48,7 +46,7 @@ class TailscaleSettings(Group):
         "the tailnet, in seconds",
     )
 
-    def policy(self) -> SeedPolicy:
+    def policy(self) -> "SeedPolicy":
         """Return the rules of the core."""
         # Not above: an operator's command has these settings, and no use for the core.
         from constellation.tailscale.seeds import SeedPolicy  # noqa: PLC0415

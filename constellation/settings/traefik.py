@@ -1,9 +1,7 @@
 """Settings of the Traefik provider."""
 
-from __future__ import annotations
-
 import re
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -151,7 +149,7 @@ class TraefikSettings(Group):
         return value
 
     @model_validator(mode="after")
-    def check_versions(self) -> TraefikSettings:
+    def check_versions(self) -> Self:
         """Refuse settings that need a later Traefik than `version`."""
         if self.local_preference == "failover" and self.version != "3.7":
             raise ValueError(

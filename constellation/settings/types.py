@@ -1,7 +1,5 @@
 """The base of all groups of settings, and the value types that they share."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated
 

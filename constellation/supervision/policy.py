@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import field
 
 from constellation.supervision.restart import RestartPolicy
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class WatchPolicy:
+class WatchPolicy(Value):
     """Patience in seconds, and how restarts are spaced."""
 
     restart: RestartPolicy = field(default_factory=RestartPolicy)

@@ -5,44 +5,38 @@ A child has a process of its own, or lives in a host with others, which has a na
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from constellation.value import Value
 from messages.base import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Value):
     """Effect: create the actor `name`, in the host `host`, which is created if it does not run."""
 
     name: str
     host: str = ""  # empty: in a process of its own
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(Value):
     """Effect: send `message` to `name`."""
 
     name: str
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Value):
     """Effect: tell `name` to end; or kill its process, if that does not listen any more."""
 
     name: str
     by_force: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PingHost:
+class PingHost(Value):
     """Effect: ask a host whether it, and all in it, still handle messages."""
 
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndHost:
+class EndHost(Value):
     """Effect: tell a host to end; or kill it, if it does not listen any more."""
 
     host: str

@@ -12,13 +12,12 @@ A run of `period_s` without an exit leads from slow back to quick.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from constellation.value import Value
 
 _EXPONENT_MAX = 32  # 2.0 ** 2000 would raise
 
 
-@dataclass(frozen=True, slots=True)
-class RestartPolicy:
+class RestartPolicy(Value):
     """How fast and how often.  Seconds; `count_max` exits in `period_s` still restart quickly."""
 
     backoff_min_s: float = 0.2
@@ -29,8 +28,7 @@ class RestartPolicy:
     retry_max_s: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class RestartHistory:
+class RestartHistory(Value):
     """Recent exits of one actor, as monotonic seconds, oldest first; at most `count_max + 1`."""
 
     exits_at_s: tuple[float, ...] = ()
@@ -53,8 +51,7 @@ class RestartHistory:
         return RestartHistory(exits, slow_count, at_s), Restart(at_s, given_up=given_up)
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Value):
     """Restart the actor at `at_s`; `given_up` says that the intensity limit was reached."""
 
     at_s: float

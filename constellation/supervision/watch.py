@@ -39,6 +39,7 @@ from constellation.supervision.policy import WatchPolicy
 from constellation.supervision.process_effects import Create, End, EndHost, PingHost, Tell
 from constellation.supervision.restart import RestartHistory
 from constellation.supervision.silence import Silence, WaitedSeconds
+from constellation.value import Value
 from messages.gossip import GossipLeave
 from messages.lifecycle import (
     ActorPing,
@@ -58,13 +59,11 @@ Phase = Literal["waiting", "starting", "running", "ended"]
 Stage = Literal["up", "facing", "leaving", "ending", "stopped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(Value):
     """Effect: send every actor the directory of running actors."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Value):
     """Effect: tell the guardian, once, that all actors work, that none runs, or of a failure."""
 
     message: SupervisorStopped | SupervisorFailed | None  # None: all work

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from constellation.tailscale.tailnet import Tailnet
+from constellation.value import Value
 
 # The ranges from which Tailscale and, by default, Headscale assign addresses.
 NETWORKS = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "fd7a:115c:a1e0::/48")))
@@ -26,8 +26,7 @@ State = Literal[
 STATES: tuple[State, ...] = get_args(State)
 
 
-@dataclass(frozen=True, slots=True)
-class TailscaleCondition:
+class TailscaleCondition(Value):
     """A state; `why` and `fix` are empty when connected."""
 
     state: State

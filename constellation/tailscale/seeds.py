@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from constellation.admin.words import counted, listed
 from constellation.tailscale.tailnet import Machine, Tailnet
+from constellation.value import Value
 from messages.wellness import Trouble
 
 SEEDS_MAX = 256
 NAMED_MAX = 5
 
 
-@dataclass(frozen=True, slots=True)
-class SeedPolicy:
+class SeedPolicy(Value):
     """Selects machines by tag or by name; an empty rule selects none."""
 
     tag: str = "tag:constellation"

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from constellation.errors import WireError
+from constellation.value import Value
 
 PEERS_MAX = 10_000
 ADDRESSES_MAX = 16
 TEXT_CHARACTERS_MAX = 253  # of a DNS name
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Value):
     """One machine of the tailnet."""
 
     host_name: str
@@ -32,8 +31,7 @@ class Machine:
     key_expires_utc_s: float | None  # None: never
 
 
-@dataclass(frozen=True, slots=True)
-class Tailnet:
+class Tailnet(Value):
     """One answer of tailscaled."""
 
     backend_state: str  # e.g. 'Running'

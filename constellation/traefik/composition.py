@@ -6,8 +6,7 @@ Each pass (see `compose`) reads the tables of earlier passes and writes its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.claims import Claims
@@ -34,8 +33,7 @@ from constellation.traefik.sharing import Group, Meaning, sharing
 NAMES_SHOWN_MAX = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ComposedService:
+class ComposedService(NamedTuple):
     """A service: all its instances, and what routers see of it."""
 
     backends: Backends

@@ -1,7 +1,4 @@
-"""What all instances contribute: their elements, by key.
-
-Most keys have one contribution, which is kept without a table of its own.
-"""
+"""What all instances contribute: their elements, by key."""
 
 from __future__ import annotations
 
@@ -9,14 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 
 from constellation.traefik.elements import Contribution, ElementKey, Instance
 
-_Several = dict[Instance, Contribution]
-
 
 class Contributions:
-    """The contributions of all instances, by key and instance."""
+    """The contributions of all instances, by key.  Most keys have one."""
 
     def __init__(self) -> None:
-        self._of: dict[ElementKey, Contribution | _Several] = {}
+        self._of: dict[ElementKey, tuple[Contribution, ...]] = {}
 
     def __iter__(self) -> Iterator[ElementKey]:
         """Yield every key that has a contribution."""
@@ -24,17 +19,11 @@ class Contributions:
 
     def to(self, key: ElementKey) -> tuple[Contribution, ...]:
         """Return the contributions of all instances under `key`."""
-        found = self._of.get(key)
-        if found is None:
-            return ()
-        return (found,) if isinstance(found, Contribution) else tuple(found.values())
+        return self._of.get(key, ())
 
-    def instances(self, key: ElementKey) -> Collection[Instance]:
+    def instances(self, key: ElementKey) -> list[Instance]:
         """Return the instances that contribute under `key`."""
-        found = self._of.get(key)
-        if found is None:
-            return ()
-        return (found.instance,) if isinstance(found, Contribution) else found.keys()
+        return [one.instance for one in self.to(key)]
 
     def definers(self, key: ElementKey) -> tuple[Instance, ...]:
         """Return the instances whose labels define the element `key` of the body, in order."""
@@ -42,62 +31,42 @@ class Contributions:
         found = self.to(key.written)
         return tuple(sorted(one.instance for one in found if owner in {None, one.author.owner}))
 
-    def services_at(self, nodes: frozenset[str] | None) -> set[ElementKey]:
+    def services_at(self, nodes: frozenset[str] | None) -> list[ElementKey]:
         """Return the services with an instance on one of `nodes`; None: all services."""
-        return {
+        return [
             key
             for key, found in self._of.items()
-            if key.section == "services" and (nodes is None or _is_at(nodes, found))
-        }
+            if key.section == "services"
+            and (nodes is None or any(one.instance.node in nodes for one in found))
+        ]
 
     def replace(
         self,
         instance: Instance,
         before: Collection[ElementKey],
         after: Mapping[ElementKey, Contribution],
-    ) -> set[ElementKey]:
+    ) -> list[ElementKey]:
         """Replace what `instance` contributes; return the keys to compose again.
 
         `before` are the keys of what it contributes so far.  Services are always composed again:
         they also depend on the instance's state.
         """
-        dirty: set[ElementKey] = set()
+        dirty: list[ElementKey] = []
         for key in before:
             if key not in after:
-                self._remove(key, instance)
-                dirty.add(key)
+                self._put(key, self._others(key, instance))
+                dirty.append(key)
         for key, one in after.items():
-            if self._set(key, one) or key.section == "services":
-                dirty.add(key)
+            if key.section == "services" or one not in self.to(key):
+                dirty.append(key)
+            self._put(key, (*self._others(key, instance), one))
         return dirty
 
-    def _set(self, key: ElementKey, one: Contribution) -> bool:
-        """Add or replace a contribution; return whether it differs from the one before."""
-        found = self._of.get(key)
-        if found is None:
-            self._of[key] = one
-            return True
-        if isinstance(found, Contribution):
-            if found.instance == one.instance:
-                self._of[key] = one
-                return found != one
-            self._of[key] = {found.instance: found, one.instance: one}
-            return True
-        is_new = found.get(one.instance) != one
-        found[one.instance] = one
-        return is_new
+    def _others(self, key: ElementKey, instance: Instance) -> tuple[Contribution, ...]:
+        return tuple([one for one in self.to(key) if one.instance != instance])
 
-    def _remove(self, key: ElementKey, instance: Instance) -> None:
-        found = self._of[key]
-        if isinstance(found, Contribution):
+    def _put(self, key: ElementKey, contributions: tuple[Contribution, ...]) -> None:
+        if contributions:
+            self._of[key] = contributions
+        else:
             del self._of[key]
-            return
-        del found[instance]
-        if len(found) == 1:
-            (self._of[key],) = found.values()
-
-
-def _is_at(nodes: frozenset[str], found: Contribution | _Several) -> bool:
-    if isinstance(found, Contribution):
-        return found.instance.node in nodes
-    return any(one.node in nodes for one in found)

@@ -20,7 +20,12 @@ from constellation.traefik.elements import ElementKey, Protocol, Section
 
 # YAML 1.2 §5.1: characters that are not printable, and line breaks.
 _ESCAPED = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_ENCODER = json.JSONEncoder(
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    check_circular=False,  # nothing that is read from labels or JSON contains itself
+)
 _TAG_CHARACTERS = 24
 
 

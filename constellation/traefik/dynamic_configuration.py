@@ -6,9 +6,9 @@ sorted, and so is every list whose order has no meaning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
 
 from constellation.cluster_view import ClusterView, InstanceId
 from constellation.settings.traefik import TraefikSettings
@@ -26,13 +26,13 @@ from constellation.traefik.plans import Plans
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.routed import Routed
 from constellation.traefik.work import Work
+from constellation.value import Value
 from messages.monitor import ServiceState
 
 REJECTED_MAX = 1000  # that are listed, of both kinds; the counts are of all
 
 
-@dataclass(frozen=True, slots=True)
-class DynamicConfiguration:
+class DynamicConfiguration(Value):
     """One body, what it routes to, and what does not work as its labels ask."""
 
     content: Body
@@ -54,8 +54,7 @@ class DynamicConfiguration:
         return self.rejected_count + self.warned_count
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Value):
     """One instance as of the last build."""
 
     state: ServiceState
@@ -106,11 +105,15 @@ class ConfigurationBuilder:
         before, now = self.places, self._places(view)
         dirty = self._plan_changed(view)
         if before is not None and now != before:
-            dirty |= self.composition.contributions.services_at(before.changed(now))
+            dirty += self.composition.contributions.services_at(before.changed(now))
         self.places, self._view = now, view
         is_moved = now is not before
         compose(self.composition, Work(dirty, view.services, now, places_changed=is_moved))
         return self._configuration()
+
+    def moves_services(self, view: ClusterView) -> bool:
+        """Return whether `view` changes how the services of a node are reached, or whether."""
+        return self._places(view) != self.places
 
     def _places(self, view: ClusterView) -> Places:
         """Return the places of all nodes: the same object if nothing about the nodes changed."""
@@ -120,19 +123,19 @@ class ConfigurationBuilder:
             return self.places
         return places(view, self._settings)
 
-    def _plan_changed(self, view: ClusterView) -> set[ElementKey]:
-        """Plan the instances that changed; return the keys to compose again."""
+    def _plan_changed(self, view: ClusterView) -> list[ElementKey]:
+        """Plan the instances that changed; return the keys to compose again, some repeatedly."""
         last, now = self._view.services, view.services
         changed = _changed(self._view, view)
-        changed |= self._name_services(view, changed)
-        dirty: set[ElementKey] = set()
+        changed += self._name_services(view, changed).difference(changed)
+        dirty: list[ElementKey] = []
         for service in changed:
             before, after = last.get(service, _NO_INSTANCES), now.get(service, _NO_INSTANCES)
-            for one in before.keys() | after.keys():
-                dirty |= self._plan_one(Instance(service, *one), after.get(one))
+            for one in {**before, **after}:
+                dirty += self._plan_one(Instance(service, *one), after.get(one))
         return dirty
 
-    def _name_services(self, view: ClusterView, changed: AbstractSet[str]) -> set[str]:
+    def _name_services(self, view: ClusterView, changed: Iterable[str]) -> set[str]:
         """Tell apart what has one name; return the services that have another host name now."""
         last, now = self._view.services, view.services
         found = {service: programs(now.get(service, _NO_INSTANCES)) for service in changed}
@@ -158,7 +161,7 @@ class ConfigurationBuilder:
             owner.service for owner, label in self._labels.items() if before.get(owner) != label
         }
 
-    def _plan_one(self, instance: Instance, state: ServiceState | None) -> set[ElementKey]:
+    def _plan_one(self, instance: Instance, state: ServiceState | None) -> list[ElementKey]:
         known = self._known.pop(instance, None)
         self._rejected_of.pop(instance, None)
         self._elsewhere_of.pop(instance, None)
@@ -172,8 +175,8 @@ class ConfigurationBuilder:
         if known is not None and known.contributes_the_same(state, several, label, plan):
             self._keep(instance, replace(known, state=state))
             if state is known.state:
-                return set()
-            return {key for key in contributed if key.section == "services"}
+                return []
+            return [key for key in contributed if key.section == "services"]
         named = name_elements(instance, author, plan, state.created_at_utc_s, label, self._domain)
         kept, refused = self._hosts_allowed.restrict(instance, named.contributions)
         of_name = name_complaints(author, label, several, self._domain)
@@ -187,7 +190,7 @@ class ConfigurationBuilder:
         instance: Instance,
         before: tuple[ElementKey, ...],
         after: Mapping[ElementKey, Contribution],
-    ) -> set[ElementKey]:
+    ) -> list[ElementKey]:
         dirty = self.composition.contributions.replace(instance, before, after)
         self.composition.forget_groups(dirty)
         return dirty
@@ -226,12 +229,12 @@ class ConfigurationBuilder:
 _NO_INSTANCES: Mapping[InstanceId, ServiceState] = {}
 
 
-def _changed(last: ClusterView, now: ClusterView) -> set[str]:
+def _changed(last: ClusterView, now: ClusterView) -> list[str]:
     """Return the services that were added, removed or changed.
 
     Mappings of instances are compared by identity: an unchanged service keeps its mapping.
     """
     before, after = last.services, now.services
     concerned = now.services_changed_since(last)
-    names = before.keys() | after.keys() if concerned is None else concerned
-    return {service for service in names if before.get(service) is not after.get(service)}
+    names = {**before, **after} if concerned is None else concerned
+    return [service for service in names if before.get(service) is not after.get(service)]

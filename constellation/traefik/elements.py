@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+
+from msgspec import field
 
 from constellation.cluster_view import InstanceId
 from constellation.settings.types import NAME_PATTERN
+from constellation.value import Value
 
 Protocol = Literal["http", "tcp", "udp"]
 Section = Literal["routers", "services", "middlewares"]
@@ -150,8 +152,7 @@ class Instance(NamedTuple):
         return self.service, self.node
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Value):
     """How labels want one service reached.  0 or empty: not specified.
 
     `options` go into the server as they are: `weight`, `preservePath`, `tls`.
@@ -164,15 +165,13 @@ class Wish:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Middleware:
+class Middleware(Value):
     """A middleware with its whole configuration."""
 
     config: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Value):
     """A service without its servers.  `config` is `{"loadBalancer": ...}` without them.
 
     `middlewares` are put into every router to it.  `is_routed`: the labels of the instance are
@@ -185,8 +184,7 @@ class Service:
     is_routed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Router:
+class Router(Value):
     """A router without its service and what every router gets.  `config` has no such keys.
 
     `service` and `middlewares` are names, of this configuration or, with an @, of another
@@ -225,8 +223,7 @@ class Whose(NamedTuple):
     sites: frozenset[Site]
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     """An element, the instance that contributes it, and whose labels these are."""
 
     instance: Instance

@@ -6,7 +6,6 @@ It reads the same composition as the body, so it describes exactly what Traefik 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from constellation.admin.words import counted, listed
@@ -24,6 +23,7 @@ from constellation.traefik.rule_match import named_hosts
 from constellation.traefik.secrecy import text_without_secrets
 from constellation.traefik.service_servers import Backend
 from constellation.traefik.wishes import wishes_for
+from constellation.value import Value
 from constellation.wellness.problem import because
 from constellation.wellness.routes import rejected_texts_of
 from messages.routes import BackendRow, NodeTrouble, RejectionRow, RouteRow
@@ -38,8 +38,7 @@ COMPARED_MAX = 1000  # names, each costs 0.2 ms
 AgeOf = Callable[[Instance], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Value):
     """The explanation of one subject."""
 
     routes: tuple[RouteRow, ...]

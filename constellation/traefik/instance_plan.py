@@ -8,7 +8,6 @@ here; it gets its name when all services are known.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from constellation.settings.traefik import TraefikSettings
@@ -39,6 +38,7 @@ from constellation.traefik.rejection import Complaint
 from constellation.traefik.router_faults import router_faults
 from constellation.traefik.schema.addresses import INSTEAD
 from constellation.traefik.schema.kinds import Fault
+from constellation.value import Value
 from messages.monitor import Label, ServiceState
 
 IMPLIED = ""  # the service of an instance whose labels define none
@@ -63,10 +63,9 @@ class Planned(NamedTuple):
 
     @property
     def content(self) -> Hashable:
-        """Equal for equal instances; strings, because messages are slow to compare."""
-        texts = [text for label in self.labels for text in (label.name, label.value)]
+        """Equal for equal instances."""
         protocol = self.of_image.name if self.of_image is not None else ""
-        return (protocol, self.serves_http, *texts)
+        return (protocol, self.serves_http, self.labels)
 
 
 def planned(state: ServiceState) -> Planned:
@@ -74,8 +73,7 @@ def planned(state: ServiceState) -> Planned:
     return Planned(state.labels, protocol_of_image(state.image), not serves_no_http(state))
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class InstancePlan:
+class InstancePlan(Value, weakref=True):
     """What one instance contributes.
 
     Attributes:
@@ -119,10 +117,7 @@ class _Planner:
             self._middlewares(protocol)
         if known is not None:
             wish = Wish(port=known.port)
-            self._elements[ElementKey("tcp", "services", IMPLIED)] = _implied_service(wish)
-        for key, element in self._elements.items():
-            if isinstance(element, Service) and self._is_routed(key.protocol):
-                self._elements[key] = replace(element, is_routed=True)
+            self._elements[ElementKey("tcp", "services", IMPLIED)] = self._implied("tcp", wish)
         return InstancePlan(
             elements=tuple(self._elements.items()),
             default_service=self._default_service(),
@@ -181,9 +176,28 @@ class _Planner:
             if service.config is not None:
                 label = f"traefik.{protocol}.services.{name}.loadbalancer.server.port"
                 key = ElementKey(protocol, "services", name)
-                self._elements[key] = _split_service(protocol, service.config, label)
+                self._elements[key] = self._split(protocol, service.config, label)
         if not asked:
-            self._elements[ElementKey(protocol, "services", IMPLIED)] = _implied_service(Wish())
+            key = ElementKey(protocol, "services", IMPLIED)
+            self._elements[key] = self._implied(protocol, Wish())
+
+    def _split(self, protocol: Protocol, asked: dict[str, Any], label: str) -> Service:
+        """Return the service, with its server split off: that depends on the node."""
+        balancer = dict(asked.get("loadBalancer", {}))
+        server = balancer.pop("server", {})
+        wish = Wish(
+            port=int(server.get("port", "").partition("/")[0] or 0),
+            scheme=server.get("scheme", ""),
+            url=server.get("url", ""),
+            label=label,
+            options={name: server[name] for name in _IN_SERVER[protocol] if name in server},
+        )
+        middlewares = tuple(own_name(reference) for reference in asked.get("middlewares", ()))
+        is_routed = self._is_routed(protocol)
+        return Service({"loadBalancer": balancer}, wish, middlewares, is_routed)
+
+    def _implied(self, protocol: Protocol, wish: Wish) -> Service:
+        return Service({"loadBalancer": {}}, wish, is_routed=self._is_routed(protocol))
 
     def _middlewares(self, protocol: Protocol) -> None:
         for name, asked in self._labels.of(protocol, "middlewares").items():
@@ -274,22 +288,3 @@ def _with_own_names(config: dict[str, Any]) -> dict[str, Any]:
         errors = config["errors"]
         return {"errors": {**errors, "service": own_name(errors["service"])}}
     return config
-
-
-def _split_service(protocol: Protocol, asked: dict[str, Any], label: str) -> Service:
-    """Return the service, with its server split off: that depends on the node."""
-    balancer = dict(asked.get("loadBalancer", {}))
-    server = balancer.pop("server", {})
-    wish = Wish(
-        port=int(server.get("port", "").partition("/")[0] or 0),
-        scheme=server.get("scheme", ""),
-        url=server.get("url", ""),
-        label=label,
-        options={name: server[name] for name in _IN_SERVER[protocol] if name in server},
-    )
-    middlewares = tuple(own_name(reference) for reference in asked.get("middlewares", ()))
-    return Service({"loadBalancer": balancer}, wish, middlewares)
-
-
-def _implied_service(wish: Wish) -> Service:
-    return Service({"loadBalancer": {}}, wish)

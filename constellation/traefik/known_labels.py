@@ -63,10 +63,9 @@ def _of_docker(docker: LabelNode) -> Iterable[Complaint]:
 
 def _of_constellation(labels: Iterable[Label]) -> Iterable[Complaint]:
     seen: dict[str, str] = {}
-    for label in sorted(labels, key=lambda label: label.name):
+    own = [label for label in labels if label.name.lower().startswith(OWN_PREFIX)]
+    for label in sorted(own, key=lambda label: label.name):
         name = label.name.lower()
-        if not name.startswith(OWN_PREFIX):
-            continue
         if name in seen:
             reason = f"{label.name[:64]} exists twice, in different case"
             yield _warning(label.name, reason, "remove one of them")

@@ -5,16 +5,14 @@ A service is never recognised by its name: "redis" may be a web page about Redis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from constellation.near_names import did_you_mean
 from constellation.traefik.rejection import Complaint
+from constellation.value import Value
 
 LABEL = "constellation.tcp"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownProtocol:
+class KnownProtocol(Value):
     """A protocol.  Its name is also that of the entry point that serves it."""
 
     name: str

@@ -33,6 +33,7 @@ BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _DURATION = re.compile(r"[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+")
 _UNITS_NS = {"ns": 1, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}
 _DURATION_NS_MAX = 2**63 - 1  # Go's int64
@@ -225,8 +226,7 @@ class LabelDecoder:
 
     def _whole(self, kind: Whole, node: LabelNode) -> int:
         text = node.value
-        is_number = re.fullmatch(r"[+-]?[0-9]{1,19}", text)
-        if not is_number or not kind.at_least <= int(text) <= kind.at_most:
+        if not _WHOLE.fullmatch(text) or not kind.at_least <= int(text) <= kind.at_most:
             reason = f"{text[:64]!r} is not an integer from {kind.at_least} to {kind.at_most}"
             raise DecodeError(node.label, Fault(reason))
         self._check(kind.check(int(text)), node)

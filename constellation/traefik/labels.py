@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import field
 
 from constellation.near_names import did_you_mean
 from constellation.traefik.elements import Protocol, Section
@@ -27,6 +28,7 @@ from constellation.traefik.schema.stream import (
     UDP_ROUTER,
     UDP_SERVICE,
 )
+from constellation.value import Value
 from messages.monitor import Label
 
 NAMED_MAX = 64  # routers, services or middlewares of one container, for each protocol
@@ -46,8 +48,7 @@ _STRUCTS: dict[tuple[Protocol, Section], Struct] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Value):
     """One element that labels define; `config` is None if its labels are wrong.
 
     `node` has its labels; `read` is what could be read of them, to find what else is wrong.
@@ -63,8 +64,7 @@ class Asked:
         return labels.get(option.lower(), self.node.label)[:SHOWN_CHARACTERS_MAX]
 
 
-@dataclass(frozen=True, slots=True)
-class TraefikLabels:
+class TraefikLabels(Value):
     """Everything that the labels of one container define, and what is wrong with them.
 
     `known_protocol` is the value of `constellation.tcp`; empty: the label is not set.  `paths` are
@@ -87,7 +87,10 @@ class TraefikLabels:
 
     def mentions(self, protocol: Protocol) -> bool:
         """Return whether any label is about `protocol`, even one that cannot be read."""
-        return any(re.split(r"[.\[]", path, maxsplit=2)[1] == protocol for path in self.paths)
+        start = f"traefik.{protocol}"
+        return any(
+            path == start or path.startswith((f"{start}.", f"{start}[")) for path in self.paths
+        )
 
     @property
     def is_routed(self) -> bool:

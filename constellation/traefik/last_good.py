@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from constellation.traefik.document import Body, canonical
 from constellation.traefik.elements import Instance
+from constellation.value import Value
 
 FILE_BYTES_MAX = 32 << 20
 
@@ -21,8 +21,7 @@ class LastGoodError(ValueError):
     """The file cannot be used; the text gives the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class LastGood:
+class LastGood(Value):
     """A body that was served after settling, and the instances that it routes to.
 
     `body` is canonical.

@@ -18,9 +18,10 @@ from constellation.traefik.elements import (
     Owner,
     Service,
     Site,
-    Whose,
 )
 from constellation.traefik.rejection import Rejection
+
+NO_SITES: frozenset[Site] = frozenset()  # shared, because an empty set takes 200 bytes
 
 
 def by_owner(contributions: Collection[Contribution]) -> dict[Owner, list[Contribution]]:
@@ -33,15 +34,10 @@ def by_owner(contributions: Collection[Contribution]) -> dict[Owner, list[Contri
     return found
 
 
-def whose(group: Iterable[Contribution]) -> Whose:
-    """Return whose names the contributions of one owner mean."""
-    group = tuple(group)
-    return Whose(group[0].author.owner, sites_of(group))
-
-
 def sites_of(group: Iterable[Contribution]) -> frozenset[Site]:
     """Return the stacks on nodes to which `group` belongs."""
-    return frozenset([(one.author.stack, one.instance.node) for one in group if one.author.stack])
+    sites = [(one.author.stack, one.instance.node) for one in group if one.author.stack]
+    return frozenset(sites) if sites else NO_SITES
 
 
 def winner_of(key: ElementKey, contributions: Collection[Contribution]) -> Contribution:

@@ -7,7 +7,7 @@ a dot and a name from labels cannot have one, so the two never collide.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from constellation.settings.types import NAME_PATTERN
 from constellation.traefik.elements import (
@@ -28,8 +28,7 @@ from constellation.traefik.owners import Programs
 from constellation.traefik.rejection import Complaint, Rejection
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """What an instance contributes, and what was rejected."""
 
     contributions: dict[ElementKey, Contribution]

@@ -10,14 +10,16 @@ such as two blogs, or a dashboard on each node with its own address.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import field
 
 from constellation.cluster_view import InstanceId
 from constellation.monitor.service_name import PROJECT_LABEL, SERVICE_LABEL
 from constellation.traefik.elements import Author, Instance, Owner, digest
 from constellation.traefik.rule_match import named_hosts
+from constellation.value import Value
 from messages.monitor import ServiceState
 
 _RULE_END = ".rule"
@@ -28,8 +30,7 @@ def _nobody() -> Any:
     return MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Programs:
+class Programs(Value):
     """The programs of one service.
 
     Attributes:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.reach import Place
 from constellation.traefik.trust import Address, Trust, address_of
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class NodePlace:
+class NodePlace(Value):
     """One node: its place, and why its instances get no requests; empty: they do."""
 
     place: Place
     left_out: str
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Value):
     """Everything about the nodes that routing depends on.  Equal places make equal bodies.
 
     `peers` are the addresses from which other nodes pass requests on.  They include nodes that left

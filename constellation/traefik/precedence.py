@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from constellation.traefik.elements import AGENT, ElementKey
 from constellation.traefik.routers import rule_as_written
 from constellation.traefik.rule_match import Match, evaluate
+from constellation.value import Value
 
 # Python's matching backtracks and may take exponential time, Go's does not.  So only patterns that
 # are always fast are tried: with few alternatives, and without nested repetition.
@@ -35,8 +35,7 @@ _MATCHES_UNNAMED = re.compile(r"(?is)^(?!.*\bhost(?:sni)?\s*\()|regexp\s*\(|[!*\
 Routers = Iterable[tuple[ElementKey, Mapping[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Value):
     """A router that matches the host name.
 
     Attributes:

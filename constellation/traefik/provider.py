@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from constellation.cluster_view import ClusterView
 from constellation.settings.traefik import TraefikSettings
@@ -83,8 +83,9 @@ class TraefikProvider:
 
     @property
     def builds_long(self) -> bool:
-        """The next build takes long, because it is a full build of a large cluster."""
-        return self._is_anew and len(self.view.services) > BUILDS_LONG_SERVICES
+        """The next build takes long: all of a large cluster is new, or a node of it changed."""
+        is_large = len(self.view.services) > BUILDS_LONG_SERVICES
+        return is_large and (self._is_anew or self._builder.moves_services(self.view))
 
     def build(self) -> None:
         """Build from the current view, which another thread may replace meanwhile."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from constellation.traefik.elements import Protocol, Wish
 from constellation.traefik.rejection import Complaint
 from constellation.traefik.unreachable import mistaken_port, why_unreached
+from constellation.value import Value
 from messages.monitor import Endpoint, ServiceState
 
 How = Literal["published", "container", "ingress", "url"]
@@ -35,8 +37,7 @@ NOT_HTTP_PORTS = frozenset(port for ports in _NOT_HTTP.values() for port in port
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(NamedTuple):
     """How an instance is reached.
 
     `address` is host:port as in a URL, or a whole URL if `how` is "url".  `scheme` is empty for
@@ -48,8 +49,7 @@ class Reached:
     how: How
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """Where an instance is, seen from this node.
 
     Attributes:
@@ -87,16 +87,7 @@ def reach(state: ServiceState, wish: Wish, protocol: Protocol, place: Place) -> 
         return Reached(wish.url, "", "url")
     if port := mistaken_port(state, wish, protocol):
         wish = replace(wish, port=port)
-    carrier = "udp" if protocol == "udp" else "tcp"
-    published = sorted(
-        (
-            endpoint
-            for endpoint in state.endpoints
-            if endpoint.protocol == carrier and endpoint.host and endpoint.port
-        ),
-        key=lambda endpoint: (endpoint.container_port, endpoint.host, endpoint.port),
-    )
-    endpoint = _chosen(published, wish, protocol)
+    endpoint = _published(state.endpoints, wish, protocol)
     if endpoint is not None:
         host = _url_host(endpoint.host)
         if host is None:
@@ -107,16 +98,27 @@ def reach(state: ServiceState, wish: Wish, protocol: Protocol, place: Place) -> 
     return _unpublished(state, wish, protocol, place)
 
 
-def _chosen(published: Sequence[Endpoint], wish: Wish, protocol: Protocol) -> Endpoint | None:
-    def fits(endpoint: Endpoint) -> bool:
-        if wish.port:
-            return endpoint.container_port == wish.port
-        known = wish.scheme or endpoint.scheme or protocol != "http"
-        return bool(known) or endpoint.container_port not in NOT_HTTP_PORTS
+def _published(endpoints: Iterable[Endpoint], wish: Wish, protocol: Protocol) -> Endpoint | None:
+    """Return the lowest published port that fits, at an address that can be reached if possible."""
+    carrier = "udp" if protocol == "udp" else "tcp"
+    fitting = [
+        one
+        for one in endpoints
+        if one.protocol == carrier and one.host and one.port and _fits(one, wish, protocol)
+    ]
+    return min(fitting, key=_order, default=None)
 
-    fitting = [endpoint for endpoint in published if fits(endpoint)]
-    usable = [endpoint for endpoint in fitting if _url_host(endpoint.host) is not None]
-    return next(iter(usable or fitting), None)
+
+def _fits(endpoint: Endpoint, wish: Wish, protocol: Protocol) -> bool:
+    if wish.port:
+        return endpoint.container_port == wish.port
+    known = wish.scheme or endpoint.scheme or protocol != "http"
+    return bool(known) or endpoint.container_port not in NOT_HTTP_PORTS
+
+
+def _order(endpoint: Endpoint) -> tuple[bool, int, str, int]:
+    is_lost = _url_host(endpoint.host) is None
+    return is_lost, endpoint.container_port, endpoint.host, endpoint.port
 
 
 def _unpublished(

@@ -7,17 +7,16 @@ change.  To drop only the middleware would let in more than the router's owner i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from constellation.traefik.elements import ElementKey, Middleware, Protocol
+from constellation.value import Value
 
 CHAIN_DEPTH_MAX = 16
 CHAIN_SIZE_MAX = 256  # with repetitions: Traefik builds a middleware again for each use
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedMiddleware:
+class ResolvedMiddleware(Value):
     """A middleware as its owner means it.
 
     `references` are the middlewares and services that it names, which are already written into

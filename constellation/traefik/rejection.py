@@ -6,13 +6,13 @@ warning is sent, because Traefik takes it, although it will not work as written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec.structs import replace
 
 from constellation.traefik.secrecy import text_without_secrets
+from constellation.value import Value
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Rejection:
+class Rejection(Value, order=True):
     """One label or instance that does not work.  `label` is empty if no label is the cause.
 
     `is_sent`: it is in the body nevertheless (a warning); otherwise it was left out.
@@ -30,8 +30,7 @@ class Rejection:
         return replace(self, reason=text_without_secrets(self.reason))
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Value):
     """A `Rejection` without its instance."""
 
     label: str

@@ -15,7 +15,7 @@ from constellation.traefik.elements import (
     Router,
     Whose,
 )
-from constellation.traefik.merging import by_owner, conflicts, whose, winner_of
+from constellation.traefik.merging import by_owner, conflicts, sites_of, winner_of
 from constellation.traefik.references import is_foreign
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.routers import NOTHING, common_parts, router_parts
@@ -49,8 +49,8 @@ def _compose(composition: Composition, key: ElementKey) -> None:
         winner = winner_of(key, group)
         assert isinstance(winner.element, Router)
         rejected += conflicts(key, group, winner)
-        own = (one for one in group if one.author.owner == owner)
-        router = _Router(composition, key, winner.element, whose(own))
+        sites = sites_of(one for one in group if one.author.owner == owner)
+        router = _Router(composition, key, winner.element, Whose(owner, sites))
         needs |= router.needs()
         if wrong := router.missing():
             rejected += [one for found in wrong for one in _left_out(key, group, *found)]

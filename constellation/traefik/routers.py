@@ -58,7 +58,7 @@ def router_parts(
             names.append(TO + service)
     made = {**config, "service": service}
     if "entryPoints" not in made and settings.http_entry_points:
-        made["entryPoints"] = list(settings.http_entry_points)
+        made["entryPoints"] = settings.http_entry_points
     if names:
         made["middlewares"] = names
     if face is None or not face.fails_over:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from constellation.settings.addresses import is_ip
 from constellation.traefik.go_regexp import regexp_fault
 from constellation.traefik.schema.checks import network
 from constellation.traefik.schema.kinds import Fault
+from constellation.value import Value
 
 SHOWN_CHARACTERS_MAX = 80
 
@@ -36,8 +36,7 @@ _RESERVED = frozenset(":/?#[]@!$&'()*+,;=%")
 ValueCheck = Callable[[str], Fault | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Value):
     """One matcher.
 
     Attributes:

@@ -8,8 +8,7 @@ instances while there are any.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.balancers import (
@@ -36,8 +35,7 @@ _FAILOVER_BODY_BYTES_MAX = 2 << 20
 Hop = Literal["", "http", "h2c"]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceParts:
+class ServiceParts(NamedTuple):
     """A service with all elements that it needs.
 
     Attributes:
@@ -51,8 +49,7 @@ class ServiceParts:
     fails_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceFace:
+class ServiceFace(NamedTuple):
     """Everything that routers may see of a service.  If it changes, they are composed again.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from constellation.cluster_view import InstanceId
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
@@ -17,8 +17,7 @@ from messages.monitor import ServiceState
 States = Mapping[str, Mapping[InstanceId, ServiceState]]
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(NamedTuple):
     """An instance of a service.
 
     Attributes:
@@ -56,8 +55,7 @@ class Backend:
         return self.reached.how if self.reached is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class Backends:
+class Backends(NamedTuple):
     """All instances of a service, and rejections of those that cannot be reached."""
 
     all: tuple[Backend, ...]
@@ -80,10 +78,10 @@ class Backends:
 def backends(
     key: ElementKey, contributions: Iterable[Contribution], states: States, places: Places
 ) -> Backends:
-    """Return the instances behind the service `key`."""
+    """Return the instances behind the service `key`; `contributions` are in order of these."""
     found: list[Backend] = []
     rejected: list[Rejection] = []
-    for contribution in sorted(contributions, key=lambda item: item.instance):
+    for contribution in contributions:
         instance, service = contribution.instance, contribution.element
         assert isinstance(service, Service)
         state = states[instance.service][instance.id]
@@ -159,8 +157,7 @@ def _primary_only(
     kept = [
         backend
         if backend.left_out or backend.instance == chosen
-        else replace(
-            backend,
+        else backend._replace(
             left_out="another instance is the primary" if chosen else none,
             is_spare=bool(chosen) and backend.instance not in primaries,
         )

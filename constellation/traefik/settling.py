@@ -22,11 +22,13 @@ SETTLING ends as soon as one of these holds:
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
 from enum import Enum
+
+from msgspec.structs import replace
 
 from constellation.cluster_view import ClusterView
 from constellation.traefik.elements import Instance
+from constellation.value import Value
 
 Phase = Enum("Phase", "WAITING SETTLING SETTLED")
 
@@ -35,8 +37,7 @@ QUIET_S = 0.5
 Routed = AbstractSet[Instance]  # instances that get requests
 
 
-@dataclass(frozen=True, slots=True)
-class SettlingPolicy:
+class SettlingPolicy(Value):
     """How long to wait.  `expects_others`: other nodes exist, or may exist."""
 
     settle_s: float = 5.0
@@ -44,8 +45,7 @@ class SettlingPolicy:
     expects_others: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settling:
+class Settling(Value):
     """One settling.  All times are monotonic seconds, passed in by the caller.
 
     `last_good` is what the last good body routes to; empty if there is no such body.

@@ -23,7 +23,7 @@ from constellation.traefik.elements import (
     Site,
     Whose,
 )
-from constellation.traefik.merging import by_owner, conflicts, sites_of, winner_of
+from constellation.traefik.merging import NO_SITES, by_owner, conflicts, sites_of, winner_of
 from constellation.traefik.owners import is_named, twin_of
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.service_servers import States
@@ -83,7 +83,6 @@ def sharing(
 
 
 _Owners = dict[Owner, list[Contribution]]
-_NO_SITES: frozenset[Site] = frozenset()
 
 
 def _apart(by: _Owners, states: States) -> list[_Owners]:
@@ -122,7 +121,7 @@ def _alone(written: ElementKey, one: Contribution) -> Group:
     """Return the group of a single instance, as `_group` does."""
     owner, stack, is_disputed = one.author
     key = written.meant_by(Owner("", "", stack) if stack else owner, is_plain=True)
-    sites = frozenset([(stack, one.instance.node)]) if stack else _NO_SITES
+    sites = frozenset([(stack, one.instance.node)]) if stack else NO_SITES
     meanings = OneItem(owner, Meaning(key, sites, is_disputed))
     routed = (one.instance,) if _is_routed(one.element) else ()
     return Group(key, (one,), meanings, one, Whose(owner, sites), (), routed)

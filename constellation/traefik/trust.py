@@ -18,10 +18,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from constellation.value import Value
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -45,8 +46,7 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Value):
     """What records of other nodes are checked against.
 
     Attributes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from constellation.cluster_view import ClusterView
@@ -15,6 +14,7 @@ from constellation.traefik.go_regexp import regexp_fault
 from constellation.traefik.precedence import is_quick
 from constellation.traefik.rejection import Rejection
 from constellation.traefik.rule_matchers import has_placeholder, host_pattern
+from constellation.value import Value
 
 WISHES_MAX = 20
 _FAR = 2  # the distance of what is not about the label's own element
@@ -23,8 +23,7 @@ _PATTERN = re.compile(r"(?i)\bhost(?:sni)?regexp\s*\(\s*`([^`]*)`")
 _MATCHES_HOST = re.compile(r"(?i)\bhost\w*\s*\(")
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Value):
     """One label that asks for the host name in vain; `text` says why, for people."""
 
     service: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from constellation.traefik.elements import ElementKey, Section
 from constellation.traefik.places import Places
@@ -27,18 +27,19 @@ class Work:
         self.states = states
         self.places = places
         self.places_changed = places_changed
-        self._keys: dict[Section, set[ElementKey]] = {
-            "services": set(),
-            "middlewares": set(),
-            "routers": set(),
+        # In the order of the view, in which what belongs together is close in memory.
+        self._keys: dict[Section, dict[ElementKey, None]] = {
+            "services": {},
+            "middlewares": {},
+            "routers": {},
         }
         self.add(dirty)
 
     def add(self, dirty: Iterable[ElementKey]) -> None:
         """Add keys to compose again."""
         for key in dirty:
-            self._keys[key.section].add(key)
+            self._keys[key.section][key] = None
 
-    def keys(self, section: Section) -> set[ElementKey]:
-        """Return the keys of one section to compose again."""
+    def keys(self, section: Section) -> Collection[ElementKey]:
+        """Return the keys of one section to compose again, each once."""
         return self._keys[section]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from constellation.errors import WireError
@@ -30,15 +30,17 @@ class ActorRef:
     host: str
     port: int
     actor_id: str
+    # Each message asks for both, some of them several times.
+    node: tuple[str, int] = field(init=False, repr=False, compare=False)  # its listener
+    _text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        object.__setattr__(self, "node", (self.host, self.port))
+        object.__setattr__(self, "_text", f"{host}:{self.port}/{self.actor_id}")
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}/{self.actor_id}"
-
-    @property
-    def node(self) -> tuple[str, int]:
-        """The node's listener."""
-        return self.host, self.port
+        return self._text
 
     @property
     def is_name(self) -> bool:

@@ -5,20 +5,19 @@ A node's listener forwards envelopes to local actors by `target`, without decodi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - a class with a lower-case name
 
 from constellation.errors import WireError
 from constellation.transport.address import TEXT_BYTES_MAX, ActorRef
+from constellation.value import Value
 
 OURS = b"\x01"  # before a payload that is one of our messages, as `constellation.wire` encodes it
 _LENGTHS = Struct(">BB")
 
 
-@dataclass(frozen=True, slots=True)
-class ActorEnvelope:
+class ActorEnvelope(Value):
     """One message in transit."""
 
     target: str

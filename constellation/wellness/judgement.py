@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from constellation.value import Value
 from constellation.wellness import dns, hosts, leases, nodes, raft, routes, services
 from constellation.wellness.facts import Facts
 from constellation.wellness.problem import Area, Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Value):
     """What is wrong, and what is only worth knowing."""
 
     problems: tuple[Problem, ...]

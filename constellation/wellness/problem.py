@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from constellation.value import Value
 
 Area = Literal["cluster", "node", "service", "route", "raft", "lease", "actor", "host"]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Value):
     """What is wrong, why, and what to do, in one sentence for people."""
 
     area: Area

@@ -248,7 +248,7 @@ def test_requests_and_reports_of_operators_cross_nodes() -> None:
         one for one in REGISTRY.values() if one.__module__ == raft_reports.__name__
     ]
 
-    assert len(ours) == 7
+    assert len(ours) == 8
     ours += [RaftOrder, RaftOrderDone]
     assert all(one.crosses_nodes for one in ours)
     assert not ChangeReported.crosses_nodes

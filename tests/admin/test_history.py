@@ -39,13 +39,15 @@ def test_latest_event_comes_first_with_its_age() -> None:
 def test_update_of_a_node_says_what_changed_and_is_no_event_if_nothing_did() -> None:
     history = History(0.0)
     before = view(members=members(beta="alive"), nodes=(said("beta"),))
-    after = said("beta", capabilities=("docker",), priority=10)
+    after = said("beta", capabilities=("docker",), priority=10, ingress="fails")
 
     history.add_cluster_change(before, delta(event("update"), nodes=(said("beta"),)), 10.0)
     history.add_cluster_change(before, delta(event("update"), nodes=(after,)), 20.0)
 
     (row,) = history.report(30.0).events
-    assert (row.what, row.reason) == ("update", "priority 10, before 100, traefik does not work")
+    assert (row.what, row.reason) == (
+        "update", "priority 10, before 100, its ingress fails, traefik does not work",
+    )  # fmt: skip
 
 
 def test_only_a_change_of_health_of_a_service_is_an_event() -> None:

@@ -40,6 +40,7 @@ from rigs.cloudflare import (
     cloudflare,
 )
 from rigs.ports import free_port
+from tests.dns.provider_model import ProviderModel
 
 pytestmark = pytest.mark.slow  # the SDK takes a second to load
 
@@ -431,3 +432,31 @@ def test_only_the_requests_that_a_fault_concerns_meet_it(api: Cloudflare, zone: 
     found = answers(api, listed(zone, ZONE), creation(zone, "192.0.2.1"), listed(zone, ZONE))
 
     assert [isinstance(one, DnsCallFailed) for one in found] == [False, True, False]
+
+
+def test_model_for_tests_of_cores_answers_as_the_adapter_does(
+    api: Cloudflare, zone: DnsZone
+) -> None:
+    model = ProviderModel(zone=zone)
+    www = {"name": f"www.{ZONE}"}
+    steps: list[DnsCall] = [
+        creation(zone, "192.0.2.1", "192.0.2.2"),
+        creation(zone, "192.0.2.3", "192.0.2.1"),  # identical: none is created
+        creation(zone, "x.example", type="CNAME", **www),
+        creation(zone, "192.0.2.1", **www),  # beside a CNAME
+        creation(zone, "192.0.2.1", name=f"*.{ZONE}", proxied=True),
+        creation(zone, "192.0.2.9", name=f"n.{ZONE}", comment="of another"),
+    ]
+    steps.append(listed(zone, ZONE, f"*.{ZONE}"))
+
+    found = answers(api, *steps)
+    expected = [model.answer(step) for step in steps]
+
+    assert [without_ids(one) for one in found] == [without_ids(one) for one in expected]
+
+
+def without_ids(answer: DnsAnswer) -> str | list[DnsRecord]:
+    """Return what a core looks at: the kind of a failure, or the records."""
+    if isinstance(answer, DnsCallFailed):
+        return answer.failure
+    return [one.model_copy(update={"id": ""}) for one in records_in(answer)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constellation.cluster_view import ClusterView
-from constellation.dns.departed import ALONE_GRACE_S_MIN, Departed
+from constellation.dns.departed import ALONE_GRACE_S_MIN, Departed, is_settled
 from constellation.dns.desired import DesiredRecords, desired_records
 from constellation.dns.intents import Desired, Intent, Keep, Point
 from constellation.dns.pointing import front
@@ -297,3 +297,16 @@ def test_a_node_that_knows_nothing_yet_or_only_itself_removes_nothing() -> None:
     together = view(node("alpha", V4), node("gamma", V4))
     assert due(departed, together, 1e6 + 59, grace_s=0.0) == {GONE}
     assert due(departed, alone, 2e6, grace_s=0.0) == set(), "it lost sight of the others just now"
+
+
+def test_a_node_that_has_just_started_removes_no_address_of_nodes_that_it_does_not_know_yet() -> (
+    None
+):
+    alone = view(node("alpha", V4))
+    assert not is_settled(alone, ALONE_GRACE_S_MIN - 1)
+    assert is_settled(alone, ALONE_GRACE_S_MIN)
+    assert is_settled(view(node("alpha", V4), node("beta", OTHER_V4)), 0.0)
+    early = desired_records(alone, "alpha", settings(mode="all"), APEX, is_settled=False)
+    apex = early.zones[APEX].intents[APEX]
+    assert isinstance(apex, Point)
+    assert not apex.is_complete

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,12 +76,6 @@ def writer_of(nodes: list[Agent]) -> Agent:
     return next(agent for agent in nodes if agent.name == name)
 
 
-def kill(agent: Agent) -> None:
-    """Kill every process of an agent at once, as a host that loses its power does."""
-    for process_id in agent.process_ids():
-        os.kill(process_id, signal.SIGKILL)
-
-
 def report(agent: Agent, *words: str) -> dict[str, Any]:
     done = agent.run_command("dns", *words, "--json")
     assert done.returncode in {0, 2}, done.stderr
@@ -98,7 +90,7 @@ def test_the_record_follows_a_leader_that_was_killed_with_one_list_and_one_chang
     leader = wait_for_leader(three)
     survivors = [agent for agent in three if agent is not leader]
     api.forget_calls()
-    kill(leader)
+    leader.process.kill_session()
     wait_until(
         lambda: contents(api, zone)[DOMAIN] != [ADDRESS[leader.name]],
         timeout_s=20,
@@ -167,7 +159,7 @@ def test_only_the_node_that_writes_runs_the_process_of_the_provider(
     runs = {agent.name: provider_ids(agent) for agent in three}
     writer = writer_of(three)
     assert [name for name, ids in runs.items() if ids] == [writer.name]
-    kill(writer)
+    writer.process.kill_session()
     wait_until(lambda: not provider_ids(writer), timeout_s=5, what="its process to end")
 
 

@@ -109,7 +109,8 @@ def test_records_of_others_stay_as_they_are_and_few_of_ours_are_deleted(
         for new in made.creates
         if any("CNAME" in {new.type, one.type} and new.type != one.type for one in gone)
     }
-    counted = [one for one in gone if one.name not in changed_type]
+    left = {one.name for one in after.values() if is_ours(one, MARK)}
+    counted = [one for one in gone if one.name not in changed_type | left]
     assert case.policy.is_forced or len(counted) <= case.policy.deletes_max
     ours = [one for one in case.zone if is_ours(one, MARK)]
     if ours and not case.policy.is_forced:
@@ -228,13 +229,24 @@ def test_records_that_may_be_right_stay_while_an_address_is_unknown() -> None:
 
 
 def test_more_deletes_than_allowed_are_all_left_until_they_are_forced() -> None:
-    zone = [a(f"203.0.113.{at}", BEFORE) for at in range(1, 8)]
-    careful = plan(zone, apex=wanted_a("203.0.113.1"))
+    zone = [a("203.0.113.1", BEFORE, name=f"*.n{at}.{APEX}") for at in range(1, 7)]
+    zone.append(a("203.0.113.1", BEFORE))
+    gone = {one.name: Point((), "its node is gone") for one in zone[:6]}
+    desired = Desired(APEX, {APEX: wanted_a("203.0.113.1"), **gone})
+    careful = make_plan(desired, zone, MARK, TOKEN, PlanPolicy())
     assert careful.counts["delete"] == 0
     assert careful.counts["update"] == 7, "all get the token"
+    assert careful.ours_count == 7
     assert "dns.deletes_max is 5" in careful.problems[0]
     forced = PlanPolicy(is_forced=True)
-    assert plan(zone, policy=forced, apex=wanted_a("203.0.113.1")).counts["delete"] == 6
+    assert make_plan(desired, zone, MARK, TOKEN, forced).counts["delete"] == 6
+
+
+def test_addresses_that_go_while_others_stay_need_no_order() -> None:
+    zone = [a(f"203.0.113.{at}", BEFORE) for at in range(1, 10)]
+    made = plan(zone, apex=wanted_a("203.0.113.1"))
+    assert made.counts["delete"] == 8
+    assert not made.problems
 
 
 def test_never_are_all_our_records_deleted_at_once_unless_forced() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from constellation.gossip.cluster_state import ClusterState
 from constellation.gossip.policy import StatePolicy

@@ -6,11 +6,12 @@ new state, and what is logged and broadcast.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
 from constellation.effects import Note
 from constellation.gossip import packets

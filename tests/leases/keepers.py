@@ -10,7 +10,7 @@ from constellation.leases.effects import Announce, LeaseEffect, Propose, Propose
 from constellation.leases.keeper import Leading, LeaseKeeper, Want
 from constellation.leases.policy import LeasePolicy
 from messages.base import Message
-from messages.leases import Lease, LeaseAcquired, LeaseFreed, LeasesChanged
+from messages.leases import Lease, LeaseAcquire, LeaseAcquired, LeaseFreed, LeasesChanged
 from messages.raft_member import LeadershipProve, LeadershipProved
 from tests.leases.commands import TTL_S, held
 
@@ -28,11 +28,12 @@ def keeper() -> LeaseKeeper:
 
 
 def holder(sent_s: float = 0.0, learned_s: float = 0.2, *, want: Want = WANT) -> LeaseKeeper:
-    """Return a keeper that has just acquired the lease, at log index 5."""
+    """Return a keeper that has just acquired the lease, at log index 5; as leader if it follows."""
     made = keeper()
     made.set_leading(WE_LEAD if want.follows_leader else BETA_LEADS, at(sent_s))
-    made.want("lb", want, at(sent_s))
-    made.change(changed(5, held(5)), at(learned_s))
+    (command,) = asked(made.want("lb", want, at(sent_s)))
+    assert isinstance(command, LeaseAcquire)
+    made.change(changed(5, held(5, number=command.number)), at(learned_s))
     assert made.held
     return made
 

@@ -11,6 +11,7 @@ from constellation.leases import keeper as lease_keeper
 from constellation.leases.keeper import LeaseKeeper, Want
 from constellation.leases.table import LEASES_MAX
 from messages.leases import (
+    AS_LEADER,
     LeaseAcquire,
     LeaseLost,
     LeaseRenew,
@@ -100,7 +101,7 @@ def test_leader_acquires_a_lease_that_follows_the_leader_at_once() -> None:
     made = keeper()
     assert asked(made.want("lb", Want(ttl_s=TTL_S), at(0.0))) == []
 
-    assert asked(made.set_leading(WE_LEAD, at(0.1))) == [acquire()]
+    assert asked(made.set_leading(WE_LEAD, at(0.1))) == [acquire(number=AS_LEADER + 1)]
 
 
 # Holding.

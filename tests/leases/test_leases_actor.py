@@ -12,6 +12,7 @@ from actors.leases import LeasesActor
 from actors.shell import YIELD_TIMEOUT_S
 from constellation.leases.clock import BootSeconds
 from constellation.leases.keeper import REFUSED_S
+from constellation.leases.policy import PROVED_SHARE
 from constellation.leases.table import LeaseTable
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
@@ -46,6 +47,7 @@ TRAEFIK = ActorAddress(ActorRef("127.0.0.1", 7947, "traefik"))
 DNS = ActorAddress(ActorRef("127.0.0.1", 7947, "dns"))
 LEASE, OTHER = "lb-leader", "dns-writer"
 HELD = "constellation_lease_held"
+PROVED_S = 4.0 * PROVED_SHARE  # a grant to the leader's node lasts as long as a proof
 
 
 class Shell:
@@ -74,14 +76,18 @@ class Shell:
     @property
     def proposed(self) -> list[Message]:
         """All commands so far."""
-        proposals = messages_of(RaftPropose, self.harness.sent)
-        return [decode(data, source="test") for one in proposals for data in one.commands]
+        return [decode(data, source="test") for data in self._proposed]
+
+    @property
+    def _proposed(self) -> list[bytes]:
+        kinds = (RaftPropose, RaftProposeAsLeader)
+        proposals = [one for _, one in self.harness.sent if isinstance(one, kinds)]
+        return [data for one in proposals for data in one.commands]
 
     def commit(self) -> None:
         """Apply what was proposed since, and let the actor know; again for what follows."""
         while True:
-            proposals = messages_of(RaftPropose, self.harness.sent)
-            data = [one for proposal in proposals for one in proposal.commands][self._taken :]
+            data = self._proposed[self._taken :]
             if not data:
                 return
             self._taken += len(data)
@@ -177,9 +183,9 @@ def test_subscriber_is_told_when_its_lease_is_acquired_and_renewed() -> None:
     assert isinstance(acquired, LeaseAcquired)
     assert acquired.fencing_token == shell.table.state.leases[-1].fencing_token
     assert acquired.number == 3
-    assert shell.now_s < acquired.valid_until_s < shell.now_s + 4.0
+    assert shell.now_s < acquired.valid_until_s < shell.now_s + PROVED_S
 
-    shell.pass_time(2.4)
+    shell.pass_time(1.6)
     shell.commit()
     renewed = shell.sent_to("traefik")[-1]
     assert renewed.fencing_token == acquired.fencing_token
@@ -189,7 +195,7 @@ def test_subscriber_is_told_when_its_lease_is_acquired_and_renewed() -> None:
 
 def test_leader_asks_for_proofs_and_renews_by_them(leading: Shell) -> None:
     (acquired,) = leading.sent_to("traefik")
-    leading.pass_time(2.0)
+    leading.pass_time(1.0)
     question = messages_of(LeadershipProve, leading.harness.sent)[-1]
     proved = LeadershipProved(
         number=question.number, term=1, tokens=(acquired.fencing_token,), earlier_ago_s=9.0
@@ -199,7 +205,7 @@ def test_leader_asks_for_proofs_and_renews_by_them(leading: Shell) -> None:
 
     renewed = leading.sent_to("traefik")[-1]
     assert renewed.fencing_token == acquired.fencing_token
-    assert acquired.valid_until_s < renewed.valid_until_s < leading.now_s + 2.8
+    assert acquired.valid_until_s < renewed.valid_until_s < leading.now_s + PROVED_S
     assert not any(isinstance(one, LeaseRenew) for one in leading.proposed)
 
 
@@ -252,10 +258,10 @@ def test_actor_that_never_lets_go_delays_the_release_by_the_time_of_the_grant_on
     leading.commit()
     assert leading.holders == {LEASE: "alpha"}
 
-    leading.pass_time(3.4)
+    leading.pass_time(2.7)
     leading.commit()
     assert leading.holders == {LEASE: "alpha"}
-    leading.pass_time(1.2)  # the margin is over as well
+    leading.pass_time(0.2)  # the margin is over as well
     leading.commit()
 
     assert leading.holders == {}
@@ -286,7 +292,7 @@ def test_refusal_from_another_node_is_ignored(leading: Shell) -> None:
 
 
 def test_lease_does_not_outlive_a_suspended_machine(leading: Shell) -> None:
-    leading.sleep(3.6)
+    leading.sleep(2.4)
 
     assert leading.lost().why == "it was not renewed in time"
     assert leading.held() == 0
@@ -306,8 +312,8 @@ def test_leases_are_measured_on_the_clock_that_goes_on_in_a_suspended_machine(
     shell.want()
     shell.commit()
     (acquired,) = shell.sent_to("traefik")
-    assert acquired.valid_until_s == 5000.0 + 3.5
-    clocks[time.CLOCK_BOOTTIME] = 5003.5  # and no monotonic time has passed
+    assert acquired.valid_until_s == pytest.approx(5000.0 + PROVED_S - 0.5)
+    clocks[time.CLOCK_BOOTTIME] = 5002.4  # and no monotonic time has passed
     shell.harness.tick()
     assert shell.lost().fencing_token == acquired.fencing_token
 
@@ -340,7 +346,7 @@ def test_lease_of_an_actor_with_an_abandoned_write_is_released_only_after_its_ti
     leading: Shell,
 ) -> None:
     leading.harness.deliver(LeaseUnwanted(name=LEASE, has_let_go=False), sender=TRAEFIK)
-    leading.pass_time(3.9)
+    leading.pass_time(2.7)
     leading.commit()
     assert leading.holders == {LEASE: "alpha"}
 
@@ -352,7 +358,7 @@ def test_lease_of_an_actor_with_an_abandoned_write_is_released_only_after_its_ti
 def test_lease_of_an_actor_that_died_is_released_only_after_its_time(leading: Shell) -> None:
     # What it sent last may still be on its way.
     leading.harness.neighbours("raft", "admin", "dns")
-    leading.pass_time(3.9)
+    leading.pass_time(2.7)
     leading.commit()
     assert leading.holders == {LEASE: "alpha"}
 
@@ -387,7 +393,7 @@ def test_lease_is_kept_for_the_other_actors_when_one_dies_and_then_released_late
     leading.let_go(DNS)
     leading.commit()
     assert leading.holders == {LEASE: "alpha"}
-    leading.pass_time(4.1)
+    leading.pass_time(2.9)
     leading.commit()
     assert leading.holders == {}
 
@@ -472,3 +478,31 @@ def test_step_that_fails_ends_the_process_and_nothing_of_it_is_sent(
     with pytest.raises(KeyError, match="cannot be"):
         leading.harness.deliver(leading.table.apply([]))
     assert len(leading.harness.sent) == sent
+
+
+def test_passive_reader_is_told_of_the_lease_and_holds_its_release_up_but_never_holds_it() -> None:
+    shell = Shell()
+    shell.lead()
+    shell.want(DNS, is_passive=True)
+    shell.commit()
+    assert shell.holders == {}
+
+    shell.want()
+    shell.commit()
+    assert shell.holders == {LEASE: "alpha"}
+    assert isinstance(shell.sent_to("dns")[-1], LeaseAcquired)
+
+    shell.harness.deliver(LeaseUnwanted(name=LEASE), sender=TRAEFIK)
+    shell.commit()
+    assert shell.holders == {LEASE: "alpha"}
+    shell.let_go(DNS)
+    shell.commit()
+    assert shell.holders == {}
+
+
+def test_reader_that_becomes_passive_no_longer_holds_the_lease(leading: Shell) -> None:
+    leading.want(is_passive=True, number=2)
+    leading.let_go()
+    leading.commit()
+
+    assert leading.holders == {}

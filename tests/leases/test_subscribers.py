@@ -94,3 +94,16 @@ def test_oldest_lost_grants_are_forgotten(subscribers: LeaseSubscribers) -> None
     assert not {subscribers.let_go(LEASE, 1, one) for one in ("traefik", "dns")} - {False}
     subscribers.let_go(LEASE, 2, "traefik")
     assert subscribers.let_go(LEASE, 2, "dns")
+
+
+def test_passive_reader_makes_nobody_hold_the_lease_and_must_let_go_of_it() -> None:
+    known = LeaseSubscribers()
+    known.subscribe(LEASE, "hooks", 1, is_passive=True)
+    assert not known.is_wanted(LEASE)
+    known.subscribe(LEASE, "traefik", 1)
+    assert known.is_wanted(LEASE)
+
+    assert known.unsubscribe(LEASE, "traefik")  # the last one that wants it
+    assert not known.end_grant(LEASE, 7)
+    assert known.let_go(LEASE, 7, "hooks")
+    assert not known.unsubscribe(LEASE, "hooks")

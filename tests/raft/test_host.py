@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from constellation.effects import Note, Send
 from constellation.errors import AdapterError

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from constellation.raft.effects import SaveEntries, SendTo
 from constellation.raft.member import RaftMember

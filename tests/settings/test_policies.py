@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from msgspec.structs import fields
 
 from constellation.gossip.policy import SwimPolicy
 from constellation.monitor.health import HealthPolicy

@@ -129,7 +129,9 @@ class Life:
             partial(self._transmit, one) for one in batch.early_sends
         ]
         if batch.saves:
-            steps.append(partial(self._save, batch.saves))
+            # The disk works meanwhile, and may be done before the first of them or after the last.
+            at = self.net.random.randrange(len(steps) + 1) if steps else 0
+            steps.insert(at, partial(self._save, batch.saves))
         # One at a time: then a node may die when it has told only some.
         steps += [partial(self._transmit, one) for one in batch.sends]
         steps.append(partial(self._take_note, batch))

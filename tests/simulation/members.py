@@ -8,11 +8,13 @@ the real journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
+
+from msgspec.structs import replace
 
 from constellation.raft.disk import RaftDisk
 from constellation.raft.health import MemberHealth, health_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from constellation.raft.disk import RaftDisk
 from constellation.raft.effects import Save, SaveEntries, SaveHardState, SaveIdentity, SaveSnapshot

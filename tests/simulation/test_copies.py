@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from constellation.raft.fallen_back import SHOWN_S, FallenBack
 from constellation.raft.roster import RosterNode

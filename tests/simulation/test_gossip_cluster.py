@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from statistics import median
 
 import pytest
+from msgspec.structs import replace
 
 from constellation.gossip.gossip_node import GossipNode
 from constellation.gossip.policy import GossipPolicy, StatePolicy, SwimPolicy

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from constellation.leases.clock import BootSeconds
 from constellation.leases.effects import LeaseEffect
 from constellation.leases.holder import LeaseHolder, _Grant
 from constellation.leases.keeper import LeaseKeeper, Want
-from constellation.leases.policy import LeasePolicy
+from constellation.leases.policy import CLOCK_DRIFT_MAX, LeasePolicy
 from constellation.raft import batch
 from constellation.raft.configuration import Configuration
 from constellation.raft.effects import Effect, Save, SendTo
@@ -26,7 +26,7 @@ from messages.base import Message
 from messages.leases import Lease
 from messages.raft import RaftAppendRequest, RaftAppendResponse, RaftVoteResponse
 from tests.raft.story import replayed
-from tests.simulation import raft_member
+from tests.simulation import raft_leases, raft_member
 from tests.simulation.member_life import Life
 from tests.simulation.members import Members, names
 from tests.simulation.raft_chaos import disturbed, settles
@@ -332,8 +332,9 @@ def test_lease_that_is_free_too_early_is_caught(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_drift_that_is_not_waited_for_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A long time, so that what clocks make of it is more than what messages take.
-    monkeypatch.setitem(WANTS, "anywhere", Want(ttl_s=120.0, follows_leader=False))
+    # So large a drift that what clocks make of the time is more than what messages take.
+    monkeypatch.setattr(raft_leases, "LEASE_POLICY", LeasePolicy(clock_drift=CLOCK_DRIFT_MAX))
+    monkeypatch.setitem(WANTS, "anywhere", Want(ttl_s=20.0, follows_leader=False))
     assert with_holder_cut_off(slow="n3") == ""
 
     monkeypatch.setattr(LeasePolicy, "free_at_s", lambda self, seen_s, ttl_s: seen_s + ttl_s)
@@ -346,7 +347,8 @@ def with_holder_cut_off(*, local_delay_s: tuple[float, float] = CALM_S, slow: st
     for seed in range(12) if slow else range(200):
         net = RaftNetwork(seed=seed, nodes=3)
         if slow:
-            net.set_clocks({name: (0.0, 1.0 if name == slow else 1.01) for name in net.names})
+            fast = 1 + CLOCK_DRIFT_MAX
+            net.set_clocks({name: (0.0, 1.0 if name == slow else fast) for name in net.names})
         net.wait_for_leader()
         net.run(2)
         if slow:

@@ -83,7 +83,7 @@ keys = st.builds(fragment, some_case, st.sampled_from(NAMES))
 wrong_keys = st.builds(
     lambda case, name, value: (
         *fragment(case, name)[1:],
-        fragment(case, name)[0].model_copy(update={"value": value}),
+        fragment(case, name)[0]._replace(value=value),
     ),
     some_case,
     st.sampled_from(NAMES),

@@ -12,9 +12,16 @@ import pytest
 from constellation.cluster_view import ClusterView
 from constellation.traefik.composition import Composition
 from constellation.traefik.dynamic_configuration import ConfigurationBuilder
-from constellation.traefik.elements import Contribution, ElementKey, Middleware, Owner, Router
+from constellation.traefik.elements import (
+    Contribution,
+    ElementKey,
+    Middleware,
+    Owner,
+    Router,
+    Whose,
+)
 from constellation.traefik.explanation import explain
-from constellation.traefik.merging import by_owner, whose, winner_of
+from constellation.traefik.merging import by_owner, sites_of, winner_of
 from messages.gossip import ClusterChanged
 from messages.monitor import Label, ServiceState
 from tests.traefik.builders import on, snapshot, state
@@ -179,7 +186,8 @@ def needed_by(
     """Yield owner and name of the middlewares of a router and of its service."""
     assert isinstance(router.element, Router)
     yield from ((router.author.owner, name) for name in router.element.middlewares)
-    service = composition.find_service("http", router.element.service, whose(group))
+    whose = Whose(router.author.owner, sites_of(group))
+    service = composition.find_service("http", router.element.service, whose)
     if service in composition.services:
         face = composition.services[service].face
         yield from ((face.whose.owner, name) for name in face.middlewares)

@@ -11,7 +11,8 @@ import pytest
 from actors.http.large_build import build_large
 from constellation.settings.traefik import TraefikSettings
 from constellation.traefik.provider import TraefikProvider
-from tests.traefik.builders import on, state, view
+from messages.gossip import ClusterChanged
+from tests.traefik.builders import node_state, on, state, view
 
 SERVICES = 400
 
@@ -52,6 +53,24 @@ def test_no_garbage_collection_runs_during_a_large_build(collections: list[dict[
     assert gc.get_freeze_count() > SERVICES
     provider().build()
     assert collections, "an ordinary build of this size is interrupted"
+
+
+def test_a_change_is_a_large_build_if_it_moves_the_services_of_a_node() -> None:
+    made = provider()
+    build_large(made)
+    is_large = []
+    changes: list[dict[str, Any]] = [
+        {"services": (on("alpha", state("service-1", "unhealthy")),)},
+        {"nodes": (node_state("alpha", cordoned=True),)},
+        {"nodes": (node_state("alpha", cordoned=True),)},  # the same again
+    ]
+    for version, change in enumerate(changes, made.view.version + 1):
+        delta = ClusterChanged(version=version, snapshot=False, self_node="alpha", **change)
+        made.cluster_changed(made.view.apply(delta), is_snapshot=False)
+        is_large.append(made.builds_long)
+        made.build()
+
+    assert is_large == [False, True, False]
 
 
 def test_garbage_collection_resumes_after_a_failed_build() -> None:

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from thespian.actors import ActorAddress, ActorExitRequest
 from thespian.system.transport import TransmitIntent
 
 from actors import node
-from actors.async_shell import AsyncShell
+from actors.async_shell import HOSTED_STOP_TIMEOUT_S, AsyncShell
+from actors.host import HostActor
 from actors.shell import ShellActor
 from actors.transport.delivery import TransportSettings
-from actors.transport.managers import EXIT_FAILED, NO_LOGGER, NodeActorManager, _unused
+from actors.transport.managers import (
+    EXIT_FAILED,
+    NO_LOGGER,
+    HostedActorManager,
+    NodeActorManager,
+    _unused,
+)
 from actors.transport.transport import NODE_CAPABILITY, Endpoint, Transport
 from constellation.settings.agent import Settings
+from constellation.supervision.watch import END_TIMEOUT_S
 from constellation.transport import envelope
 from constellation.transport.address import ActorRef
 from messages.lifecycle import ActorPing, ActorPong, ActorStart, ActorStarted
@@ -90,6 +102,34 @@ class FailsLater(AsyncShell):
             self.loop.call_soon_threadsafe(self.asked.set)
 
 
+class EndsWithOthers(AsyncShell):
+    """Ends only while two others do, and says so last."""
+
+    others = threading.Barrier(3)
+
+    async def run(self) -> None:
+        self.started()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.others.wait(HOSTED_STOP_TIMEOUT_S / 2)
+            assert self.supervisor is not None
+            self.send_soon(self.supervisor, ActorPong(name=self.name, seq_no=1))
+
+
+class EndsLate(AsyncShell):
+    """Ends when it is allowed to."""
+
+    may_end = threading.Event()
+
+    async def run(self) -> None:
+        self.started()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.may_end.wait()
+
+
 class FailsAtItsEnd(ShellActor):
     """Has a neighbour of its own, whose end it cannot bear."""
 
@@ -120,20 +160,45 @@ class Bearer(ShellActor):
             self.send(self.asker, ActorPong(name=self.name, seq_no=1))
 
 
+class Nameless(ShellActor):
+    """One of hundreds, such as a monitor."""
+
+    is_addressable = False
+
+
+class Crowd(ShellActor):
+    """Creates as many neighbours as its name says."""
+
+    def on_start(self) -> None:
+        start = ActorStart(name="child", supervisor=self.address_text(self.myAddress))
+        for _ in range(int(self.name)):
+            self.send(self._myRef.create_neighbour(Nameless), start)
+
+    def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
+        pass
+
+
+class MainOfHost(HostActor):
+    """The main actor of a host, without a parent that would wait for it."""
+
+    def receiveMsg_ActorStarted(self, message: ActorStarted, sender: ActorAddress) -> None:
+        pass
+
+
 class Process:
     """A main actor, run by the test, and seats beside it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, main: type[ShellActor] = Main) -> None:
         node.set_settings(Settings(node_name="alpha", data_dir=str(directory)))
         settings = TransportSettings(*NODE, b"k" * 32, directory)
         self.transport = Transport(Endpoint(settings, "aaaaaa-1"))
         parent = ActorAddress(ActorRef(*NODE, "aaaaaa-9"))
         capabilities = {NODE_CAPABILITY: f"{NODE[0]}:{NODE[1]}"}
         unused = _unused(parent, capabilities)
-        self.manager = NodeActorManager(Main, None, self.transport, *unused)
+        self.manager = NodeActorManager(main, None, self.transport, *unused)
         self.manager.asLogger = NO_LOGGER
         self.manager._createInstance()
-        self.main: Main = self.manager.actorInst
+        self.main = self.manager.actorInst
         self._number = 0
 
     def seat(self, kind: type[ShellActor], name: str) -> ActorAddress:
@@ -238,6 +303,89 @@ def test_actor_that_fails_while_it_waits_for_its_neighbours_to_end_still_ends(
     process.run_until(lambda: has_ended(process, failing))
     assert not process.manager.hosted
     assert len(process.main.ended) == 1
+
+
+@pytest.mark.parametrize("ends", ["with its host", "alone"])
+def test_actors_of_one_host_end_together_and_their_last_words_are_sent(
+    process: Process, ends: str
+) -> None:
+    EndsWithOthers.others.reset()
+    actors = [process.seat(EndsWithOthers, name) for name in "abc"]
+    process.run_until(lambda: len(process.main.started) == len(actors))
+
+    if ends == "alone":
+        for actor in actors:
+            process.tell(actor, ActorExitRequest())
+    else:
+        process.manager.end_hosted()
+
+    process.run_until(lambda: len(process.main.ended) == len(actors))
+    assert sorted(process.main.pongs) == ["a", "b", "c"]
+
+
+def test_actor_that_does_not_end_keeps_no_neighbour_waiting_and_has_a_time_limit(
+    process: Process,
+) -> None:
+    assert HOSTED_STOP_TIMEOUT_S < END_TIMEOUT_S
+    EndsLate.may_end.clear()
+    quiet, late = process.seat(Quiet, "quiet"), process.seat(EndsLate, "late")
+    process.run_until(lambda: len(process.main.started) == 2)
+
+    process.tell(late, ActorExitRequest())
+    process.ask(quiet)
+    was_waiting = not has_ended(process, late)
+    process.run_until(lambda: has_ended(process, late))
+
+    EndsLate.may_end.set()
+    process.ask(quiet)
+    assert was_waiting
+    assert len(process.main.ended) == 1, "it is reported once"
+
+
+@pytest.mark.parametrize("ends", ["with its host", "alone"])
+def test_work_to_end_a_parent_grows_only_with_the_number_of_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.setattr("actors.host.setproctitle", lambda _: None)
+    lines: dict[int, float] = {}
+    for size in (20, 200):
+        process = Process(tmp_path, MainOfHost)
+        crowd = process.seat(Crowd, str(size))
+        hosted = process.manager.hosted
+        process.run_until(lambda hosted=hosted, size=size: len(hosted) == size + 1)  # type: ignore[misc]
+        process.run_until(lambda hosted=hosted: all(map(is_started, hosted.values())))  # type: ignore[misc]
+        with counted_lines() as counted:
+            if ends == "alone":
+                process.tell(crowd, ActorExitRequest())
+                process.run_until(lambda hosted=hosted: not hosted)  # type: ignore[misc]
+            else:
+                process.manager.end_hosted()
+        lines[size] = counted.total() / size
+        process.manager.end_hosted()
+        process.transport.close()
+
+    assert lines[200] < lines[20] * 1.2, f"lines of code run for each child: {lines}"
+
+
+def is_started(manager: HostedActorManager) -> bool:
+    return manager.actorInst.supervisor is not None
+
+
+@contextlib.contextmanager
+def counted_lines() -> Iterator[Counter[str]]:
+    """Count the lines of Python that are run, those of comprehensions once for each item."""
+    counted: Counter[str] = Counter()
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        counted["lines"] += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield counted
+    finally:
+        sys.settrace(before)
 
 
 def blocks_in_use() -> int:

@@ -69,6 +69,11 @@ def _values(annotation: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
         return items.map(tuple)
     if isinstance(annotation, type) and issubclass(annotation, Message):
         return messages_of(annotation)
+    if hasattr(annotation, "_fields"):  # a named tuple
+        parts_by_name = typing.get_type_hints(annotation)
+        return st.builds(
+            annotation, **{name: _values(at, {}) for name, at in parts_by_name.items()}
+        )
     return _scalars(annotation, limits)
 
 

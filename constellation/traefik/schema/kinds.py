@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from constellation.value import Value
+
 VERSIONS = ("3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7")
 OLDEST = VERSIONS[0]
 
@@ -44,8 +46,7 @@ def as_written(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Value):
     """A string; `check` is what must be right of it.
 
     `since`: values that came later.  `form`: the form in which it is sent, and checked.
@@ -56,13 +57,11 @@ class Text:
     form: Callable[[str], str] = as_written
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Value):
     """A boolean, as Go reads one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Value):
     """A whole number from `at_least` to `at_most`: Traefik refuses others.
 
     `useful`: the numbers that mean something.  `otherwise` is what Traefik does with the others.
@@ -75,8 +74,7 @@ class Whole:
     check: Callable[[int], Fault | None] = accept_any
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(Value):
     """A duration as Go writes one ("1m30s"), or a number of seconds.
 
     `useful`: "positive", "zero" or longer, or "any".  `otherwise` is what Traefik does with others;
@@ -87,16 +85,14 @@ class Duration:
     otherwise: str = "Traefik uses its default instead"
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Value):
     """A list of strings, separated by commas; at least `at_least` of them."""
 
     check: TextCheck = accept_any
     at_least: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Value):
     """Values by names that are free."""
 
     value: Text | Whole
@@ -121,23 +117,20 @@ class Struct:
         return self._by_name.get(name.lower())
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Value):
     """A list of structs; labels number them: `domains[0]`."""
 
     row: Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Anything:
+class Anything(Value):
     """Whatever labels say, as strings; for plugins."""
 
 
 Kind = Text | Flag | Whole | Duration | Texts | Table | Struct | Rows | Anything
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Value):
     """One key.  `may_be_empty`: `{}` is a value of it, and so is a label with nothing below it."""
 
     name: str
