@@ -105,11 +105,11 @@ def _records(found: tuple[DnsRow, ...]) -> Table:
 
 def _about_others(found: tuple[DnsRow, ...]) -> Iterator[RenderableType]:
     """Yield what to do about records of others: below the table, because it is long."""
-    told = [
+    told = tuple(
         f"{row.name} {row.type} {row.before:.{CONTENT_CHARACTERS_SHOWN}}: {row.why}"
         for row in found
         if row.action == "foreign"
-    ]
+    )
     if told:
         yield bullets(told, mark="-", style="dim")
 
