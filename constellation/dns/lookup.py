@@ -131,7 +131,7 @@ def _nodes(record: str, intent: Point, known: DnsKnowledge) -> Iterator[str]:
 def _hindrances(record: str, zone: str, known: DnsKnowledge) -> Iterator[str]:
     """Yield why the record may not be as wanted."""
     if known.settings.dry_run:
-        yield f"the record {record} is not written: dns.dry_run is set"
+        yield f"the record {record} is not kept: dns.dry_run is set"
     elif not known.writer:
         yield f"the record {record} is not kept: no node holds the lease dns-writer"
     for told in known.troubles:
