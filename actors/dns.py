@@ -12,6 +12,8 @@ import random
 from datetime import UTC, datetime
 from functools import partial
 
+from thespian.actors import ActorAddress
+
 from actors import node
 from actors.adapters.address_source import ask_source
 from actors.adapters.dns_credentials import provider_start
@@ -49,7 +51,7 @@ from messages.gossip import ClusterChanged
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.operator import RequestRefused
 from messages.raft_member import LeasesSubscribe, RaftLeading
-from messages.wellness import Trouble, TroublesReported
+from messages.wellness import TROUBLES_MAX, Trouble, TroublesReported
 
 log = get_logger(__name__)
 
@@ -144,16 +146,21 @@ class DnsActor(AsyncLeaseHolderShell):
     def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
         if math.isinf(self._known_at_s) and view.known:
             self._known_at_s = self.now_s()
-        self._wish_anew()
+        if change.snapshot or change.members or change.nodes or change.removed:
+            self._wish_if_writing()
+
+    def receiveMsg_DnsTold(self, message: DnsTold, sender: ActorAddress) -> None:
+        if self.is_at(message.report.writer, sender):  # else it speaks for another node
+            self.receiveUnrecognizedMessage(message, sender)
 
     def on_message(self, message: Message, reply: Reply) -> None:
         match message:
             case LeaseTableState():
                 self._leases = self._leases.with_table(message)
-                self._wish_anew()
+                self._wish_if_writing()
             case LeasesChanged():
                 self._leases = self._leases.with_changes(message)
-                self._wish_anew()
+                self._wish_if_writing()
             case RaftLeading(leader=leader):
                 self._leases = self._leases.with_leader(leader)
             case DnsRequest(demand=demand):
@@ -165,12 +172,12 @@ class DnsActor(AsyncLeaseHolderShell):
             case _:
                 super().on_message(message, reply)
 
-    def _wish_anew(self) -> None:
-        """Tell the writer what is wanted now, if this node writes."""
+    def _wish_if_writing(self) -> None:
         if self._writer.token is not None:
             self._wish()
 
     def _wish(self) -> None:
+        """Tell the writer what is wanted now."""
         settings, now_s = node.settings(), self.now_s()
         leader = self._leases.holder(LB_LEADER)
         wanted = desired_records(
@@ -263,7 +270,7 @@ class DnsActor(AsyncLeaseHolderShell):
                 self.perform(effect)
             case RoundDone():
                 self._metrics.planned(effect)
-                self._wish_anew()  # time may have settled what is known of the cluster
+                self._wish_if_writing()  # time may have settled what is known of the cluster
                 for row in self._reporter.done(effect, self.now_s()):
                     self._say(effect, row)
 
@@ -309,14 +316,14 @@ class DnsActor(AsyncLeaseHolderShell):
             return silent(writer)
         finally:
             del self._asked[number]
-        return report if report.writer else NOBODY_WRITES  # it writes no more
+        return NOBODY_WRITES if report.fencing_token is None else report
 
     async def _tell(self, number: int, demand: DnsDemand, reply: Reply) -> None:
         reply(DnsTold(number=number, report=await self._own_report(demand)))
 
     def _told(self, number: int, report: DnsReport) -> None:
         writer, answer = self._asked.get(number, ("", None))
-        if answer is not None and report.writer in (writer, "") and not answer.done():
+        if answer is not None and writer == report.writer and not answer.done():
             answer.set_result(report)
 
     async def _own_report(self, demand: DnsDemand) -> DnsReport:
@@ -352,8 +359,8 @@ class DnsActor(AsyncLeaseHolderShell):
             *address_troubles(self._finder.problem),
             *troubles(self._writer, self._wish_problems),
         )
-        if found != self._troubles:
-            self._troubles = found
+        if found[:TROUBLES_MAX] != self._troubles:
+            self._troubles = found[:TROUBLES_MAX]
             self._post_troubles()
 
     def _post_troubles(self) -> None:

@@ -135,6 +135,7 @@ def test_an_edited_record_is_put_right_and_one_of_others_is_reported(
     planned = report(other, "plan")
     assert ("update", f"*.{DOMAIN}") in rows(planned)
     assert ("foreign", DOMAIN) in rows(planned)
+    assert planned["zones"][0]["state"] == "differs"
     assert contents(api, zone)[f"*.{DOMAIN}"] == ["198.51.100.1"]
     applied = report(other, "apply")
     assert applied["writer"] == writer_of(three).name

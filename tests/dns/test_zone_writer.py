@@ -6,7 +6,6 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,6 @@ from constellation.dns.budget import BudgetPolicy
 from constellation.dns.intents import Desired, Point, WantedRecord
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan_parts import PlanPolicy
-from constellation.dns.reporting import Reporter
 from constellation.dns.writer import DnsWriter
 from constellation.dns.zone_writer import Effect, RoundDone, WriterPolicy, ZoneWriter
 from messages.dns_calls import (
@@ -224,15 +222,6 @@ def test_the_wait_that_an_overloaded_provider_asks_for_is_kept_by_all_zones() ->
     writer.answered(busy, 1.0)
     assert writer.next_call(120.9) is None
     assert writer.next_call(121.0) is not None
-
-
-def test_a_node_that_writes_no_more_does_not_say_that_it_writes() -> None:
-    writer = DnsWriter({APEX: "z1"}, MARK, POLICY, BudgetPolicy(), random.Random(1), 0.0)
-    writer.granted(5, 0.0)
-    told: Any = {"own_node": "alpha", "leader": "beta", "mode": "leader", "now_s": 1.0}
-    assert Reporter().report(writer, [], **told).writer == "alpha"
-    writer.ended()
-    assert Reporter().report(writer, [], **told).writer == ""
 
 
 def test_a_permanent_failure_is_silent_until_what_is_wanted_changes() -> None:
