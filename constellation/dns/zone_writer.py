@@ -312,7 +312,9 @@ class ZoneWriter:
     def _finish(self, current: _Round, plan: Plan, now_s: float) -> list[Effect]:
         purpose = (current.desired, current.token)
         is_done = not plan.is_empty and not self._is_dry(current)
-        is_drift = not plan.is_empty and self._in_step_with == purpose
+        # What is deleted because nothing wants it was nobody's change.
+        is_changed = any(step.name in current.desired.intents for step in plan.steps)
+        is_drift = is_changed and self._in_step_with == purpose
         effects: list[Effect] = [RoundDone(self.name, plan, is_done, is_drift)]
         if self.problem is not None:
             effects.append(Note("dns_works_again", {"zone": self.name}))

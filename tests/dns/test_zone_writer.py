@@ -321,6 +321,7 @@ def test_a_node_that_was_back_meanwhile_gets_a_new_grace_time() -> None:
     assert lab.model.at(BETA)
     lab.run(700)
     assert not lab.model.at(BETA)
+    assert not any(one.is_drift for one in lab.rounds()), "nobody else has changed anything"
 
 
 def test_what_an_operator_forces_is_not_done_later_if_it_fails() -> None:
