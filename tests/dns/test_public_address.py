@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -160,6 +161,29 @@ def test_a_source_is_asked_over_the_family_that_is_wanted(source: str) -> None:
     over_ipv6 = ask_source(source, 6)
     assert over_ipv6.is_silent
     assert over_ipv6.address == ""
+
+
+def test_a_source_that_answers_byte_by_byte_is_waited_for_only_so_long(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def drip(handler: _Source) -> None:
+        handler.send_response(200)
+        while not ended.wait(0.05):
+            handler.send_header("X-More", "yes")
+            handler.flush_headers()
+
+    monkeypatch.setattr(_Source, "do_GET", drip)
+    at_last = threading.Timer(3.0, ended.set)  # if it is waited for
+    at_last.start()
+    began_s = time.monotonic()
+    said = ask_source(source, 4, timeout_s=0.3)
+    took_s = time.monotonic() - began_s
+    at_last.cancel()
+    ended.set()
+    assert said.is_silent
+    assert took_s < 2.0
 
 
 def test_a_source_that_redirects_or_does_not_listen_gives_no_address(
