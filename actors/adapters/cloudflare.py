@@ -31,7 +31,7 @@ from cloudflare import (
 )
 
 from actors.adapters.cloudflare_failure import budget_in, refusal, unanswered
-from constellation.dns.contents import listed_content
+from constellation.dns.contents import listed_content, listed_name
 from constellation.dns.names import is_below
 from messages.dns_calls import (
     CloudflareAccess,
@@ -145,6 +145,13 @@ class CloudflareProvider:
             return failed
         page = await raw.parse()
         records = tuple(_record(one) for one in page.result)
+        if outside := [one.name for one in records if not is_below(one.name, call.zone.name)]:
+            return DnsCallFailed(
+                failure="permanent",
+                why=f"the zone of id {call.zone.id} is not {call.zone.name}: it has {outside[0]:.80}",
+                fix="correct the id of this zone in dns.zones, or leave it out",
+                code="wrong zone",
+            )
         info = raw.http_response.json().get("result_info") or {}
         if page_no < info.get("total_pages", page_no):
             cursor = f"{query}:{page_no + 1}"
@@ -261,7 +268,7 @@ def _record(given: Any) -> DnsRecord:
     content = given.content or ""
     return DnsRecord(
         id=given.id,
-        name=_plain_name(given.name),
+        name=listed_name(given.name),
         type=given.type,
         content=listed_content(given.type, content),
         ttl_s=int(given.ttl),
@@ -269,10 +276,6 @@ def _record(given: Any) -> DnsRecord:
         comment=given.comment or "",
         tags=tuple(given.tags or ()),
     )
-
-
-def _plain_name(name: str) -> str:
-    return name.lower().removesuffix(".")
 
 
 def _content_written(kind: str, content: str) -> str:

@@ -149,6 +149,15 @@ def test_one_request_lists_apex_wildcards_and_own_records(api: Cloudflare, zone:
     assert answer.cursor == ""
 
 
+def test_id_of_another_zone_is_permanent(api: Cloudflare, zone: DnsZone) -> None:
+    api.add(zone.id, name=f"*.{ZONE}", type="A", content="192.0.2.1")
+    other = DnsZone(id=zone.id, name="other.example")
+    wrong = failure(api, listed(other, other.name, f"*.{other.name}"))
+    assert wrong.failure == "permanent"
+    assert f"*.{ZONE}" in wrong.why
+    assert "dns.zones" in wrong.fix
+
+
 def test_cursor_leads_through_all_pages_and_further_names(
     api: Cloudflare, zone: DnsZone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
