@@ -148,7 +148,7 @@ class CloudflareProvider:
         if outside := [one.name for one in records if not is_below(one.name, call.zone.name)]:
             return DnsCallFailed(
                 failure="permanent",
-                why=f"the zone of id {call.zone.id} is not {call.zone.name}: it has {outside[0]:.80}",
+                why=f"zone {call.zone.id} is not {call.zone.name}, for it has {outside[0]:.80}",
                 fix="correct the id of this zone in dns.zones, or leave it out",
                 code="wrong zone",
             )

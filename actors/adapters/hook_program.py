@@ -42,8 +42,14 @@ async def run_program(arguments: Sequence[str], environment: Mapping[str, str]) 
         raise
     finally:
         os.close(write_end)
+    try:
+        process = _Child(process_id)
+    except OSError:  # there are too many open files, and nobody could await its end
+        os.close(read_end)
+        os.killpg(process_id, signal.SIGKILL)
+        os.waitpid(process_id, 0)
+        raise
     output = _Output(read_end)
-    process = _Child(process_id)
     try:
         await process.ended.wait()
         output.read()

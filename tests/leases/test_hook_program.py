@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import Coroutine
@@ -44,6 +45,23 @@ def test_program_gets_its_arguments_and_the_given_environment_and_no_input(tmp_p
 
 def test_signal_is_a_negative_code_although_the_agent_ignores_it(tmp_path: Path) -> None:
     assert ended(script(tmp_path, "kill -TERM $$; sleep 5")).code == -15
+
+
+def test_program_that_cannot_be_awaited_is_killed_and_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(process_id: int) -> int:
+        started.append(process_id)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    started: list[int] = []
+    monkeypatch.setattr(os, "pidfd_open", none_left)
+    open_before = len([*Path("/proc/self/fd").iterdir()])
+    with pytest.raises(OSError, match="open files"):
+        ended(script(tmp_path, "sleep 30"))
+    assert len(started) == 1
+    assert not Path(f"/proc/{started[0]}").exists()
+    assert len([*Path("/proc/self/fd").iterdir()]) == open_before
 
 
 @pytest.mark.parametrize(
