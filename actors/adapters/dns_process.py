@@ -45,6 +45,9 @@ PASSED_ON = frozenset(
 )
 
 
+_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 class _Child:
     """One run of the process."""
 
@@ -64,7 +67,7 @@ class _Child:
             raise
         finally:
             its.close()
-        self._writer: asyncio.StreamWriter | None = None
+        self._opening: asyncio.Task[_Streams] | None = None
 
     @property
     def process_id(self) -> int:
@@ -72,23 +75,26 @@ class _Child:
 
     async def exchange(self, message: Message) -> Message | None:
         """Send a message and return the answer; None: the process has ended."""
-        if self._writer is None:
-            self._reader, self._writer = await asyncio.open_unix_connection(sock=self._socket)
+        if self._opening is None:
+            opening = asyncio.open_unix_connection(sock=self._socket)
+            self._opening = asyncio.ensure_future(opening)
+        # Never cut short: the loop aborts this process if a socket is closed that it opens.
+        reader, writer = await asyncio.shield(self._opening)
         try:
-            self._writer.write(frame_of(message))
-            await self._writer.drain()
+            writer.write(frame_of(message))
+            await writer.drain()
         except ConnectionError:
             return None
-        return await read_message(self._reader, source=CHILD)
+        return await read_message(reader, source=CHILD)
 
     def kill(self) -> None:
         """End it at once: it keeps nothing that could be lost."""
         if self._popen.poll() is None:
             self._popen.send_signal(signal.SIGKILL)
-        if self._writer is not None:
-            self._writer.close()
-        else:
+        if self._opening is None:
             self._socket.close()
+        else:
+            self._opening.add_done_callback(_close)
 
     @property
     def has_ended(self) -> bool:
@@ -101,10 +107,16 @@ class _Child:
             async with asyncio.timeout(END_TIMEOUT_S):
                 while not self.has_ended:
                     await asyncio.sleep(_END_LOOK_S)
-                if self._writer is not None:
+                if self._opening is not None:
+                    _, writer = await asyncio.shield(self._opening)
                     with contextlib.suppress(ConnectionError):
-                        await self._writer.wait_closed()
+                        await writer.wait_closed()
         return self._popen.returncode
+
+
+def _close(opening: asyncio.Task[_Streams]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[1].close()
 
 
 class DnsProcess:

@@ -175,6 +175,29 @@ def test_closing_and_cancelling_end_a_call_under_way(api: Cloudflare) -> None:
     run(process, work)
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["closed", "cancelled"])
+def test_process_can_be_ended_at_every_step_of_its_start(
+    api: Cloudflare, *, is_cancelled: bool
+) -> None:
+    process = DnsProcess(lambda: start_of(api))
+
+    async def work() -> None:
+        for steps in range(1, 7):  # of the loop, which would abort the whole host at one of them
+            calling = asyncio.create_task(process.call(FIND, TIMEOUT_S))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            if is_cancelled:
+                calling.cancel()
+            await process.close()
+            (answer,) = await asyncio.gather(calling, return_exceptions=True)
+            assert isinstance(answer, (asyncio.CancelledError, DnsCallFailed))
+            assert process.process_id == 0
+        assert isinstance(await process.call(FIND, TIMEOUT_S), DnsZoneFound)
+
+    run(process, work)
+    assert process.starts >= 2
+
+
 def test_new_token_in_its_file_is_used_from_the_next_call_on(
     api: Cloudflare, tmp_path: Path
 ) -> None:
