@@ -286,8 +286,12 @@ class ZoneWriter:
         return self._give_up(Problem(why, "give the cluster a zone of its own"), now_s)
 
     def _compare(self, current: _Round, now_s: float) -> list[Effect]:
-        """Plan, and begin to change what differs."""
+        """Plan, and begin to change what differs from what is wanted by now."""
         assert self.zone is not None, "found before the list"
+        assert self.desired is not None, "known before the list"
+        # After a failover the two leases are granted one after the other, while the first list is
+        # on its way: it need not become a round of its own.
+        current = replace(current, desired=self.desired)
         records = self._consistency.corrected(current.listed, now_s)
         policy = replace(self._policy.plan, is_forced=current.look == "force")
         unwanted = self._departed.due(

@@ -94,6 +94,20 @@ def test_a_new_address_costs_one_list_and_one_change() -> None:
     assert lab.model.at(APEX) == ["203.0.113.2"]
 
 
+def test_what_is_wanted_when_the_list_arrives_is_what_is_written() -> None:
+    lab = Lab()
+    lab.writer.zone = lab.model.zone
+    lab.wants(pointing("203.0.113.1"))
+    lab.writer.granted(5, lab.now_s)
+    call = lab.writer.next_call(lab.now_s)
+    assert isinstance(call, DnsRecordsList)
+    lab.wants(pointing("203.0.113.2"))
+    lab.writer.answered(lab.model.answer(call), lab.now_s)
+    lab.run(10)
+    assert [type(call) for call in lab.model.calls] == [DnsRecordsList, DnsChange]
+    assert lab.model.at(APEX) == ["203.0.113.2"]
+
+
 def test_many_changes_in_a_second_are_one_plan() -> None:
     lab = started()
     lab.run(10)
