@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
-import os
-import signal
 import sys
 import threading
 import time
@@ -93,12 +91,6 @@ def writer_of(nodes: list[Agent]) -> Agent:
     return next(agent for agent in nodes if agent.name == name)
 
 
-def kill(agent: Agent) -> None:
-    """Kill every process of an agent at once, as a host that loses its power does."""
-    for process_id in agent.process_ids():
-        os.kill(process_id, signal.SIGKILL)
-
-
 def report(agent: Agent, *words: str) -> dict[str, Any]:
     done = agent.run_command("dns", *words, "--json")
     assert done.returncode in {0, 2}, done.stderr
@@ -113,7 +105,7 @@ def test_the_record_follows_a_leader_that_was_killed_with_one_list_and_one_chang
     leader = wait_for_leader(three)
     survivors = [agent for agent in three if agent is not leader]
     api.forget_calls()
-    kill(leader)
+    leader.process.kill_session()
     wait_until(
         lambda: contents(api, zone)[DOMAIN] != [ADDRESS[leader.name]],
         timeout_s=20,
@@ -178,21 +170,10 @@ def events(agent: Agent) -> list[dict[str, Any]]:
 def test_only_the_node_that_writes_runs_the_process_of_the_provider(
     api: Cloudflare, zone: str, three: list[Agent]
 ) -> None:
-    runs = {agent.name: provider_ids(agent) for agent in three}
     writer = writer_of(three)
-    assert [name for name, ids in runs.items() if ids] == [writer.name]
-    kill(writer)
-    wait_until(lambda: not provider_ids(writer), timeout_s=5, what="its process to end")
-
-
-def provider_ids(agent: Agent) -> list[int]:
-    """Return the processes of the provider that an agent runs."""
-    title = f"constellation: {agent.name} dns-provider".encode()
-    return [
-        number
-        for number in agent.process_ids()
-        if Path(f"/proc/{number}/cmdline").read_bytes().startswith(title)
-    ]
+    assert [agent for agent in three if agent.process_id_of("dns-provider")] == [writer]
+    writer.process.kill_session()
+    wait_until(lambda: not writer.process_ids(), timeout_s=5, what="all its processes to end")
 
 
 def test_the_record_leaves_a_leader_whose_traefik_ends_while_its_agent_lives(
@@ -309,7 +290,7 @@ def test_a_leader_that_only_the_other_nodes_do_not_reach_writes_nothing_any_more
                 what=lambda: f"the edited record to be put right: {contents(api, zone)}",
             )
             assert {token_of(call) for call in api.calls} == {f"{new}-{TOKEN}"}
-            assert not provider_ids(leader)
+            assert not leader.process_id_of("dns-provider")
 
 
 def is_followed(api: Cloudflare, zone: str, others: list[Agent]) -> bool:
