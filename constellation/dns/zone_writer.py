@@ -30,6 +30,7 @@ from constellation.dns.plan_parts import PlanPolicy
 from constellation.effects import Note
 from messages.dns_calls import (
     CHANGES_MAX,
+    NAMES_MAX,
     DnsAnswer,
     DnsCall,
     DnsCallFailed,
@@ -182,6 +183,7 @@ class ZoneWriter:
         self.is_fenced = self._is_waiting = False
         self._round, self._look = None, "apply"
         self._due_at_s = math.inf
+        self._departed = Departed()
         self._consistency = Consistency()
 
     def wants(self, desired: Desired, view: ClusterView, now_s: float) -> None:
@@ -191,6 +193,7 @@ class ZoneWriter:
             return
         before, self.desired = self.desired, desired
         wait_s = 0.0 if before is None else self._wait_s(desired)
+        self._departed.wants(desired)
         if self.problem is not None and self.problem.is_permanent:
             self._failures = 0  # it may be about what was wanted before
         self._begin(max(now_s + wait_s, self._began_at_s + self._policy.spacing_s))
@@ -306,7 +309,10 @@ class ZoneWriter:
         unseen = sorted({one.name for one in plan.creates} - set(current.names))
         if unseen and current.lists < LISTS_MAX:
             # Records of others may be where one is to be created: that name was not asked for.
-            self._round = current.listing_again((*current.names, *unseen))
+            names = (*current.names, *unseen)
+            if len(names) > NAMES_MAX:
+                return self._give_up(self._too_many(len(names)), now_s)
+            self._round = current.listing_again(names)
             return []
         self.plan, self.is_applied = plan, plan.is_empty
         if plan.is_fenced:
@@ -380,8 +386,15 @@ class ZoneWriter:
         problem = Problem(failure.why, failure.fix, is_permanent, failure.code)
         return self._give_up(problem, now_s)
 
+    def _too_many(self, count: int) -> Problem:
+        why = f"zone {self.name} would have records at {count:,} names, over {NAMES_MAX:,}"
+        fix = "have fewer dns.domains in this zone, or fewer dns.records"
+        return Problem(why, fix, is_permanent=True, code="names")
+
     def _give_up(self, problem: Problem, now_s: float) -> list[Effect]:
-        """End the round, and try again later."""
+        """End the round, and try again later, without what an operator has ordered for it."""
+        if self._round is None:
+            self._look = "apply"
         self._end(self._round)
         policy = self._policy
         exponent = min(self._failures, _EXPONENT_MAX)
