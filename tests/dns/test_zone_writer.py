@@ -11,7 +11,7 @@ import pytest
 
 from constellation.cluster_view import ClusterView
 from constellation.dns.budget import BudgetPolicy
-from constellation.dns.intents import Desired, Point, WantedRecord
+from constellation.dns.intents import Desired, Keep, Point, WantedRecord
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan_parts import PlanPolicy
 from constellation.dns.writer import DnsWriter
@@ -98,6 +98,20 @@ def test_a_new_address_costs_one_list_and_one_change() -> None:
     assert lab.model.at(APEX) == ["203.0.113.2"]
 
 
+def test_what_is_wanted_when_the_list_arrives_is_what_is_written() -> None:
+    lab = Lab()
+    lab.writer.zone = lab.model.zone
+    lab.wants(pointing("203.0.113.1"))
+    lab.writer.granted(5, lab.now_s)
+    call = lab.writer.next_call(lab.now_s)
+    assert isinstance(call, DnsRecordsList)
+    lab.wants(pointing("203.0.113.2"))
+    lab.writer.answered(lab.model.answer(call), lab.now_s)
+    lab.run(10)
+    assert [type(call) for call in lab.model.calls] == [DnsRecordsList, DnsChange]
+    assert lab.model.at(APEX) == ["203.0.113.2"]
+
+
 def test_many_changes_in_a_second_are_one_plan() -> None:
     lab = started()
     lab.run(10)
@@ -108,6 +122,46 @@ def test_many_changes_in_a_second_are_one_plan() -> None:
     lab.run(5)
     assert len(lab.rounds()) - rounds == 1
     assert lab.model.at(APEX) == ["203.0.113.51"]
+
+
+def test_a_name_that_nothing_wants_any_more_waits_for_the_next_comparison() -> None:
+    lab = Lab()
+    both = {
+        **pointing("203.0.113.1").intents,
+        **pointing("203.0.113.1", "*.a.home.example").intents,
+    }
+    lab.wants(Desired(APEX, both))
+    lab.writer.granted(5, lab.now_s)
+    lab.run(10)
+    calls = len(lab.model.calls)
+    lab.wants(pointing("203.0.113.1"))
+    lab.run(40)
+    assert len(lab.model.calls) == calls
+    assert lab.writer.is_in_step
+    lab.run(20)
+    assert len(lab.model.calls) == calls + 1
+
+
+def test_a_leader_that_fails_and_its_successor_are_one_round() -> None:
+    lab = started()
+    lab.run(10)
+    calls = len(lab.model.calls)
+    lab.wants(Desired(APEX, {APEX: Keep("nobody", "the ingress of its holder does not answer")}))
+    lab.run(2)
+    lab.wants(pointing("203.0.113.2"))
+    lab.run(1)
+    assert [type(call) for call in lab.model.calls[calls:]] == [DnsRecordsList, DnsChange]
+    assert lab.model.at(APEX) == ["203.0.113.2"]
+
+
+def test_that_nobody_may_be_pointed_to_is_told_within_seconds() -> None:
+    lab = started()
+    lab.run(10)
+    rounds = len(lab.rounds())
+    lab.wants(Desired(APEX, {APEX: Keep("nobody", "no node holds the lease lb-leader")}))
+    lab.run(6)
+    assert len(lab.rounds()) == rounds + 1
+    assert lab.model.at(APEX) == ["203.0.113.1"]
 
 
 def test_nothing_is_called_without_a_lease_and_after_its_end() -> None:
