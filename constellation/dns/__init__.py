@@ -11,6 +11,7 @@ plan            what to change in a zone, as a value
 plan_name       the same for one name
 plan_parts      what a plan is made of
 consistency     what was written a moment ago, and lists do not show yet
+elsewhere       what is at names that not every round lists
 zone_writer     the rounds of one zone: list, plan, change; and what failures lead to
 budget          how often the provider may be called
 writer          all zones of a node, one call at a time

@@ -130,6 +130,11 @@ class Plan:
         """Return the requests, each of so many operations at most; pure deletes come last."""
         return [_change(zone, steps) for steps in _chunks(self.steps, operations_max)]
 
+    def _is_kept(self, step: Step) -> bool:
+        return isinstance(step.call, DnsUpdate) and step.call.before.id in {
+            one.record.id for one in self.keeps
+        }
+
     def rows_after(self) -> list[Row]:
         """Return a row for each record once the plan is carried out, by name and type."""
         rows = (
@@ -141,15 +146,16 @@ class Plan:
 
     def rows_now(self) -> list[Row]:
         """Return a row for each record as it is, and for what is to change, by name and type."""
-        changed = {one.before.id for one in self.updates}
-        kept = (one for one in self.keeps if one.record.id not in changed)
-        rows = [_kept_row(one.record, one.why) for one in kept]
-        return sorted([*rows, *self.rows()], key=_by_name)
+        kept = (_kept_row(one.record, one.why) for one in self.keeps)
+        return sorted([*kept, *self.rows()], key=_by_name)
 
     def rows(self) -> list[Row]:
-        """Return a row for each change, each record of others and each blocked record."""
+        """Return a row for each change, each record of others and each blocked record.
+
+        A record of ours that stays, and only gets the writer's token, has none.
+        """
         return [
-            *(_row(step) for step in self.steps),
+            *(_row(step) for step in self.steps if not self._is_kept(step)),
             *(
                 Row("foreign", one.name, one.record.type, one.record.content, "", _say(one))
                 for one in self.foreign

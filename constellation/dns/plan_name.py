@@ -244,15 +244,15 @@ class _NamePlanner:
             comment=self._marking.new_comment(before),
         )
         self._warn_of_ttl(before, one, call)
-        if call == DnsUpdate(before=before):
-            self._plan.keeps.append(Kept(before, self._intent.why))
-            return
-        why = self._intent.why
+        why, is_new = self._intent.why, not is_ours(before, self._marking.mark)
         if not is_redirected:
-            is_new = not is_ours(before, self._marking.mark)
-            why = "adopted: it is in dns.adopt" if is_new else "token of this writer"
             if proxied is not None or ttl_s is not None:
                 why = "TTL or proxy as in the settings"
+            elif is_new:
+                why = "adopted: it is in dns.adopt"
+            else:
+                _keep(self._plan, self._name, before, self._marking, why)
+                return
         self._plan.steps.append(Step(self._name, before.type, call, why))
 
     def _warn_of_ttl(self, before: DnsRecord, one: WantedRecord, call: DnsUpdate) -> None:

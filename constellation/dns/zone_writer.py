@@ -23,6 +23,7 @@ from typing import Literal
 from constellation.cluster_view import ClusterView
 from constellation.dns.consistency import Consistency
 from constellation.dns.departed import Departed
+from constellation.dns.elsewhere import Elsewhere
 from constellation.dns.intents import Desired, Point
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan import Plan, make_plan, our_names
@@ -135,7 +136,8 @@ class ZoneWriter:
         self._random = rng
         self._view = ClusterView()
         self._departed = Departed()
-        self._consistency = Consistency()
+        self._consistency, self._elsewhere = Consistency(), Elsewhere()
+        self._elsewhere = Elsewhere()
         self._round: _Round | None = None
         self._is_waiting = False  # for the answer to a call
         self._due_at_s = math.inf
@@ -184,7 +186,7 @@ class ZoneWriter:
         self._round, self._look = None, "apply"
         self._due_at_s = math.inf
         self._departed = Departed()
-        self._consistency = Consistency()
+        self._consistency, self._elsewhere = Consistency(), Elsewhere()
 
     def wants(self, desired: Desired, view: ClusterView, now_s: float) -> None:
         """Bring the zone to `desired` from now on; `view` is the cluster that it follows from."""
@@ -295,7 +297,10 @@ class ZoneWriter:
         # After a failover the two leases are granted one after the other, while the first list is
         # on its way: it need not become a round of its own.
         current = replace(current, desired=self.desired)
-        records = self._consistency.corrected(current.listed, now_s)
+        further = set(current.names) - set(current.desired.listed_names)
+        self._elsewhere.note(further, current.listed, now_s)
+        listed = self._elsewhere.completed(current.listed, current.names, now_s)
+        records = self._consistency.corrected(listed, now_s)
         policy = replace(self._policy.plan, is_forced=current.look == "force")
         unwanted = self._departed.due(
             our_names(records, self._mark),
@@ -306,7 +311,8 @@ class ZoneWriter:
         )
         wanted = current.desired.removing(unwanted)
         plan = make_plan(wanted, records, self._mark, current.token, policy)
-        unseen = sorted({one.name for one in plan.creates} - set(current.names))
+        seen = {*current.names, *self._elsewhere.names(now_s)}
+        unseen = sorted({one.name for one in plan.creates} - seen)
         if unseen and current.lists < LISTS_MAX:
             # Records of others may be where one is to be created: that name was not asked for.
             names = (*current.names, *unseen)
@@ -382,6 +388,7 @@ class ZoneWriter:
     def _failed(self, failure: DnsCallFailed, now_s: float) -> list[Effect]:
         current = self._round
         if failure.failure == "conflict" and current is not None and current.lists < LISTS_MAX:
+            self._elsewhere = Elsewhere()
             self._round = current.listing_again(current.names)
             return []
         is_permanent = failure.failure == "permanent"

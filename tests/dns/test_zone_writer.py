@@ -403,6 +403,34 @@ def test_more_names_than_a_list_can_ask_for_are_a_problem_with_a_remedy() -> Non
     assert "fewer dns.domains" in lab.writer.problem.fix
 
 
+def test_a_record_of_others_at_a_further_name_costs_no_list_in_every_round() -> None:
+    lab = Lab()
+    www = lab.model.add("www.home.example", "A", "198.51.100.1")
+    wanted = {**pointing("203.0.113.1").intents}
+    wanted["www.home.example"] = Point((WantedRecord("A", "203.0.113.1", 60),), "in dns.records")
+    lab.wants(Desired(APEX, wanted))
+    lab.writer.granted(5, lab.now_s)
+    lab.run(10)
+    calls = len(lab.model.calls)
+    lab.run(3600)
+    assert len(lab.model.calls) - calls <= 66
+    del lab.model.records[www.id]
+    lab.run(1000)
+    assert lab.model.at("www.home.example") == ["203.0.113.1"]
+
+
+def test_a_new_token_is_no_change_that_people_are_told_of() -> None:
+    lab = started()
+    lab.run(10)
+    lab.writer.ended()
+    lab.writer.granted(9, lab.now_s)
+    lab.run(10)
+    (done,) = [one for one in lab.rounds() if one.is_done][1:]
+    assert len(done.plan.updates) == 1
+    assert done.plan.rows() == []
+    assert [row.action for row in done.plan.rows_after()] == ["keep"]
+
+
 def test_a_zone_of_many_pages_is_read_to_its_end() -> None:
     lab = started()
     lab.model.page_size = 3
