@@ -8,7 +8,8 @@ import os
 import signal
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from constellation.value import Value
 
 OUTPUT_BYTES_MAX = 2048  # the end of it
 READ_BYTES = 65_536
@@ -17,8 +18,7 @@ DEATH_TIMEOUT_S = 0.5  # after SIGKILL; longer only if the kernel waits for a di
 _SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD)
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramEnded:
+class ProgramEnded(Value):
     """How a program ended.  A signal is a negative code."""
 
     code: int

@@ -9,13 +9,12 @@ itself says is left.  All zones share them.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
+from constellation.value import Value
 from messages.dns_calls import DnsBudgetSeen
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetPolicy:
+class BudgetPolicy(Value):
     """The limits.  Seconds."""
 
     rate_per_s: float = 4.0

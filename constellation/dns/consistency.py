@@ -7,15 +7,14 @@ would do the same again, and be told that the record exists.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from constellation.value import Value
 from messages.dns_calls import DnsChange, DnsRecord
 
 REMEMBERED_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(Value):
     """One record that was written: how a list from before it shows the record, and after it."""
 
     at_s: float

@@ -10,7 +10,6 @@ A name belongs to the longest of the zones that it is below.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from constellation.cluster_view import ClusterView
@@ -19,12 +18,12 @@ from constellation.dns.intents import Desired, Intent, Keep, Point, WantedRecord
 from constellation.dns.names import canonical_name, zone_of
 from constellation.dns.pointing import Pointing, Target, front, own
 from constellation.settings.dns import DnsSettings, RecordSetting
+from constellation.value import Value
 
 LEADER = "leader"  # as the content of a further record
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredRecords:
+class DesiredRecords(Value):
     """What is wanted in each zone, and what an operator should put right."""
 
     zones: Mapping[str, Desired]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
+from msgspec import field
+from msgspec.structs import replace
+
+from constellation.value import Value
 from messages.dns_calls import NAMES_MAX, RecordType
 
 # Why a name is left as it is:
@@ -15,8 +18,7 @@ from messages.dns_calls import NAMES_MAX, RecordType
 KeepReason = Literal["address_unknown", "nobody"]
 
 
-@dataclass(frozen=True, slots=True)
-class WantedRecord:
+class WantedRecord(Value):
     """A record that should be; its content is canonical, that of TXT without quotes."""
 
     type: RecordType
@@ -32,16 +34,14 @@ class WantedRecord:
         return self.type, self.content
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Value):
     """Leave what is at the name."""
 
     reason: KeepReason
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Value):
     """Have exactly these records of ours at the name; without any, remove ours."""
 
     records: tuple[WantedRecord, ...]
@@ -56,8 +56,7 @@ def _no_intents() -> Mapping[str, Intent]:
     return MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Value):
     """What is wanted in one zone, by canonical name, in order.  Other names are left alone."""
 
     zone: str

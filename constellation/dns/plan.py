@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from constellation.dns.contents import listed_name
 from constellation.dns.intents import Desired
@@ -35,6 +36,7 @@ from constellation.dns.plan_parts import (
     is_ours,
     key_of,
 )
+from constellation.value import Value
 from messages.dns import RowAction
 from messages.dns_calls import (
     CHANGES_MAX,
@@ -62,8 +64,7 @@ class Row(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Value):
     """What to change in a zone, and what is left as it is."""
 
     steps: tuple[Step, ...] = ()

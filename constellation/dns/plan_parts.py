@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from constellation.dns.contents import TYPES, listed_content
 from constellation.dns.intents import WantedRecord
 from constellation.dns.mark import OwnerMark
+from constellation.value import Value
 from messages.dns_calls import DnsCreate, DnsDelete, DnsRecord, DnsUpdate
 
 
-@dataclass(frozen=True, slots=True)
-class PlanPolicy:
+class PlanPolicy(Value):
     """What a plan may do."""
 
     adopt: frozenset[str] = frozenset()  # names whose records of others become ours
@@ -20,8 +20,7 @@ class PlanPolicy:
     is_cname_alone: bool = False  # nothing stands beside a CNAME, see `contents.excludes`
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Value):
     """One change of one record, and the reason."""
 
     name: str
@@ -31,16 +30,14 @@ class Step:
     is_swap: bool = False  # one of those that change the type of a name: all in one request
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Value):
     """A record of ours that stays as it is, but for its token, and the reason."""
 
     record: DnsRecord
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(Value):
     """A record of another at a name that is wanted, and what to do."""
 
     name: str
@@ -50,8 +47,7 @@ class Foreign:
     is_wanted: bool  # it has a content that is wanted, so that none of ours is needed
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Value):
     """A name at which something wanted cannot be, and what to do."""
 
     name: str
@@ -71,8 +67,7 @@ class NamePlan:
     warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Marking:
+class Marking(Value):
     """How records become and stay ours: by our mark, with this writer's token."""
 
     mark: OwnerMark

@@ -7,12 +7,15 @@ known where" and "there is nobody" are different answers; records stay as they a
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from constellation.cluster_view import ClusterView
 from constellation.dns.intents import Keep
 from constellation.dns.names import canonical_name
 from constellation.settings.addresses import is_ip
+from constellation.value import Value
 from messages.dns_calls import RecordType
 from messages.gossip import NodeState
 
@@ -25,8 +28,7 @@ class Target:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pointing:
+class Pointing(Value):
     """The targets of a name.  If it is not complete, there are more that are not known yet."""
 
     targets: tuple[Target, ...]

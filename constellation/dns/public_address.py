@@ -14,9 +14,10 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
+
+from constellation.value import Value
 
 ANSWER_BYTES_MAX = 4096
 FAMILIES: tuple[Family, ...] = (4, 6)
@@ -52,8 +53,7 @@ _CLOUDFLARE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSaid:
+class SourceSaid(Value):
     """What one source said over one family: an address, or why it cannot be used."""
 
     source: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from constellation.dns.plan import CHANGES, Plan, Row
 from constellation.dns.writer import DnsWriter
 from constellation.dns.zone_writer import Problem, RoundDone, ZoneWriter
+from constellation.value import Value
 from messages.dns import (
     CHANGES_SHOWN_MAX,
     ROWS_MAX,
@@ -24,8 +24,7 @@ WHAT_CHARACTERS_MAX = 256  # of a trouble
 _DRY = Trouble(kind="dns", what="DNS", why="dns.dry_run is set: no record is changed", is_note=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Value):
     at_s: float
     zone: str
     row: Row

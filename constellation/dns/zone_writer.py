@@ -17,8 +17,9 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from constellation.cluster_view import ClusterView
 from constellation.dns.consistency import Consistency
@@ -29,6 +30,7 @@ from constellation.dns.mark import OwnerMark
 from constellation.dns.plan import Plan, make_plan, our_names
 from constellation.dns.plan_parts import PlanPolicy
 from constellation.effects import Note
+from constellation.value import Value
 from messages.dns_calls import (
     CHANGES_MAX,
     NAMES_MAX,
@@ -54,8 +56,7 @@ LISTS_MAX = 4  # of one round: names that the first one did not ask for, and con
 _EXPONENT_MAX = 16
 
 
-@dataclass(frozen=True, slots=True)
-class WriterPolicy:
+class WriterPolicy(Value):
     """Times and limits of one zone.  Seconds."""
 
     plan: PlanPolicy
@@ -71,8 +72,7 @@ class WriterPolicy:
     is_dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Value):
     """Why the zone is not kept in step, for people."""
 
     why: str
@@ -81,8 +81,7 @@ class Problem:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RoundDone:
+class RoundDone(Value):
     """A round has ended.  An effect."""
 
     zone: str
@@ -91,8 +90,7 @@ class RoundDone:
     is_drift: bool  # somebody else changed what was in step
 
 
-@dataclass(frozen=True, slots=True)
-class _Round:
+class _Round(Value):
     """A round in progress, with what it is for."""
 
     desired: Desired

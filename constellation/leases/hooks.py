@@ -9,10 +9,10 @@ the lease is lost meanwhile; `lost` always runs, also without an `acquired` befo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from constellation.leases.policy import DNS_WRITER, LB_LEADER
+from constellation.value import Value
 from messages.wellness import TROUBLES_MAX, Trouble
 
 HookEvent = Literal["acquired", "lost"]
@@ -24,8 +24,7 @@ OUTPUT_SHOWN_CHARACTERS = 200
 _FIX = "run it by hand with these arguments; it must be idempotent and end in time"
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Value):
     """One program of one lease."""
 
     lease: str
@@ -33,8 +32,7 @@ class Hook:
     timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class HookRun:
+class HookRun(Value):
     """One run of a program."""
 
     hook: Hook

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import field
+from msgspec.structs import replace
+
+from constellation.value import Value
 from messages.leases import Lease, LeasesChanged, LeaseTableState
 from messages.raft_reports import HeldLease
 
@@ -15,8 +18,7 @@ def _none_held() -> Any:
     return MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseView:
+class LeaseView(Value):
     """Who leads Raft and who holds which lease.  It may be old unless the leader confirmed it."""
 
     leader: str = ""  # empty: no leader is known

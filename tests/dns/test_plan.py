@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 from types import MappingProxyType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from constellation.dns.contents import ADDRESS_TYPES, canonical_content, listed_content
 from constellation.dns.intents import Desired, Intent, Keep, Point, WantedRecord
