@@ -125,6 +125,13 @@ ACTORS: tuple[ActorSpec, ...] = (
         is_enabled=lambda settings: bool(settings.leases.hooks),
     ),
     ActorSpec(
+        name="warp",
+        purpose="probes the WARP gateways of this host",
+        actor="actors.warp:WarpActor",
+        host=LIGHT,
+        is_enabled=lambda settings: settings.warp.is_used,
+    ),
+    ActorSpec(
         name="docker",
         purpose="watches the containers of this host",
         actor="actors.docker:DockerActor",

@@ -24,7 +24,7 @@ ROUNDS_WITHOUT_MAX = 3  # of a family that no source can be asked over any more
 Family = Literal[4, 6]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # What Cloudflare publishes as its own, https://www.cloudflare.com/ips/; the last two are of WARP.
-_CLOUDFLARE = (
+CLOUDFLARE_NETWORKS = (
     "173.245.48.0/20",
     "103.21.244.0/22",
     "103.22.200.0/22",
@@ -68,7 +68,7 @@ class AddressRules:
 
     def __init__(self, refused: Iterable[str] = ()) -> None:
         """Refuse the networks in `refused` beside those that nobody's may be in."""
-        self._cloudflare = [ipaddress.ip_network(one) for one in _CLOUDFLARE]
+        self._cloudflare = [ipaddress.ip_network(one) for one in CLOUDFLARE_NETWORKS]
         self._refused = [ipaddress.ip_network(one) for one in refused]
 
     def why_not(self, address: Address, egresses: Iterable[str] = ()) -> str:
