@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter, Gauge
 
@@ -16,7 +16,7 @@ from actors.adapters.address_source import ask_source
 from actors.adapters.docker_knock import why_away
 from actors.async_shell import AsyncShell, Reply
 from actors.daemon_thread import in_thread
-from constellation.dns.public_address import FAMILIES
+from constellation.dns.public_address import FAMILIES, HOST_IN_WARP, SourceSaid
 from constellation.errors import AdapterError
 from constellation.log import get_logger
 from constellation.warp.gateways import Found, is_label
@@ -50,16 +50,21 @@ class WarpActor(AsyncShell):
         self._policy = self.settings.policy()
         self._watch = Watch(self.name, self.settings.gateways)
         self._schedule = Schedule(self.settings.interval_s, self.now_s())
-        self._due = asyncio.Event()  # the next round may be due sooner than was thought
+        self._due = asyncio.Event()  # a container has moved
+        self._moved: set[str] = set()  # since the last round began
+        self._probing: dict[str, tuple[str, asyncio.Task[None]]] = {}  # by name: container, probe
         self._clients: dict[str, int] = {}  # by container id: the client that worked
         self._own: frozenset[str] = frozenset()
         self._own_due_s = -math.inf
+        self._own_lock = asyncio.Lock()
         self._make_metrics()
         self.started()
         while True:
             await self._wait()
             self._schedule.began(self.now_s())
-            await self._round()
+            moved, self._moved = self._moved, set()
+            self._due.clear()
+            await self._round(moved)
             self._schedule.ended(self.now_s(), is_well=self._watch.is_well)
 
     def on_actor_up_async(self, name: str) -> None:
@@ -69,6 +74,7 @@ class WarpActor(AsyncShell):
         match message:
             case GatewayMoved(gateway=gateway, action=action):
                 log.debug("warp_gateway_moved", gateway=gateway, action=action)
+                self._moved.add(gateway)
                 self._schedule.moved()
                 self._due.set()
             case _:
@@ -105,77 +111,114 @@ class WarpActor(AsyncShell):
 
     async def _wait(self) -> None:
         while (wait_s := self._schedule.next_s - self.now_s()) > 0:
+            is_due = self._due.is_set()  # then only the gap between two rounds is left
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
-                    await self._due.wait()
-            self._due.clear()
+                    await (asyncio.sleep(wait_s) if is_due else self._due.wait())
 
-    async def _round(self) -> None:
-        """Probe all gateways, side by side."""
+    async def _round(self, moved: set[str]) -> None:
+        """Judge the gateways that are down, and probe the others, side by side.
+
+        It ends when a container moves: a probe that takes long delays no other gateway.
+        """
         try:
-            engine = await in_thread(self._connect)
+            found = await in_thread(self._find)
         except AdapterError as error:
             self._docker_away(error)
             return
+        up = {one.name: one.container_id for one in found if isinstance(one, Found)}
+        for name, (container_id, probe) in list(self._probing.items()):
+            if name in moved or up.get(name) != container_id:
+                probe.cancel()
+                del self._probing[name]
+        self._clients = {one: self._clients[one] for one in self._clients.keys() & up.values()}
+        down = [one for one in found if isinstance(one, WarpState)]
+        self._count(down)
+        kept = [state for name, state in self._watch.states.items() if name in up]
+        self._perform(self._watch.judged([*down, *kept]))
+        for name in up.keys() - self._probing.keys():
+            probe = self.spawn(self._probe(name, up[name]), f"probe {name}")
+            self._probing[name] = up[name], probe
+        await self._probes_or_move()
+
+    async def _probes_or_move(self) -> None:
+        due: asyncio.Task[Any] = asyncio.ensure_future(self._due.wait())
+        pending: set[asyncio.Task[Any]] = {probe for _, probe in self._probing.values()}
         try:
-            found = await in_thread(partial(_find, engine, self.settings.gateways))
-            if any(isinstance(one, Found) and not one.why_down for one in found):
-                await self._learn_own_addresses()
-            states = await asyncio.gather(*(self._judge(engine, one) for one in found))
-        except AdapterError as error:
-            self._docker_away(error)
-        else:
-            self._forget_clients(found)
-            self._perform(self._watch.judged(limited(states)))
+            while pending and not due.done():
+                done, _ = await asyncio.wait({due, *pending}, return_when=asyncio.FIRST_COMPLETED)
+                pending -= done
+        finally:
+            due.cancel()
+
+    def _find(self) -> list[Found | WarpState]:
+        """Return the containers that run, and the states of the other gateways.  Blocking."""
+        engine = self._connect()
+        try:
+            return limited(_states_of_targets(engine, self.settings.gateways))
         finally:
             engine.close()
 
     def _docker_away(self, error: AdapterError) -> None:
         self._perform(self._watch.docker_away(f"{error.what}: {error.why}"))
 
-    async def _judge(self, engine: GatewayEngine, found: Found | WarpState) -> WarpState:
-        if isinstance(found, WarpState):
-            return found
-        if found.why_down:
-            state = unhealthy(found.name, "container", found.why_down)
-        else:
-            state = await self._probe(engine, found)
-        self._probes.labels(state.gateway, state.step or "none").inc()
-        return state
+    def _count(self, states: Iterable[WarpState]) -> None:
+        for state in states:
+            self._probes.labels(state.gateway, state.step or "none").inc()
 
-    async def _probe(self, engine: GatewayEngine, found: Found) -> WarpState:
+    async def _probe(self, name: str, container_id: str) -> None:
         began_s = self.now_s()
-        client = self._clients.get(found.container_id, 0)
-        probe = Probe(found.name, self._policy, self._own, client=client, now_s=began_s)
-        timeout_s = self.settings.timeout_s + EXEC_GRACE_S
-        while (command := probe.next_command(self.now_s())) is not None:
-            run = partial(engine.execute, found.container_id, command, timeout_s)
-            probe.ran(await in_thread(run))
-        assert probe.state is not None
-        self._clients[found.container_id] = probe.client
-        self._took.labels(found.name).set(self.now_s() - began_s)
-        return probe.state
+        try:
+            state = await self._state_of(name, container_id)
+        except AdapterError as error:
+            self._docker_away(error)
+            return
+        finally:
+            if self._probing.get(name, ("", None))[1] is asyncio.current_task():
+                del self._probing[name]
+        self._took.labels(name).set(self.now_s() - began_s)
+        self._count([state])
+        others = {one: known for one, known in self._watch.states.items() if one != name}
+        self._perform(self._watch.judged([*others.values(), state]))
 
-    def _forget_clients(self, found: Iterable[Found | WarpState]) -> None:
-        kept = {one.container_id for one in found if isinstance(one, Found)}
-        self._clients = {one: self._clients[one] for one in kept & self._clients.keys()}
+    async def _state_of(self, name: str, container_id: str) -> WarpState:
+        async with self._own_lock:
+            await self._learn_own_addresses()
+        client = self._clients.get(container_id, 0)
+        probe = Probe(name, self._policy, self._own, client=client, now_s=self.now_s())
+        timeout_s = self.settings.timeout_s + EXEC_GRACE_S
+        engine = await in_thread(self._connect)
+        try:
+            while (command := probe.next_command(self.now_s())) is not None:
+                run = partial(engine.execute, container_id, command, timeout_s)
+                probe.ran(await in_thread(run))
+        finally:
+            engine.close()
+        assert probe.state is not None
+        self._clients[container_id] = probe.client
+        return probe.state
 
     async def _learn_own_addresses(self) -> None:
         """Ask from where the host itself comes, unless it was asked a short time ago."""
         if self.now_s() < self._own_due_s:
             return
-        found: set[str] = set()
-        for urls in (self.settings.trace_urls, self.settings.address_urls):
-            if not found:
-                asked = (
-                    in_thread(partial(ask_source, url, family, self.settings.timeout_s))
-                    for url in urls
-                    for family in FAMILIES
-                )
-                said = await asyncio.gather(*asked)
-                found = {one.address for one in said if one.address}
+        said = await self._ask_from_here(self.settings.trace_urls)
+        found = {one.address for one in said if one.address}
+        if not found and not any(one.why_not == HOST_IN_WARP for one in said):
+            said = await self._ask_from_here(self.settings.address_urls)
+            found = {one.address for one in said if one.address}
         self._own = frozenset(found) or self._own
         self._own_due_s = self.now_s() + (OWN_INTERVAL_S if found else OWN_RETRY_S)
+
+    async def _ask_from_here(self, urls: Iterable[str]) -> list[SourceSaid]:
+        timeout_s = self.settings.timeout_s
+        return await asyncio.gather(
+            *(
+                in_thread(partial(ask_source, url, family, timeout_s))
+                for url in urls
+                for family in FAMILIES
+            )
+        )
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -186,12 +229,16 @@ class WarpActor(AsyncShell):
                 self._healthy.labels(state.gateway).set(state.health == "healthy")
 
 
-def _find(engine: GatewayEngine, targets: Iterable[str]) -> list[Found | WarpState]:
-    """Return the containers of all targets, and the states of those without one."""
-    found: dict[str, Found | WarpState] = {}
+def _states_of_targets(
+    engine: GatewayEngine, targets: Iterable[str]
+) -> Iterator[tuple[str, Found | WarpState]]:
     for target in targets:
         names = engine.labelled(target) if is_label(target) else [target]
         for name in names or [target]:
-            container = engine.named(name) if names else None
-            found[name] = container or not_found(name)
-    return list(found.values())
+            found = engine.named(name) if names else None
+            if found is None:
+                yield name, not_found(name)
+            elif found.why_down:
+                yield name, unhealthy(name, "container", found.why_down)
+            else:
+                yield name, found

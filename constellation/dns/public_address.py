@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 ANSWER_BYTES_MAX = 4096
 FAMILIES: tuple[Family, ...] = (4, 6)
 ROUNDS_WITHOUT_MAX = 3  # of a family that no source can be asked over any more
+HOST_IN_WARP = "this host's traffic goes through WARP"
 Family = Literal[4, 6]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # What Cloudflare publishes as its own, https://www.cloudflare.com/ips/; the last two are of WARP.
@@ -98,7 +99,7 @@ def read_answer(url: str, family: Family, body: bytes) -> SourceSaid:
         if fields.get("h", host).lower() != host:
             return SourceSaid(url, family, why_not=f"it answers for {fields['h']:.80}, not {host}")
         if fields.get("warp", "off") != "off":
-            return SourceSaid(url, family, why_not="this host's traffic goes through WARP")
+            return SourceSaid(url, family, why_not=HOST_IN_WARP)
         text = fields.get("ip", "")
     try:
         address = ipaddress.ip_address(text)

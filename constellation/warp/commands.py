@@ -24,6 +24,9 @@ STATUS_CHARACTERS_MAX = 160
 # Exit codes of a program that cannot be run, is not found, or has crashed.
 _OF_NO_USE = frozenset({126, 127, 139})
 _TIMED_OUT = frozenset({124, 143})  # of `timeout`: GNU's, and busybox's
+# An engine other than Docker may say so when it is asked to run the program.
+_NOT_FOUND = re.compile(r"executable file|command not found|not found in \$PATH")
+_DOWN = re.compile(r"is not running|is paused|is restarting|no such container", re.IGNORECASE)
 _UNKNOWN_OPTION = re.compile(r"(invalid|unrecognized|unknown) option|applet not found")
 _WHY_CHARACTERS_MAX = 120
 
@@ -44,9 +47,14 @@ def client_command(client: int, url: str, timeout_s: int) -> tuple[str, ...]:
 
 def lacks_client(ran: Ran) -> bool:
     """Return whether the program of a command is not there, or not as it is needed."""
-    if ran.code in _OF_NO_USE:
+    if ran.code in _OF_NO_USE or _NOT_FOUND.search(ran.refused):
         return True
     return bool(ran.code) and _UNKNOWN_OPTION.search(ran.errors) is not None
+
+
+def found_down(ran: Ran) -> bool:
+    """Return whether a command was refused because the container does not run any more."""
+    return _DOWN.search(ran.refused) is not None
 
 
 def why_no_answer(ran: Ran) -> str:

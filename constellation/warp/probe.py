@@ -23,6 +23,7 @@ from constellation.warp.commands import (
     STATUS_OF_WARP,
     Ran,
     client_command,
+    found_down,
     lacks_client,
     status_of_warp,
     why_no_answer,
@@ -88,12 +89,14 @@ class Probe:
         """Take the result of the last command."""
         if self._asks_warp:
             self._warp_told(status_of_warp(ran))
-        elif ran.refused:
-            self._ill("exec", f"Docker runs no command in it: {ran.refused}")
         elif lacks_client(ran):
             del self._untried[0]
             if not self._untried:
                 self._ill("client", "it has neither curl nor wget that could ask for a page")
+        elif found_down(ran):
+            self._ill("container", f"its container does not run: {ran.refused}")
+        elif ran.refused:
+            self._ill("exec", f"Docker runs no command in it: {ran.refused}")
         else:
             self._answered(ran)
 

@@ -7,6 +7,7 @@ gateway keeps its last state, like a service: only one without any becomes `unkn
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from constellation.effects import Note, Send
 from constellation.warp.gateways import GATEWAYS_MAX, missing
@@ -14,6 +15,8 @@ from constellation.warp.probe import unhealthy
 from messages.gossip import RecordPublish, RecordWithdraw
 from messages.warp import WarpState, WarpStep
 from messages.wellness import TROUBLES_MAX, Trouble, TroublesReported
+
+T = TypeVar("T")
 
 Effect = Send | Note
 
@@ -100,9 +103,9 @@ def not_found(target: str) -> WarpState:
     return unhealthy(target[:128], "container", missing(target))
 
 
-def limited(states: Iterable[WarpState]) -> list[WarpState]:
-    """Return the states of at most `GATEWAYS_MAX` gateways, each once, by name."""
-    by_name = {state.gateway: state for state in states}
+def limited(gateways: Iterable[tuple[str, T]]) -> list[T]:
+    """Return what is known of at most `GATEWAYS_MAX` gateways, each once, by name."""
+    by_name = dict(gateways)
     return [by_name[name] for name in sorted(by_name)][:GATEWAYS_MAX]
 
 

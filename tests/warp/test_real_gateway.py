@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from actors.adapters.docker_exec import GatewayEngine
 from actors.warp import WarpActor
+from constellation.settings.docker import DockerSettings
 from messages.gossip import RecordPublish
 from messages.warp import GatewayMoved, WarpState
 from messages.wellness import TroublesReported
@@ -53,9 +55,19 @@ class Prober:
     def first(self) -> WarpState:
         return self.until(lambda _: True)
 
-    def move(self, action: str) -> None:
+    def until_known(self, count: int) -> dict[str, WarpState]:
+        """Return the last state of each gateway, once there are so many with a trouble."""
+
+        def troubles() -> int:
+            reports = messages_of(TroublesReported, self.harness.sent)
+            return len(reports[-1].troubles) if reports else 0
+
+        self.harness.pump_until(lambda: troubles() == count)
+        return {state.gateway: state for state in self.published()}
+
+    def move(self, action: str, gateway: str = GATEWAY) -> None:
         """Say what the Docker actor would say of an event."""
-        self.harness.deliver(GatewayMoved(gateway=GATEWAY, action=action))
+        self.harness.deliver(GatewayMoved(gateway=gateway, action=action))
 
 
 @pytest.fixture
@@ -131,9 +143,8 @@ def test_each_fault_of_a_gateway_is_named_with_its_step(
     page.body = "<html>Welcome</html>"
     prober = start(gateways=("bare", "cut-off", "role=warp", "paused", "lost", bare.id[:12]))
 
-    prober.first()
+    states = prober.until_known(6)
 
-    states = {state.gateway: state for state in prober.published()}
     assert {name: state.step for name, state in states.items()} == {
         "bare": "client",
         "cut-off": "egress",
@@ -145,7 +156,27 @@ def test_each_fault_of_a_gateway_is_named_with_its_step(
     assert "unreachable" in states["cut-off"].reason
     assert "'<html>Welcome</html>'" in states["labelled"].reason
     assert states["lost"].reason == "there is no container of that name"
-    assert len(messages_of(TroublesReported, prober.harness.sent)[-1].troubles) == len(states)
+
+
+def test_probe_that_takes_long_delays_no_other_gateway(
+    docker_engine: PrivateDocker, page: TracePage, start: Callable[..., Prober]
+) -> None:
+    docker_engine.run("slow")
+    other = docker_engine.run("other")
+    page.answers.clear()
+    urls = (page.url, f"{page.url}?2", f"{page.url}?3")
+    prober = start(gateways=("slow", "other"), trace_urls=urls, timeout_s=10)
+
+    other.kill()
+    prober.move("die", "other")
+    down = prober.until(lambda state: state.health == "unhealthy")
+    other.start()
+    page.answers.set()
+    prober.move("start", "other")
+    prober.until(lambda state: state.gateway == "other" and state.health == "healthy")
+
+    assert (down.gateway, down.step) == ("other", "container")
+    assert [one.health for one in prober.published() if one.gateway == "slow"] == ["healthy"]
 
 
 def test_exec_that_a_proxy_refuses_makes_the_gateway_unhealthy(
@@ -186,9 +217,6 @@ def test_reason_has_what_warp_says_of_itself(
 
 
 def test_command_that_does_not_end_is_cut_off(docker_engine: PrivateDocker) -> None:
-    from actors.adapters.docker_exec import GatewayEngine
-    from constellation.settings.docker import DockerSettings
-
     container = docker_engine.run(GATEWAY)
     engine = GatewayEngine(DockerSettings(socket=str(docker_engine.socket)))
 

@@ -84,10 +84,10 @@ def test_change_of_health_or_step_is_logged_once() -> None:
     assert logged == [["warp_healthy"], ["warp_unhealthy"], [], ["warp_healthy"]]
 
 
-def test_number_of_gateways_is_limited() -> None:
-    states = [not_found(f"gate{number}") for number in range(GATEWAYS_MAX)] * 2 + [WELL]
+def test_number_of_gateways_is_limited_and_each_counts_once() -> None:
+    names = [f"gate{number}" for number in range(GATEWAYS_MAX)]
 
-    assert len(limited(states)) == GATEWAYS_MAX
+    assert limited([(name, name) for name in (*names, *names, "other")]) == names
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ class TracePage(ThreadingHTTPServer):
         super().__init__((address, 0), _Handler)
         self.address = address
         self.status = 200
+        self.answers = threading.Event()  # gateways; cleared: they wait
+        self.answers.set()
         self.body = ""  # for gateways
         self.gateways_say(warp="on")
 
@@ -39,6 +41,8 @@ class _Handler(BaseHTTPRequestHandler):
         page, body = self.server, self.server.body
         if self.client_address[0] == page.address:
             body = TRACE.format(host=page.address, address=HOST_ADDRESS, warp="off")
+        else:
+            page.answers.wait()
         self.send_response(page.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -57,6 +61,7 @@ def trace_page(address: str) -> Iterator[TracePage]:
     try:
         yield page
     finally:
+        page.answers.set()
         page.shutdown()
         thread.join()
         page.server_close()
