@@ -142,7 +142,7 @@ class ClusterView:
 
     def lacks_warp(self, node: str, state: ServiceState) -> bool:
         """Return whether an instance on `node` needs WARP, and its node has none that works."""
-        return bool(self.warps and self.warp_fault(node)) and needs_warp(state.labels)
+        return bool(self.warps) and needs_warp(state.labels) and bool(self.warp_fault(node))
 
     def routable(self, service: str) -> tuple[tuple[str, ServiceState], ...]:
         """Return the instances of `service` that may get requests, each with its node, in order."""
