@@ -10,7 +10,7 @@ RUN := .venv/bin/python
 PARALLEL := --numprocesses $(WORKERS)
 STEP := scripts/step.sh
 CODE := messages constellation actors rigs tests bench scripts $(wildcard demo)
-BENCHMARKS := $(filter-out figures programs actor_pair gossip_members gossip_pairs gossip_programs node_processes node_services __init__,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
+BENCHMARKS := $(filter-out failover_dns figures programs actor_pair gossip_members gossip_pairs gossip_programs node_processes node_services __init__,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
 export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 

@@ -144,6 +144,8 @@ class DnsActor(AsyncLeaseHolderShell):
             self._post_addresses()
 
     def on_cluster_changed_async(self, view: ClusterView, change: ClusterChanged) -> None:
+        if math.isinf(self._known_at_s) and view.known:
+            self._known_at_s = self.now_s()
         if change.snapshot or change.members or change.nodes or change.removed:
             self._wish_if_writing()
 
@@ -178,8 +180,6 @@ class DnsActor(AsyncLeaseHolderShell):
         """Tell the writer what is wanted now."""
         settings, now_s = node.settings(), self.now_s()
         leader = self._leases.holder(LB_LEADER)
-        if self.view.known and math.isinf(self._known_at_s):
-            self._known_at_s = now_s
         wanted = desired_records(
             self.view,
             leader,

@@ -5,10 +5,15 @@ The leader's agent, all its processes at once, is killed with SIGKILL; another t
 systemd does.  Times count from the signal: until another leads, until it is granted both leases,
 and until it acts on both.  The signal comes at any moment: from when the agent that was taken out
 before runs again, until 3 s later.
+
+Two more parts measure how soon DNS records follow (`bench.failover_dns`).
+
+    python -m bench.failover --parts leases dns-agent dns-traefik --kills 20
 """
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+from bench.failover_dns import measure_agents, measure_traefik
 from bench.figures import Figures, percentile
 from rigs.agents import Agent, agents, start_all
 from rigs.lease_writer import LEASES
@@ -37,7 +43,7 @@ SEED = 7
 LEADER_P99_MS = 3000
 LEASES_P99_MS = 3500
 STOP_MS = 1000
-BAR_MS = 500
+PARTS = ("leases", "dns-agent", "dns-traefik")
 
 
 @dataclass(frozen=True)
@@ -51,27 +57,44 @@ class Round:
 
 def main() -> None:
     """Measure, print, write."""
+    parser = argparse.ArgumentParser(description="What happens when a leader is lost.")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure; default: all"
+    )
+    parser.add_argument("--kills", type=int, default=KILLS, help="how often each part kills")
+    chosen = parser.parse_args()
+    with Figures("failover") as figures:
+        if "leases" in chosen.parts:
+            measure_leases(figures, chosen.kills)
+        if "dns-agent" in chosen.parts:
+            measure_agents(figures, chosen.kills)
+        if "dns-traefik" in chosen.parts:
+            measure_traefik(figures, chosen.kills)
+
+
+def measure_leases(figures: Figures, kills: int) -> None:
+    """Kill the leader's agent again and again, and then end it as systemd does."""
     moments = Random(SEED)
-    with Figures("failover") as figures, tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "acts"
         settings = {"raft": {"bootstrap_expect": 3}}
         with agents(Path(directory), 3, settings=settings, start=False) as nodes:
             with_writers(nodes, file)
             start_all(nodes)
             wait_for_voters(nodes, [agent.name for agent in nodes])
-            killed = [one_round(nodes, file, moments, by_force=True) for _ in range(KILLS)]
+            killed = [one_round(nodes, file, moments, by_force=True) for _ in range(kills)]
             ended = [one_round(nodes, file, moments, by_force=False) for _ in range(STOPS)]
         assert_exclusive(acts_in(file))
-        leaders, leases = [one.led_ms for one in killed], [one.acted_ms for one in killed]
-        stops = [one.acted_ms for one in ended]
-        show(figures, "killed: until another leads", leaders)
-        show(figures, "killed: from then until it is granted both", [granted_in(n) for n in killed])
-        show(figures, "killed: from then until it acts on both", [acted_in(one) for one in killed])
-        show(figures, "killed: until another acts on both leases", leases)
-        show(figures, "ended: until another acts on both leases", stops)
-        figures.add("killed_new_leader_p99", percentile(leaders, 0.99), "ms", goal=LEADER_P99_MS)
-        figures.add("killed_leases_p99", percentile(leases, 0.99), "ms", goal=LEASES_P99_MS)
-        figures.add("ended_leases_max", max(stops), "ms", goal=STOP_MS)
+    leaders, leases = [one.led_ms for one in killed], [one.acted_ms for one in killed]
+    stops = [one.acted_ms for one in ended]
+    figures.spread("killed: until another leads", leaders)
+    figures.spread("killed: from then until it is granted both", [granted_in(n) for n in killed])
+    figures.spread("killed: from then until it acts on both", [acted_in(one) for one in killed])
+    figures.spread("killed: until another acts on both leases", leases)
+    figures.spread("ended: until another acts on both leases", stops)
+    figures.add("killed_new_leader_p99", percentile(leaders, 0.99), "ms", goal=LEADER_P99_MS)
+    figures.add("killed_leases_p99", percentile(leases, 0.99), "ms", goal=LEASES_P99_MS)
+    figures.add("ended_leases_max", max(stops), "ms", goal=STOP_MS)
 
 
 def granted_in(one: Round) -> float:
@@ -145,19 +168,6 @@ def own_elections(agent: Agent) -> list[datetime]:
         for event in agent.events("leader_elected")
         if event["about"] == agent.name
     ]
-
-
-def show(figures: Figures, title: str, times_ms: Sequence[float]) -> None:
-    """Print how the times are distributed: a star each."""
-    counts: dict[int, int] = {}
-    for time_ms in times_ms:
-        counts[int(time_ms // BAR_MS)] = counts.get(int(time_ms // BAR_MS), 0) + 1
-    rows: list[list[str | float]] = [
-        [f"{bar * BAR_MS:>5} to {(bar + 1) * BAR_MS} ms", "*" * counts.get(bar, 0)]
-        for bar in range(min(counts), max(counts) + 1)
-    ]
-    figures.table([title, f"{len(times_ms)} times"], rows)
-    figures.note(f"{title}: median {percentile(list(times_ms), 0.5):.0f} ms")
 
 
 if __name__ == "__main__":

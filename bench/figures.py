@@ -17,6 +17,8 @@ import os
 import platform
 import re
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,6 +145,16 @@ class Figures:
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             self._print("  ".join(map(str.ljust, row, widths)).rstrip())
+
+    def spread(self, title: str, times_ms: Sequence[float], *, bar_ms: int = 500) -> None:
+        """Print how times are distributed, a star each, and their median."""
+        counts = Counter(int(time_ms // bar_ms) for time_ms in times_ms)
+        rows: list[list[str | float]] = [
+            [f"{bar * bar_ms:>5} to {(bar + 1) * bar_ms} ms", "*" * counts[bar]]
+            for bar in range(min(counts), max(counts) + 1)
+        ]
+        self.table([title, f"{len(times_ms)} times"], rows)
+        self.note(f"{title}: median {percentile(list(times_ms), 0.5):.0f} ms")
 
     def __enter__(self) -> Figures:
         return self

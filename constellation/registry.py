@@ -39,6 +39,7 @@ class ActorSpec:
     purpose: str  # what it does for the node, in a few words for people
     actor: str  # "module:class" of a ShellActor
     is_enabled: Callable[[Settings], bool] = always
+    turned_on_by: str = ""  # the setting that makes a node run it, unless every node does
     # The process that it shares with others of the same word; empty: one of its own.  What must not
     # wait for a neighbour (gossip, Raft, leases, routes), and what forks processes, has its own.
     host: str = ""
@@ -101,6 +102,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         commands="constellation.cli.manual:DNS",
         host=LIGHT,
         is_enabled=lambda settings: settings.dns.is_used,
+        turned_on_by="dns.zones",
         at_stop="ends_first",
     ),
     ActorSpec(
@@ -109,6 +111,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         actor="actors.tailscale:TailscaleActor",
         host=LIGHT,
         is_enabled=lambda settings: settings.discovers_in_tailnet,
+        turned_on_by="bind_address",
     ),
     ActorSpec(
         name="checks",
@@ -116,6 +119,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         actor="actors.checks:ChecksActor",
         host=LIGHT,
         is_enabled=lambda settings: bool(settings.static_services),
+        turned_on_by="static_services",
     ),
     ActorSpec(
         name="lease_hooks",
@@ -123,6 +127,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         actor="actors.lease_hooks:LeaseHooksActor",
         host=LIGHT,
         is_enabled=lambda settings: bool(settings.leases.hooks),
+        turned_on_by="leases.hooks",
     ),
     ActorSpec(
         name="warp",
@@ -130,6 +135,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         actor="actors.warp:WarpActor",
         host=LIGHT,
         is_enabled=lambda settings: settings.warp.is_used,
+        turned_on_by="warp.gateways",
     ),
     ActorSpec(
         name="docker",
@@ -137,6 +143,7 @@ ACTORS: tuple[ActorSpec, ...] = (
         actor="actors.docker:DockerActor",
         host=LIGHT,
         is_enabled=lambda settings: settings.docker.enabled,
+        turned_on_by="docker.enabled",
     ),
 )
 
@@ -144,6 +151,11 @@ ACTORS: tuple[ActorSpec, ...] = (
 def enabled_actors(settings: Settings) -> tuple[ActorSpec, ...]:
     """Return the actors that a node with these settings runs, in the order in which they start."""
     return tuple(spec for spec in ACTORS if spec.is_enabled(settings))
+
+
+def turned_off(name: str, settings: Settings) -> ActorSpec | None:
+    """Return the actor of that name if nodes with these settings do not run it."""
+    return next((one for one in ACTORS if one.name == name and not one.is_enabled(settings)), None)
 
 
 def runs_on_every_node(name: str) -> bool:

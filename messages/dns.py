@@ -15,7 +15,10 @@ ROWS_MAX = 1000  # of one zone
 CHANGES_SHOWN_MAX = 20
 
 RowAction = Literal["create", "update", "delete", "keep", "foreign", "blocked"]
-ZoneState = Literal["in step", "comparing", "changing", "failing", "stopped", "not compared"]
+# "differs": it was compared, and what differs was not changed, as with 'plan' and in a dry run.
+ZoneState = Literal[
+    "in step", "differs", "comparing", "changing", "failing", "stopped", "not compared"
+]
 DnsDemand = Literal["show", "plan", "apply", "force"]
 
 

@@ -24,7 +24,7 @@ CONTENT_CHARACTERS_MAX = 4096
 COMMENT_CHARACTERS_MAX = 100  # on Cloudflare's free plan
 CHANGES_MAX = 200  # of one request, on Cloudflare's free plan
 RFC2136_CHANGES_MAX = 50  # of one update, which has at most 64 KiB
-NAMES_MAX = 512
+NAMES_MAX = 4096
 DnsName = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 
 
@@ -74,7 +74,10 @@ class DnsRecord(Message):
     id: str = Field(max_length=512, description="the provider's")
     name: DnsName = Field(description="complete, in lower case, in Punycode, without a final dot")
     type: str = Field(max_length=16, description="any, not only those of `RecordType`")
-    content: str = Field(description="an address in its usual form, a name without a final dot")
+    content: str = Field(
+        description="an address in its usual form, a name without a final dot, a text without the "
+        "quotes in which a provider shows it"
+    )
     ttl_s: int = Field(ge=0, description="1: automatic")
     proxied: bool | None = Field(default=None, description="None: the provider has no proxies")
     comment: str = Field(default="", description="where the owner mark is")

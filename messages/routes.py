@@ -14,6 +14,7 @@ from messages.wellness import Trouble
 SUBJECT_CHARACTERS_MAX = 253
 UNSERVED_MAX = 200
 TROUBLES_TOLD_MAX = 20
+CONTENTS_MAX = 64
 CONTAINERS_TOLD_MAX = 100
 
 Protocol = Literal["http", "tcp", "udp"]
@@ -68,6 +69,27 @@ class RejectedReport(Message):
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")
 
 
+class DnsLead(Message):
+    """Where DNS leads who asks for a host name.  Part of `ExplainRequest` and `ExplainReport`."""
+
+    crosses_nodes = True
+
+    record: str = Field(default="", description="that answers, such as '*.home.example'; or empty")
+    zone: str = ""
+    contents: tuple[str, ...] = Field(
+        default=(),
+        max_length=CONTENTS_MAX,
+        description="wanted there, such as 'A 203.0.113.1'; none: it stays as it is",
+    )
+    nodes: tuple[str, ...] = Field(default=(), description="where requests arrive")
+    why: str = Field(default="", description="what the contents follow from")
+    problems: tuple[str, ...] = Field(
+        default=(),
+        max_length=TROUBLES_TOLD_MAX,
+        description="why it does not lead there, for people",
+    )
+
+
 class ExplainRequest(OperatorRequest):
     """Ask how requests for a host name or a service are routed.  Answered by `ExplainReport`."""
 
@@ -79,6 +101,9 @@ class ExplainRequest(OperatorRequest):
         default=(),
         max_length=TROUBLES_TOLD_MAX,
         description="what nodes report about the subject; filled in by the admin actor",
+    )
+    dns: DnsLead | None = Field(
+        default=None, description="None: not of DNS; filled in by the admin actor"
     )
 
 
@@ -130,6 +155,9 @@ class ExplainReport(Message):
     polled_ago_s: float | None = Field(description="since Traefik polled; None: never")
     body_age_s: float = Field(ge=0.0, description="since the configuration for Traefik changed")
     routes: tuple[RouteRow, ...]
+    dns: DnsLead | None = Field(
+        default=None, description="None: no record of the cluster is for that name"
+    )
     rejected: tuple[RejectionRow, ...] = Field(description="what is left out of its services")
     notes: tuple[str, ...] = Field(description="what is worth knowing, for people")
     degraded: tuple[str, ...] = Field(description="what to act on, for people; empty: nothing")

@@ -21,6 +21,7 @@ cloudflare       a double of Cloudflare's API
 cloudflare_zone  the records of one of its zones
 tailnet          a tailnet of network namespaces, with Headscale and tailscaled
 netns            several hosts on one machine: network namespaces on one bridge
+relay            passes TCP connections on, into a network namespace for example
 http_backend     a small HTTP service, as a script of its own
 
 What they are made of:

@@ -18,7 +18,7 @@ CLAIMS = [
     Claim("1", "sim, lab", "The leader is killed", "a successor"),
     Claim("2", "real (Serf)", "We join", "seen alive"),
 ]
-CASES = {"R": 18, "D": 7, "C": 7, "O": 17, "S": 13}
+CASES = {"R": 18, "D": 7, "C": 7, "N": 4, "O": 17, "S": 13}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import re
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from cloudflare import (
 )
 
 from actors.adapters.cloudflare_failure import budget_in, refusal, unanswered
+from constellation.dns.contents import listed_content
 from constellation.dns.names import is_below
 from messages.dns_calls import (
     CloudflareAccess,
@@ -62,7 +62,6 @@ NOT_SENT = (
     httpx.LocalProtocolError,
 )
 TEXT_CHARACTERS_MAX = 255  # of one string in a TXT record, RFC 1035 §3.3
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 class CloudflareProvider:
@@ -264,7 +263,7 @@ def _record(given: Any) -> DnsRecord:
         id=given.id,
         name=_plain_name(given.name),
         type=given.type,
-        content=_content_read(given.type, content),
+        content=listed_content(given.type, content),
         ttl_s=int(given.ttl),
         proxied=given.proxied,
         comment=given.comment or "",
@@ -274,18 +273,6 @@ def _record(given: Any) -> DnsRecord:
 
 def _plain_name(name: str) -> str:
     return name.lower().removesuffix(".")
-
-
-def _content_read(kind: str, content: str) -> str:
-    match kind:
-        case "A" | "AAAA":
-            return str(ipaddress.ip_address(content))
-        case "CNAME":
-            return _plain_name(content)
-        case "TXT" if content.startswith('"'):
-            return "".join(re.sub(r"\\(.)", r"\1", part) for part in _QUOTED.findall(content))
-        case _:
-            return content
 
 
 def _content_written(kind: str, content: str) -> str:

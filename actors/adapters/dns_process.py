@@ -24,6 +24,7 @@ from pathlib import Path
 import actors
 from actors.adapters.dns_frames import frame_of, read_message
 from constellation.errors import ConfigError, WireError
+from constellation.log import get_logger
 from messages.base import Message
 from messages.dns_calls import (
     DnsAnswer,
@@ -33,6 +34,8 @@ from messages.dns_calls import (
     DnsProviderReady,
     DnsProviderStart,
 )
+
+log = get_logger(__name__)
 
 WORKER = "actors.adapters.dns_worker"
 START_TIMEOUT_S = 30.0  # to load the SDK, on a slow and busy machine
@@ -183,8 +186,12 @@ class DnsProcess:
             why = f"{CHILD} cannot be started: {error.strerror}"
             return DnsCallFailed(failure="transient", why=why, code="process")
         self.starts += 1
+        loop = asyncio.get_running_loop()
+        began_at_s = loop.time()
         answer, why = await self._exchange(child, start, START_TIMEOUT_S)
         if isinstance(answer, DnsProviderReady):
+            took_s = round(loop.time() - began_at_s, 3)
+            log.info("dns_provider_started", process_id=child.process_id, took_s=took_s)
             return child
         await self._end()
         if isinstance(answer, DnsCallFailed):

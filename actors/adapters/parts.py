@@ -21,7 +21,7 @@ class MissingPart(Value):
 
 def find_missing(settings: Settings) -> tuple[MissingPart, ...]:
     """Return the parts that are missing now, each once.  Takes at most seconds; does not raise."""
-    return tuple(part for part in (_docker(settings), _tailscale(settings), _dns()) if part)
+    return tuple(part for part in (_docker(settings), _tailscale(settings), _dns(settings)) if part)
 
 
 def _docker(settings: Settings) -> MissingPart | None:
@@ -52,11 +52,13 @@ def _tailscale(settings: Settings) -> MissingPart | None:
     )
 
 
-def _dns() -> MissingPart:
+def _dns(settings: Settings) -> MissingPart | None:
+    if settings.dns.is_used:
+        return None
     return MissingPart(
         "dns",
-        "DNS records are not managed",
-        "point *.<domain> at your nodes",
+        "no DNS records follow the cluster",
+        "set dns.zones, or point <domain> and *.<domain> at your nodes yourself",
     )
 
 

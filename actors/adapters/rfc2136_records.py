@@ -29,6 +29,7 @@ from messages.dns_calls import TTL_AUTOMATIC, RecordType
 
 AUTOMATIC_TTL_S = 300
 MARK_TTL_S = 60
+TTL_S_MAX = 2**31 - 1  # RFC 2181 §8
 _MARKS = dns.name.from_text("_constellation", None)
 _HASH_DIGITS = 32
 _TEXT_BYTES_MAX = 255  # RFC 1035 §3.3: of one <character-string>
@@ -75,13 +76,12 @@ def content_of(rdata: dns.rdata.Rdata) -> str:
 def rdata_of(kind: str, content: str) -> dns.rdata.Rdata:
     """Return the content of a record of the type `kind` in the form of DNS.
 
-    A text in quotes is read as in a zone file; any other is the content of a TXT as it is.
+    The content of a TXT is its text, also where that has quotes of its own.
 
     Raises:
         RecordFormError: the content is none of this type.
     """
-    is_quoted = content[:1] == content[-1:] == '"' and len(content) > 1
-    if kind == "TXT" and not is_quoted:
+    if kind == "TXT":
         return _txt(_pieces(content.encode()))
     try:
         return dns.rdata.from_text(
@@ -115,7 +115,8 @@ class Mark:
             return None
         kind, name, ttl, *comment = texts
         digits = ttl.removeprefix(_TTL.encode())
-        if len(digits) == len(ttl) or not digits.isdigit() or len(digits) > 10:
+        is_ttl = len(digits) < len(ttl) and digits.isdigit() and len(digits) <= 10
+        if not is_ttl or int(digits) > TTL_S_MAX:
             return None
         try:
             mark = cls(kind.decode(), name.decode(), int(digits), b"".join(comment).decode())
@@ -123,11 +124,6 @@ class Mark:
         except ValueError:  # no text, or no name
             return None
         return mark if is_name and mark.kind in get_args(RecordType) else None
-
-    def listed_ttl_s(self, ttl_s: int) -> int:
-        """Return the TTL of the record in the form of the calls; `ttl_s`: what the zone has."""
-        is_automatic = (self.ttl_s, ttl_s) == (TTL_AUTOMATIC, AUTOMATIC_TTL_S)
-        return TTL_AUTOMATIC if is_automatic else ttl_s
 
 
 def marks_of(zone: dns.name.Name) -> dns.name.Name:

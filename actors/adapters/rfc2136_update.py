@@ -6,7 +6,7 @@ a later one has overtaken.  A prerequisite names all records of a name and type,
 the change does not concern: they are known from the last listing.
 
 - An RRset has one TTL.  If somebody else's record stays in it, its TTL stays.  Otherwise it is the
-  lowest that this change asks for.
+  lowest that is asked for of its records.
 - A mark whose record is gone is deleted by the next update.
 """
 
@@ -28,7 +28,7 @@ from actors.adapters.rfc2136_records import (
     text_of_name,
     ttl_in_zone,
 )
-from actors.adapters.rfc2136_view import NONE, Held, Rdatas, Slot, ZoneView, record_in_form
+from actors.adapters.rfc2136_view import NONE, Held, Rdatas, Slot, ZoneView
 from messages.dns_calls import DnsChange, DnsRecord
 
 STALE_MARKS_MAX = 20  # that are deleted by one update
@@ -84,7 +84,7 @@ class _Change:
     def __init__(self, before: Rdatas, ttl_s: int | None) -> None:
         self.before, self.after = before, before
         self.before_ttl_s = ttl_s
-        self.asked_ttls_s: set[int] = set()
+        self.is_ttl_asked = False
         self.ttl_s = MARK_TTL_S
 
 
@@ -133,7 +133,7 @@ class _Draft:
             )
         changed.after |= rdatas
         if is_ttl_asked or changed.before_ttl_s is None:
-            changed.asked_ttls_s.add(ttl_in_zone(ttl_s))
+            changed.is_ttl_asked = True
         mark = Mark(kind, name, ttl_s, comment)
         if comment:
             place = place_of_mark(self._view.zone, name, kind, content)
@@ -200,7 +200,8 @@ class _Draft:
             is_new_ttl = one.before_ttl_s is not None and one.ttl_s != one.before_ttl_s
             if added := one.after if is_new_ttl else one.after - one.before:
                 update.add(name, one.ttl_s, *added)
-        return Prepared(update, self._records(), self._after())
+        after = self._after()
+        return Prepared(update, self._records(after), after)
 
     def _require(
         self,
@@ -217,18 +218,17 @@ class _Draft:
 
     def _ttl_s(self, slot: Slot, changed: _Change) -> int:
         name, kind = slot
-        put = {content for at, content, _ in self._put if at == slot}
-        stays = {content_of(one) for one in changed.after} - put
-        has_strangers = any(not self._view.mark_of(name, kind, one) for one in stays)
-        if changed.before_ttl_s is not None and (has_strangers or not changed.asked_ttls_s):
+        put = {content: mark for at, content, mark in self._put if at == slot}
+        stays = {content_of(one) for one in changed.after} - put.keys()
+        marks = [*put.values(), *(self._view.mark_of(name, kind, one) for one in stays)]
+        if changed.before_ttl_s is not None and (None in marks or not changed.is_ttl_asked):
             return changed.before_ttl_s
-        return min(changed.asked_ttls_s, default=MARK_TTL_S)
+        return min((ttl_in_zone(mark.ttl_s) for mark in marks if mark), default=MARK_TTL_S)
 
-    def _records(self) -> tuple[DnsRecord, ...]:
-        return tuple(
-            record_in_form(*slot, content, mark.listed_ttl_s(self._sets[slot].ttl_s), mark.comment)
-            for slot, content, mark in self._put
-        )
+    def _records(self, after: ZoneView) -> tuple[DnsRecord, ...]:
+        """Return what was put, as it is listed from now on."""
+        listed = {(one.name, one.type, one.content): one for one in after.records()}
+        return tuple(listed[(*slot, content)] for slot, content, _ in self._put)
 
     def _after(self) -> ZoneView:
         sets = {**self._view.sets}

@@ -18,7 +18,9 @@ from actors.adapters.rfc2136_records import (
     name_in_dns,
     place_of_mark,
     text_of_name,
+    ttl_in_zone,
 )
+from constellation.dns.mark import OwnerMark
 from constellation.dns.names import is_below
 from messages.dns_calls import DnsRecord
 
@@ -64,18 +66,32 @@ class ZoneView:
         apex = text_of_name(self.zone)
         listed = {
             record.id: record
-            for (name, kind), held in self.sets.items()
-            if not (name == apex and kind in _OF_ZONE)
-            for record in (self._record(name, kind, held.ttl_s, one) for one in held.rdatas)
+            for slot in self.sets
+            if not (slot[0] == apex and slot[1] in _OF_ZONE)
+            for record in self.records_of(slot)
         }
         return tuple(sorted(listed.values(), key=lambda one: (one.name, one.type, one.content)))
 
-    def _record(self, name: str, kind: str, ttl_s: int, rdata: dns.rdata.Rdata) -> DnsRecord:
-        content = content_of(rdata)
-        mark = self.mark_of(name, kind, content)
-        if mark is None:
-            return record_in_form(name, kind, content, ttl_s, "")
-        return record_in_form(name, kind, content, mark.listed_ttl_s(ttl_s), mark.comment)
+    def records_of(self, slot: Slot) -> list[DnsRecord]:
+        """Return the records of an RRset, each with the TTL that was asked for.
+
+        The zone has another one if somebody else's record determines it, or one of ours with a
+        lower TTL: nothing is to be done about that.  Any other TTL is somebody's change.
+        """
+        held = self.sets[slot]
+        contents = sorted({content_of(one) for one in held.rdatas})
+        marks = {content: self.mark_of(*slot, content) for content in contents}
+        asked = {ttl_in_zone(mark.ttl_s) for mark in marks.values() if mark}
+        is_as_asked = None in marks.values() or held.ttl_s == min(asked, default=held.ttl_s)
+        return [
+            record_in_form(
+                *slot,
+                content,
+                mark.ttl_s if mark and is_as_asked else held.ttl_s,
+                mark.comment if mark else "",
+            )
+            for content, mark in marks.items()
+        ]
 
 
 def view_of(zone: dns.zone.Zone, names: tuple[str, ...], mark: str) -> ZoneView:
@@ -99,7 +115,9 @@ def view_of(zone: dns.zone.Zone, names: tuple[str, ...], mark: str) -> ZoneView:
         for (name, kind), held in sets.items()
         for rdata in held.rdatas
     }
-    return ZoneView(zone.origin, sets, marks, stale=frozenset(ours.keys() - present))
+    owner = OwnerMark(mark)  # another cluster's mark may begin like ours
+    stale = (place for place, one in ours.items() if owner.is_ours(one.comment))
+    return ZoneView(zone.origin, sets, marks, stale=frozenset(stale) - present)
 
 
 def _all_marks(

@@ -42,7 +42,7 @@ class AdminActor(AdminShell):
             StatusDesk(self, gathering, leases),
             KeyringDesk(self),
             RaftDesk(self, gathering),
-            ExplainDesk(self, gathering),
+            ExplainDesk(self, gathering, leases),
         )
         self._desk_handlers = handlers_of(self.desks)
         self.follow_cluster()

@@ -8,6 +8,7 @@ that does not answer in time is missing from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from thespian.actors import ActorAddress
@@ -19,6 +20,7 @@ from actors.admin.record import RecordDesk
 from actors.admin.shell import AdminShell
 from constellation import __version__
 from constellation.admin.round import Ask, Completed, Effect, Round, TooMany, Unexpected
+from constellation.leases.policy import LB_LEADER
 from constellation.log import get_logger
 from constellation.wellness.facts import Facts
 from messages.admin import NodeStatus, NodeStatusRequest
@@ -181,13 +183,19 @@ class GatheringDesk(Desk):
         self._perform(self._nodes.answered(status.node, status, self.shell.now_s()))
 
     def _facts(self, statuses: Iterable[NodeStatus], unanswered: Iterable[str]) -> Facts:
-        return Facts.of(
+        dns = node.settings().dns
+        facts = Facts.of(
             self.shell.own_node,
             self.shell.view,
             statuses,
             unanswered,
             cluster_problem=self.shell.cluster_problem(),
             unheld=self._leases.unheld,
+        )
+        return replace(
+            facts,
+            dns_mode=dns.mode if dns.is_used else "",
+            lb_leader=self._leases.leases.holder(LB_LEADER),
         )
 
 

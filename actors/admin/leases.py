@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from thespian.actors import ActorAddress
 
 from actors import node
 from actors.admin.desk import Desk
 from actors.admin.shell import AdminShell
-from constellation.leases.policy import LB_LEADER
+from constellation.leases.policy import DNS_WRITER, LB_LEADER
 from constellation.leases.view import NO_LEASES, LeaseView
+from constellation.settings.agent import Settings
 from constellation.wellness.leases import LeaseWatch
 from messages.leases import LeasesChanged, LeaseTableState
 from messages.raft_member import LeasesSubscribe, RaftLeading
 
 RAFT = "raft"
+
+
+def _needed(settings: Settings) -> Iterator[str]:
+    """Yield the leases that some node should hold, by the settings of this one."""
+    dns = settings.dns
+    if settings.leases.lb_leader or (dns.is_used and dns.mode == "leader"):
+        yield LB_LEADER
+    if dns.is_used:
+        yield DNS_WRITER
 
 
 class LeaseDesk(Desk):
@@ -22,7 +34,7 @@ class LeaseDesk(Desk):
     def __init__(self, shell: AdminShell) -> None:
         super().__init__(shell)
         self._leases = NO_LEASES
-        self._watch = LeaseWatch([LB_LEADER] if node.settings().leases.lb_leader else [])
+        self._watch = LeaseWatch(_needed(node.settings()))
 
     @property
     def leases(self) -> LeaseView:

@@ -30,7 +30,8 @@ from messages.wellness import Trouble, TroublesReported
 
 log = get_logger(__name__)
 
-FROM_START = ("tailscale", "dns")  # no actor reports on these parts
+# No actor reports on these parts: they are absent because of settings, or because of the host.
+FROM_START = ("tailscale", "dns")
 
 
 class RecordDesk(Desk):

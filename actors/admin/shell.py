@@ -9,6 +9,7 @@ from actors import node
 from actors.shell import CLUSTER_ACTOR, ShellActor
 from constellation.admin.words import duration
 from constellation.metrics.names import label_value
+from constellation.registry import turned_off
 from constellation.wire import encode
 from messages.base import Message
 from messages.lifecycle import ActorDirectory
@@ -16,6 +17,22 @@ from messages.operator import OperatorRequest, Relayed, RequestRefused
 
 STARTING = "its gossip actor is starting"
 NOT_RUNNING = "its gossip actor is not running"
+
+
+def _not_running(actor: str) -> RequestRefused:
+    """Return the refusal of a request whose actor does not run, now or with these settings."""
+    off = turned_off(actor, node.settings())
+    if off is not None:
+        return RequestRefused(
+            what=f"{actor} is not used on this node",
+            why=f"its actor {actor}, which {off.purpose}, is turned off",
+            fix=f"set {off.turned_on_by} and restart the agent, or ask a node that has it",
+        )
+    return RequestRefused(
+        what="this node cannot answer that now",
+        why=f"its actor {actor} is not running",
+        fix="retry in some seconds; `constellation status` shows the state of the actors",
+    )
 
 
 class AdminShell(ShellActor):
@@ -62,12 +79,7 @@ class AdminShell(ShellActor):
             return
         relayed = Relayed(asker=self.address_text(sender), request=encode(request))
         if not self.post(request.answered_by, relayed):
-            refusal = RequestRefused(
-                what="this node cannot answer that now",
-                why=f"its actor {request.answered_by} is not running",
-                fix="retry in some seconds; `constellation status` shows the state of the actors",
-            )
-            self.send(sender, refusal)
+            self.send(sender, _not_running(request.answered_by))
 
     # The cluster.
 

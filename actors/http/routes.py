@@ -79,9 +79,15 @@ def _explained(
         polled_ago_s=polled_ago_s,
         body_age_s=max(0.0, now_s - pages.body_at_s),
         routes=found.routes,
+        dns=request.dns,
         rejected=found.rejected,
         notes=found.notes,
-        degraded=(*_unsettled(pages), *_traefik_lost(pages, now_s), *found.degraded),
+        degraded=(
+            *_unsettled(pages),
+            *_traefik_lost(pages, now_s),
+            *found.degraded,
+            *(request.dns.problems if request.dns is not None else ()),
+        ),
     )
 
 

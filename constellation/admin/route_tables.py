@@ -11,7 +11,14 @@ from rich.text import Text
 
 from constellation.admin.tables import bullets, cell, table
 from constellation.admin.words import counted, duration, instance_of, plain
-from messages.routes import BackendRow, ExplainReport, RejectedReport, RejectionRow, RouteRow
+from messages.routes import (
+    BackendRow,
+    DnsLead,
+    ExplainReport,
+    RejectedReport,
+    RejectionRow,
+    RouteRow,
+)
 
 
 def explain_text(report: ExplainReport) -> RenderableType:
@@ -19,6 +26,8 @@ def explain_text(report: ExplainReport) -> RenderableType:
     parts: list[RenderableType] = [_headline(report)]
     if report.degraded:
         parts.append(bullets(report.degraded, mark="!", style="yellow"))
+    if report.dns is not None and report.dns.record:
+        parts += ["", _dns(report.dns)]
     for route in report.routes:
         parts += ["", *_route(route)]
     parts += _both_kinds(report.rejected)
@@ -49,6 +58,18 @@ def _about_traefik(report: ExplainReport) -> str:
     if report.polled_ago_s is not None:
         polled = f"Traefik polled {duration(report.polled_ago_s)} ago"
     return f"{polled}; the configuration changed {duration(report.body_age_s)} ago."
+
+
+def _dns(lead: DnsLead) -> Text:
+    """Return which record answers for the name, and where it leads."""
+    text = Text.assemble("DNS: ", (plain(lead.record), "bold"))
+    if not lead.contents:
+        return text.append(" stays as it is", style="yellow")
+    leads = " should be " if lead.problems else " -> "
+    text.append(f"{leads}{', '.join(map(plain, lead.contents))}")
+    if lead.nodes:
+        text.append(f" on {', '.join(map(plain, lead.nodes))}")
+    return text.append(f"  ({plain(lead.why)})", style="dim")
 
 
 def _route(route: RouteRow) -> Iterable[RenderableType]:

@@ -24,7 +24,8 @@ def apply(*, force: bool = False, as_json: bool = False) -> None:
 
 
 def _ask(demand: DnsDemand, *, as_json: bool) -> None:
-    from constellation.admin.dns_tables import dns_text  # noqa: PLC0415 - rich loads slowly
+    from constellation.admin import dns_tables  # noqa: PLC0415 - rich loads slowly
 
     report = ask(DnsRequest(demand=demand), DnsReport, timeout_s=ANSWER_TIMEOUT_S)
-    show(report, dns_text, as_json=as_json)
+    text = dns_tables.plan_text if demand == "plan" else dns_tables.dns_text
+    show(report, text, as_json=as_json)

@@ -16,5 +16,6 @@ budget          how often the provider may be called
 writer          all zones of a node, one call at a time
 public_address  this node's public addresses, from what sources say
 reporting       what the writer tells operators
+lookup          which record answers for a host name, and where it leads
 refusals        what they are told if it does not answer
 """

@@ -31,7 +31,7 @@ def canonical_content(record_type: str, content: str) -> str:
 
 
 def listed_content(record_type: str, content: str) -> str:
-    """Return the same of a record that a provider has, whatever it is."""
+    """Return the same of a record that a provider has, whatever it is; of TXT only once."""
     try:
         return canonical_content(record_type, content)
     except ValueError:  # made by another, and equal to nothing that is wanted

@@ -27,6 +27,11 @@ class Departed:
         self._since_s: dict[str, float] = {}
         self._was_alone = False
 
+    def wants(self, desired: Desired) -> None:
+        """Forget what is wanted again, also while no list comes."""
+        for name in self._since_s.keys() & desired.intents.keys():
+            del self._since_s[name]
+
     def due(
         self,
         ours: Iterable[str],

@@ -73,6 +73,12 @@ class Desired:
         exact = sorted(self.intents.keys() - set(wildcards), key=lambda name: (len(name), name))
         return (*exact[:1], *wildcards)[:NAMES_MAX]
 
+    def news_since(self, earlier: Desired) -> tuple[Intent, ...]:
+        """Return the intents that `earlier` does not have.  Names that are missing now are none."""
+        return tuple(
+            intent for name, intent in self.intents.items() if earlier.intents.get(name) != intent
+        )
+
     def removing(self, why_of: Mapping[str, str]) -> Desired:
         """Return the same, and that our records at further names are removed, with the reason."""
         further = {name: Point((), why) for name, why in why_of.items()}

@@ -55,11 +55,17 @@ class OwnerMark:
 
 
 def check_managed(mark: OwnerMark) -> None:
-    """Check that what is written is also managed.
+    """Check that what is written is also managed, and that what nobody has marked is not.
 
     Raises:
-        ValueError: a record that the writer marks would be another's for it afterwards.
+        ValueError: a record that the writer marks would be another's for it afterwards, or a record
+            without a comment would be its own.
     """
+    if mark.is_ours(""):
+        raise ValueError(
+            "dns.managed matches an empty comment: all records without one would be deleted as "
+            "unwanted; let it match comments of this cluster only"
+        )
     for token in (1, 10**TOKEN_DIGITS_MAX - 1):
         comment = mark.comment(token)
         if not mark.is_ours(comment):

@@ -96,5 +96,7 @@ def is_ours(record: DnsRecord, mark: OwnerMark) -> bool:
 
 
 def key_of(record: DnsRecord) -> tuple[str, str]:
-    """Return type and canonical content."""
+    """Return type and canonical content; a text has none of its quotes any more."""
+    if record.type == "TXT":
+        return record.type, record.content
     return record.type, listed_content(record.type, record.content)

@@ -89,13 +89,14 @@ def _all(view: ClusterView, problems: list[str]) -> Keep | Pointing:
     targets_of = {node: _targets(node, view.nodes[node], problems) for node in working}
     known = {node: targets for node, targets in targets_of.items() if targets}
     unknown = [node for node in working if node not in known]
+    unheard = [node for node in view.members if view.is_living(node) and node not in view.nodes]
     if not known:
         return Keep("address_unknown", f"no public address of {', '.join(unknown)} is known")
     targets = _union(known, problems)
     why = f"the ingress of {', '.join(known)} works"
     if unknown:
         why += f"; the addresses of {', '.join(unknown)} are not known"
-    return Pointing(targets, why, is_complete=not unknown)
+    return Pointing(targets, why, is_complete=not (unknown or unheard))
 
 
 def _union(known: dict[str, tuple[Target, ...]], problems: list[str]) -> tuple[Target, ...]:

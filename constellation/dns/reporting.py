@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from constellation.dns.plan import CHANGES, Row
+from constellation.dns.plan import CHANGES, Plan, Row
 from constellation.dns.writer import DnsWriter
 from constellation.dns.zone_writer import Problem, RoundDone, ZoneWriter
 from messages.dns import (
@@ -19,6 +19,9 @@ from messages.dns import (
     ZoneState,
 )
 from messages.wellness import TEXT_CHARACTERS_MAX, TROUBLES_MAX, Trouble
+
+WHAT_CHARACTERS_MAX = 256  # of a trouble
+_DRY = Trouble(kind="dns", what="DNS", why="dns.dry_run is set: no record is changed", is_note=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Reporter:
     ) -> DnsReport:
         """Return what the node that writes tells; `problems` are those of what is wanted."""
         zones = writer.zones.values()
+        found = troubles(writer, problems)
+        told = {one for zone in zones if zone.plan is not None for one in _others(zone.plan)}
         return DnsReport(
             writer=own_node,
             fencing_token=writer.token,
@@ -64,8 +69,9 @@ class Reporter:
             changes=tuple(_change_row(change, now_s) for change in reversed(self._changes)),
             calls_left=writer.budget.left(now_s),
             blocked_s=writer.budget.blocked_s(now_s),
-            degraded=tuple(_text(one) for one in troubles(writer, problems) if not one.is_note),
-            notes=tuple(_text(one) for one in troubles(writer, problems) if one.is_note),
+            degraded=tuple(_text(one) for one in found if not one.is_note),
+            # What stands beside our records has a row, and `dry_run` says the other.
+            notes=tuple(_text(one) for one in found if one.is_note and one not in told | {_DRY}),
         )
 
 
@@ -74,13 +80,16 @@ def troubles(writer: DnsWriter, problems: Iterable[str]) -> tuple[Trouble, ...]:
     if writer.token is None:
         return ()
     found = [_trouble(problem) for problem in problems]
+    if writer.is_dry_run:
+        found.append(_DRY)
     for zone in writer.zones.values():
         if zone.problem is not None:
             found.append(_failing(zone.name, zone.problem))
         elif zone.plan is not None:
             found += [_trouble(problem) for problem in zone.plan.problems]
+            found += _others(zone.plan)
             found += [_trouble(note, is_note=True) for note in zone.plan.warnings]
-    return tuple(found[:TROUBLES_MAX])
+    return tuple(sorted(found, key=lambda one: one.is_note)[:TROUBLES_MAX])
 
 
 def address_troubles(why: str) -> tuple[Trouble, ...]:
@@ -97,7 +106,31 @@ def address_troubles(why: str) -> tuple[Trouble, ...]:
 
 
 def _trouble(text: str, *, is_note: bool = False) -> Trouble:
-    return Trouble(kind="dns", what="a DNS record", why=text[:TEXT_CHARACTERS_MAX], is_note=is_note)
+    return Trouble(kind="dns", what="DNS", why=text[:TEXT_CHARACTERS_MAX], is_note=is_note)
+
+
+def _others(plan: Plan) -> Iterator[Trouble]:
+    """Yield the names that get no record because of those of others, and where both stand."""
+    blocked = {one.name for one in plan.blocked}
+    for one in plan.blocked:
+        what = f"the DNS record {one.name} cannot be written"
+        yield _at(one.name, what, one.why, one.fix)
+    for name in sorted({one.name for one in plan.foreign} - blocked):
+        first = next(one for one in plan.foreign if one.name == name)
+        content = f"{first.record.type} {first.record.content:.80}"
+        what = f"a DNS record of others at {name} ({content}), seen"
+        yield _at(name, what, first.why, first.fix, is_note=True)
+
+
+def _at(name: str, what: str, why: str, fix: str, *, is_note: bool = False) -> Trouble:
+    return Trouble(
+        kind="dns",
+        subject=name,
+        what=what[:WHAT_CHARACTERS_MAX],
+        why=why[:TEXT_CHARACTERS_MAX],
+        fix=fix[:TEXT_CHARACTERS_MAX],
+        is_note=is_note,
+    )
 
 
 def _text(trouble: Trouble) -> str:
@@ -105,13 +138,7 @@ def _text(trouble: Trouble) -> str:
 
 
 def _failing(zone: str, problem: Problem) -> Trouble:
-    return Trouble(
-        kind="dns",
-        subject=zone,
-        what=f"writing DNS records of {zone}"[:256],
-        why=problem.why[:TEXT_CHARACTERS_MAX],
-        fix=problem.fix[:TEXT_CHARACTERS_MAX],
-    )
+    return _at(zone, f"the DNS zone {zone} fails", problem.why, problem.fix)
 
 
 def _zone_report(zone: ZoneWriter, now_s: float) -> DnsZoneReport:
@@ -140,6 +167,8 @@ def _state(zone: ZoneWriter) -> ZoneState:
     if zone.problem is not None:
         return "failing"
     if zone.state == "resting":
+        if zone.plan is not None and not zone.is_applied:
+            return "differs"
         return "in step" if zone.is_in_step else "not compared"
     return "changing" if zone.state == "changing" else "comparing"
 

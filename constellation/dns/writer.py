@@ -93,7 +93,12 @@ class DnsWriter:
     def answered(self, answer: DnsAnswer, now_s: float) -> list[Effect]:
         """Go on after the answer to the last call."""
         self.budget.seen(answer.budget, now_s)
-        if isinstance(answer, DnsCallFailed) and answer.failure == "limited":
+        if isinstance(answer, DnsCallFailed) and _wants_rest(answer):
             self.budget.limited(answer.retry_after_s, now_s)
         name, self._asking = self._asking, None
         return [] if name is None else self.zones[name].answered(answer, now_s)
+
+
+def _wants_rest(failed: DnsCallFailed) -> bool:
+    """Return whether the provider wants no call for some time: a 503 may say so as well."""
+    return failed.failure == "limited" or failed.retry_after_s is not None

@@ -23,13 +23,14 @@ from typing import Literal
 from constellation.cluster_view import ClusterView
 from constellation.dns.consistency import Consistency
 from constellation.dns.departed import Departed
-from constellation.dns.intents import Desired
+from constellation.dns.intents import Desired, Point
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan import Plan, make_plan, our_names
 from constellation.dns.plan_parts import PlanPolicy
 from constellation.effects import Note
 from messages.dns_calls import (
     CHANGES_MAX,
+    NAMES_MAX,
     DnsAnswer,
     DnsCall,
     DnsCallFailed,
@@ -59,6 +60,7 @@ class WriterPolicy:
     plan: PlanPolicy
     interval_s: float = 60.0  # between rounds at rest
     coalesce_s: float = 0.25  # from the first change to the round
+    unhurried_s: float = 5.0  # the same, if names are only to be left as they are
     spacing_s: float = 1.0  # between two rounds: many changes are one plan
     backoff_min_s: float = 1.0
     backoff_max_s: float = 60.0
@@ -158,7 +160,7 @@ class ZoneWriter:
     @property
     def is_in_step(self) -> bool:
         """Whether the last round left nothing to do, and nothing else was wanted since."""
-        return self._in_step_with == (self.desired, self.token)
+        return self.desired is not None and self._was_in_step(self.desired, self.token)
 
     @property
     def next_due_s(self) -> float:
@@ -181,6 +183,7 @@ class ZoneWriter:
         self.is_fenced = self._is_waiting = False
         self._round, self._look = None, "apply"
         self._due_at_s = math.inf
+        self._departed = Departed()
         self._consistency = Consistency()
 
     def wants(self, desired: Desired, view: ClusterView, now_s: float) -> None:
@@ -188,11 +191,31 @@ class ZoneWriter:
         self._view = view
         if desired == self.desired:
             return
-        wait_s = 0.0 if self.desired is None else self._policy.coalesce_s
-        self.desired = desired
+        before, self.desired = self.desired, desired
+        wait_s = 0.0 if before is None else self._wait_s(desired)
+        self._departed.wants(desired)
         if self.problem is not None and self.problem.is_permanent:
             self._failures = 0  # it may be about what was wanted before
         self._begin(max(now_s + wait_s, self._began_at_s + self._policy.spacing_s))
+
+    def _wait_s(self, desired: Desired) -> float:
+        """Return how long a round for `desired` may wait.
+
+        Where a node goes, several changes follow one another: its ingress fails or it dies, another
+        holds the lease, and nothing wants the name of the node any more.  One round is enough.
+        """
+        if self._in_step_with is None or self._in_step_with[1] != self.token:
+            return self._policy.coalesce_s
+        news = desired.news_since(self._in_step_with[0])
+        if any(isinstance(intent, Point) for intent in news):
+            return self._policy.coalesce_s
+        return self._policy.unhurried_s if news else self._policy.interval_s
+
+    def _was_in_step(self, desired: Desired, token: int | None) -> bool:
+        """Return whether the zone was as `desired` wants it, after the last round that says so."""
+        if self._in_step_with is None or self._in_step_with[1] != token:
+            return False
+        return not desired.news_since(self._in_step_with[0])
 
     def look_now(self, look: Look, now_s: float) -> None:
         """Compare at once, because an operator wants it."""
@@ -266,8 +289,12 @@ class ZoneWriter:
         return self._give_up(Problem(why, "give the cluster a zone of its own"), now_s)
 
     def _compare(self, current: _Round, now_s: float) -> list[Effect]:
-        """Plan, and begin to change what differs."""
+        """Plan, and begin to change what differs from what is wanted by now."""
         assert self.zone is not None, "found before the list"
+        assert self.desired is not None, "known before the list"
+        # After a failover the two leases are granted one after the other, while the first list is
+        # on its way: it need not become a round of its own.
+        current = replace(current, desired=self.desired)
         records = self._consistency.corrected(current.listed, now_s)
         policy = replace(self._policy.plan, is_forced=current.look == "force")
         unwanted = self._departed.due(
@@ -282,7 +309,10 @@ class ZoneWriter:
         unseen = sorted({one.name for one in plan.creates} - set(current.names))
         if unseen and current.lists < LISTS_MAX:
             # Records of others may be where one is to be created: that name was not asked for.
-            self._round = current.listing_again((*current.names, *unseen))
+            names = (*current.names, *unseen)
+            if len(names) > NAMES_MAX:
+                return self._give_up(self._too_many(len(names)), now_s)
+            self._round = current.listing_again(names)
             return []
         self.plan, self.is_applied = plan, plan.is_empty
         if plan.is_fenced:
@@ -306,7 +336,7 @@ class ZoneWriter:
     def _finish(self, current: _Round, plan: Plan, now_s: float) -> list[Effect]:
         purpose = (current.desired, current.token)
         is_done = not plan.is_empty and not self._is_dry(current)
-        is_drift = not plan.is_empty and self._in_step_with == purpose
+        is_drift = not plan.is_empty and self._was_in_step(*purpose)
         effects: list[Effect] = [RoundDone(self.name, plan, is_done, is_drift)]
         if self.problem is not None:
             effects.append(Note("dns_works_again", {"zone": self.name}))
@@ -316,8 +346,11 @@ class ZoneWriter:
             self.in_step_at_s, self._in_step_with = now_s, purpose
         self._end(current)
         self._due_at_s = now_s + self._policy.interval_s
-        if self.desired != current.desired or self._look != "apply":  # meanwhile
+        if self._look != "apply":  # meanwhile
             self._begin(max(now_s, self._began_at_s + self._policy.spacing_s))
+        elif self.desired is not None and self.desired != current.desired:
+            wait_s = self._wait_s(self.desired)
+            self._begin(max(now_s + wait_s, self._began_at_s + self._policy.spacing_s))
         return effects
 
     def _end(self, current: _Round | None) -> None:
@@ -353,8 +386,15 @@ class ZoneWriter:
         problem = Problem(failure.why, failure.fix, is_permanent, failure.code)
         return self._give_up(problem, now_s)
 
+    def _too_many(self, count: int) -> Problem:
+        why = f"zone {self.name} would have records at {count:,} names, over {NAMES_MAX:,}"
+        fix = "have fewer dns.domains in this zone, or fewer dns.records"
+        return Problem(why, fix, is_permanent=True, code="names")
+
     def _give_up(self, problem: Problem, now_s: float) -> list[Effect]:
-        """End the round, and try again later."""
+        """End the round, and try again later, without what an operator has ordered for it."""
+        if self._round is None:
+            self._look = "apply"
         self._end(self._round)
         policy = self._policy
         exponent = min(self._failures, _EXPONENT_MAX)

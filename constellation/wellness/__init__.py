@@ -16,6 +16,7 @@ services   services that should run, and whether requests get to them
 routes     labels that are rejected, and Traefik on each node
 raft       the members of Raft: who answers, who does not, and why
 leases     leases that nobody holds
+dns        nodes that no record in DNS can point to
 hosts      actors, parts of hosts, and troubles that actors report
 troubles   what the actors of one node report to be wrong
 """

@@ -23,6 +23,8 @@ class Facts:
         unanswered: nodes that live, and did not answer in time.
         cluster_problem: why `view` is out of date or not known; empty: it is known.
         unheld: leases that nobody has held for longer than a change of their holder takes.
+        dns_mode: where domains point, as in `dns.mode`; empty: the own node does not use DNS.
+        lb_leader: the node that holds the lease `lb-leader`; empty: none.
     """
 
     own_node: str
@@ -31,6 +33,8 @@ class Facts:
     unanswered: tuple[str, ...] = ()
     cluster_problem: str = ""
     unheld: tuple[str, ...] = ()
+    dns_mode: str = ""
+    lb_leader: str = ""
 
     @classmethod
     def of(

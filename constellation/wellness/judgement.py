@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from constellation.value import Value
-from constellation.wellness import hosts, leases, nodes, raft, routes, services
+from constellation.wellness import dns, hosts, leases, nodes, raft, routes, services
 from constellation.wellness.facts import Facts
 from constellation.wellness.problem import Area, Problem
 
@@ -40,6 +40,7 @@ def _problems(facts: Facts) -> Iterator[Problem]:
     yield from routes.unserved(facts)
     yield from raft.problems(facts)
     yield from leases.problems(facts)
+    yield from dns.problems(facts)
     yield from services.unhealthy(facts)
     yield from nodes.in_state(facts, "suspect")
     yield from hosts.given_up(facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from constellation.leases.policy import LB_LEADER
+from constellation.leases.policy import DNS_WRITER, LB_LEADER
 from constellation.wellness.facts import Facts
 from constellation.wellness.problem import Problem
 from constellation.wellness.raft import RaftCluster
@@ -22,6 +22,8 @@ def problems(facts: Facts) -> Iterator[Problem]:
         reasons = facts.no_candidates if name == LB_LEADER else {}
         why = "; ".join(f"{node}: {reason}" for node, reason in [*reasons.items()][:NAMED_MAX])
         see = "see `constellation events`, and the log of the node that held it last"
+        if name == DNS_WRITER:
+            see = f"no record in DNS is changed; is dns.writer true on a node? {see}"
         text = f"no node holds the lease {name}, although {leader} leads: {why or see}"
         yield Problem("lease", text)
 

@@ -52,7 +52,17 @@ def about(subject: str, statuses: Iterable[NodeStatus]) -> Iterator[NodeTrouble]
     name = subject.strip().lower().rstrip(".")
     for status in statuses:
         for trouble in status.troubles:
+            if trouble.kind == "dns":
+                continue  # `constellation.dns.lookup` says what they mean for a name
             if name in {trouble.subject.lower(), *(host.lower() for host in trouble.hosts)}:
+                yield NodeTrouble(node=status.node, trouble=trouble)
+
+
+def of_dns(statuses: Iterable[NodeStatus]) -> Iterator[NodeTrouble]:
+    """Yield what nodes report about records in DNS."""
+    for status in statuses:
+        for trouble in status.troubles:
+            if trouble.kind == "dns":
                 yield NodeTrouble(node=status.node, trouble=trouble)
 
 

@@ -7,12 +7,13 @@ from typing import Any
 from thespian.actors import ActorAddress
 
 from actors.admin.actor import AdminActor
+from actors.admin.leases import LeaseDesk
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from messages.admin import NodeStatus, NodeStatusRequest, StatusReport
 from messages.gossip import ClusterChanged, NodeState, RecordPublish
 from messages.lifecycle import ActorStarted, SupervisorStatus
-from messages.raft_member import RaftStatus
+from messages.raft_member import RaftLeading, RaftStatus
 from tests.admin.builders import actor, members, said, service, status
 from tests.harness import SENDER, Harness, messages_of
 from tests.traefik.builders import snapshot
@@ -76,3 +77,10 @@ class Admin:
 
     def metric(self, name: str, **labels: str) -> float:
         return self.harness.actor.registry.get_sample_value(name, labels) or 0.0
+
+    def unheld_leases(self) -> set[str]:
+        """Return the leases that are missed after a minute in which nobody held any."""
+        (desk,) = [one for one in self.harness.actor.desks if isinstance(one, LeaseDesk)]
+        self.harness.deliver(RaftLeading(is_leader=True, leader="alpha", term=1))
+        self.pass_time(60.0)
+        return set(desk.unheld)

@@ -81,8 +81,10 @@ def test_disabled_tailscale_is_not_missing() -> None:
     assert "tailscale" not in missing(settings(tailscale={"enabled": False}))
 
 
-def test_dns_is_always_missing_in_this_version() -> None:
+def test_dns_is_missing_only_where_no_zone_is_set() -> None:
     found = missing(settings())["dns"]
 
-    assert "DNS records are not managed" in found.why
-    assert "*.<domain>" in found.fix
+    assert "no DNS records follow the cluster" in found.why
+    assert "dns.zones" in found.fix
+    dns = {"zones": [{"name": "home.example"}], "cloudflare": {"api_token": "t"}}
+    assert "dns" not in missing(settings(domain="home.example", dns=dns))

@@ -11,11 +11,12 @@ from thespian.actors import ActorAddress
 from actors.async_shell import AsyncShell, Reply
 from actors.shell import ShellActor
 from constellation.metrics.names import label_value
-from constellation.registry import ACTORS
+from constellation.registry import ACTORS, ActorSpec, runs_on_every_node
 from constellation.settings.agent import Settings
 from constellation.transport.address import ActorRef
 from constellation.wire import decode, encode
 from messages.base import REGISTRY, Message
+from messages.dns import DnsRequest
 from messages.operator import OperatorRequest, Relayed, RequestRefused
 from messages.routes import ExplainRequest, RejectedRequest
 from tests.admin.started_admin import Admin
@@ -44,6 +45,22 @@ def test_request_is_relayed_to_the_actor_that_answers_it(request_: OperatorReque
     assert admin.metric("constellation_admin_requests_total", kind=kind) == 1
 
 
+def test_record_that_answers_for_a_host_name_is_added_to_the_question() -> None:
+    dns = {"zones": [{"name": "home.example"}], "cloudflare": {"api_token": "t"}}
+    admin = Admin(neighbours=("gossip", "http"), domain="home.example", dns=dns)
+    admin.know_three_nodes()
+
+    admin.ask(ExplainRequest(subject="web.home.example"), sender=OPERATOR)
+    admin.pass_time(1.0)
+
+    (relayed,) = [one for one in admin.harness.sent_to("http") if isinstance(one, Relayed)]
+    request = decode(relayed.request)
+    assert isinstance(request, ExplainRequest)
+    assert request.dns is not None
+    assert request.dns.record == "*.home.example"
+    assert "no node holds the lease lb-leader" in request.dns.problems[0]
+
+
 def test_request_to_an_actor_that_is_not_running_is_refused() -> None:
     admin = Admin()
     admin.know_three_nodes()
@@ -54,6 +71,32 @@ def test_request_to_an_actor_that_is_not_running_is_refused() -> None:
     (refusal,) = admin.told()
     assert isinstance(refusal, RequestRefused)
     assert refusal.why == "its actor http is not running"
+
+
+def test_refusal_names_the_setting_that_turns_the_actor_on() -> None:
+    admin = Admin()
+
+    admin.ask(DnsRequest())
+
+    (refusal,) = admin.told()
+    assert refusal.what == "dns is not used on this node"
+    assert "set dns.zones" in refusal.fix
+
+
+def test_actor_that_a_setting_turned_on_is_only_not_running() -> None:
+    dns = {"zones": [{"name": "home.example"}], "cloudflare": {"api_token": "t"}}
+    admin = Admin(domain="home.example", dns=dns)
+
+    admin.ask(DnsRequest())
+
+    (refusal,) = admin.told()
+    assert refusal.why == "its actor dns is not running"
+
+
+@pytest.mark.parametrize("spec", ACTORS, ids=lambda spec: spec.name)
+def test_actor_that_not_every_node_runs_names_a_setting(spec: ActorSpec) -> None:
+    assert bool(spec.turned_on_by) != runs_on_every_node(spec.name)
+    assert Settings.model_fields.get(spec.turned_on_by.partition(".")[0] or "node_name")
 
 
 def test_request_about_the_cluster_is_refused_until_the_cluster_is_known() -> None:

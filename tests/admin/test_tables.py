@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import RenderableType
 
+from constellation.admin.dns_tables import dns_text, plan_text
 from constellation.admin.raft_tables import leases_text, raft_text
 from constellation.admin.route_tables import explain_text, rejected_text
 from constellation.admin.tables import nodes_text, render, services_text, status_text
 from constellation.cluster_view import ClusterView
 from constellation.leases.view import LeaseView
+from messages.dns import DnsChangeRow, DnsReport, DnsRow, DnsZoneReport, RowAction
 from messages.leases import LeaseTableState
 from messages.listings import NodesReport, ServicesReport
 from messages.raft_member import RaftStatus
+from messages.routes import DnsLead
 from tests.admin.builders import (
     AGES_S,
     actor,
@@ -75,6 +78,45 @@ WAITING = RaftStatus(
 )
 HELD = read(lease("lb-leader", "gamma"), lease("backup", "beta", ttl_s=30.0, fencing_token=77))
 OLD = read(is_confirmed=False)
+
+
+def dns_row(action: RowAction, name: str, before: str, after: str) -> DnsRow:
+    why = {"foreign": "it is not ours, and stays: delete this A of home.example"}.get(
+        action, "beta holds the lease lb-leader"
+    )
+    return DnsRow(action=action, name=name, type="A", before=before, after=after, why=why)
+
+
+DNS_REPORT = DnsReport(
+    writer="alpha",
+    fencing_token=7,
+    leader="beta",
+    mode="leader",
+    zones=(
+        DnsZoneReport(
+            zone="home.example",
+            state="in step",
+            in_step_ago_s=3.0,
+            rows=(
+                dns_row("keep", "*.alpha.home.example", "203.0.113.1", "203.0.113.1"),
+                dns_row("blocked", "*.home.example", "", "203.0.113.2"),
+                dns_row("update", "home.example", "203.0.113.1", "203.0.113.2"),
+                dns_row("foreign", "home.example", "198.51.100.9", ""),
+            ),
+        ),
+        DnsZoneReport(zone="lab.example", state="failing", in_step_ago_s=None, rows=()),
+    ),
+    changes=(
+        DnsChangeRow(
+            ago_s=75.0, zone="home.example", action="update", name="home.example", type="A",
+            before="203.0.113.3", after="203.0.113.1", why="alpha holds the lease lb-leader",
+        ),
+    ),
+    calls_left=296,
+    blocked_s=42.0,
+    degraded=("the DNS zone lab.example fails: no zone of that name; correct dns.zones",),
+)  # fmt: skip
+
 TABLES = {
     "raft": raft_text(RAFT),
     "raft_no_quorum": raft_text(NO_QUORUM),
@@ -83,6 +125,19 @@ TABLES = {
     "leases_old": leases_text(leases_report(three_nodes(), "alpha", OLD)),
     "explain": explain_text(
         explained(rejected=(LEFT_OUT,), degraded=("1 label or instance of web was left out",))
+    ),
+    "dns": dns_text(DNS_REPORT),
+    "dns_plan": plan_text(DNS_REPORT),
+    "explain_dns": explain_text(
+        explained(
+            dns=DnsLead(
+                record="*.example.org",
+                zone="example.org",
+                contents=("A 203.0.113.1", "AAAA 2001:db8::1"),
+                nodes=("alpha",),
+                why="alpha holds the lease lb-leader",
+            )
+        )
     ),
     "explain_nothing": explain_text(
         explained(

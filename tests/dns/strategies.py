@@ -21,7 +21,7 @@ CONTENTS = {
     "A": ["203.0.113.1", "203.0.113.2", "203.0.113.3"],
     "AAAA": ["2001:db8::1", "2001:db8::2"],
     "CNAME": ["tunnel.example.net", "other.example.net"],
-    "TXT": ["v=spf1 -all", 'a "quoted" \\ text'],
+    "TXT": ["v=spf1 -all", 'a "quoted" \\ text', '"v=spf1 -all"'],
     "MX": ["10 mail.example.net"],
 }
 COMMENTS = [
@@ -33,7 +33,6 @@ COMMENTS = [
     "constellation:home.example:7",
 ]
 WANTED_TYPES: list[RecordType] = ["A", "AAAA", "CNAME", "TXT"]
-LISTED = {**CONTENTS, "TXT": [*CONTENTS["TXT"], '"v=spf1 -all"']}
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _every_record(*, has_proxies: bool) -> list[DnsRecord]:
             tags=("home",) if ttl_s == 60 else (),
         )
         for name, (record_type, contents), comment, ttl_s in product(
-            NAMES, LISTED.items(), COMMENTS, [1, 60, 3600] if has_proxies else [60, 3600]
+            NAMES, CONTENTS.items(), COMMENTS, [1, 60, 3600] if has_proxies else [60, 3600]
         )
         for content in contents
         for proxied in _proxies(record_type, has_proxies=has_proxies)

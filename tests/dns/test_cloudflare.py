@@ -201,6 +201,17 @@ def test_change_is_one_batch_and_answers_with_the_records(api: Cloudflare, zone:
     assert records_in(answer)[1].content == 'a "quoted" \\ text' + "x" * 300
 
 
+def test_texts_are_read_as_what_they_say(api: Cloudflare, zone: DnsZone) -> None:
+    for shown in (r'"\195\164 \"b\" \\ c"', r'"\"in quotes of its own\""', "without quotes"):
+        api.add(zone.id, name=ZONE, type="TXT", content=shown)
+    (answer,) = answers(api, listed(zone, ZONE))
+    assert {one.content for one in records_in(answer)} == {
+        '\u00e4 "b" \\ c',
+        '"in quotes of its own"',
+        "without quotes",
+    }
+
+
 def replace_id(record: DnsRecord, record_id: str, name: str) -> DnsRecord:
     return record.model_copy(update={"id": record_id, "name": name})
 

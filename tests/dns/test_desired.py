@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from constellation.cluster_view import ClusterView
 from constellation.dns.departed import ALONE_GRACE_S_MIN, Departed, is_settled
 from constellation.dns.desired import DesiredRecords, desired_records
 from constellation.dns.intents import Desired, Intent, Keep, Point
-from constellation.dns.pointing import front
+from constellation.dns.pointing import Pointing, front
 from constellation.settings.dns import DnsSettings
 from messages.gossip import (
     ClusterChanged,
@@ -132,6 +133,14 @@ def test_in_mode_all_no_record_is_removed_while_a_working_node_s_address_is_unkn
     assert contents(apex) == {("A", V4)}
     assert not apex.is_complete
     assert "beta" in apex.why
+
+
+def test_in_mode_all_no_record_is_removed_before_every_living_node_has_said_how_it_is() -> None:
+    seen = view(node("alpha", V4), node("beta", OTHER_V4))
+    for nodes, is_complete in ((seen.nodes, True), ({"alpha": seen.nodes["alpha"]}, False)):
+        where = front(replace(seen, nodes=nodes), "", "all", [])
+        assert isinstance(where, Pointing)
+        assert where.is_complete == is_complete
 
 
 def test_in_mode_all_a_host_name_is_left_out_beside_addresses_and_told() -> None:

@@ -234,7 +234,10 @@ def test_library_that_cannot_be_loaded_is_a_permanent_failure(
 PARENT = """
 import asyncio, sys
 from actors.adapters.dns_process import DnsProcess
+from constellation.log import log_errors_only
 from messages.dns_calls import CloudflareAccess, DnsProviderStart, DnsZoneFind
+
+log_errors_only("alpha")
 
 async def main():
     access = CloudflareAccess(base_url=sys.argv[1], api_token=sys.argv[2])

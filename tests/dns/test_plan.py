@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constellation.dns.contents import ADDRESS_TYPES, canonical_content
+from constellation.dns.contents import ADDRESS_TYPES, canonical_content, listed_content
 from constellation.dns.intents import Desired, Intent, Keep, Point, WantedRecord
 from constellation.dns.plan import Plan, make_plan
 from constellation.dns.plan_parts import PlanPolicy, is_ours, key_of
@@ -293,12 +293,14 @@ def test_a_name_that_changes_its_type_answers_between_two_requests() -> None:
 def test_names_and_contents_compare_as_dns_does() -> None:
     zone = [
         record("AAAA", "2001:0DB8::0001", name="HOME.Example."),
-        record("TXT", '"one piece, " "and \\"more\\" \\195\\164"'),
+        record("TXT", listed_content("TXT", '"one piece, " "and \\"more\\" \\195\\164"')),
+        record("TXT", '"a text in quotes of its own"'),
         record("CNAME", "Tunnel.B\u00fccher.example.", name=WILDCARD),
     ]
     apex = (
         WantedRecord("AAAA", canonical_content("AAAA", "2001:db8:0:0::1"), 60),
         WantedRecord("TXT", canonical_content("TXT", 'one piece, and "more" \u00e4'), 60),
+        WantedRecord("TXT", canonical_content("TXT", r'"\"a text in quotes of its own\""'), 60),
     )
     tunnel = canonical_content("CNAME", "tunnel.xn--bcher-kva.EXAMPLE")
     wildcard = Point((WantedRecord("CNAME", tunnel, 60),), "a tunnel")
@@ -319,8 +321,8 @@ def test_a_long_ttl_that_is_kept_is_warned_of_and_changed_only_if_set(
 
 
 def test_of_our_records_with_one_content_one_stays() -> None:
-    zone = [record("TXT", "x"), record("TXT", '"x"')]
-    made = plan(zone, apex=Point((WantedRecord("TXT", "x", 60),), "in dns.records"))
+    zone = [record("AAAA", "2001:db8::1"), record("AAAA", "2001:0db8::1")]
+    made = plan(zone, apex=Point((WantedRecord("AAAA", "2001:db8::1", 60),), "in dns.records"))
     assert made.deletes == (DnsDelete(before=zone[0]),)
 
 

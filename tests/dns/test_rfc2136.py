@@ -13,6 +13,10 @@ import pytest
 
 from actors.adapters import rfc2136
 from actors.adapters.rfc2136 import Rfc2136Provider
+from constellation.dns.intents import Desired, Point, WantedRecord
+from constellation.dns.mark import OwnerMark
+from constellation.dns.plan import make_plan
+from constellation.dns.plan_parts import PlanPolicy
 from messages.dns_calls import (
     TTL_AUTOMATIC,
     DnsAnswer,
@@ -146,6 +150,7 @@ def test_records_of_every_kind_are_listed_as_they_were_created(server: Bind) -> 
         create(WILDCARD, "CNAME", f"www.{APEX}", ttl_s=TTL_AUTOMATIC),
         create(LONG, "A", "203.0.113.9"),
         create(f"text.{APEX}", "TXT", 'é; "quoted" \\ ' + "x" * 600),
+        create(f"quotes.{APEX}", "TXT", '"in quotes of its own"'),
     )
 
     made = writer.change(creates=creates)
@@ -183,10 +188,33 @@ def test_foreign_records_stay_as_they_are_beside_ours(server: Bind) -> None:
     ours = [one for one in writer.listed() if one.comment]
     writer.change(updates=tuple(raised(one, 2, ttl_s=60) for one in ours))
     ours = [one for one in writer.listed() if one.comment]
-    assert [one.ttl_s for one in ours] == [1800, 1800]
+    assert [one.ttl_s for one in ours] == [60, 60], "as asked for: the other record has its way"
+    assert server.answer(APEX, "A") == ["1800 A 192.0.2.1", "1800 A 203.0.113.7"]
     writer.change(deletes=tuple(DnsDelete(before=one) for one in ours))
 
     assert server.everything() == before
+
+
+def test_ttls_that_a_zone_cannot_have_are_not_written_for_ever(server: Bind) -> None:
+    writer = Writer(server)
+    server.add(WILDCARD, 1800, "A", "192.0.2.1")
+    shared = WantedRecord("A", "203.0.113.7", 60, is_ttl_set=True)
+    longer = WantedRecord("A", "203.0.113.8", 300, is_ttl_set=True)
+    beside = Point((shared,), "", is_complete=False)  # what else is there stays
+    desired = Desired(APEX, {APEX: Point((shared, longer), ""), WILDCARD: beside})
+    policy = PlanPolicy(adopt=frozenset({WILDCARD}), is_cname_alone=True)
+
+    def write() -> int:
+        plan = make_plan(desired, writer.listed(), OwnerMark(MARK), 1, policy)
+        for one in plan.changes(ZONE):
+            writer.change(deletes=one.deletes, updates=one.updates, creates=one.creates)
+        return len(plan.steps)
+
+    assert [write() for _ in range(3)] == [3, 0, 0]
+    assert server.answer(APEX, "A") == ["60 A 203.0.113.7", "60 A 203.0.113.8"]
+    server.delete(APEX, "A")
+    server.add(APEX, 900, "A", "203.0.113.7")
+    assert [write() for _ in range(3)] == [2, 0, 0], "drift is put right"
 
 
 def test_content_ttl_and_comment_of_a_record_change_in_one_update(server: Bind) -> None:
@@ -385,10 +413,13 @@ def test_mark_of_a_record_that_somebody_deleted_goes_with_the_next_change(server
     writer.change(creates=(create(gone, "A", "203.0.113.7"), create(back, "A", "203.0.113.7")))
     server.delete(gone, "A")
     server.delete(back, "A")
+    other = create(f"other.{APEX}", "A", "203.0.113.7")
+    writer.change(creates=(other.model_copy(update={"comment": f"{MARK}.example:1"}),))
+    server.delete(other.name, "A")
     assert writer.listed() == []
 
     writer.change(creates=(create(back, "A", "203.0.113.7", token=2),))
-    assert len(marks(server)) == 1
+    assert len(marks(server)) == 2, "one is another cluster's"
     writer.change(creates=(create(new, "A", "203.0.113.7"),))
 
     assert [(one.name, one.comment) for one in writer.listed()] == [

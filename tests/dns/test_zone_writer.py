@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from constellation.cluster_view import ClusterView
-from constellation.dns.intents import Desired, Point, WantedRecord
+from constellation.dns.budget import BudgetPolicy
+from constellation.dns.intents import Desired, Keep, Point, WantedRecord
 from constellation.dns.mark import OwnerMark
 from constellation.dns.plan_parts import PlanPolicy
+from constellation.dns.writer import DnsWriter
 from constellation.dns.zone_writer import Effect, RoundDone, WriterPolicy, ZoneWriter
 from messages.dns_calls import (
+    NAMES_MAX,
     DnsAnswer,
     DnsCall,
     DnsCallFailed,
@@ -23,8 +26,9 @@ from messages.dns_calls import (
     DnsRecordsList,
 )
 from tests.dns.provider_model import ProviderModel
+from tests.dns.test_desired import node, view
 
-APEX = "home.example"
+APEX, BETA = "home.example", "*.beta.home.example"
 MARK = OwnerMark("constellation:home")
 POLICY = WriterPolicy(PlanPolicy())
 
@@ -94,6 +98,20 @@ def test_a_new_address_costs_one_list_and_one_change() -> None:
     assert lab.model.at(APEX) == ["203.0.113.2"]
 
 
+def test_what_is_wanted_when_the_list_arrives_is_what_is_written() -> None:
+    lab = Lab()
+    lab.writer.zone = lab.model.zone
+    lab.wants(pointing("203.0.113.1"))
+    lab.writer.granted(5, lab.now_s)
+    call = lab.writer.next_call(lab.now_s)
+    assert isinstance(call, DnsRecordsList)
+    lab.wants(pointing("203.0.113.2"))
+    lab.writer.answered(lab.model.answer(call), lab.now_s)
+    lab.run(10)
+    assert [type(call) for call in lab.model.calls] == [DnsRecordsList, DnsChange]
+    assert lab.model.at(APEX) == ["203.0.113.2"]
+
+
 def test_many_changes_in_a_second_are_one_plan() -> None:
     lab = started()
     lab.run(10)
@@ -104,6 +122,46 @@ def test_many_changes_in_a_second_are_one_plan() -> None:
     lab.run(5)
     assert len(lab.rounds()) - rounds == 1
     assert lab.model.at(APEX) == ["203.0.113.51"]
+
+
+def test_a_name_that_nothing_wants_any_more_waits_for_the_next_comparison() -> None:
+    lab = Lab()
+    both = {
+        **pointing("203.0.113.1").intents,
+        **pointing("203.0.113.1", "*.a.home.example").intents,
+    }
+    lab.wants(Desired(APEX, both))
+    lab.writer.granted(5, lab.now_s)
+    lab.run(10)
+    calls = len(lab.model.calls)
+    lab.wants(pointing("203.0.113.1"))
+    lab.run(40)
+    assert len(lab.model.calls) == calls
+    assert lab.writer.is_in_step
+    lab.run(20)
+    assert len(lab.model.calls) == calls + 1
+
+
+def test_a_leader_that_fails_and_its_successor_are_one_round() -> None:
+    lab = started()
+    lab.run(10)
+    calls = len(lab.model.calls)
+    lab.wants(Desired(APEX, {APEX: Keep("nobody", "the ingress of its holder does not answer")}))
+    lab.run(2)
+    lab.wants(pointing("203.0.113.2"))
+    lab.run(1)
+    assert [type(call) for call in lab.model.calls[calls:]] == [DnsRecordsList, DnsChange]
+    assert lab.model.at(APEX) == ["203.0.113.2"]
+
+
+def test_that_nobody_may_be_pointed_to_is_told_within_seconds() -> None:
+    lab = started()
+    lab.run(10)
+    rounds = len(lab.rounds())
+    lab.wants(Desired(APEX, {APEX: Keep("nobody", "no node holds the lease lb-leader")}))
+    lab.run(6)
+    assert len(lab.rounds()) == rounds + 1
+    assert lab.model.at(APEX) == ["203.0.113.1"]
 
 
 def test_nothing_is_called_without_a_lease_and_after_its_end() -> None:
@@ -208,6 +266,18 @@ def test_failures_that_may_pass_are_retried_ever_more_slowly_and_said_once() -> 
     assert lab.model.at(APEX) == ["203.0.113.1"]
 
 
+def test_the_wait_that_an_overloaded_provider_asks_for_is_kept_by_all_zones() -> None:
+    zones = {APEX: "z1", "lab.example": "z2"}
+    writer = DnsWriter(zones, MARK, POLICY, BudgetPolicy(), random.Random(1), 0.0)
+    writer.wants({zone: Desired(zone) for zone in zones}, ClusterView(), 0.0)
+    writer.granted(5, 0.0)
+    assert writer.next_call(0.0) is not None
+    busy = DnsCallFailed(failure="transient", why="503", code="503", retry_after_s=120.0)
+    writer.answered(busy, 1.0)
+    assert writer.next_call(120.9) is None
+    assert writer.next_call(121.0) is not None
+
+
 def test_a_permanent_failure_is_silent_until_what_is_wanted_changes() -> None:
     refused = DnsCallFailed(failure="permanent", why="the token may not edit", fix="give it Edit")
     lab = started(fault=lambda call, _m: refused if isinstance(call, DnsChange) else None)
@@ -278,6 +348,58 @@ def test_a_name_that_was_not_listed_is_listed_before_a_record_is_created_there()
     assert lab.model.at("www.home.example") == ["198.51.100.1"]
     assert lab.writer.plan is not None
     assert len(lab.writer.plan.foreign) == 1
+
+
+def test_a_node_that_was_back_meanwhile_gets_a_new_grace_time() -> None:
+    two = {**pointing("203.0.113.1").intents, **pointing("203.0.113.2", BETA).intents}
+    seen = view(node("alpha"), node("gamma"))
+    lab = started()
+    lab.model.add(BETA, "A", "203.0.113.2", comment="constellation:home:4")
+    lab.writer.wants(Desired(APEX, two), seen, lab.now_s)
+    lab.run(10)
+
+    lab.writer.wants(pointing("203.0.113.1"), seen, lab.now_s)
+    lab.run(3000)
+    lab.fault = lambda _call, _model: DnsCallFailed(failure="transient", why="502")
+    lab.run(100)
+    lab.writer.wants(Desired(APEX, two), seen, lab.now_s)
+    lab.run(600)
+    lab.writer.wants(pointing("203.0.113.1"), seen, lab.now_s)
+    lab.fault = lambda _call, _model: None
+    lab.run(3000)
+    assert lab.model.at(BETA), "no list showed that it was back"
+    lab.writer.ended()
+    lab.run(600)  # another node writes, and it may have been back
+    lab.writer.granted(6, lab.now_s)
+    lab.run(3000)
+    assert lab.model.at(BETA)
+    lab.run(700)
+    assert not lab.model.at(BETA)
+
+
+def test_what_an_operator_forces_is_not_done_later_if_it_fails() -> None:
+    refused = DnsCallFailed(failure="permanent", why="no such zone")
+    lab = Lab(fault=lambda _call, _model: refused)
+    lab.model.add(APEX, "A", "203.0.113.9", comment="constellation:home:7")
+    lab.wants(pointing("203.0.113.1"))
+    lab.writer.granted(5, lab.now_s)
+    lab.writer.look_now("force", lab.now_s)
+    lab.run(5)
+    lab.fault = lambda _call, _model: None
+    lab.run(3600)
+    assert lab.writer.is_fenced
+    assert lab.model.writes == []
+
+
+def test_more_names_than_a_list_can_ask_for_are_a_problem_with_a_remedy() -> None:
+    lab = started()
+    records = (WantedRecord("A", "203.0.113.1", 60),)
+    names = [f"*.n{number}.home.example" for number in range(NAMES_MAX + 1)]
+    lab.wants(Desired(APEX, dict.fromkeys(names, Point(records, "for a node"))))
+    lab.run(60)
+    assert lab.model.writes == []
+    assert lab.writer.problem is not None
+    assert "fewer dns.domains" in lab.writer.problem.fix
 
 
 def test_a_zone_of_many_pages_is_read_to_its_end() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 
-from constellation.dns.contents import listed_content
+from constellation.dns.plan_parts import key_of
 from messages.dns_calls import CHANGES_MAX, DnsChange, DnsCreate, DnsRecord, DnsUpdate, DnsZone
 
 ZONE = DnsZone(id="z1", name="home.example")
@@ -55,8 +55,7 @@ class ZoneModel:
             types = {record.type, other.type}
             if "CNAME" in types and (types <= ADDRESSES or not self.has_proxies):
                 raise ZoneRefusedError(f"81053: {record} beside {other}")
-            same = listed_content(record.type, record.content)
-            if record.type == other.type and same == listed_content(other.type, other.content):
+            if key_of(record) == key_of(other):
                 raise ZoneRefusedError(f"81058: {record} is identical to {other}")
 
     def _updated(self, update: DnsUpdate) -> DnsRecord:
@@ -69,11 +68,8 @@ class ZoneModel:
         return self._answered(DnsRecord(id=f"new{next(self._ids)}", proxied=proxied, **given))
 
     def _answered(self, record: DnsRecord) -> DnsRecord:
-        """Return a record as it is listed: proxied ones with TTL 1; texts in quotes."""
-        content = record.content
-        if record.type == "TXT" and not content.startswith('"'):
-            content = '"' + content.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        """Return a record as it is listed: proxied ones with TTL 1."""
         ttl_s = 1 if record.proxied else record.ttl_s
         if not self.has_proxies and ttl_s == 1:
             ttl_s = 300  # a name server has no automatic TTL
-        return record.model_copy(update={"content": content, "ttl_s": ttl_s})
+        return record.model_copy(update={"ttl_s": ttl_s})

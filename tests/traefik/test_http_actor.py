@@ -36,6 +36,7 @@ from messages.metrics import (
 )
 from messages.operator import Relayed
 from messages.routes import (
+    DnsLead,
     ExplainReport,
     ExplainRequest,
     NodeTrouble,
@@ -141,7 +142,8 @@ def test_operators_get_explanations_and_rejections(start_http: StartHttp) -> Non
     harness.deliver(snapshot(on("alpha", state(**labels))))
     wait_until(lambda: bool(hosts(harness)))
 
-    for request in (ExplainRequest(subject="web.localhost"), RejectedRequest()):
+    lead = DnsLead(record="*.localhost", problems=("the zone fails",))
+    for request in (ExplainRequest(subject="web.localhost", dns=lead), RejectedRequest()):
         harness.deliver(Relayed(asker="127.0.0.1:7947/operator", request=encode(request)))
     harness.pump_until(lambda: len(harness.sent_to("operator")) == 2)
 
@@ -149,6 +151,8 @@ def test_operators_get_explanations_and_rejections(start_http: StartHttp) -> Non
     assert isinstance(explained, ExplainReport)
     assert [route.router for route in explained.routes] == ["web.localhost"]
     assert explained.polled_ago_s is not None
+    assert explained.dns == lead
+    assert "the zone fails" in explained.degraded
     assert isinstance(rejected, RejectedReport)
     assert [row.reason for row in rejected.rejected] == ["a user is written as name:hash"]
 
