@@ -53,6 +53,7 @@ class WarpActor(AsyncShell):
         self._due = asyncio.Event()  # a container has moved
         self._moved: set[str] = set()  # since the last round began
         self._probing: dict[str, tuple[str, asyncio.Task[None]]] = {}  # by name: container, probe
+        self._docker_answers = True  # in this round
         self._clients: dict[str, int] = {}  # by container id: the client that worked
         self._own: frozenset[str] = frozenset()
         self._own_due_s = -math.inf
@@ -64,8 +65,10 @@ class WarpActor(AsyncShell):
             self._schedule.began(self.now_s())
             moved, self._moved = self._moved, set()
             self._due.clear()
+            self._docker_answers = True
             await self._round(moved)
-            self._schedule.ended(self.now_s(), is_well=self._watch.is_well)
+            is_well = self._docker_answers and self._watch.is_well
+            self._schedule.ended(self.now_s(), is_well=is_well)
 
     def on_actor_up_async(self, name: str) -> None:
         self._perform(self._watch.actor_up(name))
@@ -160,6 +163,7 @@ class WarpActor(AsyncShell):
             engine.close()
 
     def _docker_away(self, error: AdapterError) -> None:
+        self._docker_answers = False
         self._perform(self._watch.docker_away(f"{error.what}: {error.why}"))
 
     def _count(self, states: Iterable[WarpState]) -> None:
