@@ -29,7 +29,9 @@ from constellation.monitor.inventory import (
 )
 from constellation.monitor.renames import SETTLE_S
 from constellation.monitor.troubles import docker_troubles
+from constellation.warp.gateways import moved_gateway
 from messages.admin import PartReported, PartState
+from messages.warp import GatewayMoved
 from messages.wellness import TroublesReported
 
 if TYPE_CHECKING:
@@ -196,6 +198,8 @@ class DockerActor(AsyncShell):
 
     def _on_event(self, event: ContainerEvent) -> None:
         self._events_seen.labels(event.action).inc()
+        if gateway := moved_gateway(node.settings().warp.gateways, event):
+            self.post_soon("warp", GatewayMoved(gateway=gateway, action=event.action))
         self._perform(self.inventory.event(event, self.now_s()))
 
     async def _list(self) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from constellation.warp.label import needs_warp
 from messages.gossip import ClusterChanged, ClusterMember, NodeServiceState, NodeState
 from messages.monitor import ServiceState
 from messages.warp import WarpState
@@ -119,7 +120,29 @@ class ClusterView:
             and not state.draining
             and self.is_living(node)
             and not self.is_cordoned(node)
+            and not self.lacks_warp(node, state)
         )
+
+    def warp_fault(self, node: str) -> str:
+        """Return why services on `node` that need WARP get no requests; empty: they do.
+
+        All gateways of the node must be healthy.  Nothing is known, and nothing is wrong, while
+        no node of the cluster probes a gateway.
+        """
+        if not self.warps:
+            return ""
+        own = [states[node] for _, states in sorted(self.warps.items()) if node in states]
+        if not own:
+            return "it needs WARP, and its node probes no gateway: set warp.gateways there"
+        ill = next((state for state in own if state.health != "healthy"), None)
+        if ill is None:
+            return ""
+        why = f": {ill.reason}" if ill.reason else ""
+        return f"it needs WARP, and {ill.gateway} of its node is {ill.health}{why}"
+
+    def lacks_warp(self, node: str, state: ServiceState) -> bool:
+        """Return whether an instance on `node` needs WARP, and its node has none that works."""
+        return bool(self.warps) and needs_warp(state.labels) and bool(self.warp_fault(node))
 
     def routable(self, service: str) -> tuple[tuple[str, ServiceState], ...]:
         """Return the instances of `service` that may get requests, each with its node, in order."""

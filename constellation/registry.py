@@ -130,6 +130,14 @@ ACTORS: tuple[ActorSpec, ...] = (
         turned_on_by="leases.hooks",
     ),
     ActorSpec(
+        name="warp",
+        purpose="probes the WARP gateways of this host",
+        actor="actors.warp:WarpActor",
+        host=LIGHT,
+        is_enabled=lambda settings: settings.warp.is_used,
+        turned_on_by="warp.gateways",
+    ),
+    ActorSpec(
         name="docker",
         purpose="watches the containers of this host",
         actor="actors.docker:DockerActor",

@@ -41,6 +41,9 @@ EventName = Literal[
     "lease_granted",
     "lease_freed",
     "lease_lost",
+    # of a WARP gateway
+    "warp_healthy",
+    "warp_unhealthy",
     # of DNS records
     "dns_changed",
     "dns_drift",

@@ -30,6 +30,7 @@ TroubleKind = Literal[
     "ingress",  # this node's Traefik does not poll, or does not answer
     "hook",  # a program that runs when a lease moves has failed
     "address",  # an address that is not reached, or not this host's
+    "warp",  # a WARP gateway that is not healthy
     "dns",  # records that are not kept as they should be
     "container",  # a watched container that cannot be inspected, or has no address
     "unwatched",  # a container that asks for routes and is not watched

@@ -25,7 +25,10 @@ CASES = {"R": 18, "D": 7, "C": 7, "N": 4, "O": 17, "S": 13}
     ("listing", "names"),
     [
         ("scenarios", [str(number) for number in range(1, 47)]),
-        ("cases", [f"{kind}{n}" for kind, count in CASES.items() for n in range(1, count + 1)]),
+        (
+            "cases",
+            [f"{kind}{n}" for kind, count in CASES.items() for n in range(1, count + 1)] + ["N7"],
+        ),
     ],
 )
 def test_a_document_lists_each_name_once_and_in_order(listing: str, names: list[str]) -> None:

@@ -28,6 +28,7 @@ http_check        asks services by HTTP whether they are well; imported only whe
 http_server       a small HTTP listener with limits
 entry_point       whether an entry point of Traefik answers
 docker            the Docker Engine
+docker_exec       commands that Docker runs in containers
 docker_knock      whether something listens where Docker should
 docker_failure    why Docker did not answer, in words
 docker_tls        the certificates for a Docker Engine behind TLS

@@ -38,6 +38,7 @@ class History:
             self._events.extend(_update_events(before, change, now_s))
             self._events.extend(_cordon_events(before, change, now_s))
             self._events.extend(_service_events(before, change, now_s))
+            self._events.extend(_warp_events(before, change, now_s))
 
     def add_report(self, change: ChangeReported, now_s: float) -> None:
         """Add an event that an actor of this node reported."""
@@ -109,6 +110,17 @@ def _service_events(before: ClusterView, change: ClusterChanged, now_s: float) -
         service = before.service_of.get(InstanceId(gone.node, gone.key))
         if gone.kind == "service" and service is not None:
             yield _service_event(now_s, gone.node, "gone", service, gone.key)
+
+
+def _warp_events(before: ClusterView, change: ClusterChanged, now_s: float) -> Iterator[_Event]:
+    for one in change.warps:
+        known = before.warps.get(one.state.gateway, {}).get(one.node)
+        if one.state.health == "unknown" or (known and known.health == one.state.health):
+            continue
+        is_well = one.state.health == "healthy"
+        what: EventName = "warp_healthy" if is_well else "warp_unhealthy"
+        reason = f"its egress is {one.state.egress_ip}" if is_well else one.state.reason
+        yield _Event(now_s, one.node, what, reason=reason, subject=one.state.gateway)
 
 
 def _service_event(

@@ -67,6 +67,8 @@ EVENT_STYLES: Mapping[EventName, str] = {
     "lease_lost": "yellow",
     "dns_changed": "",
     "dns_drift": "yellow",
+    "warp_healthy": "green",
+    "warp_unhealthy": "bold red",
 }
 ENDPOINTS_SHOWN_MAX = 3
 

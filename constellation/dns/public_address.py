@@ -22,10 +22,11 @@ from constellation.value import Value
 ANSWER_BYTES_MAX = 4096
 FAMILIES: tuple[Family, ...] = (4, 6)
 ROUNDS_WITHOUT_MAX = 3  # of a family that no source can be asked over any more
+HOST_IN_WARP = "this host's traffic goes through WARP"
 Family = Literal[4, 6]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # What Cloudflare publishes as its own, https://www.cloudflare.com/ips/; the last two are of WARP.
-_CLOUDFLARE = (
+CLOUDFLARE_NETWORKS = (
     "173.245.48.0/20",
     "103.21.244.0/22",
     "103.22.200.0/22",
@@ -68,7 +69,7 @@ class AddressRules:
 
     def __init__(self, refused: Iterable[str] = ()) -> None:
         """Refuse the networks in `refused` beside those that nobody's may be in."""
-        self._cloudflare = [ipaddress.ip_network(one) for one in _CLOUDFLARE]
+        self._cloudflare = [ipaddress.ip_network(one) for one in CLOUDFLARE_NETWORKS]
         self._refused = [ipaddress.ip_network(one) for one in refused]
 
     def why_not(self, address: Address, egresses: Iterable[str] = ()) -> str:
@@ -98,7 +99,7 @@ def read_answer(url: str, family: Family, body: bytes) -> SourceSaid:
         if fields.get("h", host).lower() != host:
             return SourceSaid(url, family, why_not=f"it answers for {fields['h']:.80}, not {host}")
         if fields.get("warp", "off") != "off":
-            return SourceSaid(url, family, why_not="this host's traffic goes through WARP")
+            return SourceSaid(url, family, why_not=HOST_IN_WARP)
         text = fields.get("ip", "")
     try:
         address = ipaddress.ip_address(text)

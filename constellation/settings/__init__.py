@@ -11,6 +11,7 @@ raft        the groups `raft` and `leases`
 supervisor  the group `supervisor`
 tailscale   the group `tailscale`
 traefik     the group `traefik`
+warp        the group `warp`
 addresses   checks addresses, and shows the form that was probably meant
 label_texts  labels in each form in which people write them
 listeners   what listens where, and that no two have the same port

@@ -25,6 +25,7 @@ from constellation.settings.raft import LeaseSettings, RaftSettings
 from constellation.settings.supervisor import SupervisorSettings
 from constellation.settings.traefik import TraefikSettings
 from constellation.settings.types import Domain, Group
+from constellation.settings.warp import WarpSettings
 
 G = TypeVar("G", bound=Group)
 
@@ -62,6 +63,7 @@ class Settings(NodeSettings):
     http: HttpSettings = HttpSettings()
     traefik: TraefikSettings = TraefikSettings()
     dns: DnsSettings = DnsSettings()
+    warp: WarpSettings = WarpSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
@@ -97,6 +99,15 @@ class Settings(NodeSettings):
             raise ValueError(
                 f'an address is "{TAILSCALE}", but tailscale.enabled is false: set it to true, or '
                 "write the address itself"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def check_warp(self) -> Self:
+        """Refuse gateways without Docker, in whose containers they are."""
+        if self.warp.is_used and not self.docker.enabled:
+            raise ValueError(
+                "warp.gateways names containers, but docker.enabled is false: set it to true"
             )
         return self
 

@@ -118,7 +118,9 @@ class ConfigurationBuilder:
     def _places(self, view: ClusterView) -> Places:
         """Return the places of all nodes: the same object if nothing about the nodes changed."""
         last = self._view
-        is_same = view.members is last.members and view.nodes is last.nodes
+        is_same = (
+            view.members is last.members and view.nodes is last.nodes and view.warps is last.warps
+        )
         if self.places is not None and is_same and view.self_node == last.self_node:
             return self.places
         return places(view, self._settings)

@@ -13,10 +13,14 @@ from constellation.value import Value
 
 
 class NodePlace(Value):
-    """One node: its place, and why its instances get no requests; empty: they do."""
+    """One node: its place, and why its instances get no requests; empty: they do.
+
+    `warp_fault` is the same for those that need WARP.
+    """
 
     place: Place
     left_out: str
+    warp_fault: str = ""
 
 
 class Places(Value):
@@ -53,7 +57,9 @@ def places(view: ClusterView, settings: TraefikSettings) -> Places:
     return Places(
         view.self_node,
         {
-            name: NodePlace(_place(view, name, settings, trust), _left_out(view, name))
+            name: NodePlace(
+                _place(view, name, settings, trust), _left_out(view, name), view.warp_fault(name)
+            )
             for name in names
         },
         tuple(sorted({network for name in names for network in _networks(view, name, trust)})),

@@ -8,10 +8,11 @@ from typing import NamedTuple
 from constellation.cluster_view import InstanceId
 from constellation.traefik.elements import Contribution, ElementKey, Instance, Service
 from constellation.traefik.elsewhere import needs_hop, reach_elsewhere
-from constellation.traefik.places import Places
+from constellation.traefik.places import NodePlace, Places
 from constellation.traefik.reach import How, Reached, doubt, reach
 from constellation.traefik.rejection import Complaint, Rejection
 from constellation.traefik.unreachable import mistaken_port_warning
+from constellation.warp.label import needs_warp
 from messages.monitor import ServiceState
 
 States = Mapping[str, Mapping[InstanceId, ServiceState]]
@@ -105,7 +106,7 @@ def backends(
                 None if isinstance(reached, Complaint) else reached,
                 is_local,
                 service.wish.options,
-                place.left_out or _unwell(state),
+                place.left_out or _unwell(state) or _without_warp(state, place),
                 state.health == "healthy",
                 is_local
                 and isinstance(reached, Reached)
@@ -123,6 +124,10 @@ def _unwell(state: ServiceState) -> str:
         why = f": {state.reason}" if state.reason else ""
         return f"it is {state.health}{why}"
     return "it is draining: it is about to stop" if state.draining else ""
+
+
+def _without_warp(state: ServiceState, place: NodePlace) -> str:
+    return place.warp_fault if place.warp_fault and needs_warp(state.labels) else ""
 
 
 def _primary_only(

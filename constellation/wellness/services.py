@@ -66,6 +66,8 @@ def why_not_routable(view: ClusterView, node: str, state: ServiceState) -> str:
     if state.health == "healthy" and view.is_cordoned(node):
         reason = view.nodes[node].cordon_reason
         return "its node is cordoned" + (f": {reason}" if reason else "")
+    if state.health == "healthy" and view.lacks_warp(node, state):
+        return view.warp_fault(node)
     return state.reason
 
 

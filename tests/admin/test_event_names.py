@@ -22,9 +22,11 @@ from messages.gossip import ClusterChanged, MemberEvent, MemberEventKind, Record
 from messages.leases import LeaseFreed, LeasesChanged
 from messages.monitor import Health
 from messages.raft import RaftEntry
+from messages.warp import WarpHealth
 from tests.admin.builders import members, said, service
 from tests.admin.raft_builders import lease
 from tests.traefik.builders import view
+from tests.warp.builders import gateway
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "events.md"
 VOCABULARY: frozenset[str] = frozenset(get_args(EventName))
@@ -53,6 +55,7 @@ def events_of_gossip() -> list[EventRow]:
         {"nodes": (said("beta", priority=1),)},
         *({"services": (service("api", "beta", health),)} for health in healths),
         {"removed": (RecordName(kind="service", node="beta", key="api"),)},
+        *({"warps": (gateway("beta", health),)} for health in get_args(WarpHealth)),
     )
 
 

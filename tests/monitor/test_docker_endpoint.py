@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from actors.adapters import docker_failure
 from actors.adapters.docker import DockerEngine
+from actors.adapters.docker_exec import GatewayEngine
 from actors.adapters.docker_failure import is_mount_point
 from actors.adapters.docker_tls import check_docker_tls
 from constellation.errors import AdapterError, ConfigError
@@ -212,6 +213,25 @@ class TestBehindAProxy:
             assert engine.inspect(container.id) is not None
             engine.close()
         container.remove(force=True)
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_commands_run_in_containers_and_are_cut_off(
+        self, docker_engine: PrivateDocker, certificates: Certificates, tls: bool
+    ) -> None:
+        port, files = free_port(), certificates.settings() if tls else {}
+        context = certificates.server() if tls else None
+        container = docker_engine.run("behind-a-proxy")
+        with socket_proxy(docker_engine.socket, port, tls=context):
+            engine = GatewayEngine(DockerSettings(socket=f"tcp://127.0.0.1:{port}", **files))
+
+            ended = engine.execute(container.id, ("sh", "-c", "yes | head -c 5000; exit 3"), 10.0)
+            endless = engine.execute(container.id, ("sleep", "60"), 0.5)
+            again = engine.execute(container.id, ("echo", "more"), 10.0)
+            engine.close()
+
+        assert (ended.code, len(ended.output)) == (3, 5000)
+        assert endless.code is None
+        assert (again.code, again.output) == (0, "more\n")
 
     def test_what_the_proxy_forbids_is_said_in_words(self, docker_engine: PrivateDocker) -> None:
         port = free_port()
