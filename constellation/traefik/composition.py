@@ -95,7 +95,7 @@ class Composition:
         """Return the service that the labels of `whose` mean by `name`, in labels or as a host.
 
         It is what they define themselves, or else their stack on the node, or else the only one
-        in the cluster, or of one service that is apart on each node the one on theirs.  If there is
+        in the cluster, or of one program that is apart on each node the one on theirs.  If there is
         none, or several, it is a key that is not in `services`.
         """
         own = self._own(_written(protocol, name), whose.owner)
@@ -129,10 +129,15 @@ class Composition:
         return own.key if own is not None else None
 
     def _on_node(self, key: ElementKey, whose: Whose) -> ElementKey:
-        """Return what one service that is apart on each node means by `key` where `whose` are."""
+        """Return what one program that is apart on each node means by `key` where `whose` are.
+
+        Different services, and different programs with one service name, are strangers: the
+        nearest of them need not be the one that is meant.
+        """
         meanings = self.meanings.get(key, {})
-        if len({owner.service for owner in meanings}) > 1:
-            return key  # strangers
+        are_programs = any(one.dispute == "programs" for one in meanings.values())
+        if are_programs or len({owner.service for owner in meanings}) > 1:
+            return key
         nodes = {node for _, node in whose.sites}
         found = {
             meaning.key
@@ -142,9 +147,9 @@ class Composition:
         return found.pop() if len(found) == 1 else key
 
     def _is_disputed(self, key: ElementKey) -> bool:
-        """Return whether `key` is made for a service name that means several programs."""
+        """Return whether `key` is made for a service name that means several services."""
         is_made = key.origin.writer == "host"
-        return is_made and any(one.is_disputed for one in self.meanings.get(key, {}).values())
+        return is_made and any(one.dispute for one in self.meanings.get(key, {}).values())
 
     def _service_keys(self, protocol: Protocol, name: str) -> list[ElementKey]:
         """Return the keys that `name` may stand for, in order.  A name from labels has no dot."""
@@ -169,8 +174,8 @@ class Composition:
             return f"the service name {key.name[:64]!r} means different programs"
         if self._is_ambiguous(key):
             meant = {meaning.key.origin.owner for meaning in self.meanings[key].values()}
-            names = sorted(owner.stack or owner.service for owner in meant if owner)
-            shown = ", ".join(name[:64] for name in names[:NAMES_SHOWN_MAX])
+            names = sorted(_shown(owner) for owner in meant if owner)
+            shown = ", ".join(names[:NAMES_SHOWN_MAX])
             return f"several stacks define the service {key.name[:64]!r}: {shown}"
         return f"the service {key.name[:64]!r} is not defined, or was left out"
 
@@ -219,6 +224,11 @@ class Composition:
         """Return what `key` has in the document."""
         found = self._parts.get(key, ())
         return (found,) if isinstance(found, ElementKey) else found
+
+
+def _shown(owner: Owner) -> str:
+    name = (owner.stack or owner.service)[:64]
+    return f"{name} ({owner.program[:64]})" if owner.program else name
 
 
 def _written(protocol: Protocol, name: str) -> ElementKey:

@@ -199,18 +199,23 @@ class Router(Value):
 Element = Router | Service | Middleware
 
 
+# What tells apart the services that share a service name: images, or only the hosts of their rules.
+# Empty: the name means one service.
+Dispute = Literal["", "programs", "hosts"]
+
+
 class Author(NamedTuple):
     """Whose labels the labels of one instance are.
 
     Attributes:
         owner: the instance's service.
         stack: its Docker Compose project; empty: none.
-        is_disputed: another program has the same service name.
+        dispute: what tells it apart from others with the same service name.
     """
 
     owner: Owner
     stack: str = ""
-    is_disputed: bool = False
+    dispute: Dispute = ""
 
 
 Site = tuple[str, str]  # a stack on a node

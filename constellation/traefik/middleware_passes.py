@@ -86,7 +86,11 @@ def _meanings(
     )
     return compact(
         {
-            owner: Meaning(key if is_shared else key.meant_by(owner), sites_of(groups[owner]))
+            owner: Meaning(
+                key if is_shared else key.meant_by(owner),
+                sites_of(groups[owner]),
+                groups[owner][0].author.dispute,
+            )
             for owner in definitions
         }
     )

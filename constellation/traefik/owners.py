@@ -132,7 +132,7 @@ def author_of(instance: Instance, state: ServiceState, known: Programs) -> Autho
     if known is ONE_PROGRAM:
         return Author(Owner(state.service), stack)
     program = known.others.get(instance.id, "")
-    return Author(Owner(state.service, program), stack, is_disputed=True)
+    return Author(Owner(state.service, program), stack, "programs" if known.is_told else "hosts")
 
 
 def twin_of(state: ServiceState) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from constellation.traefik.elements import (
     Contribution,
+    Dispute,
     Element,
     ElementKey,
     Instance,
@@ -33,12 +34,12 @@ from constellation.traefik.small import OneItem, compact
 class Meaning(NamedTuple):
     """What one owner means by a name that it defines, and its stacks on nodes.
 
-    `is_disputed`: the owner's service name means another program elsewhere.
+    `dispute`: what tells the owner apart from others with its service name.
     """
 
     key: ElementKey
     sites: frozenset[Site]
-    is_disputed: bool = False
+    dispute: Dispute = ""
 
 
 class Group(NamedTuple):
@@ -119,10 +120,10 @@ def _stack_of(owners: _Owners) -> str:
 
 def _alone(written: ElementKey, one: Contribution) -> Group:
     """Return the group of a single instance, as `_group` does."""
-    owner, stack, is_disputed = one.author
+    owner, stack, dispute = one.author
     key = written.meant_by(Owner("", "", stack) if stack else owner, is_plain=True)
     sites = frozenset([(stack, one.instance.node)]) if stack else NO_SITES
-    meanings = OneItem(owner, Meaning(key, sites, is_disputed))
+    meanings = OneItem(owner, Meaning(key, sites, dispute))
     routed = (one.instance,) if _is_routed(one.element) else ()
     return Group(key, (one,), meanings, one, Whose(owner, sites), (), routed)
 
@@ -133,10 +134,7 @@ def _group(written: ElementKey, owners: _Owners, stack: str, *, is_plain: bool) 
     key = written.meant_by(owner, is_plain=is_plain)
     members = [one for own in owners.values() for one in own]
     meanings = compact(
-        {
-            owner: Meaning(key, sites_of(own), own[0].author.is_disputed)
-            for owner, own in owners.items()
-        }
+        {owner: Meaning(key, sites_of(own), own[0].author.dispute) for owner, own in owners.items()}
     )
     winner, rejected = members[0], []
     if len(members) > 1:

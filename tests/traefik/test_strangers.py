@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from constellation.cluster_view import ClusterView
@@ -38,6 +38,8 @@ class Container:
     rule: str = "Host(`x`)"
     to: str = ""
     defines: str = ""
+    prefix: str = ""
+    guard: str = ""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -51,6 +53,8 @@ class Container:
             f"traefik.http.services.{self.defines}.loadbalancer.server.port": (
                 str(self.port) if self.defines else ""
             ),
+            "traefik.http.middlewares.auth.addprefix.prefix": self.prefix,
+            f"{routed}.middlewares": self.guard if self.router else "",
         }
         return {name: value for name, value in written.items() if value}
 
@@ -255,6 +259,40 @@ def test_a_name_of_a_service_with_other_hosts_on_each_node_means_the_one_on_the_
 
 @pytest.mark.case("R1")
 @pytest.mark.parametrize(
+    ("asks", "reason"),
+    [
+        ({"to": "app"}, "several stacks define the service 'app': app-docker, app-docker (uptime)"),
+        (
+            {"to": "web-docker"},
+            "the service name 'web-docker.example.org' means different programs",
+        ),
+        ({"guard": "auth"}, "several services define the middleware 'auth', differently"),
+    ],
+)
+def test_a_name_of_different_programs_means_none_of_them_even_on_the_own_node(
+    asks: dict[str, str], reason: str
+) -> None:
+    named = [
+        pasted(one, **DOCKER, router="", prefix=f"/{one.port}")
+        for one in (PHOTOS, pasted(UPTIME, image="uptime", defines="app"))
+    ]
+    implied = [
+        pasted(one, project="docker", router="", to="", defines="", name="web-1")
+        for one in (PHOTOS, UPTIME)
+    ]
+    asking = Container("alpha", "p", "proxy", 80, "p", "p", router="p", rule="Host(`p`)", **asks)
+    beside = pasted(asking, project="docker", name="b", compose_service="b", rule="Host(`b`)")
+
+    _, made = built(*named, *implied, asking, beside)
+
+    assert "Host(`p`)" not in ports_of(made)
+    (rejection,) = (one for one in made.rejected if not one.is_sent)
+    assert (rejection.service, rejection.reason) == ("p-p", reason)
+    assert ports_of(made)["Host(`b`)"] == [80 if "guard" in asks else 2283]
+
+
+@pytest.mark.case("R1")
+@pytest.mark.parametrize(
     ("rule", "named"),
     [
         ("Host(`photos`) || Host(`up`)", ""),  # a deployment that adds a host
@@ -341,7 +379,8 @@ def are_related(one: Container, other: Container, all_: list[Container]) -> bool
 
 def twins(one: Container, other: Container) -> bool:
     def identity(of: Container) -> list[str]:
-        return [program(of), of.router, of.rule if of.router else "", of.to, of.defines]
+        routed = [of.router, of.rule, of.to] if of.router else []
+        return [program(of), of.defines, *routed]
 
     return not one.named and not other.named and identity(one) == identity(other)
 
@@ -357,9 +396,24 @@ def family(of: list[Container], among: list[Container], all_: list[Container]) -
     return found
 
 
+NAMED_BESIDE_ONE_OF_TWO_PROGRAMS = [
+    Container("alpha", "one", "nginx", 5000, "docker", "web", router="app", to="app"),
+    Container("beta", "two", "redis", 5001, "app", "job", defines="app"),
+    Container("alpha", "two", "nginx", 5002, "app", "job", defines="app"),
+]
+NAMED_BY_A_SERVICE_OF_WHICH_ONE_IS_IN_THE_STACK = [
+    Container("alpha", "two", "nginx", 5000, defines="s"),
+    Container("beta", "one", "redis", 5001, named="web-docker", router="app", to="s"),
+    Container("gamma", "one", "redis", 5002, "docker", "web", router="app", to="s"),
+    Container("gamma", "two", "nginx", 5003, "docker", "web", defines="s"),
+]
+
+
 @pytest.mark.case("R1")
 @settings(max_examples=300, deadline=None)
 @given(CONTAINERS)
+@example(NAMED_BESIDE_ONE_OF_TWO_PROGRAMS)
+@example(NAMED_BY_A_SERVICE_OF_WHICH_ONE_IS_IN_THE_STACK)
 def test_every_server_belongs_to_the_router_or_to_the_only_service_that_it_names(
     containers: list[Container],
 ) -> None:
@@ -368,10 +422,14 @@ def test_every_server_belongs_to_the_router_or_to_the_only_service_that_it_names
     for name, router in http.get("routers", {}).items():
         key = composition.document.key_of("http", "routers", name)
         assert key is not None
-        for definer in definers(composition, key, containers):
+        defining = definers(composition, key, containers)
+        for definer in defining:
+            whose = [one for one in defining if is_one_service(one, definer, containers)]
             for port in ports(http, router["service"]):
                 served = containers[port - 5000]
-                assert may_serve(served, definer, containers, is_default=key.origin.is_default)
+                assert may_serve(
+                    served, definer, whose, containers, is_default=key.origin.is_default
+                )
 
 
 def definers(
@@ -388,13 +446,29 @@ def definers(
 
 
 def may_serve(
-    served: Container, definer: Container, all_: list[Container], *, is_default: bool
+    served: Container,
+    definer: Container,
+    whose: list[Container],
+    all_: list[Container],
+    *,
+    is_default: bool,
 ) -> bool:
+    """Return whether a router of `definer` may lead there; `whose`: the instances that share it."""
     if is_one_service(served, definer, all_):
         return True
     asked = definer.defines if is_default or not definer.to else definer.to
     named = [one for one in all_ if one.defines == asked]
     if served in named:
-        return served in (family([definer], named, all_) or family(named[:1], named, all_))
+        return served in meant(whose, named, all_)
+    if not definer.to:
+        return False
     # An explicit name of a service that another container has without labels.
-    return bool(definer.to) and asked.removesuffix(".example.org") == served.service.lower()
+    implied = [one for one in all_ if one.service == asked.removesuffix(".example.org")]
+    return served in meant(whose, implied, all_)
+
+
+def meant(whose: list[Container], named: list[Container], all_: list[Container]) -> list[Container]:
+    """Return those of `named` that are theirs, or else all, unless these are strangers."""
+    own = family(whose, named, all_)
+    are_one = len(family(named[:1], named, all_)) == len(named)
+    return own or (named if are_one else [])
