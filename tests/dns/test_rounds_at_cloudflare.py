@@ -29,12 +29,12 @@ def addresses(*, proxied: bool | None) -> Point:
     return Point(wanted, "all work")
 
 
-async def run_rounds(api: Cloudflare, writer: ZoneWriter) -> None:
+async def run_rounds(api: Cloudflare, writer: ZoneWriter, count: int = ROUNDS) -> None:
     """Make what is due, at the time at which it is due, for so many rounds."""
     access = CloudflareAccess(base_url=api.url, api_token=TOKEN)
     provider = CloudflareProvider(access)
     rounds = 0
-    while rounds < ROUNDS:
+    while rounds < count:
         now_s = writer.next_due_s
         call = writer.next_call(now_s)
         assert call is not None, writer.problem
@@ -67,3 +67,23 @@ def test_a_hundred_rounds_write_once_and_leave_proxies_as_they_are() -> None:
         assert {proxied for (name, _), proxied in seen.items() if name == WILDCARD} == {True}
         assert {proxied for (name, _), proxied in seen.items() if name == ZONE} == {False}
         assert len(seen) == 6
+
+
+def test_five_thousand_records_of_others_cost_no_page() -> None:
+    with cloudflare() as api:
+        zone_id = api.add_zone(ZONE, records_max=6000)
+        for first in range(0, 5000, 200):
+            names = (f"host{at}.{ZONE}" for at in range(first, first + 200))
+            hosts = [{"name": name, "type": "A", "content": "198.51.100.1"} for name in names]
+            api.edit_zone(zone_id, posts=hosts)
+        policy = WriterPolicy(PlanPolicy())
+        writer = ZoneWriter(
+            ZONE, zone_id, OwnerMark("constellation:home"), policy, random.Random(1)
+        )
+        wanted = {ZONE: addresses(proxied=None), WILDCARD: addresses(proxied=None)}
+        writer.wants(Desired(ZONE, wanted), ClusterView(), 0.0)
+        writer.granted(5, 0.0)
+        asyncio.run(run_rounds(api, writer, 2))
+
+        assert [call.what for call in api.calls] == ["list", "batch", "list"]
+        assert len(api.records(zone_id)) == 5006
