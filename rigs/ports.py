@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from rigs.claims import claimed
 BLOCK_PORTS = 64
 FIRST_PORT = 10_000
 EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_handing_out = threading.Lock()
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -27,7 +29,8 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     """Return `count` different ports of `host`, each free for TCP and for UDP alike."""
     found: list[int] = []
     while len(found) < count:
-        port = next(_own_ports)
+        with _handing_out:  # benchmarks start programs from several threads
+            port = next(_own_ports)
         if _is_free(host, port):
             found.append(port)
     return found
